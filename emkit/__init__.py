@@ -1,0 +1,1 @@
+"""Maximum likelihood with incomplete data, for people who work in scikit-learn."""

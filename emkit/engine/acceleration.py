@@ -1,0 +1,167 @@
+"""Extrapolation of the EM map: Anderson and SQUAREM.
+
+An acceleration sees each accepted point beside its EM image and may propose a better point. The
+loop evaluates a proposal, takes it only when the objective rises, and else takes the image, so
+an acceleration can be bold: it costs E-steps when it is wrong, never the maximum.
+"""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Acceleration", "Anderson", "Squarem", "resolve"]
+
+Vector = NDArray[np.float64]
+
+
+class Acceleration(ABC):
+    """Extrapolation scheme; the engine works on a copy for each run."""
+
+    @abstractmethod
+    def propose(self, point: Vector, image: Vector) -> Vector | None:
+        """A point to try instead of ``image``, or None to take the plain step."""
+
+    @abstractmethod
+    def judged(self, better: bool) -> None:
+        """Hear whether the last proposal was taken."""
+
+
+class Anderson(Acceleration):
+    r"""Damped Anderson acceleration with restarts.
+
+    With points :math:`x_j`, images :math:`g_j` and residuals :math:`f_j = g_j - x_j`, differences
+    :math:`\Delta` over the last pairs, it proposes :math:`g - \Delta g\,\gamma`, where
+    :math:`\gamma` solves the ridge regression of :math:`f` on :math:`\Delta f` whose squared norm
+    is a fraction :math:`\delta` of that of least squares.
+
+    Parameters
+    ----------
+    order : int, default=5
+        Differences kept; the history is cleared when it is full.
+    damping : float, default=0.5
+        First fraction :math:`\delta` in (0, 1]; it rises with every success and falls with every
+        failure.
+
+    References
+    ----------
+    Henderson, N. C. & Varadhan, R. (2019). Damped Anderson acceleration with restarts and
+    monotonicity control for accelerating EM and EM-like algorithms. Journal of Computational and
+    Graphical Statistics 28, 834-846. doi:10.1080/10618600.2019.1594835
+    """
+
+    def __init__(self, order: int = 5, damping: float = 0.5):
+        if order < 1:
+            raise ValueError(f"order must be at least 1. Got {order!r}.")
+        if not 0.0 < damping <= 1.0:
+            raise ValueError(f"damping must be in (0, 1]. Got {damping!r}.")
+        self.order = order
+        self.damping = damping
+        self._log_odds = np.log(damping / (1.0 - damping)) if damping < 1.0 else np.inf
+        self._pairs: list[tuple[Vector, Vector]] = []
+        self._failures = 0
+        self._skip = 0
+
+    def propose(self, point: Vector, image: Vector) -> Vector | None:
+        if len(self._pairs) > self.order:
+            self._pairs.clear()
+        self._pairs.append((point, image))
+        if self._skip:
+            self._skip -= 1
+            return None
+        if len(self._pairs) < 2:
+            return None
+        points, images = map(np.array, zip(*self._pairs, strict=True))
+        residuals = images - points
+        gamma = self._regress(np.diff(residuals, axis=0), residuals[-1])
+        return image - gamma @ np.diff(images, axis=0)
+
+    def _regress(self, differences: Vector, residual: Vector) -> Vector:
+        """Ridge coefficients with the damped norm."""
+        u, s, vt = np.linalg.svd(differences.T, full_matrices=False)
+        keep = s > s[0] * 1e-14 if s[0] > 0 else s > 0
+        u, s, vt = u[:, keep], s[keep], vt[keep]
+        along = u.T @ residual
+        target = np.sum((along / s) ** 2) / (1.0 + np.exp(-self._log_odds))
+        ridge = _solve_ridge(along, s, target)
+        return (s * along / (s**2 + ridge)) @ vt
+
+    def judged(self, better: bool) -> None:
+        if better:
+            self._log_odds += LOG_ODDS_STEP
+            self._failures = 0
+        else:
+            self._log_odds -= LOG_ODDS_STEP
+            self._skip = 2 ** min(self._failures, 3)
+            self._failures += 1
+
+
+#: Change of the log odds of the damping fraction after a success or a failure.
+LOG_ODDS_STEP = 0.18
+
+
+def _solve_ridge(along: Vector, s: Vector, target: float) -> float:
+    """Ridge at which the squared norm of the coefficients falls to ``target``."""
+    ridge = 0.0
+    for _ in range(20):
+        shrunk = (s * along / (s**2 + ridge)) ** 2
+        norm = float(shrunk.sum())
+        if norm <= target * (1.0 + 1e-2):
+            break
+        # Newton on norm**-1/2, which is close to linear in the ridge (as in trust regions).
+        slope = float((shrunk / (s**2 + ridge)).sum())
+        ridge += norm / slope * (np.sqrt(norm / target) - 1.0)
+    return ridge
+
+
+class Squarem(Acceleration):
+    r"""SQUAREM, step length 3: one squared extrapolation after every two EM steps.
+
+    With :math:`r = x_1 - x_0` and :math:`v = (x_2 - x_1) - r` it proposes
+    :math:`x_0 - 2 a r + a^2 v`, :math:`a = -\lVert r\rVert / \lVert v\rVert`.
+
+    References
+    ----------
+    Varadhan, R. & Roland, C. (2008). Simple and globally convergent methods for accelerating the
+    convergence of any EM algorithm. Scandinavian Journal of Statistics 35, 335-353.
+    doi:10.1111/j.1467-9469.2007.00585.x
+    """
+
+    def __init__(self) -> None:
+        self._base: tuple[Vector, Vector] | None = None
+        self._stabilise = False
+
+    def propose(self, point: Vector, image: Vector) -> Vector | None:
+        if self._stabilise:  # the image of a proposal is the base of the next cycle
+            self._stabilise = False
+            return None
+        if self._base is None:
+            self._base = (point, image)
+            return None
+        x0, x1 = self._base
+        self._base = None
+        r = x1 - x0
+        v = (image - x1) - r
+        length = np.linalg.norm(v)
+        if length == 0.0:
+            return None
+        a = -max(np.linalg.norm(r) / length, 1.0)
+        return x0 - 2.0 * a * r + a * a * v
+
+    def judged(self, better: bool) -> None:
+        self._stabilise = better
+
+
+_BY_NAME = {"anderson": Anderson, "squarem": Squarem}
+
+
+def resolve(acceleration: "str | Acceleration | None") -> Acceleration | None:
+    """The scheme meant by a name, an object or None."""
+    if acceleration is None or isinstance(acceleration, Acceleration):
+        return acceleration
+    if isinstance(acceleration, str) and acceleration in _BY_NAME:
+        return _BY_NAME[acceleration]()
+    raise ValueError(
+        f"acceleration must be 'anderson', 'squarem', None or an Acceleration object. "
+        f"Got {acceleration!r}."
+    )

@@ -1,0 +1,237 @@
+"""One run of EM: E,(M,E)*, a safeguarded extrapolation, the stop rule."""
+
+import copy
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from emkit.engine import _tree, blocks
+from emkit.engine.acceleration import Acceleration
+from emkit.engine.model import EMModel
+from emkit.engine.result import EMResult, State, StopReason
+from emkit.exceptions import InfeasibleError, ModelError
+
+__all__ = ["Callback", "climb", "rounding"]
+
+Callback = Callable[[State], Any]
+
+#: A fall of the objective by more than this, relative, is an error of the model, not of rounding.
+GROSS_FALL = 1e-8
+
+
+class Point(NamedTuple):
+    """Parameters with what one E-step tells of them."""
+
+    params: Any
+    stats: Any
+    log_likelihood: float
+    objective: float
+
+
+def rounding(objective: float) -> float:
+    """Change of the objective that is neither a decrease nor a reason to go on."""
+    return 1e-14 * max(1.0, abs(objective))
+
+
+def climb(
+    model: EMModel,
+    data: Any,
+    start: Any,
+    *,
+    acceleration: Acceleration | None,
+    tol: float,
+    max_iter: int,
+    callback: Callback | None = None,
+    run: int = 0,
+) -> EMResult:
+    """Climb from one start to a stationary point of the objective.
+
+    The order E,(M,E)* makes every reported objective that of the parameters beside it.
+    """
+    point = _evaluate(model, data, start, 0)
+    if point is None:
+        raise InfeasibleError("The model is not defined at the start (singular or infeasible).")
+    _require_number(point, 0)
+    trace = _Trace(point, run, callback)
+    acceleration = copy.deepcopy(acceleration)
+    threshold = _acceleration_threshold(model, data) if acceleration else -np.inf
+    near = threshold == np.inf
+    confirm = False  # convergence is confirmed by one plain step
+    if max_iter == 0:
+        trace.reason = StopReason.MAX_ITER
+    trace.tell(np.inf)
+    while trace.reason is None:
+        image = _m_step(model, trace.point, trace.n_iter + 1)
+        if acceleration is not None and image is not None and near and not confirm:
+            proposal = acceleration.propose(_tree.flatten(trace.point.params), _tree.flatten(image))
+            if proposal is not None:
+                candidate = _evaluate(
+                    model, data, _tree.restore(proposal, image), trace.n_iter + 1, proposed=True
+                )
+                # Strict: a proposal that is not higher is worth less than the EM image.
+                better = candidate is not None and candidate.objective > trace.point.objective
+                acceleration.judged(better)
+                gain = trace.tried(candidate, better, max_iter)
+                confirm = better and gain < tol
+                if better or trace.reason is not None:
+                    trace.tell(gain)
+                    continue
+        candidate = None if image is None else _evaluate(model, data, image, trace.n_iter + 1)
+        gain = trace.plain_step(candidate, model.exact, tol, max_iter)
+        near = near or gain < threshold
+        # Where the objective is flat to rounding it cannot judge a proposal.
+        confirm = gain <= rounding(trace.point.objective)
+        trace.tell(gain)
+    return trace.result()
+
+
+class _Trace:
+    """The state of a run: where it is, how it came there, whether it ends."""
+
+    def __init__(self, start: Point, run: int, callback: Callback | None):
+        self.point = start
+        self.run = run
+        self.callback = callback
+        self.n_iter = 0
+        self.n_evaluations = 1
+        self.history = [start.objective]
+        self.log_likelihoods: list[float] = []
+        self.reason: StopReason | None = None
+
+    def tried(self, candidate: Point | None, accept: bool, max_iter: int) -> float:
+        """Book one point tried (None: infeasible); returns the gain in the objective."""
+        self.n_iter += 1
+        gain = 0.0
+        if candidate is not None:
+            self.n_evaluations += 1
+            if accept:
+                gain = candidate.objective - self.point.objective
+                self.point = candidate
+                self.history.append(candidate.objective)
+        self.log_likelihoods.append(self.point.log_likelihood)
+        if self.n_iter >= max_iter:
+            self.reason = StopReason.MAX_ITER
+        return gain
+
+    def plain_step(self, candidate: Point | None, exact: bool, tol: float, max_iter: int) -> float:
+        """Take an EM image, or end the run; returns the gain in the objective.
+
+        A change within rounding is neither a decrease nor a reason to go on. Only where ``tol``
+        asks for more than the objective can tell does the run go on until the parameters stand
+        still: the EM map is exact where the objective is flat.
+        """
+        if candidate is None:
+            self.tried(None, False, max_iter)
+            self.reason = StopReason.INFEASIBLE
+            return 0.0
+        _require_number(candidate, self.n_iter + 1)
+        before = self.point.objective
+        gain = candidate.objective - before
+        noise = rounding(before)
+        fell = exact and gain < -noise
+        if tol > noise:
+            done = gain < tol
+        else:
+            done = gain <= noise and _tree.same(candidate.params, self.point.params)
+        self.tried(candidate, not fell, max_iter)
+        if fell:
+            if gain < -GROSS_FALL * max(1.0, abs(before)):
+                raise ModelError(
+                    f"m_step lowered the objective from {before!r} to {candidate.objective!r} at "
+                    f"iteration {self.n_iter}. EM cannot do that: either m_step does not maximise "
+                    "what e_step expects, or e_step (or log_prior) does not return the objective "
+                    "at its parameters. Check them on a few rows by hand; set `exact = False` if "
+                    "the E-step is random."
+                )
+            self.reason = StopReason.DECREASE
+        elif done:
+            self.reason = StopReason.TOLERANCE
+        return gain
+
+    def tell(self, gain: float) -> None:
+        """Report to the callback, which may end the run by returning True."""
+        if self.callback is None:
+            return
+        stop = self.callback(
+            State(self.run, self.n_iter, self.point.objective, gain, self.point.params, self.reason)
+        )
+        if stop is True and self.reason is None:
+            self.reason = StopReason.CALLBACK
+
+    def result(self) -> EMResult:
+        assert self.reason is not None
+        return EMResult(
+            params=self.point.params,
+            objective=self.point.objective,
+            log_likelihood=self.point.log_likelihood,
+            n_iter=self.n_iter,
+            n_evaluations=self.n_evaluations,
+            converged=self.reason is StopReason.TOLERANCE,
+            reason=self.reason,
+            history=np.array(self.history),
+            log_likelihoods=np.array(self.log_likelihoods),
+        )
+
+
+def _evaluate(
+    model: EMModel, data: Any, params: Any, n_iter: int, proposed: bool = False
+) -> Point | None:
+    """E-step at ``params``; None where the model is not defined."""
+    step = "e_step"
+    try:
+        if not model.is_feasible(params):
+            return None
+        returned = blocks.e_step(model, data, params)
+        stats, log_likelihood = returned
+        log_likelihood = float(log_likelihood)
+        step = "log_prior"
+        objective = log_likelihood + float(model.log_prior(params))
+    except np.linalg.LinAlgError:
+        return None
+    except Exception as error:
+        # Overflow and the like at an extrapolated point is the point's fault, not the model's.
+        if proposed and isinstance(error, ArithmeticError):
+            return None
+        raise ModelError(_failed(step, n_iter, error)) from error
+    return Point(params, stats, log_likelihood, objective)
+
+
+def _m_step(model: EMModel, point: Point, n_iter: int) -> Any:
+    """EM image of a point; None where the M-step has no maximiser."""
+    try:
+        image = model.m_step(point.stats, point.params)
+        wrong = _tree.mismatch(image, point.params)
+    except np.linalg.LinAlgError:
+        return None
+    except Exception as error:
+        raise ModelError(_failed("m_step", n_iter, error)) from error
+    if wrong:
+        raise ModelError(
+            f"m_step {wrong}, at iteration {n_iter}. It must return parameters of the type and "
+            "shapes of the start."
+        )
+    return image
+
+
+def _require_number(point: Point, n_iter: int) -> None:
+    if not np.isfinite(point.objective):
+        step = "log_prior" if np.isfinite(point.log_likelihood) else "e_step"
+        value = point.objective if step == "log_prior" else point.log_likelihood
+        raise ModelError(
+            f"{step} returned {value!r} at iteration {n_iter}, at parameters that is_feasible "
+            f"accepts: {point.params!r}. Likely a division by zero, the logarithm of zero or data "
+            "that are impossible under the model; make is_feasible return False there."
+        )
+
+
+def _failed(step: str, n_iter: int, error: Exception) -> str:
+    return (
+        f"{step} failed at iteration {n_iter} with {type(error).__name__}: {error}. "
+        "e_step must return (stats, log_likelihood), stats a NamedTuple of arrays; m_step must "
+        "return parameters of the type of the start."
+    )
+
+
+def _acceleration_threshold(model: EMModel, data: Any) -> float:
+    return sum(model.acceleration_threshold(block) for block in blocks.iterate(data))

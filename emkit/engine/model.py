@@ -1,0 +1,125 @@
+"""The contract between a model and the engine: an E-step and an M-step."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emkit.engine import _tree
+from emkit.engine.posterior import soft
+
+__all__ = ["EMModel", "LatentClassModel"]
+
+Array = NDArray[np.float64]
+
+
+class EMModel(ABC):
+    """A model with incomplete data: two steps that meet at expected sufficient statistics.
+
+    ``Params`` and ``Stats`` are NamedTuples of float arrays (scalars allowed), immutable in use;
+    the engine adds, flattens and restores them and never looks inside. The statistics are
+    additive: those of two blocks of data at the same parameters are the sum of the statistics of
+    each, so chunks, threads and machines are all the same sum.
+
+    A step that finds its parameters singular raises `numpy.linalg.LinAlgError`; the engine then
+    treats the point as infeasible.
+
+    See Also
+    --------
+    LatentClassModel : The E-step comes for free when what is missing is a class label.
+    """
+
+    #: False for a noisy E-step (Monte Carlo): the objective may then fall.
+    exact = True
+
+    @abstractmethod
+    def initialize(self, data: Any, rng: np.random.Generator) -> Any:
+        """Draw one random start, as Params."""
+
+    @abstractmethod
+    def e_step(self, data: Any, params: Any) -> tuple[Any, float]:
+        """Expected sufficient statistics, and the log-likelihood of the data, at ``params``."""
+
+    @abstractmethod
+    def m_step(self, stats: Any, params: Any) -> Any:
+        """Params that maximise the expected complete-data objective, or at least raise it.
+
+        ``params`` are those at which ``stats`` were taken.
+        """
+
+    def log_prior(self, params: Any) -> float:
+        """Log prior density (or minus a penalty), part of the objective. Default: 0."""
+        return 0.0
+
+    def is_feasible(self, params: Any) -> bool:
+        """Whether the model is defined at ``params``. Default: every number is finite."""
+        return _tree.all_finite(params)
+
+    def acceleration_threshold(self, data: Any) -> float:
+        """Gain of a plain step (nats) below which extrapolation may begin. Default: at once.
+
+        Far from a maximum, EM climbs fast and an extrapolation can lead to a worse basin.
+        """
+        return np.inf
+
+
+class LatentClassModel(EMModel):
+    r"""A model whose missing datum is a class label: give the joint, the E-step is provided.
+
+    .. math:: r_{ki} = p(z_i = k \mid x_i) = p(x_i, z_i = k) \big/ \sum_l p(x_i, z_i = l),
+              \qquad \ell = \sum_i w_i \log \sum_k p(x_i, z_i = k).
+
+    The data are taken tile by tile, so no array of all rows by all classes is ever made.
+    """
+
+    def bind(self, params: Any) -> Any:
+        """What an E-step works out once from the parameters. Default: the parameters."""
+        return params
+
+    def tiles(self, data: Any, at: Any) -> Iterable[Any]:
+        """Pieces of the data that fit the cache. Default: the whole block."""
+        return (data,)
+
+    def weights(self, tile: Any) -> Array | None:
+        """Sample weights of a tile, shape (n,), applied by the engine. Default: None."""
+        return None
+
+    @abstractmethod
+    def log_joint(self, tile: Any, at: Any) -> tuple[Array, Any]:
+        """``log p(x_i, z_i = k)``, shape (n_classes, n), and what `statistics` can reuse.
+
+        The engine overwrites the array.
+        """
+
+    @abstractmethod
+    def statistics(self, tile: Any, resp: Array, work: Any, at: Any) -> Any:
+        """Expected statistics of a tile under the weighted responsibilities (n_classes, n)."""
+
+    def finish(self, stats: Any, at: Any) -> Any:
+        """Last touch on the sum over the tiles of a block. Default: none."""
+        return stats
+
+    def e_step(
+        self,
+        data: Any,
+        params: Any,
+        posterior: Callable[..., tuple[Array, Array]] = soft,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[Any, float]:
+        """Sum over the tiles of the statistics and of the objective under ``posterior``."""
+        at = self.bind(params)
+        total, objective = None, 0.0
+        for tile in self.tiles(data, at):
+            log_joint, work = self.log_joint(tile, at)
+            resp, values = posterior(log_joint, rng)
+            weights = self.weights(tile)
+            if weights is None:
+                objective += float(values.sum())
+            else:
+                objective += float(weights @ values)
+                resp *= weights
+            stats = self.statistics(tile, resp, work, at)
+            total = stats if total is None else _tree.add(total, stats)
+        return self.finish(total, at), objective

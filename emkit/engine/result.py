@@ -1,0 +1,95 @@
+"""What a fit returns."""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["EMResult", "RunSummary", "State", "StopReason"]
+
+
+class StopReason(Enum):
+    """Why a run ended. Only ``TOLERANCE`` is convergence."""
+
+    TOLERANCE = "tolerance"  #: one plain EM step gained less than tol
+    MAX_ITER = "max_iter"  #: max_iter points were tried
+    INFEASIBLE = "infeasible"  #: the M-step led where the model is not defined
+    DECREASE = "decrease"  #: a plain EM step lowered the objective beyond rounding
+    CALLBACK = "callback"  #: the callback asked to stop
+
+
+class State(NamedTuple):
+    """What a callback sees, at the start and after every accepted iterate."""
+
+    run: int  #: index of the start
+    n_iter: int  #: points tried after the start
+    objective: float  #: log-likelihood plus log prior at ``params``
+    gain: float  #: rise of the objective in this step; inf at the start
+    params: Any
+    reason: StopReason | None  #: set in the last call of a run
+
+
+class RunSummary(NamedTuple):
+    """How one start fared."""
+
+    objective: float  #: nan when the start failed
+    log_likelihood: float
+    n_iter: int
+    n_evaluations: int
+    converged: bool
+    reason: StopReason
+    message: str  #: why it failed, or empty
+
+
+@dataclass(frozen=True)
+class EMResult:
+    """The best run of a fit.
+
+    Attributes
+    ----------
+    params : NamedTuple
+        Parameters of the best run.
+    objective : float
+        Log-likelihood plus log prior at ``params``, in nats.
+    log_likelihood : float
+        Log-likelihood at ``params``, in nats.
+    n_iter : int
+        Points tried after the start, rejected proposals included.
+    n_evaluations : int
+        E-steps of the run over the whole data.
+    converged : bool
+        Whether one plain EM step gained less than ``tol``.
+    reason : StopReason
+        Why the run ended.
+    history : ndarray of shape (n_accepted + 1,)
+        Objective at the start and at every accepted iterate; never falls for an exact model.
+    log_likelihoods : ndarray of shape (n_iter,)
+        Log-likelihood of the current iterate after each point tried.
+    runs : tuple of RunSummary
+        One summary for each start, in the order drawn.
+    """
+
+    params: Any
+    objective: float
+    log_likelihood: float
+    n_iter: int
+    n_evaluations: int
+    converged: bool
+    reason: StopReason
+    history: NDArray[np.float64]
+    log_likelihoods: NDArray[np.float64]
+    runs: tuple[RunSummary, ...] = ()
+
+    def summary(self) -> RunSummary:
+        """The run in one line, as it stands in ``runs``."""
+        return RunSummary(
+            self.objective,
+            self.log_likelihood,
+            self.n_iter,
+            self.n_evaluations,
+            self.converged,
+            self.reason,
+            "",
+        )

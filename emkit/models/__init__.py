@@ -1,0 +1,1 @@
+"""One file per model: all its mathematics, as pure functions of arrays."""

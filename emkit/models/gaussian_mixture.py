@@ -1,0 +1,271 @@
+r"""The Gaussian mixture: p(x) = sum_k w_k N(x; m_k, C_k).
+
+The objective is the weighted log-likelihood plus, for ``ridge`` > 0, an inverse-Wishart prior
+
+.. math:: \sum_i s_i \log \sum_k w_k N(x_i; m_k, C_k)
+          \;-\; \frac{n}{2K} \sum_k \operatorname{tr}(R\, C_k^{-1}),
+          \qquad n = \sum_i s_i,\; R = \operatorname{diag}(\text{ridge}),
+
+whose M-step is :math:`C_k = S_k/n_k + \tfrac{n}{K n_k} R`. Parameters are in internal units:
+columns shifted and scaled one by one (`Units`), so that the answer does not depend on the user's.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emkit.engine.model import LatentClassModel
+from emkit.numerics.covariance import Structure
+from emkit.numerics.gaussian import (
+    Components,
+    Kernel,
+    Moments,
+    Units,
+    choose_kernel,
+    moments_about,
+    tile_rows,
+)
+
+__all__ = ["GaussianMixtureModel", "MixtureParams", "Rows", "measure_units", "mixture_units"]
+
+Array = NDArray[np.float64]
+
+EPS = float(np.finfo(float).eps)
+
+
+class MixtureParams(NamedTuple):
+    """Weights (K,), means (K, d) and covariances of the structure, in internal units."""
+
+    weights: Array
+    means: Array
+    covariances: Array
+
+
+class Rows(NamedTuple):
+    """A block of data: rows (n, d) as the user holds them, and their weights."""
+
+    X: Array
+    sample_weight: Array | None = None
+
+    @property
+    def total_weight(self) -> float:
+        return float(len(self.X) if self.sample_weight is None else self.sample_weight.sum())
+
+    def take(self, rows: slice) -> "Rows":
+        weights = self.sample_weight
+        return Rows(self.X[rows], None if weights is None else weights[rows])
+
+
+class GaussianMixtureModel(LatentClassModel):
+    """E-step, M-step and prior of a Gaussian mixture.
+
+    Parameters
+    ----------
+    structure : Structure
+        Shape of the covariances.
+    units : Units
+        Shift and scale of the columns.
+    ridge : ndarray of shape (d,)
+        Scale of the prior per unit of total weight, in internal units.
+    total_weight : float
+        Sum of the sample weights.
+    draw_start : callable(model, data, rng) -> MixtureParams
+        One random start.
+    """
+
+    def __init__(
+        self,
+        structure: Structure,
+        units: Units,
+        ridge: Array | None = None,
+        total_weight: float = 0.0,
+        draw_start: Callable[..., MixtureParams] | None = None,
+    ):
+        self.structure = structure
+        self.units = units
+        self.ridge = np.zeros(len(units.shift)) if ridge is None else ridge
+        self.total_weight = total_weight
+        self.draw_start = draw_start
+        self._last: tuple[MixtureParams, Components] | None = None
+
+    def initialize(self, data: Rows, rng: np.random.Generator) -> MixtureParams:
+        if self.draw_start is None:
+            raise NotImplementedError("this mixture was made to be evaluated, not fitted")
+        return self.draw_start(self, data, rng)
+
+    def acceleration_threshold(self, data: Rows) -> float:
+        return 1e-3 * data.total_weight
+
+    def is_feasible(self, params: MixtureParams) -> bool:
+        return super().is_feasible(params) and bool((params.weights >= 0.0).all())
+
+    # E-step
+
+    def components(self, params: MixtureParams) -> Components:
+        """The components with their whitening factors, kept for the last parameters seen."""
+        last = self._last
+        if last is None or last[0] is not params:
+            factor = self.structure.whitening(params.covariances)
+            last = self._last = (params, self._components(params, factor))
+        return last[1]
+
+    def _components(self, params: MixtureParams, factor: Array) -> Components:
+        with np.errstate(divide="ignore"):
+            log_weights = np.log(params.weights)
+        precisions = self.structure.precisions(factor)
+        return Components(log_weights, params.means, params.covariances, factor, precisions)
+
+    def bind(self, params: MixtureParams) -> Kernel:
+        return choose_kernel(self.structure, self.components(params), self.units)
+
+    def bind_factor(self, weights: Array, means: Array, factor: Array) -> Kernel:
+        """A kernel at a given whitening factor instead of covariances."""
+        params = MixtureParams(weights, means, self.structure.covariances(factor))
+        return choose_kernel(self.structure, self._components(params, factor), self.units)
+
+    def tiles(self, data: Rows, at: Kernel) -> Iterator[Rows]:
+        return (data.take(rows) for rows in at.slices(len(data.X)))
+
+    def weights(self, tile: Rows) -> Array | None:
+        return tile.sample_weight
+
+    def log_joint(self, tile: Rows, at: Kernel) -> tuple[Array, Array]:
+        return at.log_joint(tile.X)
+
+    def statistics(self, tile: Rows, resp: Array, work: Array, at: Kernel) -> Moments:
+        return at.moments(work, resp)
+
+    def finish(self, stats: Moments, at: Kernel) -> Moments:
+        return at.finish(stats)
+
+    # M-step
+
+    def m_step(self, stats: Moments, params: MixtureParams) -> MixtureParams:
+        total = stats.n.sum()
+        n = np.where(stats.n > EPS * total, stats.n, 0.0)
+        empty = n == 0.0
+        delta = stats.first / np.where(empty, np.inf, n)[:, None]
+        prior = self.ridge * (self.total_weight / len(n))
+        covariances = self.structure.estimate(stats.scatter, n, delta, prior)
+        if empty.any():
+            covariances = self.structure.keep(covariances, params.covariances, empty)
+        return MixtureParams(n / total, params.means + delta, covariances)
+
+    def log_prior(self, params: MixtureParams) -> float:
+        if not self.ridge.any():
+            return 0.0
+        shape = params.means.shape
+        precisions = self.structure.diagonals(self.components(params).precisions, shape)
+        return -0.5 * self.total_weight / shape[0] * float((precisions @ self.ridge).sum())
+
+    # Starts
+
+    def from_partition(
+        self, data: Rows, n_components: int, assign: Callable[[slice], Array]
+    ) -> MixtureParams:
+        """M-step from responsibilities (K, n) that ``assign`` gives for a slice of the rows.
+
+        Two passes, means first, so that no spread is lost beside the distance between clusters.
+        """
+        d = len(self.units.shift)
+        n, first = np.zeros(n_components), np.zeros((n_components, d))
+        for x, resp in self._assigned(data, assign):
+            n += resp.sum(axis=1)
+            first += resp @ x.T
+        # An empty component waits at the centre of the data, with their spread, at weight 0.
+        means = first / np.where(n > 0.0, n, np.inf)[:, None]
+        unit = self.structure.identity(n_components, d)
+        parts = (
+            moments_about(self.structure, x, resp, means)
+            for x, resp in self._assigned(data, assign)
+        )
+        return self.m_step(_sum(parts), MixtureParams(n / n.sum(), means, unit))
+
+    def from_means(self, data: Rows, means: Array) -> MixtureParams:
+        """Equal weights, the means given, and the pooled covariance about the nearest of them."""
+        n_components = len(means)
+        half_norm = 0.5 * (means**2).sum(axis=1)[:, None]
+        labels = np.concatenate(
+            [(means @ x - half_norm).argmax(axis=0) for x, _ in self._loaded(data)]
+        )
+        parts = (
+            moments_about(self.structure, x, resp, means)
+            for x, resp in self._assigned(data, one_hot(labels, n_components))
+        )
+        stats = _sum(parts)
+        even = np.full(n_components, stats.n.sum() / n_components)
+        return self.m_step(
+            Moments(even, np.zeros_like(means), self.structure.pool(stats.scatter, n_components)),
+            MixtureParams(even, means, self.structure.identity(*means.shape)),
+        )
+
+    def _loaded(self, data: Rows) -> Iterator[tuple[Array, slice]]:
+        """Tiles in internal units, features first, with where they lie."""
+        n, d = data.X.shape
+        step = tile_rows(d)
+        buffer = np.empty((d, step))
+        for start in range(0, n, step):
+            rows = slice(start, min(start + step, n))
+            yield self.units.load(data.X[rows], buffer[:, : rows.stop - start]), rows
+
+    def _assigned(
+        self, data: Rows, assign: Callable[[slice], Array]
+    ) -> Iterator[tuple[Array, Array]]:
+        """Tiles with their weighted responsibilities."""
+        for x, rows in self._loaded(data):
+            resp = assign(rows)
+            weights = data.sample_weight
+            yield x, resp if weights is None else resp * weights[rows]
+
+
+def one_hot(labels: NDArray[np.integer], n_components: int) -> Callable[[slice], Array]:
+    """Responsibilities (K, n) of a slice of the rows from their labels."""
+    classes = np.arange(n_components)[:, None]
+    return lambda rows: (labels[rows] == classes).astype(float)
+
+
+def _sum(parts: Iterator[Moments]) -> Moments:
+    total = next(parts)
+    for more in parts:
+        total = Moments(*(a + b for a, b in zip(total, more, strict=True)))
+    return total
+
+
+def measure_units(data: Rows, structure: Structure, fallback: Array) -> Units:
+    """Units in which every column has mean 0 and variance 1, to rounding.
+
+    A column without spread gets the scale ``fallback`` (d,). Spread is measured relative to the
+    largest deviation from the first row, so that no square overflows or drowns.
+    """
+    n, d = data.X.shape
+    origin = data.X[0].astype(float)
+    total = data.total_weight
+    peak = np.zeros(d)
+    for rows in _steps(n):
+        np.maximum(peak, np.abs(data.X[rows] - origin).max(axis=0), out=peak)
+    spread = peak > 0.0
+    peak[~spread] = 1.0
+    first, second = np.zeros(d), np.zeros(d)
+    for rows in _steps(n):
+        deviation = (data.X[rows] - origin) / peak
+        weights = data.take(rows).sample_weight
+        ones = np.ones(len(deviation)) if weights is None else weights
+        first += ones @ deviation
+        second += ones @ np.square(deviation, out=deviation)
+    first /= total
+    scale = peak * np.sqrt(np.maximum(second / total - first**2, 0.0))
+    scale = np.where(spread & (scale > 0.0), scale, fallback)
+    return Units(origin + first * peak, structure.common_scale(scale))
+
+
+def mixture_units(weights: Array, means: Array, variances: Array, structure: Structure) -> Units:
+    """The same units from the moments of a mixture; variances (K, d)."""
+    shift = weights @ means / weights.sum()
+    scale = np.sqrt(weights @ (variances + (means - shift) ** 2) / weights.sum())
+    return Units(shift, structure.common_scale(scale))
+
+
+def _steps(n: int, step: int = 8192) -> Iterator[slice]:
+    return (slice(start, min(start + step, n)) for start in range(0, n, step))

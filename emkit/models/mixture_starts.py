@@ -1,0 +1,104 @@
+"""Random starts of a mixture: each draws a partition or means, in internal units."""
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans, kmeans_plusplus
+from sklearn.exceptions import ConvergenceWarning
+
+from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams, Rows, one_hot
+
+__all__ = ["STARTS"]
+
+Array = NDArray[np.float64]
+Start = Callable[[GaussianMixtureModel, Rows, int, np.random.Generator], MixtureParams]
+
+#: Rows at least that a start looks at; of longer data it takes a random sample.
+SAMPLE_ROWS = 25_000
+
+
+def sample_rows(data: Rows, n_components: int, rng: np.random.Generator) -> Rows:
+    """A sample in which every component can show its covariance, drawn in proportion to weight."""
+    n, d = data.X.shape
+    size = max(SAMPLE_ROWS, 10 * n_components * (d + 1))
+    if n <= 2 * size:
+        return data
+    if data.sample_weight is None:
+        rows = rng.choice(n, size, replace=False, shuffle=False)
+    else:
+        cumulative = np.cumsum(data.sample_weight)
+        draws = rng.uniform(0.0, cumulative[-1], size)
+        rows = np.minimum(np.searchsorted(cumulative, draws, side="right"), n - 1)
+    rows.sort()
+    return Rows(np.asarray(data.X[rows]))
+
+
+def from_kmeans(
+    model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
+) -> MixtureParams:
+    """The partition of one run of k-means."""
+    data = sample_rows(data, n_components, rng)
+    kmeans = KMeans(n_components, n_init=1, random_state=_seed(rng))
+    with warnings.catch_warnings():
+        # Fewer distinct rows than components: the components left over start empty.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        kmeans.fit(_standardised(model, data), sample_weight=data.sample_weight)
+    return model.from_partition(data, n_components, one_hot(kmeans.labels_, n_components))
+
+
+def from_kmeans_plusplus(
+    model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
+) -> MixtureParams:
+    """Rows far from each other as means."""
+    data = sample_rows(data, n_components, rng)
+    means, _ = kmeans_plusplus(
+        _standardised(model, data),
+        n_components,
+        sample_weight=data.sample_weight,
+        random_state=_seed(rng),
+    )
+    return model.from_means(data, means)
+
+
+def from_rows(
+    model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
+) -> MixtureParams:
+    """Random rows as means."""
+    data = sample_rows(data, n_components, rng)
+    weights = data.sample_weight
+    rows = rng.choice(
+        len(data.X),
+        n_components,
+        replace=False,
+        p=None if weights is None else weights / weights.sum(),
+    )
+    return model.from_means(data, _standardised(model, Rows(data.X[rows])))
+
+
+def from_random(
+    model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
+) -> MixtureParams:
+    """Random responsibilities."""
+    data = sample_rows(data, n_components, rng)
+    resp = rng.random((n_components, len(data.X)))
+    resp /= resp.sum(axis=0)
+    return model.from_partition(data, n_components, lambda rows: resp[:, rows])
+
+
+#: Starts by scikit-learn's names for ``init_params``.
+STARTS: dict[str, Start] = {
+    "kmeans": from_kmeans,
+    "k-means++": from_kmeans_plusplus,
+    "random": from_random,
+    "random_from_data": from_rows,
+}
+
+
+def _standardised(model: GaussianMixtureModel, data: Rows) -> Array:
+    return (data.X - model.units.shift) / model.units.scale
+
+
+def _seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(2**31 - 1))

@@ -1,0 +1,1 @@
+"""What a textbook would put in its appendix."""
