@@ -57,7 +57,7 @@ def climb(
     acceleration = copy.deepcopy(acceleration)
     threshold = _acceleration_threshold(model, data) if acceleration else -np.inf
     near = threshold == np.inf
-    confirm = False  # convergence is confirmed by one plain step
+    confirm = False  # whether the next step is to be plain, to confirm convergence
     if max_iter == 0:
         trace.reason = StopReason.MAX_ITER
     trace.tell(np.inf)
@@ -73,7 +73,7 @@ def climb(
                 better = candidate is not None and candidate.objective > trace.point.objective
                 acceleration.judged(better)
                 gain = trace.tried(candidate, better, max_iter)
-                confirm = better and gain < tol
+                confirm = trace.small = better and gain < tol
                 if better or trace.reason is not None:
                     trace.tell(gain)
                     continue
@@ -81,7 +81,7 @@ def climb(
         gain = trace.plain_step(candidate, model.exact, tol, max_iter)
         near = near or gain < threshold
         # Where the objective is flat to rounding it cannot judge a proposal.
-        confirm = gain <= rounding(trace.point.objective)
+        confirm = trace.small or gain <= rounding(trace.point.objective)
         trace.tell(gain)
     return trace.result()
 
@@ -97,6 +97,7 @@ class _Trace:
         self.n_evaluations = 1
         self.history = [start.objective]
         self.log_likelihoods: list[float] = []
+        self.small = False  # whether the last step gained less than tol
         self.reason: StopReason | None = None
 
     def tried(self, candidate: Point | None, accept: bool, max_iter: int) -> float:
@@ -117,9 +118,8 @@ class _Trace:
     def plain_step(self, candidate: Point | None, exact: bool, tol: float, max_iter: int) -> float:
         """Take an EM image, or end the run; returns the gain in the objective.
 
-        A change within rounding is neither a decrease nor a reason to go on. Only where ``tol``
-        asks for more than the objective can tell does the run go on until the parameters stand
-        still: the EM map is exact where the objective is flat.
+        Converged is a step that gains less than ``tol``, confirmed by one more: with that, a run
+        of plain EM takes the steps that scikit-learn's mixtures take.
         """
         if candidate is None:
             self.tried(None, False, max_iter)
@@ -127,27 +127,46 @@ class _Trace:
             return 0.0
         _require_number(candidate, self.n_iter + 1)
         before = self.point.objective
-        gain = candidate.objective - before
         noise = rounding(before)
-        fell = exact and gain < -noise
-        if tol > noise:
-            done = gain < tol
-        else:
-            done = gain <= noise and _tree.same(candidate.params, self.point.params)
+        if tol <= noise:
+            return self._still_step(candidate, exact, noise, max_iter)
+        gain = candidate.objective - before
+        fell = exact and gain < 0.0
         self.tried(candidate, not fell, max_iter)
-        if fell:
-            if gain < -GROSS_FALL * max(1.0, abs(before)):
-                raise ModelError(
-                    f"m_step lowered the objective from {before!r} to {candidate.objective!r} at "
-                    f"iteration {self.n_iter}. EM cannot do that: either m_step does not maximise "
-                    "what e_step expects, or e_step (or log_prior) does not return the objective "
-                    "at its parameters. Check them on a few rows by hand; set `exact = False` if "
-                    "the E-step is random."
-                )
-            self.reason = StopReason.DECREASE
-        elif done:
+        confirmed, self.small = self.small, gain < tol
+        if fell and gain < -max(noise, 1e-6 * tol):
+            self._fallen(candidate.objective)
+        elif self.small and (confirmed or self.n_iter >= max_iter):
             self.reason = StopReason.TOLERANCE
         return gain
+
+    def _still_step(self, candidate: Point, exact: bool, noise: float, max_iter: int) -> float:
+        """The same where ``tol`` asks for more than the objective can tell.
+
+        The EM map is exact where the objective is flat: go on until the parameters stand still.
+        """
+        gain = candidate.objective - self.point.objective
+        still = _tree.same(candidate.params, self.point.params)
+        fell = exact and gain < -noise
+        self.tried(candidate, not fell, max_iter)
+        if fell:
+            self._fallen(candidate.objective)
+        elif gain <= noise and still:
+            self.reason = StopReason.TOLERANCE
+        return gain
+
+    def _fallen(self, objective: float) -> None:
+        """A plain step fell beyond rounding: the end of the run, or an error of the model."""
+        before = self.point.objective
+        if objective < before - GROSS_FALL * max(1.0, abs(before)):
+            raise ModelError(
+                f"m_step lowered the objective from {before!r} to {objective!r} at iteration "
+                f"{self.n_iter}. EM cannot do that: either m_step does not maximise what e_step "
+                "expects, or e_step (or log_prior) does not return the objective at its "
+                "parameters. Check them on a few rows by hand; set `exact = False` if the E-step "
+                "is random."
+            )
+        self.reason = StopReason.DECREASE
 
     def tell(self, gain: float) -> None:
         """Report to the callback, which may end the run by returning True."""

@@ -26,6 +26,9 @@ class Start(NamedTuple):
     seed: np.random.SeedSequence | None = None
 
 
+#: Objectives closer than this (nats), or than tol, are taken for the same optimum.
+TIE = 1e-3
+
 #: Outcome of one start: the climb, or the summary of why it failed.
 Outcome = EMResult | RunSummary
 
@@ -118,7 +121,7 @@ def fit_em(
         Extrapolation of the EM map; None is plain EM.
     tol : float, default=1e-8
         Gain of one plain EM step, in nats of the whole objective, below which a run has
-        converged.
+        converged; one more plain step confirms it.
     max_iter : int, default=1000
         Most points to try after a start; 0 evaluates the start.
     random_state : None, int, numpy Generator or RandomState, default=None
@@ -130,8 +133,8 @@ def fit_em(
     Returns
     -------
     EMResult
-        The best run. A later start wins only by more than ``tol``, so that equal optima with
-        permuted classes do not race; a run that ended where the model is not defined wins only
+        The best run. A later start wins only by more than ``tol`` (at most 1e-3 nats), so that
+        equal optima with permuted classes do not race; a run that ended where the model is not defined wins only
         when all did.
 
     Raises
@@ -272,7 +275,7 @@ def _best(outcomes: list[Outcome], tol: float) -> int | None:
         # A collapsing run climbs without bound, so its objective says nothing.
         collapsed = outcome.reason is StopReason.INFEASIBLE
         leader_collapsed = leader.reason is StopReason.INFEASIBLE
-        margin = max(tol, 1e-12 * abs(leader.objective))
+        margin = max(min(tol, TIE), 1e-12 * abs(leader.objective))
         if collapsed == leader_collapsed:
             if outcome.objective > leader.objective + margin:
                 best = i

@@ -28,7 +28,14 @@ from emkit.numerics.gaussian import (
     tile_rows,
 )
 
-__all__ = ["GaussianMixtureModel", "MixtureParams", "Rows", "measure_units", "mixture_units"]
+__all__ = [
+    "GaussianMixtureModel",
+    "MixtureParams",
+    "Rows",
+    "measure_spread",
+    "mixture_spread",
+    "one_hot",
+]
 
 Array = NDArray[np.float64]
 
@@ -233,11 +240,11 @@ def _sum(parts: Iterator[Moments]) -> Moments:
     return total
 
 
-def measure_units(data: Rows, structure: Structure, fallback: Array) -> Units:
-    """Units in which every column has mean 0 and variance 1, to rounding.
+def measure_spread(data: Rows) -> Units:
+    """Mean and standard deviation of every column, to rounding; 0 for a constant column.
 
-    A column without spread gets the scale ``fallback`` (d,). Spread is measured relative to the
-    largest deviation from the first row, so that no square overflows or drowns.
+    Spread is measured relative to the largest deviation from the first row, so that no square
+    overflows or drowns.
     """
     n, d = data.X.shape
     origin = data.X[0].astype(float)
@@ -245,26 +252,24 @@ def measure_units(data: Rows, structure: Structure, fallback: Array) -> Units:
     peak = np.zeros(d)
     for rows in _steps(n):
         np.maximum(peak, np.abs(data.X[rows] - origin).max(axis=0), out=peak)
-    spread = peak > 0.0
-    peak[~spread] = 1.0
+    unit = np.where(peak > 0.0, peak, 1.0)
     first, second = np.zeros(d), np.zeros(d)
     for rows in _steps(n):
-        deviation = (data.X[rows] - origin) / peak
+        deviation = (data.X[rows] - origin) / unit
         weights = data.take(rows).sample_weight
         ones = np.ones(len(deviation)) if weights is None else weights
         first += ones @ deviation
         second += ones @ np.square(deviation, out=deviation)
     first /= total
-    scale = peak * np.sqrt(np.maximum(second / total - first**2, 0.0))
-    scale = np.where(spread & (scale > 0.0), scale, fallback)
-    return Units(origin + first * peak, structure.common_scale(scale))
+    scale = unit * np.sqrt(np.maximum(second / total - first**2, 0.0))
+    return Units(origin + first * unit, scale)
 
 
-def mixture_units(weights: Array, means: Array, variances: Array, structure: Structure) -> Units:
-    """The same units from the moments of a mixture; variances (K, d)."""
-    shift = weights @ means / weights.sum()
-    scale = np.sqrt(weights @ (variances + (means - shift) ** 2) / weights.sum())
-    return Units(shift, structure.common_scale(scale))
+def mixture_spread(weights: Array, means: Array, variances: Array) -> Units:
+    """Mean and standard deviation of the columns under a mixture; variances (K, d)."""
+    shares = weights / weights.sum()
+    shift = shares @ means
+    return Units(shift, np.sqrt(shares @ (variances + (means - shift) ** 2)))
 
 
 def _steps(n: int, step: int = 8192) -> Iterator[slice]:

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams, Rows, one_hot
 
-__all__ = ["STARTS"]
+__all__ = ["STARTS", "draw"]
 
 Array = NDArray[np.float64]
 Start = Callable[[GaussianMixtureModel, Rows, int, np.random.Generator], MixtureParams]
@@ -102,3 +102,17 @@ def _standardised(model: GaussianMixtureModel, data: Rows) -> Array:
 
 def _seed(rng: np.random.Generator) -> int:
     return int(rng.integers(2**31 - 1))
+
+
+def draw(
+    model: GaussianMixtureModel,
+    data: Rows,
+    rng: np.random.Generator,
+    *,
+    method: str,
+    n_components: int,
+    parts: MixtureParams,
+) -> MixtureParams:
+    """One random start, with the ``parts`` that are given in place of the random ones."""
+    drawn = STARTS[method](model, data, n_components, rng)
+    return MixtureParams(*(d if p is None else p for d, p in zip(drawn, parts, strict=True)))

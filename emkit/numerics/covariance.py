@@ -10,6 +10,7 @@ for features, C for covariances, P for their inverses.
 """
 
 from abc import ABC, abstractmethod
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,10 @@ class Structure(ABC):
     @abstractmethod
     def whitening_from_precisions(self, precisions: Array) -> Array:
         """The same W from the inverse covariances."""
+
+    def transpose(self, factor: Array) -> Array:
+        """W' of each component, contiguous: scikit-learn's ``precisions_cholesky_``."""
+        return factor
 
     @abstractmethod
     def precisions(self, factor: Array) -> Array:
@@ -164,7 +169,10 @@ class _Matrices(Structure):
     def whitening_from_precisions(self, precisions: Array) -> Array:
         # P = W'W with W lower triangular is a Cholesky factorisation read from the last column.
         flipped = np.linalg.cholesky(precisions[..., ::-1, ::-1])
-        return np.ascontiguousarray(np.swapaxes(flipped[..., ::-1, ::-1], -1, -2))
+        return self.transpose(flipped[..., ::-1, ::-1])
+
+    def transpose(self, factor: Array) -> Array:
+        return np.ascontiguousarray(np.swapaxes(factor, -1, -2))
 
     def precisions(self, factor: Array) -> Array:
         return np.swapaxes(factor, -1, -2) @ factor
@@ -175,9 +183,6 @@ class _Matrices(Structure):
 
     def log_det(self, factor: Array, n_features: int) -> Array:
         return np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
-
-    def diagonals(self, matrices: Array, shape: tuple[int, int]) -> Array:
-        return np.broadcast_to(np.diagonal(matrices, axis1=-2, axis2=-1), shape)
 
     def apply(self, matrices: Array, vectors: Array) -> Array:
         return (matrices @ vectors[..., None])[..., 0]
@@ -195,6 +200,9 @@ class Full(_Matrices):
     """Each component its own covariance matrix: (K, d, d)."""
 
     name = "full"
+
+    def diagonals(self, matrices: Array, shape: tuple[int, int]) -> Array:
+        return np.diagonal(matrices, axis1=1, axis2=2)
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_components, n_features, n_features)
@@ -216,8 +224,8 @@ class Full(_Matrices):
             row = stop
 
     def coefficients(self, precisions: Array, n_components: int) -> Array:
-        rows, columns = np.triu_indices(precisions.shape[-1])
-        return np.where(rows == columns, -0.5, -1.0) * precisions[:, rows, columns]
+        rows, columns, halves = _upper(precisions.shape[-1])
+        return halves * precisions[:, rows, columns]
 
     def raw_moments(self, features: Array, x: Array, resp: Array) -> tuple[Array, Array]:
         sums = features @ resp.T
@@ -226,7 +234,7 @@ class Full(_Matrices):
 
     def centre(self, raw: Array, n: Array, first: Array, means: Array) -> Array:
         d = means.shape[1]
-        rows, columns = np.triu_indices(d)
+        rows, columns, _ = _upper(d)
         scatter = np.empty((len(means), d, d))
         scatter[:, rows, columns] = raw.T
         scatter[:, columns, rows] = raw.T
@@ -261,6 +269,9 @@ class Tied(_Matrices):
     """
 
     name = "tied"
+
+    def diagonals(self, matrices: Array, shape: tuple[int, int]) -> Array:
+        return np.tile(np.diagonal(matrices), (shape[0], 1))
 
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
         return (n_features, n_features)
@@ -420,7 +431,7 @@ class Spherical(_Variances):
         return n_features * np.log(factor)
 
     def diagonals(self, matrices: Array, shape: tuple[int, int]) -> Array:
-        return np.broadcast_to(matrices[:, None], shape)
+        return np.repeat(matrices[:, None], shape[1], axis=1)
 
     def apply(self, matrices: Array, vectors: Array) -> Array:
         return matrices[:, None] * vectors
@@ -462,6 +473,13 @@ class Spherical(_Variances):
 
 
 STRUCTURES: dict[str, Structure] = {s.name: s for s in (Full(), Tied(), Diagonal(), Spherical())}
+
+
+@lru_cache(maxsize=8)
+def _upper(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
+    """Rows and columns of the upper triangle, and the coefficients of -x'Px / 2 over it."""
+    rows, columns = np.triu_indices(d)
+    return rows, columns, np.where(rows == columns, -0.5, -1.0)
 
 
 def _positive(n: Array) -> Array:

@@ -34,8 +34,10 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-#: Relative error of a covariance, against its smallest eigenvalue, at which features give way.
-FEATURE_ERROR = 1e-10
+#: Bound on the relative error of a covariance, against its smallest eigenvalue, at which features
+#: give way. Of 240 fits to hard data at tol 1e-10, 15 ended in a fall of the objective with 1e-11,
+#: 26 with 1e-10, 6 with no features at all.
+FEATURE_ERROR = 1e-11
 #: Responsibilities below this add nothing to a scatter in doubles.
 NEGLIGIBLE = 1e-20
 

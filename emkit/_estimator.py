@@ -1,0 +1,119 @@
+"""What the estimators share; the only file that touches scikit-learn's private API."""
+
+import time
+import warnings
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight
+
+from emkit.engine import Acceleration, EMResult, State, StopReason
+
+__all__ = [
+    "EM_CONSTRAINTS",
+    "Printer",
+    "StrOptions",
+    "at_least",
+    "check_weights",
+    "fit_context",
+    "warn_unconverged",
+]
+
+
+def at_least(kind, low):
+    """Constraint on a number: an Integral or a Real not below ``low``."""
+    return Interval(kind, low, None, closed="left")
+
+
+#: Constraints of the arguments that every estimator has.
+EM_CONSTRAINTS = {
+    "tol": [at_least(Real, 0.0)],
+    "max_iter": [at_least(Integral, 0)],
+    "n_init": [at_least(Integral, 1)],
+    "n_jobs": [Integral, None],
+    "search": [StrOptions({"restarts", "short_runs"}), callable],
+    "acceleration": [StrOptions({"anderson", "squarem"}), Acceleration, None],
+    "random_state": ["random_state"],
+    "warm_start": ["boolean"],
+    "verbose": ["verbose"],
+}
+
+#: Decorator of ``fit``: checks the constructor's arguments before any work.
+fit_context = _fit_context(prefer_skip_nested_validation=True)
+
+
+def check_weights(sample_weight, X):
+    """Sample weights as float64, or None; ValueError where they are negative or all zero."""
+    if sample_weight is None:
+        return None
+    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not weights.any():
+        raise ValueError(
+            "Sample weights must contain at least one positive number. Got zeros only: no row "
+            "would count. Leave sample_weight out to weigh all rows alike."
+        )
+    return weights
+
+
+def warn_unconverged(result: EMResult, max_iter: int) -> None:
+    """Warn when the best run did not converge, unless no iteration was asked for."""
+    if result.converged or max_iter == 0:
+        return
+    message = (
+        "Best performing initialization did not converge. Try different init parameters, or "
+        "increase max_iter, tol, or check for degenerate data."
+    )
+    if result.reason is StopReason.INFEASIBLE:
+        message += (
+            " Every start collapsed on a singular covariance; the last point before is kept. "
+            "Increase reg_covar or decrease n_components."
+        )
+    elif result.reason is StopReason.DECREASE:
+        message += (
+            " The objective fell beyond rounding: the data are too ill-conditioned for double "
+            "precision. Scale the columns or increase reg_covar."
+        )
+    warnings.warn(message, ConvergenceWarning, stacklevel=4)
+
+
+class Printer:
+    """Callback that prints a fit as scikit-learn's mixtures do.
+
+    Parameters
+    ----------
+    verbose : int
+        1 prints starts and iterations, 2 times and gains too.
+    interval : int
+        Iterations between two lines.
+    n_samples : float
+        Total weight; gains and bounds are printed per sample.
+    """
+
+    def __init__(self, verbose: int, interval: int, n_samples: float):
+        self.verbose = verbose
+        self.interval = interval
+        self.n_samples = n_samples
+        self.began = self.last = 0.0
+
+    def __call__(self, state: State) -> None:
+        now = time.perf_counter()
+        if state.n_iter == 0:
+            print(f"Initialization {state.run}")
+            self.began = self.last = now
+        elif state.n_iter % self.interval == 0:
+            line = f"  Iteration {state.n_iter}"
+            if self.verbose >= 2:
+                gain = state.gain / self.n_samples
+                line += f"\t time lapse {now - self.last:.5f}s\t ll change {gain:.5f}"
+                self.last = now
+            print(line)
+        if state.reason is not None:
+            converged = state.reason is StopReason.TOLERANCE
+            line = f"Initialization {'converged' if converged else 'did not converge'}."
+            if self.verbose >= 2:
+                bound = state.objective / self.n_samples
+                line += f" time lapse {now - self.began:.5f}s\t lower bound {bound:.5f}."
+            print(line)

@@ -1,0 +1,691 @@
+"""EMGaussianMixture: the labels are missing."""
+
+import warnings
+from functools import partial
+from math import log
+from numbers import Integral, Real
+
+import numpy as np
+from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from emkit._estimator import (
+    EM_CONSTRAINTS,
+    Printer,
+    StrOptions,
+    at_least,
+    check_weights,
+    fit_context,
+    warn_unconverged,
+)
+from emkit.engine import fit_em, soft
+from emkit.exceptions import DataWarning, InfeasibleError
+from emkit.models.gaussian_mixture import (
+    GaussianMixtureModel,
+    MixtureParams,
+    Rows,
+    measure_spread,
+    mixture_spread,
+    one_hot,
+)
+from emkit.models.mixture_starts import STARTS, draw
+from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.gaussian import Units
+
+__all__ = ["EMGaussianMixture"]
+
+FLOATS = [np.float64, np.float32]
+
+ILL_DEFINED = (
+    "Fitting the mixture model failed because some components have ill-defined empirical "
+    "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
+    "number of components, increase reg_covar, or scale the input data."
+)
+FLOAT32_HINT = (
+    " The numerical accuracy can also be improved by passing float64 data instead of float32."
+)
+
+
+class EMGaussianMixture(DensityMixin, BaseEstimator):
+    r"""Gaussian mixture by maximum likelihood, the labels being what is missing.
+
+    It maximises, with sample weights :math:`s_i` of sum :math:`n`,
+
+    .. math:: \sum_i s_i \log \sum_{k=1}^{K} w_k N(x_i; m_k, C_k)
+              - \frac{n\,\lambda}{2K} \sum_k \operatorname{tr} C_k^{-1},
+              \qquad \lambda = \texttt{reg\_covar},
+
+    and takes every argument, method and attribute of `sklearn.mixture.GaussianMixture` with the
+    same meaning.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        Number of components.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        'full': each component its own matrix; 'tied': all components one matrix; 'diag': each
+        component its own variances; 'spherical': each component one variance.
+    tol : float, default=1e-3
+        Gain of one EM step, in nats per sample (mean objective), below which a run has converged.
+    reg_covar : float, default=1e-6
+        Scale of an inverse-Wishart prior on the covariances, in squared units of the data. It
+        keeps them positive definite and is part of the objective: a component of weight w gets
+        ``reg_covar / (K w)`` on its diagonal.
+    max_iter : int, default=100
+        Most points to try after a start, one E-step each; 0 returns the start.
+    n_init : int, default=1
+        Starts to try. One alone is taken where the start is given (``resp_init``,
+        ``means_init``, or all three of weights, means and precisions).
+    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, default='kmeans'
+        How a start is drawn, on a random sample of the rows when there are more than 50 000:
+        the partition of a k-means run; distant rows as means; random responsibilities; random
+        rows as means. Columns are standardised for it.
+    weights_init : array-like of shape (n_components,), default=None
+        Weights to start from.
+    means_init : array-like of shape (n_components, n_features), default=None
+        Means to start from; what is not given beside them comes from the nearest-mean partition.
+    precisions_init : array-like, default=None
+        Inverse covariances to start from, in the shape of ``precisions_``.
+    random_state : int, RandomState instance or None, default=None
+        Source of the starts and, by default, of `sample`.
+    warm_start : bool, default=False
+        Go on from the last fit instead of drawing starts; ``n_init`` is then ignored.
+    verbose : int, default=0
+        1 prints starts and iterations, 2 times and gains too.
+    verbose_interval : int, default=10
+        Iterations between two lines.
+    resp_init : array-like of shape (n_samples,) or (n_samples, n_components), default=None
+        Start from a partition: labels 0 to ``n_components - 1``, or responsibilities whose rows
+        sum to 1.
+    search : {'restarts', 'short_runs'} or search object, default='restarts'
+        'restarts' climbs from every start to the end; 'short_runs' takes 5 iterations from each
+        and goes on with the best.
+    acceleration : {'anderson', 'squarem'}, Acceleration or None, default='anderson'
+        Extrapolation once a plain step gains less than 1e-3 nats per sample, so a fit at the
+        default ``tol`` is plain EM. None is always plain EM.
+    n_jobs : int, default=None
+        Processes for the starts, as in joblib; it changes results by rounding at most.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,)
+        Mixing proportions.
+    means_ : ndarray of shape (n_components, n_features)
+        Component means.
+    covariances_ : ndarray
+        Component covariances; the shape depends on ``covariance_type``::
+
+            (n_components, n_features, n_features) if 'full',
+            (n_features, n_features)               if 'tied',
+            (n_components, n_features)             if 'diag',
+            (n_components,)                        if 'spherical'
+
+    precisions_ : ndarray
+        Inverses of the covariances, same shape.
+    precisions_cholesky_ : ndarray
+        Upper triangular U with U U' the precision (square roots for 'diag' and 'spherical').
+    converged_ : bool
+        Whether the best run converged.
+    n_iter_ : int
+        Points that the best run tried after its start, rejected extrapolations included.
+    lower_bound_ : float
+        Log-likelihood per sample at the returned parameters, without the prior.
+    lower_bounds_ : list of float, of length n_iter_
+        The same after each point tried.
+    history_ : ndarray
+        Objective per sample at the start and every accepted iterate of the best run; never falls.
+    runs_ : tuple of RunSummary
+        One summary for each start, per sample.
+    n_features_in_ : int
+        Number of features seen in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has names that are strings.
+
+    Raises
+    ------
+    ValueError
+        For bad arguments or data, and when every start has a singular covariance.
+
+    References
+    ----------
+    McLachlan, G. J. & Peel, D. (2000). Finite Mixture Models. Wiley. doi:10.1002/0471721182
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit import EMGaussianMixture
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> mixture = EMGaussianMixture(n_components=2, random_state=0).fit(X)
+    >>> mixture.means_[mixture.means_[:, 0].argsort()].round(6)
+    array([[ 1.,  2.],
+           [10.,  2.]])
+    >>> labels = mixture.predict([[0, 0], [12, 3]])
+    >>> bool(labels[0] != labels[1])
+    True
+    """
+
+    _parameter_constraints: dict = {
+        **EM_CONSTRAINTS,
+        "n_components": [at_least(Integral, 1)],
+        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "reg_covar": [at_least(Real, 0.0)],
+        "init_params": [StrOptions(set(STARTS))],
+        "weights_init": ["array-like", None],
+        "means_init": ["array-like", None],
+        "precisions_init": ["array-like", None],
+        "resp_init": ["array-like", None],
+        "verbose_interval": [at_least(Integral, 1)],
+    }
+
+    def __init__(
+        self,
+        n_components=1,
+        *,
+        covariance_type="full",
+        tol=1e-3,
+        reg_covar=1e-6,
+        max_iter=100,
+        n_init=1,
+        init_params="kmeans",
+        weights_init=None,
+        means_init=None,
+        precisions_init=None,
+        random_state=None,
+        warm_start=False,
+        verbose=0,
+        verbose_interval=10,
+        resp_init=None,
+        search="restarts",
+        acceleration="anderson",
+        n_jobs=None,
+    ):
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.resp_init = resp_init
+        self.search = search
+        self.acceleration = acceleration
+        self.n_jobs = n_jobs
+
+    # Fitting
+
+    @fit_context
+    def fit(self, X, y=None, sample_weight=None):
+        """Fit the mixture.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out.
+
+        Returns
+        -------
+        self : object
+            The fitted mixture.
+        """
+        data, given = self._validate(X, sample_weight)
+        model = self._model(data)
+        start = self._start(model, data, given)
+        n = data.total_weight
+        try:
+            result = fit_em(
+                model,
+                data,
+                start=start,
+                n_init=self.n_init,
+                n_jobs=self.n_jobs,
+                search=self.search,
+                acceleration=self.acceleration,
+                tol=self.tol * n,
+                max_iter=self.max_iter,
+                random_state=check_random_state(self.random_state),
+                callback=Printer(self.verbose, self.verbose_interval, n) if self.verbose else None,
+            )
+        except InfeasibleError as error:
+            hint = FLOAT32_HINT if data.X.dtype == np.float32 else ""
+            raise ValueError(ILL_DEFINED + hint) from error
+        warn_unconverged(result, self.max_iter)
+        self._publish(result, model, data)
+        return self
+
+    def fit_predict(self, X, y=None, sample_weight=None):
+        """Fit the mixture and label the rows of X; the same as ``fit(X).predict(X)``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights as frequencies.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Most probable component of each row.
+        """
+        return self.fit(X, sample_weight=sample_weight).predict(X)
+
+    def _validate(self, X, sample_weight):
+        """Data, and the parts of a start that were given, in the user's units."""
+        X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
+        weights = check_weights(sample_weight, X)
+        resp = self._check_resp(len(X))
+        if weights is not None and not weights.all():
+            counted = weights > 0.0
+            X, weights = X[counted], weights[counted]
+            resp = None if resp is None else resp[counted]
+        if len(X) < self.n_components:
+            raise ValueError(
+                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
+                f"n_samples = {len(X)}"
+            )
+        given = {
+            "weights": self._check_weights_init(),
+            "means": self._check_init("means", (self.n_components, X.shape[1])),
+            "precisions": self._check_precisions_init(X.shape[1]),
+            "resp": resp,
+        }
+        return Rows(X, weights), given
+
+    def _check_init(self, name, shape):
+        """An initial parameter as float64 of the shape given, or None."""
+        value = getattr(self, f"{name}_init")
+        if value is None:
+            return None
+        label = f"{self.covariance_type} precision" if name == "precisions" else name
+        value = check_array(
+            value, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=f"{name}_init"
+        )
+        if value.shape != shape:
+            raise ValueError(
+                f"The parameter '{label}' should have the shape of {shape}, but got {value.shape}"
+            )
+        return value
+
+    def _check_weights_init(self):
+        weights = self._check_init("weights", (self.n_components,))
+        if weights is None:
+            return None
+        if (weights < 0.0).any() or (weights > 1.0).any():
+            # Minimum and maximum stand in the order of scikit-learn, whose tests ask for it.
+            raise ValueError(
+                "The parameter 'weights' should be in the range [0, 1], but got max value "
+                f"{weights.min():.5f}, min value {weights.max():.5f}"
+            )
+        atol = 1e-6 if getattr(self.weights_init, "dtype", None) == np.float32 else 1e-8
+        if not np.isclose(weights.sum(), 1.0, rtol=0.0, atol=atol):
+            raise ValueError(
+                "The parameter 'weights' should be normalized, but got sum(weights) = "
+                f"{weights.sum():.5f}"
+            )
+        return weights / weights.sum()
+
+    def _check_precisions_init(self, n_features):
+        structure = STRUCTURES[self.covariance_type]
+        precisions = self._check_init("precisions", structure.shape(self.n_components, n_features))
+        if precisions is not None:
+            structure.check_precisions(precisions)
+        return precisions
+
+    def _check_resp(self, n_samples):
+        """Labels (n,) or responsibilities (n, K), or None."""
+        if self.resp_init is None:
+            return None
+        k = self.n_components
+        resp = check_array(self.resp_init, ensure_2d=False, input_name="resp_init")
+        if resp.shape not in {(n_samples,), (n_samples, k)}:
+            raise ValueError(
+                f"resp_init should have the shape of ({n_samples},) (labels) or ({n_samples}, {k})"
+                f" (responsibilities), but got {resp.shape}"
+            )
+        if resp.ndim == 1:
+            if not (np.isin(resp, np.arange(k))).all():
+                raise ValueError(
+                    f"resp_init as labels should hold integers from 0 to {k - 1}, but got values "
+                    f"from {resp.min()} to {resp.max()}. Count labels from 0."
+                )
+            return resp.astype(np.intp)
+        if (resp < 0.0).any() or not np.allclose(resp.sum(axis=1), 1.0, rtol=0.0, atol=1e-6):
+            raise ValueError(
+                "resp_init as responsibilities should be nonnegative with rows that sum to 1, but "
+                f"got a minimum of {resp.min():.5f} and sums from {resp.sum(axis=1).min():.5f} to "
+                f"{resp.sum(axis=1).max():.5f}. Divide each row by its sum."
+            )
+        return resp
+
+    def _model(self, data):
+        """The model in units of the data."""
+        shift, spread = measure_spread(data)
+        self._warn_of_prior(spread)
+        structure = STRUCTURES[self.covariance_type]
+        stand_in = np.sqrt(self.reg_covar) if self.reg_covar > 0.0 else 1.0
+        scale = structure.common_scale(np.where(spread > 0.0, spread, stand_in))
+        ridge = self.reg_covar / scale**2
+        return GaussianMixtureModel(structure, Units(shift, scale), ridge, data.total_weight)
+
+    def _warn_of_prior(self, spread):
+        steered = np.flatnonzero(self.reg_covar > 0.01 * spread**2)
+        if self.reg_covar == 0.0 or not len(steered):
+            return
+        names = getattr(self, "feature_names_in_", np.arange(len(spread)))
+        shown = ", ".join(str(name) for name in names[steered[:5]])
+        constant = "; constant columns are among them" if (spread[steered] == 0.0).any() else ""
+        warnings.warn(
+            f"reg_covar={self.reg_covar:g} exceeds 1 % of the variance of {len(steered)} column(s)"
+            f" ({shown}{', ...' if len(steered) > 5 else ''}){constant}. It then steers the fit. "
+            "Scale the data (StandardScaler), lower reg_covar, or drop columns without variance.",
+            DataWarning,
+            stacklevel=5,
+        )
+
+    def _start(self, model, data, given):
+        """Where to start, in internal units; None, with a way to draw starts, when random."""
+        structure, (shift, scale) = model.structure, model.units
+        if self.warm_start and hasattr(self, "converged_"):
+            return self._warm_start(model)
+        parts = MixtureParams(given["weights"], None, None)
+        if given["means"] is not None:
+            parts = parts._replace(means=(given["means"] - shift) / scale)
+        if given["precisions"] is not None:
+            precisions = structure.rescale(given["precisions"], scale)
+            factor = structure.whitening_from_precisions(precisions)
+            parts = parts._replace(covariances=structure.covariances(factor))
+        if all(part is not None for part in parts):
+            return parts
+        resp = given["resp"]
+        if resp is not None:
+            k = self.n_components
+            assign = one_hot(resp, k) if resp.ndim == 1 else (lambda rows: resp[rows].T)
+            return _override(model.from_partition(data, k, assign), parts)
+        if parts.means is not None:
+            return _override(model.from_means(data, parts.means), parts)
+        model.draw_start = partial(
+            draw, method=self.init_params, n_components=self.n_components, parts=parts
+        )
+        return None
+
+    def _warm_start(self, model):
+        expected = (self.n_components, len(model.units.shift))
+        shape = model.structure.shape(*expected)
+        if self.means_.shape != expected or self.covariances_.shape != shape:
+            raise ValueError(
+                f"warm_start goes on from a fit with means of shape {self.means_.shape} and "
+                f"covariances of shape {self.covariances_.shape}, but n_components, "
+                f"covariance_type and X now ask for {expected} and {shape}. Refit with "
+                "warm_start=False or clone the estimator."
+            )
+        shift, scale = model.units
+        weights = np.asarray(self.weights_, dtype=float)
+        return MixtureParams(
+            weights / weights.sum(),
+            (np.asarray(self.means_, dtype=float) - shift) / scale,
+            model.structure.rescale(np.asarray(self.covariances_, dtype=float), 1.0 / scale),
+        )
+
+    def _publish(self, result, model, data):
+        """Attributes in the user's units and floating type."""
+        structure, (shift, scale) = model.structure, model.units
+        n, dtype = data.total_weight, data.X.dtype
+        params = result.params
+        factor = structure.rescale_factor(model.components(params).factor, scale)
+        self.weights_ = params.weights.astype(dtype)
+        self.means_ = (params.means * scale + shift).astype(dtype)
+        self.covariances_ = structure.rescale(params.covariances, scale).astype(dtype)
+        self.precisions_cholesky_ = structure.transpose(factor).astype(dtype)
+        self.precisions_ = structure.precisions(factor).astype(dtype)
+        self.converged_ = result.converged
+        self.n_iter_ = result.n_iter
+        self.lower_bound_ = result.log_likelihood / n
+        self.lower_bounds_ = (result.log_likelihoods / n).tolist()
+        self.history_ = result.history / n
+        self.runs_ = tuple(
+            run._replace(objective=run.objective / n, log_likelihood=run.log_likelihood / n)
+            for run in result.runs
+        )
+
+    # The fitted distribution
+
+    def _tiles(self, X):
+        """Log-joint (K, n) of tile after tile of X, with the slice of rows it is of."""
+        structure = STRUCTURES[self.covariance_type]
+        weights = np.asarray(self.weights_, dtype=float)
+        means = np.asarray(self.means_, dtype=float)
+        factor = structure.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
+        variances = structure.diagonals(structure.covariances(factor), means.shape)
+        shift, scale = mixture_spread(weights, means, variances)
+        scale = structure.common_scale(scale)
+        model = GaussianMixtureModel(structure, Units(shift, scale))
+        kernel = model.bind_factor(
+            weights, (means - shift) / scale, structure.rescale_factor(factor, 1.0 / scale)
+        )
+        for rows in kernel.slices(len(X)):
+            yield rows, kernel.log_joint(X[rows])[0]
+
+    def _check_X(self, X):
+        check_is_fitted(self)
+        return validate_data(self, X, dtype=FLOATS, reset=False)
+
+    def score_samples(self, X):
+        """Log-likelihood of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        log_prob : ndarray of shape (n_samples,)
+            Log-density of each row under the mixture.
+        """
+        X = self._check_X(X)
+        log_prob = np.empty(len(X), dtype=X.dtype)
+        for rows, log_joint in self._tiles(X):
+            log_prob[rows] = soft(log_joint)[1]
+        return log_prob
+
+    def score(self, X, y=None, sample_weight=None):
+        """Log-likelihood per sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights as frequencies.
+
+        Returns
+        -------
+        log_likelihood : float
+            Weighted mean of the log-densities of the rows.
+        """
+        X = self._check_X(X)
+        return self._log_likelihood(X, sample_weight) / _total(X, sample_weight)
+
+    def _log_likelihood(self, X, sample_weight):
+        weights = check_weights(sample_weight, X)
+        total = 0.0
+        for rows, log_joint in self._tiles(X):
+            log_prob = soft(log_joint)[1]
+            total += float(log_prob.sum() if weights is None else weights[rows] @ log_prob)
+        return total
+
+    def predict(self, X):
+        """Most probable component of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Index of the component.
+        """
+        X = self._check_X(X)
+        labels = np.empty(len(X), dtype=np.int64)
+        for rows, log_joint in self._tiles(X):
+            labels[rows] = log_joint.argmax(axis=0)
+        return labels
+
+    def predict_proba(self, X):
+        """Posterior probability of each component for each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+
+        Returns
+        -------
+        resp : ndarray of shape (n_samples, n_components)
+            Responsibilities; rows sum to 1.
+        """
+        X = self._check_X(X)
+        resp = np.empty((len(X), len(self.means_)), dtype=X.dtype)
+        for rows, log_joint in self._tiles(X):
+            resp[rows] = soft(log_joint)[0].T
+        return resp
+
+    def sample(self, n_samples=1, random_state=None):
+        """Draw from the fitted mixture.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Rows to draw.
+        random_state : int, RandomState instance or None, default=None
+            Source of the draw. None takes the estimator's own, as scikit-learn does: with an int
+            there, every call returns the same rows.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Rows, component after component.
+        y : ndarray of shape (n_samples,)
+            Component of each row.
+        """
+        check_is_fitted(self)
+        if n_samples < 1:
+            raise ValueError(
+                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "
+                "sample."
+            )
+        rng = check_random_state(self.random_state if random_state is None else random_state)
+        structure = STRUCTURES[self.covariance_type]
+        weights = np.asarray(self.weights_, dtype=float)
+        factor = structure.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
+        counts = rng.multinomial(n_samples, weights / weights.sum())
+        rows = [
+            mean + structure.draw(factor, k, rng.standard_normal((count, len(mean))))
+            for k, (mean, count) in enumerate(zip(self.means_, counts, strict=True))
+        ]
+        return np.concatenate(rows), np.repeat(np.arange(len(counts)), counts)
+
+    # Selection
+
+    def _n_parameters(self):
+        """Free parameters of the model."""
+        n_components, n_features = self.means_.shape
+        covariance = STRUCTURES[self.covariance_type].n_parameters(n_components, n_features)
+        return covariance + n_components * n_features + n_components - 1
+
+    def aic(self, X, sample_weight=None):
+        """Akaike information criterion; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights as frequencies.
+
+        Returns
+        -------
+        aic : float
+            ``-2 log L + 2 p`` for p free parameters.
+        """
+        X = self._check_X(X)
+        return -2.0 * self._log_likelihood(X, sample_weight) + 2.0 * self._n_parameters()
+
+    def bic(self, X, sample_weight=None):
+        """Bayesian information criterion; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights as frequencies; their sum is the number of samples.
+
+        Returns
+        -------
+        bic : float
+            ``-2 log L + p log n`` for p free parameters.
+        """
+        X = self._check_X(X)
+        penalty = self._n_parameters() * log(_total(X, sample_weight))
+        return -2.0 * self._log_likelihood(X, sample_weight) + penalty
+
+    def icl(self, X, sample_weight=None):
+        r"""Integrated completed likelihood criterion; lower is better.
+
+        The BIC plus :math:`-2 \sum_i s_i \log \max_k r_{ik}`: it asks for clusters that are apart.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights as frequencies.
+
+        Returns
+        -------
+        icl : float
+            In the sign of `bic`.
+
+        References
+        ----------
+        Biernacki, C., Celeux, G. & Govaert, G. (2000). Assessing a mixture model for clustering
+        with the integrated completed likelihood. IEEE Transactions on Pattern Analysis and
+        Machine Intelligence 22, 719-725. doi:10.1109/34.865189
+        """
+        X = self._check_X(X)
+        weights = check_weights(sample_weight, X)
+        doubt = 0.0
+        for rows, log_joint in self._tiles(X):
+            best = np.log(soft(log_joint)[0].max(axis=0))
+            doubt -= float(best.sum() if weights is None else weights[rows] @ best)
+        return self.bic(X, sample_weight) + 2.0 * doubt
+
+
+def _override(params, parts):
+    """Parameters with those parts replaced that are given."""
+    return MixtureParams(*(p if q is None else q for p, q in zip(params, parts, strict=True)))
+
+
+def _total(X, sample_weight):
+    """Number of samples: rows, or the sum of their weights."""
+    weights = check_weights(sample_weight, X)
+    return float(len(X)) if weights is None else float(weights.sum())
