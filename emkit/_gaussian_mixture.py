@@ -446,7 +446,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         n, dtype = data.total_weight, data.X.dtype
         params = result.params
         factor = structure.rescale_factor(model.components(params).factor, scale)
-        self.weights_ = params.weights.astype(dtype)
+        self.weights_ = (params.weights / params.weights.sum()).astype(dtype)
         self.means_ = (params.means * scale + shift).astype(dtype)
         self.covariances_ = structure.rescale(params.covariances, scale).astype(dtype)
         self.precisions_cholesky_ = structure.transpose(factor).astype(dtype)

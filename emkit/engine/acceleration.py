@@ -27,13 +27,22 @@ class Acceleration(ABC):
         """Hear whether the last proposal was taken."""
 
 
+#: Singular values of the differences that count, relative: smaller ones are rounding, and would
+#: multiply that of constraints which an affine combination keeps, such as weights that sum to 1.
+CUT = 1e-10
+#: Change of the log odds of the damping fraction after a success or a failure.
+LOG_ODDS_STEP = 0.18
+
+
 class Anderson(Acceleration):
-    r"""Damped Anderson acceleration with restarts.
+    r"""Damped Anderson acceleration with restarts, and SQUAREM where it fails.
 
     With points :math:`x_j`, images :math:`g_j` and residuals :math:`f_j = g_j - x_j`, differences
     :math:`\Delta` over the last pairs, it proposes :math:`g - \Delta g\,\gamma`, where
     :math:`\gamma` solves the ridge regression of :math:`f` on :math:`\Delta f` whose squared norm
-    is a fraction :math:`\delta` of that of least squares.
+    is a fraction :math:`\delta` of that of least squares. That is fast where the EM map is close to
+    linear. A rejected proposal says that it is not: squared extrapolation takes over until it is
+    rejected too, and then the scheme waits 1, 3, 7, 7, ... steps.
 
     Parameters
     ----------
@@ -59,15 +68,18 @@ class Anderson(Acceleration):
         self.damping = damping
         self._log_odds = np.log(damping / (1.0 - damping)) if damping < 1.0 else np.inf
         self._pairs: list[tuple[Vector, Vector]] = []
+        self._substitute: Squarem | None = None
         self._failures = 0
-        self._skip = 0
+        self._wait = 0
 
     def propose(self, point: Vector, image: Vector) -> Vector | None:
         if len(self._pairs) > self.order:
             self._pairs.clear()
         self._pairs.append((point, image))
-        if self._skip:
-            self._skip -= 1
+        if self._substitute is not None:
+            return self._substitute.propose(point, image)
+        if self._wait:
+            self._wait -= 1
             return None
         if len(self._pairs) < 2:
             return None
@@ -79,39 +91,25 @@ class Anderson(Acceleration):
     def _regress(self, differences: Vector, residual: Vector) -> Vector:
         """Ridge coefficients with the damped norm."""
         u, s, vt = np.linalg.svd(differences.T, full_matrices=False)
-        keep = s > s[0] * 1e-14 if s[0] > 0 else s > 0
+        keep = s > s[0] * CUT
         u, s, vt = u[:, keep], s[keep], vt[keep]
         along = u.T @ residual
         target = np.sum((along / s) ** 2) / (1.0 + np.exp(-self._log_odds))
-        ridge = _solve_ridge(along, s, target)
-        return (s * along / (s**2 + ridge)) @ vt
+        return (s * along / (s**2 + _ridge(along, s, target))) @ vt
 
     def judged(self, better: bool) -> None:
-        if better:
+        if self._substitute is not None:
+            self._substitute.judged(better)
+            if not better:
+                self._substitute = None
+                self._failures = min(self._failures + 1, 3)
+                self._wait = 2**self._failures - 1
+        elif better:
             self._log_odds += LOG_ODDS_STEP
             self._failures = 0
         else:
             self._log_odds -= LOG_ODDS_STEP
-            self._skip = 2 ** min(self._failures, 3)
-            self._failures += 1
-
-
-#: Change of the log odds of the damping fraction after a success or a failure.
-LOG_ODDS_STEP = 0.18
-
-
-def _solve_ridge(along: Vector, s: Vector, target: float) -> float:
-    """Ridge at which the squared norm of the coefficients falls to ``target``."""
-    ridge = 0.0
-    for _ in range(20):
-        shrunk = (s * along / (s**2 + ridge)) ** 2
-        norm = float(shrunk.sum())
-        if norm <= target * (1.0 + 1e-2):
-            break
-        # Newton on norm**-1/2, which is close to linear in the ridge (as in trust regions).
-        slope = float((shrunk / (s**2 + ridge)).sum())
-        ridge += norm / slope * (np.sqrt(norm / target) - 1.0)
-    return ridge
+            self._substitute = Squarem()
 
 
 class Squarem(Acceleration):
@@ -150,6 +148,20 @@ class Squarem(Acceleration):
 
     def judged(self, better: bool) -> None:
         self._stabilise = better
+
+
+def _ridge(along: Vector, s: Vector, target: float) -> float:
+    """Ridge at which the squared norm of the coefficients falls to ``target``."""
+    ridge = 0.0
+    for _ in range(20):
+        shrunk = (s * along / (s**2 + ridge)) ** 2
+        norm = float(shrunk.sum())
+        if norm <= target * (1.0 + 1e-2):
+            break
+        # Newton on norm**-1/2, which is close to linear in the ridge (as in trust regions).
+        slope = float((shrunk / (s**2 + ridge)).sum())
+        ridge += norm / slope * (np.sqrt(norm / target) - 1.0)
+    return ridge
 
 
 _BY_NAME = {"anderson": Anderson, "squarem": Squarem}

@@ -18,6 +18,8 @@ Callback = Callable[[State], Any]
 
 #: A fall of the objective by more than this, relative, is an error of the model, not of rounding.
 GROSS_FALL = 1e-8
+#: A fall by less than this part of tol is no news: the run has converged as well as was asked.
+SLIGHT_FALL = 1e-4
 
 
 class Point(NamedTuple):
@@ -134,7 +136,7 @@ class _Trace:
         fell = exact and gain < 0.0
         self.tried(candidate, not fell, max_iter)
         confirmed, self.small = self.small, gain < tol
-        if fell and gain < -max(noise, 1e-6 * tol):
+        if fell and gain < -max(noise, SLIGHT_FALL * tol):
             self._fallen(candidate.objective)
         elif self.small and (confirmed or self.n_iter >= max_iter):
             self.reason = StopReason.TOLERANCE

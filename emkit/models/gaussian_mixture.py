@@ -106,7 +106,8 @@ class GaussianMixtureModel(LatentClassModel):
         return 1e-3 * data.total_weight
 
     def is_feasible(self, params: MixtureParams) -> bool:
-        return super().is_feasible(params) and bool((params.weights >= 0.0).all())
+        weights = params.weights
+        return super().is_feasible(params) and bool((weights >= 0.0).all() and weights.any())
 
     # E-step
 
@@ -119,8 +120,9 @@ class GaussianMixtureModel(LatentClassModel):
         return last[1]
 
     def _components(self, params: MixtureParams, factor: Array) -> Components:
+        # Extrapolated weights sum to 1 only to rounding times the extrapolation.
         with np.errstate(divide="ignore"):
-            log_weights = np.log(params.weights)
+            log_weights = np.log(params.weights / params.weights.sum())
         precisions = self.structure.precisions(factor)
         return Components(log_weights, params.means, params.covariances, factor, precisions)
 
