@@ -4,9 +4,11 @@
 
 Every scheme starts from the same points: k-means and random rows, three tolerances. E-steps are
 counted, not timed, so the table hardly depends on the machine. So many mixtures are needed because
-a few hard ones, where two components fight over a handful of rows, take most of the E-steps. A run that ends lower than plain
-EM from the same start by more than its tolerance is counted as such, not hidden; a run that ends
-higher is counted too: mostly plain EM has stopped short of the same maximum.
+a few hard ones, where two components fight over a handful of rows, take most of the E-steps.
+
+A run that ends lower than plain EM from the same start by more than its tolerance is counted as
+such, not hidden; a run that ends higher is counted too: mostly plain EM has stopped short of the
+same maximum.
 """
 
 import argparse

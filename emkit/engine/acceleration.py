@@ -143,7 +143,7 @@ class Squarem(Acceleration):
         length = np.linalg.norm(v)
         if length == 0.0:
             return None
-        a = -max(np.linalg.norm(r) / length, 1.0)
+        a = -max(float(np.linalg.norm(r) / length), 1.0)
         return x0 - 2.0 * a * r + a * a * v
 
     def judged(self, better: bool) -> None:

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -56,36 +57,59 @@ def climb(
         raise InfeasibleError("The model is not defined at the start (singular or infeasible).")
     _require_number(point, 0)
     trace = _Trace(point, run, callback)
-    acceleration = copy.deepcopy(acceleration)
-    threshold = _acceleration_threshold(model, data) if acceleration else -np.inf
-    near = threshold == np.inf
-    confirm = False  # whether the next step is to be plain, to confirm convergence
+    extrapolation = _Extrapolation(model, data, acceleration)
     if max_iter == 0:
         trace.reason = StopReason.MAX_ITER
     trace.tell(np.inf)
     while trace.reason is None:
         image = _m_step(model, trace.point, trace.n_iter + 1)
-        if acceleration is not None and image is not None and near and not confirm:
-            proposal = acceleration.propose(_tree.flatten(trace.point.params), _tree.flatten(image))
-            if proposal is not None:
-                candidate = _evaluate(
-                    model, data, _tree.restore(proposal, image), trace.n_iter + 1, proposed=True
-                )
-                # Strict: a proposal that is not higher is worth less than the EM image.
-                better = candidate is not None and candidate.objective > trace.point.objective
-                acceleration.judged(better)
-                gain = trace.tried(candidate, better, max_iter)
-                confirm = trace.small = better and gain < tol
-                if better or trace.reason is not None:
-                    trace.tell(gain)
-                    continue
+        if extrapolation.moved(trace, image, tol, max_iter):
+            continue
         candidate = None if image is None else _evaluate(model, data, image, trace.n_iter + 1)
         gain = trace.plain_step(candidate, model.exact, tol, max_iter)
-        near = near or gain < threshold
-        # Where the objective is flat to rounding it cannot judge a proposal.
-        confirm = trace.small or gain <= rounding(trace.point.objective)
+        extrapolation.after_plain_step(trace, gain)
         trace.tell(gain)
     return trace.result()
+
+
+class _Extrapolation:
+    """When a run tries a proposal instead of the EM image, and what becomes of it."""
+
+    def __init__(self, model: EMModel, data: Any, acceleration: Acceleration | None):
+        self.model, self.data = model, data
+        self.acceleration = copy.deepcopy(acceleration)
+        self.threshold = -np.inf
+        if acceleration is not None:
+            self.threshold = sum(map(model.acceleration_threshold, blocks.iterate(data)))
+        self.allowed = self.threshold == np.inf
+
+    def moved(self, trace: "_Trace", image: Any, tol: float, max_iter: int) -> bool:
+        """Try a proposal; True when the run has moved to it, or ended."""
+        if self.acceleration is None or image is None or not self.allowed:
+            return False
+        vectors = _tree.flatten(trace.point.params), _tree.flatten(image)
+        proposal = self.acceleration.propose(*vectors)
+        if proposal is None:
+            return False
+        params = _tree.restore(proposal, image)
+        candidate = _evaluate(self.model, self.data, params, trace.n_iter + 1, proposed=True)
+        # Strict: a proposal that is not higher is worth less than the EM image.
+        better = candidate is not None and candidate.objective > trace.point.objective
+        self.acceleration.judged(better)
+        gain = trace.tried(candidate, better, max_iter)
+        trace.small = better and gain < tol
+        self.threshold = np.inf  # once it has begun it goes on
+        self.allowed = not trace.small  # convergence is confirmed by a plain step
+        if better or trace.reason is not None:
+            trace.tell(gain)
+            return True
+        return False
+
+    def after_plain_step(self, trace: "_Trace", gain: float) -> None:
+        """No proposal far from a maximum, to confirm convergence, or where the objective is flat
+        to rounding and cannot judge it."""
+        flat = gain <= rounding(trace.point.objective)
+        self.allowed = gain < self.threshold and not trace.small and not flat
 
 
 class _Trace:
@@ -199,15 +223,17 @@ def _evaluate(
     model: EMModel, data: Any, params: Any, n_iter: int, proposed: bool = False
 ) -> Point | None:
     """E-step at ``params``; None where the model is not defined."""
-    step = "e_step"
+    step = "is_feasible"
     try:
-        if not model.is_feasible(params):
-            return None
-        returned = blocks.e_step(model, data, params)
-        stats, log_likelihood = returned
-        log_likelihood = float(log_likelihood)
-        step = "log_prior"
-        objective = log_likelihood + float(model.log_prior(params))
+        # A proposal may lie where the model makes no sense: that is no news to the user.
+        with np.errstate(all="ignore") if proposed else nullcontext():
+            if not model.is_feasible(params):
+                return None
+            step = "e_step"
+            stats, log_likelihood = blocks.e_step(model, data, params)
+            log_likelihood = float(log_likelihood)
+            step = "log_prior"
+            objective = log_likelihood + float(model.log_prior(params))
     except np.linalg.LinAlgError:
         return None
     except Exception as error:
@@ -252,7 +278,3 @@ def _failed(step: str, n_iter: int, error: Exception) -> str:
         "e_step must return (stats, log_likelihood), stats a NamedTuple of arrays; m_step must "
         "return parameters of the type of the start."
     )
-
-
-def _acceleration_threshold(model: EMModel, data: Any) -> float:
-    return sum(model.acceleration_threshold(block) for block in blocks.iterate(data))

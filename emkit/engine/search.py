@@ -21,7 +21,7 @@ __all__ = ["Restarts", "ShortRuns", "fit_em"]
 class Start(NamedTuple):
     """One start of a search: given parameters, or the seed to draw them."""
 
-    index: int
+    number: int
     params: Any = None
     seed: np.random.SeedSequence | None = None
 
@@ -71,7 +71,7 @@ class ShortRuns:
         short = outcomes[best]
         assert isinstance(short, EMResult)
         if short.reason is StopReason.MAX_ITER:
-            (long,) = climb_all([Start(starts[best].index, params=short.params)], after=short)
+            (long,) = climb_all([Start(starts[best].number, params=short.params)], after=short)
             outcomes[best] = _joined(short, long) if isinstance(long, EMResult) else long
         return outcomes
 
@@ -134,8 +134,8 @@ def fit_em(
     -------
     EMResult
         The best run. A later start wins only by more than ``tol`` (at most 1e-3 nats), so that
-        equal optima with permuted classes do not race; a run that ended where the model is not defined wins only
-        when all did.
+        equal optima with permuted classes do not race; a run that ended where the model is not
+        defined wins only when all did.
 
     Raises
     ------
@@ -203,9 +203,7 @@ def fit_em(
     best = _best(outcomes, tol)
     runs = tuple(o.summary() if isinstance(o, EMResult) else o for o in outcomes)
     if best is None:
-        raise InfeasibleError(
-            f"All {len(runs)} starts failed. The first: {runs[0].message}", runs
-        )
+        raise InfeasibleError(f"All {len(runs)} starts failed. The first: {runs[0].message}", runs)
     result = outcomes[best]
     assert isinstance(result, EMResult)
     return replace(result, runs=runs)
@@ -219,7 +217,7 @@ def _run(
         params = start.params
         if params is None:
             params = _initialize(model, data, np.random.default_rng(start.seed))
-        return climb(model, data, params, run=start.index, **options)
+        return climb(model, data, params, run=start.number, **options)
     except (InfeasibleError, np.linalg.LinAlgError) as error:
         return RunSummary(np.nan, np.nan, 0, 0, False, StopReason.INFEASIBLE, str(error))
 
@@ -300,7 +298,9 @@ def _resolve(search: Any) -> Any:
         return _BY_NAME[search]
     if callable(search):
         return search
-    raise ValueError(f"search must be one of {sorted(_BY_NAME)} or a search object. Got {search!r}.")
+    raise ValueError(
+        f"search must be one of {sorted(_BY_NAME)} or a search object. Got {search!r}."
+    )
 
 
 def _check_arguments(n_init: int, tol: float, max_iter: int) -> None:

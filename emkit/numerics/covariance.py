@@ -159,7 +159,7 @@ class _Matrices(Structure):
         return factor / scale
 
     def whitening(self, covariances: Array) -> Array:
-        lower = np.linalg.cholesky(covariances)
+        lower: Array = np.linalg.cholesky(covariances)
         pivots = np.diagonal(lower, axis1=-2, axis2=-1) ** 2
         variances = np.diagonal(covariances, axis1=-2, axis2=-1)
         if (pivots <= SINGULAR * variances).any() or (variances <= COLLAPSED).any():
@@ -168,7 +168,7 @@ class _Matrices(Structure):
 
     def whitening_from_precisions(self, precisions: Array) -> Array:
         # P = W'W with W lower triangular is a Cholesky factorisation read from the last column.
-        flipped = np.linalg.cholesky(precisions[..., ::-1, ::-1])
+        flipped: Array = np.linalg.cholesky(precisions[..., ::-1, ::-1])
         return self.transpose(flipped[..., ::-1, ::-1])
 
     def transpose(self, factor: Array) -> Array:
@@ -191,9 +191,7 @@ class _Matrices(Structure):
         for precision in precisions.reshape(-1, *precisions.shape[-2:]):
             symmetric = np.allclose(precision, precision.T)
             if not (symmetric and (np.linalg.eigvalsh(precision) > 0.0).all()):
-                raise ValueError(
-                    f"'{self.name} precision' should be symmetric, positive-definite"
-                )
+                raise ValueError(f"'{self.name} precision' should be symmetric, positive-definite")
 
 
 class Full(_Matrices):
