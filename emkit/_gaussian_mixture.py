@@ -382,7 +382,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         return GaussianMixtureModel(structure, Units(shift, scale), ridge, data.total_weight)
 
     def _warn_of_prior(self, spread):
-        steered = np.flatnonzero(self.reg_covar > 0.01 * spread**2)
+        steered = np.flatnonzero(self.reg_covar > 0.01 * (1.0 + 1e-6) * spread**2)
         if self.reg_covar == 0.0 or not len(steered):
             return
         names = getattr(self, "feature_names_in_", np.arange(len(spread)))

@@ -3,7 +3,8 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from emkit._typing import Array
 
 __all__ = ["add", "all_finite", "flatten", "mismatch", "restore", "same"]
 
@@ -13,12 +14,12 @@ def add(a: Any, b: Any) -> Any:
     return type(a)(*(x + y for x, y in zip(a, b, strict=True)))
 
 
-def flatten(tree: Any) -> NDArray[np.float64]:
+def flatten(tree: Any) -> Array:
     """All numbers of a tree as one vector."""
     return np.concatenate([np.ravel(leaf) for leaf in tree]).astype(np.float64, copy=False)
 
 
-def restore(vector: NDArray[np.float64], like: Any) -> Any:
+def restore(vector: Array, like: Any) -> Any:
     """Tree of the type and shapes of ``like`` from the numbers in ``vector``."""
     leaves, start = [], 0
     for leaf in like:

@@ -8,18 +8,17 @@ an acceleration can be bold: it costs E-steps when it is wrong, never the maximu
 from abc import ABC, abstractmethod
 
 import numpy as np
-from numpy.typing import NDArray
+
+from emkit._typing import Array
 
 __all__ = ["Acceleration", "Anderson", "Squarem", "resolve"]
-
-Vector = NDArray[np.float64]
 
 
 class Acceleration(ABC):
     """Extrapolation scheme; the engine works on a copy for each run."""
 
     @abstractmethod
-    def propose(self, point: Vector, image: Vector) -> Vector | None:
+    def propose(self, point: Array, image: Array) -> Array | None:
         """A point to try instead of ``image``, or None to take the plain step."""
 
     @abstractmethod
@@ -67,12 +66,12 @@ class Anderson(Acceleration):
         self.order = order
         self.damping = damping
         self._log_odds = np.log(damping / (1.0 - damping)) if damping < 1.0 else np.inf
-        self._pairs: list[tuple[Vector, Vector]] = []
+        self._pairs: list[tuple[Array, Array]] = []
         self._substitute: Squarem | None = None
         self._failures = 0
         self._wait = 0
 
-    def propose(self, point: Vector, image: Vector) -> Vector | None:
+    def propose(self, point: Array, image: Array) -> Array | None:
         if len(self._pairs) > self.order:
             self._pairs.clear()
         self._pairs.append((point, image))
@@ -88,7 +87,7 @@ class Anderson(Acceleration):
         gamma = self._regress(np.diff(residuals, axis=0), residuals[-1])
         return image - gamma @ np.diff(images, axis=0)
 
-    def _regress(self, differences: Vector, residual: Vector) -> Vector:
+    def _regress(self, differences: Array, residual: Array) -> Array:
         """Ridge coefficients with the damped norm."""
         u, s, vt = np.linalg.svd(differences.T, full_matrices=False)
         keep = s > s[0] * CUT
@@ -126,10 +125,10 @@ class Squarem(Acceleration):
     """
 
     def __init__(self) -> None:
-        self._base: tuple[Vector, Vector] | None = None
+        self._base: tuple[Array, Array] | None = None
         self._stabilise = False
 
-    def propose(self, point: Vector, image: Vector) -> Vector | None:
+    def propose(self, point: Array, image: Array) -> Array | None:
         if self._stabilise:  # the image of a proposal is the base of the next cycle
             self._stabilise = False
             return None
@@ -150,7 +149,7 @@ class Squarem(Acceleration):
         self._stabilise = better
 
 
-def _ridge(along: Vector, s: Vector, target: float) -> float:
+def _ridge(along: Array, s: Array, target: float) -> float:
     """Ridge at which the squared norm of the coefficients falls to ``target``."""
     ridge = 0.0
     for _ in range(20):

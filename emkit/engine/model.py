@@ -5,14 +5,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from emkit._typing import Array
 from emkit.engine import _tree
 from emkit.engine.posterior import soft
 
 __all__ = ["EMModel", "LatentClassModel"]
-
-Array = NDArray[np.float64]
 
 
 class EMModel(ABC):

@@ -5,11 +5,10 @@ responsibilities with what each row adds to the objective.
 """
 
 import numpy as np
-from numpy.typing import NDArray
+
+from emkit._typing import Array
 
 __all__ = ["hard", "soft"]
-
-Array = NDArray[np.float64]
 
 
 def soft(log_joint: Array, rng: np.random.Generator | None = None) -> tuple[Array, Array]:

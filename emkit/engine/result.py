@@ -4,8 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from emkit._typing import Array
 
 __all__ = ["EMResult", "RunSummary", "State", "StopReason"]
 
@@ -78,8 +77,8 @@ class EMResult:
     n_evaluations: int
     converged: bool
     reason: StopReason
-    history: NDArray[np.float64]
-    log_likelihoods: NDArray[np.float64]
+    history: Array
+    log_likelihoods: Array
     runs: tuple[RunSummary, ...] = ()
 
     def summary(self) -> RunSummary:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from emkit._typing import Array
 from emkit.engine.model import LatentClassModel
 from emkit.numerics.covariance import Structure
 from emkit.numerics.gaussian import (
@@ -37,7 +38,6 @@ __all__ = [
     "one_hot",
 ]
 
-Array = NDArray[np.float64]
 
 EPS = float(np.finfo(float).eps)
 

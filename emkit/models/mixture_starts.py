@@ -4,17 +4,18 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.cluster import KMeans, kmeans_plusplus
 from sklearn.exceptions import ConvergenceWarning
 
+from emkit._typing import Array
 from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams, Rows, one_hot
 
 __all__ = ["STARTS", "draw"]
 
-Array = NDArray[np.float64]
 Start = Callable[[GaussianMixtureModel, Rows, int, np.random.Generator], MixtureParams]
 
+#: Shortest half of a normal distribution, in standard deviations.
+NORMAL_HALF = 1.349
 #: Rows at least that a start looks at; of longer data it takes a random sample.
 SAMPLE_ROWS = 25_000
 
@@ -40,11 +41,12 @@ def from_kmeans(
 ) -> MixtureParams:
     """The partition of one run of k-means."""
     data = sample_rows(data, n_components, rng)
+    x = _standardised(model, data)
     kmeans = KMeans(n_components, n_init=1, random_state=_seed(rng))
     with warnings.catch_warnings():
         # Fewer distinct rows than components: the components left over start empty.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        kmeans.fit(_standardised(model, data), sample_weight=data.sample_weight)
+        kmeans.fit(x / _clustering_scale(x), sample_weight=data.sample_weight)
     return model.from_partition(data, n_components, one_hot(kmeans.labels_, n_components))
 
 
@@ -53,13 +55,14 @@ def from_kmeans_plusplus(
 ) -> MixtureParams:
     """Rows far from each other as means."""
     data = sample_rows(data, n_components, rng)
-    means, _ = kmeans_plusplus(
-        _standardised(model, data),
+    x = _standardised(model, data)
+    _, rows = kmeans_plusplus(
+        x / _clustering_scale(x),
         n_components,
         sample_weight=data.sample_weight,
         random_state=_seed(rng),
     )
-    return model.from_means(data, means)
+    return model.from_means(data, x[rows])
 
 
 def from_rows(
@@ -98,6 +101,20 @@ STARTS: dict[str, Start] = {
 
 def _standardised(model: GaussianMixtureModel, data: Rows) -> Array:
     return (data.X - model.units.shift) / model.units.scale
+
+
+def _clustering_scale(x: Array) -> Array:
+    """Scale of the columns in which k-means sees clusters: two thirds to one standard deviation.
+
+    A column that falls into clusters is spread by the distance between them; standardising it
+    would hide them. Its shortest half (the interval that holds half of the rows) is not.
+    """
+    x = np.sort(x[:: max(len(x) // 4096, 1)], axis=0)
+    half = (len(x) + 1) // 2
+    shortest = (x[half - 1 :] - x[: len(x) - half + 1]).min(axis=0)
+    spread = x.std(axis=0)
+    spread[spread == 0.0] = 1.0
+    return np.clip(shortest / NORMAL_HALF, spread / 1.5, spread)
 
 
 def _seed(rng: np.random.Generator) -> int:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from scipy.linalg.blas import dtrmm
 from scipy.linalg.lapack import dtrtri
 
+from emkit._typing import Array
+
 __all__ = ["STRUCTURES", "Diagonal", "Full", "Spherical", "Structure", "Tied"]
 
-Array = NDArray[np.float64]
 
 #: A variance, or one given the columns before it, this small beside its own column's is rounding.
 SINGULAR = 1e-14

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from emkit._typing import Array
 from emkit.numerics.covariance import Structure
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
     "tile_rows",
 ]
 
-Array = NDArray[np.float64]
 
 #: Bound on the relative error of a covariance, against its smallest eigenvalue, at which features
 #: give way. Of 240 fits to hard data at tol 1e-10, 15 ended in a fall of the objective with 1e-11,

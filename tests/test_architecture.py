@@ -1,0 +1,68 @@
+"""Imports run one way: estimator -> engine and model, model -> numerics and engine.model."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import emkit
+
+ROOT = Path(emkit.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+SHARED = {"emkit._typing", "emkit.exceptions"}
+
+
+def layer(module):
+    """engine, models, numerics, or estimator for the files at the top."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 and (ROOT / parts[1]).is_dir() else "estimator"
+
+
+def imports(path):
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"relative import in {path.name}"
+            # `from emkit.engine import blocks` may name a module of the package
+            yield from (
+                f"{node.module}.{a.name}"
+                if (ROOT.parent / node.module.replace(".", "/") / f"{a.name}.py").exists()
+                else node.module
+                for a in node.names
+            )
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def allowed(importer, module):
+    if not module.startswith("emkit"):
+        return True
+    if module in SHARED or layer(module) == importer:
+        return True
+    return {
+        "engine": False,
+        "numerics": False,
+        "models": layer(module) == "numerics" or module == "emkit.engine.model",
+        "estimator": True,
+    }[importer]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_run_one_way(path):
+    module = ".".join(["emkit", *path.relative_to(ROOT).with_suffix("").parts])
+    wrong = [name for name in imports(path) if not allowed(layer(module), name)]
+    assert not wrong
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_scikit_learn_stays_where_it_belongs(path):
+    module = ".".join(["emkit", *path.relative_to(ROOT).with_suffix("").parts])
+    sklearn = [name for name in imports(path) if name.startswith("sklearn")]
+    if layer(module) in {"engine", "numerics"}:
+        assert not sklearn
+    if module != "emkit._estimator":
+        assert not [name for name in sklearn if "._" in name]
+
+
+def test_there_is_something_to_check():
+    assert {"engine", "models", "numerics"} <= {path.parent.name for path in FILES}

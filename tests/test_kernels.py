@@ -1,0 +1,243 @@
+"""Covariance structures and the two kernels against scipy.stats and each other."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import multivariate_normal
+
+from emkit.models.gaussian_mixture import (
+    GaussianMixtureModel,
+    MixtureParams,
+    Rows,
+    measure_spread,
+    mixture_spread,
+    one_hot,
+)
+from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.gaussian import (
+    FeatureKernel,
+    Units,
+    WhiteningKernel,
+    choose_kernel,
+    moments_about,
+    tile_rows,
+)
+
+KERNELS = [FeatureKernel, WhiteningKernel]
+NAMES = sorted(STRUCTURES)
+
+
+def dense(structure, covariances, n_components, d):
+    """Covariances of any structure as (K, d, d)."""
+    covariances = np.asarray(covariances)
+    return {
+        "full": lambda: covariances,
+        "tied": lambda: np.broadcast_to(covariances, (n_components, d, d)),
+        "diag": lambda: np.stack([np.diag(c) for c in covariances]),
+        "spherical": lambda: np.stack([c * np.eye(d) for c in covariances]),
+    }[structure.name]()
+
+
+def components(structure, n_components, d, rng):
+    shape = structure.shape(n_components, d)
+    if shape[-2:] == (d, d) and structure.name in {"full", "tied"}:
+        a = rng.normal(size=shape)
+        covariances = a @ np.swapaxes(a, -1, -2) + 0.5 * np.eye(d)
+    else:
+        covariances = rng.uniform(0.5, 2.0, shape)
+    weights = rng.dirichlet(np.ones(n_components))
+    return MixtureParams(weights, rng.normal(size=(n_components, d)), covariances)
+
+
+def units(structure, d, rng):
+    scale = structure.common_scale(rng.uniform(0.5, 2.0, d))
+    return Units(rng.normal(size=d), scale)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("kernel", KERNELS)
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(seed=st.integers(0, 10**6), d=st.integers(1, 6), k=st.integers(1, 5), n=st.integers(1, 40))
+def test_log_joint_and_moments_are_those_of_scipy(name, kernel, seed, d, k, n):
+    rng = np.random.default_rng(seed)
+    structure = STRUCTURES[name]
+    unit = units(structure, d, rng)
+    params = components(structure, k, d, rng)
+    model = GaussianMixtureModel(structure, unit)
+    X = rng.normal(size=(n, d)) * 2
+    bound = kernel(structure, model.components(params), unit)
+    (rows,) = bound.slices(n)
+    log_joint, work = bound.log_joint(X[rows])
+
+    means = params.means * unit.scale + unit.shift
+    covariances = dense(structure, structure.rescale(params.covariances, unit.scale), k, d)
+    expected = [
+        np.log(w) + multivariate_normal(m, c).logpdf(X)
+        for w, m, c in zip(params.weights, means, covariances, strict=True)
+    ]
+    np.testing.assert_allclose(log_joint, np.reshape(expected, (k, n)), rtol=1e-9, atol=1e-9)
+
+    resp = rng.dirichlet(np.ones(k), n).T
+    moments = bound.finish(bound.moments(work, resp))
+    z = (X - unit.shift) / unit.scale
+    centred = z[None] - params.means[:, None]
+    full = np.einsum("kn,kni,knj->kij", resp, centred, centred)
+    scatter = {
+        "full": full,
+        "tied": full.sum(axis=0),
+        "diag": np.diagonal(full, axis1=1, axis2=2),
+        "spherical": np.trace(full, axis1=1, axis2=2),
+    }[name]
+    np.testing.assert_allclose(moments.n, resp.sum(axis=1))
+    np.testing.assert_allclose(moments.first, np.einsum("kn,kni->ki", resp, centred), atol=1e-9)
+    np.testing.assert_allclose(moments.scatter, scatter, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_factors_fit_together(name):
+    rng = np.random.default_rng(0)
+    structure, k, d = STRUCTURES[name], 3, 4
+    covariances = components(structure, k, d, rng).covariances
+    factor = structure.whitening(covariances)
+    np.testing.assert_allclose(structure.covariances(factor), covariances)
+    precisions = structure.precisions(factor)
+    inverse = np.linalg.inv(dense(structure, covariances, k, d))
+    np.testing.assert_allclose(dense(structure, precisions, k, d), inverse)
+    np.testing.assert_allclose(structure.whitening_from_precisions(precisions), factor)
+    np.testing.assert_allclose(
+        np.broadcast_to(structure.log_det(factor, d), k), 0.5 * np.linalg.slogdet(inverse)[1]
+    )
+    scale = structure.common_scale(rng.uniform(0.1, 10.0, d))
+    np.testing.assert_allclose(
+        structure.rescale_factor(factor, scale),
+        structure.whitening(structure.rescale(covariances, scale)),
+    )
+    normal = rng.standard_normal((200_000, d))
+    drawn = structure.draw(factor, 1, normal)
+    np.testing.assert_allclose(
+        np.cov(drawn.T), dense(structure, covariances, k, d)[1], atol=0.05 * covariances.max()
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_singular_covariances_are_refused(name):
+    structure = STRUCTURES[name]
+    covariances = structure.identity(2, 3).copy()
+    covariances[..., -1] = 0.0
+    if name in {"full", "tied"}:
+        covariances[..., -1, :] = 0.0
+    with pytest.raises(np.linalg.LinAlgError):
+        structure.whitening(covariances)
+    if name in {"full", "tied"}:
+        collinear = structure.identity(2, 3) + 0.0
+        collinear[...] = 1.0
+        with pytest.raises(np.linalg.LinAlgError):
+            structure.whitening(collinear)
+
+
+def test_features_give_way_where_they_would_cancel():
+    structure, d = STRUCTURES["full"], 3
+    unit = Units(np.zeros(d), np.ones(d))
+
+    def kernel(distance):
+        means = np.array([[distance] * d, [-distance] * d])
+        params = MixtureParams(np.array([0.5, 0.5]), means, np.stack([np.eye(d)] * 2))
+        at = GaussianMixtureModel(structure, unit).components(params)
+        return choose_kernel(structure, at, unit)
+
+    assert isinstance(kernel(1.0), FeatureKernel)
+    assert isinstance(kernel(1e6), WhiteningKernel)
+
+
+def test_tiles_fit_the_cache_and_avoid_collisions():
+    for numbers in range(1, 6000, 7):
+        rows = tile_rows(numbers)
+        assert 700 < rows <= 8192 and rows % 8 == 0 and rows % 512
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("ridge", [0.0, 0.3])
+def test_m_step_maximises(name, ridge):
+    """No random move of the covariances improves what the M-step maximises."""
+    rng = np.random.default_rng(1)
+    structure, k, d, n = STRUCTURES[name], 3, 3, 60
+    unit = Units(np.zeros(d), np.ones(d))
+    model = GaussianMixtureModel(structure, unit, np.full(d, ridge), float(n))
+    X, resp = rng.normal(size=(n, d)), rng.dirichlet(np.ones(k), n).T
+    params = components(structure, k, d, rng)
+    best = model.m_step(moments_about(structure, X.T, resp, params.means), params)
+
+    def expected_objective(params):
+        at = WhiteningKernel(structure, model.components(params), unit)
+        (rows,) = at.slices(n)
+        return (resp * at.log_joint(X[rows])[0]).sum() + model.log_prior(params)
+
+    top = expected_objective(best)
+    for _ in range(200):
+        moved = components(structure, k, d, rng)
+        step = 10 ** rng.uniform(-4, 0)
+        pairs = zip(best, moved, strict=True)
+        mixed = MixtureParams(*((1 - step) * a + step * b for a, b in pairs))
+        assert expected_objective(mixed) < top
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_empty_component_keeps_its_parameters_at_weight_zero(name):
+    rng = np.random.default_rng(2)
+    structure, k, d, n = STRUCTURES[name], 3, 2, 30
+    unit = Units(np.zeros(d), np.ones(d))
+    model = GaussianMixtureModel(structure, unit, np.zeros(d), float(n))
+    params = components(structure, k, d, rng)
+    resp = np.zeros((k, n))
+    resp[0, ::2] = resp[2, 1::2] = 1.0
+    X = rng.normal(size=(n, d))
+    image = model.m_step(moments_about(structure, X.T, resp, params.means), params)
+    assert image.weights[1] == 0.0 and image.weights.sum() == pytest.approx(1.0)
+    np.testing.assert_array_equal(image.means[1], params.means[1])
+    if name != "tied":
+        np.testing.assert_array_equal(image.covariances[1], params.covariances[1])
+    _, log_likelihood = model.e_step(Rows(X), image)
+    assert np.isfinite(log_likelihood)
+
+
+def test_spread_is_measured_to_rounding():
+    rng = np.random.default_rng(3)
+    X = rng.normal(size=(20_000, 4)) * [1e-3, 1.0, 1e12, 0.0] + [1e6, 0.0, 0.0, 0.1]
+    shift, scale = measure_spread(Rows(X))
+    np.testing.assert_allclose(shift, X.mean(axis=0), rtol=1e-12, atol=1e-12)
+    exact = (X - X.mean(axis=0)).std(axis=0)
+    np.testing.assert_allclose(scale[:3], exact[:3], rtol=1e-9)
+    assert scale[3] == 0.0
+    huge = measure_spread(Rows(np.array([[1e200], [-1e200]])))
+    assert huge.scale[0] == pytest.approx(1e200)
+    weights = rng.integers(0, 4, len(X)).astype(float)
+    repeated = measure_spread(Rows(np.repeat(X, weights.astype(int), axis=0)))
+    np.testing.assert_allclose(
+        measure_spread(Rows(X, weights)).scale, repeated.scale, rtol=1e-9, atol=1e-30
+    )
+
+
+def test_spread_of_a_mixture_is_that_of_its_draws():
+    rng = np.random.default_rng(4)
+    weights, means = np.array([0.2, 0.8]), np.array([[0.0, 5.0], [3.0, -1.0]])
+    variances = np.array([[1.0, 4.0], [0.25, 1.0]])
+    labels = rng.choice(2, 400_000, p=weights)
+    X = means[labels] + rng.normal(size=(len(labels), 2)) * np.sqrt(variances[labels])
+    shift, scale = mixture_spread(weights, means, variances)
+    np.testing.assert_allclose(shift, X.mean(axis=0), atol=0.02)
+    np.testing.assert_allclose(scale, X.std(axis=0), rtol=0.01)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hard_equal_spherical_step_is_that_of_k_means(name):
+    """The first start from a partition has the means and weights of its clusters."""
+    rng = np.random.default_rng(5)
+    X, labels = rng.normal(size=(90, 3)), rng.integers(3, size=90)
+    structure = STRUCTURES[name]
+    unit = Units(np.zeros(3), np.ones(3))
+    model = GaussianMixtureModel(structure, unit, np.zeros(3), 90.0)
+    params = model.from_partition(Rows(X), 3, one_hot(labels, 3))
+    for k in range(3):
+        np.testing.assert_allclose(params.means[k], X[labels == k].mean(axis=0), atol=1e-12)
+        assert params.weights[k] == pytest.approx((labels == k).mean())

@@ -1,0 +1,120 @@
+"""scikit-learn's own tests of GaussianMixture, and its estimator checks, on EMGaussianMixture."""
+
+import inspect
+
+import numpy as np
+import pytest
+from sklearn.mixture.tests import test_gaussian_mixture as theirs
+from sklearn.mixture.tests import test_mixture
+from sklearn.utils.estimator_checks import (
+    check_sample_weight_equivalence_on_dense_data,
+    parametrize_with_checks,
+)
+
+from emkit import EMGaussianMixture
+
+TYPES = ["full", "tied", "diag", "spherical"]
+
+
+class GaussianMixture(EMGaussianMixture):
+    """Under the name that scikit-learn's tests expect in messages."""
+
+
+#: They test private functions of scikit-learn, or run on other array libraries.
+PRIVATE = {
+    "test_gaussian_mixture_precisions_init",
+    "test_gaussian_mixture_all_init_does_not_estimate_gaussian_parameters",
+    "test_gaussian_mixture_array_api_compliance",
+    "test_gaussian_mixture_raises_where_array_api_not_implemented",
+}
+
+
+def uses_gaussian_mixture(function):
+    return "GaussianMixture(" in inspect.getsource(function)
+
+
+def public_tests():
+    for name, function in vars(theirs).items():
+        if name.startswith("test_") and name not in PRIVATE and uses_gaussian_mixture(function):
+            yield name
+
+
+@pytest.fixture(autouse=True)
+def in_place_of_theirs(monkeypatch):
+    monkeypatch.setattr(theirs, "GaussianMixture", GaussianMixture)
+
+
+def arguments_of(function, request, dtype):
+    """What the parametrisation of a test asks for: every combination of its marks."""
+    marks = [mark for mark in getattr(function, "pytestmark", []) if mark.name == "parametrize"]
+    combinations = [{}]
+    for mark in marks:
+        names = [name.strip() for name in mark.args[0].split(",")] if isinstance(
+            mark.args[0], str
+        ) else list(mark.args[0])  # fmt: skip
+        values = [value if len(names) > 1 else (value,) for value in mark.args[1]]
+        chosen = [dict(zip(names, value, strict=True)) for value in values]
+        combinations = [{**one, **two} for one in combinations for two in chosen]
+    parameters = inspect.signature(function).parameters
+    fixtures = {"global_dtype": dtype, "global_random_seed": 42}
+    given = {name: fixtures[name] for name in parameters if name in fixtures}
+    if "monkeypatch" in parameters:
+        given["monkeypatch"] = request.getfixturevalue("monkeypatch")
+    return [{**one, **given} for one in combinations]
+
+
+@pytest.mark.parametrize("name", sorted(public_tests()))
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_theirs(name, dtype, request):
+    function = getattr(theirs, name)
+    for arguments in arguments_of(function, request, dtype):
+        function(**arguments)
+
+
+def test_most_of_theirs_are_run():
+    assert len(list(public_tests())) > 25
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_theirs_of_all_mixtures():
+    test_mixture.test_gaussian_mixture_n_iter(GaussianMixture())
+    test_mixture.test_mixture_n_components_greater_than_n_samples_error(GaussianMixture())
+
+
+ESTIMATORS = [
+    EMGaussianMixture(n_components=k, covariance_type=covariance_type)
+    for k in (1, 2)
+    for covariance_type in TYPES
+]
+
+
+def expected_to_fail(estimator):
+    if estimator.n_components == 1:
+        return {}
+    reason = "random starts; from means_init it is tested below"
+    return {"check_sample_weight_equivalence_on_dense_data": reason}
+
+
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_to_fail)
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+def test_estimator_checks(estimator, check):
+    check(estimator)
+
+
+class FromFixedMeans(EMGaussianMixture):
+    """The number of features is known only when the check shows its data."""
+
+    def fit(self, X, y=None, sample_weight=None):
+        means = np.random.default_rng(0).uniform(size=(2, np.shape(X)[1]))
+        return self.set_params(means_init=means).fit_mixture(X, sample_weight=sample_weight)
+
+    fit_mixture = EMGaussianMixture.fit
+
+
+@pytest.mark.parametrize("covariance_type", TYPES)
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+def test_weights_are_repetitions_from_means_init(covariance_type):
+    mixture = FromFixedMeans(2, covariance_type=covariance_type)
+    check_sample_weight_equivalence_on_dense_data("FromFixedMeans", mixture)
