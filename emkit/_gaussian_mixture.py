@@ -1,13 +1,12 @@
 """EMGaussianMixture: the labels are missing."""
 
 import warnings
-from functools import partial
 from math import log
 from numbers import Integral, Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
-from sklearn.utils import check_array, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from emkit._estimator import (
@@ -19,17 +18,16 @@ from emkit._estimator import (
     fit_context,
     warn_unconverged,
 )
+from emkit._mixture_init import check_given, given_start, last_fit
 from emkit.engine import fit_em, soft
 from emkit.exceptions import DataWarning, InfeasibleError
 from emkit.models.gaussian_mixture import (
     GaussianMixtureModel,
-    MixtureParams,
     Rows,
     measure_spread,
     mixture_spread,
-    one_hot,
 )
-from emkit.models.mixture_starts import STARTS, draw
+from emkit.models.mixture_starts import STARTS
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Units
 
@@ -241,8 +239,12 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         """
         data, given = self._validate(X, sample_weight)
         model = self._model(data)
-        start = self._start(model, data, given)
+        go_on = self.warm_start and hasattr(self, "converged_")
+        start = last_fit(self, model) if go_on else given_start(self, model, data, given)
         n = data.total_weight
+        seed = self.random_state  # an int as it is: making a RandomState of it takes time
+        if not isinstance(seed, Integral):
+            seed = check_random_state(seed)
         try:
             result = fit_em(
                 model,
@@ -254,7 +256,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
                 acceleration=self.acceleration,
                 tol=self.tol * n,
                 max_iter=self.max_iter,
-                random_state=check_random_state(self.random_state),
+                random_state=seed,
                 callback=Printer(self.verbose, self.verbose_interval, n) if self.verbose else None,
             )
         except InfeasibleError as error:
@@ -287,89 +289,18 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         """Data, and the parts of a start that were given, in the user's units."""
         X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
         weights = check_weights(sample_weight, X)
-        resp = self._check_resp(len(X))
+        given = check_given(self, *X.shape)
         if weights is not None and not weights.all():
             counted = weights > 0.0
             X, weights = X[counted], weights[counted]
-            resp = None if resp is None else resp[counted]
+            if given.resp is not None:
+                given = given._replace(resp=given.resp[counted])
         if len(X) < self.n_components:
             raise ValueError(
                 f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
                 f"n_samples = {len(X)}"
             )
-        given = {
-            "weights": self._check_weights_init(),
-            "means": self._check_init("means", (self.n_components, X.shape[1])),
-            "precisions": self._check_precisions_init(X.shape[1]),
-            "resp": resp,
-        }
         return Rows(X, weights), given
-
-    def _check_init(self, name, shape):
-        """An initial parameter as float64 of the shape given, or None."""
-        value = getattr(self, f"{name}_init")
-        if value is None:
-            return None
-        label = f"{self.covariance_type} precision" if name == "precisions" else name
-        value = check_array(
-            value, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=f"{name}_init"
-        )
-        if value.shape != shape:
-            raise ValueError(
-                f"The parameter '{label}' should have the shape of {shape}, but got {value.shape}"
-            )
-        return value
-
-    def _check_weights_init(self):
-        weights = self._check_init("weights", (self.n_components,))
-        if weights is None:
-            return None
-        if (weights < 0.0).any() or (weights > 1.0).any():
-            # Minimum and maximum stand in the order of scikit-learn, whose tests ask for it.
-            raise ValueError(
-                "The parameter 'weights' should be in the range [0, 1], but got max value "
-                f"{weights.min():.5f}, min value {weights.max():.5f}"
-            )
-        atol = 1e-6 if getattr(self.weights_init, "dtype", None) == np.float32 else 1e-8
-        if not np.isclose(weights.sum(), 1.0, rtol=0.0, atol=atol):
-            raise ValueError(
-                "The parameter 'weights' should be normalized, but got sum(weights) = "
-                f"{weights.sum():.5f}"
-            )
-        return weights / weights.sum()
-
-    def _check_precisions_init(self, n_features):
-        structure = STRUCTURES[self.covariance_type]
-        precisions = self._check_init("precisions", structure.shape(self.n_components, n_features))
-        if precisions is not None:
-            structure.check_precisions(precisions)
-        return precisions
-
-    def _check_resp(self, n_samples):
-        """Labels (n,) or responsibilities (n, K), or None."""
-        if self.resp_init is None:
-            return None
-        k = self.n_components
-        resp = check_array(self.resp_init, ensure_2d=False, input_name="resp_init")
-        if resp.shape not in {(n_samples,), (n_samples, k)}:
-            raise ValueError(
-                f"resp_init should have the shape of ({n_samples},) (labels) or ({n_samples}, {k})"
-                f" (responsibilities), but got {resp.shape}"
-            )
-        if resp.ndim == 1:
-            if not (np.isin(resp, np.arange(k))).all():
-                raise ValueError(
-                    f"resp_init as labels should hold integers from 0 to {k - 1}, but got values "
-                    f"from {resp.min()} to {resp.max()}. Count labels from 0."
-                )
-            return resp.astype(np.intp)
-        if (resp < 0.0).any() or not np.allclose(resp.sum(axis=1), 1.0, rtol=0.0, atol=1e-6):
-            raise ValueError(
-                "resp_init as responsibilities should be nonnegative with rows that sum to 1, but "
-                f"got a minimum of {resp.min():.5f} and sums from {resp.sum(axis=1).min():.5f} to "
-                f"{resp.sum(axis=1).max():.5f}. Divide each row by its sum."
-            )
-        return resp
 
     def _model(self, data):
         """The model in units of the data."""
@@ -394,50 +325,6 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
             "Scale the data (StandardScaler), lower reg_covar, or drop columns without variance.",
             DataWarning,
             stacklevel=5,
-        )
-
-    def _start(self, model, data, given):
-        """Where to start, in internal units; None, with a way to draw starts, when random."""
-        structure, (shift, scale) = model.structure, model.units
-        if self.warm_start and hasattr(self, "converged_"):
-            return self._warm_start(model)
-        parts = MixtureParams(given["weights"], None, None)
-        if given["means"] is not None:
-            parts = parts._replace(means=(given["means"] - shift) / scale)
-        if given["precisions"] is not None:
-            precisions = structure.rescale(given["precisions"], scale)
-            factor = structure.whitening_from_precisions(precisions)
-            parts = parts._replace(covariances=structure.covariances(factor))
-        if all(part is not None for part in parts):
-            return parts
-        resp = given["resp"]
-        if resp is not None:
-            k = self.n_components
-            assign = one_hot(resp, k) if resp.ndim == 1 else (lambda rows: resp[rows].T)
-            return _override(model.from_partition(data, k, assign), parts)
-        if parts.means is not None:
-            return _override(model.from_means(data, parts.means), parts)
-        model.draw_start = partial(
-            draw, method=self.init_params, n_components=self.n_components, parts=parts
-        )
-        return None
-
-    def _warm_start(self, model):
-        expected = (self.n_components, len(model.units.shift))
-        shape = model.structure.shape(*expected)
-        if self.means_.shape != expected or self.covariances_.shape != shape:
-            raise ValueError(
-                f"warm_start goes on from a fit with means of shape {self.means_.shape} and "
-                f"covariances of shape {self.covariances_.shape}, but n_components, "
-                f"covariance_type and X now ask for {expected} and {shape}. Refit with "
-                "warm_start=False or clone the estimator."
-            )
-        shift, scale = model.units
-        weights = np.asarray(self.weights_, dtype=float)
-        return MixtureParams(
-            weights / weights.sum(),
-            (np.asarray(self.means_, dtype=float) - shift) / scale,
-            model.structure.rescale(np.asarray(self.covariances_, dtype=float), 1.0 / scale),
         )
 
     def _publish(self, result, model, data):
@@ -678,11 +565,6 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
             best = np.log(soft(log_joint)[0].max(axis=0))
             doubt -= float(best.sum() if weights is None else weights[rows] @ best)
         return self.bic(X, sample_weight) + 2.0 * doubt
-
-
-def _override(params, parts):
-    """Parameters with those parts replaced that are given."""
-    return MixtureParams(*(p if q is None else q for p, q in zip(params, parts, strict=True)))
 
 
 def _total(X, sample_weight):

@@ -64,14 +64,15 @@ def fit_quietly(mixture, X, sample_weight=None):
 def matrices(mixture):
     """Covariances as (K, d, d), whatever the structure."""
     n_components, d = mixture.means_.shape
-    unit = np.eye(d)
     covariances = mixture.covariances_
-    return {
-        "full": lambda: covariances,
-        "tied": lambda: np.repeat(covariances[None], n_components, axis=0),
-        "diag": lambda: covariances[:, :, None] * unit,
-        "spherical": lambda: covariances[:, None, None] * unit,
-    }[mixture.covariance_type]()
+    match mixture.covariance_type:
+        case "tied":
+            return np.repeat(covariances[None], n_components, axis=0)
+        case "diag":
+            return covariances[:, :, None] * np.eye(d)
+        case "spherical":
+            return covariances[:, None, None] * np.eye(d)
+    return covariances
 
 
 def assert_same_fit(mixture, other, rtol=1e-10):
@@ -227,7 +228,7 @@ def test_units_of_picometres_and_terametres(kind, start):
     assert_is_sound(mixture, X * scale)
 
 
-@pytest.mark.parametrize("start", [{"random_state": 0}, {"resp_init": LABELS}])
+@pytest.mark.parametrize("start", [STARTS["random"], STARTS["labels"]], ids=["random", "labels"])
 @each_kind
 def test_clusters_a_million_deviations_apart(kind, start):
     Y = clusters(seed=5) + 1e6 * np.array([[0, 0, 0], [1, -1, 0], [-1, 0, 2]])[LABELS]
@@ -313,8 +314,10 @@ def test_weight_zero_is_no_row(kind, start):
     assert_same_fit(weighted, dropped)
 
 
-@pytest.mark.parametrize("power", [-80, -50, -10, 3, 80])
-@pytest.mark.parametrize("start", [STARTS["labels"], {"random_state": 0, "n_init": 4}])
+@pytest.mark.parametrize("power", [-80, -50, -10, 3, 20, 80])
+@pytest.mark.parametrize(
+    "start", [STARTS["labels"], {"random_state": 0, "n_init": 4}], ids=["labels", "random"]
+)
 @each_kind
 def test_unit_of_weights_does_not_matter(kind, start, power):
     # A power of 2 costs no rounding, so that even an accelerated run is the same.
@@ -409,19 +412,40 @@ def test_degenerate_data(kind, data, n_components, init_params):
     assert (np.diff(mixture.history_) >= 0.0).all()
 
 
-@each_degenerate
+@pytest.mark.parametrize(
+    ("data", "n_components"),
+    [case for case in DEGENERATE.values() if len(case[0]) > case[1]],
+    ids=[name for name, case in DEGENERATE.items() if len(case[0]) > case[1]],
+)
 @each_kind
-def test_degenerate_data_with_labels_that_leave_a_component_empty(kind, data, n_components):
-    mixture = EMGaussianMixture(
-        n_components + 1, covariance_type=kind, resp_init=np.arange(len(data)) % n_components
-    )
-    if len(data) <= n_components:
-        with pytest.raises(ValueError, match="Expected n_samples >= n_components"):
-            mixture.fit(data)
-        return
+def test_degenerate_data_with_a_component_that_starts_empty(kind, data, n_components):
+    labels = np.arange(len(data)) % n_components
+    mixture = EMGaussianMixture(n_components + 1, covariance_type=kind, resp_init=labels)
     mixture = fit_quietly(mixture, data)
     assert mixture.weights_[-1] == 0.0
     assert_is_sound(mixture, data)
+
+
+@each_kind
+def test_two_components_for_three_clusters_far_apart(kind):
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        data = rng.normal(size=(20, 5)) + 1e6 * rng.integers(0, 3, (20, 1))
+        mixture = EMGaussianMixture(
+            2, covariance_type=kind, init_params="random_from_data", random_state=seed
+        )
+        assert_is_sound(fit_quietly(mixture, data), data)
+
+
+@pytest.mark.parametrize("tol", [0.0, 1e-10])
+@each_kind
+def test_clusters_a_hundred_deviations_apart_converge(kind, tol):
+    for seed in range(6):
+        data = np.random.default_rng(seed).normal(size=(60, 3))
+        data[:30] += 100.0
+        mixture = EMGaussianMixture(2, covariance_type=kind, tol=tol, max_iter=1000, random_state=0)
+        # That it did not converge would be a warning, which is an error here.
+        assert mixture.fit(data).converged_
 
 
 def test_constant_columns_are_named_in_the_warning():

@@ -10,7 +10,7 @@ from sklearn.exceptions import ConvergenceWarning
 from emkit._typing import Array
 from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams, Rows, one_hot
 
-__all__ = ["STARTS", "draw"]
+__all__ = ["STARTS", "draw", "override"]
 
 Start = Callable[[GaussianMixtureModel, Rows, int, np.random.Generator], MixtureParams]
 
@@ -42,7 +42,7 @@ def from_kmeans(
     """The partition of one run of k-means."""
     data = sample_rows(data, n_components, rng)
     x = _standardised(model, data)
-    kmeans = KMeans(n_components, n_init=1, random_state=_seed(rng))
+    kmeans = KMeans(n_components, n_init=1, random_state=_legacy(rng))
     with warnings.catch_warnings():
         # Fewer distinct rows than components: the components left over start empty.
         warnings.simplefilter("ignore", ConvergenceWarning)
@@ -60,7 +60,7 @@ def from_kmeans_plusplus(
         x / _clustering_scale(x),
         n_components,
         sample_weight=data.sample_weight,
-        random_state=_seed(rng),
+        random_state=_legacy(rng),
     )
     return model.from_means(data, x[rows])
 
@@ -117,8 +117,9 @@ def _clustering_scale(x: Array) -> Array:
     return np.clip(shortest / NORMAL_HALF, spread / 1.5, spread)
 
 
-def _seed(rng: np.random.Generator) -> int:
-    return int(rng.integers(2**31 - 1))
+def _legacy(rng: np.random.Generator) -> np.random.RandomState:
+    """The same stream in the form that scikit-learn takes."""
+    return np.random.RandomState(rng.bit_generator)
 
 
 def draw(
@@ -131,5 +132,9 @@ def draw(
     parts: MixtureParams,
 ) -> MixtureParams:
     """One random start, with the ``parts`` that are given in place of the random ones."""
-    drawn = STARTS[method](model, data, n_components, rng)
-    return MixtureParams(*(d if p is None else p for d, p in zip(drawn, parts, strict=True)))
+    return override(STARTS[method](model, data, n_components, rng), parts)
+
+
+def override(params: MixtureParams, parts: MixtureParams) -> MixtureParams:
+    """Parameters with those parts replaced that are not None."""
+    return MixtureParams(*(p if q is None else q for p, q in zip(params, parts, strict=True)))
