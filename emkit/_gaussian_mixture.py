@@ -333,6 +333,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         n, dtype = data.total_weight, data.X.dtype
         params = result.params
         factor = structure.rescale_factor(model.components(params).factor, scale)
+        self._fitted_type = structure.name  # what a warm start can go on from
         self.weights_ = (params.weights / params.weights.sum()).astype(dtype)
         self.means_ = (params.means * scale + shift).astype(dtype)
         self.covariances_ = structure.rescale(params.covariances, scale).astype(dtype)
@@ -367,7 +368,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
             yield rows, kernel.log_joint(X[rows])[0]
 
     def _check_X(self, X):
-        check_is_fitted(self)
+        check_is_fitted(self, "weights_")
         return validate_data(self, X, dtype=FLOATS, reset=False)
 
     def score_samples(self, X):
@@ -473,7 +474,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         y : ndarray of shape (n_samples,)
             Component of each row.
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "weights_")
         if n_samples < 1:
             raise ValueError(
                 f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "

@@ -67,14 +67,13 @@ def given_start(mixture, model, data, given):
 def last_fit(mixture, model):
     """The parameters of the last fit, for a warm start."""
     structure, (shift, scale) = model.structure, model.units
-    expected = (mixture.n_components, len(shift))
-    shape = structure.shape(*expected)
-    if mixture.means_.shape != expected or mixture.covariances_.shape != shape:
+    now = (structure.name, mixture.n_components, len(shift))
+    before = (mixture._fitted_type, *mixture.means_.shape)
+    if now != before:
         raise ValueError(
-            f"warm_start goes on from a fit with means of shape {mixture.means_.shape} and "
-            f"covariances of shape {mixture.covariances_.shape}, but n_components, "
-            f"covariance_type and X now ask for {expected} and {shape}. Refit with "
-            "warm_start=False or clone the estimator."
+            "warm_start goes on from the last fit, which had (covariance_type, n_components, "
+            f"n_features) = {before}; now they are {now}. Refit with warm_start=False or clone "
+            "the estimator."
         )
     weights = np.asarray(mixture.weights_, dtype=float)
     return MixtureParams(

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from emkit import EMGaussianMixture
@@ -149,6 +150,15 @@ def assert_is_oracle(mixture, X, resp, rtol):
 def test_oracle(kind, reg_covar):
     mixture = fit_quietly(steps(12, kind, resp_init=RESP, reg_covar=reg_covar), X)
     assert_is_oracle(mixture, X, RESP, rtol=1e-11)
+
+
+@pytest.mark.parametrize("reg_covar", [1e-6, 0.5])
+@each_kind
+def test_history_ends_at_the_objective(kind, reg_covar):
+    mixture = fit_quietly(steps(5, kind, resp_init=RESP, reg_covar=reg_covar), X)
+    traces = np.einsum("kii->", np.linalg.inv(matrices(mixture)))
+    objective = mixture.score(X) - reg_covar / (2 * len(mixture.means_)) * traces
+    assert_allclose(mixture.history_[-1], objective, rtol=1e-12)
 
 
 # Units
@@ -314,20 +324,27 @@ def test_weight_zero_is_no_row(kind, start):
     assert_same_fit(weighted, dropped)
 
 
-@pytest.mark.parametrize("power", [-80, -50, -10, 3, 20, 80])
-@pytest.mark.parametrize(
-    "start", [STARTS["labels"], {"random_state": 0, "n_init": 4}], ids=["labels", "random"]
-)
+def scaled_and_plain(power, **arguments):
+    """Fits with weights times a power of 2: no rounding, so even accelerated runs are the same."""
+    mixture = EMGaussianMixture(3, tol=1e-5, max_iter=300, **arguments)
+    plain = clone(mixture).fit(X, sample_weight=COUNTS)
+    return fit_quietly(mixture, X, sample_weight=2.0**power * COUNTS), plain
+
+
+@pytest.mark.parametrize("power", [-80, -50, -10, 3, 80])
+@pytest.mark.parametrize("start", [STARTS["random"], STARTS["labels"]], ids=["random", "labels"])
 @each_kind
 def test_unit_of_weights_does_not_matter(kind, start, power):
-    # A power of 2 costs no rounding, so that even an accelerated run is the same.
-    factor = 2.0**power
-    arguments = {"covariance_type": kind, "tol": 1e-6, "max_iter": 1000, **start}
-    plain = EMGaussianMixture(3, **arguments).fit(X, sample_weight=COUNTS)
-    scaled = EMGaussianMixture(3, **arguments).fit(X, sample_weight=factor * COUNTS)
-    assert scaled.converged_
+    scaled, plain = scaled_and_plain(power, covariance_type=kind, **start)
     assert_same_fit(scaled, plain)
     assert_allclose(scaled.runs_[0].objective, plain.runs_[0].objective)
+
+
+@pytest.mark.parametrize("power", [-10, 3, 20])
+@each_kind
+def test_unit_of_weights_does_not_change_the_winner(kind, power):
+    scaled, plain = scaled_and_plain(power, covariance_type=kind, n_init=4, random_state=0)
+    assert_same_fit(scaled, plain)
 
 
 @each_start
@@ -349,6 +366,16 @@ def test_weights_with_every_random_start(kind, init_params, search):
     assert len(mixture.runs_) == 3
     assert_is_sound(mixture, X)
     assert_allclose(mixture.score(X, sample_weight=weights), mixture.lower_bound_, rtol=1e-10)
+
+
+@pytest.mark.parametrize("init_params", ["kmeans", "k-means++", "random_from_data"])
+@each_kind
+def test_light_rows_do_not_draw_a_start(kind, init_params):
+    data = np.random.default_rng(9).normal(size=(60, 2)) + 8.0 * (np.arange(60) % 2)[:, None]
+    data[:20] += 100.0
+    weights = np.where(np.arange(60) < 20, 1e-12, 1.0)
+    mixture = steps(0, kind, n_components=2, init_params=init_params, random_state=0)
+    assert (mixture.fit(data, sample_weight=weights).means_ < 50.0).all()
 
 
 # Degenerate data
@@ -488,7 +515,7 @@ def test_singular_data_without_prior(name, kind):
 @each_kind
 def test_fit_twice_is_fit_once(kind, init_params):
     mixture = EMGaussianMixture(
-        3, covariance_type=kind, init_params=init_params, n_init=2, random_state=0, tol=1e-6
+        3, covariance_type=kind, init_params=init_params, n_init=2, random_state=0
     )
     first = {name: getattr(fit_quietly(mixture, X), name) for name in [*FITTED, "history_"]}
     fit_quietly(mixture, X[::-1] + 5.0)
@@ -530,7 +557,7 @@ def test_threads_do_not_matter(kind):
 
 
 @pytest.mark.parametrize("init_params", INITS)
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 @each_kind
 def test_more_starts_are_never_worse(kind, init_params, seed):
     arguments = {"covariance_type": kind, "init_params": init_params, "random_state": seed}

@@ -13,12 +13,12 @@ from emkit.engine.model import EMModel
 from emkit.engine.result import EMResult, State, StopReason
 from emkit.exceptions import InfeasibleError, ModelError
 
-__all__ = ["Callback", "climb", "rounding"]
+__all__ = ["Callback", "climb"]
 
 Callback = Callable[[State], Any]
 
-#: A fall of the objective by more than this, relative, is an error of the model, not of rounding.
-GROSS_FALL = 1e-8
+#: A fall of the objective by this many times its rounding is an error of the model.
+GROSS_FALL = 1e6
 #: A fall by less than this part of tol is no news: the run has converged as well as was asked.
 SLIGHT_FALL = 1e-4
 
@@ -30,11 +30,6 @@ class Point(NamedTuple):
     stats: Any
     log_likelihood: float
     objective: float
-
-
-def rounding(objective: float) -> float:
-    """Change of the objective that is neither a decrease nor a reason to go on."""
-    return 1e-14 * max(1.0, abs(objective))
 
 
 def climb(
@@ -56,7 +51,7 @@ def climb(
     if point is None:
         raise InfeasibleError("The model is not defined at the start (singular or infeasible).")
     _require_number(point, 0)
-    trace = _Trace(point, run, callback)
+    trace = _Trace(model, point, run, callback)
     extrapolation = _Extrapolation(model, data, acceleration)
     if max_iter == 0:
         trace.reason = StopReason.MAX_ITER
@@ -66,7 +61,7 @@ def climb(
         if extrapolation.moved(trace, image, tol, max_iter):
             continue
         candidate = None if image is None else _evaluate(model, data, image, trace.n_iter + 1)
-        gain = trace.plain_step(candidate, model.exact, tol, max_iter)
+        gain = trace.plain_step(candidate, tol, max_iter)
         extrapolation.after_plain_step(trace, gain)
         trace.tell(gain)
     return trace.result()
@@ -108,14 +103,14 @@ class _Extrapolation:
     def after_plain_step(self, trace: "_Trace", gain: float) -> None:
         """No proposal far from a maximum, to confirm convergence, or where the objective is flat
         to rounding and cannot judge it."""
-        flat = gain <= rounding(trace.point.objective)
-        self.allowed = gain < self.threshold and not trace.small and not flat
+        self.allowed = gain < self.threshold and not trace.small and not trace.flat
 
 
 class _Trace:
     """The state of a run: where it is, how it came there, whether it ends."""
 
-    def __init__(self, start: Point, run: int, callback: Callback | None):
+    def __init__(self, model: EMModel, start: Point, run: int, callback: Callback | None):
+        self.model = model
         self.point = start
         self.run = run
         self.callback = callback
@@ -124,6 +119,7 @@ class _Trace:
         self.history = [start.objective]
         self.log_likelihoods: list[float] = []
         self.small = False  # whether the last step gained less than tol
+        self.flat = False  # whether it gained less than rounding
         self.reason: StopReason | None = None
 
     def tried(self, candidate: Point | None, accept: bool, max_iter: int) -> float:
@@ -141,7 +137,7 @@ class _Trace:
             self.reason = StopReason.MAX_ITER
         return gain
 
-    def plain_step(self, candidate: Point | None, exact: bool, tol: float, max_iter: int) -> float:
+    def plain_step(self, candidate: Point | None, tol: float, max_iter: int) -> float:
         """Take an EM image, or end the run; returns the gain in the objective.
 
         Converged is a step that gains less than ``tol``, confirmed by one more: with that, a run
@@ -152,39 +148,32 @@ class _Trace:
             self.reason = StopReason.INFEASIBLE
             return 0.0
         _require_number(candidate, self.n_iter + 1)
-        before = self.point.objective
-        noise = rounding(before)
-        if tol <= noise:
-            return self._still_step(candidate, exact, noise, max_iter)
-        gain = candidate.objective - before
-        fell = exact and gain < 0.0
-        self.tried(candidate, not fell, max_iter)
+        before = self.point
+        gain = candidate.objective - before.objective
+        fell = self.model.exact and gain < 0.0
         confirmed, self.small = self.small, gain < tol
+        # Only near the end is it worth asking how exact the objective is.
+        noise = 0.0 if gain > max(tol, 1e-6 * abs(before.objective)) else self._noise()
+        self.flat = gain <= noise
+        if tol <= noise:
+            # The objective cannot tell what tol asks for, but the EM map is exact where it is
+            # flat: go on until the parameters stand still.
+            fell = fell and gain < -noise
+            confirmed = self.small = self.flat and _tree.same(candidate.params, before.params)
+        self.tried(candidate, not fell, max_iter)
         if fell and gain < -max(noise, SLIGHT_FALL * tol):
-            self._fallen(candidate.objective)
+            self._fallen(candidate.objective, noise)
         elif self.small and (confirmed or self.n_iter >= max_iter):
             self.reason = StopReason.TOLERANCE
         return gain
 
-    def _still_step(self, candidate: Point, exact: bool, noise: float, max_iter: int) -> float:
-        """The same where ``tol`` asks for more than the objective can tell.
+    def _noise(self) -> float:
+        return self.model.rounding(self.point.params, self.point.objective)
 
-        The EM map is exact where the objective is flat: go on until the parameters stand still.
-        """
-        gain = candidate.objective - self.point.objective
-        still = _tree.same(candidate.params, self.point.params)
-        fell = exact and gain < -noise
-        self.tried(candidate, not fell, max_iter)
-        if fell:
-            self._fallen(candidate.objective)
-        elif gain <= noise and still:
-            self.reason = StopReason.TOLERANCE
-        return gain
-
-    def _fallen(self, objective: float) -> None:
+    def _fallen(self, objective: float, noise: float) -> None:
         """A plain step fell beyond rounding: the end of the run, or an error of the model."""
         before = self.point.objective
-        if objective < before - GROSS_FALL * max(1.0, abs(before)):
+        if objective < before - GROSS_FALL * noise:
             raise ModelError(
                 f"m_step lowered the objective from {before!r} to {objective!r} at iteration "
                 f"{self.n_iter}. EM cannot do that: either m_step does not maximise what e_step "

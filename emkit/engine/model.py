@@ -55,6 +55,11 @@ class EMModel(ABC):
         """Whether the model is defined at ``params``. Default: every number is finite."""
         return _tree.all_finite(params)
 
+    def rounding(self, params: Any, objective: float) -> float:
+        """Error of the objective at ``params``: a smaller change is neither a decrease nor a
+        reason to go on. Default: 1e-14 of it, relative."""
+        return 1e-14 * abs(objective)
+
     def acceleration_threshold(self, data: Any) -> float:
         """Gain of a plain step (nats) below which extrapolation may begin. Default: at once.
 

@@ -26,8 +26,8 @@ class Start(NamedTuple):
     seed: np.random.SeedSequence | None = None
 
 
-#: Objectives closer than this (nats), or than tol, are taken for the same optimum.
-TIE = 1e-3
+#: Objectives closer than this part of themselves, or than tol, are taken for the same optimum.
+TIE = 1e-7
 
 #: Outcome of one start: the climb, or the summary of why it failed.
 Outcome = EMResult | RunSummary
@@ -133,9 +133,9 @@ def fit_em(
     Returns
     -------
     EMResult
-        The best run. A later start wins only by more than ``tol`` (at most 1e-3 nats), so that
-        equal optima with permuted classes do not race; a run that ended where the model is not
-        defined wins only when all did.
+        The best run. A later start wins only by more than ``tol`` (at most 1e-7 of the
+        objective), so that equal optima with permuted classes do not race; a run that ended where
+        the model is not defined wins only when all did.
 
     Raises
     ------
@@ -273,7 +273,8 @@ def _best(outcomes: list[Outcome], tol: float) -> int | None:
         # A collapsing run climbs without bound, so its objective says nothing.
         collapsed = outcome.reason is StopReason.INFEASIBLE
         leader_collapsed = leader.reason is StopReason.INFEASIBLE
-        margin = max(min(tol, TIE), 1e-12 * abs(leader.objective))
+        size = abs(leader.objective)
+        margin = max(min(tol, TIE * size), 1e-12 * size)
         if collapsed == leader_collapsed:
             if outcome.objective > leader.objective + margin:
                 best = i

@@ -102,6 +102,10 @@ class GaussianMixtureModel(LatentClassModel):
             raise NotImplementedError("this mixture was made to be evaluated, not fitted")
         return self.draw_start(self, data, rng)
 
+    def rounding(self, params: MixtureParams, objective: float) -> float:
+        error = self.bind(params).error * self.total_weight
+        return max(super().rounding(params, objective), error)
+
     def acceleration_threshold(self, data: Rows) -> float:
         return 1e-3 * data.total_weight
 

@@ -33,11 +33,11 @@ __all__ = [
 ]
 
 
-#: Bound on the relative error of a covariance, against its smallest eigenvalue, at which features
-#: give way. Of 240 fits to hard data at tol 1e-10, 15 ended in a fall of the objective with 1e-11,
-#: 26 with 1e-10, 6 with no features at all.
+EPS = float(np.finfo(float).eps)
+#: Error of a log-density, and of a covariance relative to its smallest eigenvalue, at which
+#: features give way to whitening.
 FEATURE_ERROR = 1e-11
-#: Responsibilities below this add nothing to a scatter in doubles.
+#: Weighted responsibilities below this part of the largest add nothing to a scatter in doubles.
 NEGLIGIBLE = 1e-20
 
 
@@ -96,9 +96,10 @@ class _Kernel:
 
     rows: int
 
-    def __init__(self, structure: Structure, at: Components, units: Units):
+    def __init__(self, structure: Structure, at: Components, units: Units, error: float):
         d = at.means.shape[1]
         self.structure, self.at, self.units = structure, at, units
+        self.error = error  # of the log-density of a row
         # A component of weight 0 gets a number so low that it never counts, not -inf.
         self.constants = np.maximum(at.log_weights, -1e300) + (
             structure.log_det(at.factor, d) - 0.5 * d * np.log(2.0 * np.pi) + units.log_jacobian
@@ -118,8 +119,8 @@ class _Kernel:
 class FeatureKernel(_Kernel):
     """All components as one product of coefficients and features."""
 
-    def __init__(self, structure: Structure, at: Components, units: Units):
-        super().__init__(structure, at, units)
+    def __init__(self, structure: Structure, at: Components, units: Units, error: float = 0.0):
+        super().__init__(structure, at, units, error)
         n_components, d = at.means.shape
         n_features = 1 + d + structure.n_quadratic(d)
         linear = structure.apply(at.precisions, at.means)
@@ -164,8 +165,8 @@ class FeatureKernel(_Kernel):
 class WhiteningKernel(_Kernel):
     """One component after the other, centred before anything is squared."""
 
-    def __init__(self, structure: Structure, at: Components, units: Units):
-        super().__init__(structure, at, units)
+    def __init__(self, structure: Structure, at: Components, units: Units, error: float = 0.0):
+        super().__init__(structure, at, units, error)
         n_components, d = at.means.shape
         self.rows = tile_rows(2 * d + n_components)
 
@@ -204,8 +205,9 @@ def moments_about(structure: Structure, x: Array, resp: Array, means: Array) -> 
     n_components, d = means.shape
     first = np.zeros((n_components, d))
     scatter = np.zeros(structure.shape(n_components, d))
+    floor = NEGLIGIBLE * resp.max(initial=0.0)
     for k, (mean, r) in enumerate(zip(means, resp, strict=True)):
-        mine = np.flatnonzero(r > NEGLIGIBLE)
+        mine = np.flatnonzero(r > floor)
         if not len(mine):
             continue
         if len(mine) < len(r):
@@ -222,11 +224,12 @@ def moments_about(structure: Structure, x: Array, resp: Array, means: Array) -> 
 def choose_kernel(structure: Structure, at: Components, units: Units) -> Kernel:
     """The faster kernel among those that are accurate at these parameters."""
     n_components, d = at.means.shape
-    # Measured on 90 pairs of d and K: where K triangular products beat the long feature vector.
-    if structure.n_quadratic(d) > d and 144 * n_components <= d * d:
-        return WhiteningKernel(structure, at, units)
     precision = structure.diagonals(at.precisions, (n_components, d))
     variance = structure.diagonals(at.covariances, (n_components, d))
-    cancelled = (precision * (at.means**2 + variance)).sum(axis=1).max()
-    accurate = np.finfo(float).eps * cancelled <= FEATURE_ERROR
-    return (FeatureKernel if accurate else WhiteningKernel)(structure, at, units)
+    centred = EPS * float((precision * variance).sum(axis=1).max())
+    raw = EPS * float((precision * (at.means**2 + variance)).sum(axis=1).max())
+    # Measured on 90 pairs of d and K: where K triangular products beat the long feature vector.
+    wide = structure.n_quadratic(d) > d and 144 * n_components <= d * d
+    if wide or raw > FEATURE_ERROR:
+        return WhiteningKernel(structure, at, units, centred)
+    return FeatureKernel(structure, at, units, raw)
