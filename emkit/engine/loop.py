@@ -152,8 +152,7 @@ class _Trace:
         gain = candidate.objective - before.objective
         fell = self.model.exact and gain < 0.0
         confirmed, self.small = self.small, gain < tol
-        # Only near the end is it worth asking how exact the objective is.
-        noise = 0.0 if gain > max(tol, 1e-6 * abs(before.objective)) else self._noise()
+        noise = self.model.rounding(candidate.params, candidate.objective)
         self.flat = gain <= noise
         if tol <= noise:
             # The objective cannot tell what tol asks for, but the EM map is exact where it is
@@ -166,9 +165,6 @@ class _Trace:
         elif self.small and (confirmed or self.n_iter >= max_iter):
             self.reason = StopReason.TOLERANCE
         return gain
-
-    def _noise(self) -> float:
-        return self.model.rounding(self.point.params, self.point.objective)
 
     def _fallen(self, objective: float, noise: float) -> None:
         """A plain step fell beyond rounding: the end of the run, or an error of the model."""

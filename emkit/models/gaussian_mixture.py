@@ -26,6 +26,7 @@ from emkit.numerics.gaussian import (
     Units,
     choose_kernel,
     moments_about,
+    takes_features,
     tile_rows,
 )
 
@@ -103,8 +104,9 @@ class GaussianMixtureModel(LatentClassModel):
         return self.draw_start(self, data, rng)
 
     def rounding(self, params: MixtureParams, objective: float) -> float:
-        error = self.bind(params).error * self.total_weight
-        return max(super().rounding(params, objective), error)
+        at = self.components(params)
+        error = at.raw_error if takes_features(self.structure, at) else at.centred_error
+        return max(super().rounding(params, objective), error * self.total_weight)
 
     def acceleration_threshold(self, data: Rows) -> float:
         return 1e-3 * data.total_weight
@@ -127,8 +129,7 @@ class GaussianMixtureModel(LatentClassModel):
         # Extrapolated weights sum to 1 only to rounding times the extrapolation.
         with np.errstate(divide="ignore"):
             log_weights = np.log(params.weights / params.weights.sum())
-        precisions = self.structure.precisions(factor)
-        return Components(log_weights, params.means, params.covariances, factor, precisions)
+        return Components.of(self.structure, log_weights, params.means, params.covariances, factor)
 
     def bind(self, params: MixtureParams) -> Kernel:
         return choose_kernel(self.structure, self.components(params), self.units)
@@ -160,7 +161,7 @@ class GaussianMixtureModel(LatentClassModel):
         n = np.where(stats.n > EPS * total, stats.n, 0.0)
         empty = n == 0.0
         delta = stats.first / np.where(empty, np.inf, n)[:, None]
-        prior = self.ridge * (self.total_weight / len(n))
+        prior = self.ridge * (total / len(n))
         covariances = self.structure.estimate(stats.scatter, n, delta, prior)
         if empty.any():
             covariances = self.structure.keep(covariances, params.covariances, empty)

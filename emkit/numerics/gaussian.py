@@ -29,6 +29,7 @@ __all__ = [
     "WhiteningKernel",
     "choose_kernel",
     "moments_about",
+    "takes_features",
     "tile_rows",
 ]
 
@@ -82,13 +83,31 @@ def aligned(rows: int, columns: int) -> Array:
 
 
 class Components(NamedTuple):
-    """Gaussian components in the units of the kernels."""
+    """Gaussian components in the units of the kernels, and how exactly each kernel sees them."""
 
     log_weights: Array  #: (K,) log a_k; -inf for a component of weight 0
     means: Array  #: (K, d)
     covariances: Array
     factor: Array  #: W of the structure
     precisions: Array  #: W'W
+    raw_error: float  #: of the log-density of a row, from features
+    centred_error: float  #: and from centred rows
+
+    @classmethod
+    def of(
+        cls,
+        structure: Structure,
+        log_weights: Array,
+        means: Array,
+        covariances: Array,
+        factor: Array,
+    ) -> "Components":
+        precisions = structure.precisions(factor)
+        precision = structure.diagonals(precisions, means.shape)
+        variance = structure.diagonals(covariances, means.shape)
+        raw = EPS * float((precision * (means**2 + variance)).sum(axis=1).max())
+        centred = EPS * float((precision * variance).sum(axis=1).max())
+        return cls(log_weights, means, covariances, factor, precisions, raw, centred)
 
 
 class _Kernel:
@@ -96,10 +115,9 @@ class _Kernel:
 
     rows: int
 
-    def __init__(self, structure: Structure, at: Components, units: Units, error: float):
+    def __init__(self, structure: Structure, at: Components, units: Units):
         d = at.means.shape[1]
         self.structure, self.at, self.units = structure, at, units
-        self.error = error  # of the log-density of a row
         # A component of weight 0 gets a number so low that it never counts, not -inf.
         self.constants = np.maximum(at.log_weights, -1e300) + (
             structure.log_det(at.factor, d) - 0.5 * d * np.log(2.0 * np.pi) + units.log_jacobian
@@ -119,8 +137,8 @@ class _Kernel:
 class FeatureKernel(_Kernel):
     """All components as one product of coefficients and features."""
 
-    def __init__(self, structure: Structure, at: Components, units: Units, error: float = 0.0):
-        super().__init__(structure, at, units, error)
+    def __init__(self, structure: Structure, at: Components, units: Units):
+        super().__init__(structure, at, units)
         n_components, d = at.means.shape
         n_features = 1 + d + structure.n_quadratic(d)
         linear = structure.apply(at.precisions, at.means)
@@ -165,8 +183,8 @@ class FeatureKernel(_Kernel):
 class WhiteningKernel(_Kernel):
     """One component after the other, centred before anything is squared."""
 
-    def __init__(self, structure: Structure, at: Components, units: Units, error: float = 0.0):
-        super().__init__(structure, at, units, error)
+    def __init__(self, structure: Structure, at: Components, units: Units):
+        super().__init__(structure, at, units)
         n_components, d = at.means.shape
         self.rows = tile_rows(2 * d + n_components)
 
@@ -221,15 +239,15 @@ def moments_about(structure: Structure, x: Array, resp: Array, means: Array) -> 
     return Moments(resp.sum(axis=1), first, scatter)
 
 
-def choose_kernel(structure: Structure, at: Components, units: Units) -> Kernel:
-    """The faster kernel among those that are accurate at these parameters."""
+def takes_features(structure: Structure, at: Components) -> bool:
+    """Whether features are the faster kernel, and accurate, at these components."""
     n_components, d = at.means.shape
-    precision = structure.diagonals(at.precisions, (n_components, d))
-    variance = structure.diagonals(at.covariances, (n_components, d))
-    centred = EPS * float((precision * variance).sum(axis=1).max())
-    raw = EPS * float((precision * (at.means**2 + variance)).sum(axis=1).max())
     # Measured on 90 pairs of d and K: where K triangular products beat the long feature vector.
     wide = structure.n_quadratic(d) > d and 144 * n_components <= d * d
-    if wide or raw > FEATURE_ERROR:
-        return WhiteningKernel(structure, at, units, centred)
-    return FeatureKernel(structure, at, units, raw)
+    return at.raw_error <= FEATURE_ERROR and not wide
+
+
+def choose_kernel(structure: Structure, at: Components, units: Units) -> Kernel:
+    """The faster kernel among those that are accurate at these components."""
+    kernel = FeatureKernel if takes_features(structure, at) else WhiteningKernel
+    return kernel(structure, at, units)
