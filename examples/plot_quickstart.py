@@ -48,9 +48,8 @@ for i in scores.mean(axis=0).argsort()[::-1][:4]:
     print(f"{kind:>10} {k} {scores[:, i].mean():9.3f}{gap}")
 
 # %%
-# Four diagonal components come first, but five folds do not settle it: two 'full' components are
-# only about a standard error behind, and with ``random_state=1`` in ``KFold`` a 'tied' mixture
-# leads. The BIC asks the same of all rows at once; lower is better.
+# Mixtures of three different shapes are within a standard error of the first: five folds do not
+# settle it. The BIC asks the same of all rows at once; lower is better.
 
 Z = StandardScaler().fit_transform(wine.data)
 fits = {}
@@ -64,7 +63,7 @@ best = min(fits, key=lambda setting: fits[setting].bic(Z))
 print("Lowest:", *best)
 
 # %%
-# The BIC takes four diagonal components too, well ahead of the next. The wines come from three
+# The BIC takes four diagonal components, well ahead of the next. The wines come from three
 # cultivars, which no fit has seen. Do the clusters find them?
 
 for setting in [best, ("diag", 3)]:
