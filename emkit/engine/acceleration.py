@@ -56,6 +56,15 @@ class Anderson(Acceleration):
     Henderson, N. C. & Varadhan, R. (2019). Damped Anderson acceleration with restarts and
     monotonicity control for accelerating EM and EM-like algorithms. Journal of Computational and
     Graphical Statistics 28, 834-846. doi:10.1080/10618600.2019.1594835
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import Anderson
+    >>> mixture = EMGaussianMixture(3, tol=1e-8, acceleration=Anderson(order=3), random_state=0)
+    >>> mixture.fit(load_iris().data).converged_
+    True
     """
 
     def __init__(self, order: int = 5, damping: float = 0.5):

@@ -75,6 +75,37 @@ class LatentClassModel(EMModel):
               \qquad \ell = \sum_i w_i \log \sum_k p(x_i, z_i = k).
 
     The data are taken tile by tile, so no array of all rows by all classes is ever made.
+
+    Examples
+    --------
+    A Poisson mixture of counts; `rows` are the data, a vector.
+
+    >>> from typing import NamedTuple
+    >>> import numpy as np
+    >>> from scipy.stats import poisson
+    >>> from emkit.engine import LatentClassModel, fit_em
+    >>> class Params(NamedTuple):
+    ...     weights: np.ndarray
+    ...     rates: np.ndarray
+    >>> class Stats(NamedTuple):
+    ...     n: np.ndarray
+    ...     events: np.ndarray
+    >>> class PoissonMixture(LatentClassModel):
+    ...     def initialize(self, rows, rng):
+    ...         return Params(np.array([0.5, 0.5]), rng.choice(rows, 2) + 0.5)
+    ...     def log_joint(self, rows, params):
+    ...         log_p = poisson.logpmf(rows, params.rates[:, None])
+    ...         return np.log(params.weights)[:, None] + log_p, None
+    ...     def statistics(self, rows, resp, work, params):
+    ...         return Stats(resp.sum(axis=1), resp @ rows)
+    ...     def m_step(self, stats, params):
+    ...         return Params(stats.n / stats.n.sum(), stats.events / stats.n)
+    ...     def is_feasible(self, params):
+    ...         return (params.weights > 0).all() and (params.rates > 0).all()
+    >>> rows = np.repeat([0, 1, 2, 9, 10, 11], [20, 25, 15, 10, 20, 10])
+    >>> result = fit_em(PoissonMixture(), rows, n_init=3, random_state=0)
+    >>> np.sort(result.params.rates).round(2)
+    array([0.91, 9.97])
     """
 
     def bind(self, params: Any) -> Any:

@@ -57,6 +57,15 @@ class ShortRuns:
     Biernacki, C., Celeux, G. & Govaert, G. (2003). Choosing starting values for the EM algorithm
     for getting the highest likelihood in multivariate Gaussian mixture models. Computational
     Statistics & Data Analysis 41, 561-575. doi:10.1016/S0167-9473(02)00163-9
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import ShortRuns
+    >>> mixture = EMGaussianMixture(3, n_init=20, search=ShortRuns(n_iter=3), random_state=0)
+    >>> len(mixture.fit(load_iris().data).runs_)
+    20
     """
 
     n_iter: int = 5
