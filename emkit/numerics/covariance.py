@@ -110,13 +110,17 @@ class Structure(ABC):
     def raw_moments(self, features: Array, x: Array, resp: Array) -> tuple[Array, Array]:
         """Sums of the features (1, x) as (1 + d, K), and raw second moments."""
 
-    @abstractmethod
-    def centre(self, raw: Array, n: Array, first: Array, means: Array) -> Array:
-        """Scatter about ``means`` from raw moments: counts n, sums ``first`` (K, d)."""
+    def unpack(self, raw: Array, n_features: int) -> Array:
+        """Raw second moments in the shape of the covariances. Default: they have it."""
+        return raw
 
     @abstractmethod
-    def add_scatter(self, scatter: Array, k: int, centred: Array, resp: Array) -> None:
-        """Add the scatter of ``centred`` (d, n), which may be overwritten, to component k."""
+    def centre(self, raw: Array, n: Array, first: Array, means: Array) -> Array:
+        """Scatter about ``means`` from unpacked raw moments: counts n, sums ``first`` (K, d)."""
+
+    @abstractmethod
+    def add_scatter(self, scatter: Array, k: int, x: Array, resp: Array) -> None:
+        """Add the scatter of x (d, n) about zero to component k."""
 
     @abstractmethod
     def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array) -> Array:
@@ -231,18 +235,20 @@ class Full(_Matrices):
         split = 1 + len(x)
         return sums[:split], sums[split:]
 
-    def centre(self, raw: Array, n: Array, first: Array, means: Array) -> Array:
-        d = means.shape[1]
-        rows, columns, _ = _upper(d)
-        scatter = np.empty((len(means), d, d))
-        scatter[:, rows, columns] = raw.T
-        scatter[:, columns, rows] = raw.T
-        cross = means[:, :, None] * (first - 0.5 * n[:, None] * means)[:, None, :]
-        return scatter - cross - np.swapaxes(cross, 1, 2)
+    def unpack(self, raw: Array, n_features: int) -> Array:
+        rows, columns, _ = _upper(n_features)
+        dense = np.empty((raw.shape[1], n_features, n_features))
+        dense[:, rows, columns] = raw.T
+        dense[:, columns, rows] = raw.T
+        return dense
 
-    def add_scatter(self, scatter: Array, k: int, centred: Array, resp: Array) -> None:
-        centred *= np.sqrt(resp)
-        scatter[k] += centred @ centred.T
+    def centre(self, raw: Array, n: Array, first: Array, means: Array) -> Array:
+        cross = means[:, :, None] * (first - 0.5 * n[:, None] * means)[:, None, :]
+        return raw - cross - np.swapaxes(cross, 1, 2)
+
+    def add_scatter(self, scatter: Array, k: int, x: Array, resp: Array) -> None:
+        scaled = x * np.sqrt(resp)
+        scatter[k] += scaled @ scaled.T
 
     def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array) -> Array:
         n = _positive(n)
@@ -300,9 +306,9 @@ class Tied(_Matrices):
         cross = means.T @ (first - 0.5 * n[:, None] * means)
         return raw - cross - cross.T
 
-    def add_scatter(self, scatter: Array, k: int, centred: Array, resp: Array) -> None:
-        centred *= np.sqrt(resp)
-        scatter += centred @ centred.T
+    def add_scatter(self, scatter: Array, k: int, x: Array, resp: Array) -> None:
+        scaled = x * np.sqrt(resp)
+        scatter += scaled @ scaled.T
 
     def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array) -> Array:
         covariance = (scatter - (n * delta.T) @ delta) / n.sum()
@@ -385,13 +391,13 @@ class Diagonal(_Variances):
     def raw_moments(self, features: Array, x: Array, resp: Array) -> tuple[Array, Array]:
         sums = features @ resp.T
         split = 1 + len(x)
-        return sums[:split], sums[split:]
+        return sums[:split], sums[split:].T
 
     def centre(self, raw: Array, n: Array, first: Array, means: Array) -> Array:
-        return raw.T - means * (2.0 * first - n[:, None] * means)
+        return raw - means * (2.0 * first - n[:, None] * means)
 
-    def add_scatter(self, scatter: Array, k: int, centred: Array, resp: Array) -> None:
-        scatter[k] += np.square(centred, out=centred) @ resp
+    def add_scatter(self, scatter: Array, k: int, x: Array, resp: Array) -> None:
+        scatter[k] += np.square(x) @ resp
 
     def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array) -> Array:
         return (scatter + prior) / _positive(n)[:, None] - delta**2
@@ -454,8 +460,8 @@ class Spherical(_Variances):
     def centre(self, raw: Array, n: Array, first: Array, means: Array) -> Array:
         return raw - (means * (2.0 * first - n[:, None] * means)).sum(axis=1)
 
-    def add_scatter(self, scatter: Array, k: int, centred: Array, resp: Array) -> None:
-        scatter[k] += (np.square(centred, out=centred) @ resp).sum()
+    def add_scatter(self, scatter: Array, k: int, x: Array, resp: Array) -> None:
+        scatter[k] += (np.square(x) @ resp).sum()
 
     def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array) -> Array:
         total = (scatter + prior.sum()) / _positive(n) - (delta**2).sum(axis=1)

@@ -130,12 +130,19 @@ class _Kernel:
         for start in range(0, n, self.rows):
             yield slice(start, min(start + self.rows, n))
 
+    def _centre(self, raw: Moments) -> Moments:
+        """Moments about the means from raw ones."""
+        n, first, scatter = raw
+        means = self.at.means
+        scatter = self.structure.centre(scatter, n, first, means)
+        return Moments(n, first - n[:, None] * means, scatter)
+
     def _allocate(self) -> None:
         raise NotImplementedError
 
 
 class FeatureKernel(_Kernel):
-    """All components as one product of coefficients and features."""
+    """All components as one product of coefficients and features; moments are taken raw."""
 
     def __init__(self, structure: Structure, at: Components, units: Units):
         super().__init__(structure, at, units)
@@ -172,21 +179,21 @@ class FeatureKernel(_Kernel):
         return Moments(sums[0], sums[1:].T, raw)
 
     def finish(self, raw: Moments) -> Moments:
-        n, first, scatter = raw
-        return Moments(
-            n,
-            first - n[:, None] * self.at.means,
-            self.structure.centre(scatter, n, first, self.at.means),
-        )
+        scatter = self.structure.unpack(raw.scatter, self.at.means.shape[1])
+        return self._centre(raw._replace(scatter=scatter))
 
 
 class WhiteningKernel(_Kernel):
-    """One component after the other, centred before anything is squared."""
+    """One component after the other, the rows centred before they are squared.
+
+    Where nothing would cancel, the moments are taken raw, which saves a pass over the rows.
+    """
 
     def __init__(self, structure: Structure, at: Components, units: Units):
         super().__init__(structure, at, units)
         n_components, d = at.means.shape
         self.rows = tile_rows(2 * d + n_components)
+        self._raw = at.raw_error <= FEATURE_ERROR
 
     def _allocate(self) -> None:
         n_components, d = self.at.means.shape
@@ -209,33 +216,30 @@ class WhiteningKernel(_Kernel):
         return log_joint, x
 
     def moments(self, x: Array, resp: Array) -> Moments:
-        return moments_about(self.structure, x, resp, self.at.means)
+        """Moments about the means; raw ones, a pass cheaper, where nothing cancels."""
+        return moments_about(self.structure, x, resp, None if self._raw else self.at.means)
 
     def finish(self, moments: Moments) -> Moments:
-        return moments
+        return self._centre(moments) if self._raw else moments
 
 
 Kernel = FeatureKernel | WhiteningKernel
 
 
-def moments_about(structure: Structure, x: Array, resp: Array, means: Array) -> Moments:
-    """Moments of x (d, n) about ``means`` under responsibilities (K, n), centred first."""
-    n_components, d = means.shape
+def moments_about(structure: Structure, x: Array, resp: Array, means: Array | None) -> Moments:
+    """Moments of x (d, n) under responsibilities (K, n), about ``means`` or, raw, about zero."""
+    n_components, d = len(resp), len(x)
     first = np.zeros((n_components, d))
     scatter = np.zeros(structure.shape(n_components, d))
     floor = NEGLIGIBLE * resp.max(initial=0.0)
-    for k, (mean, r) in enumerate(zip(means, resp, strict=True)):
+    for k, r in enumerate(resp):
         mine = np.flatnonzero(r > floor)
-        if not len(mine):
-            continue
-        if len(mine) < len(r):
-            r = r[mine]
-            centred = np.take(x, mine, axis=1)
-            centred -= mean[:, None]
-        else:
-            centred = x - mean[:, None]
-        first[k] = centred @ r
-        structure.add_scatter(scatter, k, centred, r)
+        few = len(mine) < 0.8 * len(r)  # fewer than that are worth a copy
+        part, r = (np.take(x, mine, axis=1), r[mine]) if few else (x, r)
+        if means is not None:
+            part = np.subtract(part, means[k][:, None], out=part if few else None)
+        first[k] = part @ r
+        structure.add_scatter(scatter, k, part, r)
     return Moments(resp.sum(axis=1), first, scatter)
 
 
