@@ -1,6 +1,7 @@
 """The engine on models of a few lines: the loop, acceleration, search, errors."""
 
 import warnings
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,7 @@ from emkit.engine import (
 )
 from emkit.exceptions import InfeasibleError, ModelError
 
+GOLDEN = Path(__file__).parent / "golden"
 ACCELERATIONS = [None, "anderson", "squarem", Anderson(order=2, damping=1.0), Squarem()]
 
 
@@ -107,9 +109,7 @@ def linkage(request, golden):
 @pytest.fixture(scope="module")
 def deaths():
     """Days with so many death notices of women over 80 in The Times (Hasselblad 1969)."""
-    return np.array(
-        [range(10), [162, 267, 271, 185, 111, 61, 27, 8, 3, 1]], dtype=float
-    ).T  # fmt: skip
+    return np.loadtxt(GOLDEN / "death_notices.csv", delimiter=",", skiprows=2)
 
 
 START = Rates(np.array([0.3, 0.7]), np.array([1.0, 2.5]))
