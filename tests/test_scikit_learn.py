@@ -4,6 +4,7 @@ import inspect
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.mixture.tests import test_gaussian_mixture as theirs
 from sklearn.mixture.tests import test_mixture
 from sklearn.utils.estimator_checks import (
@@ -13,6 +14,7 @@ from sklearn.utils.estimator_checks import (
 
 from emkit import EMGaussianMixture
 
+sklearn_version = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 TYPES = ["full", "tied", "diag", "spherical"]
 
 
@@ -69,6 +71,8 @@ def arguments_of(function, request, dtype):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_theirs(name, dtype, request):
     function = getattr(theirs, name)
+    if name == "test_regularisation" and sklearn_version < (1, 7):
+        pytest.skip("the message had another wording before scikit-learn 1.7")
     for arguments in arguments_of(function, request, dtype):
         function(**arguments)
 
