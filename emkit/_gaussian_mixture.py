@@ -77,8 +77,9 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         ``means_init``, or all three of weights, means and precisions).
     init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, default='kmeans'
         How a start is drawn, on a random sample of the rows when there are more than 50 000:
-        the partition of a k-means run; distant rows as means; random responsibilities; random
-        rows as means. Columns are standardised for it.
+        the partition of a k-means run (of a sample, refined by EM on it, for the price of five
+        E-steps at most); distant rows as means; random responsibilities; random rows as means.
+        Columns are brought to a common scale for it.
     weights_init : array-like of shape (n_components,), default=None
         Weights to start from.
     means_init : array-like of shape (n_components, n_features), default=None

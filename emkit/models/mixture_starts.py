@@ -18,6 +18,8 @@ Start = Callable[[GaussianMixtureModel, Rows, int, np.random.Generator], Mixture
 NORMAL_HALF = 1.349
 #: Rows at least that a start looks at; of longer data it takes a random sample.
 SAMPLE_ROWS = 25_000
+#: EM on the sample costs at most so many E-steps on the data.
+REFINE = 5
 
 
 def sample_rows(data: Rows, n_components: int, rng: np.random.Generator) -> Rows:
@@ -39,15 +41,18 @@ def sample_rows(data: Rows, n_components: int, rng: np.random.Generator) -> Rows
 def from_kmeans(
     model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
 ) -> MixtureParams:
-    """The partition of one run of k-means."""
-    data = sample_rows(data, n_components, rng)
+    """The partition of one run of k-means; of a sample, refined by EM on the sample."""
+    whole, data = data, sample_rows(data, n_components, rng)
     x = _standardised(model, data)
     kmeans = KMeans(n_components, n_init=1, random_state=_legacy(rng))
     with warnings.catch_warnings():
         # Fewer distinct rows than components: the components left over start empty.
         warnings.simplefilter("ignore", ConvergenceWarning)
         kmeans.fit(x / _clustering_scale(x), sample_weight=data.sample_weight)
-    return model.from_partition(data, n_components, one_hot(kmeans.labels_, n_components))
+    params = model.from_partition(data, n_components, one_hot(kmeans.labels_, n_components))
+    if data is not whole:
+        params = _refined(model, data, params, steps=len(whole.X) // len(data.X) * REFINE)
+    return params
 
 
 def from_kmeans_plusplus(
@@ -115,6 +120,21 @@ def _clustering_scale(x: Array) -> Array:
     spread = x.std(axis=0)
     spread[spread == 0.0] = 1.0
     return np.clip(shortest / NORMAL_HALF, spread / 1.5, spread)
+
+
+def _refined(
+    model: GaussianMixtureModel, sample: Rows, params: MixtureParams, steps: int
+) -> MixtureParams:
+    """Parameters after some EM steps on the sample, or before one that collapses."""
+    for _ in range(min(steps, 100)):
+        try:
+            stats, _ = model.e_step(sample, params)
+            image = model.m_step(stats, params)
+            model.components(image)
+        except np.linalg.LinAlgError:
+            break
+        params = image
+    return params
 
 
 def _legacy(rng: np.random.Generator) -> np.random.RandomState:
