@@ -279,6 +279,16 @@ def test_large_data_start_from_a_sample_in_proportion_to_weight():
     np.testing.assert_allclose(whole.weights_, 0.5, atol=0.02)
 
 
+def test_a_start_of_a_sample_is_refined():
+    """The first EM step on the data has little left to gain; after k-means alone it has much."""
+    X, _ = clusters(n=120_000, separation=1.0)
+    first_gain = {}
+    for n in (120_000, 40_000):  # above and below the size from which a sample is taken
+        history = EMGaussianMixture(3, random_state=0).fit(X[:n]).history_
+        first_gain[n] = history[1] - history[0]
+    assert first_gain[120_000] < 1e-3 < 1e-2 < first_gain[40_000]
+
+
 def test_resp_init_as_labels_and_as_responsibilities():
     X, labels = clusters()
     by_label = EMGaussianMixture(3, resp_init=labels).fit(X)

@@ -230,8 +230,7 @@ def test_spread_of_a_mixture_is_that_of_its_draws():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_hard_equal_spherical_step_is_that_of_k_means(name):
-    """The first start from a partition has the means and weights of its clusters."""
+def test_a_start_from_a_partition_has_the_means_and_weights_of_its_clusters(name):
     rng = np.random.default_rng(5)
     X, labels = rng.normal(size=(90, 3)), rng.integers(3, size=90)
     structure = STRUCTURES[name]
