@@ -18,7 +18,9 @@ __all__ = [
     "StrOptions",
     "at_least",
     "check_weights",
+    "counted_rows",
     "fit_context",
+    "has_missing",
     "warn_unconverged",
 ]
 
@@ -56,6 +58,19 @@ def check_weights(sample_weight, X):
             "would count. Leave sample_weight out to weigh all rows alike."
         )
     return weights
+
+
+def has_missing(X):
+    """Whether any cell is NaN."""
+    return bool(np.isnan(X.min(initial=0.0)))
+
+
+def counted_rows(X, weights, incomplete):
+    """Which rows tell something: of positive weight, with a value; None where all do."""
+    counted = np.ones(len(X), dtype=bool) if weights is None else weights > 0.0
+    if incomplete:
+        counted &= ~np.isnan(X).all(axis=1)
+    return None if counted.all() else counted
 
 
 def warn_unconverged(result: EMResult, max_iter: int) -> None:

@@ -15,7 +15,9 @@ from emkit._estimator import (
     StrOptions,
     at_least,
     check_weights,
+    counted_rows,
     fit_context,
+    has_missing,
     warn_unconverged,
 )
 from emkit._mixture_init import check_given, given_start, last_fit
@@ -227,7 +229,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data.
+            Data; NaN where a cell is missing.
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -273,7 +275,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data.
+            Data; NaN where a cell is missing.
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -288,12 +290,16 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
 
     def _validate(self, X, sample_weight):
         """Data, and the parts of a start that were given, in the user's units."""
-        X = validate_data(self, X, dtype=FLOATS, ensure_min_samples=2)
+        X = validate_data(
+            self, X, dtype=FLOATS, ensure_min_samples=2, ensure_all_finite="allow-nan"
+        )
         weights = check_weights(sample_weight, X)
         given = check_given(self, *X.shape)
-        if weights is not None and not weights.all():
-            counted = weights > 0.0
-            X, weights = X[counted], weights[counted]
+        incomplete = has_missing(X)
+        counted = counted_rows(X, weights, incomplete)
+        if counted is not None:
+            X = X[counted]
+            weights = None if weights is None else weights[counted]
             if given.resp is not None:
                 given = given._replace(resp=given.resp[counted])
         if len(X) < self.n_components:
@@ -301,7 +307,18 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
                 f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
                 f"n_samples = {len(X)}"
             )
-        return Rows(X, weights), given
+        if incomplete:
+            self._refuse_empty_columns(X)
+        return (Rows.of if incomplete else Rows)(X, weights), given
+
+    def _refuse_empty_columns(self, X):
+        empty = np.flatnonzero(np.isnan(X).all(axis=0))
+        if len(empty):
+            names = getattr(self, "feature_names_in_", np.arange(X.shape[1]))
+            raise ValueError(
+                f"Nothing is observed in column(s) {', '.join(str(names[j]) for j in empty)} of X "
+                "(in rows of positive weight): nothing can be learned of them. Drop them."
+            )
 
     def _model(self, data):
         """The model in units of the data."""
@@ -311,7 +328,9 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         stand_in = np.sqrt(self.reg_covar) if self.reg_covar > 0.0 else 1.0
         scale = structure.common_scale(np.where(spread > 0.0, spread, stand_in))
         ridge = self.reg_covar / scale**2
-        return GaussianMixtureModel(structure, Units(shift, scale), ridge, data.total_weight)
+        return GaussianMixtureModel(
+            structure, Units(shift, scale), ridge, data.total_weight, incomplete=data.incomplete
+        )
 
     def _warn_of_prior(self, spread):
         steered = np.flatnonzero(self.reg_covar > 0.01 * (1.0 + 1e-6) * spread**2)
@@ -352,8 +371,8 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
 
     # The fitted distribution
 
-    def _tiles(self, X):
-        """Log-joint (K, n) of tile after tile of X, with the slice of rows it is of."""
+    def _at(self, X):
+        """The model and its parameters in units of the fitted mixture, and X as its data."""
         structure = STRUCTURES[self.covariance_type]
         weights = np.asarray(self.weights_, dtype=float)
         means = np.asarray(self.means_, dtype=float)
@@ -361,16 +380,21 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         variances = structure.diagonals(structure.covariances(factor), means.shape)
         shift, scale = mixture_spread(weights, means, variances)
         scale = structure.common_scale(scale)
-        model = GaussianMixtureModel(structure, Units(shift, scale))
-        kernel = model.bind_factor(
-            weights, (means - shift) / scale, structure.rescale_factor(factor, 1.0 / scale)
-        )
-        for rows in kernel.slices(len(X)):
-            yield rows, kernel.log_joint(X[rows])[0]
+        data = Rows.of(X)
+        model = GaussianMixtureModel(structure, Units(shift, scale), incomplete=data.incomplete)
+        factor = structure.rescale_factor(factor, 1.0 / scale)
+        return model, model.given_factor(weights, (means - shift) / scale, factor), data
+
+    def _tiles(self, X):
+        """Log-joint (K, n) of tile after tile of X, with the rows that it is of."""
+        model, params, data = self._at(X)
+        kernel = model.bind(params)
+        for rows in kernel.pieces(len(X), data.groups):
+            yield rows, kernel.log_joint(data.take(rows).X)[0]
 
     def _check_X(self, X):
         check_is_fitted(self, "weights_")
-        return validate_data(self, X, dtype=FLOATS, reset=False)
+        return validate_data(self, X, dtype=FLOATS, reset=False, ensure_all_finite="allow-nan")
 
     def score_samples(self, X):
         """Log-likelihood of each row.
@@ -378,7 +402,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data.
+            Data; NaN where a cell is missing.
 
         Returns
         -------
@@ -397,7 +421,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data.
+            Data; NaN where a cell is missing.
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -425,7 +449,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data.
+            Data; NaN where a cell is missing.
 
         Returns
         -------
@@ -444,7 +468,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data.
+            Data; NaN where a cell is missing.
 
         Returns
         -------
@@ -456,6 +480,23 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         for rows, log_joint in self._tiles(X):
             resp[rows] = soft(log_joint)[0].T
         return resp
+
+    def impute(self, X):
+        """Fill what is missing with its conditional mean under the mixture.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data; NaN where a cell is missing.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            A copy with every NaN replaced; observed cells as they were.
+        """
+        X = self._check_X(X)
+        model, params, data = self._at(X)
+        return model.impute(X, params) if data.incomplete else X.copy()
 
     def sample(self, n_samples=1, random_state=None):
         """Draw from the fitted mixture.
@@ -492,6 +533,11 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         ]
         return np.concatenate(rows), np.repeat(np.arange(len(counts)), counts)
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
     # Selection
 
     def _n_parameters(self):
@@ -506,7 +552,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data.
+            Data; NaN where a cell is missing.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights as frequencies.
 
@@ -524,7 +570,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data.
+            Data; NaN where a cell is missing.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights as frequencies; their sum is the number of samples.
 
@@ -545,7 +591,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data.
+            Data; NaN where a cell is missing.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights as frequencies.
 
@@ -570,6 +616,9 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
 
 
 def _total(X, sample_weight):
-    """Number of samples: rows, or the sum of their weights."""
+    """Number of samples: rows with a value, or the sum of their weights."""
     weights = check_weights(sample_weight, X)
-    return float(len(X)) if weights is None else float(weights.sum())
+    counted = counted_rows(X, weights, has_missing(X))
+    if weights is None:
+        return float(len(X) if counted is None else counted.sum())
+    return float(weights.sum() if counted is None else weights[counted].sum())

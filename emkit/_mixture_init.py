@@ -9,6 +9,7 @@ from sklearn.utils import check_array
 from emkit._typing import Array
 from emkit.models.gaussian_mixture import MixtureParams, one_hot
 from emkit.models.mixture_starts import draw, override
+from emkit.models.single_normal import complete_rows
 from emkit.numerics.covariance import STRUCTURES
 
 __all__ = ["Given", "check_given", "given_start", "last_fit"]
@@ -55,6 +56,9 @@ def given_start(mixture, model, data, given):
     if all(part is not None for part in parts):
         return parts
     k, resp = mixture.n_components, given.resp
+    if data.incomplete and (resp is not None or parts.means is not None):
+        # What is given decides the start, so the draws that complete the rows are always the same.
+        data = complete_rows(model, data, np.random.default_rng(0))
     if resp is not None:
         assign = one_hot(resp, k) if resp.ndim == 1 else (lambda rows: resp[rows].T)
         return override(model.from_partition(data, k, assign), parts)

@@ -42,7 +42,8 @@ def allowed(importer, module):
     return {
         "engine": False,
         "numerics": False,
-        "models": layer(module) == "numerics" or module == "emkit.engine.model",
+        "models": layer(module) == "numerics"
+        or module in {"emkit.engine.model", "emkit.engine.posterior"},
         "estimator": True,
     }[importer]
 

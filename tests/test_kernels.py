@@ -19,7 +19,7 @@ from emkit.numerics.gaussian import (
     FeatureKernel,
     Units,
     WhiteningKernel,
-    choose_kernel,
+    choose_complete,
     moments_about,
     tile_rows,
 )
@@ -67,7 +67,7 @@ def test_log_joint_and_moments_are_those_of_scipy(name, kernel, seed, d, k, n):
     model = GaussianMixtureModel(structure, unit)
     X = rng.normal(size=(n, d)) * 2
     bound = kernel(structure, model.components(params), unit)
-    (rows,) = bound.slices(n)
+    (rows,) = bound.pieces(n, None)
     log_joint, work = bound.log_joint(X[rows])
 
     means = params.means * unit.scale + unit.shift
@@ -144,7 +144,7 @@ def test_features_give_way_where_they_would_cancel():
         means = np.array([[distance] * d, [-distance] * d])
         params = MixtureParams(np.array([0.5, 0.5]), means, np.stack([np.eye(d)] * 2))
         at = GaussianMixtureModel(structure, unit).components(params)
-        return choose_kernel(structure, at, unit)
+        return choose_complete(structure, at, unit)
 
     assert isinstance(kernel(1.0), FeatureKernel)
     assert isinstance(kernel(1e6), WhiteningKernel)
@@ -170,7 +170,7 @@ def test_m_step_maximises(name, ridge):
 
     def expected_objective(params):
         at = WhiteningKernel(structure, model.components(params), unit)
-        (rows,) = at.slices(n)
+        (rows,) = at.pieces(n, None)
         return (resp * at.log_joint(X[rows])[0]).sum() + model.log_prior(params)
 
     top = expected_objective(best)

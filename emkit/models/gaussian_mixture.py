@@ -1,34 +1,37 @@
 r"""The Gaussian mixture: p(x) = sum_k w_k N(x; m_k, C_k).
 
-The objective is the weighted log-likelihood plus, for ``ridge`` > 0, an inverse-Wishart prior
+The objective is the weighted log-likelihood of the observed cells plus an inverse-Wishart prior
 
-.. math:: \sum_i s_i \log \sum_k w_k N(x_i; m_k, C_k)
-          \;-\; \frac{n}{2K} \sum_k \operatorname{tr}(R\, C_k^{-1}),
+.. math:: \sum_i s_i \log \sum_k w_k N(x_{i,o_i}; m_{k,o_i}, C_{k,o_i o_i})
+          \;-\; \frac{n}{2K} \sum_k \bigl( \operatorname{tr}(R\, C_k^{-1}) + \tau \log|C_k| \bigr),
           \qquad n = \sum_i s_i,\; R = \operatorname{diag}(\text{ridge}),
 
-whose M-step is :math:`C_k = S_k/n_k + \tfrac{n}{K n_k} R`. Parameters are in internal units:
-columns shifted and scaled one by one (`Units`), so that the answer does not depend on the user's.
+whose M-step is :math:`C_k = (S_k + \tfrac{n}{K} R) / (n_k + \tfrac{n}{K} \tau)`. Complete data are
+the case with nothing missing. Parameters are in internal units: columns shifted and scaled one by
+one (`Units`), so that the answer does not depend on the user's.
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.engine.model import LatentClassModel
+from emkit.engine.posterior import soft
+from emkit.numerics.conditional import ConditionalKernel, MaskedKernel, choose_kernel
 from emkit.numerics.covariance import Structure
 from emkit.numerics.gaussian import (
+    CompleteKernel,
     Components,
-    Kernel,
     Moments,
     Units,
-    choose_kernel,
     moments_about,
     takes_features,
     tile_rows,
 )
+from emkit.numerics.patterns import Group, group_rows
 
 __all__ = [
     "GaussianMixtureModel",
@@ -42,6 +45,9 @@ __all__ = [
 
 EPS = float(np.finfo(float).eps)
 
+Conditioned = ConditionalKernel | MaskedKernel
+Kernel = CompleteKernel | Conditioned
+
 
 class MixtureParams(NamedTuple):
     """Weights (K,), means (K, d) and covariances of the structure, in internal units."""
@@ -52,18 +58,30 @@ class MixtureParams(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """A block of data: rows (n, d) as the user holds them, and their weights."""
+    """A block of data: rows (n, d) as the user holds them, NaN where a cell is missing."""
 
     X: Array
     sample_weight: Array | None = None
+    groups: tuple[Group, ...] | None = None  #: rows by what they miss; None for complete data
+
+    @classmethod
+    def of(cls, X: Array, sample_weight: Array | None = None) -> "Rows":
+        """Rows with their groups, where anything is missing."""
+        return cls(X, sample_weight, group_rows(X) if np.isnan(X.min(initial=0.0)) else None)
+
+    @property
+    def incomplete(self) -> bool:
+        return self.groups is not None
 
     @property
     def total_weight(self) -> float:
         return float(len(self.X) if self.sample_weight is None else self.sample_weight.sum())
 
-    def take(self, rows: slice) -> "Rows":
+    def take(self, rows: slice | NDArray[np.intp]) -> "Rows":
+        """Some of the rows, in tiles; a group is worked on by what is NaN in it."""
         weights = self.sample_weight
-        return Rows(self.X[rows], None if weights is None else weights[rows])
+        X = self.X[rows] if isinstance(rows, slice) else np.take(self.X, rows, axis=0)
+        return Rows(X, None if weights is None else weights[rows])
 
 
 class GaussianMixtureModel(LatentClassModel):
@@ -76,9 +94,13 @@ class GaussianMixtureModel(LatentClassModel):
     units : Units
         Shift and scale of the columns.
     ridge : ndarray of shape (d,)
-        Scale of the prior per unit of total weight, in internal units.
+        Scale R of the prior per unit of total weight, in internal units.
     total_weight : float
         Sum of the sample weights.
+    strength : float
+        The prior's :math:`\tau`, the rows that it stands for per unit of total weight.
+    incomplete : bool
+        Whether cells are missing.
     draw_start : callable(model, data, rng) -> MixtureParams
         One random start.
     """
@@ -89,12 +111,17 @@ class GaussianMixtureModel(LatentClassModel):
         units: Units,
         ridge: Array | None = None,
         total_weight: float = 0.0,
+        *,
+        strength: float = 0.0,
+        incomplete: bool = False,
         draw_start: Callable[..., MixtureParams] | None = None,
     ):
         self.structure = structure
         self.units = units
         self.ridge = np.zeros(len(units.shift)) if ridge is None else ridge
         self.total_weight = total_weight
+        self.strength = strength
+        self.incomplete = incomplete
         self.draw_start = draw_start
         self._last: tuple[MixtureParams, Components] | None = None
 
@@ -105,7 +132,9 @@ class GaussianMixtureModel(LatentClassModel):
 
     def rounding(self, params: MixtureParams, objective: float) -> float:
         at = self.components(params)
-        error = at.raw_error if takes_features(self.structure, at) else at.centred_error
+        features = not self.incomplete and takes_features(self.structure, at)
+        error = at.raw_error if features else at.centred_error
+        error += EPS * self.strength * len(self.ridge)
         return max(super().rounding(params, objective), error * self.total_weight)
 
     def acceleration_threshold(self, data: Rows) -> float:
@@ -132,27 +161,67 @@ class GaussianMixtureModel(LatentClassModel):
         return Components.of(self.structure, log_weights, params.means, params.covariances, factor)
 
     def bind(self, params: MixtureParams) -> Kernel:
-        return choose_kernel(self.structure, self.components(params), self.units)
+        return choose_kernel(self.structure, self.components(params), self.units, self.incomplete)
 
-    def bind_factor(self, weights: Array, means: Array, factor: Array) -> Kernel:
-        """A kernel at a given whitening factor instead of covariances."""
+    def given_factor(self, weights: Array, means: Array, factor: Array) -> MixtureParams:
+        """Parameters at a given whitening factor, which `bind` then takes as it is."""
         params = MixtureParams(weights, means, self.structure.covariances(factor))
-        return choose_kernel(self.structure, self._components(params, factor), self.units)
+        self._last = (params, self._components(params, factor))
+        return params
 
     def tiles(self, data: Rows, at: Kernel) -> Iterator[Rows]:
-        return (data.take(rows) for rows in at.slices(len(data.X)))
+        return (data.take(rows) for rows in at.pieces(len(data.X), data.groups))
 
     def weights(self, tile: Rows) -> Array | None:
         return tile.sample_weight
 
-    def log_joint(self, tile: Rows, at: Kernel) -> tuple[Array, Array]:
+    def log_joint(self, tile: Rows, at: Kernel) -> tuple[Array, Any]:
         return at.log_joint(tile.X)
 
-    def statistics(self, tile: Rows, resp: Array, work: Array, at: Kernel) -> Moments:
+    def statistics(self, tile: Rows, resp: Array, work: Any, at: Kernel) -> Moments:
         return at.moments(work, resp)
 
     def finish(self, stats: Moments, at: Kernel) -> Moments:
         return at.finish(stats)
+
+    # Missing cells
+
+    def impute(self, X: Array, params: MixtureParams) -> Array:
+        """X with every missing cell at its conditional mean, observed cells as they are."""
+
+        def mean(at: Conditioned, work: Any, resp: Array, rows: NDArray[np.intp]) -> Array:
+            return at.completed(work, resp)
+
+        return self._fill(X, params, mean)
+
+    def draw(self, X: Array, params: MixtureParams, rng: np.random.Generator) -> Array:
+        """X with its missing cells drawn given the observed ones.
+
+        The draw of a row depends on its place in X alone, not on the other rows.
+        """
+        chance, normal = rng.random(len(X)), rng.standard_normal(X.shape)
+
+        def one(at: Conditioned, work: Any, resp: Array, rows: NDArray[np.intp]) -> Array:
+            labels = (resp.cumsum(axis=0) < chance[rows]).sum(axis=0)
+            labels = np.minimum(labels, len(resp) - 1)
+            return at.draw(work, labels, normal[rows].T)
+
+        return self._fill(X, params, one)
+
+    def _fill(self, X: Array, params: MixtureParams, fill: Callable[..., Array]) -> Array:
+        out = X.copy()
+        holes = np.flatnonzero(np.isnan(X).any(axis=1))
+        data = Rows.of(X[holes])
+        at = self.bind(params)
+        assert isinstance(at, ConditionalKernel | MaskedKernel)
+        shift, scale = self.units
+        for part in at.pieces(len(holes), data.groups):
+            x = data.take(part).X
+            log_joint, work = at.log_joint(x)
+            rows = holes[part]
+            filled = fill(at, work, soft(log_joint)[0], rows).T * scale + shift
+            out[rows] = np.where(np.isnan(x), filled, x)
+        return out
 
     # M-step
 
@@ -161,8 +230,10 @@ class GaussianMixtureModel(LatentClassModel):
         n = np.where(stats.n > EPS * total, stats.n, 0.0)
         empty = n == 0.0
         delta = stats.first / np.where(empty, np.inf, n)[:, None]
-        prior = self.ridge * (total / len(n))
-        covariances = self.structure.estimate(stats.scatter, n, delta, prior)
+        share = total / len(n)
+        covariances = self.structure.estimate(
+            stats.scatter, n, delta, self.ridge * share, self.strength * share
+        )
         if empty.any():
             covariances = self.structure.keep(covariances, params.covariances, empty)
         return MixtureParams(n / total, params.means + delta, covariances)
@@ -170,9 +241,15 @@ class GaussianMixtureModel(LatentClassModel):
     def log_prior(self, params: MixtureParams) -> float:
         if not self.ridge.any():
             return 0.0
-        shape = params.means.shape
-        precisions = self.structure.diagonals(self.components(params).precisions, shape)
-        return -0.5 * self.total_weight / shape[0] * float((precisions @ self.ridge).sum())
+        at, (n_components, d) = self.components(params), params.means.shape
+        precisions = self.structure.diagonals(at.precisions, (n_components, d))
+        penalty = float((precisions @ self.ridge).sum())
+        if self.strength > 0.0:
+            # Up to a constant that makes it 0 where every covariance is that of the prior.
+            log_dets = np.broadcast_to(self.structure.log_det(at.factor, d), n_components)
+            reference = float(np.log(self.ridge / self.strength).sum()) + d
+            penalty -= self.strength * (2.0 * float(log_dets.sum()) + n_components * reference)
+        return -0.5 * self.total_weight / n_components * penalty
 
     # Starts
 
@@ -254,22 +331,40 @@ def measure_spread(data: Rows) -> Units:
     overflows or drowns.
     """
     n, d = data.X.shape
-    origin = data.X[0].astype(float)
-    total = data.total_weight
+    origin = _first_values(data)
     peak = np.zeros(d)
     for rows in _steps(n):
-        np.maximum(peak, np.abs(data.X[rows] - origin).max(axis=0), out=peak)
+        # fmax: a cell that is missing does not count
+        np.fmax(peak, np.fmax.reduce(np.abs(data.X[rows] - origin), axis=0), out=peak)
     unit = np.where(peak > 0.0, peak, 1.0)
-    first, second = np.zeros(d), np.zeros(d)
+    total, first, second = np.zeros(d), np.zeros(d), np.zeros(d)
     for rows in _steps(n):
         deviation = (data.X[rows] - origin) / unit
         weights = data.take(rows).sample_weight
         ones = np.ones(len(deviation)) if weights is None else weights
+        if data.incomplete:
+            missing = np.isnan(deviation)
+            deviation[missing] = 0.0
+            total += ones @ ~missing
+        else:
+            total += ones.sum()
         first += ones @ deviation
         second += ones @ np.square(deviation, out=deviation)
     first /= total
     scale = unit * np.sqrt(np.maximum(second / total - first**2, 0.0))
     return Units(origin + first * unit, scale)
+
+
+def _first_values(data: Rows) -> Array:
+    """The first value of every column; NaN where a column has none."""
+    values = data.X[0].astype(float)
+    for rows in _steps(len(data.X)):
+        if not np.isnan(values).any():
+            break
+        X = data.X[rows]
+        first = np.isfinite(X).argmax(axis=0)
+        values = np.where(np.isnan(values), X[first, np.arange(len(values))], values)
+    return values
 
 
 def mixture_spread(weights: Array, means: Array, variances: Array) -> Units:

@@ -9,6 +9,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from emkit._typing import Array
 from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams, Rows, one_hot
+from emkit.models.single_normal import complete_rows
 
 __all__ = ["STARTS", "draw", "override"]
 
@@ -35,31 +36,27 @@ def sample_rows(data: Rows, n_components: int, rng: np.random.Generator) -> Rows
         draws = rng.uniform(0.0, cumulative[-1], size)
         rows = np.minimum(np.searchsorted(cumulative, draws, side="right"), n - 1)
     rows.sort()
-    return Rows(np.asarray(data.X[rows]))
+    sample = np.asarray(data.X[rows])
+    return Rows.of(sample) if data.incomplete else Rows(sample)
 
 
 def from_kmeans(
     model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
 ) -> MixtureParams:
-    """The partition of one run of k-means; of a sample, refined by EM on the sample."""
-    whole, data = data, sample_rows(data, n_components, rng)
+    """The partition of one run of k-means."""
     x = _standardised(model, data)
     kmeans = KMeans(n_components, n_init=1, random_state=_legacy(rng))
     with warnings.catch_warnings():
         # Fewer distinct rows than components: the components left over start empty.
         warnings.simplefilter("ignore", ConvergenceWarning)
         kmeans.fit(x / _clustering_scale(x), sample_weight=data.sample_weight)
-    params = model.from_partition(data, n_components, one_hot(kmeans.labels_, n_components))
-    if data is not whole:
-        params = _refined(model, data, params, steps=len(whole.X) // len(data.X) * REFINE)
-    return params
+    return model.from_partition(data, n_components, one_hot(kmeans.labels_, n_components))
 
 
 def from_kmeans_plusplus(
     model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
 ) -> MixtureParams:
     """Rows far from each other as means."""
-    data = sample_rows(data, n_components, rng)
     x = _standardised(model, data)
     _, rows = kmeans_plusplus(
         x / _clustering_scale(x),
@@ -74,7 +71,6 @@ def from_rows(
     model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
 ) -> MixtureParams:
     """Random rows as means."""
-    data = sample_rows(data, n_components, rng)
     weights = data.sample_weight
     rows = rng.choice(
         len(data.X),
@@ -89,7 +85,6 @@ def from_random(
     model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
 ) -> MixtureParams:
     """Random responsibilities."""
-    data = sample_rows(data, n_components, rng)
     resp = rng.random((n_components, len(data.X)))
     resp /= resp.sum(axis=0)
     return model.from_partition(data, n_components, lambda rows: resp[:, rows])
@@ -151,8 +146,16 @@ def draw(
     n_components: int,
     parts: MixtureParams,
 ) -> MixtureParams:
-    """One random start, with the ``parts`` that are given in place of the random ones."""
-    return override(STARTS[method](model, data, n_components, rng), parts)
+    """One random start, with the ``parts`` that are given in place of the random ones.
+
+    Of long data it looks at a sample; where cells are missing, at rows completed by draws.
+    """
+    sample = sample_rows(data, n_components, rng)
+    complete = complete_rows(model, sample, rng) if sample.incomplete else sample
+    params = STARTS[method](model, complete, n_components, rng)
+    if method == "kmeans" and sample is not data:
+        params = _refined(model, sample, params, steps=len(data.X) // len(sample.X) * REFINE)
+    return override(params, parts)
 
 
 def override(params: MixtureParams, parts: MixtureParams) -> MixtureParams:

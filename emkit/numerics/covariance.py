@@ -32,6 +32,8 @@ class Structure(ABC):
     """Shape and sharing of the component covariances."""
 
     name: str
+    #: Whether the columns are independent within a component.
+    independent = False
 
     @abstractmethod
     def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
@@ -123,11 +125,17 @@ class Structure(ABC):
         """Add the scatter of x (d, n) about zero to component k."""
 
     @abstractmethod
-    def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array) -> Array:
+    def add_spread(self, scatter: Array, k: int, spread: Array) -> None:
+        """Add to component k what cells that are missing may lie about their conditional means:
+        (d, d), or (d,) where columns are independent."""
+
+    @abstractmethod
+    def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array, count: float) -> Array:
         """Maximising covariances, the means moved by ``delta`` (K, d).
 
         ``prior`` (d,) is the diagonal that the inverse-Wishart prior adds to the scatter of each
-        component. What is returned for a component with n = 0 means nothing, but is finite.
+        component, ``count`` the rows that it stands for. What is returned for a component with
+        n = 0 means nothing, but is finite.
         """
 
     @abstractmethod
@@ -250,12 +258,15 @@ class Full(_Matrices):
         scaled = x * np.sqrt(resp)
         scatter[k] += scaled @ scaled.T
 
-    def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array) -> Array:
-        n = _positive(n)
-        covariances = scatter / n[:, None, None] - delta[:, :, None] * delta[:, None, :]
+    def add_spread(self, scatter: Array, k: int, spread: Array) -> None:
+        scatter[k] += spread
+
+    def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array, count: float) -> Array:
+        moved = n[:, None, None] * delta[:, :, None] * delta[:, None, :]
+        covariances = scatter - moved
         diagonal = np.arange(len(prior))
-        covariances[:, diagonal, diagonal] += prior / n[:, None]
-        return covariances
+        covariances[:, diagonal, diagonal] += prior
+        return covariances / _positive(n + count)[:, None, None]
 
     def pool(self, scatter: Array, n_components: int) -> Array:
         return np.broadcast_to(scatter.mean(axis=0), scatter.shape)
@@ -310,10 +321,13 @@ class Tied(_Matrices):
         scaled = x * np.sqrt(resp)
         scatter += scaled @ scaled.T
 
-    def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array) -> Array:
-        covariance = (scatter - (n * delta.T) @ delta) / n.sum()
-        covariance[np.diag_indices_from(covariance)] += len(n) * prior / n.sum()
-        return covariance
+    def add_spread(self, scatter: Array, k: int, spread: Array) -> None:
+        scatter += spread
+
+    def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array, count: float) -> Array:
+        covariance = scatter - (n * delta.T) @ delta
+        covariance[np.diag_indices_from(covariance)] += len(n) * prior
+        return covariance / (n.sum() + len(n) * count)
 
     def pool(self, scatter: Array, n_components: int) -> Array:
         return scatter
@@ -327,6 +341,8 @@ class Tied(_Matrices):
 
 class _Variances(Structure):
     """What diagonal and spherical share: variances, and factors that are their inverse roots."""
+
+    independent = True
 
     def identity(self, n_components: int, n_features: int) -> Array:
         return np.ones(self.shape(n_components, n_features))
@@ -399,8 +415,11 @@ class Diagonal(_Variances):
     def add_scatter(self, scatter: Array, k: int, x: Array, resp: Array) -> None:
         scatter[k] += np.square(x) @ resp
 
-    def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array) -> Array:
-        return (scatter + prior) / _positive(n)[:, None] - delta**2
+    def add_spread(self, scatter: Array, k: int, spread: Array) -> None:
+        scatter[k] += spread
+
+    def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array, count: float) -> Array:
+        return (scatter - n[:, None] * delta**2 + prior) / _positive(n + count)[:, None]
 
     def pool(self, scatter: Array, n_components: int) -> Array:
         return np.broadcast_to(scatter.mean(axis=0), scatter.shape)
@@ -463,9 +482,12 @@ class Spherical(_Variances):
     def add_scatter(self, scatter: Array, k: int, x: Array, resp: Array) -> None:
         scatter[k] += (np.square(x) @ resp).sum()
 
-    def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array) -> Array:
-        total = (scatter + prior.sum()) / _positive(n) - (delta**2).sum(axis=1)
-        return total / delta.shape[1]
+    def add_spread(self, scatter: Array, k: int, spread: Array) -> None:
+        scatter[k] += spread.sum()
+
+    def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array, count: float) -> Array:
+        total = scatter - n * (delta**2).sum(axis=1) + prior.sum()
+        return total / (_positive(n + count) * delta.shape[1])
 
     def pool(self, scatter: Array, n_components: int) -> Array:
         return np.broadcast_to(scatter.mean(), scatter.shape)

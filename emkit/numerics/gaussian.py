@@ -8,26 +8,29 @@ copy a tile features first, and give for component k
           S_k = \sum_i r_{ki}(x_i - m_k)(x_i - m_k)^\top .
 
 `FeatureKernel` writes every log-density as a linear function of (1, x, products): all components
-are one matrix product. It squares uncentred numbers, so `choose_kernel` takes it only while that
+are one matrix product. It squares uncentred numbers, so `choose_complete` takes it only while that
 costs no accuracy. `WhiteningKernel` centres first and is right for any means.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.numerics.covariance import Structure
+from emkit.numerics.patterns import Group
 
 __all__ = [
+    "CompleteKernel",
     "Components",
     "FeatureKernel",
     "Kernel",
     "Moments",
     "Units",
     "WhiteningKernel",
-    "choose_kernel",
+    "choose_complete",
     "moments_about",
     "takes_features",
     "tile_rows",
@@ -68,9 +71,9 @@ class Units(NamedTuple):
         return out
 
 
-def tile_rows(n_numbers: int, most: int = 8192) -> int:
+def tile_rows(n_numbers: int, least: int = 768, most: int = 8192) -> int:
     """Rows of a tile that stays in the cache, for so many numbers a row."""
-    rows = min(max(2**17 // n_numbers, 768), 8192, most) // 8 * 8
+    rows = min(max(2**17 // n_numbers, least), 8192, most) // 8 * 8
     return rows - 8 if rows % 512 == 0 else rows  # rows of 512 doubles collide in the cache
 
 
@@ -110,7 +113,7 @@ class Components(NamedTuple):
         return cls(log_weights, means, covariances, factor, precisions, raw, centred)
 
 
-class _Kernel:
+class Kernel:
     """Components bound to one set of parameters, with the buffers of a tile."""
 
     rows: int
@@ -123,8 +126,8 @@ class _Kernel:
             structure.log_det(at.factor, d) - 0.5 * d * np.log(2.0 * np.pi) + units.log_jacobian
         )
 
-    def slices(self, n: int) -> Iterator[slice]:
-        """Tiles of n rows, and the buffers for them."""
+    def pieces(self, n: int, groups: Sequence[Group] | None) -> Iterator[slice | NDArray[np.intp]]:
+        """Tiles of n rows, with the buffers for them; groups are of rows with missing cells."""
         self.rows = max(min(self.rows, n), 1)
         self._allocate()
         for start in range(0, n, self.rows):
@@ -138,10 +141,14 @@ class _Kernel:
         return Moments(n, first - n[:, None] * means, scatter)
 
     def _allocate(self) -> None:
-        raise NotImplementedError
+        """Buffers for a tile. Default: none."""
+
+    def finish(self, moments: Moments) -> Moments:
+        """Moments about the means from the sum over the tiles. Default: they are."""
+        return moments
 
 
-class FeatureKernel(_Kernel):
+class FeatureKernel(Kernel):
     """All components as one product of coefficients and features; moments are taken raw."""
 
     def __init__(self, structure: Structure, at: Components, units: Units):
@@ -156,7 +163,7 @@ class FeatureKernel(_Kernel):
         # OpenBLAS multiplies up to a million triples without packing copies: twice as fast here.
         unpacked = 1_000_000 // (n_features * n_components)
         most = unpacked if unpacked >= 384 else 8192
-        self.rows = tile_rows(n_features + n_components, most)
+        self.rows = tile_rows(n_features + n_components, most=most)
 
     def _allocate(self) -> None:
         n_components, n_features = self._coefficients.shape
@@ -183,7 +190,7 @@ class FeatureKernel(_Kernel):
         return self._centre(raw._replace(scatter=scatter))
 
 
-class WhiteningKernel(_Kernel):
+class WhiteningKernel(Kernel):
     """One component after the other, the rows centred before they are squared.
 
     Where nothing would cancel, the moments are taken raw, which saves a pass over the rows.
@@ -223,7 +230,7 @@ class WhiteningKernel(_Kernel):
         return self._centre(moments) if self._raw else moments
 
 
-Kernel = FeatureKernel | WhiteningKernel
+CompleteKernel = FeatureKernel | WhiteningKernel
 
 
 def moments_about(structure: Structure, x: Array, resp: Array, means: Array | None) -> Moments:
@@ -251,7 +258,7 @@ def takes_features(structure: Structure, at: Components) -> bool:
     return at.raw_error <= FEATURE_ERROR and not wide
 
 
-def choose_kernel(structure: Structure, at: Components, units: Units) -> Kernel:
+def choose_complete(structure: Structure, at: Components, units: Units) -> CompleteKernel:
     """The faster kernel among those that are accurate at these components."""
     kernel = FeatureKernel if takes_features(structure, at) else WhiteningKernel
     return kernel(structure, at, units)

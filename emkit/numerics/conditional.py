@@ -1,0 +1,250 @@
+r"""Gaussian components seen through the observed cells of each row.
+
+With :math:`P = C^{-1}`, a row :math:`x = (x_o, x_m)` and :math:`z = x - \mu`, what is missing is
+
+.. math:: z_m \mid z_o \sim N\bigl(-P_{mm}^{-1} P_{mo} z_o,\; P_{mm}^{-1}\bigr), \qquad
+          \log|C_{oo}| = \log|C| + \log|P_{mm}|,
+
+and the Mahalanobis distance of :math:`z_o` is :math:`z^\top P z` with :math:`z_m` filled by its
+conditional mean (the minimum of that form, so an error in the filling counts only squared).
+Nothing larger than the missing block is factored, and rows that miss the same number of cells are
+worked on as one array.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emkit._typing import Array
+from emkit.numerics import triangular
+from emkit.numerics.covariance import Structure
+from emkit.numerics.gaussian import (
+    NEGLIGIBLE,
+    CompleteKernel,
+    Components,
+    Kernel,
+    Moments,
+    Units,
+    choose_complete,
+    tile_rows,
+)
+from emkit.numerics.patterns import Group
+
+__all__ = ["ConditionalKernel", "MaskedKernel", "choose_kernel"]
+
+LOG_2PI = float(np.log(2.0 * np.pi))
+
+
+class Completed(NamedTuple):
+    """A tile of rows completed under each component."""
+
+    missing: NDArray[np.intp]  #: (m, n) columns that are missing, ascending; (m, 1) if all share
+    centred: list[Array]  #: for each component (d, n), x - mean with conditional means filled in
+    factors: list[Array]  #: Cholesky factors of P_mm (m, m, n or 1); one if components share P
+
+
+class ConditionalKernel(Kernel):
+    """Components with covariance matrices; each tile misses the same number of cells in all rows.
+
+    Complete rows go to the kernel that complete data would go to.
+    """
+
+    def __init__(self, structure: Structure, at: Components, units: Units):
+        super().__init__(structure, at, units)
+        d = at.means.shape[1]
+        self._complete = choose_complete(structure, at, units)
+        self._precisions = at.precisions.reshape(-1, d, d)
+        self._log_scale = np.log(units.scale)
+
+    def pieces(self, n: int, groups: Sequence[Group] | None) -> Iterator[slice | NDArray[np.intp]]:
+        if groups is None:
+            yield from self._complete.pieces(n, None)
+            return
+        d = self.at.means.shape[1]
+        for n_missing, rows in groups:
+            if n_missing == 0:
+                parts = self._complete.pieces(len(rows), None)
+            else:
+                # A short last tile would cost as much as a long one.
+                most = tile_rows(max(n_missing**2, 2 * d), least=256)
+                self.rows = -(-len(rows) // max(round(len(rows) / most), 1))
+                parts = super().pieces(len(rows), None)
+            yield from (rows[part] for part in parts)
+
+    def log_joint(self, rows: Array) -> tuple[Array, Array | Completed]:
+        if not np.isnan(rows[0]).any():
+            return self._complete.log_joint(rows)
+        x = self.units.load(rows, np.empty(rows.shape[::-1]))
+        missing = _find_missing(rows)
+        cells = missing * len(rows) + np.arange(len(rows))  # where they lie in x, flat
+        centred, factors = [], []
+        log_joint = np.empty((len(self.at.means), len(rows)))
+        for k, mean in enumerate(self.at.means):
+            z = x - mean[:, None]
+            z.reshape(-1)[cells] = 0.0
+            if k < len(self._precisions):
+                precision = self._precisions[k]
+                factor = triangular.cholesky(_gather(precision, missing))
+                log_det = np.log(np.einsum("iin->in", factor)).sum(axis=0)
+                factors.append(factor)
+            filling = triangular.solve_lower(factor, np.take(precision @ z, cells))
+            z.reshape(-1)[cells] = -triangular.solve_upper(factor, filling)
+            white = self.structure.whiten(self.at.factor, k, z.copy())
+            np.einsum("ij,ij->j", white, white, out=log_joint[k])
+            log_joint[k] *= -0.5
+            log_joint[k] += self.constants if self.constants.ndim == 0 else self.constants[k]
+            log_joint[k] -= log_det
+            centred.append(z)
+        log_joint += self._log_scale[missing].sum(axis=0) + 0.5 * LOG_2PI * len(missing)
+        return log_joint, Completed(missing, centred, factors)
+
+    def moments(self, work: Array | Completed, resp: Array) -> Moments:
+        if not isinstance(work, Completed):
+            return self._complete.finish(self._complete.moments(work, resp))
+        n_components, d = self.at.means.shape
+        first = np.zeros((n_components, d))
+        scatter = np.zeros(self.structure.shape(n_components, d))
+        floor = NEGLIGIBLE * resp.max(initial=0.0)
+        for k, (z, r) in enumerate(zip(work.centred, resp, strict=True)):
+            mine = _counted(r, floor)
+            part, r = (z, r) if mine is None else (np.take(z, mine, axis=1), r[mine])
+            first[k] = part @ r
+            self.structure.add_scatter(scatter, k, part, r)
+        # Components that share P share the conditional covariances.
+        shared = len(work.factors) < n_components
+        for k, r in enumerate(resp.sum(axis=0)[None] if shared else resp):
+            unknown = _expected_spread(work.missing, work.factors[k], r, floor, d)
+            self.structure.add_spread(scatter, k, unknown)
+        return Moments(resp.sum(axis=1), first, scatter)
+
+    def completed(self, work: Completed, resp: Array) -> Array:
+        """Conditional means (d, n) of the rows under the mixture."""
+        total = self.at.means.T @ resp
+        for z, r in zip(work.centred, resp, strict=True):
+            total += z * r
+        return total
+
+    def draw(self, work: Completed, labels: NDArray[np.intp], normal: Array) -> Array:
+        """Rows (d, n) drawn each from its component, given standard normals (d, n)."""
+        out = np.empty_like(normal)
+        missing = np.broadcast_to(work.missing, (len(work.missing), len(labels)))
+        for k in np.unique(labels):
+            mine = np.flatnonzero(labels == k)
+            factor = work.factors[min(k, len(work.factors) - 1)]
+            if factor.shape[2] > 1:
+                factor = factor[:, :, mine]
+            cells = missing[:, mine], mine
+            out[:, mine] = work.centred[k][:, mine] + self.at.means[k][:, None]
+            out[cells] += triangular.solve_upper(factor, normal[cells])
+        return out
+
+
+class MaskedKernel(Kernel):
+    """Components whose columns are independent: what is missing says nothing and learns nothing."""
+
+    def __init__(self, structure: Structure, at: Components, units: Units):
+        super().__init__(structure, at, units)
+        n_components, d = at.means.shape
+        self.rows = tile_rows(3 * d + n_components)
+        precisions = structure.diagonals(at.precisions, (n_components, d))
+        self._column_constants = 0.5 * np.log(precisions) - 0.5 * LOG_2PI - np.log(units.scale)
+        self._variances = structure.diagonals(at.covariances, (n_components, d))
+        self._log_weights = np.maximum(at.log_weights, -1e300)[:, None]
+
+    def log_joint(self, rows: Array) -> tuple[Array, tuple[Array, Array]]:
+        x = self.units.load(rows, np.empty(rows.shape[::-1]))
+        observed = np.isfinite(x).astype(float)
+        np.copyto(x, 0.0, where=observed == 0.0)
+        log_joint = self._column_constants @ observed
+        for k in range(len(log_joint)):
+            white = self.structure.whiten(self.at.factor, k, self._centred(x, observed, k))
+            log_joint[k] -= 0.5 * np.einsum("ij,ij->j", white, white)
+        log_joint += self._log_weights
+        return log_joint, (x, observed)
+
+    def moments(self, work: tuple[Array, Array], resp: Array) -> Moments:
+        x, observed = work
+        n_components, d = self.at.means.shape
+        first = np.zeros((n_components, d))
+        scatter = np.zeros(self.structure.shape(n_components, d))
+        n = resp.sum(axis=1)
+        for k, r in enumerate(resp):
+            z = self._centred(x, observed, k)
+            first[k] = z @ r
+            self.structure.add_scatter(scatter, k, z, r)
+            self.structure.add_spread(scatter, k, (n[k] - observed @ r) * self._variances[k])
+        return Moments(n, first, scatter)
+
+    def completed(self, work: tuple[Array, Array], resp: Array) -> Array:
+        """Conditional means (d, n) of the rows under the mixture."""
+        x, observed = work
+        return np.where(observed > 0.0, x, self.at.means.T @ resp)
+
+    def draw(self, work: tuple[Array, Array], labels: NDArray[np.intp], normal: Array) -> Array:
+        """Rows (d, n) drawn each from its component, given standard normals (d, n)."""
+        x, observed = work
+        drawn = self.at.means[labels].T + np.sqrt(self._variances[labels].T) * normal
+        return np.where(observed > 0.0, x, drawn)
+
+    def _centred(self, x: Array, observed: Array, k: int) -> Array:
+        z = x - self.at.means[k][:, None]
+        z *= observed
+        return z
+
+
+def choose_kernel(
+    structure: Structure, at: Components, units: Units, incomplete: bool
+) -> CompleteKernel | ConditionalKernel | MaskedKernel:
+    """The kernel for complete data, or for data with missing cells, at these components."""
+    if not incomplete:
+        return choose_complete(structure, at, units)
+    kernel = MaskedKernel if structure.independent else ConditionalKernel
+    return kernel(structure, at, units)
+
+
+def _find_missing(rows: Array) -> NDArray[np.intp]:
+    """Columns that are missing in each of the rows (n, d), as in `Completed`."""
+    n, d = rows.shape
+    cells = np.flatnonzero(np.isnan(rows)).reshape(n, -1)
+    missing = np.ascontiguousarray((cells - np.arange(0, n * d, d)[:, None]).T)
+    return missing[:, :1] if (missing == missing[:, :1]).all() else missing
+
+
+def _gather(precision: Array, missing: NDArray[np.intp]) -> Array:
+    """Lower triangles of P_mm, (m, m, n)."""
+    m, n = missing.shape
+    out = np.empty((m, m, n))
+    flat = precision.ravel()
+    starts = missing * len(precision)
+    for i in range(m):
+        np.take(flat, starts[i] + missing[: i + 1], out=out[i, : i + 1], mode="clip")
+    return out
+
+
+def _expected_spread(
+    missing: NDArray[np.intp], factor: Array, r: Array, floor: float, d: int
+) -> Array:
+    """Sum (d, d) of the conditional covariances of rows with weights r."""
+    if missing.shape[1] == 1:
+        r = r.sum(keepdims=True)
+    else:
+        mine = _counted(r, floor)
+        if mine is not None:
+            missing, factor, r = missing[:, mine], factor[:, :, mine], r[mine]
+    covariances = triangular.inverse(factor)
+    total = np.zeros(d * d)
+    starts = missing * d
+    for i in range(len(missing)):
+        cells = (starts[i] + missing[: i + 1]).ravel()
+        values = (covariances[i, : i + 1] * r).ravel()
+        total += np.bincount(cells, values, minlength=d * d)
+    lower = total.reshape(d, d)
+    return lower + np.tril(lower, -1).T
+
+
+def _counted(r: Array, floor: float) -> NDArray[np.intp] | None:
+    """Rows whose responsibility counts; None where most do and a copy would not pay."""
+    mine = np.flatnonzero(r > floor)
+    return mine if len(mine) < 0.8 * len(r) else None
