@@ -7,27 +7,48 @@ from numbers import Integral, Real
 import numpy as np
 from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils._mask import _get_mask
+from sklearn.utils._missing import is_pandas_na, is_scalar_nan
+from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
+from sklearn.utils.validation import (
+    _check_feature_names_in,
+    _check_sample_weight,
+    validate_data,
+)
 
 from emkit.engine import Acceleration, EMResult, State, StopReason
 
 __all__ = [
     "EM_CONSTRAINTS",
+    "FLOATS",
+    "MissingValues",
     "Printer",
     "StrOptions",
     "at_least",
+    "between",
     "check_weights",
     "counted_rows",
+    "feature_names_in",
     "fit_context",
     "has_missing",
+    "load_with_missing",
+    "takes_nan",
     "warn_unconverged",
 ]
+
+
+#: Floating types that stay as they are; everything else becomes the first.
+FLOATS = [np.float64, np.float32]
 
 
 def at_least(kind, low):
     """Constraint on a number: an Integral or a Real not below ``low``."""
     return Interval(kind, low, None, closed="left")
+
+
+def between(kind, low, high):
+    """Constraint on a number: from ``low`` to ``high``, both included."""
+    return Interval(kind, low, high, closed="both")
 
 
 #: Constraints of the arguments that every estimator has.
@@ -58,6 +79,44 @@ def check_weights(sample_weight, X):
             "would count. Leave sample_weight out to weigh all rows alike."
         )
     return weights
+
+
+def takes_nan(missing_values):
+    """Whether NaN is what marks a missing cell."""
+    return is_scalar_nan(missing_values) or is_pandas_na(missing_values)
+
+
+def load_with_missing(estimator, X, missing_values, *, reset):
+    """X as floats with NaN where a cell is missing; ValueError for NaN that marks nothing."""
+    allowed = "allow-nan" if takes_nan(missing_values) else True
+    objects = is_pandas_na(missing_values) or not isinstance(missing_values, Real)
+    if not objects:
+        X = validate_data(estimator, X, dtype=FLOATS, ensure_all_finite=allowed, reset=reset)
+        if is_scalar_nan(missing_values):
+            return X
+        return np.where(X == missing_values, X.dtype.type(np.nan), X)
+    # A mark that is no number: find it before the rest is made numbers.
+    X = validate_data(estimator, X, dtype=None, ensure_all_finite=allowed, reset=reset)
+    if X.dtype.kind == "f" and is_pandas_na(missing_values):
+        return X.astype(X.dtype if X.dtype in FLOATS else np.float64, copy=False)
+    missing = _get_mask(X, missing_values)
+    numbers = np.where(missing, np.nan, X.astype(object))
+    try:
+        numbers = numbers.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"X must hold numbers besides missing_values={missing_values!r}: {error}."
+        ) from error
+    if not np.isfinite(numbers[~missing]).all():
+        raise ValueError(
+            f"Input X contains NaN or infinity besides missing_values={missing_values!r}."
+        )
+    return numbers
+
+
+def feature_names_in(estimator, input_features):
+    """Names of the features of X, those given or those seen in fit."""
+    return _check_feature_names_in(estimator, input_features)
 
 
 def has_missing(X):

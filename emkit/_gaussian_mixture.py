@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from emkit._estimator import (
     EM_CONSTRAINTS,
+    FLOATS,
     Printer,
     StrOptions,
     at_least,
@@ -34,8 +35,6 @@ from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Units
 
 __all__ = ["EMGaussianMixture"]
-
-FLOATS = [np.float64, np.float32]
 
 ILL_DEFINED = (
     "Fitting the mixture model failed because some components have ill-defined empirical "

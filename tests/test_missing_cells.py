@@ -140,8 +140,9 @@ def test_groups_hold_every_row_once_and_agree_on_what_is_missing(seed, d):
     for n_missing, rows in groups:
         assert (missing[rows].sum(axis=1) == n_missing).all()
         assert (np.diff(rows) > 0).all()
-    first = next(g for g in groups if 0 in g.rows)
-    assert (missing[first.rows] == missing[0]).all()
+    if 300 * missing[0].sum() ** 2 >= SHARED:
+        first = next(g for g in groups if 0 in g.rows)
+        assert (missing[first.rows] == missing[0]).all()
 
 
 @pytest.mark.parametrize("m", [1, 2, 5, 17])

@@ -6,7 +6,7 @@ import numpy as np
 
 from emkit._typing import Array
 
-__all__ = ["add", "all_finite", "flatten", "mismatch", "restore", "same"]
+__all__ = ["add", "all_finite", "distance", "flatten", "mismatch", "restore"]
 
 
 def add(a: Any, b: Any) -> Any:
@@ -45,10 +45,11 @@ def mismatch(tree: Any, like: Any) -> str:
     return ""
 
 
-def same(tree: Any, other: Any) -> bool:
-    """Whether two trees agree to a few units in the last place of each array's largest number."""
-    return all(
+def distance(tree: Any, other: Any) -> float:
+    """Largest difference between two trees, each array relative to its largest number."""
+    distances = [
         np.max(np.abs(np.subtract(a, b)), initial=0.0)
-        <= 4 * np.finfo(float).eps * np.max(np.abs(a), initial=0.0)
+        / max(np.max(np.abs(a), initial=0.0), np.finfo(float).tiny)
         for a, b in zip(tree, other, strict=True)
-    )
+    ]
+    return float(max(distances, default=0.0))

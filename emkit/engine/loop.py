@@ -21,6 +21,9 @@ Callback = Callable[[State], Any]
 GROSS_FALL = 1e6
 #: A fall by less than this part of tol is no news: the run has converged as well as was asked.
 SLIGHT_FALL = 1e-4
+#: Steps on a flat objective without a shorter one, after which their length is rounding.
+PATIENCE = 50
+EPS = float(np.finfo(float).eps)
 
 
 class Point(NamedTuple):
@@ -120,6 +123,8 @@ class _Trace:
         self.log_likelihoods: list[float] = []
         self.small = False  # whether the last step gained less than tol
         self.flat = False  # whether it gained less than rounding
+        self.shortest = np.inf  # step so far where the objective is flat
+        self.patience = PATIENCE  # steps to go without a shorter one
         self.reason: StopReason | None = None
 
     def tried(self, candidate: Point | None, accept: bool, max_iter: int) -> float:
@@ -158,13 +163,21 @@ class _Trace:
             # The objective cannot tell what tol asks for, but the EM map is exact where it is
             # flat: go on until the parameters stand still.
             fell = fell and gain < -noise
-            confirmed = self.small = self.flat and _tree.same(candidate.params, before.params)
+            moved = _tree.distance(candidate.params, before.params)
+            confirmed = self.small = self.flat and self._stands_still(moved)
         self.tried(candidate, not fell, max_iter)
         if fell and gain < -max(noise, SLIGHT_FALL * tol):
             self._fallen(candidate.objective, noise)
         elif self.small and (confirmed or self.n_iter >= max_iter):
             self.reason = StopReason.TOLERANCE
         return gain
+
+    def _stands_still(self, moved: float) -> bool:
+        """Whether a step so long is rounding, by its size or because steps get no shorter."""
+        if moved < self.shortest:
+            self.shortest, self.patience = moved, PATIENCE
+        self.patience -= 1
+        return moved <= 4.0 * EPS or self.patience <= 0
 
     def _fallen(self, objective: float, noise: float) -> None:
         """A plain step fell beyond rounding: the end of the run, or an error of the model."""

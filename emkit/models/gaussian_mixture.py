@@ -186,6 +186,14 @@ class GaussianMixtureModel(LatentClassModel):
 
     # Missing cells
 
+    def score_samples(self, data: Rows, params: MixtureParams) -> Array:
+        """Log-likelihood of the observed cells of each row."""
+        at = self.bind(params)
+        out = np.empty(len(data.X))
+        for rows in at.pieces(len(data.X), data.groups):
+            out[rows] = soft(at.log_joint(data.take(rows).X)[0])[1]
+        return out
+
     def impute(self, X: Array, params: MixtureParams) -> Array:
         """X with every missing cell at its conditional mean, observed cells as they are."""
 
@@ -202,11 +210,20 @@ class GaussianMixtureModel(LatentClassModel):
         chance, normal = rng.random(len(X)), rng.standard_normal(X.shape)
 
         def one(at: Conditioned, work: Any, resp: Array, rows: NDArray[np.intp]) -> Array:
-            labels = (resp.cumsum(axis=0) < chance[rows]).sum(axis=0)
-            labels = np.minimum(labels, len(resp) - 1)
-            return at.draw(work, labels, normal[rows].T)
+            return at.draw(work, _choose(resp, chance[rows]), normal[rows].T)
 
         return self._fill(X, params, one)
+
+    def draw_labels(
+        self, X: Array, params: MixtureParams, rng: np.random.Generator
+    ) -> NDArray[np.intp]:
+        """A component for every row, drawn given its observed cells."""
+        data, at = Rows.of(X), self.bind(params)
+        chance, labels = rng.random(len(X)), np.empty(len(X), dtype=np.intp)
+        for rows in at.pieces(len(X), data.groups):
+            resp = soft(at.log_joint(data.take(rows).X)[0])[0]
+            labels[rows] = _choose(resp, chance[rows])
+        return labels
 
     def _fill(self, X: Array, params: MixtureParams, fill: Callable[..., Array]) -> Array:
         out = X.copy()
@@ -309,6 +326,11 @@ class GaussianMixtureModel(LatentClassModel):
             resp = assign(rows)
             weights = data.sample_weight
             yield x, resp if weights is None else resp * weights[rows]
+
+
+def _choose(resp: Array, chance: Array) -> NDArray[np.intp]:
+    """Labels drawn from responsibilities (K, n), given uniform numbers (n,)."""
+    return np.minimum((resp.cumsum(axis=0) < chance).sum(axis=0), len(resp) - 1)
 
 
 def one_hot(labels: NDArray[np.integer], n_components: int) -> Callable[[slice], Array]:

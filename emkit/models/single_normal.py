@@ -10,7 +10,19 @@ from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams, R
 from emkit.numerics.covariance import Full
 from emkit.numerics.gaussian import Moments, Units, tile_rows
 
-__all__ = ["Pairwise", "complete_rows", "normal_start", "pairwise_moments"]
+__all__ = [
+    "GUARD",
+    "Pairwise",
+    "auto_shrinkage",
+    "complete_rows",
+    "normal_start",
+    "pairwise_moments",
+]
+
+#: Shrinkage that keeps a covariance positive definite and changes nothing else.
+GUARD = 1e-6
+#: Rows that hold a pair of columns, for every column and component, at which shrinkage is gone.
+ENOUGH = 20
 
 #: Smallest eigenvalue of a correlation matrix that still starts as it is, and the one that it is
 #: lifted to otherwise.
@@ -90,3 +102,28 @@ def complete_rows(model: GaussianMixtureModel, data: Rows, rng: np.random.Genera
     for _ in range(STEPS):
         params = normal.m_step(normal.e_step(data, params)[0], params)
     return Rows(normal.draw(data.X, params, rng), data.sample_weight)
+
+
+def auto_shrinkage(pairwise: Pairwise, n_components: int) -> float:
+    r"""Shrinkage that few rows need and many do without.
+
+    .. math:: s = \Bigl(1 - \frac{\bar n}{20 K d}\Bigr)_+ \min\Bigl(1,
+              \frac{\sum_{i<j} (1 - r_{ij}^2)^2 / n_{ij}}{\sum_{i<j} r_{ij}^2}\Bigr),
+
+    the second factor being the shrinkage of correlations that minimises their expected squared
+    error (Schaefer & Strimmer 2005), with the asymptotic variances of the correlations.
+    """
+    d = len(pairwise.n)
+    rows, columns = np.triu_indices(d, 1)
+    n = pairwise.n[rows, columns] / n_components
+    seen = n > 0.0
+    correlation = pairwise.correlation
+    shrinkage = 0.0
+    if seen.any():
+        r = np.clip(correlation[rows, columns][seen], -1.0, 1.0)
+        n = n[seen]
+        variance = ((1.0 - r**2) ** 2 / n).sum()
+        fade = max(0.0, 1.0 - n.mean() / (ENOUGH * d))
+        shrinkage = fade * min(1.0, variance / max((r**2).sum(), np.finfo(float).tiny))
+    singular = np.linalg.eigvalsh(correlation)[0] < GUARD
+    return max(shrinkage, GUARD) if n_components > 1 or singular else float(shrinkage)

@@ -84,6 +84,14 @@ class Structure(ABC):
         """Diagonals of covariances or precisions, broadcast to (K, d)."""
 
     @abstractmethod
+    def dense(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        """Covariance matrices (K, d, d)."""
+
+    @abstractmethod
+    def embed(self, covariances: Array, columns: NDArray[np.intp], n_features: int) -> Array:
+        """Covariances of more features, of which ``columns`` have these and the others 0."""
+
+    @abstractmethod
     def apply(self, matrices: Array, vectors: Array) -> Array:
         """Product of each component's matrix with its row of ``vectors`` (K, d)."""
 
@@ -196,6 +204,14 @@ class _Matrices(Structure):
 
     def log_det(self, factor: Array, n_features: int) -> Array:
         return np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
+
+    def dense(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        return np.broadcast_to(covariances, (n_components, n_features, n_features))
+
+    def embed(self, covariances: Array, columns: NDArray[np.intp], n_features: int) -> Array:
+        out = np.zeros((*covariances.shape[:-2], n_features, n_features))
+        out[..., columns[:, None], columns] = covariances
+        return out
 
     def apply(self, matrices: Array, vectors: Array) -> Array:
         return (matrices @ vectors[..., None])[..., 0]
@@ -361,6 +377,10 @@ class _Variances(Structure):
     def covariances(self, factor: Array) -> Array:
         return 1.0 / factor**2
 
+    def dense(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        variances = self.diagonals(covariances, (n_components, n_features))
+        return variances[:, :, None] * np.eye(n_features)
+
     def check_precisions(self, precisions: Array) -> None:
         if (precisions <= 0.0).any():
             raise ValueError(f"'{self.name} precision' should be positive")
@@ -382,6 +402,11 @@ class Diagonal(_Variances):
 
     def rescale_factor(self, factor: Array, scale: Array) -> Array:
         return factor / scale
+
+    def embed(self, covariances: Array, columns: NDArray[np.intp], n_features: int) -> Array:
+        out = np.zeros((len(covariances), n_features))
+        out[:, columns] = covariances
+        return out
 
     def log_det(self, factor: Array, n_features: int) -> Array:
         return np.log(factor).sum(axis=1)
@@ -450,6 +475,9 @@ class Spherical(_Variances):
 
     def rescale_factor(self, factor: Array, scale: Array) -> Array:
         return factor / scale[0]
+
+    def embed(self, covariances: Array, columns: NDArray[np.intp], n_features: int) -> Array:
+        return covariances
 
     def log_det(self, factor: Array, n_features: int) -> Array:
         return n_features * np.log(factor)

@@ -1,0 +1,659 @@
+"""EMImputer: cells are missing."""
+
+import warnings
+from copy import copy
+from functools import partial
+from numbers import Integral, Real
+
+import joblib
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.impute import MissingIndicator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from emkit._estimator import (
+    EM_CONSTRAINTS,
+    MissingValues,
+    Printer,
+    StrOptions,
+    at_least,
+    between,
+    check_weights,
+    counted_rows,
+    feature_names_in,
+    fit_context,
+    load_with_missing,
+    takes_nan,
+    warn_unconverged,
+)
+from emkit._imputer_columns import Columns, check_limits
+from emkit.engine import StopReason, fit_em
+from emkit.exceptions import DataWarning, InfeasibleError
+from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams, Rows, measure_spread
+from emkit.models.mixture_starts import draw
+from emkit.models.single_normal import (
+    GUARD,
+    auto_shrinkage,
+    normal_start,
+    pairwise_moments,
+)
+from emkit.models.truncated_draws import draw_within
+from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.gaussian import Units
+
+__all__ = ["EMImputer"]
+
+#: shrinkage=1 stands for one that is this close to it, where the prior is still a number.
+ALMOST_ONE = 1.0 - 1e-8
+#: Resamples to try until one has something in every column.
+RESAMPLES = 100
+
+
+class EMImputer(TransformerMixin, BaseEstimator):
+    r"""Imputation by maximum likelihood under a multivariate normal or a mixture of them.
+
+    It maximises the likelihood of the observed cells :math:`x_{i,o}` (missing at random), with
+    sample weights :math:`s_i` of sum :math:`n`, under a prior for ``shrinkage`` :math:`= s > 0`,
+
+    .. math:: \sum_i s_i \log \sum_{k=1}^{K} w_k N(x_{i,o}; m_{k,o}, C_{k,oo})
+              - \frac{\lambda}{2} \sum_k \bigl(\log|C_k| + \operatorname{tr}(C_k^{-1} D)\bigr),
+              \qquad \lambda = \frac{s}{1-s}\,\frac{n}{K},
+
+    and fills each missing cell with its conditional mean given the observed cells of its row, or
+    with a draw from its conditional distribution.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        Components of the mixture; 1 is the multivariate normal.
+    missing_values : int, float, str, np.nan, None or pandas.NA, default=np.nan
+        What marks a missing cell. Under np.nan, pandas.NA in nullable columns counts too.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        Structure of the component covariances, as in `EMGaussianMixture`.
+    shrinkage : float in [0, 1] or 'auto', default='auto'
+        How far covariances are drawn to their diagonal: the M-step is
+        ``C = (1 - s) S + s D`` (for a component of average weight), with D the diagonal of the
+        variances of the observed cells, divided by ``n_components ** (2 / n_features)``. It is
+        maximum a posteriori under an inverse-Wishart prior, which is part of the objective. 0 is
+        the exact maximum likelihood. 'auto' takes what the pairwise correlations can bear
+        (Schaefer & Strimmer 2005) where there are few rows, and fades to 0 at 20 rows observed
+        in each pair of columns for every column and component.
+    tol : float, default=1e-4
+        Gain of one EM step, in nats of the whole sample, below which a run has converged.
+    max_iter : int, default=200
+        Most points to try after a start, one E-step each.
+    n_init : int, default=1
+        Starts to try where ``n_components > 1``; one normal has one start.
+    search : {'restarts', 'short_runs'} or search object, default='restarts'
+        What to do with several starts, as in `EMGaussianMixture`.
+    acceleration : {'anderson', 'squarem'}, Acceleration or None, default='anderson'
+        Extrapolation; None is plain EM.
+    sample_posterior : bool, default=False
+        Whether `transform` draws from the conditional distribution instead of taking its mean.
+    add_indicator : bool, default=False
+        Whether `transform` appends a `sklearn.impute.MissingIndicator` of the features that had
+        missing cells in `fit`.
+    keep_empty_features : bool, default=False
+        Whether features without a value in `fit` are kept, filled with 0, or dropped.
+    min_value, max_value : float or array-like of shape (n_features,), default=-np.inf and np.inf
+        Range of imputed cells: conditional means are clipped to it, draws truncated.
+    n_jobs : int, default=None
+        Processes for starts and for the resamples of `multiple_impute`, as in joblib.
+    random_state : int, RandomState instance or None, default=None
+        Source of the starts and, for every call of `transform` anew, of its draws.
+    warm_start : bool, default=False
+        Go on from the last fit instead of drawing starts.
+    verbose : int, default=0
+        1 prints starts and iterations, 2 times and gains too.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,)
+        Mixing proportions.
+    means_ : ndarray of shape (n_components, n_features_out)
+        Component means; features are those that `transform` keeps.
+    covariances_ : ndarray
+        Component covariances in the shape that ``covariance_type`` gives; 0 for features that
+        are constant or empty (of which 'spherical' does not tell).
+    location_ : ndarray of shape (n_features_out,)
+        Mean of the fitted distribution.
+    covariance_ : ndarray of shape (n_features_out, n_features_out)
+        Covariance of the fitted distribution.
+    shrinkage_ : float
+        The shrinkage that was used.
+    log_likelihood_ : float
+        Log-likelihood of the observed cells, in nats, without the prior.
+    n_iter_ : int
+        Points that the best run tried after its start.
+    converged_ : bool
+        Whether the best run converged.
+    history_ : ndarray
+        Objective at the start and every accepted iterate of the best run; never falls.
+    runs_ : tuple of RunSummary
+        One summary for each start.
+    indicator_ : MissingIndicator or None
+        Indicator of missing cells, with ``add_indicator=True``.
+    n_features_in_ : int
+        Number of features seen in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has names that are strings.
+
+    Raises
+    ------
+    ValueError
+        For bad arguments or data.
+
+    Warns
+    -----
+    DataWarning
+        For features without a value, for pairs of features never observed together (their partial
+        association is not identified), and where ``shrinkage=0`` has no finite maximum.
+
+    See Also
+    --------
+    EMGaussianMixture : The same model for its clusters; takes missing cells as they are.
+    pool_estimates : Combine analyses of multiply imputed tables.
+
+    Notes
+    -----
+    Features that are constant where observed say nothing of the others: they are filled with
+    their value and stay out of the likelihood.
+
+    References
+    ----------
+    Little, R. J. A. & Rubin, D. B. (2019). Statistical Analysis with Missing Data, 3rd ed. Wiley,
+    ch. 11. doi:10.1002/9781119482260
+
+    Schaefer, J. & Strimmer, K. (2005). A shrinkage approach to large-scale covariance matrix
+    estimation and implications for functional genomics. Statistical Applications in Genetics and
+    Molecular Biology 4, 32. doi:10.2202/1544-6115.1175
+
+    Fraley, C. & Raftery, A. E. (2007). Bayesian regularization for normal mixture estimation and
+    model-based clustering. Journal of Classification 24, 155-181 (the scale of the prior).
+    doi:10.1007/s00357-007-0004-5
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit import EMImputer
+    >>> X = [[1.0, 2.0], [2.0, 4.1], [3.0, np.nan], [4.0, 8.1], [np.nan, 10.0], [6.0, 11.9]]
+    >>> EMImputer(shrinkage=0.0).fit_transform(X).round(1)
+    array([[ 1. ,  2. ],
+           [ 2. ,  4.1],
+           [ 3. ,  6.1],
+           [ 4. ,  8.1],
+           [ 5. , 10. ],
+           [ 6. , 11.9]])
+    """
+
+    _parameter_constraints: dict = {
+        **EM_CONSTRAINTS,
+        "n_components": [at_least(Integral, 1)],
+        "missing_values": [MissingValues()],
+        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "shrinkage": [between(Real, 0.0, 1.0), StrOptions({"auto"})],
+        "sample_posterior": ["boolean"],
+        "add_indicator": ["boolean"],
+        "keep_empty_features": ["boolean"],
+        "min_value": [None, Real, "array-like"],
+        "max_value": [None, Real, "array-like"],
+    }
+
+    def __init__(
+        self,
+        n_components=1,
+        *,
+        missing_values=np.nan,
+        covariance_type="full",
+        shrinkage="auto",
+        tol=1e-4,
+        max_iter=200,
+        n_init=1,
+        search="restarts",
+        acceleration="anderson",
+        sample_posterior=False,
+        add_indicator=False,
+        keep_empty_features=False,
+        min_value=-np.inf,
+        max_value=np.inf,
+        n_jobs=None,
+        random_state=None,
+        warm_start=False,
+        verbose=0,
+    ):
+        self.n_components = n_components
+        self.missing_values = missing_values
+        self.covariance_type = covariance_type
+        self.shrinkage = shrinkage
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.search = search
+        self.acceleration = acceleration
+        self.sample_posterior = sample_posterior
+        self.add_indicator = add_indicator
+        self.keep_empty_features = keep_empty_features
+        self.min_value = min_value
+        self.max_value = max_value
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+
+    # Fitting
+
+    @fit_context
+    def fit(self, X, y=None, sample_weight=None):
+        """Fit the distribution that fills what is missing.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data with missing cells.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out.
+
+        Returns
+        -------
+        self : object
+            The fitted imputer.
+        """
+        data, columns = self._validate(X, sample_weight)
+        if not len(columns.modelled):
+            self._publish_constants(columns)
+            return self
+        units = measure_spread(data)
+        units = Units(units.shift, STRUCTURES[self.covariance_type].common_scale(units.scale))
+        pairwise = pairwise_moments(data, units)
+        self._warn_of_pairs(pairwise, columns)
+        shrinkage = self.shrinkage
+        if shrinkage == "auto":
+            shrinkage = auto_shrinkage(pairwise, self.n_components)
+        result, model = self._climb(data, columns, units, pairwise, shrinkage)
+        if result is None:
+            warnings.warn(
+                "The likelihood has no finite maximum at shrinkage=0: some covariance is singular "
+                "(collinear columns, or too few rows for the columns). "
+                f"shrinkage={GUARD:g} was used instead. Set shrinkage, drop columns, or lower "
+                "n_components.",
+                DataWarning,
+                stacklevel=3,
+            )
+            shrinkage = GUARD
+            result, model = self._climb(data, columns, units, pairwise, shrinkage)
+        warn_unconverged(result, self.max_iter)
+        self.shrinkage_ = float(shrinkage)
+        self._publish(result, model, columns)
+        return self
+
+    def _validate(self, X, sample_weight):
+        """The data of the columns that are modelled, and which these are."""
+        X = load_with_missing(self, X, self.missing_values, reset=True)
+        weights = check_weights(sample_weight, X)
+        check_limits(self, X.shape[1])
+        if weights is not None and not weights.all():
+            counted = weights > 0.0
+            X, weights = X[counted], weights[counted]
+        self.indicator_ = None
+        if self.add_indicator:
+            self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
+        columns = Columns.of(X, self.keep_empty_features)
+        self._warn_of_empty(columns)
+        X = columns.take_modelled(X)
+        counted = counted_rows(X, None, incomplete=True)
+        if counted is not None:
+            X, weights = X[counted], None if weights is None else weights[counted]
+        if len(columns.modelled) and len(X) < self.n_components:
+            raise ValueError(
+                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
+                f"n_samples = {len(X)}"
+            )
+        return Rows.of(X, weights), columns
+
+    def _climb(self, data, columns, units, pairwise, shrinkage):
+        """Result and model; no result where the likelihood has no maximum."""
+        structure, k = STRUCTURES[self.covariance_type], self.n_components
+        s = min(shrinkage, ALMOST_ONE)
+        strength = s / (1.0 - s)
+        variances = np.diag(pairwise.covariance) / k ** (2.0 / len(columns.modelled))
+        model = GaussianMixtureModel(
+            structure,
+            units,
+            strength * variances,
+            data.total_weight,
+            strength=strength,
+            incomplete=data.incomplete,
+        )
+        try:
+            result = fit_em(
+                model,
+                data,
+                start=self._start(model, columns, pairwise),
+                n_init=self.n_init,
+                n_jobs=self.n_jobs,
+                search=self.search,
+                acceleration=self.acceleration,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                random_state=check_random_state(self.random_state),
+                callback=Printer(self.verbose, 10, 1.0) if self.verbose else None,
+            )
+        except InfeasibleError:
+            return None, model
+        collapsed = result.reason is StopReason.INFEASIBLE
+        return (None if collapsed and shrinkage == 0.0 else result), model
+
+    def _start(self, model, columns, pairwise):
+        """Where to start; None, with the model told how to draw, when that is random."""
+        structure, (shift, scale) = model.structure, model.units
+        if self.warm_start and hasattr(self, "_fitted"):
+            before, (old_shift, old_scale), params = self._fitted
+            now = (structure.name, self.n_components, columns.modelled.tolist())
+            if now != before:
+                raise ValueError(
+                    "warm_start goes on from the last fit, which had (covariance_type, "
+                    f"n_components, columns) = {before}; now they are {now}. Refit with "
+                    "warm_start=False or clone the estimator."
+                )
+            return MixtureParams(
+                params.weights,
+                (params.means * old_scale + old_shift - shift) / scale,
+                structure.rescale(params.covariances, old_scale / scale),
+            )
+        if self.n_components == 1:
+            return normal_start(model, pairwise)
+        model.draw_start = partial(
+            draw,
+            method="kmeans",
+            n_components=self.n_components,
+            parts=MixtureParams(None, None, None),
+        )
+        return None
+
+    def _warn_of_empty(self, columns):
+        if len(columns.empty):
+            fate = "kept and filled with 0" if self.keep_empty_features else "dropped"
+            warnings.warn(
+                f"Nothing is observed in feature(s) {self._name(columns.empty)}: they are {fate}. "
+                "Drop them from X, or see keep_empty_features.",
+                DataWarning,
+                stacklevel=4,
+            )
+
+    def _warn_of_pairs(self, pairwise, columns):
+        apart = np.argwhere(np.triu(pairwise.n == 0.0))
+        if len(apart):
+            pairs = ", ".join(f"({self._name(columns.modelled[pair])})" for pair in apart[:3])
+            warnings.warn(
+                f"{len(apart)} pair(s) of features are never observed together: {pairs}"
+                f"{', ...' if len(apart) > 3 else ''}. How they go together beyond the other "
+                "features is not identified by the data: it comes from the start and from "
+                "shrinkage. Do not interpret their covariance.",
+                DataWarning,
+                stacklevel=3,
+            )
+
+    def _name(self, columns):
+        names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
+        more = ", ..." if len(columns) > 5 else ""
+        return ", ".join(str(names[j]) for j in columns[:5]) + more
+
+    def _publish(self, result, model, columns):
+        structure, (shift, scale), params = model.structure, model.units, result.params
+        params = params._replace(weights=params.weights / params.weights.sum())
+        key = (structure.name, self.n_components, columns.modelled.tolist())
+        self._fitted = key, model.units, params
+        self._columns = columns
+        self.weights_ = params.weights
+        self.means_ = columns.spread_means(params.means * scale + shift)
+        covariances = structure.rescale(params.covariances, scale)
+        where = columns.modelled_in_output
+        self.covariances_ = structure.embed(covariances, where, len(columns.kept))
+        self._set_moments(structure.dense(covariances, *params.means.shape), where)
+        self.log_likelihood_ = result.log_likelihood
+        self.n_iter_ = result.n_iter
+        self.converged_ = result.converged
+        self.history_ = result.history
+        self.runs_ = result.runs
+
+    def _publish_constants(self, columns):
+        """Nothing to fit: every feature is constant or empty."""
+        k, d = self.n_components, len(columns.kept)
+        self._fitted = None
+        self._columns = columns
+        self.weights_ = np.full(k, 1.0 / k)
+        self.means_ = columns.spread_means(np.empty((k, 0)))
+        self.covariances_ = np.zeros(STRUCTURES[self.covariance_type].shape(k, d))
+        self._set_moments(np.empty((k, 0, 0)), np.arange(0))
+        self.shrinkage_ = 0.0
+        self.log_likelihood_ = 0.0
+        self.n_iter_ = 0
+        self.converged_ = True
+        self.history_ = np.zeros(1)
+        self.runs_ = ()
+
+    def _set_moments(self, covariances, where):
+        """Mean and covariance of the whole distribution, from the components'."""
+        self.location_ = self.weights_ @ self.means_
+        apart = self.means_ - self.location_
+        self.covariance_ = (self.weights_ * apart.T) @ apart
+        self.covariance_[np.ix_(where, where)] += np.tensordot(self.weights_, covariances, 1)
+
+    # Imputing
+
+    def transform(self, X):
+        """Fill what is missing in X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data with missing cells; rows need not have been seen in fit.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features_out)
+            Observed cells as they were, missing ones filled; then the indicator, if asked for.
+        """
+        check_is_fitted(self)
+        X = load_with_missing(self, X, self.missing_values, reset=False)
+        limits = check_limits(self, X.shape[1])
+        out = self._columns.fill_constants(X, limits)
+        modelled = self._columns.modelled
+        if len(modelled):
+            X_modelled = self._columns.take_modelled(X)
+            limits = limits[:, modelled]
+            where = self._columns.modelled_in_output
+            if len(where) == out.shape[1]:
+                out = self._complete(X_modelled, limits)
+            else:
+                out[:, where] = self._complete(X_modelled, limits)
+        if self.indicator_ is not None:
+            out = np.hstack([out, self.indicator_.transform(X).astype(out.dtype)])
+        return out
+
+    def _complete(self, X, limits):
+        model, params = self._model()
+        if self.sample_posterior:
+            rng = np.random.default_rng(_seed(self.random_state))
+            return draw_within(model, params, X, limits, rng)
+        out = model.impute(X, params)
+        if np.isfinite(limits).any():
+            np.copyto(out, np.clip(out, *limits), where=np.isnan(X), casting="same_kind")
+        return out
+
+    def _model(self):
+        (name, *_), units, params = self._fitted
+        return GaussianMixtureModel(STRUCTURES[name], units, incomplete=True), params
+
+    def inverse_transform(self, X):
+        """Put the marks of missing cells back where the indicator has them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_out)
+            What `transform` returned, with ``add_indicator=True``.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features_in_)
+            The data with ``missing_values`` in cells that were missing.
+        """
+        check_is_fitted(self)
+        if not self.add_indicator:
+            raise ValueError(
+                "'inverse_transform' works only when EMImputer is made with add_indicator=True. "
+                f"Got add_indicator={self.add_indicator!r}: without the indicator there is no "
+                "telling which cells were missing."
+            )
+        X = np.asarray(X)
+        width = len(self._columns.kept) + len(self.indicator_.features_)
+        if X.ndim != 2 or X.shape[1] != width:
+            raise ValueError(f"X should have the {width} columns of transform. Got {X.shape}.")
+        dtype = X.dtype if isinstance(self.missing_values, Real) else object
+        out = np.full((len(X), self.n_features_in_), self.missing_values, dtype=dtype)
+        out[:, self._columns.kept] = X[:, : len(self._columns.kept)]
+        missing = np.zeros(out.shape, dtype=bool)
+        missing[:, self.indicator_.features_] = X[:, len(self._columns.kept) :].astype(bool)
+        out[missing] = self.missing_values
+        return out
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the features that `transform` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the features of X; by default those seen in fit, or x0, x1, ...
+
+        Returns
+        -------
+        names : ndarray of str
+            Names of the features that are kept, then those of the indicator.
+        """
+        check_is_fitted(self)
+        names = feature_names_in(self, input_features)
+        out = names[self._columns.kept]
+        if self.indicator_ is not None:
+            out = np.concatenate([out, self.indicator_.get_feature_names_out(names)])
+        return out
+
+    # The fitted distribution
+
+    def score_samples(self, X):
+        """Log-likelihood of the observed cells of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data with missing cells.
+
+        Returns
+        -------
+        log_likelihood : ndarray of shape (n_samples,)
+            In nats; 0 for a row with nothing observed.
+        """
+        check_is_fitted(self)
+        X = load_with_missing(self, X, self.missing_values, reset=False)
+        if self._fitted is None:
+            return np.zeros(len(X))
+        model, params = self._model()
+        return model.score_samples(Rows.of(self._columns.take_modelled(X)), params)
+
+    def score(self, X, y=None, sample_weight=None):
+        """Mean log-likelihood of the observed cells of a row; higher is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data with missing cells.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights as frequencies.
+
+        Returns
+        -------
+        score : float
+            Weighted mean of `score_samples`.
+        """
+        values = self.score_samples(X)
+        weights = check_weights(sample_weight, values[:, None])
+        return float(np.average(values, weights=weights))
+
+    # Multiple imputation
+
+    def multiple_impute(self, X, n_imputations=5, random_state=None):
+        """Impute X several times over, with the uncertainty of the parameters in it.
+
+        Each table is drawn (as with ``sample_posterior=True``) under the fit to a bootstrap
+        resample of the rows, so that analyses of the tables can be combined by `pool_estimates`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data with missing cells. The estimator itself stays as it is, fitted or not.
+        n_imputations : int, default=5
+            Number of tables.
+        random_state : int, RandomState instance or None, default=None
+            Source of resamples and draws. None takes the estimator's own.
+
+        Returns
+        -------
+        tables : list of length n_imputations
+            Completed tables, each as `transform` would return it.
+
+        References
+        ----------
+        Honaker, J. & King, G. (2010). What to do about missing values in time-series
+        cross-section data. American Journal of Political Science 54, 561-581.
+        doi:10.1111/j.1540-5907.2010.00447.x
+        """
+        if not isinstance(n_imputations, Integral) or n_imputations < 1:
+            raise ValueError(f"n_imputations must be an int, at least 1. Got {n_imputations!r}.")
+        source = self.random_state if random_state is None else random_state
+        seeds = check_random_state(source).randint(2**31, size=n_imputations + 1)
+        whole = clone(self).set_params(random_state=int(seeds[0]), warm_start=False).fit(X)
+        whole.set_params(sample_posterior=True, warm_start=True, n_jobs=None, verbose=0)
+        return joblib.Parallel(self.n_jobs)(
+            joblib.delayed(_impute_resampled)(whole, X, int(seed)) for seed in seeds[1:]
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = takes_nan(self.missing_values)
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _seed(random_state):
+    """A seed for numpy's new generators; an int gives the same at every call."""
+    if random_state is None:
+        return None
+    return check_random_state(random_state).randint(2**31, size=4)
+
+
+def _impute_resampled(whole, X, seed):
+    """X drawn under the fit to a bootstrap resample of its rows."""
+    rng = np.random.default_rng(seed)
+    cells = load_with_missing(whole, X, whole.missing_values, reset=False)
+    n = len(cells)
+    for _ in range(RESAMPLES):
+        counts = rng.multinomial(n, np.full(n, 1.0 / n))
+        columns = Columns.of(cells[counts > 0], whole.keep_empty_features)
+        if np.array_equal(columns.modelled, whole._columns.modelled):
+            break
+    else:
+        raise ValueError(
+            f"None of {RESAMPLES} bootstrap resamples of X had two values in every feature that "
+            "has them in X: some feature has one value nearly everywhere. Drop it."
+        )
+    imputer = copy(whole).set_params(random_state=seed)
+    with warnings.catch_warnings():
+        # The fit to all of X has said what there is to say of the data.
+        warnings.simplefilter("ignore", DataWarning)
+        imputer.fit(X, sample_weight=counts)
+    imputer._columns, imputer.indicator_ = whole._columns, whole.indicator_
+    return imputer.transform(X)
