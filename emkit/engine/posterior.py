@@ -13,6 +13,10 @@ __all__ = ["hard", "soft"]
 
 def soft(log_joint: Array, rng: np.random.Generator | None = None) -> tuple[Array, Array]:
     """Posterior probabilities of the classes, and the log-likelihood of each row."""
+    if len(log_joint) == 1:  # one class: nothing to assign
+        values = log_joint[0].copy()
+        log_joint[...] = 1.0
+        return log_joint, values
     top = log_joint.max(axis=0)
     if np.isfinite(top.sum()):
         log_joint -= top

@@ -101,6 +101,8 @@ class GaussianMixtureModel(LatentClassModel):
         The prior's :math:`\tau`, the rows that it stands for per unit of total weight.
     incomplete : bool
         Whether cells are missing.
+    accelerate_below : float
+        Gain of a plain step per unit of weight below which extrapolation may begin.
     draw_start : callable(model, data, rng) -> MixtureParams
         One random start.
     """
@@ -114,6 +116,7 @@ class GaussianMixtureModel(LatentClassModel):
         *,
         strength: float = 0.0,
         incomplete: bool = False,
+        accelerate_below: float = 1e-3,
         draw_start: Callable[..., MixtureParams] | None = None,
     ):
         self.structure = structure
@@ -122,6 +125,7 @@ class GaussianMixtureModel(LatentClassModel):
         self.total_weight = total_weight
         self.strength = strength
         self.incomplete = incomplete
+        self.accelerate_below = accelerate_below
         self.draw_start = draw_start
         self._last: tuple[MixtureParams, Components] | None = None
 
@@ -138,7 +142,7 @@ class GaussianMixtureModel(LatentClassModel):
         return max(super().rounding(params, objective), error * self.total_weight)
 
     def acceleration_threshold(self, data: Rows) -> float:
-        return 1e-3 * data.total_weight
+        return self.accelerate_below * data.total_weight
 
     def is_feasible(self, params: MixtureParams) -> bool:
         weights = params.weights

@@ -24,9 +24,9 @@ GUARD = 1e-6
 #: Rows that hold a pair of columns, for every column and component, at which shrinkage is gone.
 ENOUGH = 20
 
-#: Smallest eigenvalue of a correlation matrix that still starts as it is, and the one that it is
-#: lifted to otherwise.
-SINGULAR, LIFTED = 1e-8, 1e-3
+#: Smallest eigenvalue that a correlation matrix starts from: EM leaves a variance that is too
+#: small only slowly, one that is too large fast.
+LIFTED = 0.05
 #: EM steps before rows are completed for a start.
 STEPS = 5
 
@@ -68,7 +68,7 @@ def normal_start(model: GaussianMixtureModel, pairwise: Pairwise) -> MixturePara
     variances = np.diag(pairwise.covariance)
     correlation = pairwise.correlation
     smallest = float(np.linalg.eigvalsh(correlation)[0])
-    if smallest < SINGULAR:
+    if smallest < LIFTED:
         shrink = (LIFTED - smallest) / (1.0 - smallest)
         correlation = (1.0 - shrink) * correlation + shrink * np.eye(len(correlation))
     deviation = np.sqrt(variances)
