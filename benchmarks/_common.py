@@ -1,15 +1,22 @@
-"""What the benchmarks share: data, timing in turn, tables, versions."""
+"""What the benchmarks share: data, timing in turn, processes, tables, versions, arguments."""
 
+import argparse
+import json
 import os
 import platform
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
 import sklearn
 from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
 
 import emkit
 
@@ -92,6 +99,41 @@ def met(reached: bool) -> str:
     return "yes" if reached else "NO"
 
 
+def run(command: list[str]) -> str:
+    """Standard output of a process; what it said where it failed."""
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-3:]
+        raise RuntimeError(f"exit status {done.returncode}: {' '.join(last)}")
+    return done.stdout
+
+
+def in_child(task: str, argument: str, path: str) -> dict[str, Any]:
+    """What this script's child of that name (see `main`) returns in a process of its own."""
+    output = run([sys.executable, sys.argv[0], "--child", task, argument, path])
+    return json.loads(output.splitlines()[-1])
+
+
+def resident(field: str) -> float:
+    """Resident set in MiB, now (VmRSS) or at most (VmHWM).
+
+    Not ru_maxrss, which a process inherits from the one that started it.
+    """
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1]) / 1024.0
+    raise RuntimeError(f"the kernel does not tell {field}")
+
+
+def growth(work: Callable[..., Any], *args: Any) -> dict[str, float]:
+    """Resident set in MiB before a call, and by how much the call made it grow at most."""
+    before, peak_before = resident("VmRSS"), resident("VmHWM")
+    if peak_before > before + 1.0:
+        raise RuntimeError("the peak before the call hides what the call takes")
+    work(*args)
+    return {"before": before, "growth": resident("VmHWM") - before}
+
+
 class Table:
     """A Markdown table, printed row after row as a long run produces them."""
 
@@ -134,3 +176,30 @@ def print_versions() -> None:
         for pool in pools
     }
     print(f"BLAS: {'; '.join(sorted(kinds)) or 'not recognised'}", flush=True)
+
+
+Tables = Mapping[str, Callable[[bool], None]]
+Children = Mapping[str, Callable[[str, str], dict[str, Any]]]
+
+
+def main(description: str, tables: Tables, children: Children) -> None:
+    """Print the tables that the command line asks for, or be the child that `in_child` asks for."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="small data, as a smoke test")
+    parser.add_argument("--tables", default=",".join(tables), help="which, by commas: %(default)s")
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    # Counts of iterations are in the tables.
+    warnings.simplefilter("ignore", ConvergenceWarning)
+    if arguments.child:
+        task, *rest = arguments.child
+        print(json.dumps(children[task](*rest)))
+        return
+    names = arguments.tables.split(",")
+    if unknown := set(names) - set(tables):
+        parser.error(f"unknown tables: {', '.join(sorted(unknown))}")
+    print_versions()
+    if arguments.quick:
+        print("Quick: small data, for which the required ratios are not meant.")
+    for name in names:
+        tables[name](arguments.quick)

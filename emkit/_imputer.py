@@ -76,9 +76,9 @@ class EMImputer(TransformerMixin, BaseEstimator):
         ``C = (1 - s) S + s D`` (for a component of average weight), with D the diagonal of the
         variances of the observed cells, divided by ``n_components ** (2 / n_features)``. It is
         maximum a posteriori under an inverse-Wishart prior, which is part of the objective. 0 is
-        the exact maximum likelihood. 'auto' takes what the pairwise correlations can bear
-        (Schaefer & Strimmer 2005) where there are few rows, and fades to 0 at 20 rows observed
-        in each pair of columns for every column and component.
+        the exact maximum likelihood. 'auto' is a prior worth about half a row for every column
+        and component; it fades to 0 where, on average, 20 rows for every column and component
+        hold a pair of columns. Collinear columns keep 1e-6.
     tol : float, default=1e-4
         Gain of one EM step, in nats of the whole sample, below which a run has converged.
     max_iter : int, default=200
@@ -164,10 +164,6 @@ class EMImputer(TransformerMixin, BaseEstimator):
     ----------
     Little, R. J. A. & Rubin, D. B. (2019). Statistical Analysis with Missing Data, 3rd ed. Wiley,
     ch. 11. doi:10.1002/9781119482260
-
-    Schaefer, J. & Strimmer, K. (2005). A shrinkage approach to large-scale covariance matrix
-    estimation and implications for functional genomics. Statistical Applications in Genetics and
-    Molecular Biology 4, 32. doi:10.2202/1544-6115.1175
 
     Fraley, C. & Raftery, A. E. (2007). Bayesian regularization for normal mixture estimation and
     model-based clustering. Journal of Classification 24, 155-181 (the scale of the prior).

@@ -7,8 +7,9 @@ With :math:`P = C^{-1}`, a row :math:`x = (x_o, x_m)` and :math:`z = x - \mu`, w
 
 and the Mahalanobis distance of :math:`z_o` is :math:`z^\top P z` with :math:`z_m` filled by its
 conditional mean (the minimum of that form, so an error in the filling counts only squared).
-Nothing larger than the missing block is factored, and rows that miss the same number of cells are
-worked on as one array.
+Nothing larger than the missing block is factored, and rows that miss about the same number of
+cells are worked on as one array: a row that misses fewer gets columns that it misses besides,
+of variance 1 and without relation to any other.
 """
 
 from collections.abc import Iterator, Sequence
@@ -40,13 +41,14 @@ LOG_2PI = float(np.log(2.0 * np.pi))
 class Completed(NamedTuple):
     """A tile of rows completed under each component."""
 
-    missing: NDArray[np.intp]  #: (m, n) columns that are missing, ascending; (m, 1) if all share
+    missing: NDArray[np.intp]  #: (m, n) columns that are missing, ascending; (m, 1) if all share.
+    #: Columns from d on are those that make up for a row that misses fewer.
     centred: list[Array]  #: for each component (d, n), x - mean with conditional means filled in
     factors: list[Array]  #: Cholesky factors of P_mm (m, m, n or 1); one if components share P
 
 
 class ConditionalKernel(Kernel):
-    """Components with covariance matrices; each tile misses the same number of cells in all rows.
+    """Components with covariance matrices.
 
     Complete rows go to the kernel that complete data would go to.
     """
@@ -76,28 +78,35 @@ class ConditionalKernel(Kernel):
     def log_joint(self, rows: Array) -> tuple[Array, Array | Completed]:
         if not np.isnan(rows[0]).any():
             return self._complete.log_joint(rows)
-        x = self.units.load(rows, np.empty(rows.shape[::-1]))
-        missing = _find_missing(rows)
-        cells = missing * len(rows) + np.arange(len(rows))  # where they lie in x, flat
+        n, d = rows.shape
+        missing, width = _find_missing(rows)
+        cells = missing * n + np.arange(n)  # where they lie in x, flat
+        x = np.zeros((width, n))
+        self.units.load(rows, x[:d])
         centred, factors = [], []
-        log_joint = np.empty((len(self.at.means), len(rows)))
+        log_joint = np.empty((len(self.at.means), n))
         for k, mean in enumerate(self.at.means):
-            z = x - mean[:, None]
+            z = x.copy()
+            z[:d] -= mean[:, None]
             z.reshape(-1)[cells] = 0.0
             if k < len(self._precisions):
-                precision = self._precisions[k]
+                precision = np.eye(width)
+                precision[:d, :d] = self._precisions[k]
                 factor = triangular.cholesky(_gather(precision, missing))
                 log_det = np.log(np.einsum("iin->in", factor)).sum(axis=0)
                 factors.append(factor)
             filling = triangular.solve_lower(factor, np.take(precision @ z, cells))
             z.reshape(-1)[cells] = -triangular.solve_upper(factor, filling)
+            z = z[:d]
             white = self.structure.whiten(self.at.factor, k, z.copy())
             np.einsum("ij,ij->j", white, white, out=log_joint[k])
             log_joint[k] *= -0.5
             log_joint[k] += self.constants if self.constants.ndim == 0 else self.constants[k]
             log_joint[k] -= log_det
             centred.append(z)
-        log_joint += self._log_scale[missing].sum(axis=0) + 0.5 * LOG_2PI * len(missing)
+        unobserved = np.zeros(width)
+        unobserved[:d] = self._log_scale + 0.5 * LOG_2PI
+        log_joint += unobserved[missing].sum(axis=0)
         return log_joint, Completed(missing, centred, factors)
 
     def moments(self, work: Array | Completed, resp: Array) -> Moments:
@@ -128,17 +137,20 @@ class ConditionalKernel(Kernel):
 
     def draw(self, work: Completed, labels: NDArray[np.intp], normal: Array) -> Array:
         """Rows (d, n) drawn each from its component, given standard normals (d, n)."""
-        out = np.empty_like(normal)
-        missing = np.broadcast_to(work.missing, (len(work.missing), len(labels)))
+        d, n = normal.shape
+        width = max(int(work.missing.max()) + 1, d)
+        out, noise = np.empty((width, n)), np.zeros((width, n))
+        noise[:d] = normal
+        missing = np.broadcast_to(work.missing, (len(work.missing), n))
         for k in np.unique(labels):
             mine = np.flatnonzero(labels == k)
             factor = work.factors[min(k, len(work.factors) - 1)]
             if factor.shape[2] > 1:
                 factor = factor[:, :, mine]
             cells = missing[:, mine], mine
-            out[:, mine] = work.centred[k][:, mine] + self.at.means[k][:, None]
-            out[cells] += triangular.solve_upper(factor, normal[cells])
-        return out
+            out[:d, mine] = work.centred[k][:, mine] + self.at.means[k][:, None]
+            out[cells] += triangular.solve_upper(factor, noise[cells])
+        return out[:d]
 
 
 class MaskedKernel(Kernel):
@@ -204,12 +216,18 @@ def choose_kernel(
     return kernel(structure, at, units)
 
 
-def _find_missing(rows: Array) -> NDArray[np.intp]:
-    """Columns that are missing in each of the rows (n, d), as in `Completed`."""
+def _find_missing(rows: Array) -> tuple[NDArray[np.intp], int]:
+    """What is missing in each of the rows (n, d), as in `Completed`, and d with what makes up."""
     n, d = rows.shape
-    cells = np.flatnonzero(np.isnan(rows)).reshape(n, -1)
-    missing = np.ascontiguousarray((cells - np.arange(0, n * d, d)[:, None]).T)
-    return missing[:, :1] if (missing == missing[:, :1]).all() else missing
+    absent = np.isnan(rows)
+    counts = absent.sum(axis=1)
+    most = counts.max()
+    width = d + int(most - counts.min())
+    if width > d:
+        absent = np.hstack([absent, np.arange(width - d) < (most - counts)[:, None]])
+    cells = np.flatnonzero(absent).reshape(n, most)
+    missing = np.ascontiguousarray((cells - np.arange(0, n * width, width)[:, None]).T)
+    return missing[:, :1] if (missing == missing[:, :1]).all() else missing, width
 
 
 def _gather(precision: Array, missing: NDArray[np.intp]) -> Array:
@@ -234,13 +252,14 @@ def _expected_spread(
         if mine is not None:
             missing, factor, r = missing[:, mine], factor[:, :, mine], r[mine]
     covariances = triangular.inverse(factor)
-    total = np.zeros(d * d)
-    starts = missing * d
+    width = max(int(missing.max()) + 1, d)
+    total = np.zeros(width * width)
+    starts = missing * width
     for i in range(len(missing)):
         cells = (starts[i] + missing[: i + 1]).ravel()
         values = (covariances[i, : i + 1] * r).ravel()
-        total += np.bincount(cells, values, minlength=d * d)
-    lower = total.reshape(d, d)
+        total += np.bincount(cells, values, minlength=width * width)
+    lower = total.reshape(width, width)[:d, :d]
     return lower + np.tril(lower, -1).T
 
 

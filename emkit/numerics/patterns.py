@@ -9,16 +9,17 @@ from emkit._typing import Array
 
 __all__ = ["Group", "group_rows"]
 
-#: A pattern is a group of its own, and its matrices are made once, when so many rows share it: a
-#: group costs as much as the matrices of SHARED / m^2 rows that miss m cells.
-SHARED = 4096
-LEAST_SHARED = 16
+#: A group costs as much as the matrices of GROUP_COST / m^2 rows that miss m cells. So a pattern
+#: is a group of its own, and its matrices are made once, when that many rows share it, and at
+#: least FEWEST; and small groups are worked on with larger ones.
+GROUP_COST = 4096
+FEWEST = 16
 
 
 class Group(NamedTuple):
-    """Rows that miss the same number of cells, or, where many do, the same cells."""
+    """Rows that miss about the same number of cells, or, where many do, the same cells."""
 
-    n_missing: int
+    n_missing: int  #: at most
     rows: NDArray[np.intp]
 
 
@@ -30,15 +31,28 @@ def group_rows(X: Array) -> tuple[Group, ...]:
     starts = np.concatenate([[0], np.flatnonzero(new) + 1, [len(order)]])
     counts = np.diff(starts)
     n_missing = np.bitwise_count(words[order[starts[:-1]]]).sum(axis=1, dtype=np.intp)
-    enough = np.maximum(SHARED / np.maximum(n_missing, 1) ** 2, LEAST_SHARED)
+    enough = np.maximum(GROUP_COST / np.maximum(n_missing, 1) ** 2, FEWEST)
     alone = (n_missing == 0) | (counts >= enough)
     groups = [
         Group(int(n_missing[i]), order[starts[i] : starts[i + 1]]) for i in np.flatnonzero(alone)
     ]
     few = np.sort(order[np.repeat(~alone, counts)])
     missing = np.bitwise_count(words[few]).sum(axis=1, dtype=np.intp)
-    groups += [Group(int(m), few[missing == m]) for m in np.unique(missing)]
+    for least, most in _bands(missing):
+        groups.append(Group(most, few[(missing >= least) & (missing <= most)]))
     return tuple(groups)
+
+
+def _bands(missing: NDArray[np.intp]) -> list[tuple[int, int]]:
+    """Ranges of the number missing, each from a large one down to what joins it for little."""
+    values, counts = np.unique(missing, return_counts=True)
+    bands: list[tuple[int, int]] = []
+    for m, n in zip(values[::-1].tolist(), counts[::-1].tolist(), strict=True):
+        if bands and n * (bands[-1][1] ** 2 - m**2) < GROUP_COST:
+            bands[-1] = (m, bands[-1][1])
+        else:
+            bands.append((m, m))
+    return bands
 
 
 def _patterns(X: Array, step: int = 8192) -> NDArray[np.uint64]:
