@@ -1,10 +1,13 @@
-"""scikit-learn's own tests of GaussianMixture, and its estimator checks, on EMGaussianMixture."""
+"""scikit-learn's own tests of mixtures and imputers, and its estimator checks, on emkit's."""
 
 import inspect
 
 import numpy as np
 import pytest
 import sklearn
+from sklearn.base import clone
+from sklearn.impute import SimpleImputer
+from sklearn.impute.tests import test_common as of_imputers
 from sklearn.mixture.tests import test_gaussian_mixture as theirs
 from sklearn.mixture.tests import test_mixture
 from sklearn.utils.estimator_checks import (
@@ -12,7 +15,7 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from emkit import EMGaussianMixture
+from emkit import EMGaussianMixture, EMImputer
 
 sklearn_version = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 TYPES = ["full", "tied", "diag", "spherical"]
@@ -122,3 +125,42 @@ class FromFixedMeans(EMGaussianMixture):
 def test_weights_are_repetitions_from_means_init(covariance_type):
     mixture = FromFixedMeans(2, covariance_type=covariance_type)
     check_sample_weight_equivalence_on_dense_data("FromFixedMeans", mixture)
+
+
+# Imputers
+
+
+def dense_imputation():
+    return [name for name in vars(of_imputers) if name.startswith("test_") and "sparse" not in name]
+
+
+@pytest.mark.parametrize("name", dense_imputation())
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+def test_theirs_of_imputers(name, request):
+    function = getattr(of_imputers, name)
+    for arguments in arguments_of(function, request, np.float64):
+        # They run on each of their imputers in turn: take the place of one.
+        if isinstance(arguments["imputer"], SimpleImputer):
+            function(**{**arguments, "imputer": clone(EMImputer())})
+
+
+def test_most_of_theirs_of_imputers_are_run():
+    assert len(dense_imputation()) >= 6
+    for name in dense_imputation():
+        marks = getattr(of_imputers, name).pytestmark
+        (imputers,) = (mark.args[1] for mark in marks if mark.args[0] == "imputer")
+        assert any(isinstance(imputer, SimpleImputer) for imputer in imputers)
+
+
+IMPUTERS = [
+    EMImputer(),
+    EMImputer(2, covariance_type="diag"),
+    EMImputer(shrinkage=0.0),
+    EMImputer(sample_posterior=True, random_state=0),
+]
+
+
+@parametrize_with_checks(IMPUTERS)
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+def test_estimator_checks_of_imputers(estimator, check):
+    check(estimator)
