@@ -83,7 +83,8 @@ class ConditionalKernel(Kernel):
         cells = missing * n + np.arange(n)  # where they lie in x, flat
         x = np.zeros((width, n))
         self.units.load(rows, x[:d])
-        centred, factors = [], []
+        centred: list[Array] = []
+        factors: list[Array] = []
         log_joint = np.empty((len(self.at.means), n))
         for k, mean in enumerate(self.at.means):
             z = x.copy()

@@ -1,0 +1,274 @@
+r"""Linear regression with responses known only to an interval: y = x'b + s e, e normal.
+
+The complete response of row i, with weight w_i, lies in [l_i, u_i] (equal where it is exact). The
+objective is
+
+.. math:: \sum_{\text{exact}} w_i \log \tfrac1s \varphi(z_i)
+          + \sum_{\text{censored}} w_i \log\bigl(\Phi(b_i) - \Phi(a_i)\bigr)
+          - \frac{\alpha}{2 s^2} \sum_j \beta_j^2,
+          \qquad z_i = \frac{y_i - x_i^\top b}{s},
+
+:math:`a_i` and :math:`b_i` the same of :math:`l_i` and :math:`u_i`,
+with :math:`\beta_j` the coefficients of standardised columns. The M-step is ridge regression of the
+expected responses. It moves from the current line by the gradient, so that nothing cancels near
+the maximum; exact rows enter an E-step through their sums alone.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.engine.model import EMModel
+from emkit.numerics.truncated_normal import Truncated, truncated_normal
+
+__all__ = ["CensoredNormal", "LineParams", "Residuals", "Standardised", "prepare"]
+
+LOG_ROOT_2PI = 0.5 * float(np.log(2.0 * np.pi))
+#: Eigenvalues of the Gram matrix this small beside the largest are rounding: the column is a
+#: combination of others.
+RANK = 1e-13
+#: The scale may not fall below this part of the spread of the responses about the first line.
+FLOOR = 1e-7
+#: Spread about the first line, beside that of the responses, that is nothing but rounding.
+EXACT_FIT = 1e-13
+#: Rows worked on at a time, so that the arrays of a step stay in the cache.
+STEP = 16384
+
+
+class LineParams(NamedTuple):
+    """Coefficients (q,), the intercept first if there is one, and the log of the scale."""
+
+    coef: Array
+    log_scale: Array  #: ()
+
+
+class Standardised(NamedTuple):
+    """Units of the fit: columns centred and scaled, responses about a first line."""
+
+    shift: Array  #: (p,) of the columns
+    scale: Array  #: (p,)
+    line: Array  #: (q,) first coefficients, of standardised columns, in units of ``spread``
+    centre: float  #: of the responses
+    spread: float  #: of the responses about the first line
+    intercept: bool
+
+    def design(self, X: Array) -> Array:
+        """Standardised columns (n, q), with ones in front if there is an intercept."""
+        out = np.empty((len(X), len(self.line)))
+        lead = int(self.intercept)
+        out[:, :lead] = 1.0
+        np.subtract(X, self.shift, out=out[:, lead:])
+        out[:, lead:] /= self.scale
+        return out
+
+    def to_user(self, params: LineParams) -> tuple[Array, float, float]:
+        """Coefficients (p,), intercept and scale in the user's units."""
+        lead = int(self.intercept)
+        coef = self.spread * (self.line + params.coef)
+        slopes = coef[lead:] / self.scale
+        intercept = self.centre - float(slopes @ self.shift)
+        if lead:
+            intercept += float(coef[0])
+        return slopes, intercept, self.spread * float(np.exp(params.log_scale))
+
+
+class Residuals(NamedTuple):
+    """Data of a fit, about the first line and in units of the spread about it."""
+
+    design: Array  #: (m, q) of the censored rows
+    low: Array  #: (m,)
+    high: Array  #: (m,)
+    weight: Array | None  #: (m,)
+    n_exact: float  #: total weight of the exact rows
+    gram: Array  #: (q, q) of the exact rows
+    cross: Array  #: (q,) design' response of the exact rows
+    squares: float  #: sum of squares of the exact responses
+
+
+class Moments(NamedTuple):
+    """Expected sufficient statistics, about the current line."""
+
+    n: Array  #: () total weight
+    gradient: Array  #: (q,) sum of w x E[residual]
+    squares: Array  #: () sum of w E[residual^2]
+    gram: Array  #: (q, q) of all rows
+
+
+class CensoredNormal(EMModel):
+    """E-step, M-step and penalty of normal censored regression.
+
+    Parameters
+    ----------
+    line : ndarray of shape (q,)
+        The first line, which the penalty counts from.
+    alpha : float
+        Ridge penalty on standardised coefficients.
+    intercept : bool
+        Whether the first coefficient is one, and free of the penalty.
+    """
+
+    def __init__(self, line: Array, gram: Array, alpha: float, intercept: bool):
+        self.line = line
+        self.penalty = np.full(len(line), alpha)
+        self.penalty[: int(intercept)] = 0.0
+        self.gram = gram
+        # Made once: the rows do not change. Least squares of least norm where columns repeat.
+        self.solver, self.rank = _pseudo_inverse(gram + np.diag(self.penalty))
+
+    def initialize(self, data: Residuals, rng: np.random.Generator) -> LineParams:
+        return LineParams(np.zeros(len(self.line)), np.array(0.0))
+
+    def is_feasible(self, params: LineParams) -> bool:
+        return super().is_feasible(params) and bool(params.log_scale > np.log(0.99 * FLOOR))
+
+    def e_step(self, data: Residuals, params: LineParams) -> tuple[Moments, float]:
+        coef, scale = params.coef, float(np.exp(params.log_scale))
+        n = data.n_exact
+        gradient = data.cross - data.gram @ coef
+        squares = max(data.squares - float(coef @ (data.cross + gradient)), 0.0)
+        log_likelihood = -n * (LOG_ROOT_2PI + float(params.log_scale)) - 0.5 * squares / scale**2
+        for rows, moments in self._censored(data, coef, scale):
+            design = data.design[rows]
+            second = moments.variance + moments.mean**2
+            if data.weight is None:
+                gradient += scale * (moments.mean @ design)
+                squares += scale**2 * float(second.sum())
+                n += len(design)
+                log_likelihood += float(moments.log_mass.sum())
+            else:
+                weight = data.weight[rows]
+                gradient += scale * ((weight * moments.mean) @ design)
+                squares += scale**2 * float(weight @ second)
+                n += float(weight.sum())
+                log_likelihood += float(weight @ moments.log_mass)
+        stats = Moments(np.array(n), gradient, np.array(squares), self.gram)
+        return stats, log_likelihood
+
+    def m_step(self, stats: Moments, params: LineParams) -> LineParams:
+        penalised = self.penalty * (self.line + params.coef)
+        step = self.solver @ (stats.gradient - penalised)
+        coef = params.coef + step
+        squares = float(stats.squares - step @ (2.0 * stats.gradient - self.gram @ step))
+        squares += float(self.penalty @ (self.line + coef) ** 2)
+        scale = np.sqrt(max(squares / float(stats.n), FLOOR**2))
+        return LineParams(coef, np.log(scale))
+
+    def log_prior(self, params: LineParams) -> float:
+        total = float(self.penalty @ (self.line + params.coef) ** 2)
+        return -0.5 * total * float(np.exp(-2.0 * params.log_scale))
+
+    def _censored(
+        self, data: Residuals, coef: Array, scale: float
+    ) -> Iterator[tuple[slice, Truncated]]:
+        for rows in _steps(len(data.design)):
+            fitted = data.design[rows] @ coef
+            yield (
+                rows,
+                truncated_normal(
+                    (data.low[rows] - fitted) / scale, (data.high[rows] - fitted) / scale
+                ),
+            )
+
+
+def prepare(
+    X: Array, low: Array, high: Array, weight: Array | None, intercept: bool
+) -> tuple[Residuals, Standardised, Array]:
+    """Data and units of a fit, and the Gram matrix (q, q) of all rows.
+
+    The first line is least squares with each censored response at its finite bound, or in the
+    middle of its two.
+    """
+    n, p = X.shape
+    total = float(n if weight is None else weight.sum())
+    stand_in = np.where(np.isinf(low), high, np.where(np.isinf(high), low, 0.5 * (low + high)))
+    shift, scale = _column_units(X, weight, total, intercept)
+    centre = _mean(stand_in, weight, total) if intercept else 0.0
+    peak = float(np.abs(stand_in - centre).max())
+    units = Standardised(shift, scale, np.zeros(p + intercept), centre, peak or 1.0, intercept)
+
+    gram, cross = np.zeros((p + intercept, p + intercept)), np.zeros(p + intercept)
+    for rows in _steps(n):
+        design = units.design(X[rows])
+        weighted = design if weight is None else design * weight[rows, None]
+        gram += weighted.T @ design
+        cross += ((stand_in[rows] - centre) / units.spread) @ weighted
+    line = _pseudo_inverse(gram)[0] @ cross
+
+    # About that line, the sums over the exact rows are of small numbers.
+    exact = low == high
+    gram_exact, cross, squares = np.zeros_like(gram), np.zeros_like(cross), 0.0
+    spread, n_exact = 0.0, 0.0
+    residual = np.empty(n)
+    censored = np.empty((n - int(exact.sum()), p + intercept))
+    filled = 0
+    for rows in _steps(n):
+        design = units.design(X[rows])
+        residual[rows] = (stand_in[rows] - centre) / units.spread - design @ line
+        w = np.ones(len(design)) if weight is None else weight[rows]
+        spread += float(w @ residual[rows] ** 2)
+        sure = exact[rows]
+        kept = design[~sure]
+        censored[filled : filled + len(kept)] = kept
+        filled += len(kept)
+        if sure.any():
+            design, r, w = design[sure], residual[rows][sure], w[sure]
+            weighted = design * w[:, None]
+            gram_exact += weighted.T @ design
+            cross += r @ weighted
+            squares += float(w @ r**2)
+            n_exact += float(w.sum())
+    # A line through every response leaves no spread: their own takes its place.
+    root = np.sqrt(spread / total)
+    root = root if root > EXACT_FIT else 1.0
+    away = residual * units.spread - stand_in  # responses about the line: response + away
+    low, high = ((bound + away)[~exact] / (root * units.spread) for bound in (low, high))
+    data = Residuals(
+        censored,
+        low,
+        high,
+        None if weight is None else weight[~exact],
+        n_exact,
+        gram_exact,
+        cross / root,
+        squares / root**2,
+    )
+    return data, units._replace(line=line / root, spread=units.spread * root), gram
+
+
+def _column_units(
+    X: Array, weight: Array | None, total: float, intercept: bool
+) -> tuple[Array, Array]:
+    """Mean and standard deviation of the columns; about 0 without an intercept."""
+    p = X.shape[1]
+    origin = X[0].astype(float) if intercept else np.zeros(p)
+    peak = np.zeros(p)
+    for rows in _steps(len(X)):
+        np.maximum(peak, np.abs(X[rows] - origin).max(axis=0), out=peak)
+    unit = np.where(peak > 0.0, peak, 1.0)
+    first, second = np.zeros(p), np.zeros(p)
+    for rows in _steps(len(X)):
+        deviation = (X[rows] - origin) / unit
+        w = np.ones(len(deviation)) if weight is None else weight[rows]
+        first += w @ deviation
+        second += w @ deviation**2
+    mean = first / total if intercept else np.zeros(p)
+    spread = unit * np.sqrt(np.maximum(second / total - mean**2, 0.0))
+    return origin + mean * unit, np.where(spread > 0.0, spread, 1.0)
+
+
+def _mean(values: Array, weight: Array | None, total: float) -> float:
+    return float(values.mean()) if weight is None else float(weight @ values / total)
+
+
+def _steps(n: int) -> Iterator[slice]:
+    return (slice(start, min(start + STEP, n)) for start in range(0, n, STEP))
+
+
+def _pseudo_inverse(gram: Array) -> tuple[Array, int]:
+    """Inverse of a Gram matrix over the directions that it sees, and their number."""
+    values, vectors = np.linalg.eigh(gram)
+    seen = values > RANK * max(values[-1], np.finfo(float).tiny)
+    vectors = vectors[:, seen]
+    return (vectors / values[seen]) @ vectors.T, int(seen.sum())
