@@ -132,7 +132,7 @@ def counted_rows(X, weights, incomplete):
     return None if counted.all() else counted
 
 
-def warn_unconverged(result: EMResult, max_iter: int) -> None:
+def warn_unconverged(result: EMResult, max_iter: int, remedy: str, stacklevel: int = 4) -> None:
     """Warn when the best run did not converge, unless no iteration was asked for."""
     if result.converged or max_iter == 0:
         return
@@ -143,14 +143,14 @@ def warn_unconverged(result: EMResult, max_iter: int) -> None:
     if result.reason is StopReason.INFEASIBLE:
         message += (
             " Every start collapsed on a singular covariance; the last point before is kept. "
-            "Increase reg_covar or decrease n_components."
+            f"{remedy} or decrease n_components."
         )
     elif result.reason is StopReason.DECREASE:
         message += (
             " The objective fell beyond rounding: the data are too ill-conditioned for double "
-            "precision. Scale the columns or increase reg_covar."
+            f"precision. Scale the columns or {remedy[0].lower()}{remedy[1:]}."
         )
-    warnings.warn(message, ConvergenceWarning, stacklevel=4)
+    warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel)
 
 
 class Printer:

@@ -264,7 +264,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         except InfeasibleError as error:
             hint = FLOAT32_HINT if data.X.dtype == np.float32 else ""
             raise ValueError(ILL_DEFINED + hint) from error
-        warn_unconverged(result, self.max_iter)
+        warn_unconverged(result, self.max_iter, "Increase reg_covar")
         self._publish(result, model, data)
         return self
 

@@ -257,33 +257,31 @@ class EMImputer(TransformerMixin, BaseEstimator):
         self : object
             The fitted imputer.
         """
+        self._fit(X, sample_weight, partial(warnings.warn, category=DataWarning, stacklevel=5))
+        return self
+
+    def _fit(self, X, sample_weight, warn):
+        """Fit; what the data force is told to ``warn``."""
         data, columns = self._validate(X, sample_weight)
+        self._warn_of_empty(columns, warn)
         if not len(columns.modelled):
             self._publish_constants(columns)
-            return self
+            return
         units = measure_spread(data)
         units = Units(units.shift, STRUCTURES[self.covariance_type].common_scale(units.scale))
         pairwise = pairwise_moments(data, units)
-        self._warn_of_pairs(pairwise, columns)
+        self._warn_of_pairs(pairwise, columns, warn)
         shrinkage = self.shrinkage
         if shrinkage == "auto":
             shrinkage = auto_shrinkage(pairwise, self.n_components)
         result, model = self._climb(data, columns, units, pairwise, shrinkage)
         if result is None:
-            warnings.warn(
-                "The likelihood has no finite maximum at shrinkage=0: some covariance is singular "
-                "(collinear columns, or too few rows for the columns). "
-                f"shrinkage={GUARD:g} was used instead. Set shrinkage, drop columns, or lower "
-                "n_components.",
-                DataWarning,
-                stacklevel=3,
-            )
+            self._warn_of_collapse(shrinkage, warn)
             shrinkage = GUARD
             result, model = self._climb(data, columns, units, pairwise, shrinkage)
-        warn_unconverged(result, self.max_iter)
+        warn_unconverged(result, self.max_iter, "Increase shrinkage", stacklevel=6)
         self.shrinkage_ = float(shrinkage)
         self._publish(result, model, columns)
-        return self
 
     def _validate(self, X, sample_weight):
         """The data of the columns that are modelled, and which these are."""
@@ -297,12 +295,12 @@ class EMImputer(TransformerMixin, BaseEstimator):
         if self.add_indicator:
             self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
         columns = Columns.of(X, self.keep_empty_features)
-        self._warn_of_empty(columns)
         X = columns.take_modelled(X)
-        counted = counted_rows(X, None, incomplete=True)
-        if counted is not None:
-            X, weights = X[counted], None if weights is None else weights[counted]
-        if len(columns.modelled) and len(X) < self.n_components:
+        if len(columns.modelled):
+            counted = counted_rows(X, None, incomplete=True)
+            if counted is not None:
+                X, weights = X[counted], None if weights is None else weights[counted]
+        if len(X) < self.n_components:
             raise ValueError(
                 f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
                 f"n_samples = {len(X)}"
@@ -342,12 +340,12 @@ class EMImputer(TransformerMixin, BaseEstimator):
         except InfeasibleError:
             return None, model
         collapsed = result.reason is StopReason.INFEASIBLE
-        return (None if collapsed and shrinkage == 0.0 else result), model
+        return (None if collapsed and shrinkage < GUARD else result), model
 
     def _start(self, model, columns, pairwise):
         """Where to start; None, with the model told how to draw, when that is random."""
         structure, (shift, scale) = model.structure, model.units
-        if self.warm_start and hasattr(self, "_fitted"):
+        if self.warm_start and getattr(self, "_fitted", None) is not None:
             before, (old_shift, old_scale), params = self._fitted
             now = (structure.name, self.n_components, columns.modelled.tolist())
             if now != before:
@@ -371,27 +369,31 @@ class EMImputer(TransformerMixin, BaseEstimator):
         )
         return None
 
-    def _warn_of_empty(self, columns):
+    def _warn_of_empty(self, columns, warn):
         if len(columns.empty):
             fate = "kept and filled with 0" if self.keep_empty_features else "dropped"
-            warnings.warn(
+            warn(
                 f"Nothing is observed in feature(s) {self._name(columns.empty)}: they are {fate}. "
-                "Drop them from X, or see keep_empty_features.",
-                DataWarning,
-                stacklevel=4,
+                "Drop them from X, or see keep_empty_features."
             )
 
-    def _warn_of_pairs(self, pairwise, columns):
+    def _warn_of_collapse(self, shrinkage, warn):
+        warn(
+            f"The likelihood has no finite maximum at shrinkage={shrinkage:g}: some covariance is "
+            "singular (collinear columns, or too few rows for the columns). "
+            f"shrinkage={GUARD:g} was used instead. Set shrinkage, drop columns, or lower "
+            "n_components."
+        )
+
+    def _warn_of_pairs(self, pairwise, columns, warn):
         apart = np.argwhere(np.triu(pairwise.n == 0.0))
         if len(apart):
             pairs = ", ".join(f"({self._name(columns.modelled[pair])})" for pair in apart[:3])
-            warnings.warn(
+            warn(
                 f"{len(apart)} pair(s) of features are never observed together: {pairs}"
                 f"{', ...' if len(apart) > 3 else ''}. How they go together beyond the other "
                 "features is not identified by the data: it comes from the start and from "
-                "shrinkage. Do not interpret their covariance.",
-                DataWarning,
-                stacklevel=3,
+                "shrinkage. Do not interpret their covariance."
             )
 
     def _name(self, columns):
@@ -500,7 +502,7 @@ class EMImputer(TransformerMixin, BaseEstimator):
             The data with ``missing_values`` in cells that were missing.
         """
         check_is_fitted(self)
-        if not self.add_indicator:
+        if self.indicator_ is None:
             raise ValueError(
                 "'inverse_transform' works only when EMImputer is made with add_indicator=True. "
                 f"Got add_indicator={self.add_indicator!r}: without the indicator there is no "
@@ -641,17 +643,17 @@ def _impute_resampled(whole, X, seed):
     for _ in range(RESAMPLES):
         counts = rng.multinomial(n, np.full(n, 1.0 / n))
         columns = Columns.of(cells[counts > 0], whole.keep_empty_features)
-        if np.array_equal(columns.modelled, whole._columns.modelled):
+        enough = (counts > 0).sum() >= whole.n_components
+        if enough and np.array_equal(columns.modelled, whole._columns.modelled):
             break
     else:
         raise ValueError(
-            f"None of {RESAMPLES} bootstrap resamples of X had two values in every feature that "
-            "has them in X: some feature has one value nearly everywhere. Drop it."
+            f"None of {RESAMPLES} bootstrap resamples of X had n_components={whole.n_components} "
+            "rows and two values in every feature that has them in X. Drop features that have one "
+            "value nearly everywhere, or lower n_components."
         )
     imputer = copy(whole).set_params(random_state=seed)
-    with warnings.catch_warnings():
-        # The fit to all of X has said what there is to say of the data.
-        warnings.simplefilter("ignore", DataWarning)
-        imputer.fit(X, sample_weight=counts)
+    # The fit to all of X has said what there is to say of the data.
+    imputer._fit(X, counts, warn=lambda message: None)
     imputer._columns, imputer.indicator_ = whole._columns, whole.indicator_
     return imputer.transform(X)

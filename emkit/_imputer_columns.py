@@ -74,10 +74,11 @@ def check_limits(imputer, n_features):
             )
         limits.append(np.broadcast_to(value, n_features))
     low, high = limits
-    wrong = np.flatnonzero(~(low <= high))
+    wrong = np.flatnonzero(~(low <= high) | (low == np.inf) | (high == -np.inf))
     if len(wrong):
         j = wrong[0]
         raise ValueError(
-            f"min_value should not exceed max_value. Got {low[j]} and {high[j]} for feature {j}."
+            f"min_value should not exceed max_value, nor leave no number between them. Got {low[j]} "
+            f"and {high[j]} for feature {j}."
         )
     return np.stack(limits)

@@ -27,7 +27,9 @@ class PooledEstimate(NamedTuple):
         """Lower and upper bounds, from the t distribution with ``df`` degrees of freedom."""
         if not 0.0 < level < 1.0:
             raise ValueError(f"level must lie between 0 and 1. Got {level!r}.")
-        half = stdtrit(self.df, 0.5 + 0.5 * level) * self.std_error
+        # With no degree of freedom anything may be true.
+        some = np.where(self.df > 0.0, self.df, 1.0)
+        half = np.where(self.df > 0.0, stdtrit(some, 0.5 + 0.5 * level), np.inf) * self.std_error
         return self.estimate - half, self.estimate + half
 
 
@@ -95,14 +97,15 @@ def pool_estimates(estimates, variances, *, df_complete=None):
     added = (1.0 + 1.0 / m) * between
     total = within + added
     with np.errstate(divide="ignore", invalid="ignore"):
-        increase = added / within
-        share = np.where(total > 0.0, added / total, 0.0)
-        share = np.maximum(share, LEAST_SHARE)
-        df = (m - 1.0) / share**2
+        increase = np.where(added > 0.0, added / within, 0.0)
+        share = np.where(added > 0.0, added / total, 0.0)
+        counted = np.maximum(share, LEAST_SHARE)
+        df = (m - 1.0) / counted**2
         if df_complete is not None and np.isfinite(df_complete):
-            observed = (df_complete + 1.0) / (df_complete + 3.0) * df_complete * (1.0 - share)
+            observed = (df_complete + 1.0) / (df_complete + 3.0) * df_complete * (1.0 - counted)
             df = 1.0 / (1.0 / df + 1.0 / observed)
-        fraction = (increase + 2.0 / (df + 3.0)) / (increase + 1.0)
+        # (r + 2 / (df + 3)) / (r + 1) for the relative increase r, which may be infinite
+        fraction = share + 2.0 / (df + 3.0) * (1.0 - share)
     return PooledEstimate(estimate, np.sqrt(total), df, total, within, between, increase, fraction)
 
 

@@ -302,10 +302,14 @@ def test_history_ends_at_the_likelihood_where_nothing_is_shrunk(kind, n_componen
 def test_auto_shrinkage_is_gone_at_20_rows_for_every_column():
     assert EMImputer().fit(N).shrinkage_ == 0.0
     assert 0.0 < EMImputer().fit(N[:-1]).shrinkage_ <= 1.0 / 60.0
-    assert 0.0 < EMImputer().fit(X).shrinkage_ <= 1.0  # fewer rows hold both of a pair
+    more = np.tile(N, (2, 1))[:80]
+    more[np.arange(36), np.repeat([0, 1, 2], 12)] = np.nan
+    assert 0.0 < EMImputer().fit(more).shrinkage_ < 1.0  # 56 rows hold both of a pair
     assert EMImputer().fit(X, sample_weight=np.full(60, 4.0)).shrinkage_ == 0.0
     few, enough = (fit_quietly(EMImputer(k, random_state=0), np.r_[N, N]) for k in (3, 2))
     assert few.shrinkage_ > 0.01 > 1e-6 >= enough.shrinkage_
+    collinear = np.tile(np.c_[N, N[:, 0]], (2, 1))
+    assert 0.0 < EMImputer().fit(collinear).shrinkage_ <= 1e-6
 
 
 @pytest.mark.parametrize("kind", ["diag", "spherical"])
@@ -314,6 +318,22 @@ def test_a_run_ends_where_only_rounding_moves(kind):
         data = punched(complete_table(40, 3, seed), 0.25, seed)
         # That it did not converge would be a warning, which is an error here.
         exact(data, covariance_type=kind, acceleration=None)
+
+
+@pytest.mark.parametrize("holes", ["everywhere", "in one cluster"])
+@pytest.mark.parametrize("distance", [40.0, 1e3, 1e6])
+def test_clusters_far_apart_are_fitted_each_for_itself(distance, holes):
+    near, far = X, (X if holes == "everywhere" else N) + distance
+    both = np.r_[near, far]
+    imputer = EMImputer(2, shrinkage=0.0, random_state=0, **EXACT).fit(both)
+    assert_allclose(imputer.weights_, 0.5, rtol=1e-9)
+    order = np.argsort(imputer.means_[:, 0])
+    for k, cluster in zip(order, (near, far), strict=True):
+        alone = exact(cluster)
+        assert_allclose(imputer.means_[k], alone.location_, rtol=1e-6, atol=1e-6)
+        assert_allclose(imputer.covariances_[k], alone.covariance_, rtol=1e-5, atol=1e-5)
+        filled = imputer.transform(cluster)
+        assert_allclose(filled, alone.transform(cluster), rtol=1e-6, atol=1e-5)
 
 
 def test_several_starts_are_never_worse_than_one():
@@ -568,7 +588,7 @@ def assert_same_moments(draws, mean, covariance):
     z = (draws.mean(axis=0) - mean) / np.sqrt(variances / n)
     assert np.abs(z).max() < 5.0
     error = np.sqrt((np.outer(variances, variances) + covariance**2) / n)
-    z = (np.cov(draws.T, ddof=0) - covariance) / error
+    z = (np.atleast_2d(np.cov(draws.T, ddof=0)) - covariance) / error
     assert np.abs(z).max() < 5.0
 
 
@@ -580,6 +600,16 @@ def test_draws_have_the_moments_of_the_conditional_distribution(kind):
     draws = imputer.transform(np.tile(row, (40_000, 1)))
     mean, covariance = conditional(row, imputer.location_, imputer.covariance_)
     assert_same_moments(draws[:, 1:3], mean, covariance)
+
+
+def test_few_rows_that_miss_different_numbers_of_cells_are_drawn_together():
+    imputer = drawing(punched(complete_table(80, 4, seed=6), 0.2))
+    nan = np.nan
+    rows = np.array([[0.3, nan, 2.0, 1.0], [nan, 1.0, nan, 1.0], [nan, nan, nan, 1.0]])
+    draws = imputer.transform(np.tile(rows, (300, 1)))
+    for i, row in enumerate(rows):
+        mean, covariance = conditional(row, imputer.location_, imputer.covariance_)
+        assert_same_moments(draws[i::3, np.isnan(row)], mean, covariance)
 
 
 def assert_distributed(draws, cdf):
@@ -669,6 +699,19 @@ def test_draws_keep_to_the_limits_of_their_column():
     assert ((low <= drawn) & (drawn <= high))[MISSING].all()
     assert_array_equal(drawn[~MISSING], X[~MISSING])
     assert (drawn != EMImputer(min_value=low, max_value=high).fit_transform(X))[MISSING].any()
+
+
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+@pytest.mark.parametrize("sample_posterior", [False, True])
+@pytest.mark.parametrize("column", [np.nan, 7.0])
+def test_limits_are_those_of_the_columns_of_fit(column, sample_posterior):
+    limits = np.array([[0.0, -np.inf, 1.8], [0.1, 1.0, np.inf]])
+    imputer = EMImputer(sample_posterior=sample_posterior, random_state=0)
+    plain = clone(imputer).set_params(min_value=limits[0], max_value=limits[1]).fit_transform(X)
+    low, high = np.insert(limits, 0, 4.0, axis=1)
+    wide = imputer.set_params(min_value=low, max_value=high)
+    out = wide.fit_transform(np.insert(X, 0, column, axis=1))
+    assert_allclose(out[:, -3:], plain, rtol=1e-9)
 
 
 def test_a_limit_that_is_none_is_no_limit():
@@ -874,6 +917,7 @@ DEGENERATE = {
         {"n_components": 6, "shrinkage": 0.0, "covariance_type": "diag"},
         NO_MAXIMUM,
     ),
+    "many components": (X, {"n_components": 20}, None),
     "one outlier": (np.r_[X, [[1e6, np.nan, 1e6]]], {"n_components": 2}, None),
     "far from zero and thin": (X * 1e-3 + 1e6, {}, None),
 }
@@ -1008,11 +1052,11 @@ def test_a_fit_that_stops_early_says_so():
 
 
 def test_a_collapse_under_hardly_any_shrinkage_is_told_in_terms_of_shrinkage():
-    with pytest.warns(ConvergenceWarning, match="collapsed") as record:
+    with pytest.warns((ConvergenceWarning, DataWarning)) as record:
         imputer = EMImputer(shrinkage=1e-18).fit(np.c_[X, N[:, 0]])
     assert np.isfinite(imputer.covariance_).all()
-    (warning,) = record
-    assert "reg_covar" not in str(warning.message)  # EMImputer has no such argument
+    for warning in record:
+        assert "reg_covar" not in str(warning.message)  # EMImputer has no such argument
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ Callback = Callable[[State], Any]
 GROSS_FALL = 1e6
 #: A fall by less than this part of tol is no news: the run has converged as well as was asked.
 SLIGHT_FALL = 1e-4
-#: Steps on a flat objective without a shorter one, after which their length is rounding.
-PATIENCE = 50
+#: Steps on a flat objective without one shorter by that factor: their length is then rounding.
+PATIENCE, SHORTER = 50, 0.97
 EPS = float(np.finfo(float).eps)
 
 
@@ -174,7 +174,7 @@ class _Trace:
 
     def _stands_still(self, moved: float) -> bool:
         """Whether a step so long is rounding, by its size or because steps get no shorter."""
-        if moved < self.shortest:
+        if moved < SHORTER * self.shortest:
             self.shortest, self.patience = moved, PATIENCE
         self.patience -= 1
         return moved <= 4.0 * EPS or self.patience <= 0

@@ -136,10 +136,12 @@ class GaussianMixtureModel(LatentClassModel):
 
     def rounding(self, params: MixtureParams, objective: float) -> float:
         at = self.components(params)
-        features = not self.incomplete and takes_features(self.structure, at)
+        # Where cells are missing, complete rows still may go by features.
+        masked = self.incomplete and self.structure.independent
+        features = not masked and takes_features(self.structure, at)
         error = at.raw_error if features else at.centred_error
         error += EPS * self.strength * len(self.ridge)
-        return max(super().rounding(params, objective), error * self.total_weight)
+        return max(super().rounding(params, objective), 4.0 * error * self.total_weight)
 
     def acceleration_threshold(self, data: Rows) -> float:
         return self.accelerate_below * data.total_weight
@@ -206,28 +208,39 @@ class GaussianMixtureModel(LatentClassModel):
 
         return self._fill(X, params, mean)
 
-    def draw(self, X: Array, params: MixtureParams, rng: np.random.Generator) -> Array:
+    def draw(
+        self,
+        X: Array,
+        params: MixtureParams,
+        rng: np.random.Generator,
+        limits: Array | None = None,
+        candidates: int = 1,
+    ) -> Array:
         """X with its missing cells drawn given the observed ones.
 
-        The draw of a row depends on its place in X alone, not on the other rows.
+        The draw of a row depends on its place in X alone, not on the other rows. Within
+        ``limits`` (2, d), in X's units, cells are drawn one given the next and one of several
+        candidates is taken in proportion to the probability that its cells had to lie within
+        (sampling importance resampling): exact for one missing cell, else as they are many.
         """
-        chance, normal = rng.random(len(X)), rng.standard_normal(X.shape)
+        choice, chance = rng.random(len(X)), rng.random((candidates, *X.shape))
+        shift, scale = self.units
+        bounds = None if limits is None else (limits - shift) / scale
 
         def one(at: Conditioned, work: Any, resp: Array, rows: NDArray[np.intp]) -> Array:
-            return at.draw(work, _choose(resp, chance[rows]), normal[rows].T)
+            with np.errstate(divide="ignore"):
+                log_resp = np.maximum(np.log(resp), -1e300)
+            drawn, weights = [], []
+            for uniform in chance:
+                for k, log_r in enumerate(log_resp):
+                    x, log_mass = at.draw(work, k, uniform[rows].T, bounds)
+                    drawn.append(x)
+                    weights.append(log_r + np.maximum(log_mass, -1e300))
+            share = soft(np.array(weights))[0]
+            taken = np.minimum((share.cumsum(axis=0) < choice[rows]).sum(axis=0), len(drawn) - 1)
+            return np.stack(drawn)[taken, :, np.arange(len(rows))].T
 
         return self._fill(X, params, one)
-
-    def draw_labels(
-        self, X: Array, params: MixtureParams, rng: np.random.Generator
-    ) -> NDArray[np.intp]:
-        """A component for every row, drawn given its observed cells."""
-        data, at = Rows.of(X), self.bind(params)
-        chance, labels = rng.random(len(X)), np.empty(len(X), dtype=np.intp)
-        for rows in at.pieces(len(X), data.groups):
-            resp = soft(at.log_joint(data.take(rows).X)[0])[0]
-            labels[rows] = _choose(resp, chance[rows])
-        return labels
 
     def _fill(self, X: Array, params: MixtureParams, fill: Callable[..., Array]) -> Array:
         out = X.copy()
@@ -330,11 +343,6 @@ class GaussianMixtureModel(LatentClassModel):
             resp = assign(rows)
             weights = data.sample_weight
             yield x, resp if weights is None else resp * weights[rows]
-
-
-def _choose(resp: Array, chance: Array) -> NDArray[np.intp]:
-    """Labels drawn from responsibilities (K, n), given uniform numbers (n,)."""
-    return np.minimum((resp.cumsum(axis=0) < chance).sum(axis=0), len(resp) - 1)
 
 
 def one_hot(labels: NDArray[np.integer], n_components: int) -> Callable[[slice], Array]:

@@ -32,6 +32,7 @@ from emkit.numerics.gaussian import (
     tile_rows,
 )
 from emkit.numerics.patterns import Group
+from emkit.numerics.truncated_normal import draw_between
 
 __all__ = ["ConditionalKernel", "MaskedKernel", "choose_kernel"]
 
@@ -136,22 +137,35 @@ class ConditionalKernel(Kernel):
             total += z * r
         return total
 
-    def draw(self, work: Completed, labels: NDArray[np.intp], normal: Array) -> Array:
-        """Rows (d, n) drawn each from its component, given standard normals (d, n)."""
-        d, n = normal.shape
-        width = max(int(work.missing.max()) + 1, d)
-        out, noise = np.empty((width, n)), np.zeros((width, n))
-        noise[:d] = normal
+    def draw(
+        self, work: Completed, k: int, chance: Array, limits: Array | None
+    ) -> tuple[Array, Array]:
+        """Rows (d, n) drawn from component k given their observed cells, from uniform numbers.
+
+        Cells are drawn one given the next, within ``limits`` (2, d) if there are any; with them
+        comes the log-probability that each had to lie within, summed over the cells.
+        """
+        d, n = chance.shape
+        width = max(int(work.missing.max(initial=0)) + 1, d)
+        bounds = np.tile([[-np.inf], [np.inf]], width)
+        if limits is not None:
+            bounds[:, :d] = limits - self.at.means[k]
+        uniform, out = np.full((width, n), 0.5), np.zeros((width, n))
+        uniform[:d], out[:d] = chance, work.centred[k]
         missing = np.broadcast_to(work.missing, (len(work.missing), n))
-        for k in np.unique(labels):
-            mine = np.flatnonzero(labels == k)
-            factor = work.factors[min(k, len(work.factors) - 1)]
-            if factor.shape[2] > 1:
-                factor = factor[:, :, mine]
-            cells = missing[:, mine], mine
-            out[:d, mine] = work.centred[k][:, mine] + self.at.means[k][:, None]
-            out[cells] += triangular.solve_upper(factor, noise[cells])
-        return out[:d]
+        factor = work.factors[min(k, len(work.factors) - 1)]
+        rows, noise, log_mass = np.arange(n), np.zeros(missing.shape), np.zeros(n)
+        # P_mm = L L': noise of covariance inv(P_mm) solves L' noise = standard normals.
+        for i in range(len(missing) - 1, -1, -1):
+            cell = missing[i], rows
+            pivot = factor[i, i]
+            centre = out[cell] - np.einsum("kn,kn->n", factor[i + 1 :, i], noise[i + 1 :]) / pivot
+            low, high = (bounds[:, missing[i]] - centre) * pivot
+            normal, log_part = draw_between(low, high, uniform[cell])
+            drawn = centre + normal / pivot
+            noise[i], out[cell] = drawn - out[cell], drawn
+            log_mass += log_part
+        return out[:d] + self.at.means[k][:, None], log_mass
 
 
 class MaskedKernel(Kernel):
@@ -195,11 +209,18 @@ class MaskedKernel(Kernel):
         x, observed = work
         return np.where(observed > 0.0, x, self.at.means.T @ resp)
 
-    def draw(self, work: tuple[Array, Array], labels: NDArray[np.intp], normal: Array) -> Array:
-        """Rows (d, n) drawn each from its component, given standard normals (d, n)."""
+    def draw(
+        self, work: tuple[Array, Array], k: int, chance: Array, limits: Array | None
+    ) -> tuple[Array, Array]:
+        """As `ConditionalKernel.draw`."""
         x, observed = work
-        drawn = self.at.means[labels].T + np.sqrt(self._variances[labels].T) * normal
-        return np.where(observed > 0.0, x, drawn)
+        mean, scale = self.at.means[k][:, None], np.sqrt(self._variances[k])[:, None]
+        low, high = np.full_like(x, -np.inf), np.full_like(x, np.inf)
+        if limits is not None:
+            low, high = ((limit[:, None] - mean) / scale + 0.0 * x for limit in limits)
+        normal, log_mass = draw_between(low, high, chance)
+        drawn = np.where(observed > 0.0, x, mean + scale * normal)
+        return drawn, (log_mass * (observed == 0.0)).sum(axis=0)
 
     def _centred(self, x: Array, observed: Array, k: int) -> Array:
         z = x - self.at.means[k][:, None]
@@ -253,7 +274,7 @@ def _expected_spread(
         if mine is not None:
             missing, factor, r = missing[:, mine], factor[:, :, mine], r[mine]
     covariances = triangular.inverse(factor)
-    width = max(int(missing.max()) + 1, d)
+    width = max(int(missing.max(initial=0)) + 1, d)
     total = np.zeros(width * width)
     starts = missing * width
     for i in range(len(missing)):

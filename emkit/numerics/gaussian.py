@@ -109,7 +109,9 @@ class Components(NamedTuple):
         precision = structure.diagonals(precisions, means.shape)
         variance = structure.diagonals(covariances, means.shape)
         raw = EPS * float((precision * (means**2 + variance)).sum(axis=1).max())
-        centred = EPS * float((precision * variance).sum(axis=1).max())
+        # A row is rounded beside its mean before it is centred.
+        beside = np.sqrt(precision) * np.abs(means)
+        centred = EPS * float((precision * variance + beside).sum(axis=1).max())
         return cls(log_weights, means, covariances, factor, precisions, raw, centred)
 
 

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
-from scipy.special import erfcx, log_ndtr
+from scipy.special import erfcx, log_ndtr, ndtri, ndtri_exp
 
 from emkit._typing import Array
 
-__all__ = ["Truncated", "truncated_normal"]
+__all__ = ["Truncated", "draw_between", "truncated_normal"]
 
 #: From here on moments are taken about the end of the interval: about 0 they would cancel.
 FAR = 3.0
@@ -50,6 +50,25 @@ def truncated_normal(a: Array, b: Array) -> Truncated:
     shape = a.shape
     mean = np.where(reflected.ravel(), -mean, mean)
     return Truncated(log_mass.reshape(shape), mean.reshape(shape), variance.reshape(shape))
+
+
+def draw_between(a: Array, b: Array, chance: Array) -> tuple[Array, Array]:
+    """Draws of z given a <= z <= b from uniform numbers, and log P(a < z < b)."""
+    z, log_mass = ndtri(chance), np.zeros(chance.shape)
+    bound = np.isfinite(a) | np.isfinite(b)
+    if not bound.any():
+        return z, log_mass
+    a, b, chance = a[bound], b[bound], chance[bound]
+    reflected = np.abs(b) < np.abs(a)
+    low, high = np.where(reflected, -b, a), np.where(reflected, -a, b)
+    log_low = log_ndtr(-low)
+    with np.errstate(divide="ignore"):
+        within = -np.expm1(log_ndtr(-high) - log_low)  # P(z < high | z > low)
+        log_mass[bound] = log_low + np.log(within)
+    # The chance of a larger z, counted in the tail that low is in so that nothing cancels.
+    drawn = np.clip(-ndtri_exp(log_low + np.log1p(-chance * within)), low, high)
+    z[bound] = np.where(reflected, -drawn, drawn)
+    return z, log_mass
 
 
 def _tail(a: Array) -> Truncated:
