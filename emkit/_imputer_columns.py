@@ -78,7 +78,7 @@ def check_limits(imputer, n_features):
     if len(wrong):
         j = wrong[0]
         raise ValueError(
-            f"min_value should not exceed max_value, nor leave no number between them. Got {low[j]} "
-            f"and {high[j]} for feature {j}."
+            "min_value should not exceed max_value, nor leave no number between them. Got "
+            f"{low[j]} and {high[j]} for feature {j}."
         )
     return np.stack(limits)

@@ -80,20 +80,27 @@ class _Extrapolation:
         if acceleration is not None:
             self.threshold = sum(map(model.acceleration_threshold, blocks.iterate(data)))
         self.allowed = self.threshold == np.inf
+        self.refused = False  # the model's own proposal, since the last plain step
 
     def moved(self, trace: "_Trace", image: Any, tol: float, max_iter: int) -> bool:
         """Try a proposal; True when the run has moved to it, or ended."""
         if self.acceleration is None or image is None or not self.allowed:
             return False
-        vectors = _tree.flatten(trace.point.params), _tree.flatten(image)
-        proposal = self.acceleration.propose(*vectors)
-        if proposal is None:
-            return False
-        params = _tree.restore(proposal, image)
+        params = None if self.refused else self.model.propose(trace.point.stats, trace.point.params)
+        own = params is not None
+        if not own:
+            vectors = _tree.flatten(trace.point.params), _tree.flatten(image)
+            proposal = self.acceleration.propose(*vectors)
+            if proposal is None:
+                return False
+            params = _tree.restore(proposal, image)
         candidate = _evaluate(self.model, self.data, params, trace.n_iter + 1, proposed=True)
         # Strict: a proposal that is not higher is worth less than the EM image.
         better = candidate is not None and candidate.objective > trace.point.objective
-        self.acceleration.judged(better)
+        if own:
+            self.refused = not better
+        else:
+            self.acceleration.judged(better)
         gain = trace.tried(candidate, better, max_iter)
         trace.small = better and gain < tol
         self.threshold = np.inf  # once it has begun it goes on
@@ -107,6 +114,7 @@ class _Extrapolation:
         """No proposal far from a maximum, to confirm convergence, or where the objective is flat
         to rounding and cannot judge it."""
         self.allowed = gain < self.threshold and not trace.small and not trace.flat
+        self.refused = False
 
 
 class _Trace:

@@ -60,6 +60,13 @@ class EMModel(ABC):
         reason to go on. Default: 1e-14 of it, relative."""
         return 1e-14 * abs(objective)
 
+    def propose(self, stats: Any, params: Any) -> Any:
+        """A point that may be better than the EM image, such as a Newton step, or None.
+
+        An accelerated run tries it under the same safeguard as an extrapolation. Default: None.
+        """
+        return None
+
     def acceleration_threshold(self, data: Any) -> float:
         """Gain of a plain step (nats) below which extrapolation may begin. Default: at once.
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.engine.model import EMModel
-from emkit.numerics.truncated_normal import Truncated, truncated_normal
+from emkit.numerics.truncated_normal import curvature, truncated_normal
 
 __all__ = ["CensoredNormal", "LineParams", "Residuals", "Standardised", "prepare"]
 
@@ -93,7 +93,7 @@ class Moments(NamedTuple):
     n: Array  #: () total weight
     gradient: Array  #: (q,) sum of w x E[residual]
     squares: Array  #: () sum of w E[residual^2]
-    gram: Array  #: (q, q) of all rows
+    information: Array  #: (q + 1, q + 1) observed information of coefficients and log scale
 
 
 class CensoredNormal(EMModel):
@@ -123,28 +123,68 @@ class CensoredNormal(EMModel):
     def is_feasible(self, params: LineParams) -> bool:
         return super().is_feasible(params) and bool(params.log_scale > np.log(0.99 * FLOOR))
 
+    def rounding(self, params: LineParams, objective: float) -> float:
+        # Sums are taken tile by tile and pairwise within: less is lost than the default says.
+        return 0.2 * super().rounding(params, objective)
+
     def e_step(self, data: Residuals, params: LineParams) -> tuple[Moments, float]:
         coef, scale = params.coef, float(np.exp(params.log_scale))
-        n = data.n_exact
         gradient = data.cross - data.gram @ coef
         squares = max(data.squares - float(coef @ (data.cross + gradient)), 0.0)
+        n = data.n_exact
         log_likelihood = -n * (LOG_ROOT_2PI + float(params.log_scale)) - 0.5 * squares / scale**2
-        for rows, moments in self._censored(data, coef, scale):
+        # In units of the scale: of (coefficients, log scale) the curvature about this line.
+        location, mixed = data.gram, 2.0 * gradient / scale
+        both = 2.0 * squares / scale**2
+        for rows in _steps(len(data.design)):
             design = data.design[rows]
-            second = moments.variance + moments.mean**2
-            if data.weight is None:
-                gradient += scale * (moments.mean @ design)
-                squares += scale**2 * float(second.sum())
-                n += len(design)
-                log_likelihood += float(moments.log_mass.sum())
-            else:
-                weight = data.weight[rows]
-                gradient += scale * ((weight * moments.mean) @ design)
-                squares += scale**2 * float(weight @ second)
-                n += float(weight.sum())
-                log_likelihood += float(weight @ moments.log_mass)
-        stats = Moments(np.array(n), gradient, np.array(squares), self.gram)
-        return stats, log_likelihood
+            fitted = design @ coef
+            low, high = (data.low[rows] - fitted) / scale, (data.high[rows] - fitted) / scale
+            z = truncated_normal(low, high)
+            second = z.variance + z.mean**2
+            curves = curvature(low, high, z)
+            weight = np.ones(len(design)) if data.weight is None else data.weight[rows]
+            n += float(weight.sum())
+            log_likelihood += float(weight @ z.log_mass)
+            gradient += scale * ((weight * z.mean) @ design)
+            squares += scale**2 * float(weight @ second)
+            location = location + (design * (weight * curves[0])[:, None]).T @ design
+            mixed += (weight * curves[1]) @ design
+            both += float(weight @ curves[2])
+        information = np.block(
+            [[location / scale**2, mixed[:, None] / scale], [mixed[None] / scale, both]]
+        )
+        return Moments(np.array(n), gradient, np.array(squares), information), log_likelihood
+
+    def propose(self, stats: Moments, params: LineParams) -> LineParams | None:
+        """The Newton step, where the objective is concave."""
+        information = self.information(stats, params)
+        values, vectors = np.linalg.eigh(information)
+        seen = np.abs(values) > RANK * np.abs(values).max()
+        if (values[seen] <= 0.0).any():
+            return None
+        scale2 = float(np.exp(2.0 * params.log_scale))
+        penalised = self.penalty * (self.line + params.coef)
+        weight = float(penalised @ (self.line + params.coef))
+        score = np.append(
+            (stats.gradient - penalised) / scale2,
+            (float(stats.squares) + weight) / scale2 - float(stats.n),
+        )
+        vectors = vectors[:, seen]
+        step = vectors @ ((vectors.T @ score) / values[seen])
+        return LineParams(params.coef + step[:-1], params.log_scale + step[-1])
+
+    def information(self, stats: Moments, params: LineParams) -> Array:
+        """Observed information of coefficients and log scale, the penalty's included."""
+        information = stats.information.copy()
+        scale2 = float(np.exp(2.0 * params.log_scale))
+        penalised = self.penalty * (self.line + params.coef)
+        q = len(penalised)
+        information[range(q), range(q)] += self.penalty / scale2
+        information[:q, q] -= 2.0 * penalised / scale2
+        information[q, :q] -= 2.0 * penalised / scale2
+        information[q, q] += 2.0 * float(penalised @ (self.line + params.coef)) / scale2
+        return information
 
     def m_step(self, stats: Moments, params: LineParams) -> LineParams:
         penalised = self.penalty * (self.line + params.coef)
@@ -158,18 +198,6 @@ class CensoredNormal(EMModel):
     def log_prior(self, params: LineParams) -> float:
         total = float(self.penalty @ (self.line + params.coef) ** 2)
         return -0.5 * total * float(np.exp(-2.0 * params.log_scale))
-
-    def _censored(
-        self, data: Residuals, coef: Array, scale: float
-    ) -> Iterator[tuple[slice, Truncated]]:
-        for rows in _steps(len(data.design)):
-            fitted = data.design[rows] @ coef
-            yield (
-                rows,
-                truncated_normal(
-                    (data.low[rows] - fitted) / scale, (data.high[rows] - fitted) / scale
-                ),
-            )
 
 
 def prepare(

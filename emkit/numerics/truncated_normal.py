@@ -13,7 +13,7 @@ from scipy.special import erfcx, log_ndtr, ndtri, ndtri_exp
 
 from emkit._typing import Array
 
-__all__ = ["Truncated", "draw_between", "truncated_normal"]
+__all__ = ["Truncated", "curvature", "draw_between", "truncated_normal"]
 
 #: From here on moments are taken about the end of the interval: about 0 they would cancel.
 FAR = 3.0
@@ -22,6 +22,8 @@ TERMS = 40
 #: Part of the tail beyond a that must lie within b; with less, the integrand is so smooth over
 #: the interval that quadrature is exact.
 SHORT = 0.5
+#: Width below which the third moment of an interval is nothing beside the second.
+NARROW = 0.01
 NODES, WEIGHTS = leggauss(14)
 LOG_ROOT_2PI = 0.5 * float(np.log(2.0 * np.pi))
 
@@ -50,6 +52,27 @@ def truncated_normal(a: Array, b: Array) -> Truncated:
     shape = a.shape
     mean = np.where(reflected.ravel(), -mean, mean)
     return Truncated(log_mass.reshape(shape), mean.reshape(shape), variance.reshape(shape))
+
+
+def curvature(a: Array, b: Array, z: Truncated) -> tuple[Array, Array, Array]:
+    r"""Minus the second derivatives of log P(a < z < b) as location and log scale move.
+
+    With :math:`a = (l - m)/s`, :math:`b = (u - m)/s`: for (m, m) times s^2, for (m, log s) times
+    s, and for (log s, log s).
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        at_a = np.exp(-0.5 * a * a - LOG_ROOT_2PI - z.log_mass)  # density over mass
+        at_b = np.exp(-0.5 * b * b - LOG_ROOT_2PI - z.log_mass)
+        left, right = np.where(np.isinf(a), 0.0, a), np.where(np.isinf(b), 0.0, b)
+        mixed = z.mean + left * at_a * (z.mean - left) + right * at_b * (right - z.mean)
+        low, high = left * at_a, right * at_b
+        scale = low * (1.0 - left**2) - high * (1.0 - right**2) + (low - high) ** 2
+    narrow = b - a < NARROW
+    if narrow.any():  # the same for an exact value, less what the width takes away
+        mean, variance = z.mean[narrow], z.variance[narrow]
+        mixed[narrow] = 2.0 * mean * (1.0 - variance)
+        scale[narrow] = 2.0 * variance + 2.0 * mean**2 * (1.0 - 2.0 * variance)
+    return 1.0 - z.variance, mixed, scale
 
 
 def draw_between(a: Array, b: Array, chance: Array) -> tuple[Array, Array]:
