@@ -336,7 +336,8 @@ def clusters(quick: bool) -> None:
     def compare(seed: int) -> list[str]:
         data = cluster_data(1000, 10, 4, 0.2, seed=seed)
         grid = {"n_components": [1, 2, 3, 4, 5, 6]}
-        search = GridSearchCV(EMImputer(n_init=5, random_state=seed), grid, cv=5)
+        mixture = EMImputer(n_init=5, random_state=seed)
+        search = GridSearchCV(mixture, grid, cv=5, error_score="raise")
         peers = search, EMImputer(), IterativeImputer(), KNNImputer()
         errors = [data.error(peer.fit(data.X).transform(data.X)) for peer in peers]
         found.append(errors)

@@ -8,12 +8,7 @@ import os
 # One BLAS thread for every peer, R among them. NumPy reads this when it is imported.
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
-import argparse
-import json
-import subprocess
-import sys
 import tempfile
-import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -25,15 +20,17 @@ from _common import (
     Comparison,
     Table,
     gaussian_clusters,
+    growth,
+    in_child,
     in_turn,
+    main,
     met,
-    print_versions,
     required,
+    run,
     seconds,
 )
 from sklearn.base import clone
 from sklearn.datasets import load_iris
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 
 from emkit import EMGaussianMixture
@@ -154,15 +151,6 @@ class MclustSteps:
 
     def score(self) -> float:
         return self.log_likelihood / self.n
-
-
-def run(command: list[str]) -> str:
-    """Standard output of a process; what it said where it failed."""
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-3:]
-        raise RuntimeError(f"exit status {done.returncode}: {' '.join(last)}")
-    return done.stdout
 
 
 def compare_steps(case: Case, peer: str, repeats: int) -> list[str]:
@@ -298,28 +286,9 @@ def small(quick: bool) -> None:
 # Fits in a fresh process
 
 
-def in_child(task: str, argument: str, path: str) -> dict[str, Any]:
-    """What `CHILDREN[task]` returns in a process that has done nothing else."""
-    output = run([sys.executable, __file__, "--child", task, argument, path])
-    return json.loads(output.splitlines()[-1])
-
-
-def resident(field: str) -> float:
-    """Resident set in MiB, now (VmRSS) or at most (VmHWM).
-
-    Not ru_maxrss, which a process inherits from the one that started it.
-    """
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{field}:"):
-            return int(line.split()[1]) / 1024.0
-    raise RuntimeError(f"the kernel does not tell {field}")
-
-
 def child_memory(argument: str, path: str) -> dict[str, Any]:
     X = np.load(path)
-    before, peak_before = resident("VmRSS"), resident("VmHWM")
-    MIXTURES[argument](8, n_init=2, max_iter=3, random_state=0).fit(X)
-    return {"before": before, "peak_before": peak_before, "peak": resident("VmHWM")}
+    return growth(MIXTURES[argument](8, n_init=2, max_iter=3, random_state=0).fit, X)
 
 
 def child_jobs(argument: str, path: str) -> dict[str, Any]:
@@ -351,15 +320,12 @@ def memory(quick: bool) -> None:
 
     def measure(package: str) -> list[str]:
         found = in_child("memory", package, path)
-        if found["peak_before"] > found["before"] + 1.0:
-            raise RuntimeError("the peak before the fit hides what the fit takes")
-        growth = found["peak"] - found["before"]
         own = package == "emkit"
         return [
             f"{found['before']:.1f}",
-            f"{growth:.1f}",
+            f"{found['growth']:.1f}",
             f"{allowed:.1f}" if own else "-",
-            met(growth <= allowed) if own else "-",
+            met(found["growth"] <= allowed) if own else "-",
         ]
 
     with tempfile.TemporaryDirectory() as folder:
@@ -403,27 +369,5 @@ def jobs(quick: bool) -> None:
 TABLES = {"estep": estep, "fit": fit, "memory": memory, "jobs": jobs, "small": small}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="small data, as a smoke test")
-    parser.add_argument("--tables", default=",".join(TABLES), help="which, by commas: %(default)s")
-    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    # Fits are cut short on purpose, and n_iter_ is in the tables.
-    warnings.simplefilter("ignore", ConvergenceWarning)
-    if arguments.child:
-        task, *rest = arguments.child
-        print(json.dumps(CHILDREN[task](*rest)))
-        return
-    names = arguments.tables.split(",")
-    if unknown := set(names) - set(TABLES):
-        parser.error(f"unknown tables: {', '.join(sorted(unknown))}")
-    print_versions()
-    if arguments.quick:
-        print("Quick: small data, for which the required ratios are not meant.")
-    for name in names:
-        TABLES[name](arguments.quick)
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__.splitlines()[0], TABLES, CHILDREN)
