@@ -46,6 +46,8 @@ __all__ = ["EMImputer"]
 
 #: shrinkage=1 stands for one that is this close to it, where the prior is still a number.
 ALMOST_ONE = 1.0 - 1e-8
+#: Rounding of a log-density that only a covariance on its way to a singular one has.
+COLLAPSING = 1e-8
 #: Resamples to try until one has something in every column.
 RESAMPLES = 100
 
@@ -279,7 +281,7 @@ class EMImputer(TransformerMixin, BaseEstimator):
             self._warn_of_collapse(shrinkage, warn)
             shrinkage = GUARD
             result, model = self._climb(data, columns, units, pairwise, shrinkage)
-        warn_unconverged(result, self.max_iter, "Increase shrinkage", stacklevel=6)
+        warn_unconverged(result, self.max_iter, "Increase shrinkage", stacklevel=5)
         self.shrinkage_ = float(shrinkage)
         self._publish(result, model, columns)
 
@@ -339,7 +341,11 @@ class EMImputer(TransformerMixin, BaseEstimator):
             )
         except InfeasibleError:
             return None, model
-        collapsed = result.reason is StopReason.INFEASIBLE
+        # On its way to a singular covariance, whether it got there or ran out of iterations.
+        error = model.components(result.params).centred_error
+        collapsed = result.reason is StopReason.INFEASIBLE or (
+            not result.converged and error > COLLAPSING
+        )
         return (None if collapsed and shrinkage < GUARD else result), model
 
     def _start(self, model, columns, pairwise):

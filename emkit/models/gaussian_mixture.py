@@ -203,7 +203,7 @@ class GaussianMixtureModel(LatentClassModel):
     def impute(self, X: Array, params: MixtureParams) -> Array:
         """X with every missing cell at its conditional mean, observed cells as they are."""
 
-        def mean(at: Conditioned, work: Any, resp: Array, rows: NDArray[np.intp]) -> Array:
+        def mean(at: Conditioned, work: Any, resp: Array, rows: Any) -> Array:
             return at.completed(work, resp)
 
         return self._fill(X, params, mean)
@@ -227,7 +227,7 @@ class GaussianMixtureModel(LatentClassModel):
         shift, scale = self.units
         bounds = None if limits is None else (limits - shift) / scale
 
-        def one(at: Conditioned, work: Any, resp: Array, rows: NDArray[np.intp]) -> Array:
+        def one(at: Conditioned, work: Any, resp: Array, rows: Any) -> Array:
             with np.errstate(divide="ignore"):
                 log_resp = np.maximum(np.log(resp), -1e300)
             drawn, weights = [], []
@@ -238,21 +238,20 @@ class GaussianMixtureModel(LatentClassModel):
                     weights.append(log_r + np.maximum(log_mass, -1e300))
             share = soft(np.array(weights))[0]
             taken = np.minimum((share.cumsum(axis=0) < choice[rows]).sum(axis=0), len(drawn) - 1)
-            return np.stack(drawn)[taken, :, np.arange(len(rows))].T
+            return np.stack(drawn)[taken, :, np.arange(len(taken))].T
 
         return self._fill(X, params, one)
 
     def _fill(self, X: Array, params: MixtureParams, fill: Callable[..., Array]) -> Array:
         out = X.copy()
-        holes = np.flatnonzero(np.isnan(X).any(axis=1))
-        data = Rows.of(X[holes])
+        data = Rows.of(X)
         at = self.bind(params)
         assert isinstance(at, ConditionalKernel | MaskedKernel)
         shift, scale = self.units
-        for part in at.pieces(len(holes), data.groups):
-            x = data.take(part).X
+        holes = [group for group in data.groups or () if group.n_missing]
+        for rows in at.pieces(len(X), holes):
+            x = data.take(rows).X
             log_joint, work = at.log_joint(x)
-            rows = holes[part]
             filled = fill(at, work, soft(log_joint)[0], rows).T * scale + shift
             out[rows] = np.where(np.isnan(x), filled, x)
         return out

@@ -88,14 +88,17 @@ class ConditionalKernel(Kernel):
         factors: list[Array] = []
         log_joint = np.empty((len(self.at.means), n))
         for k, mean in enumerate(self.at.means):
-            z = x.copy()
+            z = x.copy() if k < len(self.at.means) - 1 else x
             z[:d] -= mean[:, None]
             z.reshape(-1)[cells] = 0.0
             if k < len(self._precisions):
                 precision = np.eye(width)
                 precision[:d, :d] = self._precisions[k]
                 factor = triangular.cholesky(_gather(precision, missing))
-                log_det = np.log(np.einsum("iin->in", factor)).sum(axis=0)
+                pivots = np.einsum("iin->in", factor)
+                # Logarithms of products of eight, which do not overflow: a logarithm is dear.
+                eights = np.multiply.reduceat(pivots, np.arange(0, len(pivots), 8), axis=0)
+                log_det = np.log(eights).sum(axis=0)
                 factors.append(factor)
             filling = triangular.solve_lower(factor, np.take(precision @ z, cells))
             z.reshape(-1)[cells] = -triangular.solve_upper(factor, filling)
@@ -242,14 +245,22 @@ def _find_missing(rows: Array) -> tuple[NDArray[np.intp], int]:
     """What is missing in each of the rows (n, d), as in `Completed`, and d with what makes up."""
     n, d = rows.shape
     absent = np.isnan(rows)
-    counts = absent.sum(axis=1)
-    most = counts.max()
-    width = d + int(most - counts.min())
-    if width > d:
-        absent = np.hstack([absent, np.arange(width - d) < (most - counts)[:, None]])
-    cells = np.flatnonzero(absent).reshape(n, most)
-    missing = np.ascontiguousarray((cells - np.arange(0, n * width, width)[:, None]).T)
+    cells, width = np.flatnonzero(absent), d
+    columns = _columns(cells, n, d) if len(cells) % n == 0 else None
+    if columns is None or columns.min() < 0 or columns.max() >= d:
+        # Some rows miss fewer cells than others.
+        counts = absent.sum(axis=1)
+        most = counts.max()
+        width += int(most - counts.min())
+        more = np.arange(width - d) < (most - counts)[:, None]
+        columns = _columns(np.flatnonzero(np.hstack([absent, more])), n, width)
+    missing = np.ascontiguousarray(columns.T)
     return missing[:, :1] if (missing == missing[:, :1]).all() else missing, width
+
+
+def _columns(cells: NDArray[np.intp], n: int, width: int) -> NDArray[np.intp]:
+    """Columns (n, m) of cells counted through a table of n rows."""
+    return cells.reshape(n, -1) - np.arange(0, n * width, width)[:, None]
 
 
 def _gather(precision: Array, missing: NDArray[np.intp]) -> Array:

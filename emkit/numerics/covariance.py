@@ -271,8 +271,7 @@ class Full(_Matrices):
         return raw - cross - np.swapaxes(cross, 1, 2)
 
     def add_scatter(self, scatter: Array, k: int, x: Array, resp: Array) -> None:
-        scaled = x * np.sqrt(resp)
-        scatter[k] += scaled @ scaled.T
+        scatter[k] += _scatter(x, resp)
 
     def add_spread(self, scatter: Array, k: int, spread: Array) -> None:
         scatter[k] += spread
@@ -334,8 +333,7 @@ class Tied(_Matrices):
         return raw - cross - cross.T
 
     def add_scatter(self, scatter: Array, k: int, x: Array, resp: Array) -> None:
-        scaled = x * np.sqrt(resp)
-        scatter += scaled @ scaled.T
+        scatter += _scatter(x, resp)
 
     def add_spread(self, scatter: Array, k: int, spread: Array) -> None:
         scatter += spread
@@ -535,6 +533,12 @@ def _upper(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
     """Rows and columns of the upper triangle, and the coefficients of -x'Px / 2 over it."""
     rows, columns = np.triu_indices(d)
     return rows, columns, np.where(rows == columns, -0.5, -1.0)
+
+
+def _scatter(x: Array, resp: Array) -> Array:
+    """Weighted cross-products (d, d) of x (d, n)."""
+    scaled = x if (resp == 1.0).all() else x * np.sqrt(resp)
+    return scaled @ scaled.T
 
 
 def _positive(n: Array) -> Array:
