@@ -24,6 +24,7 @@ __all__ = [
     "MissingValues",
     "Printer",
     "StrOptions",
+    "above",
     "at_least",
     "between",
     "check_weights",
@@ -44,6 +45,11 @@ FLOATS = [np.float64, np.float32]
 def at_least(kind, low):
     """Constraint on a number: an Integral or a Real not below ``low``."""
     return Interval(kind, low, None, closed="left")
+
+
+def above(kind, low):
+    """Constraint on a number: larger than ``low``, and finite."""
+    return Interval(kind, low, None, closed="neither")
 
 
 def between(kind, low, high):

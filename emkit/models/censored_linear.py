@@ -23,7 +23,15 @@ from emkit._typing import Array
 from emkit.engine.model import EMModel
 from emkit.numerics.truncated_normal import curvature, truncated_normal
 
-__all__ = ["CensoredNormal", "LineParams", "Residuals", "Standardised", "prepare"]
+__all__ = [
+    "CensoredNormal",
+    "LineParams",
+    "Residuals",
+    "Standardised",
+    "prepare",
+    "pseudo_inverse",
+    "steps",
+]
 
 LOG_ROOT_2PI = 0.5 * float(np.log(2.0 * np.pi))
 #: Eigenvalues of the Gram matrix this small beside the largest are rounding: the column is a
@@ -115,7 +123,7 @@ class CensoredNormal(EMModel):
         self.penalty[: int(intercept)] = 0.0
         self.gram = gram
         # Made once: the rows do not change. Least squares of least norm where columns repeat.
-        self.solver, self.rank = _pseudo_inverse(gram + np.diag(self.penalty))
+        self.solver, self.rank = pseudo_inverse(gram + np.diag(self.penalty))
 
     def initialize(self, data: Residuals, rng: np.random.Generator) -> LineParams:
         return LineParams(np.zeros(len(self.line)), np.array(0.0))
@@ -136,7 +144,7 @@ class CensoredNormal(EMModel):
         # In units of the scale: of (coefficients, log scale) the curvature about this line.
         location, mixed = data.gram, 2.0 * gradient / scale
         both = 2.0 * squares / scale**2
-        for rows in _steps(len(data.design)):
+        for rows in steps(len(data.design)):
             design = data.design[rows]
             fitted = design @ coef
             low, high = (data.low[rows] - fitted) / scale, (data.high[rows] - fitted) / scale
@@ -174,6 +182,10 @@ class CensoredNormal(EMModel):
         step = vectors @ ((vectors.T @ score) / values[seen])
         return LineParams(params.coef + step[:-1], params.log_scale + step[-1])
 
+    def observed_information(self, data: Residuals, params: LineParams) -> Array:
+        """Observed information (q + 1, q + 1) of coefficients and log scale."""
+        return self.information(self.e_step(data, params)[0], params)
+
     def information(self, stats: Moments, params: LineParams) -> Array:
         """Observed information of coefficients and log scale, the penalty's included."""
         information = stats.information.copy()
@@ -201,12 +213,18 @@ class CensoredNormal(EMModel):
 
 
 def prepare(
-    X: Array, low: Array, high: Array, weight: Array | None, intercept: bool
+    X: Array,
+    low: Array,
+    high: Array,
+    weight: Array | None,
+    intercept: bool,
+    *,
+    summarise: bool = True,
 ) -> tuple[Residuals, Standardised, Array]:
     """Data and units of a fit, and the Gram matrix (q, q) of all rows.
 
     The first line is least squares with each censored response at its finite bound, or in the
-    middle of its two.
+    middle of its two. Exact rows are summed up, or, where ``summarise`` is False, kept.
     """
     n, p = X.shape
     total = float(n if weight is None else weight.sum())
@@ -217,21 +235,21 @@ def prepare(
     units = Standardised(shift, scale, np.zeros(p + intercept), centre, peak or 1.0, intercept)
 
     gram, cross = np.zeros((p + intercept, p + intercept)), np.zeros(p + intercept)
-    for rows in _steps(n):
+    for rows in steps(n):
         design = units.design(X[rows])
         weighted = design if weight is None else design * weight[rows, None]
         gram += weighted.T @ design
         cross += ((stand_in[rows] - centre) / units.spread) @ weighted
-    line = _pseudo_inverse(gram)[0] @ cross
+    line = pseudo_inverse(gram)[0] @ cross
 
     # About that line, the sums over the exact rows are of small numbers.
-    exact = low == high
+    exact = (low == high) & summarise
     gram_exact, cross, squares = np.zeros_like(gram), np.zeros_like(cross), 0.0
     spread, n_exact = 0.0, 0.0
     residual = np.empty(n)
     censored = np.empty((n - int(exact.sum()), p + intercept))
     filled = 0
-    for rows in _steps(n):
+    for rows in steps(n):
         design = units.design(X[rows])
         residual[rows] = (stand_in[rows] - centre) / units.spread - design @ line
         w = np.ones(len(design)) if weight is None else weight[rows]
@@ -272,11 +290,11 @@ def _column_units(
     p = X.shape[1]
     origin = X[0].astype(float) if intercept else np.zeros(p)
     peak = np.zeros(p)
-    for rows in _steps(len(X)):
+    for rows in steps(len(X)):
         np.maximum(peak, np.abs(X[rows] - origin).max(axis=0), out=peak)
     unit = np.where(peak > 0.0, peak, 1.0)
     first, second = np.zeros(p), np.zeros(p)
-    for rows in _steps(len(X)):
+    for rows in steps(len(X)):
         deviation = (X[rows] - origin) / unit
         w = np.ones(len(deviation)) if weight is None else weight[rows]
         first += w @ deviation
@@ -290,11 +308,11 @@ def _mean(values: Array, weight: Array | None, total: float) -> float:
     return float(values.mean()) if weight is None else float(weight @ values / total)
 
 
-def _steps(n: int) -> Iterator[slice]:
+def steps(n: int) -> Iterator[slice]:
     return (slice(start, min(start + STEP, n)) for start in range(0, n, STEP))
 
 
-def _pseudo_inverse(gram: Array) -> tuple[Array, int]:
+def pseudo_inverse(gram: Array) -> tuple[Array, int]:
     """Inverse of a Gram matrix over the directions that it sees, and their number."""
     values, vectors = np.linalg.eigh(gram)
     seen = values > RANK * max(values[-1], np.finfo(float).tiny)
