@@ -94,6 +94,20 @@ class Residuals(NamedTuple):
     cross: Array  #: (q,) design' response of the exact rows
     squares: float  #: sum of squares of the exact responses
 
+    def thinned(self, every: int) -> "Residuals":
+        """One censored row of so many, with as large a part of the exact rows' sums."""
+        rows = slice(every // 2, None, every)
+        return Residuals(
+            self.design[rows],
+            self.low[rows],
+            self.high[rows],
+            None if self.weight is None else self.weight[rows],
+            self.n_exact / every,
+            self.gram / every,
+            self.cross / every,
+            self.squares / every,
+        )
+
 
 class Moments(NamedTuple):
     """Expected sufficient statistics, about the current line."""
@@ -122,6 +136,7 @@ class CensoredNormal(EMModel):
         self.penalty = np.full(len(line), alpha)
         self.penalty[: int(intercept)] = 0.0
         self.gram = gram
+        self._last: tuple[LineParams, Moments] | None = None  # of the last E-step
         # Made once: the rows do not change. Least squares of least norm where columns repeat.
         self.solver, self.rank = pseudo_inverse(gram + np.diag(self.penalty))
 
@@ -162,7 +177,9 @@ class CensoredNormal(EMModel):
         information = np.block(
             [[location / scale**2, mixed[:, None] / scale], [mixed[None] / scale, both]]
         )
-        return Moments(np.array(n), gradient, np.array(squares), information), log_likelihood
+        stats = Moments(np.array(n), gradient, np.array(squares), information)
+        self._last = params, stats
+        return stats, log_likelihood
 
     def propose(self, stats: Moments, params: LineParams) -> LineParams | None:
         """The Newton step, where the objective is concave."""
@@ -184,7 +201,10 @@ class CensoredNormal(EMModel):
 
     def observed_information(self, data: Residuals, params: LineParams) -> Array:
         """Observed information (q + 1, q + 1) of coefficients and log scale."""
-        return self.information(self.e_step(data, params)[0], params)
+        if self._last is None or self._last[0] is not params:
+            self.e_step(data, params)
+        assert self._last is not None
+        return self.information(self._last[1], params)
 
     def information(self, stats: Moments, params: LineParams) -> Array:
         """Observed information of coefficients and log scale, the penalty's included."""
@@ -247,17 +267,20 @@ def prepare(
     gram_exact, cross, squares = np.zeros_like(gram), np.zeros_like(cross), 0.0
     spread, n_exact = 0.0, 0.0
     residual = np.empty(n)
-    censored = np.empty((n - int(exact.sum()), p + intercept))
-    filled = 0
+    # Censored rows lie sorted by kind: a tile of one kind goes the shorter way.
+    censored = np.flatnonzero(~exact)
+    kind = 1 + np.isinf(low[censored]) - np.isinf(high[censored]).astype(int)
+    censored = censored[np.argsort(kind, kind="stable")]
+    place = np.empty(n, dtype=np.intp)
+    place[censored] = np.arange(len(censored))
+    design_censored = np.empty((len(censored), p + intercept))
     for rows in steps(n):
         design = units.design(X[rows])
         residual[rows] = (stand_in[rows] - centre) / units.spread - design @ line
         w = np.ones(len(design)) if weight is None else weight[rows]
         spread += float(w @ residual[rows] ** 2)
         sure = exact[rows]
-        kept = design[~sure]
-        censored[filled : filled + len(kept)] = kept
-        filled += len(kept)
+        design_censored[place[rows][~sure]] = design[~sure]
         if sure.any():
             design, r, w = design[sure], residual[rows][sure], w[sure]
             weighted = design * w[:, None]
@@ -269,12 +292,13 @@ def prepare(
     root = np.sqrt(spread / total)
     root = root if root > EXACT_FIT else 1.0
     away = residual * units.spread - stand_in  # responses about the line: response + away
-    low, high = ((bound + away)[~exact] / (root * units.spread) for bound in (low, high))
+    away = away[censored]
+    low, high = ((bound[censored] + away) / (root * units.spread) for bound in (low, high))
     data = Residuals(
-        censored,
+        design_censored,
         low,
         high,
-        None if weight is None else weight[~exact],
+        None if weight is None else weight[censored],
         n_exact,
         gram_exact,
         cross / root,

@@ -39,6 +39,12 @@ class Truncated(NamedTuple):
 def truncated_normal(a: Array, b: Array) -> Truncated:
     """Log-mass, mean and variance of a standard normal on (a, b), -inf <= a < b <= inf."""
     a, b = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(b, dtype=float))
+    if a.ndim == 1 and a.size:  # rows of one kind need no sorting out
+        if (b == np.inf).all() and a.min() > -np.inf:
+            return _tail(a)
+        if (a == -np.inf).all() and b.max() < np.inf:
+            log_mass, mean, variance = _tail(-b)
+            return Truncated(log_mass, -mean, variance)
     reflected = np.abs(b) < np.abs(a)
     low, high = np.where(reflected, -b, a).ravel(), np.where(reflected, -a, b).ravel()
     log_mass, mean, variance = np.empty((3, low.size))
@@ -60,6 +66,11 @@ def curvature(a: Array, b: Array, z: Truncated) -> tuple[Array, Array, Array]:
     With :math:`a = (l - m)/s`, :math:`b = (u - m)/s`: for (m, m) times s^2, for (m, log s) times
     s, and for (log s, log s).
     """
+    if a.ndim == 1 and (b == np.inf).all():
+        return _tail_curvature(a, z.mean, z.variance)
+    if a.ndim == 1 and (a == -np.inf).all():
+        location, mixed, scale = _tail_curvature(-b, -z.mean, z.variance)
+        return location, -mixed, scale
     with np.errstate(over="ignore", invalid="ignore"):
         at_a = np.exp(-0.5 * a * a - LOG_ROOT_2PI - z.log_mass)  # density over mass
         at_b = np.exp(-0.5 * b * b - LOG_ROOT_2PI - z.log_mass)
@@ -73,6 +84,13 @@ def curvature(a: Array, b: Array, z: Truncated) -> tuple[Array, Array, Array]:
         mixed[narrow] = 2.0 * mean * (1.0 - variance)
         scale[narrow] = 2.0 * variance + 2.0 * mean**2 * (1.0 - 2.0 * variance)
     return 1.0 - z.variance, mixed, scale
+
+
+def _tail_curvature(a: Array, hazard: Array, variance: Array) -> tuple[Array, Array, Array]:
+    """`curvature` of z > a, where the density over the mass is the mean."""
+    a = np.maximum(a, -1e150)  # -inf: the mass is 1, and the hazard 0
+    mixed = hazard * (1.0 + a * (hazard - a))
+    return 1.0 - variance, mixed, a * mixed
 
 
 def draw_between(a: Array, b: Array, chance: Array) -> tuple[Array, Array]:
