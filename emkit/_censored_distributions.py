@@ -38,8 +38,8 @@ class Distribution(ABC):
         """Log-density of an error."""
 
     @abstractmethod
-    def log_mass(self, a, b, df):
-        """log P(a < e < b)."""
+    def log_mass(self, a, b, width, df):
+        """log P(a < e < b), with b - a from unrounded bounds."""
 
     @abstractmethod
     def survival(self, z, df):
@@ -68,8 +68,8 @@ class Normal(Distribution):
     def log_density(self, z, df):
         return -0.5 * z * z - LOG_ROOT_2PI
 
-    def log_mass(self, a, b, df):
-        return truncated_normal(a, b).log_mass
+    def log_mass(self, a, b, width, df):
+        return truncated_normal(a, b, width).log_mass
 
     def survival(self, z, df):
         return ndtr(-z)
@@ -81,8 +81,8 @@ class Normal(Distribution):
         return location
 
     def truncated_mean(self, location, scale, low, high, df):
-        moments = truncated_normal((low - location) / scale, (high - location) / scale)
-        return location + scale * moments.mean
+        a, b = (low - location) / scale, (high - location) / scale
+        return location + scale * truncated_normal(a, b, (high - low) / scale).mean
 
     def draw(self, location, scale, low, high, df, rng):
         a, b = (low - location) / scale, (high - location) / scale
@@ -115,7 +115,9 @@ class Lognormal(Normal):
 
     def truncated_mean(self, location, scale, low, high, df):
         a, b = (low - location) / scale, (high - location) / scale
-        moved = truncated_normal(a - scale, b - scale).log_mass - truncated_normal(a, b).log_mass
+        width = (high - low) / scale
+        moved = truncated_normal(a - scale, b - scale, width).log_mass
+        moved -= truncated_normal(a, b, width).log_mass
         return self.mean(location, scale, df) * np.exp(moved)
 
 
@@ -125,8 +127,8 @@ class StudentT(Distribution):
     def log_density(self, z, df):
         return student_log_density(z, df)
 
-    def log_mass(self, a, b, df):
-        return student_log_mass(a, b, df)
+    def log_mass(self, a, b, width, df):
+        return student_log_mass(a, b, df, width)
 
     def survival(self, z, df):
         return stdtr(df, -z)

@@ -317,6 +317,7 @@ class EMCensoredRegressor(RegressorMixin, BaseEstimator):
 
     def _publish(self, result, model, units, low, high, weights):
         self.coef_, self.intercept_, self.scale_ = units.to_user(result.params)
+        self.__dict__.pop("df_", None)  # of an earlier fit
         if self.distribution == "student_t":
             self.df_ = model.df
         exact = low == high
@@ -438,8 +439,7 @@ class EMCensoredRegressor(RegressorMixin, BaseEstimator):
         bounds : ndarray of shape (n_samples, 2)
             On the scale of y.
         """
-        if not 0.0 < level < 1.0:
-            raise ValueError(f"level must lie between 0 and 1. Got {level!r}.")
+        _check_level(level)
         return self.predict_quantile(X, [0.5 - 0.5 * level, 0.5 + 0.5 * level])
 
     def predict_survival_function(self, X, times):
@@ -531,6 +531,9 @@ class EMCensoredRegressor(RegressorMixin, BaseEstimator):
             out[censored] = self._distribution.draw(*part, rng)
         else:
             out[censored] = self._distribution.truncated_mean(*part)
+        # Rounding must not leave the interval.
+        bounds = (self._distribution.to_user(bound[censored]) for bound in (low, high))
+        out[censored] = np.clip(out[censored], *bounds)
         return out
 
     # Selection
@@ -557,7 +560,8 @@ class EMCensoredRegressor(RegressorMixin, BaseEstimator):
         out = np.empty(len(location))
         at_point = self._distribution.log_density(a[exact], self._df) - np.log(self.scale_)
         out[exact] = at_point + self._distribution.log_jacobian(low[exact])
-        out[~exact] = self._distribution.log_mass(a[~exact], b[~exact], self._df)
+        width = (high - low)[~exact] / self.scale_
+        out[~exact] = self._distribution.log_mass(a[~exact], b[~exact], width, self._df)
         return out
 
     def score(self, X, y, sample_weight=None):
@@ -642,6 +646,7 @@ class EMCensoredRegressor(RegressorMixin, BaseEstimator):
         import pandas as pd
 
         check_is_fitted(self)
+        _check_level(level)
         names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(len(self.coef_))])
         estimate = np.concatenate([self.coef_, [np.log(self.scale_)]])
         index = [*names, "log(scale)"]
@@ -666,6 +671,11 @@ class EMCensoredRegressor(RegressorMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True
         return tags
+
+
+def _check_level(level):
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level must lie between 0 and 1. Got {level!r}.")
 
 
 def _total(X, sample_weight):

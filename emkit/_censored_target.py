@@ -80,8 +80,10 @@ def load_target(y, left=None, right=None):
                     "a row [lower, upper] of a two-column y; see censored_target."
                 )
             low, high = _limited(y, left, right)
-    low = np.where(low <= -INFINITE, -np.inf, low)
-    high = np.where(high >= INFINITE, np.inf, high)
+    low, high = (
+        np.where(np.abs(bound) >= INFINITE, np.copysign(np.inf, bound), bound)
+        for bound in (low, high)
+    )
     wrong = np.flatnonzero(~(low <= high) | (low == np.inf) | (high == -np.inf))
     if len(wrong):
         i = wrong[0]
@@ -117,7 +119,8 @@ def _from_structured(y, left, right):
         )
     first, second = (y[name] for name in names)
     second = second.astype(np.float64)
-    if first.dtype == bool:
+    if first.dtype.kind in "biu" and np.isin(first, (0, 1)).all():
+        first = first.astype(bool)
         if not np.isfinite(second).all():
             raise ValueError("Input y contains NaN or infinity in its times.")
         return second, np.where(first, second, np.inf)

@@ -90,7 +90,8 @@ def r2_exact(y_true, y_pred, sample_weight=None):
     Parameters
     ----------
     y_true : array-like of shape (n_samples,) or (n_samples, 2), or structured
-        Responses in any form that `EMCensoredRegressor` takes.
+        Responses in any form that `EMCensoredRegressor` takes; a one-dimensional one is exact (for
+        limits, see `censored_target`).
     y_pred : array-like of shape (n_samples,)
         Predictions.
     sample_weight : array-like of shape (n_samples,), default=None

@@ -5,6 +5,7 @@ import inspect
 import numpy as np
 import pytest
 import sklearn
+from numpy.testing import assert_allclose
 from sklearn.base import clone
 from sklearn.impute import SimpleImputer
 from sklearn.impute.tests import test_common as of_imputers
@@ -15,7 +16,7 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from emkit import EMGaussianMixture, EMImputer
+from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer
 
 sklearn_version = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 TYPES = ["full", "tied", "diag", "spherical"]
@@ -164,3 +165,43 @@ IMPUTERS = [
 @pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
 def test_estimator_checks_of_imputers(estimator, check):
     check(estimator)
+
+
+# Censored regression
+
+REGRESSORS = [
+    EMCensoredRegressor(),
+    EMCensoredRegressor(alpha=1.0),
+    EMCensoredRegressor(distribution="student_t"),
+    EMCensoredRegressor(fit_intercept=False),
+]
+WITHOUT_Y = "calls score_samples(X); the likelihood of a response needs y (predict is tested below)"
+
+
+@parametrize_with_checks(
+    REGRESSORS,
+    expected_failed_checks=lambda regressor: {
+        "check_methods_subset_invariance": WITHOUT_Y,
+        "check_methods_sample_order_invariance": WITHOUT_Y,
+    },
+)
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+def test_estimator_checks_of_regressors(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.parametrize("regressor", REGRESSORS, ids=str)
+def test_each_row_is_predicted_by_itself(regressor):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 3)), rng.normal(size=30)
+    regressor = clone(regressor).fit(X, y)
+    rows = rng.permutation(30)
+    methods = ["predict", "predict_quantile", "predict_interval"]
+    for method in (getattr(regressor, name) for name in methods):
+        whole = method(X)
+        assert_allclose(method(X[rows]), whole[rows], atol=1e-12)
+        assert_allclose(np.concatenate([method(x[None]) for x in X]), whole, atol=1e-12)
+    whole = regressor.score_samples(X, y)
+    assert_allclose(regressor.score_samples(X[rows], y[rows]), whole[rows], atol=1e-12)
+    singles = [regressor.score_samples(x[None], [t]) for x, t in zip(X, y, strict=True)]
+    assert_allclose(np.concatenate(singles), whole, atol=1e-12)

@@ -31,12 +31,12 @@ Survival with advanced lung cancer
 ==================================
 
 228 patients of the North Central Cancer Treatment Group; 165 died, 63 were alive when last seen
-(right-censored). 67 cells are missing (NaN), 47 of them calories.
+(right-censored). 66 cells are missing (NaN), 47 of them calories.
 
 data
     age, in years
     sex, 1 male, 2 female
-    ph.ecog, ECOG performance by the physician, 0 good to 5 dead
+    ph.ecog, ECOG performance by the physician, 0 without symptoms to 4 bedbound
     ph.karno, Karnofsky performance by the physician, 0 bad to 100 good
     pat.karno, the same by the patient
     meal.cal, calories consumed at meals
@@ -116,7 +116,7 @@ def load_lung(*, return_X_y=False, as_frame=False):
     >>> from emkit.datasets import load_lung
     >>> lung = load_lung()
     >>> lung.data.shape, int(np.isnan(lung.data).sum()), int(np.isinf(lung.target).sum())
-    ((228, 7), 65, 63)
+    ((228, 7), 66, 63)
     """
     names, table = _read("lung.csv")
     # R's coding of the status: 1 censored, 2 dead

@@ -33,6 +33,7 @@ __all__ = [
     "steps",
 ]
 
+EPS = float(np.finfo(float).eps)
 LOG_ROOT_2PI = 0.5 * float(np.log(2.0 * np.pi))
 #: Eigenvalues of the Gram matrix this small beside the largest are rounding: the column is a
 #: combination of others.
@@ -88,6 +89,7 @@ class Residuals(NamedTuple):
     design: Array  #: (m, q) of the censored rows
     low: Array  #: (m,)
     high: Array  #: (m,)
+    width: Array  #: (m,) high - low, where these two would cancel
     weight: Array | None  #: (m,)
     n_exact: float  #: total weight of the exact rows
     gram: Array  #: (q, q) of the exact rows
@@ -101,6 +103,7 @@ class Residuals(NamedTuple):
             self.design[rows],
             self.low[rows],
             self.high[rows],
+            self.width[rows],
             None if self.weight is None else self.weight[rows],
             self.n_exact / every,
             self.gram / every,
@@ -147,8 +150,12 @@ class CensoredNormal(EMModel):
         return super().is_feasible(params) and bool(params.log_scale > np.log(0.99 * FLOOR))
 
     def rounding(self, params: LineParams, objective: float) -> float:
-        # Sums are taken tile by tile and pairwise within: less is lost than the default says.
-        return 0.2 * super().rounding(params, objective)
+        # Sums are taken tile by tile and pairwise within: less is lost than the default says. But
+        # squares are small differences where the scale is.
+        squares = 4.0 * EPS * float(self.gram.diagonal().max())
+        return 0.2 * super().rounding(params, objective) + squares * float(
+            np.exp(-2.0 * params.log_scale)
+        )
 
     def e_step(self, data: Residuals, params: LineParams) -> tuple[Moments, float]:
         coef, scale = params.coef, float(np.exp(params.log_scale))
@@ -163,9 +170,9 @@ class CensoredNormal(EMModel):
             design = data.design[rows]
             fitted = design @ coef
             low, high = (data.low[rows] - fitted) / scale, (data.high[rows] - fitted) / scale
-            z = truncated_normal(low, high)
+            z = truncated_normal(low, high, data.width[rows] / scale)
             second = z.variance + z.mean**2
-            curves = curvature(low, high, z)
+            curves = curvature(low, high, z, data.width[rows] / scale)
             weight = np.ones(len(design)) if data.weight is None else data.weight[rows]
             n += float(weight.sum())
             log_likelihood += float(weight @ z.log_mass)
@@ -293,11 +300,13 @@ def prepare(
     root = root if root > EXACT_FIT else 1.0
     away = residual * units.spread - stand_in  # responses about the line: response + away
     away = away[censored]
+    width = (high - low)[censored] / (root * units.spread)
     low, high = ((bound[censored] + away) / (root * units.spread) for bound in (low, high))
     data = Residuals(
         design_censored,
         low,
         high,
+        width,
         None if weight is None else weight[censored],
         n_exact,
         gram_exact,

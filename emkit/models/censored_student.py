@@ -26,6 +26,8 @@ __all__ = ["CensoredStudentT", "student_log_density", "student_log_mass"]
 SHORT = 0.1
 #: Step of the differences of the score, in units of the spread of the responses.
 STEP = 1e-3
+#: Width of an interval that is as good as exact.
+NARROW = 1e-4
 NODES, WEIGHTS = leggauss(20)
 
 
@@ -69,8 +71,8 @@ class CensoredStudentT(EMModel):
             weight = np.ones(len(design)) if data.weight is None else data.weight[rows]
             fitted = design @ params.coef
             low, high = (data.low[rows] - fitted) / scale, (data.high[rows] - fitted) / scale
-            values, u, ue = self._moments(low, high)
-            exact = low == high
+            exact = data.width[rows] == 0.0
+            values, u, ue = self._moments(low, high, data.width[rows] / scale)
             n += float(weight.sum())
             log_likelihood += float(weight @ values)
             log_likelihood -= float(weight[exact].sum()) * float(params.log_scale)
@@ -118,21 +120,26 @@ class CensoredStudentT(EMModel):
         information = -np.array(columns)
         return 0.5 * (information + information.T)
 
-    def _moments(self, low: Array, high: Array) -> tuple[Array, Array, Array]:
+    def _moments(self, low: Array, high: Array, width: Array) -> tuple[Array, Array, Array]:
         """Log-density or log-mass of each row, E[u] and E[u e]."""
-        df, exact = self.df, low == high
+        df, exact = self.df, width == 0.0
         z = np.where(exact, low, 0.0)
         u = (df + 1.0) / (df + z * z)
         values, ue = student_log_density(z, df), u * z
         some = ~exact
         if some.any():
-            a, b = low[some], high[some]
-            log_mass = student_log_mass(a, b, df)
+            a, b, width = low[some], high[some], width[some]
+            log_mass = student_log_mass(a, b, df, width)
             stretch = np.sqrt((df + 2.0) / df)
             values[some] = log_mass
-            u[some] = np.exp(student_log_mass(a * stretch, b * stretch, df + 2.0) - log_mass)
+            wider = student_log_mass(a * stretch, b * stretch, df + 2.0, width * stretch)
+            u[some] = np.exp(wider - log_mass)
             log_a, log_b = student_log_density(a, df), student_log_density(b, df)
             ue[some] = np.exp(log_a - log_mass) - np.exp(log_b - log_mass)
+            narrow = some.copy()
+            narrow[some] = width < NARROW  # where that difference would cancel: as if exact
+            middle = low[narrow] + 0.5 * (high - low)[narrow]
+            ue[narrow] = u[narrow] * middle
         return values, u, ue
 
 
@@ -143,7 +150,7 @@ def student_log_density(z: Array, df: float) -> Array:
         return constant - 0.5 * (df + 1.0) * np.log1p(z * z / df)
 
 
-def student_log_mass(a: Array, b: Array, df: float) -> Array:
+def student_log_mass(a: Array, b: Array, df: float, width: Array | None = None) -> Array:
     """log P(a < t < b)."""
     reflected = np.abs(b) < np.abs(a)
     low, high = np.where(reflected, -b, a), np.where(reflected, -a, b)
@@ -152,7 +159,7 @@ def student_log_mass(a: Array, b: Array, df: float) -> Array:
     with np.errstate(divide="ignore"):
         log_mass = np.log(np.where(short, 1.0, tail - beyond))
     if short.any():
-        half = 0.5 * (high[short] - low[short])
+        half = 0.5 * (high - low if width is None else width)[short]
         t = low[short] + half + half * NODES[:, None]
         density = student_log_density(t, df)
         top = density.max(axis=0)

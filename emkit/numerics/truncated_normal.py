@@ -21,10 +21,10 @@ FAR = 3.0
 TERMS = 40
 #: Part of the tail beyond a that must lie within b; with less, the integrand is so smooth over
 #: the interval that quadrature is exact.
-SHORT = 0.5
+SHORT = 0.75
 #: Width below which the third moment of an interval is nothing beside the second.
 NARROW = 0.01
-NODES, WEIGHTS = leggauss(14)
+NODES, WEIGHTS = leggauss(8)
 LOG_ROOT_2PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
@@ -36,8 +36,11 @@ class Truncated(NamedTuple):
     variance: Array
 
 
-def truncated_normal(a: Array, b: Array) -> Truncated:
-    """Log-mass, mean and variance of a standard normal on (a, b), -inf <= a < b <= inf."""
+def truncated_normal(a: Array, b: Array, width: Array | None = None) -> Truncated:
+    """Log-mass, mean and variance of a standard normal on (a, b), -inf <= a < b <= inf.
+
+    ``width`` is b - a where it is known better than from rounded bounds.
+    """
     a, b = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(b, dtype=float))
     if a.ndim == 1 and a.size:  # rows of one kind need no sorting out
         if (b == np.inf).all() and a.min() > -np.inf:
@@ -54,13 +57,16 @@ def truncated_normal(a: Array, b: Array) -> Truncated:
     log_mass[tail], mean[tail], variance[tail] = _tail(low[tail])
     both = np.flatnonzero(~free & np.isfinite(high))
     if len(both):
-        log_mass[both], mean[both], variance[both] = _interval(low[both], high[both])
+        apart = high[both] - low[both] if width is None else np.ravel(width)[both]
+        log_mass[both], mean[both], variance[both] = _interval(low[both], high[both], apart)
     shape = a.shape
     mean = np.where(reflected.ravel(), -mean, mean)
     return Truncated(log_mass.reshape(shape), mean.reshape(shape), variance.reshape(shape))
 
 
-def curvature(a: Array, b: Array, z: Truncated) -> tuple[Array, Array, Array]:
+def curvature(
+    a: Array, b: Array, z: Truncated, width: Array | None = None
+) -> tuple[Array, Array, Array]:
     r"""Minus the second derivatives of log P(a < z < b) as location and log scale move.
 
     With :math:`a = (l - m)/s`, :math:`b = (u - m)/s`: for (m, m) times s^2, for (m, log s) times
@@ -78,7 +84,7 @@ def curvature(a: Array, b: Array, z: Truncated) -> tuple[Array, Array, Array]:
         mixed = z.mean + left * at_a * (z.mean - left) + right * at_b * (right - z.mean)
         low, high = left * at_a, right * at_b
         scale = low * (1.0 - left**2) - high * (1.0 - right**2) + (low - high) ** 2
-    narrow = b - a < NARROW
+    narrow = (b - a if width is None else width) < NARROW
     if narrow.any():  # the same for an exact value, less what the width takes away
         mean, variance = z.mean[narrow], z.variance[narrow]
         mixed[narrow] = 2.0 * mean * (1.0 - variance)
@@ -124,7 +130,7 @@ def _tail(a: Array) -> Truncated:
     return Truncated(log_ndtr(-a), mean, variance)
 
 
-def _interval(a: Array, b: Array) -> Truncated:
+def _interval(a: Array, b: Array, width: Array) -> Truncated:
     """a < z < b, both finite, |a| <= |b|."""
     log_tail = log_ndtr(-a)
     beyond = np.exp(log_ndtr(-b) - log_tail)  # P(z > b | z > a)
@@ -142,22 +148,22 @@ def _interval(a: Array, b: Array) -> Truncated:
 
     far = ~short & (a > FAR)
     if far.any():
-        x, width, rest, part = a[far], (b - a)[far], beyond[far], within[far]
+        x, apart, rest, part = a[far], width[far], beyond[far], within[far]
         first, second = _beyond(x)
         first_b, second_b = _beyond(b[far])
-        first = (first - rest * (width + first_b)) / part
-        second = (second - rest * (width**2 + 2.0 * width * first_b + second_b)) / part
+        first = (first - rest * (apart + first_b)) / part
+        second = (second - rest * (apart**2 + 2.0 * apart * first_b + second_b)) / part
         mean[far] = x + first
         variance[far] = second - first**2
 
     if short.any():
-        log_mass[short], mean[short], variance[short] = _short(a[short], b[short])
+        log_mass[short], mean[short], variance[short] = _short(a[short], width[short])
     return Truncated(log_mass, mean, variance)
 
 
-def _short(a: Array, b: Array) -> Truncated:
+def _short(a: Array, width: Array) -> Truncated:
     """By quadrature over an interval on which the density hardly varies."""
-    half = 0.5 * (b - a)
+    half = 0.5 * width
     middle = a + half
     t = half * NODES[:, None]  # from the middle
     density = WEIGHTS[:, None] * np.exp(-t * (middle + 0.5 * t))
