@@ -16,6 +16,7 @@ def censored_target(y, event=None, *, left=None, right=None):
     ----------
     y : array-like of shape (n_samples,) or scipy.stats.CensoredData
         Responses; where the event was not seen, the last time at which it had not happened.
+        A `CensoredData` holds them by kind: uncensored, left, right, interval; so must X.
     event : array-like of bool of shape (n_samples,), default=None
         Whether the response is exact. False: it is larger than ``y`` (right-censored).
     left : float or array-like of shape (n_samples,), default=None
