@@ -43,7 +43,7 @@ FLOOR = 1e-7
 #: Spread about the first line, beside that of the responses, that is nothing but rounding.
 EXACT_FIT = 1e-13
 #: Rows worked on at a time, so that the arrays of a step stay in the cache.
-STEP = 16384
+STEP = 4096
 
 
 class LineParams(NamedTuple):
@@ -178,7 +178,8 @@ class CensoredNormal(EMModel):
             log_likelihood += float(weight @ z.log_mass)
             gradient += scale * ((weight * z.mean) @ design)
             squares += scale**2 * float(weight @ second)
-            location = location + (design * (weight * curves[0])[:, None]).T @ design
+            root = design * np.sqrt(weight * np.maximum(curves[0], 0.0))[:, None]
+            location = location + root.T @ root
             mixed += (weight * curves[1]) @ design
             both += float(weight @ curves[2])
         information = np.block(
