@@ -32,8 +32,8 @@ from emkit.models.censored_student import CensoredStudentT
 
 __all__ = ["EMCensoredRegressor"]
 
-#: Censored rows that a start looks at.
-THIN = 2000
+#: Censored rows that a start looks at, and the gain in nats at which it has seen enough.
+THIN, THIN_TOL = 4000, 0.01
 #: Degrees of freedom that df="estimate" looks between; beyond them a t is a normal.
 DF_RANGE = (0.5, 200.0)
 
@@ -271,7 +271,9 @@ class EMCensoredRegressor(RegressorMixin, BaseEstimator):
             if every > 1 and self.acceleration is not None:
                 # A small part of the rows shows where to start; the others then take few steps.
                 part = units.line, gram / every, self.alpha / every, self.fit_intercept
-                first = fit_em(CensoredNormal(*part), data.thinned(every), start=first).params
+                first = fit_em(
+                    CensoredNormal(*part), data.thinned(every), start=first, tol=THIN_TOL
+                ).params
             model = CensoredNormal(units.line, gram, self.alpha, self.fit_intercept)
             return fit_em(model, data, start=first, **options), model, units, data
 

@@ -176,11 +176,12 @@ class CensoredNormal(EMModel):
             weight = np.ones(len(design)) if data.weight is None else data.weight[rows]
             n += float(weight.sum())
             log_likelihood += float(weight @ z.log_mass)
-            gradient += scale * ((weight * z.mean) @ design)
+            sums = np.stack([weight * z.mean, weight * curves[1]]) @ design
+            gradient += scale * sums[0]
+            mixed += sums[1]
             squares += scale**2 * float(weight @ second)
             root = design * np.sqrt(weight * np.maximum(curves[0], 0.0))[:, None]
             location = location + root.T @ root
-            mixed += (weight * curves[1]) @ design
             both += float(weight @ curves[2])
         information = np.block(
             [[location / scale**2, mixed[:, None] / scale], [mixed[None] / scale, both]]
