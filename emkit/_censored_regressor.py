@@ -32,8 +32,9 @@ from emkit.models.censored_student import CensoredStudentT
 
 __all__ = ["EMCensoredRegressor"]
 
-#: Censored rows that a start looks at, and the gain in nats at which it has seen enough.
-THIN, THIN_TOL = 4000, 0.01
+#: Censored rows that a start looks at (a tenth of them, within this range), and the gain in nats
+#: at which it has seen enough.
+THIN, THIN_TOL = (2000, 4000), 0.01
 #: Degrees of freedom that df="estimate" looks between; beyond them a t is a normal.
 DF_RANGE = (0.5, 200.0)
 
@@ -267,7 +268,7 @@ class EMCensoredRegressor(RegressorMixin, BaseEstimator):
         }
         first = self._start(units)
         if not student:
-            every = len(data.design) // THIN
+            every = len(data.design) // int(np.clip(len(data.design) // 10, *THIN))
             if every > 1 and self.acceleration is not None:
                 # A small part of the rows shows where to start; the others then take few steps.
                 part = units.line, gram / every, self.alpha / every, self.fit_intercept

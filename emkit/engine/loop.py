@@ -101,8 +101,10 @@ class _Extrapolation:
             self.refused = not better
         else:
             self.acceleration.judged(better)
+        change = np.inf if candidate is None else candidate.objective - trace.point.objective
         gain = trace.tried(candidate, better, max_iter)
-        trace.small = better and gain < tol
+        # A Newton step that changes nothing says as much as one that gains nothing.
+        trace.small = change < tol and (better or (own and change > -tol))
         self.threshold = np.inf  # once it has begun it goes on
         self.allowed = not trace.small  # convergence is confirmed by a plain step
         if better or trace.reason is not None:
