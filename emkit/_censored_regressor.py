@@ -27,7 +27,13 @@ from emkit._estimator import (
 )
 from emkit.engine import fit_em
 from emkit.exceptions import DataWarning
-from emkit.models.censored_linear import FLOOR, RANK, CensoredNormal, LineParams, prepare
+from emkit.models.censored_linear import (
+    FLOOR,
+    CensoredNormal,
+    LineParams,
+    prepare,
+    pseudo_inverse,
+)
 from emkit.models.censored_student import CensoredStudentT
 
 __all__ = ["EMCensoredRegressor"]
@@ -687,9 +693,6 @@ def _total(X, sample_weight):
 
 
 def _inverse(information):
-    """Inverse over the directions that the data see; NaN where there is no maximum in them."""
+    """Inverse over the directions that the data see, whatever the units of the parameters."""
     scale = np.sqrt(np.maximum(np.abs(np.diag(information)), np.finfo(float).tiny))
-    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
-    seen = np.abs(values) > RANK * np.abs(values).max()
-    vectors = vectors[:, seen] / scale[:, None]
-    return (vectors / values[seen]) @ vectors.T
+    return pseudo_inverse(information / np.outer(scale, scale))[0] / np.outer(scale, scale)

@@ -121,13 +121,15 @@ class Moments(NamedTuple):
     information: Array  #: (q + 1, q + 1) observed information of coefficients and log scale
 
 
-class CensoredNormal(EMModel):
-    """E-step, M-step and penalty of normal censored regression.
+class PenalisedLine(EMModel):
+    """What censored regressions share: a line about a first one, a ridge penalty, a floor.
 
     Parameters
     ----------
     line : ndarray of shape (q,)
         The first line, which the penalty counts from.
+    gram : ndarray of shape (q, q)
+        Gram matrix of all rows.
     alpha : float
         Ridge penalty on standardised coefficients.
     intercept : bool
@@ -136,18 +138,27 @@ class CensoredNormal(EMModel):
 
     def __init__(self, line: Array, gram: Array, alpha: float, intercept: bool):
         self.line = line
+        self.gram = gram
         self.penalty = np.full(len(line), alpha)
         self.penalty[: int(intercept)] = 0.0
-        self.gram = gram
-        self._last: tuple[LineParams, Moments] | None = None  # of the last E-step
         # Made once: the rows do not change. Least squares of least norm where columns repeat.
         self.solver, self.rank = pseudo_inverse(gram + np.diag(self.penalty))
 
-    def initialize(self, data: Residuals, rng: np.random.Generator) -> LineParams:
-        return LineParams(np.zeros(len(self.line)), np.array(0.0))
-
     def is_feasible(self, params: LineParams) -> bool:
         return super().is_feasible(params) and bool(params.log_scale > np.log(0.99 * FLOOR))
+
+    def log_prior(self, params: LineParams) -> float:
+        total = float(self.penalty @ (self.line + params.coef) ** 2)
+        return -0.5 * total * float(np.exp(-2.0 * params.log_scale))
+
+
+class CensoredNormal(PenalisedLine):
+    """E-step, M-step and Newton steps of normal censored regression."""
+
+    _last: tuple[LineParams, Moments] | None = None  # of the last E-step
+
+    def initialize(self, data: Residuals, rng: np.random.Generator) -> LineParams:
+        return LineParams(np.zeros(len(self.line)), np.array(0.0))
 
     def rounding(self, params: LineParams, objective: float) -> float:
         # Sums are taken tile by tile and pairwise within: less is lost than the default says. But
@@ -236,10 +247,6 @@ class CensoredNormal(EMModel):
         scale = np.sqrt(max(squares / float(stats.n), FLOOR**2))
         return LineParams(coef, np.log(scale))
 
-    def log_prior(self, params: LineParams) -> float:
-        total = float(self.penalty @ (self.line + params.coef) ** 2)
-        return -0.5 * total * float(np.exp(-2.0 * params.log_scale))
-
 
 def prepare(
     X: Array,
@@ -255,25 +262,15 @@ def prepare(
     The first line is least squares with each censored response at its finite bound, or in the
     middle of its two. Exact rows are summed up, or, where ``summarise`` is False, kept.
     """
-    n, p = X.shape
+    n, q = len(X), X.shape[1] + int(intercept)
     total = float(n if weight is None else weight.sum())
     stand_in = np.where(np.isinf(low), high, np.where(np.isinf(high), low, 0.5 * (low + high)))
-    shift, scale = _column_units(X, weight, total, intercept)
-    centre = _mean(stand_in, weight, total) if intercept else 0.0
-    peak = float(np.abs(stand_in - centre).max())
-    units = Standardised(shift, scale, np.zeros(p + intercept), centre, peak or 1.0, intercept)
-
-    gram, cross = np.zeros((p + intercept, p + intercept)), np.zeros(p + intercept)
-    for rows in steps(n):
-        design = units.design(X[rows])
-        weighted = design if weight is None else design * weight[rows, None]
-        gram += weighted.T @ design
-        cross += ((stand_in[rows] - centre) / units.spread) @ weighted
-    line = pseudo_inverse(gram)[0] @ cross
+    units, gram = _first_line(X, stand_in, weight, total, intercept)
+    centre, line = units.centre, units.line
 
     # About that line, the sums over the exact rows are of small numbers.
     exact = (low == high) & summarise
-    gram_exact, cross, squares = np.zeros_like(gram), np.zeros_like(cross), 0.0
+    gram_exact, cross, squares = np.zeros((q, q)), np.zeros(q), 0.0
     spread, n_exact = 0.0, 0.0
     residual = np.empty(n)
     # Censored rows lie sorted by kind: a tile of one kind goes the shorter way.
@@ -282,7 +279,7 @@ def prepare(
     censored = censored[np.argsort(kind, kind="stable")]
     place = np.empty(n, dtype=np.intp)
     place[censored] = np.arange(len(censored))
-    design_censored = np.empty((len(censored), p + intercept))
+    design_censored = np.empty((len(censored), q))
     for rows in steps(n):
         design = units.design(X[rows])
         residual[rows] = (stand_in[rows] - centre) / units.spread - design @ line
@@ -316,6 +313,24 @@ def prepare(
         squares / root**2,
     )
     return data, units._replace(line=line / root, spread=units.spread * root), gram
+
+
+def _first_line(
+    X: Array, response: Array, weight: Array | None, total: float, intercept: bool
+) -> tuple[Standardised, Array]:
+    """Units with the least-squares line of a response, and the Gram matrix of the rows."""
+    shift, scale = _column_units(X, weight, total, intercept)
+    centre = _mean(response, weight, total) if intercept else 0.0
+    peak = float(np.abs(response - centre).max())
+    q = X.shape[1] + int(intercept)
+    units = Standardised(shift, scale, np.zeros(q), centre, peak or 1.0, intercept)
+    gram, cross = np.zeros((q, q)), np.zeros(q)
+    for rows in steps(len(X)):
+        design = units.design(X[rows])
+        weighted = design if weight is None else design * weight[rows, None]
+        gram += weighted.T @ design
+        cross += ((response[rows] - centre) / units.spread) @ weighted
+    return units._replace(line=pseudo_inverse(gram)[0] @ cross), gram
 
 
 def _column_units(

@@ -17,8 +17,7 @@ from numpy.polynomial.legendre import leggauss
 from scipy.special import gammaln, stdtr
 
 from emkit._typing import Array
-from emkit.engine.model import EMModel
-from emkit.models.censored_linear import FLOOR, LineParams, Residuals, pseudo_inverse, steps
+from emkit.models.censored_linear import FLOOR, LineParams, PenalisedLine, Residuals, steps
 
 __all__ = ["CensoredStudentT", "student_log_density", "student_log_mass"]
 
@@ -40,15 +39,12 @@ class WeightedMoments(NamedTuple):
     squares: Array  #: () sum of w E[u residual^2]
 
 
-class CensoredStudentT(EMModel):
+class CensoredStudentT(PenalisedLine):
     """E-step, M-step and penalty of censored regression with t errors; exact rows in the data."""
 
     def __init__(self, line: Array, gram: Array, alpha: float, intercept: bool, df: float):
-        self.line = line
+        super().__init__(line, gram, alpha, intercept)
         self.df = df
-        self.penalty = np.full(len(line), alpha)
-        self.penalty[: int(intercept)] = 0.0
-        self.rank = pseudo_inverse(gram + np.diag(self.penalty))[1]
 
     def initialize(self, data: Residuals, rng: np.random.Generator) -> LineParams:
         """A line through a few of the rows, at their bounds."""
@@ -58,9 +54,6 @@ class CensoredStudentT(EMModel):
         response = np.where(np.isinf(low), high, np.where(np.isinf(high), low, 0.5 * (low + high)))
         coef = np.linalg.lstsq(data.design[rows], response, rcond=1e-6)[0]
         return LineParams(coef, np.array(0.0))
-
-    def is_feasible(self, params: LineParams) -> bool:
-        return super().is_feasible(params) and bool(params.log_scale > np.log(0.99 * FLOOR))
 
     def e_step(self, data: Residuals, params: LineParams) -> tuple[WeightedMoments, float]:
         q, scale = len(params.coef), float(np.exp(params.log_scale))
@@ -90,10 +83,6 @@ class CensoredStudentT(EMModel):
         squares = float(stats.squares - step @ (2.0 * stats.gradient - stats.gram @ step))
         squares += float(self.penalty @ (self.line + coef) ** 2)
         return LineParams(coef, 0.5 * np.log(max(squares / float(stats.n), FLOOR**2)))
-
-    def log_prior(self, params: LineParams) -> float:
-        total = float(self.penalty @ (self.line + params.coef) ** 2)
-        return -0.5 * total * float(np.exp(-2.0 * params.log_scale))
 
     def score(self, stats: WeightedMoments, params: LineParams) -> Array:
         """Gradient of the objective in coefficients and log scale (Fisher's identity)."""
