@@ -63,8 +63,11 @@ EM_CONSTRAINTS = {
     "max_iter": [at_least(Integral, 0)],
     "n_init": [at_least(Integral, 1)],
     "n_jobs": [Integral, None],
-    "search": [StrOptions({"restarts", "short_runs"}), callable],
-    "acceleration": [StrOptions({"anderson", "squarem"}), Acceleration, None],
+    "search": [
+        StrOptions({"restarts", "short_runs", "annealing", "simulated_annealing", "genetic"}),
+        callable,
+    ],
+    "acceleration": [StrOptions({"anderson", "louis", "squarem"}), Acceleration, None],
     "random_state": ["random_state"],
     "warm_start": ["boolean"],
     "verbose": ["verbose"],

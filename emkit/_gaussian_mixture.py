@@ -3,6 +3,7 @@
 import warnings
 from math import log
 from numbers import Integral, Real
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
@@ -22,7 +23,8 @@ from emkit._estimator import (
     warn_unconverged,
 )
 from emkit._mixture_init import check_given, given_start, last_fit
-from emkit.engine import fit_em, soft
+from emkit._mixture_prior import MixturePrior, check_prior, internal_prior
+from emkit.engine import Algorithm, fit_em, soft, standard_errors
 from emkit.exceptions import DataWarning, InfeasibleError
 from emkit.models.gaussian_mixture import (
     GaussianMixtureModel,
@@ -46,6 +48,14 @@ FLOAT32_HINT = (
 )
 
 
+class MixtureErrors(NamedTuple):
+    """Standard errors of a mixture's parameters, in the shapes of its attributes."""
+
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+
+
 class EMGaussianMixture(DensityMixin, BaseEstimator):
     r"""Gaussian mixture by maximum likelihood, the labels being what is missing.
 
@@ -55,8 +65,8 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
               - \frac{n\,\lambda}{2K} \sum_k \operatorname{tr} C_k^{-1},
               \qquad \lambda = \texttt{reg\_covar},
 
-    and takes every argument, method and attribute of `sklearn.mixture.GaussianMixture` with the
-    same meaning.
+    plus the log-density of ``prior``, if there is one (maximum a posteriori then), and takes every
+    argument, method and attribute of `sklearn.mixture.GaussianMixture` with the same meaning.
 
     Parameters
     ----------
@@ -98,14 +108,25 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
     resp_init : array-like of shape (n_samples,) or (n_samples, n_components), default=None
         Start from a partition: labels 0 to ``n_components - 1``, or responsibilities whose rows
         sum to 1.
-    search : {'restarts', 'short_runs'} or search object, default='restarts'
+    search : str or search object, default='restarts'
         'restarts' climbs from every start to the end; 'short_runs' takes 5 iterations from each
-        and goes on with the best.
-    acceleration : {'anderson', 'squarem'}, Acceleration or None, default='anderson'
+        and goes on with the best; 'annealing' and 'simulated_annealing' lead every start past
+        shallow maxima; 'genetic' recombines the components of a population. Objects of
+        `emkit.engine` set their details, such as a budget of E-steps.
+    acceleration : {'anderson', 'louis', 'squarem'}, Acceleration or None, default='anderson'
         Extrapolation once a plain step gains less than 1e-3 nats per sample, so a fit at the
         default ``tol`` is plain EM. None is always plain EM.
     n_jobs : int, default=None
         Processes for the starts, as in joblib; it changes results by rounding at most.
+    algorithm : {'em', 'cem', 'sem'} or Algorithm, default='em'
+        'em' is exact; 'cem' (classification EM) gives every row to one component, and
+        ``lower_bound_`` and ``history_`` then are the classification likelihood; 'sem'
+        (stochastic EM) draws labels for ``max_iter`` iterations and averages the second half.
+    prior : {'mclust'}, MixturePrior or None, default=None
+        Prior on weights, means and covariances, beside ``reg_covar``, which adds to it. None is
+        maximum likelihood but for ``reg_covar``; 'mclust' is the default prior of R's mclust,
+        which keeps components of a few rows from collapsing (see `MixturePrior`). For 'diag' and
+        'spherical' it takes the columns to be of comparable scale.
 
     Attributes
     ----------
@@ -135,6 +156,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         The same after each point tried.
     history_ : ndarray
         Objective per sample at the start and every accepted iterate of the best run; never falls.
+        The log-density of the prior in it is up to a constant.
     runs_ : tuple of RunSummary
         One summary for each start, per sample.
     n_features_in_ : int
@@ -150,6 +172,9 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
     References
     ----------
     McLachlan, G. J. & Peel, D. (2000). Finite Mixture Models. Wiley. doi:10.1002/0471721182
+
+    Fraley, C. & Raftery, A. E. (2007). Bayesian regularization for normal mixture estimation and
+    model-based clustering. Journal of Classification 24, 155-181. doi:10.1007/s00357-007-0004-5
 
     Examples
     --------
@@ -175,6 +200,8 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         "means_init": ["array-like", None],
         "precisions_init": ["array-like", None],
         "resp_init": ["array-like", None],
+        "algorithm": [StrOptions({"em", "cem", "sem"}), Algorithm],
+        "prior": [StrOptions({"mclust"}), MixturePrior, None],
         "verbose_interval": [at_least(Integral, 1)],
     }
 
@@ -199,6 +226,8 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         search="restarts",
         acceleration="anderson",
         n_jobs=None,
+        algorithm="em",
+        prior=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -218,6 +247,8 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         self.search = search
         self.acceleration = acceleration
         self.n_jobs = n_jobs
+        self.algorithm = algorithm
+        self.prior = prior
 
     # Fitting
 
@@ -255,6 +286,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
                 n_init=self.n_init,
                 n_jobs=self.n_jobs,
                 search=self.search,
+                algorithm=self.algorithm,
                 acceleration=self.acceleration,
                 tol=self.tol * n,
                 max_iter=self.max_iter,
@@ -294,6 +326,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         )
         weights = check_weights(sample_weight, X)
         given = check_given(self, *X.shape)
+        check_prior(self.prior, STRUCTURES[self.covariance_type], X.shape[1])
         incomplete = has_missing(X)
         counted = counted_rows(X, weights, incomplete)
         if counted is not None:
@@ -319,16 +352,23 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
                 "(in rows of positive weight): nothing can be learned of them. Drop them."
             )
 
-    def _model(self, data):
+    def _model(self, data, warn=True):
         """The model in units of the data."""
         shift, spread = measure_spread(data)
-        self._warn_of_prior(spread)
+        if warn:
+            self._warn_of_prior(spread)
         structure = STRUCTURES[self.covariance_type]
         stand_in = np.sqrt(self.reg_covar) if self.reg_covar > 0.0 else 1.0
         scale = structure.common_scale(np.where(spread > 0.0, spread, stand_in))
+        units, k = Units(shift, scale), self.n_components
         ridge = self.reg_covar / scale**2
+        prior = internal_prior(self.prior, structure, units, spread, data, k, ridge)
         return GaussianMixtureModel(
-            structure, Units(shift, scale), ridge, data.total_weight, incomplete=data.incomplete
+            structure,
+            units,
+            total_weight=data.total_weight,
+            prior=prior,
+            incomplete=data.incomplete,
         )
 
     def _warn_of_prior(self, spread):
@@ -531,6 +571,60 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
             for k, (mean, count) in enumerate(zip(self.means_, counts, strict=True))
         ]
         return np.concatenate(rows), np.repeat(np.arange(len(counts)), counts)
+
+    def standard_errors(self, X, sample_weight=None):
+        """Standard errors of the fitted parameters, from the observed information.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data of fit; NaN where a cell is missing.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The weights of fit.
+
+        Returns
+        -------
+        errors : NamedTuple of weights, means, covariances
+            In the shapes of ``weights_``, ``means_`` and ``covariances_``.
+
+        Warns
+        -----
+        DataWarning
+            Where the fit has not come close to the maximum (lower ``tol``), or a parameter is not
+            determined or at a boundary: NaN stands for its standard error.
+
+        See Also
+        --------
+        emkit.engine.standard_errors : The same for any model; how it is done.
+
+        Notes
+        -----
+        Priors are part of the objective and so of the information. It is of one labelling of the
+        components, and takes two E-steps for each free parameter.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from emkit import EMGaussianMixture
+        >>> X = np.random.RandomState(0).standard_normal((400, 1))
+        >>> mixture = EMGaussianMixture(reg_covar=0.0, tol=1e-8).fit(X)
+        >>> errors = mixture.standard_errors(X)
+        >>> np.allclose(errors.means, X.std() / 20)
+        True
+        """
+        X = self._check_X(X)
+        weights = check_weights(sample_weight, X)
+        counted = counted_rows(X, weights, has_missing(X))
+        if counted is not None:
+            X, weights = X[counted], None if weights is None else weights[counted]
+        model = self._model(Rows.of(X, weights), warn=False)
+        structure, (_, scale) = model.structure, model.units
+        errors = standard_errors(model, Rows.of(X, weights), last_fit(self, model))
+        return MixtureErrors(
+            errors.weights,
+            errors.means * scale,
+            structure.rescale(errors.covariances, scale),
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

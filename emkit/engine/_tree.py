@@ -6,12 +6,17 @@ import numpy as np
 
 from emkit._typing import Array
 
-__all__ = ["add", "all_finite", "distance", "flatten", "mismatch", "restore"]
+__all__ = ["add", "all_finite", "distance", "flatten", "mismatch", "restore", "scale"]
 
 
 def add(a: Any, b: Any) -> Any:
     """Sum of two trees, field by field."""
     return type(a)(*(x + y for x, y in zip(a, b, strict=True)))
+
+
+def scale(tree: Any, factor: float) -> Any:
+    """Every number of a tree times ``factor``."""
+    return type(tree)(*(factor * x for x in tree))
 
 
 def flatten(tree: Any) -> Array:

@@ -1,4 +1,4 @@
-"""Extrapolation of the EM map: Anderson and SQUAREM.
+"""Extrapolation of the EM map: Anderson, SQUAREM, Louis.
 
 An acceleration sees each accepted point beside its EM image and may propose a better point. The
 loop evaluates a proposal, takes it only when the objective rises, and else takes the image, so
@@ -6,16 +6,27 @@ an acceleration can be bold: it costs E-steps when it is wrong, never the maximu
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 
 from emkit._typing import Array
 
-__all__ = ["Acceleration", "Anderson", "Squarem", "resolve"]
+__all__ = ["Acceleration", "Anderson", "Louis", "Squarem", "resolve"]
+
+#: The EM map of a run on flat parameters; None where the model is not defined.
+EMMap = Callable[[Array], Array | None]
 
 
 class Acceleration(ABC):
     """Extrapolation scheme; the engine works on a copy for each run."""
+
+    #: Gain of a plain step (nats) below which the scheme begins: far from a maximum plain EM is
+    #: quick, and an extrapolation can lead to a worse one. A model may ask for a smaller gain.
+    below = np.inf
+
+    def attach(self, em_map: EMMap) -> None:  # noqa: B027
+        """Hear of the EM map, each call of which costs an E-step. Default: not needed."""
 
     @abstractmethod
     def propose(self, point: Array, image: Array) -> Array | None:
@@ -31,6 +42,10 @@ class Acceleration(ABC):
 CUT = 1e-10
 #: Change of the log odds of the damping fraction after a success or a failure.
 LOG_ODDS_STEP = 0.18
+#: Step of a difference, relative.
+DIFFERENCE = 1e-6
+#: A derivative is worth keeping while it makes steps shorter by that factor.
+SHRINKING = 0.1
 
 
 class Anderson(Acceleration):
@@ -50,6 +65,8 @@ class Anderson(Acceleration):
     damping : float, default=0.5
         First fraction :math:`\delta` in (0, 1]; it rises with every success and falls with every
         failure.
+    below : float, default=inf
+        Gain of a plain step, in nats, below which the scheme begins.
 
     References
     ----------
@@ -67,13 +84,14 @@ class Anderson(Acceleration):
     True
     """
 
-    def __init__(self, order: int = 5, damping: float = 0.5):
+    def __init__(self, order: int = 5, damping: float = 0.5, below: float = np.inf):
         if order < 1:
             raise ValueError(f"order must be at least 1. Got {order!r}.")
         if not 0.0 < damping <= 1.0:
             raise ValueError(f"damping must be in (0, 1]. Got {damping!r}.")
         self.order = order
         self.damping = damping
+        self.below = _above_zero(below)
         self._log_odds = np.log(damping / (1.0 - damping)) if damping < 1.0 else np.inf
         self._pairs: list[tuple[Array, Array]] = []
         self._substitute: Squarem | None = None
@@ -126,6 +144,11 @@ class Squarem(Acceleration):
     With :math:`r = x_1 - x_0` and :math:`v = (x_2 - x_1) - r` it proposes
     :math:`x_0 - 2 a r + a^2 v`, :math:`a = -\lVert r\rVert / \lVert v\rVert`.
 
+    Parameters
+    ----------
+    below : float, default=inf
+        Gain of a plain step, in nats, below which the scheme begins.
+
     References
     ----------
     Varadhan, R. & Roland, C. (2008). Simple and globally convergent methods for accelerating the
@@ -133,7 +156,8 @@ class Squarem(Acceleration):
     doi:10.1111/j.1467-9469.2007.00585.x
     """
 
-    def __init__(self) -> None:
+    def __init__(self, below: float = np.inf) -> None:
+        self.below = _above_zero(below)
         self._base: tuple[Array, Array] | None = None
         self._stabilise = False
 
@@ -158,6 +182,95 @@ class Squarem(Acceleration):
         self._stabilise = better
 
 
+class Louis(Acceleration):
+    r"""Newton's step on the EM map: for few parameters, near the maximum.
+
+    With :math:`J` the derivative of the EM map :math:`M`, it proposes
+
+    .. math:: \theta + (1 - J)^{-1} (M(\theta) - \theta), \qquad 1 - J = I_c^{-1} I,
+
+    where :math:`I_c` is the information of the complete data and :math:`I` the observed one. The
+    derivative costs one E-step a parameter; it is taken again where steps no longer shrink
+    tenfold. Monte Carlo EM takes it from the draws, which costs nothing.
+
+    Parameters
+    ----------
+    below : float, default=0.1
+        Gain of a plain step, in nats, below which the scheme begins.
+
+    References
+    ----------
+    Louis, T. A. (1982). Finding the observed information matrix when using the EM algorithm.
+    Journal of the Royal Statistical Society B 44, 226-233. doi:10.1111/j.2517-6161.1982.tb01203.x
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import Louis
+    >>> X = load_iris().data[:, :2]
+    >>> mixture = EMGaussianMixture(2, tol=1e-9, random_state=0, acceleration=None)
+    >>> plain = mixture.fit(X).n_iter_
+    >>> mixture.set_params(acceleration=Louis()).fit(X).n_iter_ < plain
+    True
+    """
+
+    def __init__(self, below: float = 0.1):
+        self.below = _above_zero(below)
+        self._em_map: EMMap | None = None
+        self._jacobian: Array | None = None
+        self._length = np.inf
+        self._failures = 0
+        self._wait = 0
+
+    def attach(self, em_map: EMMap) -> None:
+        self._em_map = em_map
+
+    def propose(self, point: Array, image: Array) -> Array | None:
+        if self._wait:
+            self._wait -= 1
+            return None
+        step = image - point
+        length = float(np.linalg.norm(step))
+        if self._jacobian is None or length > SHRINKING * self._length:
+            self._jacobian = self._differentiate(point, image)
+        self._length = length
+        if self._jacobian is None:
+            self.judged(False)
+            return None
+        # A direction in which nothing is known of a parameter makes 1 - J singular.
+        proposal: Array = point + np.linalg.lstsq(np.eye(len(step)) - self._jacobian, step)[0]
+        return proposal
+
+    def _differentiate(self, point: Array, image: Array) -> Array | None:
+        """Derivative of the EM map by forward differences."""
+        assert self._em_map is not None
+        jacobian = np.empty((len(point), len(point)))
+        steps = DIFFERENCE * (np.abs(point) + 1e-2 * np.abs(point).max())
+        for j, value in enumerate(point):
+            moved = point.copy()
+            moved[j] += steps[j]
+            there = self._em_map(moved)
+            if there is None:
+                return None
+            jacobian[:, j] = (there - image) / (moved[j] - value)
+        return jacobian if np.isfinite(jacobian).all() else None
+
+    def judged(self, better: bool) -> None:
+        if better:
+            self._failures = 0
+            return
+        self._jacobian = None
+        self._failures = min(self._failures + 1, 3)
+        self._wait = 2**self._failures - 1
+
+
+def _above_zero(below: float) -> float:
+    if not below > 0.0:
+        raise ValueError(f"below must be a gain in nats above 0. Got {below!r}.")
+    return below
+
+
 def _ridge(along: Array, s: Array, target: float) -> float:
     """Ridge at which the squared norm of the coefficients falls to ``target``."""
     ridge = 0.0
@@ -172,7 +285,11 @@ def _ridge(along: Array, s: Array, target: float) -> float:
     return ridge
 
 
-_BY_NAME = {"anderson": Anderson, "squarem": Squarem}
+_BY_NAME: dict[str, type[Acceleration]] = {
+    "anderson": Anderson,
+    "louis": Louis,
+    "squarem": Squarem,
+}
 
 
 def resolve(acceleration: "str | Acceleration | None") -> Acceleration | None:
@@ -182,6 +299,6 @@ def resolve(acceleration: "str | Acceleration | None") -> Acceleration | None:
     if isinstance(acceleration, str) and acceleration in _BY_NAME:
         return _BY_NAME[acceleration]()
     raise ValueError(
-        f"acceleration must be 'anderson', 'squarem', None or an Acceleration object. "
+        f"acceleration must be one of {sorted(_BY_NAME)}, None or an Acceleration object. "
         f"Got {acceleration!r}."
     )

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from emkit._typing import Array
 from emkit.engine import _tree, blocks
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.model import EMModel
 from emkit.engine.result import EMResult, State, StopReason
 from emkit.exceptions import InfeasibleError, ModelError
 
-__all__ = ["Callback", "climb"]
+__all__ = ["Callback", "Point", "climb", "evaluate", "m_step"]
 
 Callback = Callable[[State], Any]
 
@@ -50,7 +51,7 @@ def climb(
 
     The order E,(M,E)* makes every reported objective that of the parameters beside it.
     """
-    point = _evaluate(model, data, start, 0)
+    point = evaluate(model, data, start, 0)
     if point is None:
         raise InfeasibleError("The model is not defined at the start (singular or infeasible).")
     _require_number(point, 0)
@@ -60,10 +61,10 @@ def climb(
         trace.reason = StopReason.MAX_ITER
     trace.tell(np.inf)
     while trace.reason is None:
-        image = _m_step(model, trace.point, trace.n_iter + 1)
+        image = m_step(model, data, trace.point, trace.n_iter + 1)
         if extrapolation.moved(trace, image, tol, max_iter):
             continue
-        candidate = None if image is None else _evaluate(model, data, image, trace.n_iter + 1)
+        candidate = None if image is None else evaluate(model, data, image, trace.n_iter + 1)
         gain = trace.plain_step(candidate, tol, max_iter)
         extrapolation.after_plain_step(trace, gain)
         trace.tell(gain)
@@ -77,10 +78,22 @@ class _Extrapolation:
         self.model, self.data = model, data
         self.acceleration = copy.deepcopy(acceleration)
         self.threshold = -np.inf
-        if acceleration is not None:
-            self.threshold = sum(map(model.acceleration_threshold, blocks.iterate(data)))
+        self.like: Any = None  # parameters to restore flat ones by
+        self.spent = 0  # E-steps of the scheme's own
+        if self.acceleration is not None:
+            threshold = sum(map(model.acceleration_threshold, blocks.iterate(data)))
+            self.threshold = min(threshold, self.acceleration.below)
+            self.acceleration.attach(self.em_map)
         self.allowed = self.threshold == np.inf
         self.refused = False  # the model's own proposal, since the last plain step
+
+    def em_map(self, vector: Array) -> Array | None:
+        """EM image of flat parameters, for a scheme that differentiates it."""
+        self.spent += 1
+        params = _tree.restore(vector, self.like)
+        point = evaluate(self.model, self.data, params, 0, proposed=True)
+        image = None if point is None else m_step(self.model, self.data, point, 0)
+        return None if image is None else _tree.flatten(image)
 
     def moved(self, trace: "_Trace", image: Any, tol: float, max_iter: int) -> bool:
         """Try a proposal; True when the run has moved to it, or ended."""
@@ -89,12 +102,14 @@ class _Extrapolation:
         params = None if self.refused else self.model.propose(trace.point.stats, trace.point.params)
         own = params is not None
         if not own:
+            self.like = image
             vectors = _tree.flatten(trace.point.params), _tree.flatten(image)
             proposal = self.acceleration.propose(*vectors)
+            trace.n_evaluations, self.spent = trace.n_evaluations + self.spent, 0
             if proposal is None:
                 return False
             params = _tree.restore(proposal, image)
-        candidate = _evaluate(self.model, self.data, params, trace.n_iter + 1, proposed=True)
+        candidate = evaluate(self.model, self.data, params, trace.n_iter + 1, proposed=True)
         # Strict: a proposal that is not higher is worth less than the EM image.
         better = candidate is not None and candidate.objective > trace.point.objective
         if own:
@@ -166,7 +181,7 @@ class _Trace:
         before = self.point
         gain = candidate.objective - before.objective
         fell = self.model.exact and gain < 0.0
-        confirmed, self.small = self.small, gain < tol
+        confirmed, self.small = self.small, self.model.progress(before, candidate) < tol
         noise = self.model.rounding(candidate.params, candidate.objective)
         self.flat = gain <= noise
         if tol <= noise:
@@ -227,7 +242,7 @@ class _Trace:
         )
 
 
-def _evaluate(
+def evaluate(
     model: EMModel, data: Any, params: Any, n_iter: int, proposed: bool = False
 ) -> Point | None:
     """E-step at ``params``; None where the model is not defined."""
@@ -252,18 +267,23 @@ def _evaluate(
     return Point(params, stats, log_likelihood, objective)
 
 
-def _m_step(model: EMModel, point: Point, n_iter: int) -> Any:
+def m_step(model: EMModel, data: Any, point: Point, n_iter: int) -> Any:
     """EM image of a point; None where the M-step has no maximiser."""
+    step = "m_step"
     try:
         image = model.m_step(point.stats, point.params)
         wrong = _tree.mismatch(image, point.params)
+        if not wrong:
+            step = "conditional_step"
+            image = model.conditional_step(data, image)
+            wrong = _tree.mismatch(image, point.params)
     except np.linalg.LinAlgError:
         return None
     except Exception as error:
-        raise ModelError(_failed("m_step", n_iter, error)) from error
+        raise ModelError(_failed(step, n_iter, error)) from error
     if wrong:
         raise ModelError(
-            f"m_step {wrong}, at iteration {n_iter}. It must return parameters of the type and "
+            f"{step} {wrong}, at iteration {n_iter}. It must return parameters of the type and "
             "shapes of the start."
         )
     return image

@@ -8,9 +8,10 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.engine import _tree
-from emkit.engine.posterior import soft
+from emkit.engine.posterior import Stochastic, soft
+from emkit.engine.recombination import mutate, recombine
 
-__all__ = ["EMModel", "LatentClassModel"]
+__all__ = ["EMModel", "LatentClassModel", "MonteCarloModel"]
 
 
 class EMModel(ABC):
@@ -29,7 +30,7 @@ class EMModel(ABC):
     LatentClassModel : The E-step comes for free when what is missing is a class label.
     """
 
-    #: False for a noisy E-step (Monte Carlo): the objective may then fall.
+    #: False for a noisy E-step: the objective may then fall.
     exact = True
 
     @abstractmethod
@@ -60,10 +61,52 @@ class EMModel(ABC):
         reason to go on. Default: 1e-14 of it, relative."""
         return 1e-14 * abs(objective)
 
+    def progress(self, before: Any, after: Any) -> float:
+        """What ``tol`` is compared with after a step. Default: the gain in the objective.
+
+        Both points have ``params``, ``stats`` and ``objective``.
+        """
+        return float(after.objective - before.objective)
+
+    def conditional_step(self, data: Any, params: Any) -> Any:
+        """What the M-step leaves: raise the observed objective itself over some parameters (ECME).
+
+        Called with all the data after every M-step. Default: nothing is left.
+
+        References
+        ----------
+        Liu, C. & Rubin, D. B. (1994). The ECME algorithm: a simple extension of EM and ECM with
+        faster monotone convergence. Biometrika 81, 633-648. doi:10.1093/biomet/81.4.633
+        """
+        return params
+
+    def sample_latent(self, data: Any, params: Any, rng: np.random.Generator, size: int) -> Any:
+        """Draw ``size`` times what is missing, given the data: for Monte Carlo EM."""
+        raise NotImplementedError
+
+    def complete_statistics(self, data: Any, latent: Any) -> Any:
+        """Statistics of the data completed by draws of `sample_latent`, averaged over the draws."""
+        raise NotImplementedError
+
+    def sampled_statistics(
+        self, data: Any, params: Any, rng: np.random.Generator, size: int
+    ) -> Any:
+        """Expected statistics by ``size`` draws of what is missing."""
+        return self.complete_statistics(data, self.sample_latent(data, params, rng, size))
+
     def propose(self, stats: Any, params: Any) -> Any:
         """A point that may be better than the EM image, such as a Newton step, or None.
 
         An accelerated run tries it under the same safeguard as an extrapolation. Default: None.
+        """
+        return None
+
+    def complete_score(self, stats: Any, params: Any) -> Any:
+        """Gradient of the expected complete-data objective, prior included, at ``params``, or None.
+
+        Shaped as Params, from statistics taken anywhere. Taken at ``params`` too, it is the
+        gradient of the objective itself (Fisher's identity), which `standard_errors` and the
+        Louis acceleration differentiate. Default: None.
         """
         return None
 
@@ -73,6 +116,31 @@ class EMModel(ABC):
         Far from a maximum, EM climbs fast and an extrapolation can lead to a worse basin.
         """
         return np.inf
+
+
+class MonteCarloModel(EMModel):
+    """A model whose E-step has no closed form: draw what is missing instead.
+
+    Write `initialize`, `sample_latent`, `complete_statistics` and `m_step`, and climb with
+    ``algorithm="mcem"``. The objective is not known unless `log_likelihood` says it.
+    """
+
+    def e_step(self, data: Any, params: Any) -> tuple[Any, float]:
+        raise NotImplementedError(
+            f"{type(self).__name__} has no exact E-step: fit it with algorithm='mcem'."
+        )
+
+    @abstractmethod
+    def sample_latent(self, data: Any, params: Any, rng: np.random.Generator, size: int) -> Any:
+        """Draw ``size`` times what is missing, given the data."""
+
+    @abstractmethod
+    def complete_statistics(self, data: Any, latent: Any) -> Any:
+        """Statistics of the data completed by the draws, averaged over the draws."""
+
+    def log_likelihood(self, data: Any, params: Any) -> float:
+        """Log-likelihood of the data, where it can be told. Default: nan."""
+        return np.nan
 
 
 class LatentClassModel(EMModel):
@@ -115,6 +183,11 @@ class LatentClassModel(EMModel):
     array([0.91, 9.97])
     """
 
+    #: Names of the parameters with a row for each class; None: those as long as the first.
+    class_fields: tuple[str, ...] | None = None
+    #: Names of those that say where a class is, by which classes are matched; None: all of them.
+    place_fields: tuple[str, ...] | None = None
+
     def bind(self, params: Any) -> Any:
         """What an E-step works out once from the parameters. Default: the parameters."""
         return params
@@ -142,6 +215,20 @@ class LatentClassModel(EMModel):
         """Last touch on the sum over the tiles of a block. Default: none."""
         return stats
 
+    def recombine(self, mother: Any, father: Any, rng: np.random.Generator) -> Any:
+        """A child of two parameter sets, for the genetic search.
+
+        Default: some classes of the father in the place of those of the mother that match them.
+        """
+        return recombine(mother, father, rng, self.class_fields, self.place_fields)
+
+    def mutate(self, params: Any, rng: np.random.Generator) -> Any:
+        """The parameters a little changed, for the genetic search.
+
+        Default: one of two classes close to each other goes to beside a third.
+        """
+        return mutate(params, rng, self.class_fields, self.place_fields)
+
     def e_step(
         self,
         data: Any,
@@ -164,3 +251,9 @@ class LatentClassModel(EMModel):
             stats = self.statistics(tile, resp, work, at)
             total = stats if total is None else _tree.add(total, stats)
         return self.finish(total, at), objective
+
+    def sampled_statistics(
+        self, data: Any, params: Any, rng: np.random.Generator, size: int
+    ) -> Any:
+        """Expected statistics by ``size`` draws of the labels."""
+        return self.e_step(data, params, Stochastic(size), rng)[0]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 from emkit._typing import Array
@@ -10,12 +11,13 @@ __all__ = ["EMResult", "RunSummary", "State", "StopReason"]
 
 
 class StopReason(Enum):
-    """Why a run ended. Only ``TOLERANCE`` is convergence."""
+    """Why a run ended. Only ``TOLERANCE`` and ``SCHEDULE`` are convergence."""
 
     TOLERANCE = "tolerance"  #: one plain EM step gained less than tol
     MAX_ITER = "max_iter"  #: max_iter points were tried
     INFEASIBLE = "infeasible"  #: the M-step led where the model is not defined
     DECREASE = "decrease"  #: a plain EM step lowered the objective beyond rounding
+    SCHEDULE = "schedule"  #: the iterations of a stochastic algorithm are done
     CALLBACK = "callback"  #: the callback asked to stop
 
 
@@ -59,7 +61,8 @@ class EMResult:
     n_evaluations : int
         E-steps of the run over the whole data.
     converged : bool
-        Whether one plain EM step gained less than ``tol``.
+        Whether one plain EM step gained less than ``tol``; of a stochastic algorithm, whether its
+        own rule or schedule was fulfilled.
     reason : StopReason
         Why the run ended.
     history : ndarray of shape (n_accepted + 1,)
@@ -68,6 +71,9 @@ class EMResult:
         Log-likelihood of the current iterate after each point tried.
     runs : tuple of RunSummary
         One summary for each start, in the order drawn.
+    monte_carlo_error : NamedTuple or None
+        Standard errors of ``params`` as an estimate of what endless sampling would give, of the
+        shapes of ``params``; None for algorithms without sampling.
     """
 
     params: Any
@@ -80,6 +86,19 @@ class EMResult:
     history: Array
     log_likelihoods: Array
     runs: tuple[RunSummary, ...] = ()
+    monte_carlo_error: Any = None
+
+    def interval(self, level: float = 0.95) -> tuple[Any, Any]:
+        """Limits between which endless sampling would lie, by the Monte Carlo error.
+
+        That is not the uncertainty from the data: `standard_errors` gives that.
+        """
+        if self.monte_carlo_error is None:
+            return self.params, self.params
+        z = NormalDist().inv_cdf(0.5 + 0.5 * level)
+        pairs = list(zip(self.params, self.monte_carlo_error, strict=True))
+        kind = type(self.params)
+        return kind(*(p - z * e for p, e in pairs)), kind(*(p + z * e for p, e in pairs))
 
     def summary(self) -> RunSummary:
         """The run in one line, as it stands in ``runs``."""

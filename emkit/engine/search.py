@@ -1,91 +1,22 @@
-"""Many runs: all starts drawn first, climbed in parallel, the best one kept."""
+"""fit_em: the front door of the engine."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
-import joblib
 import numpy as np
 
-from emkit.engine import acceleration as _acceleration
-from emkit.engine.blocks import Blocks
-from emkit.engine.loop import Callback, climb
+from emkit.engine.acceleration import resolve as resolve_acceleration
+from emkit.engine.algorithms import EM, Algorithm, ClassificationEM
+from emkit.engine.loop import Callback
 from emkit.engine.model import EMModel
-from emkit.engine.result import EMResult, RunSummary, StopReason
-from emkit.exceptions import InfeasibleError, ModelError
+from emkit.engine.monte_carlo import MonteCarloEM
+from emkit.engine.result import EMResult
+from emkit.engine.runs import Climber, Start, best_of
+from emkit.engine.stochastic import StochasticEM
+from emkit.engine.strategies import resolve_search
+from emkit.exceptions import InfeasibleError
 
-__all__ = ["Restarts", "ShortRuns", "fit_em"]
-
-
-class Start(NamedTuple):
-    """One start of a search: given parameters, or the seed to draw them."""
-
-    number: int
-    params: Any = None
-    seed: np.random.SeedSequence | None = None
-
-
-#: Objectives closer than this part of themselves, or than tol, are taken for the same optimum.
-TIE = 1e-7
-
-#: Outcome of one start: the climb, or the summary of why it failed.
-Outcome = EMResult | RunSummary
-
-
-@dataclass(frozen=True)
-class Restarts:
-    """Climb from every start to the end."""
-
-    def __call__(
-        self, climb_all: Callable[..., list[Outcome]], starts: list[Start]
-    ) -> list[Outcome]:
-        return climb_all(starts)
-
-
-@dataclass(frozen=True)
-class ShortRuns:
-    """em-EM: a few iterations from every start, then the best one to the end.
-
-    Parameters
-    ----------
-    n_iter : int, default=5
-        Plain EM iterations of a short run.
-
-    References
-    ----------
-    Biernacki, C., Celeux, G. & Govaert, G. (2003). Choosing starting values for the EM algorithm
-    for getting the highest likelihood in multivariate Gaussian mixture models. Computational
-    Statistics & Data Analysis 41, 561-575. doi:10.1016/S0167-9473(02)00163-9
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from emkit import EMGaussianMixture
-    >>> from emkit.engine import ShortRuns
-    >>> mixture = EMGaussianMixture(3, n_init=20, search=ShortRuns(n_iter=3), random_state=0)
-    >>> len(mixture.fit(load_iris().data).runs_)
-    20
-    """
-
-    n_iter: int = 5
-
-    def __call__(
-        self, climb_all: Callable[..., list[Outcome]], starts: list[Start]
-    ) -> list[Outcome]:
-        outcomes = climb_all(starts, max_iter=self.n_iter, acceleration=None)
-        best = _best(outcomes, tol=0.0)
-        if best is None:
-            return outcomes
-        short = outcomes[best]
-        assert isinstance(short, EMResult)
-        if short.reason is StopReason.MAX_ITER:
-            (long,) = climb_all([Start(starts[best].number, params=short.params)], after=short)
-            outcomes[best] = _joined(short, long) if isinstance(long, EMResult) else long
-        return outcomes
-
-
-_BY_NAME: dict[str, Any] = {"restarts": Restarts(), "short_runs": ShortRuns()}
+__all__ = ["fit_em"]
 
 
 def fit_em(
@@ -96,6 +27,7 @@ def fit_em(
     n_init: int = 1,
     n_jobs: int | None = None,
     search: Any = "restarts",
+    algorithm: Any = "em",
     acceleration: Any = "anderson",
     tol: float = 1e-8,
     max_iter: int = 1000,
@@ -123,11 +55,17 @@ def fit_em(
         others are.
     n_jobs : int, default=None
         Processes for the runs, as in joblib. It changes a result by rounding at most.
-    search : {"restarts", "short_runs"} or search object, default="restarts"
+    search : str or search object, default="restarts"
         "restarts" climbs from every start to the end; "short_runs" takes a few iterations from
-        each and goes on with the best.
-    acceleration : {"anderson", "squarem"}, Acceleration or None, default="anderson"
-        Extrapolation of the EM map; None is plain EM.
+        each and goes on with the best; "annealing" and "simulated_annealing" lead every start
+        past shallow maxima; "genetic" recombines classes. See `Restarts`, `ShortRuns`,
+        `Annealing`, `SimulatedAnnealing`, `Genetic`.
+    algorithm : {"em", "cem", "sem", "mcem"} or Algorithm, default="em"
+        Form of the E-step: exact; classification EM and stochastic EM, for latent classes;
+        Monte Carlo EM. See `EM`, `ClassificationEM`, `StochasticEM`, `MonteCarloEM`.
+    acceleration : {"anderson", "louis", "squarem"}, Acceleration or None, default="anderson"
+        Extrapolation of the EM map; None is plain EM. The forms that assign or draw labels do
+        without; Monte Carlo EM takes "louis".
     tol : float, default=1e-8
         Gain of one plain EM step, in nats of the whole objective, below which a run has
         converged; one more plain step confirms it.
@@ -150,6 +88,8 @@ def fit_em(
     ------
     ValueError
         For an argument out of range.
+    TypeError
+        When the model lacks a method that the algorithm needs.
     InfeasibleError
         When no start is feasible (a ValueError).
     ModelError
@@ -192,24 +132,23 @@ def fit_em(
     (0.6268214979, True)
     """
     _check_arguments(n_init, tol, max_iter)
-    run = partial(
-        _run,
+    scheme = resolve_acceleration(acceleration)
+    form = _resolve_algorithm(algorithm)
+    form.check(model, scheme)
+    search = resolve_search(search)
+    climber = Climber(
         model,
         data,
-        acceleration=_acceleration.resolve(acceleration),
+        _seed_sequence(random_state),
+        n_jobs,
+        algorithm=form,
+        acceleration=scheme,
         tol=tol,
         max_iter=max_iter,
         callback=callback,
     )
-
-    def climb_all(starts: list[Start], **options: Any) -> list[Outcome]:
-        if len(starts) == 1:
-            return [run(starts[0], **options)]
-        return list(joblib.Parallel(n_jobs)(joblib.delayed(run)(s, **options) for s in starts))
-
-    starts = _starts(start, n_init, random_state)
-    outcomes = _resolve(search)(climb_all, starts)
-    best = _best(outcomes, tol)
+    outcomes = search(climber, _starts(climber, start, n_init))
+    best = best_of(outcomes, tol)
     runs = tuple(o.summary() if isinstance(o, EMResult) else o for o in outcomes)
     if best is None:
         raise InfeasibleError(f"All {len(runs)} starts failed. The first: {runs[0].message}", runs)
@@ -218,46 +157,20 @@ def fit_em(
     return replace(result, runs=runs)
 
 
-def _run(
-    model: EMModel, data: Any, start: Start, *, after: EMResult | None = None, **options: Any
-) -> Outcome:
-    """Climb from one start; a start where the model is not defined is summed up, not raised."""
-    try:
-        params = start.params
-        if params is None:
-            params = _initialize(model, data, np.random.default_rng(start.seed))
-        return climb(model, data, params, run=start.number, **options)
-    except (InfeasibleError, np.linalg.LinAlgError) as error:
-        return RunSummary(np.nan, np.nan, 0, 0, False, StopReason.INFEASIBLE, str(error))
-
-
-def _initialize(model: EMModel, data: Any, rng: np.random.Generator) -> Any:
-    block = data[int(rng.integers(len(data)))] if isinstance(data, Blocks) else data
-    try:
-        return model.initialize(block, rng)
-    except (InfeasibleError, np.linalg.LinAlgError):
-        raise
-    except Exception as error:
-        raise ModelError(
-            f"initialize failed at iteration 0 with {type(error).__name__}: {error}"
-        ) from error
-
-
-def _starts(start: Any, n_init: int, random_state: Any) -> list[Start]:
-    """Every start with its own seed, drawn before any run begins."""
-    if start is not None:
-        given = list(start) if isinstance(start, list) else [start]
-        if not given:
-            raise ValueError("start must be Params or a list of at least one. Got an empty list.")
-        for params in given:
-            if not (isinstance(params, tuple) and hasattr(params, "_fields")):
-                raise TypeError(
-                    "start must be Params (a NamedTuple of float arrays) or a list of them. "
-                    f"Got {type(params).__name__}."
-                )
-        return [Start(i, params=params) for i, params in enumerate(given)]
-    seeds = _seed_sequence(random_state).spawn(n_init)
-    return [Start(i, seed=seed) for i, seed in enumerate(seeds)]
+def _starts(climber: Climber, start: Any, n_init: int) -> list[Start]:
+    """Every start with its own seed, before any run begins."""
+    if start is None:
+        return climber.draw(n_init)
+    given = list(start) if isinstance(start, list) else [start]
+    if not given:
+        raise ValueError("start must be Params or a list of at least one. Got an empty list.")
+    for params in given:
+        if not (isinstance(params, tuple) and hasattr(params, "_fields")):
+            raise TypeError(
+                "start must be Params (a NamedTuple of float arrays) or a list of them. "
+                f"Got {type(params).__name__}."
+            )
+    return [climber.draw(1, params)[0] for params in given]
 
 
 def _seed_sequence(random_state: Any) -> np.random.SeedSequence:
@@ -268,48 +181,22 @@ def _seed_sequence(random_state: Any) -> np.random.SeedSequence:
     return np.random.SeedSequence(random_state)
 
 
-def _best(outcomes: list[Outcome], tol: float) -> int | None:
-    """Index of the run to keep: the highest, an earlier one where the difference is a tie."""
-    best: int | None = None
-    for i, outcome in enumerate(outcomes):
-        if not isinstance(outcome, EMResult):
-            continue
-        if best is None:
-            best = i
-            continue
-        leader = outcomes[best]
-        assert isinstance(leader, EMResult)
-        # A collapsing run climbs without bound, so its objective says nothing.
-        collapsed = outcome.reason is StopReason.INFEASIBLE
-        leader_collapsed = leader.reason is StopReason.INFEASIBLE
-        size = abs(leader.objective)
-        margin = max(min(tol, TIE * size), 1e-12 * size)
-        if collapsed == leader_collapsed:
-            if outcome.objective > leader.objective + margin:
-                best = i
-        elif leader_collapsed:
-            best = i
-    return best
+_ALGORITHMS: dict[str, Algorithm] = {
+    "em": EM(),
+    "cem": ClassificationEM(),
+    "sem": StochasticEM(),
+    "mcem": MonteCarloEM(),
+}
 
 
-def _joined(short: EMResult, long: EMResult) -> EMResult:
-    """A long run with the short run that led to it in front."""
-    return replace(
-        long,
-        n_iter=short.n_iter + long.n_iter,
-        n_evaluations=short.n_evaluations + long.n_evaluations,
-        history=np.concatenate([short.history, long.history[1:]]),
-        log_likelihoods=np.concatenate([short.log_likelihoods, long.log_likelihoods]),
-    )
-
-
-def _resolve(search: Any) -> Any:
-    if isinstance(search, str) and search in _BY_NAME:
-        return _BY_NAME[search]
-    if callable(search):
-        return search
+def _resolve_algorithm(algorithm: Any) -> Algorithm:
+    """The form of EM meant by a name or an object."""
+    if isinstance(algorithm, Algorithm):
+        return algorithm
+    if isinstance(algorithm, str) and algorithm in _ALGORITHMS:
+        return _ALGORITHMS[algorithm]
     raise ValueError(
-        f"search must be one of {sorted(_BY_NAME)} or a search object. Got {search!r}."
+        f"algorithm must be one of {sorted(_ALGORITHMS)} or an Algorithm object. Got {algorithm!r}."
     )
 
 

@@ -1,12 +1,13 @@
 r"""The Gaussian mixture: p(x) = sum_k w_k N(x; m_k, C_k).
 
-The objective is the weighted log-likelihood of the observed cells plus an inverse-Wishart prior
+The objective is the weighted log-likelihood of the observed cells plus the log-density of a
+conjugate `Prior`; with the one of ``ridge`` and ``strength`` alone it is
 
 .. math:: \sum_i s_i \log \sum_k w_k N(x_{i,o_i}; m_{k,o_i}, C_{k,o_i o_i})
           \;-\; \frac{n}{2K} \sum_k \bigl( \operatorname{tr}(R\, C_k^{-1}) + \tau \log|C_k| \bigr),
           \qquad n = \sum_i s_i,\; R = \operatorname{diag}(\text{ridge}),
 
-whose M-step is :math:`C_k = (S_k + \tfrac{n}{K} R) / (n_k + \tfrac{n}{K} \tau)`. Complete data are
+with the M-step :math:`C_k = (S_k + \tfrac{n}{K} R) / (n_k + \tfrac{n}{K} \tau)`. Complete data are
 the case with nothing missing. Parameters are in internal units: columns shifted and scaled one by
 one (`Units`), so that the answer does not depend on the user's.
 """
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.engine.model import LatentClassModel
 from emkit.engine.posterior import soft
+from emkit.models.mixture_prior import Prior
+from emkit.models.split_merge import split_merge
 from emkit.numerics.conditional import ConditionalKernel, MaskedKernel, choose_kernel
 from emkit.numerics.covariance import Structure
 from emkit.numerics.gaussian import (
@@ -99,6 +102,8 @@ class GaussianMixtureModel(LatentClassModel):
         Sum of the sample weights.
     strength : float
         The prior's :math:`\tau`, the rows that it stands for per unit of total weight.
+    prior : Prior, optional
+        The whole prior, in place of ``ridge`` and ``strength``.
     incomplete : bool
         Whether cells are missing.
     accelerate_below : float
@@ -115,15 +120,17 @@ class GaussianMixtureModel(LatentClassModel):
         total_weight: float = 0.0,
         *,
         strength: float = 0.0,
+        prior: Prior | None = None,
         incomplete: bool = False,
         accelerate_below: float = 1e-3,
         draw_start: Callable[..., MixtureParams] | None = None,
     ):
         self.structure = structure
         self.units = units
-        self.ridge = np.zeros(len(units.shift)) if ridge is None else ridge
+        if prior is None:
+            prior = Prior(np.zeros(len(units.shift)) if ridge is None else ridge, strength)
+        self.prior = prior
         self.total_weight = total_weight
-        self.strength = strength
         self.incomplete = incomplete
         self.accelerate_below = accelerate_below
         self.draw_start = draw_start
@@ -140,8 +147,14 @@ class GaussianMixtureModel(LatentClassModel):
         masked = self.incomplete and self.structure.independent
         features = not masked and takes_features(self.structure, at)
         error = at.raw_error if features else at.centred_error
-        error += EPS * self.strength * len(self.ridge)
-        return max(super().rounding(params, objective), 4.0 * error * self.total_weight)
+        n_components, d = params.means.shape
+        rows = self.prior.rows_of(self.structure, n_components, self.total_weight)
+        of_prior = EPS * rows * d * self.structure.n_covariances(n_components)
+        noise = 4.0 * (error * self.total_weight + of_prior)
+        if self.prior.is_informative:
+            # The prior may all but cancel the log-likelihood.
+            objective = abs(objective) + abs(self.log_prior(params))
+        return max(super().rounding(params, objective), noise)
 
     def acceleration_threshold(self, data: Rows) -> float:
         return self.accelerate_below * data.total_weight
@@ -259,30 +272,60 @@ class GaussianMixtureModel(LatentClassModel):
     # M-step
 
     def m_step(self, stats: Moments, params: MixtureParams) -> MixtureParams:
+        structure, prior, n_components = self.structure, self.prior, len(stats.n)
         total = stats.n.sum()
-        n = np.where(stats.n > EPS * total, stats.n, 0.0)
-        empty = n == 0.0
-        delta = stats.first / np.where(empty, np.inf, n)[:, None]
-        share = total / len(n)
-        covariances = self.structure.estimate(
-            stats.scatter, n, delta, self.ridge * share, self.strength * share
-        )
-        if empty.any():
-            covariances = self.structure.keep(covariances, params.covariances, empty)
-        return MixtureParams(n / total, params.means + delta, covariances)
+        empty = stats.n <= EPS * total
+        n = np.where(empty, 0.0, stats.n)
+        weights = prior.weights(n, total)
+        if prior.mean_precision > 0.0:
+            stats = prior.observe(structure, stats, params.means)
+            n = stats.n
+        delta = stats.first / np.where(n == 0.0, np.inf, n)[:, None]
+        scatter = prior.scatter_of(structure, n_components, total)
+        rows = prior.rows_of(structure, n_components, total)
+        # The rows at the prior's mean are in n.
+        beside = rows - prior.mean_precision * n_components / structure.n_covariances(n_components)
+        covariances = structure.estimate(stats.scatter, n, delta, scatter, beside)
+        if rows == 0.0 and empty.any():
+            covariances = structure.keep(covariances, params.covariances, empty)
+        return MixtureParams(weights, params.means + delta, covariances)
 
     def log_prior(self, params: MixtureParams) -> float:
-        if not self.ridge.any():
+        """Log-density of the prior, up to a constant."""
+        if self.prior.is_flat:
             return 0.0
-        at, (n_components, d) = self.components(params), params.means.shape
-        precisions = self.structure.diagonals(at.precisions, (n_components, d))
-        penalty = float((precisions @ self.ridge).sum())
-        if self.strength > 0.0:
-            # Up to a constant that makes it 0 where every covariance is that of the prior.
-            log_dets = np.broadcast_to(self.structure.log_det(at.factor, d), n_components)
-            reference = float(np.log(self.ridge / self.strength).sum()) + d
-            penalty -= self.strength * (2.0 * float(log_dets.sum()) + n_components * reference)
-        return -0.5 * self.total_weight / n_components * penalty
+        at, total = self.components(params), self.total_weight
+        return self.prior.log_density(self.structure, params.weights, at, total)
+
+    def complete_score(self, stats: Moments, params: MixtureParams) -> MixtureParams:
+        """Gradient of the objective, from moments about the means of ``params``."""
+        structure, prior, at = self.structure, self.prior, self.components(params)
+        n_components, d = params.means.shape
+        n_covariances = structure.n_covariances(n_components)
+        draws = stats.n + prior.concentration - 1.0
+        weights = draws / params.weights - draws.sum() / params.weights.sum()
+        rows = prior.rows_of(structure, n_components, self.total_weight)
+        n = stats.n + rows * n_covariances / n_components
+        if prior.mean_precision > 0.0:
+            stats = prior.observe(structure, stats, params.means)
+        scatter = stats.scatter + prior.scatter_of(structure, n_components, self.total_weight)
+        return MixtureParams(
+            weights,
+            structure.apply(at.precisions, stats.first),
+            structure.gradient(scatter, n, at.precisions, d),
+        )
+
+    # Search
+
+    place_fields = ("means",)
+
+    @property
+    def class_fields(self) -> tuple[str, ...]:  # type: ignore[override]
+        shared = self.structure.n_covariances(2) == 1
+        return ("weights", "means") if shared else ("weights", "means", "covariances")
+
+    def mutate(self, params: MixtureParams, rng: np.random.Generator) -> MixtureParams:
+        return split_merge(self.structure, params, self.class_fields, rng)
 
     # Starts
 

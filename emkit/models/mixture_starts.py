@@ -1,14 +1,13 @@
 """Random starts of a mixture: each draws a partition or means, in internal units."""
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
-from sklearn.cluster import KMeans, kmeans_plusplus
-from sklearn.exceptions import ConvergenceWarning
 
 from emkit._typing import Array
+from emkit.engine.posterior import hard
 from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams, Rows, one_hot
+from emkit.models.kmeans import KMeans, Points, distant_rows
 from emkit.models.single_normal import complete_rows
 
 __all__ = ["STARTS", "draw", "override"]
@@ -17,6 +16,8 @@ Start = Callable[[GaussianMixtureModel, Rows, int, np.random.Generator], Mixture
 
 #: Shortest half of a normal distribution, in standard deviations.
 NORMAL_HALF = 1.349
+#: Squared step of all centres together, in columns of unit scale, at which k-means ends.
+KMEANS_SHIFT = 1e-4
 #: Rows at least that a start looks at; of longer data it takes a random sample.
 SAMPLE_ROWS = 25_000
 #: EM on the sample costs at most so many E-steps on the data.
@@ -45,12 +46,17 @@ def from_kmeans(
 ) -> MixtureParams:
     """The partition of one run of k-means."""
     x = _standardised(model, data)
-    kmeans = KMeans(n_components, n_init=1, random_state=_legacy(rng))
-    with warnings.catch_warnings():
-        # Fewer distinct rows than components: the components left over start empty.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        kmeans.fit(x / _clustering_scale(x), sample_weight=data.sample_weight)
-    return model.from_partition(data, n_components, one_hot(kmeans.labels_, n_components))
+    points = Points(x / _clustering_scale(model, x), data.sample_weight)
+    kmeans = KMeans(n_components)
+    centers = kmeans.initialize(points, rng)
+    for _ in range(300):
+        stats, _ = kmeans.e_step(points, centers, hard)
+        previous, centers = centers, kmeans.m_step(stats, centers)
+        if ((centers.centers - previous.centers) ** 2).sum() <= KMEANS_SHIFT:
+            break
+    return model.from_partition(
+        data, n_components, one_hot(kmeans.labels(points, centers), n_components)
+    )
 
 
 def from_kmeans_plusplus(
@@ -58,13 +64,8 @@ def from_kmeans_plusplus(
 ) -> MixtureParams:
     """Rows far from each other as means."""
     x = _standardised(model, data)
-    _, rows = kmeans_plusplus(
-        x / _clustering_scale(x),
-        n_components,
-        sample_weight=data.sample_weight,
-        random_state=_legacy(rng),
-    )
-    return model.from_means(data, x[rows])
+    scaled = np.ascontiguousarray((x / _clustering_scale(model, x)).T)
+    return model.from_means(data, x[distant_rows(scaled, n_components, rng, data.sample_weight)])
 
 
 def from_rows(
@@ -103,7 +104,7 @@ def _standardised(model: GaussianMixtureModel, data: Rows) -> Array:
     return (data.X - model.units.shift) / model.units.scale
 
 
-def _clustering_scale(x: Array) -> Array:
+def _clustering_scale(model: GaussianMixtureModel, x: Array) -> Array:
     """Scale of the columns in which k-means sees clusters: two thirds to one standard deviation.
 
     A column that falls into clusters is spread by the distance between them; standardising it
@@ -114,7 +115,7 @@ def _clustering_scale(x: Array) -> Array:
     shortest = (x[half - 1 :] - x[: len(x) - half + 1]).min(axis=0)
     spread = x.std(axis=0)
     spread[spread == 0.0] = 1.0
-    return np.clip(shortest / NORMAL_HALF, spread / 1.5, spread)
+    return model.structure.common_scale(np.clip(shortest / NORMAL_HALF, spread / 1.5, spread))
 
 
 def _refined(
@@ -130,11 +131,6 @@ def _refined(
             break
         params = image
     return params
-
-
-def _legacy(rng: np.random.Generator) -> np.random.RandomState:
-    """The same stream in the form that scikit-learn takes."""
-    return np.random.RandomState(rng.bit_generator)
 
 
 def draw(

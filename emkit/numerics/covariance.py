@@ -43,6 +43,10 @@ class Structure(ABC):
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Free parameters of the covariances."""
 
+    def n_covariances(self, n_components: int) -> int:
+        """How many covariances there are. Default: each component has its own."""
+        return n_components
+
     def common_scale(self, scale: Array) -> Array:
         """Units of the columns that keep the structure. Default: each column its own."""
         return scale
@@ -141,10 +145,28 @@ class Structure(ABC):
     def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array, count: float) -> Array:
         """Maximising covariances, the means moved by ``delta`` (K, d).
 
-        ``prior`` (d,) is the diagonal that the inverse-Wishart prior adds to the scatter of each
-        component, ``count`` the rows that it stands for. What is returned for a component with
-        n = 0 means nothing, but is finite.
+        ``prior`` is what the prior adds to the scatter of each covariance, in `prior_shape`, and
+        ``count`` the rows that it stands for beside those in n. What is returned where there are
+        no rows at all means nothing, but is finite.
         """
+
+    @abstractmethod
+    def gradient(self, scatter: Array, n: Array, precisions: Array, n_features: int) -> Array:
+        """Derivative of -(n_k log|C_k| + tr(P_k S_k)) / 2, summed over k, by the covariances."""
+
+    # The conjugate prior of a covariance: inverse-Wishart, or inverse-gamma on every variance.
+
+    @abstractmethod
+    def prior_shape(self, n_features: int) -> tuple[int, ...]:
+        """Shape of what the prior adds to the scatter of a covariance: that of one covariance."""
+
+    @abstractmethod
+    def prior_from_diagonal(self, diagonal: Array) -> Array:
+        """A diagonal matrix, given by its diagonal (d,), in that shape."""
+
+    @abstractmethod
+    def prior_rows(self, degrees_of_freedom: float, n_features: int) -> float:
+        """Rows that the prior stands for: twice the exponent of 1/|C| in its density."""
 
     @abstractmethod
     def pool(self, scatter: Array, n_components: int) -> Array:
@@ -216,6 +238,15 @@ class _Matrices(Structure):
     def apply(self, matrices: Array, vectors: Array) -> Array:
         return (matrices @ vectors[..., None])[..., 0]
 
+    def prior_shape(self, n_features: int) -> tuple[int, ...]:
+        return (n_features, n_features)
+
+    def prior_from_diagonal(self, diagonal: Array) -> Array:
+        return np.diag(diagonal)
+
+    def prior_rows(self, degrees_of_freedom: float, n_features: int) -> float:
+        return degrees_of_freedom + n_features + 1.0
+
     def check_precisions(self, precisions: Array) -> None:
         for precision in precisions.reshape(-1, *precisions.shape[-2:]):
             symmetric = np.allclose(precision, precision.T)
@@ -278,10 +309,10 @@ class Full(_Matrices):
 
     def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array, count: float) -> Array:
         moved = n[:, None, None] * delta[:, :, None] * delta[:, None, :]
-        covariances = scatter - moved
-        diagonal = np.arange(len(prior))
-        covariances[:, diagonal, diagonal] += prior
-        return covariances / _positive(n + count)[:, None, None]
+        return (scatter - moved + prior) / _positive(n + count)[:, None, None]
+
+    def gradient(self, scatter: Array, n: Array, precisions: Array, n_features: int) -> Array:
+        return 0.5 * (precisions @ scatter @ precisions - n[:, None, None] * precisions)
 
     def pool(self, scatter: Array, n_components: int) -> Array:
         return np.broadcast_to(scatter.mean(axis=0), scatter.shape)
@@ -309,6 +340,9 @@ class Tied(_Matrices):
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_features * (n_features + 1) // 2
+
+    def n_covariances(self, n_components: int) -> int:
+        return 1
 
     def whiten(self, factor: Array, k: int, centred: Array) -> Array:
         return _multiply_lower(factor, centred)
@@ -339,9 +373,10 @@ class Tied(_Matrices):
         scatter += spread
 
     def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array, count: float) -> Array:
-        covariance = scatter - (n * delta.T) @ delta
-        covariance[np.diag_indices_from(covariance)] += len(n) * prior
-        return covariance / (n.sum() + len(n) * count)
+        return (scatter - (n * delta.T) @ delta + prior) / (n.sum() + count)
+
+    def gradient(self, scatter: Array, n: Array, precisions: Array, n_features: int) -> Array:
+        return 0.5 * (precisions @ scatter @ precisions - n.sum() * precisions)
 
     def pool(self, scatter: Array, n_components: int) -> Array:
         return scatter
@@ -444,6 +479,18 @@ class Diagonal(_Variances):
     def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array, count: float) -> Array:
         return (scatter - n[:, None] * delta**2 + prior) / _positive(n + count)[:, None]
 
+    def gradient(self, scatter: Array, n: Array, precisions: Array, n_features: int) -> Array:
+        return 0.5 * precisions * (precisions * scatter - n[:, None])
+
+    def prior_shape(self, n_features: int) -> tuple[int, ...]:
+        return (n_features,)
+
+    def prior_from_diagonal(self, diagonal: Array) -> Array:
+        return diagonal
+
+    def prior_rows(self, degrees_of_freedom: float, n_features: int) -> float:
+        return degrees_of_freedom + 2.0
+
     def pool(self, scatter: Array, n_components: int) -> Array:
         return np.broadcast_to(scatter.mean(axis=0), scatter.shape)
 
@@ -512,8 +559,20 @@ class Spherical(_Variances):
         scatter[k] += spread.sum()
 
     def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array, count: float) -> Array:
-        total = scatter - n * (delta**2).sum(axis=1) + prior.sum()
+        total = scatter - n * (delta**2).sum(axis=1) + prior
         return total / (_positive(n + count) * delta.shape[1])
+
+    def gradient(self, scatter: Array, n: Array, precisions: Array, n_features: int) -> Array:
+        return 0.5 * precisions * (precisions * scatter - n * n_features)
+
+    def prior_shape(self, n_features: int) -> tuple[int, ...]:
+        return ()
+
+    def prior_from_diagonal(self, diagonal: Array) -> Array:
+        return diagonal.sum()
+
+    def prior_rows(self, degrees_of_freedom: float, n_features: int) -> float:
+        return (degrees_of_freedom + 2.0) / n_features
 
     def pool(self, scatter: Array, n_components: int) -> Array:
         return np.broadcast_to(scatter.mean(), scatter.shape)

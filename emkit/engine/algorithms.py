@@ -1,0 +1,192 @@
+"""Forms of EM: how a run climbs from one start.
+
+Each is a small object that knows what it needs of a model. The exact forms change the posterior
+and leave the rest to the loop (`climb`); those that sample are in `sampling`.
+"""
+
+import copy
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from emkit.engine.acceleration import Acceleration
+from emkit.engine.loop import Callback, climb
+from emkit.engine.model import EMModel, LatentClassModel
+from emkit.engine.posterior import Tempered, hard
+from emkit.engine.result import EMResult
+
+__all__ = [
+    "EM",
+    "Algorithm",
+    "AnnealedEM",
+    "ClassificationEM",
+    "counted",
+    "need_classes",
+    "under",
+]
+
+
+class Algorithm(ABC):
+    """How a run climbs from one start."""
+
+    def check(self, model: EMModel, acceleration: Acceleration | None) -> None:  # noqa: B027
+        """TypeError when the model lacks what the form needs. Default: any model will do."""
+
+    @abstractmethod
+    def run(
+        self,
+        model: EMModel,
+        data: Any,
+        start: Any,
+        rng: np.random.Generator,
+        *,
+        acceleration: Acceleration | None,
+        tol: float,
+        max_iter: int,
+        callback: Callback | None = None,
+        run: int = 0,
+    ) -> EMResult:
+        """Climb from ``start``; ``run`` is its number."""
+
+
+@dataclass(frozen=True)
+class EM(Algorithm):
+    """Exact E-steps to a stationary point of the objective."""
+
+    def run(
+        self, model: EMModel, data: Any, start: Any, rng: np.random.Generator, **options: Any
+    ) -> EMResult:
+        return climb(model, data, start, **options)
+
+
+@dataclass(frozen=True)
+class ClassificationEM(Algorithm):
+    r"""Classification EM: every row belongs to its most probable class.
+
+    .. math:: \max_{\theta, z}\; \sum_i s_i \log p(x_i, z_i; \theta) + \log p(\theta)
+
+    It climbs in this classification likelihood, which is the objective then reported, in few
+    steps: a stationary partition ends it. Estimates are biased where classes overlap.
+
+    References
+    ----------
+    Celeux, G. & Govaert, G. (1992). A classification EM algorithm for clustering and two
+    stochastic versions. Computational Statistics & Data Analysis 14, 315-332.
+    doi:10.1016/0167-9473(92)90042-E
+    """
+
+    def check(self, model: EMModel, acceleration: Acceleration | None) -> None:
+        need_classes(self, model)
+
+    def run(
+        self, model: EMModel, data: Any, start: Any, rng: np.random.Generator, **options: Any
+    ) -> EMResult:
+        # The EM map is piecewise constant: there is nothing to extrapolate.
+        options["acceleration"] = None
+        return climb(under(model, hard), data, start, **options)
+
+
+@dataclass(frozen=True)
+class AnnealedEM(Algorithm):
+    r"""Deterministic annealing EM: the posterior at an inverse temperature that rises to 1.
+
+    At a low :math:`\beta` the objective :math:`\beta^{-1} \sum_i s_i \log \sum_z p(x_i, z)^\beta`
+    has few maxima; each stage starts from the end of the one before, the last is EM itself. Too
+    low a temperature merges classes that are apart, and EM does not part them again.
+
+    Parameters
+    ----------
+    betas : tuple of float, default=(0.8, 0.9, 1.0)
+        Inverse temperatures, above 0, rising to 1.
+    n_iter : int, default=20
+        Most iterations at a temperature before the last.
+
+    References
+    ----------
+    Ueda, N. & Nakano, R. (1998). Deterministic annealing EM algorithm. Neural Networks 11,
+    271-282. doi:10.1016/S0893-6080(97)00133-0
+    """
+
+    betas: tuple[float, ...] = (0.8, 0.9, 1.0)
+    n_iter: int = 20
+
+    def __post_init__(self) -> None:
+        betas = np.asarray(self.betas, dtype=float)
+        rising = betas.ndim == 1 and len(betas) and betas[0] > 0.0 and (np.diff(betas) > 0.0).all()
+        if not (rising and betas[-1] == 1.0):
+            raise ValueError(
+                "betas must be above 0 and rise to 1, where the tempered objective is the "
+                f"likelihood. Got {self.betas!r}."
+            )
+        if self.n_iter < 1:
+            raise ValueError(f"n_iter must be at least 1. Got {self.n_iter!r}.")
+
+    def check(self, model: EMModel, acceleration: Acceleration | None) -> None:
+        need_classes(self, model)
+
+    def run(
+        self,
+        model: EMModel,
+        data: Any,
+        start: Any,
+        rng: np.random.Generator,
+        *,
+        acceleration: Acceleration | None,
+        tol: float,
+        max_iter: int,
+        callback: Callback | None = None,
+        run: int = 0,
+    ) -> EMResult:
+        n_iter = n_evaluations = 0
+        for beta in self.betas[:-1]:
+            left = max_iter - n_evaluations
+            if left <= 0:
+                break
+            stage = climb(
+                under(model, Tempered(beta)),
+                data,
+                start,
+                acceleration=None,
+                tol=tol,
+                max_iter=min(self.n_iter, left - 1),
+            )
+            start = stage.params
+            n_iter += stage.n_iter
+            n_evaluations += stage.n_evaluations
+        last = climb(
+            model,
+            data,
+            start,
+            acceleration=acceleration,
+            tol=tol,
+            max_iter=max(max_iter - n_evaluations, 0),
+            callback=callback,
+            run=run,
+        )
+        return counted(last, n_iter, n_evaluations)
+
+
+def need_classes(algorithm: Algorithm, model: EMModel) -> None:
+    """TypeError unless the model's missing datum is a class label."""
+    if not isinstance(model, LatentClassModel):
+        raise TypeError(
+            f"{type(algorithm).__name__} assigns rows to classes, and {type(model).__name__} has "
+            "none: it must be a LatentClassModel, with the methods log_joint and statistics."
+        )
+
+
+def under(model: Any, posterior: Any, rng: np.random.Generator | None = None) -> Any:
+    """The model with another assignment of its rows to classes."""
+    other = copy.copy(model)
+    other.e_step = partial(model.e_step, posterior=posterior, rng=rng)
+    return other
+
+
+def counted(last: EMResult, n_iter: int, n_evaluations: int) -> EMResult:
+    """The last stage of a run with the cost of the stages before it."""
+    return replace(
+        last, n_iter=last.n_iter + n_iter, n_evaluations=last.n_evaluations + n_evaluations
+    )

@@ -1,0 +1,134 @@
+"""One start and what becomes of it; many starts in parallel."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+
+from emkit.engine.algorithms import Algorithm
+from emkit.engine.blocks import Blocks
+from emkit.engine.model import EMModel
+from emkit.engine.result import EMResult, RunSummary, StopReason
+from emkit.exceptions import InfeasibleError, ModelError
+
+__all__ = ["Climber", "Outcome", "Start", "best_of", "joined"]
+
+#: Objectives closer than this part of themselves, or than tol, are taken for the same optimum.
+TIE = 1e-7
+
+#: Outcome of one start: the climb, or the summary of why it failed.
+Outcome = EMResult | RunSummary
+
+
+class Start(NamedTuple):
+    """One start of a search: given parameters, or drawn; and the seed of all that is random."""
+
+    number: int
+    seed: np.random.SeedSequence
+    params: Any = None
+
+
+class Climber:
+    """Climbs from starts, in parallel: what a search has to work with.
+
+    ``climber(starts, **options)`` gives an outcome for each start; the options replace those of
+    the fit (``algorithm``, ``acceleration``, ``tol``, ``max_iter``). ``climber.draw(n)`` makes more
+    starts, which do not depend on how many others there are.
+    """
+
+    def __init__(
+        self,
+        model: EMModel,
+        data: Any,
+        seeds: np.random.SeedSequence,
+        n_jobs: int | None,
+        **options: Any,
+    ):
+        self.model = model
+        self.options = options
+        self.n_jobs = n_jobs
+        self._run = partial(_run, model, data)
+        self._seeds = seeds
+        self._n_drawn = 0
+
+    def __call__(self, starts: list[Start], **options: Any) -> list[Outcome]:
+        run: Callable[..., Outcome] = partial(self._run, **{**self.options, **options})
+        if len(starts) == 1:
+            return [run(starts[0])]
+        return list(joblib.Parallel(self.n_jobs)(joblib.delayed(run)(s) for s in starts))
+
+    def draw(self, n: int, params: Any = None) -> list[Start]:
+        """The next n starts, with seeds of their own; with ``params`` they are not random."""
+        first, self._n_drawn = self._n_drawn, self._n_drawn + n
+        seeds = self._seeds.spawn(n)
+        return [Start(first + i, seed, params) for i, seed in enumerate(seeds)]
+
+    def generator(self) -> np.random.Generator:
+        """A random stream of the search's own, whatever starts were drawn."""
+        return np.random.default_rng([*self._seeds.generate_state(4), 1])
+
+
+def _run(
+    model: EMModel, data: Any, start: Start, *, algorithm: Algorithm, **options: Any
+) -> Outcome:
+    """Climb from one start; a start where the model is not defined is summed up, not raised."""
+    rng = np.random.default_rng(start.seed)
+    try:
+        params = start.params
+        if params is None:
+            params = _initialize(model, data, rng)
+        return algorithm.run(model, data, params, rng, run=start.number, **options)
+    except (InfeasibleError, np.linalg.LinAlgError) as error:
+        return RunSummary(np.nan, np.nan, 0, 0, False, StopReason.INFEASIBLE, str(error))
+
+
+def _initialize(model: EMModel, data: Any, rng: np.random.Generator) -> Any:
+    block = data[int(rng.integers(len(data)))] if isinstance(data, Blocks) else data
+    try:
+        return model.initialize(block, rng)
+    except (InfeasibleError, np.linalg.LinAlgError):
+        raise
+    except Exception as error:
+        raise ModelError(
+            f"initialize failed at iteration 0 with {type(error).__name__}: {error}"
+        ) from error
+
+
+def best_of(outcomes: list[Outcome], tol: float) -> int | None:
+    """Index of the run to keep: the highest, an earlier one where the difference is a tie."""
+    best: int | None = None
+    for i, outcome in enumerate(outcomes):
+        if not isinstance(outcome, EMResult):
+            continue
+        if best is None:
+            best = i
+            continue
+        leader = outcomes[best]
+        assert isinstance(leader, EMResult)
+        # A collapsing run climbs without bound, so its objective says nothing.
+        collapsed = outcome.reason is StopReason.INFEASIBLE
+        leader_collapsed = leader.reason is StopReason.INFEASIBLE
+        size = abs(leader.objective)
+        margin = max(min(tol, TIE * size), 1e-12 * size)
+        if collapsed == leader_collapsed:
+            if outcome.objective > leader.objective + margin:
+                best = i
+        elif leader_collapsed:
+            best = i
+    return best
+
+
+def joined(short: EMResult, long: Outcome) -> Outcome:
+    """A long run with the short run that led to it in front."""
+    if not isinstance(long, EMResult):
+        return long
+    return replace(
+        long,
+        n_iter=short.n_iter + long.n_iter,
+        n_evaluations=short.n_evaluations + long.n_evaluations,
+        history=np.concatenate([short.history, long.history[1:]]),
+        log_likelihoods=np.concatenate([short.log_likelihoods, long.log_likelihoods]),
+    )

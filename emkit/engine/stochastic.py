@@ -1,0 +1,183 @@
+"""Forms of EM that draw labels: stochastic EM and simulated annealing."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.engine import _tree
+from emkit.engine.acceleration import Acceleration
+from emkit.engine.algorithms import Algorithm, counted, need_classes, under
+from emkit.engine.loop import Callback, Point, climb, evaluate, m_step
+from emkit.engine.model import EMModel
+from emkit.engine.posterior import Stochastic
+from emkit.engine.result import EMResult, State, StopReason
+from emkit.exceptions import InfeasibleError
+
+__all__ = ["SimulatedAnnealingEM", "StochasticEM", "chain_result", "told"]
+
+
+def visits(
+    model: EMModel, data: Any, start: Any, shares: Iterable[float], rng: np.random.Generator
+) -> Iterator[Point]:
+    """Points of a chain in which that share of the responsibilities is drawn labels."""
+    params = last = start
+    for n_iter, share in enumerate(shares):
+        noisy = under(model, Stochastic(share=share), rng)
+        point = evaluate(noisy, data, params, n_iter)
+        if point is None and n_iter:
+            # The draws led where the model is not defined, such as to a class of one row: again.
+            point = evaluate(noisy, data, last, n_iter)
+        if point is None:
+            raise InfeasibleError("The model is not defined at the start (singular or infeasible).")
+        yield point
+        last = point.params
+        image = m_step(model, data, point, n_iter)
+        params = last if image is None else image
+
+
+@dataclass(frozen=True)
+class StochasticEM(Algorithm):
+    r"""Stochastic EM: labels drawn from their posterior, parameters averaged after a burn-in.
+
+    The chain of ``max_iter`` steps wanders about the maximum, by about the standard errors of
+    the missing information, and out of shallow ones. What comes back is the average of its
+    second part, or the highest point there where that is higher (labels may switch on the way).
+    ``history`` holds the objective along the chain, which does fall.
+
+    Parameters
+    ----------
+    burn_in : float, default=0.5
+        Part of the chain to leave out of the average, from 0 to below 1.
+
+    References
+    ----------
+    Celeux, G. & Diebolt, J. (1985). The SEM algorithm: a probabilistic teacher algorithm derived
+    from the EM algorithm for the mixture problem. Computational Statistics Quarterly 2, 73-82.
+    """
+
+    burn_in: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.burn_in < 1.0:
+            raise ValueError(f"burn_in must be a part from 0 to below 1. Got {self.burn_in!r}.")
+
+    def check(self, model: EMModel, acceleration: Acceleration | None) -> None:
+        need_classes(self, model)
+
+    def run(
+        self,
+        model: EMModel,
+        data: Any,
+        start: Any,
+        rng: np.random.Generator,
+        *,
+        acceleration: Acceleration | None,
+        tol: float,
+        max_iter: int,
+        callback: Callback | None = None,
+        run: int = 0,
+    ) -> EMResult:
+        points: list[Point] = []
+        shares = [1.0] * (max_iter + 1)
+        reason = StopReason.SCHEDULE
+        for point in visits(model, data, start, shares, rng):
+            points.append(point._replace(stats=None))
+            if told(callback, run, points, None):
+                reason = StopReason.CALLBACK
+                break
+        kept = points[min(int(self.burn_in * len(points)) + 1, len(points) - 1) :]
+        chain = np.array([_tree.flatten(point.params) for point in kept])
+        best = max(kept, key=lambda point: point.objective)
+        average = evaluate(
+            model, data, _tree.restore(chain.mean(axis=0), start), len(points), proposed=True
+        )
+        end = average if average is not None and average.objective > best.objective else best
+        error = _tree.restore(_batch_means_error(chain), start)
+        result = chain_result(end, points, reason, n_evaluations=len(points) + 1, error=error)
+        told(callback, run, [*points, end], reason)
+        return result
+
+
+@dataclass(frozen=True)
+class SimulatedAnnealingEM(Algorithm):
+    r"""Stochastic labels at a falling temperature, then EM.
+
+    The E-step takes :math:`(1 - \gamma_t)` times the posterior probabilities and
+    :math:`\gamma_t` times labels drawn from them, :math:`\gamma_t` falling from 1 to 0 along half
+    a cosine: stochastic EM at first, EM at last. The noise leads out of shallow maxima.
+
+    Parameters
+    ----------
+    n_iter : int, default=40
+        Iterations until the temperature is 0.
+
+    References
+    ----------
+    Celeux, G. & Diebolt, J. (1992). A stochastic approximation type EM algorithm for the mixture
+    problem. Stochastics and Stochastics Reports 41, 119-134. doi:10.1080/17442509208833797
+    """
+
+    n_iter: int = 40
+
+    def __post_init__(self) -> None:
+        if self.n_iter < 1:
+            raise ValueError(f"n_iter must be at least 1. Got {self.n_iter!r}.")
+
+    def check(self, model: EMModel, acceleration: Acceleration | None) -> None:
+        need_classes(self, model)
+
+    def run(
+        self,
+        model: EMModel,
+        data: Any,
+        start: Any,
+        rng: np.random.Generator,
+        *,
+        max_iter: int,
+        **options: Any,
+    ) -> EMResult:
+        n_iter = min(self.n_iter, max_iter)
+        cooling = 0.5 + 0.5 * np.cos(np.pi * np.arange(n_iter) / self.n_iter)
+        params = start
+        for point in visits(model, data, start, cooling, rng):
+            params = point.params
+        last = climb(model, data, params, max_iter=max_iter - n_iter, **options)
+        return counted(last, n_iter, n_iter)
+
+
+def told(callback: Callback | None, run: int, points: list[Point], reason: Any) -> bool:
+    """Report the last point to the callback; whether it asks to stop."""
+    if callback is None:
+        return False
+    now, before = points[-1], points[-2] if len(points) > 1 else None
+    gain = np.inf if before is None else now.objective - before.objective
+    state = State(run, len(points) - 1, now.objective, gain, now.params, reason)
+    return callback(state) is True
+
+
+def _batch_means_error(chain: Array, n_batches: int = 10) -> Array:
+    """Standard errors of the mean of a chain, by the means of batches of it."""
+    if len(chain) < 2 * n_batches:
+        return np.full(chain.shape[1], np.inf)
+    means = np.array([batch.mean(axis=0) for batch in np.array_split(chain, n_batches)])
+    return means.std(axis=0, ddof=1) / np.sqrt(n_batches)
+
+
+def chain_result(
+    end: Point, points: list[Point], reason: StopReason, *, n_evaluations: int, error: Any
+) -> EMResult:
+    return EMResult(
+        params=end.params,
+        objective=end.objective,
+        log_likelihood=end.log_likelihood,
+        n_iter=len(points) - 1,
+        n_evaluations=n_evaluations,
+        converged=reason in (StopReason.TOLERANCE, StopReason.SCHEDULE),
+        reason=reason,
+        history=np.array([point.objective for point in points]),
+        log_likelihoods=np.array([point.log_likelihood for point in points[1:]]),
+        monte_carlo_error=error,
+    )

@@ -1,0 +1,319 @@
+"""Search: where runs start and which go on, because EM finds the nearest maximum only.
+
+A search is a callable of a `Climber` and its first starts, and returns all outcomes; `fit_em` keeps
+the best of them. A ``budget`` counts E-steps over all the data, of all runs together, so that
+searches compare; with None the starts are ``n_init``.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from emkit.engine.algorithms import AnnealedEM
+from emkit.engine.model import LatentClassModel
+from emkit.engine.result import EMResult, StopReason
+from emkit.engine.runs import Climber, Outcome, Start, best_of, joined
+from emkit.engine.stochastic import SimulatedAnnealingEM
+
+__all__ = ["Annealing", "Genetic", "Restarts", "ShortRuns", "SimulatedAnnealing", "resolve_search"]
+
+#: Starts that run side by side while a budget lasts; it does not depend on the workers.
+WAVE = 8
+
+
+@dataclass(frozen=True)
+class Restarts:
+    """Climb from every start to the end.
+
+    Parameters
+    ----------
+    budget : int, default=None
+        E-steps to spend: starts are drawn until they are, whatever ``n_init``, and the last run
+        ends where they do.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import Restarts
+    >>> mixture = EMGaussianMixture(3, search=Restarts(budget=200), random_state=0)
+    >>> sum(run.n_evaluations for run in mixture.fit(load_iris().data).runs_)
+    200
+    """
+
+    budget: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_budget(self)
+
+    def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
+        return climb_within(self.budget, climber, starts)
+
+
+@dataclass(frozen=True)
+class ShortRuns:
+    """em-EM: a few iterations from every start, then the best one to the end.
+
+    Parameters
+    ----------
+    n_iter : int, default=5
+        Plain EM iterations of a short run.
+    budget : int, default=None
+        E-steps to spend, half of them at most on short runs: as many are drawn, whatever
+        ``n_init``.
+
+    References
+    ----------
+    Biernacki, C., Celeux, G. & Govaert, G. (2003). Choosing starting values for the EM algorithm
+    for getting the highest likelihood in multivariate Gaussian mixture models. Computational
+    Statistics & Data Analysis 41, 561-575. doi:10.1016/S0167-9473(02)00163-9
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import ShortRuns
+    >>> mixture = EMGaussianMixture(3, n_init=20, search=ShortRuns(n_iter=3), random_state=0)
+    >>> len(mixture.fit(load_iris().data).runs_)
+    20
+    """
+
+    n_iter: int = 5
+    budget: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_budget(self)
+        _check_steps(self)
+
+    def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
+        short: dict[str, Any] = {"max_iter": self.n_iter, "acceleration": None}
+        left = None
+        if self.budget is not None:
+            more = max(self.budget // (2 * (self.n_iter + 1)), 1) - len(starts)
+            starts = starts + climber.draw(more) if more > 0 else starts[: more or None]
+        outcomes = climber(starts, **short)
+        if self.budget is not None:
+            left = max(self.budget - spent(outcomes), 1)
+        best = best_of(outcomes, tol=0.0)
+        return outcomes if best is None else to_the_end(climber, starts, outcomes, best, left)
+
+
+@dataclass(frozen=True)
+class Annealing:
+    r"""Deterministic annealing EM from every start: the objective is flattened, then restored.
+
+    For mixtures whose components overlap or share clusters in many ways; a start then matters
+    little, and a few are enough. See `AnnealedEM`.
+
+    Parameters
+    ----------
+    betas : tuple of float
+        Inverse temperatures, above 0, rising to 1.
+    n_iter : int
+        Most iterations at a temperature before the last.
+    budget : int, default=None
+        E-steps to spend; None takes ``n_init`` starts.
+    """
+
+    betas: tuple[float, ...] = AnnealedEM.betas
+    n_iter: int = AnnealedEM.n_iter
+    budget: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_budget(self)
+        self._algorithm()
+
+    def _algorithm(self) -> AnnealedEM:
+        return AnnealedEM(self.betas, self.n_iter)
+
+    def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
+        return climb_within(self.budget, climber, starts, algorithm=self._algorithm())
+
+
+@dataclass(frozen=True)
+class SimulatedAnnealing:
+    """Stochastic labels at a falling temperature from every start, then EM.
+
+    For starts near a maximum that is not the highest: the noise leads on. See
+    `SimulatedAnnealingEM`.
+
+    Parameters
+    ----------
+    n_iter : int
+        Iterations until the temperature is 0.
+    budget : int, default=None
+        E-steps to spend; None takes ``n_init`` starts.
+    """
+
+    n_iter: int = SimulatedAnnealingEM.n_iter
+    budget: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_budget(self)
+        self._algorithm()
+
+    def _algorithm(self) -> SimulatedAnnealingEM:
+        return SimulatedAnnealingEM(self.n_iter)
+
+    def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
+        return climb_within(self.budget, climber, starts, algorithm=self._algorithm())
+
+
+@dataclass(frozen=True)
+class Genetic:
+    """An evolving population: recombined components, a few EM steps, selection by the objective.
+
+    Two parents are matched class by class; a child takes one parent's classes in a part of the
+    space and the other's in the rest (`LatentClassModel.recombine`). For many components, where
+    every start has some of them right: a child can have them all.
+
+    Parameters
+    ----------
+    budget : int, default=1000
+        E-steps to spend, of which a quarter is kept for the last climb, from the best.
+    population : int, default=8
+        Parameter sets kept.
+    n_iter : int, default=5
+        Plain EM iterations of every new one.
+
+    References
+    ----------
+    Pernkopf, F. & Bouchaffra, D. (2005). Genetic-based EM algorithm for learning Gaussian mixture
+    models. IEEE Transactions on Pattern Analysis and Machine Intelligence 27, 1344-1348.
+    doi:10.1109/TPAMI.2005.162
+    """
+
+    budget: int = 1000
+    population: int = 8
+    n_iter: int = 5
+
+    def __post_init__(self) -> None:
+        if self.budget is None:
+            raise ValueError(
+                "budget must be a number of E-steps: a population has no end. Got None."
+            )
+        _check_budget(self)
+        _check_steps(self)
+        if self.population < 2:
+            raise ValueError(f"population must be at least 2. Got {self.population!r}.")
+
+    def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
+        model = climber.model
+        if not isinstance(model, LatentClassModel):
+            raise TypeError(
+                f"A genetic search recombines classes, and {type(model).__name__} has none: it "
+                "must be a LatentClassModel, with the methods log_joint and statistics."
+            )
+        rng = climber.generator()
+        few: dict[str, Any] = {"max_iter": self.n_iter, "acceleration": None}
+        starts = (starts + climber.draw(max(self.population - len(starts), 0)))[: self.population]
+        outcomes = climber(starts, **few)
+        while spent(outcomes) + self.population // 2 * (self.n_iter + 1) <= 0.75 * self.budget:
+            alive = fittest(outcomes, self.population)
+            children = []
+            for i in range(self.population // 2):
+                child = self._child(model, [run.params for run in alive], i % 2 == 0, rng)
+                children += climber.draw(1, child)
+            starts = starts + children
+            outcomes = outcomes + climber(children, **few)
+        best = best_of(outcomes, tol=0.0)
+        left = max(self.budget - spent(outcomes), 1)
+        return outcomes if best is None else to_the_end(climber, starts, outcomes, best, left)
+
+    def _child(
+        self, model: LatentClassModel, alive: list[Any], mutant: bool, rng: np.random.Generator
+    ) -> Any:
+        """New parameters out of those alive, or None for a fresh start."""
+        if mutant and alive:
+            return model.mutate(alive[rng.integers(len(alive))], rng)
+        if len(alive) < 2:
+            return None
+        mother, father = rng.choice(len(alive), 2, replace=False)
+        return model.recombine(alive[mother], alive[father], rng)
+
+
+def fittest(outcomes: list[Outcome], n: int) -> list[EMResult]:
+    """The n best outcomes that differ."""
+    runs = [
+        o for o in outcomes if isinstance(o, EMResult) and o.reason is not StopReason.INFEASIBLE
+    ]
+    kept: list[EMResult] = []
+    for run in sorted(runs, key=lambda o: -o.objective):
+        last = kept[-1] if kept else None
+        if last is None or last.objective - run.objective > 1e-6 * abs(run.objective):
+            kept.append(run)
+        if len(kept) == n:
+            break
+    return kept
+
+
+def to_the_end(
+    climber: Climber, starts: list[Start], outcomes: list[Outcome], best: int, left: int | None
+) -> list[Outcome]:
+    """The outcomes with the best one, cut short so far, climbed to its end."""
+    short = outcomes[best]
+    assert isinstance(short, EMResult)
+    if short.reason is not StopReason.MAX_ITER:
+        return outcomes
+    start = starts[best]._replace(params=short.params)
+    options = {} if left is None else {"max_iter": min(climber.options["max_iter"], left - 1)}
+    (long,) = climber([start], **options)
+    return [*outcomes[:best], joined(short, long), *outcomes[best + 1 :]]
+
+
+def climb_within(
+    budget: int | None, climber: Climber, starts: list[Start], **options: Any
+) -> list[Outcome]:
+    """Climb from the starts, or from as many as a budget allows."""
+    if budget is None:
+        return climber(starts, **options)
+    outcomes: list[Outcome] = []
+    most, left = climber.options["max_iter"], budget
+    while left > 0:
+        wave, starts = starts[:WAVE], starts[WAVE:]
+        wave += climber.draw(WAVE - len(wave))
+        tried = climber(wave, **options, max_iter=min(most, left - 1))
+        for start, outcome in zip(wave, tried, strict=True):
+            if outcome.n_evaluations > left:
+                (outcome,) = climber([start], **options, max_iter=left - 1)
+            outcomes.append(outcome)
+            left -= max(outcome.n_evaluations, 1)
+            if left <= 0:
+                break
+    return outcomes
+
+
+def spent(outcomes: list[Outcome]) -> int:
+    """E-steps of all runs; a start that failed has cost one."""
+    return sum(max(outcome.n_evaluations, 1) for outcome in outcomes)
+
+
+def _check_budget(search: Any) -> None:
+    if search.budget is not None and not search.budget >= 1:
+        raise ValueError(f"budget must be a number of E-steps, at least 1. Got {search.budget!r}.")
+
+
+def _check_steps(search: Any) -> None:
+    if search.n_iter < 1:
+        raise ValueError(f"n_iter must be at least 1. Got {search.n_iter!r}.")
+
+
+_BY_NAME: dict[str, Any] = {
+    "restarts": Restarts(),
+    "short_runs": ShortRuns(),
+    "annealing": Annealing(),
+    "simulated_annealing": SimulatedAnnealing(),
+    "genetic": Genetic(),
+}
+
+
+def resolve_search(search: Any) -> Any:
+    """The search meant by a name or an object."""
+    if isinstance(search, str) and search in _BY_NAME:
+        return _BY_NAME[search]
+    if callable(search):
+        return search
+    raise ValueError(
+        f"search must be one of {sorted(_BY_NAME)} or a search object. Got {search!r}."
+    )

@@ -1,0 +1,540 @@
+"""The classic examples: iterates, maxima and what each of them claims, against other sources."""
+
+import ast
+import contextlib
+import functools
+import io
+import itertools
+import runpy
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import optimize, special, stats
+from sklearn.mixture import GaussianMixture
+
+from emkit.engine import Blocks, StopReason, fit_em, standard_errors
+from emkit.exceptions import DataWarning
+
+FOLDER = Path(__file__).parent.parent / "examples" / "classic"
+SCRIPTS = sorted(FOLDER.glob("plot_*.py"))
+ACCELERATIONS = [None, "anderson", "squarem"]
+SEEDS = st.integers(0, 2**32 - 1)
+FEW = settings(max_examples=25, deadline=None)
+
+
+@functools.cache
+def example(name):
+    """What a script defines and, as ``printed``, what it prints."""
+    matplotlib.use("agg")
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        names = runpy.run_path(str(FOLDER / f"plot_{name}.py"))
+    return names | {"printed": printed.getvalue()}
+
+
+def path(model, data, start, n_iter):
+    """Iterates of plain EM, the start first."""
+    states = []
+    options = {"acceleration": None, "tol": 0.0, "max_iter": n_iter}
+    fit_em(model, data, start=start, callback=states.append, **options)
+    return [state.params for state in states]
+
+
+def stationary(log_likelihood, near):
+    """Zero of the gradient, which a complex step gives without cancellation."""
+
+    def gradient(x):
+        return [log_likelihood(x + 1e-30j * e).imag / 1e-30 for e in np.eye(len(x))]
+
+    return optimize.root(gradient, near, tol=1e-13).x
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_an_example_is_short_and_stands_on_the_public_engine(script):
+    text = script.read_text()
+    assert len(text.splitlines()) <= 60
+    imported = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom)]
+    ours = [node.module for node in imported if node.module.startswith("emkit")]
+    assert ours == ["emkit.engine"]
+
+
+# Models with one maximum in the interior: name, data, start, log-likelihood of a few free numbers
+# written down independently, where to look for its maximum, and the parameters of those numbers.
+
+
+def _linkage(which, cells):
+    g = example("linkage")
+    model, counts = g[which]
+    return (
+        model,
+        counts,
+        g["Params"](0.5),
+        lambda x: counts @ np.log(cells(x[0])),
+        [0.6],
+        lambda x: x,
+    )
+
+
+def _classic():
+    return _linkage("classic", lambda t: np.array([2 + t, 1 - t, 1 - t, t]) / 4)
+
+
+def _variant():
+    return _linkage("variant", lambda t: np.array([2 - t, 1 - t, 1 + t, t]) / 4)
+
+
+def _two_coins():
+    g = example("two_coins")
+    heads = np.array([5, 9, 8, 4, 7])
+
+    def log_likelihood(x):
+        return np.log(0.5 * np.sum([p**heads * (1 - p) ** (10 - heads) for p in x], axis=0)).sum()
+
+    start = g["Params"](np.array([0.6, 0.5]))
+    return g["TwoCoins"](), g["tosses"], start, log_likelihood, [0.8, 0.5], lambda x: x
+
+
+def _abo():
+    g = example("abo")
+
+    def log_likelihood(x):
+        (a, b), o = x, 1 - x[0] - x[1]
+        groups = np.array([a * a + 2 * a * o, b * b + 2 * b * o, 2 * a * b, o * o])
+        return np.array([186, 38, 13, 284]) @ np.log(groups)
+
+    start = g["Params"](np.array([0.3, 0.2, 0.5]))
+    near = [0.2, 0.05]
+    return g["Alleles"](), g["counts"], start, log_likelihood, near, lambda x: [*x, 1 - x.sum()]
+
+
+def _death_notices():
+    g = example("death_notices")
+    days, i = np.array([162, 267, 271, 185, 111, 61, 27, 8, 3, 1]), np.arange(10)
+
+    def log_likelihood(x):
+        parts = [w * np.exp(-r) * r**i for w, r in ((x[0], x[1]), (1 - x[0], x[2]))]
+        return days @ (np.log(parts[0] + parts[1]) - special.gammaln(i + 1))
+
+    def full(x):
+        return x[0], 1 - x[0], x[1], x[2]
+
+    near = [0.36, 1.3, 2.7]
+    return g["PoissonMixture"](), g["notices"], g["start"], log_likelihood, near, full
+
+
+def _two_normals():
+    g = example("two_normals")
+    x, n = g["data"]
+
+    def log_likelihood(p):
+        w, centre, spread = (p[0], 1 - p[0]), p[1:3] * 1e-2, p[3:] * 1e-4
+        parts = [
+            w[k] * np.exp(-0.5 * (x - centre[k]) ** 2 / spread[k]) / np.sqrt(2 * np.pi * spread[k])
+            for k in (0, 1)
+        ]
+        return n @ np.log(parts[0] + parts[1])
+
+    def full(p):
+        return p[0], 1 - p[0], *p[1:3] * 1e-2, *p[3:] * 1e-4
+
+    start = g["Params"](np.array([0.5, 0.5]), np.array([0.63, 0.66]), np.array([2e-4, 2e-4]))
+    near = [0.43, 63.2, 65.5, 3.3, 1.6]
+    return g["TwoNormals"](), g["data"], start, log_likelihood, near, full
+
+
+def _failure_times():
+    g = example("failure_times")
+    time, running = g["data"]
+
+    def log_likelihood(x):
+        return (-time / x[0] - ~running * np.log(x[0])).sum()
+
+    return g["Lifetimes"](), g["data"], g["Params"](10.0), log_likelihood, [40.0], lambda x: x
+
+
+INTERIOR = [_classic, _variant, _two_coins, _abo, _death_notices, _two_normals, _failure_times]
+
+
+@pytest.fixture(params=INTERIOR, ids=lambda system: system.__name__.strip("_"))
+def system(request):
+    return request.param()
+
+
+@pytest.mark.parametrize("acceleration", ACCELERATIONS)
+def test_every_acceleration_finds_the_zero_of_the_score(system, acceleration):
+    model, data, start, log_likelihood, near, full = system
+    options = {"acceleration": acceleration, "tol": 0.0, "max_iter": 30000}
+    fit = fit_em(model, data, start=start, **options)
+    exact = stationary(log_likelihood, near)
+    assert np.max(np.abs(exact - near)) < 0.2 * np.max(np.abs(near))  # the root meant, no other
+    assert fit.converged
+    np.testing.assert_allclose(
+        np.concatenate([*map(np.ravel, fit.params)]), full(exact), rtol=1e-10
+    )
+    np.testing.assert_allclose(fit.log_likelihood, log_likelihood(exact), rtol=1e-12)
+
+
+@given(seed=SEEDS)
+@FEW
+@pytest.mark.parametrize("build", INTERIOR, ids=lambda build: build.__name__.strip("_"))
+def test_plain_em_never_falls_from_a_random_start(build, seed):
+    model, data = build()[:2]
+    fit = fit_em(model, data, random_state=seed, acceleration=None, tol=0.0, max_iter=30)
+    assert np.all(np.diff(fit.history) >= -1e-13 * np.abs(fit.history[:-1]))
+    assert fit.reason in (StopReason.MAX_ITER, StopReason.TOLERANCE, StopReason.INFEASIBLE)
+
+
+# What single examples claim.
+
+
+@pytest.mark.parametrize("which", ["classic", "variant"])
+def test_linkage_goes_the_published_way(which, golden):
+    g, case = example("linkage"), golden("linkage.json")[f"linkage_{which}"]
+    model, counts = g[which]
+    iterates = path(model, counts, g["Params"](0.5), 6)
+    exact = [*map(Fraction, case["em_iterates_exact_fractions"])]
+    np.testing.assert_allclose([p.t for p in iterates[:3]], [*map(float, exact)], atol=1e-12)
+    np.testing.assert_allclose(
+        [p.t for p in iterates], [*map(float, case["em_iterates"])], atol=1e-12
+    )
+    fit = fit_em(model, counts, start=g["Params"](0.5), tol=0.0)
+    assert fit.params.t == pytest.approx(float(case["mle"]), abs=1e-12)
+    error = standard_errors(model, counts, fit).t
+    assert error == pytest.approx(float(case["se"]), rel=1e-5)
+    assert f"maximum  {float(case['mle']):.6f} +- {float(case['se']):.6f}" in g["printed"]
+
+
+def test_two_coins_go_the_published_way(golden):
+    g, case = example("two_coins"), golden("classic.json")["two_coins"]
+    model, tosses, start = g["TwoCoins"](), g["tosses"], g["start"]
+    exact = np.array(case["iterates"], float)
+    iterates = np.array([p.heads for p in path(model, tosses, start, len(exact) - 1)])
+    np.testing.assert_allclose(iterates, exact, atol=1e-12)
+    for n_iter, name in ((1, "first_iterate"), (10, "iterate_10")):
+        np.testing.assert_allclose(iterates[n_iter].round(2), case["published"][name])
+    fit = fit_em(model, tosses, start=start, tol=0.0)
+    np.testing.assert_allclose(fit.params.heads, [*map(float, case["mle"])], atol=1e-10)
+    assert fit.log_likelihood == pytest.approx(float(case["log_likelihood"]), abs=1e-12)
+    errors = standard_errors(model, tosses, fit).heads
+    np.testing.assert_allclose(errors, case["se"], rtol=1e-5)
+
+
+@given(p=st.floats(0.05, 0.95))
+@FEW
+def test_coins_that_start_alike_stay_alike(p):
+    g = example("two_coins")
+    fit = fit_em(g["TwoCoins"](), g["tosses"], start=g["Params"](np.array([p, p])), tol=0.0)
+    np.testing.assert_allclose(fit.params.heads, 0.66, rtol=1e-12)
+    best = g["fit"].log_likelihood
+    assert fit.log_likelihood < best - 0.4
+    uneven = g["Params"](np.array([0.66, 0.66 + 1e-3]))  # a saddle: any step aside leads away
+    assert fit_em(g["TwoCoins"](), g["tosses"], start=uneven).log_likelihood > best - 1e-6
+
+
+def test_gene_counting_goes_the_published_way(golden):
+    g, case = example("abo"), golden("classic.json")["abo"]
+    assert dict(zip(["A", "B", "AB", "O"], g["counts"], strict=True)) == case["counts"]
+    exact = np.array(case["iterates"])
+    iterates = path(g["Alleles"](), g["counts"], g["start"], len(exact) - 1)
+    np.testing.assert_allclose([p.alleles for p in iterates], exact, atol=1.5e-4)
+
+
+@given(seed=SEEDS)
+@FEW
+def test_expected_genes_are_those_of_all_pairs_of_parents(seed):
+    g = example("abo")
+    params = g["Alleles"]().initialize(None, np.random.default_rng(seed))
+    group = {"AA": 0, "AO": 0, "BB": 1, "BO": 1, "AB": 2, "OO": 3}
+    genes, groups = np.zeros((4, 3)), np.zeros(4)
+    for pair in itertools.product(range(3), repeat=2):
+        k = group["".join(sorted("ABO"[i] for i in pair))]
+        groups[k] += params.alleles[[*pair]].prod()
+        genes[k] += params.alleles[[*pair]].prod() * np.bincount(pair, minlength=3)
+    (expected,), value = g["Alleles"]().e_step(g["counts"], params)
+    np.testing.assert_allclose(expected, g["counts"] / groups @ genes, rtol=1e-12)
+    assert value == pytest.approx(g["counts"] @ np.log(groups), rel=1e-12)
+
+
+def test_death_notices_have_the_maximum_that_r_finds(golden):
+    g, case = example("death_notices"), golden("classic.json")["death_notices"]
+    data = np.loadtxt(
+        FOLDER.parents[1] / "tests/golden/death_notices.csv", skiprows=2, delimiter=","
+    )
+    np.testing.assert_array_equal(np.array([g["notices"], g["days"]]).T, data)
+    fit = fit_em(g["PoissonMixture"](), g["notices"], start=g["start"], tol=0.0)
+    weight, rate, other = case["weight"], case["rate"], case["other_rate"]
+    np.testing.assert_allclose(fit.params.weights, [1 - weight, weight], atol=1e-5)
+    np.testing.assert_allclose(fit.params.rates, [other, rate], atol=1e-5)
+
+
+def test_the_short_cut_is_shorter_and_ends_higher():
+    g = example("death_notices")
+    plain, short = (
+        fit_em(g["PoissonMixture"](), g["notices"], start=g["start"], acceleration=a, max_iter=5000)
+        for a in (None, "anderson")
+    )
+    assert short.n_evaluations < plain.n_evaluations / 20
+    assert short.log_likelihood >= plain.log_likelihood
+    mean = g["days"] @ g["notices"] / g["days"].sum()
+    one = g["days"] @ stats.poisson.logpmf(g["notices"], mean)
+    assert g["one"].log_likelihood == pytest.approx(one, abs=1e-8)
+
+
+def test_two_normals_are_those_of_r_and_of_scikit_learn(golden):
+    g, case = example("two_normals"), golden("classic.json")["crabs"]
+    x, counts = g["data"]
+
+    class Penalised(g["TwoNormals"]):
+        def log_prior(self, params):
+            return np.log(params.weights).sum()
+
+        def m_step(self, stats, params):
+            return (
+                super().m_step(stats, params)._replace(weights=(stats.n + 1) / (stats.n + 1).sum())
+            )
+
+    start = g["Params"](np.full(2, 0.5), np.array([0.63, 0.66]), np.full(2, 2e-4))
+    fit = fit_em(Penalised(), g["data"], start=start, tol=0.0)
+    np.testing.assert_allclose(fit.params.weights, case["weights"], atol=2.5e-3)
+    np.testing.assert_allclose(fit.params.means + 0.002, case["means"], atol=6e-4)
+    np.testing.assert_allclose(fit.params.variances, case["variances"], atol=6e-7)
+    assert fit.log_likelihood == pytest.approx(case["log_likelihood"], abs=6e-4)
+    assert fit.objective == pytest.approx(case["penalised"], abs=6e-4)
+
+    fit = fit_em(g["TwoNormals"](), g["data"], start=start, tol=0.0)
+    rows = np.repeat(x, counts)[:, None]
+    oracle = GaussianMixture(2, tol=1e-12, max_iter=5000, reg_covar=0.0, random_state=0).fit(rows)
+    order = oracle.means_[:, 0].argsort()
+    np.testing.assert_allclose(fit.params.means, oracle.means_[order, 0], rtol=1e-5)
+    np.testing.assert_allclose(fit.params.weights, oracle.weights_[order], rtol=1e-3)
+    assert fit.log_likelihood == pytest.approx(oracle.score(rows) * len(rows), abs=1e-6)
+
+
+def test_a_collapse_is_higher_than_the_maximum_and_refused():
+    g = example("two_normals")
+    fit, collapse = g["fit"], g["collapse"]
+    assert fit.converged and fit.reason is StopReason.TOLERANCE
+    assert collapse.log_likelihood > fit.log_likelihood + 100
+    assert not collapse.converged and collapse.reason is StopReason.INFEASIBLE
+    starts = [g["narrow"], fit.params]
+    assert fit_em(g["TwoNormals"](), g["data"], start=starts).converged  # of the two, the maximum
+
+
+def test_each_step_leaves_the_part_of_the_error_that_is_missing():
+    g = example("failure_times")
+    iterates = path(g["Lifetimes"](), g["data"], g["Params"](10.0), 15)
+    errors = np.array([p.mean - 359 / 9 for p in iterates])
+    np.testing.assert_allclose(errors[1:] / errors[:-1], 12 / 21, rtol=1e-9)
+    fit = fit_em(g["Lifetimes"](), g["data"], start=g["Params"](10.0), tol=0.0)
+    assert fit.params.mean == pytest.approx(359 / 9, rel=1e-12)
+    error = standard_errors(g["Lifetimes"](), g["data"], fit).mean
+    assert error == pytest.approx(359 / 9 / 3, rel=1e-5)  # mean / sqrt(relapses)
+
+
+@given(mean=st.floats(1.0, 100.0))
+@FEW
+def test_expected_lifetimes_are_the_integrals(mean):
+    g = example("failure_times")
+    time, running = g["data"]
+    law = stats.expon(scale=mean)
+    nodes, weights = np.polynomial.laguerre.laggauss(30)
+    later = time[:, None] + mean * nodes  # density of the time, given that it is longer
+    density = np.exp(law.logpdf(later) - law.logsf(time)[:, None] + nodes) * mean
+    whole = np.where(running, (later * density) @ weights, time)
+    (n, total), value = g["Lifetimes"]().e_step(g["data"], g["Params"](mean))
+    assert n == 21 and total == pytest.approx(whole.sum(), rel=1e-9)
+    exact = np.where(running, law.logsf(time), law.logpdf(time)).sum()
+    assert value == pytest.approx(exact, rel=1e-12)
+
+
+# Latent assignment.
+
+
+def test_outings_go_the_exact_way(golden):
+    g, case = example("latent_assignment"), golden("classic.json")["outings"]
+    exact = [[[float(Fraction(p)) for p in row] for row in table] for table in case["iterates"]]
+    start = g["Table"](np.full((3, 3), 1 / 3))
+    model, data = g["OneOfThese"](), g["outings"]
+    iterates = path(model, data, start, len(exact) - 1)
+    np.testing.assert_allclose([p.pairs for p in iterates], exact, atol=1e-12)
+    values = [np.exp(model.e_step(data, p)[1]) for p in iterates]
+    np.testing.assert_allclose(values, [float(Fraction(p)) for p in case["likelihood"]], rtol=1e-12)
+    assert g["printed"].startswith("p(z|B) 1/3 1/2 2/3 4/5 8/9 16/17\n")
+
+
+@given(x=st.floats(0.05, 0.9), y=st.floats(0.05, 0.9))
+@FEW
+def test_the_ridge_is_flat_and_reported(x, y):
+    g = example("latent_assignment")
+    start = np.array([[x, y, 0.05], [1, 1, 1], [1, 1, 1]])
+    start = g["Table"](start / start.sum(axis=1, keepdims=True))
+    fit = fit_em(g["OneOfThese"](), g["outings"], start=start)
+    np.testing.assert_allclose(fit.params.pairs[0], [x / (x + y), y / (x + y), 0], atol=1e-12)
+    assert fit.log_likelihood == pytest.approx(0.0, abs=1e-6)
+    with pytest.warns(DataWarning, match="flat along a ridge"):
+        errors = standard_errors(g["OneOfThese"](), g["outings"], fit)
+    assert np.all(np.isnan(errors.pairs[0, :2]))
+
+
+@given(seed=SEEDS)
+@FEW
+def test_word_alignment_counts_as_enumeration_does(seed):
+    g = example("latent_assignment")
+    model, data = g["OneOfThese"](), g["words"]
+    params = model.initialize(data, np.random.default_rng(seed))
+    counts, total = np.zeros(params.pairs.shape), 0.0
+    for choice in itertools.product(*(np.argwhere(mask) for mask in data)):
+        cells = tuple(np.transpose(choice))
+        p = params.pairs[cells].prod()
+        total += p
+        np.add.at(counts, cells, p)
+    (expected,), value = model.e_step(data, params)
+    np.testing.assert_allclose(expected, counts / total, rtol=1e-10)
+    assert value == pytest.approx(np.log(total), abs=1e-12)
+
+
+def test_every_word_finds_its_translation():
+    g = example("latent_assignment")
+    found = dict(line.split(" -> ") for line in g["printed"].splitlines() if " -> " in line)
+    assert {german: text.split()[0] for german, text in found.items()} == {
+        "Buch": "book",
+        "Haus": "house",
+        "das": "the",
+        "ein": "a",
+    }
+    assert min(float(text.split()[1]) for text in found.values()) > 0.99
+
+
+# Baum-Welch.
+
+
+def chain(rng, n_states, n_letters):
+    shapes = (n_states,), (n_states, n_states), (n_states, n_letters)
+    draws = (rng.dirichlet(np.ones(shape[-1]), size=shape[:-1]) for shape in shapes)
+    return example("baum_welch")["Chain"](*draws)
+
+
+@given(
+    seed=SEEDS, n_states=st.integers(1, 3), word=st.lists(st.integers(0, 2), min_size=1, max_size=6)
+)
+@FEW
+def test_forward_backward_sums_over_all_paths(seed, n_states, word):
+    g = example("baum_welch")
+    params = chain(np.random.default_rng(seed), n_states, 3)
+    counts, total = g["Chain"](*(np.zeros_like(p) for p in params)), 0.0
+    for states in itertools.product(range(n_states), repeat=len(word)):
+        where = states[0], (states[:-1], states[1:]), (states, word)
+        p = np.prod([np.prod(table[at]) for table, at in zip(params, where, strict=True)])
+        total += p
+        for table, at in zip(counts, where, strict=True):
+            np.add.at(table, at, p)
+    expected, value = g["HiddenMarkov"]().e_step(np.array(word), params)
+    assert value == pytest.approx(np.log(total), abs=1e-12)
+    for got, exact in zip(expected, counts, strict=True):
+        np.testing.assert_allclose(got, exact / total, atol=1e-12)
+
+
+@given(seed=SEEDS, length=st.integers(2, 400))
+@FEW
+def test_a_long_word_neither_underflows_nor_loses_a_letter(seed, length):
+    rng = np.random.default_rng(seed)
+    word = rng.integers(0, 3, length)
+    first, move, emit = example("baum_welch")["HiddenMarkov"]().e_step(word, chain(rng, 2, 3))[0]
+    assert first.sum() == pytest.approx(1.0)
+    np.testing.assert_allclose(emit.sum(axis=0), np.bincount(word, minlength=3), atol=1e-9)
+    np.testing.assert_allclose(first + move.sum(axis=0), emit.sum(axis=1), rtol=1e-9)
+
+
+@given(seed=SEEDS)
+@FEW
+def test_words_climb_together_and_their_order_is_nothing(seed):
+    g = example("baum_welch")
+    rng = np.random.default_rng(seed)
+    words = [rng.integers(0, 3, n) for n in rng.integers(1, 8, 12)]
+    options = {"start": chain(rng, 2, 3), "acceleration": None, "tol": 0.0, "max_iter": 40}
+    fit = fit_em(g["HiddenMarkov"](), Blocks(words), **options)
+    assert np.all(np.diff(fit.history) >= -1e-12 * np.abs(fit.history[:-1]))
+    again = fit_em(g["HiddenMarkov"](), Blocks(words[::-1]), **options)
+    assert again.log_likelihood == pytest.approx(fit.log_likelihood, abs=1e-8)
+
+
+def test_baum_welch_reaches_what_a_general_maximiser_reaches():
+    g = example("baum_welch")
+    words = [np.array([0, 0, 1, 1, 0, 0, 1, 1, 0]), np.array([1, 0, 0, 1, 1, 1, 0, 1])]
+
+    def params(x):
+        first, move, emit = np.split(x, [1, 3])
+        both = (
+            np.stack([special.expit(p), special.expit(-p)], axis=-1) for p in (first, move, emit)
+        )
+        first, move, emit = both
+        return g["Chain"](first[0], move, emit)
+
+    def fall(x):
+        return -sum(g["HiddenMarkov"]().e_step(word, params(x))[1] for word in words)
+
+    rng = np.random.default_rng(0)
+    starts = rng.normal(size=(8, 5))
+    oracle = min(
+        optimize.minimize(fall, x, method="Nelder-Mead", options={"maxfev": 4000}).fun
+        for x in starts
+    )
+    fit = fit_em(g["HiddenMarkov"](), Blocks(words), start=[params(x) for x in starts], tol=1e-10)
+    assert fit.converged
+    assert fit.log_likelihood == pytest.approx(-oracle, abs=1e-3)
+    assert fit.log_likelihood > -oracle - 1e-6
+
+
+def test_the_states_are_vowels_and_consonants():
+    g = example("baum_welch")
+    lines = [line.split(": ")[1].split() for line in g["printed"].splitlines() if "then" in line]
+    vowels, consonants = sorted(map(set, lines), key=len)
+    assert set("aeiou") <= vowels <= set("aeiouy")
+    assert set("bcdfghlmnprstvw") <= consonants <= set("bcdfghjklmnpqrstvwxyz")
+
+
+# The lower bound.
+
+
+@given(at=st.floats(0.02, 0.98))
+@FEW
+def test_the_bound_touches_once_and_its_top_is_the_m_step(at):
+    g = example("lower_bound")
+    model, counts = g["model"], g["counts"]
+    grid = np.linspace(0.01, 0.99, 99)
+    values = np.array([model.e_step(counts, g["Params"](t))[1] for t in grid])
+    assert np.all(model.bound(grid, counts, at) <= values + 1e-11)
+    stats_, value = model.e_step(counts, g["Params"](at))
+    assert model.bound(at, counts, at) == pytest.approx(value, rel=1e-13)
+    image = model.m_step(stats_, g["Params"](at)).t
+    top = optimize.minimize_scalar(
+        lambda t: -model.bound(t, counts, at), bounds=(0.001, 0.999), method="bounded"
+    )
+    assert image == pytest.approx(top.x, abs=1e-5)
+    assert model.bound(image, counts, at) >= -top.fun - 1e-11
+    # The two meet with one slope, which is why a fixed point is stationary.
+    h = 1e-5
+    slope = (model.bound(at + h, counts, at) - model.bound(at - h, counts, at)) / (2 * h)
+    up, down = (model.e_step(counts, g["Params"](at + d))[1] for d in (h, -h))
+    assert slope == pytest.approx((up - down) / (2 * h), rel=1e-3, abs=1e-3)
+
+
+def test_the_bound_is_of_the_linkage_model_and_drawn(monkeypatch):
+    g, linkage = example("lower_bound"), example("linkage")
+    model, counts = linkage["variant"]
+    path_there = path(model, counts, linkage["Params"](0.05), 5)
+    np.testing.assert_allclose(
+        [state.params.t for state in g["states"][:6]], [p.t for p in path_there], rtol=1e-12
+    )
+    assert [len(ax.lines) for ax in g["axes"]] == [3, 3, 3]
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        bare = runpy.run_path(str(FOLDER / "plot_lower_bound.py"))
+    assert bare["plt"] is None and printed.getvalue() == g["printed"]
