@@ -17,7 +17,6 @@ from emkit._censored_target import load_target
 from emkit._estimator import (
     EM_CONSTRAINTS,
     FLOATS,
-    Printer,
     StrOptions,
     above,
     at_least,
@@ -25,6 +24,8 @@ from emkit._estimator import (
     fit_context,
     warn_unconverged,
 )
+from emkit._progress import CallbackSupportMixin, Progress
+from emkit._gaussian_mixture import load_pandas
 from emkit.engine import fit_em
 from emkit.exceptions import DataWarning
 from emkit.models.censored_linear import (
@@ -45,7 +46,7 @@ THIN, THIN_TOL = (2000, 4000), 0.01
 DF_RANGE = (0.5, 200.0)
 
 
-class EMCensoredRegressor(RegressorMixin, BaseEstimator):
+class EMCensoredRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     r"""Linear regression by maximum likelihood when responses are only known to an interval.
 
     For exact responses and those that lie in :math:`[l_i, u_i]`, it maximises with weights
@@ -218,14 +219,18 @@ class EMCensoredRegressor(RegressorMixin, BaseEstimator):
         self : object
             The fitted regressor.
         """
+        given = X, y, sample_weight
         X, low, high, weights = self._validate(X, y, sample_weight)
-        result, model, units, data = self._climb(X, low, high, weights)
+        progress = Progress(self, *given)
+        with progress:
+            result, model, units, data = self._climb(X, low, high, weights, progress)
         warn_unconverged(result, self.max_iter, "Increase alpha")
         self._publish(result, model, units, low, high, weights)
         information = model.observed_information(data, result.params)
         self._publish_errors(information, units)
         at_floor = float(result.params.log_scale) < log(2.0 * FLOOR)
         self._warn_of_degeneracy(X, low, high, at_floor, model.rank)
+        progress.done()
         return self
 
     def _validate(self, X, y, sample_weight):
@@ -258,7 +263,7 @@ class EMCensoredRegressor(RegressorMixin, BaseEstimator):
         check_consistent_length(X, low)
         return DISTRIBUTIONS[self.distribution].to_line(low, high)
 
-    def _climb(self, X, low, high, weights):
+    def _climb(self, X, low, high, weights, progress):
         """Result, model and units; at the best degrees of freedom where these are estimated."""
         student = self.distribution == "student_t"
         data, units, gram = prepare(
@@ -270,8 +275,15 @@ class EMCensoredRegressor(RegressorMixin, BaseEstimator):
             "acceleration": self.acceleration,
             "tol": self.tol,
             "max_iter": self.max_iter,
-            "callback": Printer(self.verbose, 10, 1.0) if self.verbose else None,
+            "callback": progress.callback,
         }
+
+        def follow(model):
+            progress.publish = partial(
+                type(self)._publish, model=model, units=units, low=low, high=high, weights=weights
+            )
+            return model
+
         first = self._start(units)
         if not student:
             every = len(data.design) // int(np.clip(len(data.design) // 10, *THIN))
@@ -281,13 +293,13 @@ class EMCensoredRegressor(RegressorMixin, BaseEstimator):
                 first = fit_em(
                     CensoredNormal(*part), data.thinned(every), start=first, tol=THIN_TOL
                 ).params
-            model = CensoredNormal(units.line, gram, self.alpha, self.fit_intercept)
+            model = follow(CensoredNormal(units.line, gram, self.alpha, self.fit_intercept))
             return fit_em(model, data, start=first, **options), model, units, data
 
         student_model = partial(CensoredStudentT, units.line, gram, self.alpha, self.fit_intercept)
 
         def climb(df, starts):
-            model = student_model(df)
+            model = follow(student_model(df))
             return fit_em(model, data, start=starts, **options), model
 
         def starts_of(model):
@@ -340,7 +352,9 @@ class EMCensoredRegressor(RegressorMixin, BaseEstimator):
         self.history_ = result.history + jacobian
         self.runs_ = tuple(
             run._replace(
-                objective=run.objective + jacobian, log_likelihood=run.log_likelihood + jacobian
+                objective=run.objective + jacobian,
+                log_likelihood=run.log_likelihood + jacobian,
+                history=tuple(value + jacobian for value in run.history),
             )
             for run in result.runs
         )
@@ -650,12 +664,30 @@ class EMCensoredRegressor(RegressorMixin, BaseEstimator):
         -------
         table : pandas.DataFrame
             A row for the intercept, every coefficient and the log scale; columns estimate,
-            std_error, z, p_value, lower and upper. Needs pandas.
-        """
-        import pandas as pd
+            std_error, z, p_value, lower and upper.
 
+        Raises
+        ------
+        ImportError
+            Without pandas.
+        ValueError
+            For a level that is not between 0 and 1.
+
+        Examples
+        --------
+        >>> from emkit import EMCensoredRegressor
+        >>> from emkit.datasets import load_motorettes
+        >>> X, y = load_motorettes(return_X_y=True)
+        >>> regressor = EMCensoredRegressor(distribution="lognormal").fit(X, y)
+        >>> regressor.summary().round(2)
+                    estimate  std_error      z  p_value  lower  upper
+        intercept      16.49       0.93  17.75     0.00  14.67  18.31
+        x0             -0.05       0.00  -9.59     0.00  -0.06  -0.04
+        log(scale)     -0.47       0.18  -2.54     0.01  -0.83  -0.11
+        """
         check_is_fitted(self)
         _check_level(level)
+        pd = load_pandas("EMCensoredRegressor.summary")
         names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(len(self.coef_))])
         estimate = np.concatenate([self.coef_, [np.log(self.scale_)]])
         index = [*names, "log(scale)"]

@@ -1,6 +1,5 @@
 """What the estimators share; the only file that touches scikit-learn's private API."""
 
-import time
 import warnings
 from numbers import Integral, Real
 
@@ -16,13 +15,12 @@ from sklearn.utils.validation import (
     validate_data,
 )
 
-from emkit.engine import Acceleration, EMResult, State, StopReason
+from emkit.engine import Acceleration, EMResult, StopReason
 
 __all__ = [
     "EM_CONSTRAINTS",
     "FLOATS",
     "MissingValues",
-    "Printer",
     "StrOptions",
     "above",
     "at_least",
@@ -160,43 +158,3 @@ def warn_unconverged(result: EMResult, max_iter: int, remedy: str, stacklevel: i
             f"precision. Scale the columns or {remedy[0].lower()}{remedy[1:]}."
         )
     warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel)
-
-
-class Printer:
-    """Callback that prints a fit as scikit-learn's mixtures do.
-
-    Parameters
-    ----------
-    verbose : int
-        1 prints starts and iterations, 2 times and gains too.
-    interval : int
-        Iterations between two lines.
-    n_samples : float
-        Total weight; gains and bounds are printed per sample.
-    """
-
-    def __init__(self, verbose: int, interval: int, n_samples: float):
-        self.verbose = verbose
-        self.interval = interval
-        self.n_samples = n_samples
-        self.began = self.last = 0.0
-
-    def __call__(self, state: State) -> None:
-        now = time.perf_counter()
-        if state.n_iter == 0:
-            print(f"Initialization {state.run}")
-            self.began = self.last = now
-        elif state.n_iter % self.interval == 0:
-            line = f"  Iteration {state.n_iter}"
-            if self.verbose >= 2:
-                gain = state.gain / self.n_samples
-                line += f"\t time lapse {now - self.last:.5f}s\t ll change {gain:.5f}"
-                self.last = now
-            print(line)
-        if state.reason is not None:
-            converged = state.reason is StopReason.TOLERANCE
-            line = f"Initialization {'converged' if converged else 'did not converge'}."
-            if self.verbose >= 2:
-                bound = state.objective / self.n_samples
-                line += f" time lapse {now - self.began:.5f}s\t lower bound {bound:.5f}."
-            print(line)

@@ -1,6 +1,7 @@
 """EMGaussianMixture: the labels are missing."""
 
 import warnings
+from functools import partial
 from math import log
 from numbers import Integral, Real
 from typing import NamedTuple
@@ -13,17 +14,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from emkit._estimator import (
     EM_CONSTRAINTS,
     FLOATS,
-    Printer,
     StrOptions,
     at_least,
     check_weights,
     counted_rows,
+    feature_names_in,
     fit_context,
     has_missing,
     warn_unconverged,
 )
 from emkit._mixture_init import check_given, given_start, last_fit
 from emkit._mixture_prior import MixturePrior, check_prior, internal_prior
+from emkit._progress import CallbackSupportMixin, Progress, n_starts
 from emkit.engine import Algorithm, fit_em, soft, standard_errors
 from emkit.exceptions import DataWarning, InfeasibleError
 from emkit.models.gaussian_mixture import (
@@ -36,7 +38,7 @@ from emkit.models.mixture_starts import STARTS
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Units
 
-__all__ = ["EMGaussianMixture"]
+__all__ = ["EMGaussianMixture", "load_pandas"]
 
 ILL_DEFINED = (
     "Fitting the mixture model failed because some components have ill-defined empirical "
@@ -48,6 +50,10 @@ FLOAT32_HINT = (
 )
 
 
+#: Gain of a step, in nats, at which a fit is at its maximum for all that a standard error shows.
+CLOSE = 1e-8
+
+
 class MixtureErrors(NamedTuple):
     """Standard errors of a mixture's parameters, in the shapes of its attributes."""
 
@@ -56,7 +62,7 @@ class MixtureErrors(NamedTuple):
     covariances: np.ndarray
 
 
-class EMGaussianMixture(DensityMixin, BaseEstimator):
+class EMGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     r"""Gaussian mixture by maximum likelihood, the labels being what is missing.
 
     It maximises, with sample weights :math:`s_i` of sum :math:`n`,
@@ -102,7 +108,7 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
     warm_start : bool, default=False
         Go on from the last fit instead of drawing starts; ``n_init`` is then ignored.
     verbose : int, default=0
-        1 prints starts and iterations, 2 times and gains too.
+        1 prints a line for each start and one at the end, 2 iterations too.
     verbose_interval : int, default=10
         Iterations between two lines.
     resp_init : array-like of shape (n_samples,) or (n_samples, n_components), default=None
@@ -275,29 +281,41 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         go_on = self.warm_start and hasattr(self, "converged_")
         start = last_fit(self, model) if go_on else given_start(self, model, data, given)
         n = data.total_weight
+        progress = Progress(
+            self,
+            X,
+            y,
+            sample_weight,
+            publish=partial(type(self)._publish, model=model, data=data),
+            n_starts=n_starts(self, start),
+            per=n,
+            interval=self.verbose_interval,
+        )
         seed = self.random_state  # an int as it is: making a RandomState of it takes time
         if not isinstance(seed, Integral):
             seed = check_random_state(seed)
         try:
-            result = fit_em(
-                model,
-                data,
-                start=start,
-                n_init=self.n_init,
-                n_jobs=self.n_jobs,
-                search=self.search,
-                algorithm=self.algorithm,
-                acceleration=self.acceleration,
-                tol=self.tol * n,
-                max_iter=self.max_iter,
-                random_state=seed,
-                callback=Printer(self.verbose, self.verbose_interval, n) if self.verbose else None,
-            )
+            with progress:
+                result = fit_em(
+                    model,
+                    data,
+                    start=start,
+                    n_init=self.n_init,
+                    n_jobs=self.n_jobs,
+                    search=self.search,
+                    algorithm=self.algorithm,
+                    acceleration=self.acceleration,
+                    tol=self.tol * n,
+                    max_iter=self.max_iter,
+                    random_state=seed,
+                    callback=progress.callback,
+                )
         except InfeasibleError as error:
             hint = FLOAT32_HINT if data.X.dtype == np.float32 else ""
             raise ValueError(ILL_DEFINED + hint) from error
         warn_unconverged(result, self.max_iter, "Increase reg_covar")
         self._publish(result, model, data)
+        progress.done()
         return self
 
     def fit_predict(self, X, y=None, sample_weight=None):
@@ -404,7 +422,11 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         self.lower_bounds_ = (result.log_likelihoods / n).tolist()
         self.history_ = result.history / n
         self.runs_ = tuple(
-            run._replace(objective=run.objective / n, log_likelihood=run.log_likelihood / n)
+            run._replace(
+                objective=run.objective / n,
+                log_likelihood=run.log_likelihood / n,
+                history=tuple(value / n for value in run.history),
+            )
             for run in result.runs
         )
 
@@ -590,8 +612,8 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         Warns
         -----
         DataWarning
-            Where the fit has not come close to the maximum (lower ``tol``), or a parameter is not
-            determined or at a boundary: NaN stands for its standard error.
+            Where a parameter is not determined or at a boundary: NaN stands for its standard
+            error.
 
         See Also
         --------
@@ -599,8 +621,10 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
 
         Notes
         -----
-        Priors are part of the objective and so of the information. It is of one labelling of the
-        components, and takes two E-steps for each free parameter.
+        They are taken at the very maximum: from the fit, which may have ended short of it, EM
+        climbs on until a step gains less than 1e-8 nats. Priors are part of the objective and so
+        of the information. It is of one labelling of the components, and takes two E-steps for
+        each free parameter.
 
         Examples
         --------
@@ -617,14 +641,67 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
         counted = counted_rows(X, weights, has_missing(X))
         if counted is not None:
             X, weights = X[counted], None if weights is None else weights[counted]
-        model = self._model(Rows.of(X, weights), warn=False)
+        data = Rows.of(X, weights)
+        model = self._model(data, warn=False)
         structure, (_, scale) = model.structure, model.units
-        errors = standard_errors(model, Rows.of(X, weights), last_fit(self, model))
+        # A fit at the default tol ends short of the maximum by more than a standard error can bear.
+        at = fit_em(model, data, start=last_fit(self, model), tol=CLOSE, max_iter=1000)
+        errors = standard_errors(model, data, at)
         return MixtureErrors(
             errors.weights,
             errors.means * scale,
             structure.rescale(errors.covariances, scale),
         )
+
+    def summary(self, X=None, sample_weight=None):
+        """Weights and means of the components as a table.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            The data of fit, for standard errors; NaN where a cell is missing.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The weights of fit.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            A row for each component; columns weight and, for each feature, mean_<feature>. With X
+            their standard errors follow, as se_weight and se_mean_<feature>.
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+        ValueError
+            For bad X, and for sample_weight without X.
+
+        See Also
+        --------
+        standard_errors : What it warns of, and the standard errors of the covariances.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from emkit import EMGaussianMixture
+        >>> petals = load_iris().data[:, [3]]
+        >>> mixture = EMGaussianMixture(2, tol=1e-8, random_state=0).fit(petals)
+        >>> mixture.summary(petals).round(2)
+                   weight  mean_x0  se_weight  se_mean_x0
+        component
+        0            0.68     1.65       0.04        0.05
+        1            0.32     0.24       0.04        0.01
+        """
+        check_is_fitted(self, "weights_")
+        pd = load_pandas("EMGaussianMixture.summary")
+        if X is None and sample_weight is not None:
+            raise ValueError("sample_weight weighs the rows of X, and X is not given. Give both.")
+        names = feature_names_in(self, None)
+        table = _summary_columns("", self.weights_, self.means_, names)
+        if X is not None:
+            errors = self.standard_errors(X, sample_weight)
+            table |= _summary_columns("se_", errors.weights, errors.means, names)
+        return pd.DataFrame(table).rename_axis(index="component")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -706,6 +783,26 @@ class EMGaussianMixture(DensityMixin, BaseEstimator):
             best = np.log(soft(log_joint)[0].max(axis=0))
             doubt -= float(best.sum() if weights is None else weights[rows] @ best)
         return self.bic(X, sample_weight) + 2.0 * doubt
+
+
+def load_pandas(caller):
+    """Pandas, or an ImportError that says how to get it."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError(
+            f"{caller} makes a pandas.DataFrame, and pandas is not installed. "
+            'Install it with: pip install "emkit[pandas]"'
+        ) from error
+    return pd
+
+
+def _summary_columns(prefix, weights, means, names):
+    """Columns of a table by their names."""
+    columns = {f"{prefix}weight": weights}
+    for name, column in zip(names, means.T, strict=True):
+        columns[f"{prefix}mean_{name}"] = column
+    return columns
 
 
 def _total(X, sample_weight):

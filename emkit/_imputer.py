@@ -16,7 +16,6 @@ from sklearn.utils.validation import check_is_fitted
 from emkit._estimator import (
     EM_CONSTRAINTS,
     MissingValues,
-    Printer,
     StrOptions,
     at_least,
     between,
@@ -28,7 +27,9 @@ from emkit._estimator import (
     takes_nan,
     warn_unconverged,
 )
+from emkit._gaussian_mixture import load_pandas
 from emkit._imputer_columns import Columns, check_limits
+from emkit._progress import CallbackSupportMixin, Progress
 from emkit.engine import StopReason, fit_em, standard_errors
 from emkit.exceptions import DataWarning, InfeasibleError
 from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams, Rows, measure_spread
@@ -61,7 +62,7 @@ class MomentErrors(NamedTuple):
     covariance: np.ndarray
 
 
-class EMImputer(TransformerMixin, BaseEstimator):
+class EMImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     r"""Imputation by maximum likelihood under a multivariate normal or a mixture of them.
 
     It maximises the likelihood of the observed cells :math:`x_{i,o}` (missing at random), with
@@ -131,6 +132,8 @@ class EMImputer(TransformerMixin, BaseEstimator):
         Mean of the fitted distribution.
     covariance_ : ndarray of shape (n_features_out, n_features_out)
         Covariance of the fitted distribution.
+    missing_fraction_ : ndarray of shape (n_features_in_,)
+        Share of the cells of each feature that were missing in fit, rows by their weight.
     shrinkage_ : float
         The shrinkage that was used.
     log_likelihood_ : float
@@ -268,10 +271,13 @@ class EMImputer(TransformerMixin, BaseEstimator):
         self : object
             The fitted imputer.
         """
-        self._fit(X, sample_weight, partial(warnings.warn, category=DataWarning, stacklevel=5))
+        progress = Progress(self, X, y, sample_weight)
+        warn = partial(warnings.warn, category=DataWarning, stacklevel=5)
+        self._fit(X, sample_weight, warn, progress)
+        progress.done()
         return self
 
-    def _fit(self, X, sample_weight, warn):
+    def _fit(self, X, sample_weight, warn, progress):
         """Fit; what the data force is told to ``warn``."""
         data, columns = self._validate(X, sample_weight)
         self._warn_of_empty(columns, warn)
@@ -285,14 +291,15 @@ class EMImputer(TransformerMixin, BaseEstimator):
         shrinkage = self.shrinkage
         if shrinkage == "auto":
             shrinkage = auto_shrinkage(pairwise, self.n_components)
-        result, model = self._climb(data, columns, units, pairwise, shrinkage)
-        if result is None:
-            self._warn_of_collapse(shrinkage, warn)
-            shrinkage = GUARD
-            result, model = self._climb(data, columns, units, pairwise, shrinkage)
+        climb = partial(self._climb, data, columns, units, pairwise, progress=progress)
+        with progress:
+            result, model = climb(shrinkage)
+            if result is None:
+                self._warn_of_collapse(shrinkage, warn)
+                shrinkage = GUARD
+                result, model = climb(shrinkage)
         warn_unconverged(result, self.max_iter, "Increase shrinkage", stacklevel=5)
-        self.shrinkage_ = float(shrinkage)
-        self._publish(result, model, columns)
+        self._publish(result, model, columns, shrinkage)
 
     def _validate(self, X, sample_weight):
         """The data of the columns that are modelled, and which these are."""
@@ -302,6 +309,7 @@ class EMImputer(TransformerMixin, BaseEstimator):
         if weights is not None and not weights.all():
             counted = weights > 0.0
             X, weights = X[counted], weights[counted]
+        self.missing_fraction_ = np.average(np.isnan(X), axis=0, weights=weights)
         self.indicator_ = None
         if self.add_indicator:
             self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
@@ -318,9 +326,12 @@ class EMImputer(TransformerMixin, BaseEstimator):
             )
         return Rows.of(X, weights), columns
 
-    def _climb(self, data, columns, units, pairwise, shrinkage):
+    def _climb(self, data, columns, units, pairwise, shrinkage, progress):
         """Result and model; no result where the likelihood has no maximum."""
         model = self._prior_model(data, units, pairwise, shrinkage)
+        progress.publish = partial(
+            type(self)._publish, model=model, columns=columns, shrinkage=shrinkage
+        )
         try:
             result = fit_em(
                 model,
@@ -333,7 +344,7 @@ class EMImputer(TransformerMixin, BaseEstimator):
                 tol=self.tol,
                 max_iter=self.max_iter,
                 random_state=check_random_state(self.random_state),
-                callback=Printer(self.verbose, 10, 1.0) if self.verbose else None,
+                callback=progress.callback,
             )
         except InfeasibleError:
             return None, model
@@ -420,7 +431,7 @@ class EMImputer(TransformerMixin, BaseEstimator):
         more = ", ..." if len(columns) > 5 else ""
         return ", ".join(str(names[j]) for j in columns[:5]) + more
 
-    def _publish(self, result, model, columns):
+    def _publish(self, result, model, columns, shrinkage):
         structure, (shift, scale), params = model.structure, model.units, result.params
         params = params._replace(weights=params.weights / params.weights.sum())
         key = (structure.name, self.n_components, columns.modelled.tolist())
@@ -432,6 +443,7 @@ class EMImputer(TransformerMixin, BaseEstimator):
         where = columns.modelled_in_output
         self.covariances_ = structure.embed(covariances, where, len(columns.kept))
         self._set_moments(structure.dense(covariances, *params.means.shape), where)
+        self.shrinkage_ = float(shrinkage)
         self.log_likelihood_ = result.log_likelihood
         self.n_iter_ = result.n_iter
         self.converged_ = result.converged
@@ -664,6 +676,75 @@ class EMImputer(TransformerMixin, BaseEstimator):
             )
         return MomentErrors(location, covariance)
 
+    def summary(self, X=None, sample_weight=None):
+        r"""What was missing of each feature, and what that costs, as a table.
+
+        The fraction of information missing about the mean of feature j is
+
+        .. math:: 1 - \frac{\texttt{covariance\_}_{jj} / n}{\mathrm{se}_j^2},
+
+        n being the number of rows (the sum of their weights) and the numerator the variance that
+        the mean would have were nothing missing: 0 for a feature that is complete, and less than
+        the fraction of its cells missing where other features tell of them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            The data of fit, for standard errors and the fraction of information missing.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The weights of fit.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            A row for each feature of fit; columns missing (the fraction of its cells), mean and
+            std. With X, std_error of the mean and information_missing follow. NaN is where nothing
+            is estimated: features that were dropped and, in information_missing, constant ones.
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+        ValueError
+            For bad X, and for sample_weight without X.
+
+        See Also
+        --------
+        standard_errors : What it warns of, and how standard errors are found.
+        PooledEstimate : The fraction of information missing by multiple imputation.
+
+        References
+        ----------
+        Little, R. J. A. & Rubin, D. B. (2019). Statistical Analysis with Missing Data, 3rd ed.
+        Wiley, ch. 9. doi:10.1002/9781119482260
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_iris
+        >>> from emkit import EMImputer
+        >>> petals = load_iris(as_frame=True).data.iloc[:, 2:]
+        >>> petals.iloc[::3, 0] = np.nan
+        >>> EMImputer(shrinkage=0.0).fit(petals).summary(petals).round(3)
+        nothing
+        """
+        check_is_fitted(self)
+        pd = load_pandas("EMImputer.summary")
+        if X is None and sample_weight is not None:
+            raise ValueError("sample_weight weighs the rows of X, and X is not given. Give both.")
+        kept = self._columns.kept
+        variance = np.diag(self.covariance_)
+        columns = {"mean": self.location_, "std": np.sqrt(variance)}
+        if X is not None:
+            error = self.standard_errors(X, sample_weight).location
+            n = len(X) if sample_weight is None else np.sum(sample_weight)
+            with np.errstate(invalid="ignore"):
+                known = variance / n / error**2
+            columns |= {"std_error": error, "information_missing": np.clip(1.0 - known, 0.0, 1.0)}
+        names = feature_names_in(self, None)
+        table = pd.DataFrame({"missing": self.missing_fraction_}, index=names)
+        return table.join(pd.DataFrame(columns, index=names[kept]))
+
     # Multiple imputation
 
     def multiple_impute(self, X, n_imputations=5, random_state=None):
@@ -735,6 +816,7 @@ def _impute_resampled(whole, X, seed):
         )
     imputer = copy(whole).set_params(random_state=seed)
     # The fit to all of X has said what there is to say of the data.
-    imputer._fit(X, counts, warn=lambda message: None)
+    imputer.set_params(verbose=0).__dict__.pop("_skl_callbacks", None)
+    imputer._fit(X, counts, lambda message: None, Progress(imputer, X, None, counts))
     imputer._columns, imputer.indicator_ = whole._columns, whole.indicator_
     return imputer.transform(X)

@@ -377,16 +377,6 @@ def test_search_and_acceleration_objects_are_arguments():
     assert mixture.get_params()["search"] == ShortRuns(n_iter=2)
 
 
-def test_verbose_prints_starts_and_iterations(capsys):
-    X, _ = clusters(separation=0.7)
-    EMGaussianMixture(3, n_init=2, verbose=1, verbose_interval=2, random_state=0).fit(X)
-    out = capsys.readouterr().out
-    assert out.count("Initialization converged.") == 2
-    assert "Initialization 0\n  Iteration 2\n" in out
-    EMGaussianMixture(3, verbose=2, verbose_interval=1, random_state=0).fit(X)
-    assert "ll change" in capsys.readouterr().out
-
-
 def test_model_selection_in_a_pipeline():
     X, _ = clusters(separation=6.0)
     search = GridSearchCV(

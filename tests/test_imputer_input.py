@@ -417,10 +417,3 @@ def test_weights_are_routed_to_the_imputer():
     expected = EMImputer().fit(data[train], sample_weight=weights[train])
     expected = expected.score(data[test], sample_weight=weights[test])
     assert_allclose(scores[0], expected, rtol=1e-12)
-
-
-def test_progress_is_printed_when_asked_for(capsys):
-    EMImputer().fit(TABLE)
-    assert capsys.readouterr().out == ""
-    EMImputer(verbose=1).fit(TABLE)
-    assert "Initialization converged." in capsys.readouterr().out

@@ -59,15 +59,20 @@ def climb(
     extrapolation = _Extrapolation(model, data, acceleration)
     if max_iter == 0:
         trace.reason = StopReason.MAX_ITER
-    trace.tell(np.inf)
-    while trace.reason is None:
-        image = m_step(model, data, trace.point, trace.n_iter + 1)
-        if extrapolation.moved(trace, image, tol, max_iter):
-            continue
-        candidate = None if image is None else evaluate(model, data, image, trace.n_iter + 1)
-        gain = trace.plain_step(candidate, tol, max_iter)
-        extrapolation.after_plain_step(trace, gain)
-        trace.tell(gain)
+    try:
+        trace.tell(np.inf)
+        while trace.reason is None:
+            image = m_step(model, data, trace.point, trace.n_iter + 1)
+            if extrapolation.moved(trace, image, tol, max_iter):
+                continue
+            candidate = None if image is None else evaluate(model, data, image, trace.n_iter + 1)
+            gain = trace.plain_step(candidate, tol, max_iter)
+            extrapolation.after_plain_step(trace, gain)
+            trace.tell(gain)
+    except KeyboardInterrupt as interrupt:
+        trace.reason = StopReason.INTERRUPT
+        interrupt.result = trace.result()  # type: ignore[attr-defined]
+        raise
     return trace.result()
 
 
@@ -80,6 +85,7 @@ class _Extrapolation:
         self.threshold = -np.inf
         self.like: Any = None  # parameters to restore flat ones by
         self.spent = 0  # E-steps of the scheme's own
+        self.left = 0  # how many it may take
         if self.acceleration is not None:
             threshold = sum(map(model.acceleration_threshold, blocks.iterate(data)))
             self.threshold = min(threshold, self.acceleration.below)
@@ -89,10 +95,15 @@ class _Extrapolation:
 
     def em_map(self, vector: Array) -> Array | None:
         """EM image of flat parameters, for a scheme that differentiates it."""
-        self.spent += 1
+        # A derivative takes one a parameter: it is not begun where fewer are left.
+        if self.left - self.spent < (1 if self.spent else len(vector)):
+            return None
         params = _tree.restore(vector, self.like)
         point = evaluate(self.model, self.data, params, 0, proposed=True)
-        image = None if point is None else m_step(self.model, self.data, point, 0)
+        if point is None:
+            return None
+        self.spent += 1
+        image = m_step(self.model, self.data, point, 0)
         return None if image is None else _tree.flatten(image)
 
     def moved(self, trace: "_Trace", image: Any, tol: float, max_iter: int) -> bool:
@@ -102,7 +113,7 @@ class _Extrapolation:
         params = None if self.refused else self.model.propose(trace.point.stats, trace.point.params)
         own = params is not None
         if not own:
-            self.like = image
+            self.like, self.left = image, max_iter - trace.n_evaluations
             vectors = _tree.flatten(trace.point.params), _tree.flatten(image)
             proposal = self.acceleration.propose(*vectors)
             trace.n_evaluations, self.spent = trace.n_evaluations + self.spent, 0
@@ -163,7 +174,8 @@ class _Trace:
                 self.point = candidate
                 self.history.append(candidate.objective)
         self.log_likelihoods.append(self.point.log_likelihood)
-        if self.n_iter >= max_iter:
+        # E-steps of an acceleration's own count as points tried, so that a budget holds.
+        if max(self.n_iter, self.n_evaluations - 1) >= max_iter:
             self.reason = StopReason.MAX_ITER
         return gain
 
@@ -184,16 +196,19 @@ class _Trace:
         confirmed, self.small = self.small, self.model.progress(before, candidate) < tol
         noise = self.model.rounding(candidate.params, candidate.objective)
         self.flat = gain <= noise
-        if tol <= noise:
+        # A model that measures progress by its own units has a tol that says nothing of the gain.
+        own_units = type(self.model).progress is not EMModel.progress
+        if tol <= noise or own_units:
+            fell = fell and gain < -noise
+        if tol == 0.0 or (tol <= noise and not own_units):
             # The objective cannot tell what tol asks for, but the EM map is exact where it is
             # flat: go on until the parameters stand still.
-            fell = fell and gain < -noise
             moved = _tree.distance(candidate.params, before.params)
             confirmed = self.small = self.flat and self._stands_still(moved)
         self.tried(candidate, not fell, max_iter)
         if fell and gain < -max(noise, SLIGHT_FALL * tol):
             self._fallen(candidate.objective, noise)
-        elif self.small and (confirmed or self.n_iter >= max_iter):
+        elif self.small and (confirmed or self.reason is StopReason.MAX_ITER):
             self.reason = StopReason.TOLERANCE
         return gain
 
@@ -222,7 +237,15 @@ class _Trace:
         if self.callback is None:
             return
         stop = self.callback(
-            State(self.run, self.n_iter, self.point.objective, gain, self.point.params, self.reason)
+            State(
+                self.run,
+                self.n_iter,
+                self.point.objective,
+                gain,
+                self.point.params,
+                self.reason,
+                self.point.log_likelihood,
+            )
         )
         if stop is True and self.reason is None:
             self.reason = StopReason.CALLBACK

@@ -19,6 +19,7 @@ class StopReason(Enum):
     DECREASE = "decrease"  #: a plain EM step lowered the objective beyond rounding
     SCHEDULE = "schedule"  #: the iterations of a stochastic algorithm are done
     CALLBACK = "callback"  #: the callback asked to stop
+    INTERRUPT = "interrupt"  #: the user did, from the keyboard
 
 
 class State(NamedTuple):
@@ -30,6 +31,7 @@ class State(NamedTuple):
     gain: float  #: rise of the objective in this step; inf at the start
     params: Any
     reason: StopReason | None  #: set in the last call of a run
+    log_likelihood: float  #: at ``params``
 
 
 class RunSummary(NamedTuple):
@@ -42,6 +44,7 @@ class RunSummary(NamedTuple):
     converged: bool
     reason: StopReason
     message: str  #: why it failed, or empty
+    history: tuple[float, ...] = ()  #: objective at the start and every accepted iterate
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,8 @@ class EMResult:
     history : ndarray of shape (n_accepted + 1,)
         Objective at the start and at every accepted iterate; never falls for an exact model.
     log_likelihoods : ndarray of shape (n_iter,)
-        Log-likelihood of the current iterate after each point tried.
+        Log-likelihood of the current iterate after each point tried; NaN in the stages of an
+        annealed run before its last.
     runs : tuple of RunSummary
         One summary for each start, in the order drawn.
     monte_carlo_error : NamedTuple or None
@@ -110,4 +114,5 @@ class EMResult:
             self.converged,
             self.reason,
             "",
+            tuple(self.history.tolist()),
         )

@@ -53,18 +53,36 @@ class Climber:
         self._run = partial(_run, model, data)
         self._seeds = seeds
         self._n_drawn = 0
+        self._outcomes: list[Outcome] = []
 
     def __call__(self, starts: list[Start], **options: Any) -> list[Outcome]:
         run: Callable[..., Outcome] = partial(self._run, **{**self.options, **options})
-        if len(starts) == 1:
-            return [run(starts[0])]
-        return list(joblib.Parallel(self.n_jobs)(joblib.delayed(run)(s) for s in starts))
+        if len(starts) > 1 and joblib.effective_n_jobs(self.n_jobs) > 1:
+            outcomes = list(joblib.Parallel(self.n_jobs)(joblib.delayed(run)(s) for s in starts))
+            self._outcomes += outcomes
+            return outcomes
+        outcomes = []
+        for start in starts:
+            outcomes.append(run(start))
+            self._outcomes.append(outcomes[-1])
+        return outcomes
+
+    def best_so_far(self, running: Outcome | None) -> EMResult | None:
+        """The best of all runs that have ended and of the one that is running."""
+        outcomes = self._outcomes + ([] if running is None else [running])
+        best = best_of(outcomes, tol=0.0)
+        return None if best is None else outcomes[best]  # type: ignore[return-value]
 
     def draw(self, n: int, params: Any = None) -> list[Start]:
         """The next n starts, with seeds of their own; with ``params`` they are not random."""
         first, self._n_drawn = self._n_drawn, self._n_drawn + n
         seeds = self._seeds.spawn(n)
         return [Start(first + i, seed, params) for i, seed in enumerate(seeds)]
+
+    def again(self, start: Start, params: Any = None) -> Start:
+        """The start under a new number, to climb from it once more or to go on from ``params``."""
+        self._n_drawn += 1
+        return Start(self._n_drawn - 1, start.seed, start.params if params is None else params)
 
     def generator(self) -> np.random.Generator:
         """A random stream of the search's own, whatever starts were drawn."""

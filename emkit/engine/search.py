@@ -147,7 +147,12 @@ def fit_em(
         max_iter=max_iter,
         callback=callback,
     )
-    outcomes = search(climber, _starts(climber, start, n_init))
+    try:
+        outcomes = search(climber, _starts(climber, start, n_init))
+    except KeyboardInterrupt as interrupt:
+        # The caller may want what was reached.
+        interrupt.result = climber.best_so_far(getattr(interrupt, "result", None))  # type: ignore[attr-defined]
+        raise
     best = best_of(outcomes, tol)
     runs = tuple(o.summary() if isinstance(o, EMResult) else o for o in outcomes)
     if best is None:

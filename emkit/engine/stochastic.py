@@ -34,7 +34,8 @@ def visits(
             raise InfeasibleError("The model is not defined at the start (singular or infeasible).")
         yield point
         last = point.params
-        image = m_step(model, data, point, n_iter)
+        with np.errstate(divide="ignore", invalid="ignore"):  # a class that no row was drawn to
+            image = m_step(model, data, point, n_iter)
         params = last if image is None else image
 
 
@@ -42,10 +43,10 @@ def visits(
 class StochasticEM(Algorithm):
     r"""Stochastic EM: labels drawn from their posterior, parameters averaged after a burn-in.
 
-    The chain of ``max_iter`` steps wanders about the maximum, by about the standard errors of
+    The chain of ``max_iter`` points wanders about the maximum, by about the standard errors of
     the missing information, and out of shallow ones. What comes back is the average of its
     second part, or the highest point there where that is higher (labels may switch on the way).
-    ``history`` holds the objective along the chain, which does fall.
+    ``history`` holds the objective along the chain, which does fall, and of what comes back.
 
     Parameters
     ----------
@@ -80,8 +81,11 @@ class StochasticEM(Algorithm):
         callback: Callback | None = None,
         run: int = 0,
     ) -> EMResult:
+        if max_iter == 0:
+            rest: dict[str, Any] = {"callback": callback, "run": run}
+            return climb(model, data, start, acceleration=None, tol=tol, max_iter=0, **rest)
         points: list[Point] = []
-        shares = [1.0] * (max_iter + 1)
+        shares = [1.0] * max_iter  # the average is the last point tried
         reason = StopReason.SCHEDULE
         for point in visits(model, data, start, shares, rng):
             points.append(point._replace(stats=None))
@@ -91,14 +95,15 @@ class StochasticEM(Algorithm):
         kept = points[min(int(self.burn_in * len(points)) + 1, len(points) - 1) :]
         chain = np.array([_tree.flatten(point.params) for point in kept])
         best = max(kept, key=lambda point: point.objective)
-        average = evaluate(
-            model, data, _tree.restore(chain.mean(axis=0), start), len(points), proposed=True
-        )
-        end = average if average is not None and average.objective > best.objective else best
+        mean = _tree.restore(chain.mean(axis=0), start)
+        average = evaluate(model, data, mean, len(points), proposed=True)
+        n_evaluations = len(points) + (average is not None)
+        if average is not None and average.objective > best.objective:
+            best = average._replace(stats=None)
+        points.append(best)
+        told(callback, run, points, reason)
         error = _tree.restore(_batch_means_error(chain), start)
-        result = chain_result(end, points, reason, n_evaluations=len(points) + 1, error=error)
-        told(callback, run, [*points, end], reason)
-        return result
+        return chain_result(points, reason, n_evaluations=n_evaluations, error=error)
 
 
 @dataclass(frozen=True)
@@ -139,13 +144,13 @@ class SimulatedAnnealingEM(Algorithm):
         max_iter: int,
         **options: Any,
     ) -> EMResult:
-        n_iter = min(self.n_iter, max_iter)
-        cooling = 0.5 + 0.5 * np.cos(np.pi * np.arange(n_iter) / self.n_iter)
+        n_visits = min(self.n_iter + 1, max_iter)
+        cooling = 0.5 + 0.5 * np.cos(np.pi * np.arange(n_visits) / self.n_iter)
         params = start
         for point in visits(model, data, start, cooling, rng):
             params = point.params
-        last = climb(model, data, params, max_iter=max_iter - n_iter, **options)
-        return counted(last, n_iter, n_iter)
+        last = climb(model, data, params, max_iter=max_iter - n_visits, **options)
+        return counted(last, max(n_visits - 1, 0), n_visits)
 
 
 def told(callback: Callback | None, run: int, points: list[Point], reason: Any) -> bool:
@@ -154,7 +159,8 @@ def told(callback: Callback | None, run: int, points: list[Point], reason: Any) 
         return False
     now, before = points[-1], points[-2] if len(points) > 1 else None
     gain = np.inf if before is None else now.objective - before.objective
-    state = State(run, len(points) - 1, now.objective, gain, now.params, reason)
+    n_iter = len(points) - 1
+    state = State(run, n_iter, now.objective, gain, now.params, reason, now.log_likelihood)
     return callback(state) is True
 
 
@@ -167,8 +173,9 @@ def _batch_means_error(chain: Array, n_batches: int = 10) -> Array:
 
 
 def chain_result(
-    end: Point, points: list[Point], reason: StopReason, *, n_evaluations: int, error: Any
+    points: list[Point], reason: StopReason, *, n_evaluations: int, error: Any
 ) -> EMResult:
+    end = points[-1]
     return EMResult(
         params=end.params,
         objective=end.objective,

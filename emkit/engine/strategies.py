@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from emkit.engine.algorithms import AnnealedEM
+from emkit.engine.algorithms import EM, Algorithm, AnnealedEM
 from emkit.engine.model import LatentClassModel
 from emkit.engine.result import EMResult, StopReason
 from emkit.engine.runs import Climber, Outcome, Start, best_of, joined
@@ -87,16 +87,11 @@ class ShortRuns:
         _check_steps(self)
 
     def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
-        short: dict[str, Any] = {"max_iter": self.n_iter, "acceleration": None}
-        left = None
         if self.budget is not None:
-            more = max(self.budget // (2 * (self.n_iter + 1)), 1) - len(starts)
-            starts = starts + climber.draw(more) if more > 0 else starts[: more or None]
-        outcomes = climber(starts, **short)
-        if self.budget is not None:
-            left = max(self.budget - spent(outcomes), 1)
-        best = best_of(outcomes, tol=0.0)
-        return outcomes if best is None else to_the_end(climber, starts, outcomes, best, left)
+            n = max(self.budget // (2 * (self.n_iter + 1)), 1)
+            starts = (starts + climber.draw(max(n - len(starts), 0)))[:n]
+        outcomes = climber(starts, **few_steps(climber, self))
+        return best_to_the_end(climber, starts, outcomes, self.budget)
 
 
 @dataclass(frozen=True)
@@ -128,7 +123,7 @@ class Annealing:
         return AnnealedEM(self.betas, self.n_iter)
 
     def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
-        return climb_within(self.budget, climber, starts, algorithm=self._algorithm())
+        return climb_within(self.budget, climber, starts, algorithm=own(climber, self._algorithm()))
 
 
 @dataclass(frozen=True)
@@ -157,7 +152,7 @@ class SimulatedAnnealing:
         return SimulatedAnnealingEM(self.n_iter)
 
     def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
-        return climb_within(self.budget, climber, starts, algorithm=self._algorithm())
+        return climb_within(self.budget, climber, starts, algorithm=own(climber, self._algorithm()))
 
 
 @dataclass(frozen=True)
@@ -205,9 +200,9 @@ class Genetic:
                 f"A genetic search recombines classes, and {type(model).__name__} has none: it "
                 "must be a LatentClassModel, with the methods log_joint and statistics."
             )
-        rng = climber.generator()
-        few: dict[str, Any] = {"max_iter": self.n_iter, "acceleration": None}
-        starts = (starts + climber.draw(max(self.population - len(starts), 0)))[: self.population]
+        rng, few = climber.generator(), few_steps(climber, self)
+        n = min(self.population, max(int(0.75 * self.budget) // (self.n_iter + 1), 1))
+        starts = (starts + climber.draw(max(n - len(starts), 0)))[:n]
         outcomes = climber(starts, **few)
         while spent(outcomes) + self.population // 2 * (self.n_iter + 1) <= 0.75 * self.budget:
             alive = fittest(outcomes, self.population)
@@ -217,9 +212,7 @@ class Genetic:
                 children += climber.draw(1, child)
             starts = starts + children
             outcomes = outcomes + climber(children, **few)
-        best = best_of(outcomes, tol=0.0)
-        left = max(self.budget - spent(outcomes), 1)
-        return outcomes if best is None else to_the_end(climber, starts, outcomes, best, left)
+        return best_to_the_end(climber, starts, outcomes, self.budget)
 
     def _child(
         self, model: LatentClassModel, alive: list[Any], mutant: bool, rng: np.random.Generator
@@ -248,18 +241,43 @@ def fittest(outcomes: list[Outcome], n: int) -> list[EMResult]:
     return kept
 
 
-def to_the_end(
-    climber: Climber, starts: list[Start], outcomes: list[Outcome], best: int, left: int | None
+def few_steps(climber: Climber, search: "ShortRuns | Genetic") -> dict[str, Any]:
+    """Options of a short run: some plain steps, no more than the fit allows and a budget holds."""
+    most = climber.options["max_iter"]
+    if search.budget is not None:
+        most = min(most, search.budget - 1)
+    return {"max_iter": min(search.n_iter, most), "acceleration": None}
+
+
+def best_to_the_end(
+    climber: Climber, starts: list[Start], outcomes: list[Outcome], budget: int | None
 ) -> list[Outcome]:
     """The outcomes with the best one, cut short so far, climbed to its end."""
+    best = best_of(outcomes, tol=0.0)
+    if best is None:
+        return outcomes
     short = outcomes[best]
     assert isinstance(short, EMResult)
-    if short.reason is not StopReason.MAX_ITER:
+    most = climber.options["max_iter"] - short.n_iter
+    if budget is not None:
+        most = min(most, budget - spent(outcomes) - 1)
+    if most <= 0 or short.reason not in (StopReason.MAX_ITER, StopReason.SCHEDULE):
         return outcomes
-    start = starts[best]._replace(params=short.params)
-    options = {} if left is None else {"max_iter": min(climber.options["max_iter"], left - 1)}
-    (long,) = climber([start], **options)
+    start = climber.again(starts[best], short.params)
+    (long,) = climber([start], max_iter=most)
     return [*outcomes[:best], joined(short, long), *outcomes[best + 1 :]]
+
+
+def own(climber: Climber, form: Algorithm) -> Algorithm:
+    """The form of EM that a search brings along, where nothing speaks against it."""
+    asked = climber.options["algorithm"]
+    if not isinstance(asked, EM):
+        raise ValueError(
+            f"The search climbs by {type(form).__name__}, which does not go with another "
+            f"algorithm: leave it 'em', or take search='restarts'. Got {asked!r}."
+        )
+    form.check(climber.model, None)
+    return form
 
 
 def climb_within(
@@ -276,7 +294,7 @@ def climb_within(
         tried = climber(wave, **options, max_iter=min(most, left - 1))
         for start, outcome in zip(wave, tried, strict=True):
             if outcome.n_evaluations > left:
-                (outcome,) = climber([start], **options, max_iter=left - 1)
+                (outcome,) = climber([climber.again(start)], **options, max_iter=left - 1)
             outcomes.append(outcome)
             left -= max(outcome.n_evaluations, 1)
             if left <= 0:
@@ -312,7 +330,7 @@ def resolve_search(search: Any) -> Any:
     """The search meant by a name or an object."""
     if isinstance(search, str) and search in _BY_NAME:
         return _BY_NAME[search]
-    if callable(search):
+    if callable(search) and not isinstance(search, type):
         return search
     raise ValueError(
         f"search must be one of {sorted(_BY_NAME)} or a search object. Got {search!r}."
