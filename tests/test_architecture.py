@@ -1,4 +1,4 @@
-"""Imports run one way: estimator -> engine and model, model -> numerics and engine.model."""
+"""Imports run one way: plotting -> estimator -> engine and model -> numerics (and engine.model)."""
 
 import ast
 from pathlib import Path
@@ -13,7 +13,7 @@ SHARED = {"emkit._typing", "emkit.exceptions"}
 
 
 def layer(module):
-    """engine, models, numerics, or estimator for the files at the top."""
+    """engine, models, numerics, plotting, or estimator for the files at the top."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 and (ROOT / parts[1]).is_dir() else "estimator"
 
@@ -44,7 +44,8 @@ def allowed(importer, module):
         "numerics": False,
         "models": layer(module) == "numerics"
         or module in {"emkit.engine.model", "emkit.engine.posterior"},
-        "estimator": True,
+        "estimator": layer(module) != "plotting",
+        "plotting": True,
     }[importer]
 
 

@@ -46,6 +46,8 @@ LOG_ODDS_STEP = 0.18
 DIFFERENCE = 1e-6
 #: A derivative is worth keeping while it makes steps shorter by that factor.
 SHRINKING = 0.1
+#: Newton's step is halved down to that part before plain EM takes over.
+SMALLEST_PART = 0.25
 
 
 class Anderson(Acceleration):
@@ -220,6 +222,7 @@ class Louis(Acceleration):
         self._em_map: EMMap | None = None
         self._jacobian: Array | None = None
         self._length = np.inf
+        self._part = 1.0  # of Newton's step to take
         self._failures = 0
         self._wait = 0
 
@@ -232,21 +235,24 @@ class Louis(Acceleration):
             return None
         step = image - point
         length = float(np.linalg.norm(step))
-        if self._jacobian is None or length > SHRINKING * self._length:
+        whole = self._part == 1.0
+        if self._jacobian is None or (whole and length > SHRINKING * self._length):
             self._jacobian = self._differentiate(point, image)
         self._length = length
         if self._jacobian is None:
-            self.judged(False)
+            self._rest()
             return None
         # A direction in which nothing is known of a parameter makes 1 - J singular.
-        proposal: Array = point + np.linalg.lstsq(np.eye(len(step)) - self._jacobian, step)[0]
+        newton = np.linalg.lstsq(np.eye(len(step)) - self._jacobian, step)[0]
+        proposal: Array = point + self._part * newton
         return proposal
 
     def _differentiate(self, point: Array, image: Array) -> Array | None:
         """Derivative of the EM map by forward differences."""
         assert self._em_map is not None
         jacobian = np.empty((len(point), len(point)))
-        steps = DIFFERENCE * (np.abs(point) + 1e-2 * np.abs(point).max())
+        size = max(np.abs(point).max(), np.abs(image).max())
+        steps = DIFFERENCE * (np.abs(point) + 1e-2 * size)
         for j, value in enumerate(point):
             moved = point.copy()
             moved[j] += steps[j]
@@ -259,8 +265,17 @@ class Louis(Acceleration):
     def judged(self, better: bool) -> None:
         if better:
             self._failures = 0
-            return
-        self._jacobian = None
+            if self._part < 1.0:
+                self._jacobian = None
+                self._part *= 2.0
+        elif self._part > SMALLEST_PART:
+            self._part *= 0.5  # too far along a direction that may be right
+        else:
+            self._rest()
+
+    def _rest(self) -> None:
+        """Leave the next steps to plain EM."""
+        self._jacobian, self._part = None, 1.0
         self._failures = min(self._failures + 1, 3)
         self._wait = 2**self._failures - 1
 

@@ -57,7 +57,7 @@ class Climber:
 
     def __call__(self, starts: list[Start], **options: Any) -> list[Outcome]:
         run: Callable[..., Outcome] = partial(self._run, **{**self.options, **options})
-        if len(starts) > 1 and joblib.effective_n_jobs(self.n_jobs) > 1:
+        if len(starts) > 1 and self.n_workers > 1:
             outcomes = list(joblib.Parallel(self.n_jobs)(joblib.delayed(run)(s) for s in starts))
             self._outcomes += outcomes
             return outcomes
@@ -66,6 +66,11 @@ class Climber:
             outcomes.append(run(start))
             self._outcomes.append(outcomes[-1])
         return outcomes
+
+    @property
+    def n_workers(self) -> int:
+        """Runs that go on side by side."""
+        return int(joblib.effective_n_jobs(self.n_jobs))
 
     def best_so_far(self, running: Outcome | None) -> EMResult | None:
         """The best of all runs that have ended and of the one that is running."""
@@ -116,7 +121,7 @@ def _initialize(model: EMModel, data: Any, rng: np.random.Generator) -> Any:
 
 
 def best_of(outcomes: list[Outcome], tol: float) -> int | None:
-    """Index of the run to keep: the highest, an earlier one where the difference is a tie."""
+    """Index of the run to keep: the highest; of ties one that converged, then an earlier one."""
     best: int | None = None
     for i, outcome in enumerate(outcomes):
         if not isinstance(outcome, EMResult):
@@ -132,7 +137,9 @@ def best_of(outcomes: list[Outcome], tol: float) -> int | None:
         size = abs(leader.objective)
         margin = max(min(tol, TIE * size), 1e-12 * size)
         if collapsed == leader_collapsed:
-            if outcome.objective > leader.objective + margin:
+            # A short run may have come within a tie of the long one that it led to.
+            ahead = 0.0 if outcome.converged and not leader.converged else margin
+            if outcome.objective > leader.objective + ahead:
                 best = i
         elif leader_collapsed:
             best = i

@@ -18,8 +18,9 @@ from emkit.engine.stochastic import SimulatedAnnealingEM
 
 __all__ = ["Annealing", "Genetic", "Restarts", "ShortRuns", "SimulatedAnnealing", "resolve_search"]
 
-#: Starts that run side by side while a budget lasts; it does not depend on the workers.
-WAVE = 8
+
+#: Part of a genetic search's budget for its last climb.
+LAST = 0.1
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ class Genetic:
     Parameters
     ----------
     budget : int, default=1000
-        E-steps to spend, of which a quarter is kept for the last climb, from the best.
+        E-steps to spend, of which a tenth is kept for the last climb, from the best.
     population : int, default=8
         Parameter sets kept.
     n_iter : int, default=5
@@ -201,10 +202,12 @@ class Genetic:
                 "must be a LatentClassModel, with the methods log_joint and statistics."
             )
         rng, few = climber.generator(), few_steps(climber, self)
-        n = min(self.population, max(int(0.75 * self.budget) // (self.n_iter + 1), 1))
+        n = min(self.population, max(int((1.0 - LAST) * self.budget) // (self.n_iter + 1), 1))
         starts = (starts + climber.draw(max(n - len(starts), 0)))[:n]
         outcomes = climber(starts, **few)
-        while spent(outcomes) + self.population // 2 * (self.n_iter + 1) <= 0.75 * self.budget:
+        while (
+            spent(outcomes) + self.population // 2 * (self.n_iter + 1) <= (1.0 - LAST) * self.budget
+        ):
             alive = fittest(outcomes, self.population)
             children = []
             for i in range(self.population // 2):
@@ -289,8 +292,9 @@ def climb_within(
     outcomes: list[Outcome] = []
     most, left = climber.options["max_iter"], budget
     while left > 0:
-        wave, starts = starts[:WAVE], starts[WAVE:]
-        wave += climber.draw(WAVE - len(wave))
+        # Side by side, each as if the others cost nothing: what is too long is climbed again.
+        wave, starts = starts[: climber.n_workers], starts[climber.n_workers :]
+        wave += climber.draw(climber.n_workers - len(wave))
         tried = climber(wave, **options, max_iter=min(most, left - 1))
         for start, outcome in zip(wave, tried, strict=True):
             if outcome.n_evaluations > left:

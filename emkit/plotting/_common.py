@@ -1,0 +1,133 @@
+"""What the displays share: matplotlib, axes, colours, names of features."""
+
+from numbers import Integral
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+__all__ = [
+    "BLUE",
+    "GREY",
+    "ORANGE",
+    "axes_for",
+    "check_probabilities",
+    "check_usable",
+    "choose_features",
+    "colours",
+    "feature_names",
+    "legend_above",
+    "one_or_all",
+    "pyplot",
+]
+
+#: Colours that the colour-blind tell apart (Okabe & Ito), without black and pale yellow.
+OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9")
+BLUE, ORANGE, GREY = OKABE_ITO[0], OKABE_ITO[1], "0.75"
+
+
+def pyplot():
+    """matplotlib.pyplot, imported only when something is drawn."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError as error:
+        raise ImportError(
+            'Displays need matplotlib, which is not installed: pip install "emkit[plot]".'
+        ) from error
+    return plt
+
+
+def check_usable(estimator, display, methods):
+    """TypeError for an estimator that lacks what is drawn, NotFittedError for an unfitted one."""
+    missing = [name for name in methods if not hasattr(estimator, name)]
+    if missing:
+        raise TypeError(
+            f"{display.__name__} cannot show {type(estimator).__name__}, which has no "
+            f"{', '.join(missing)}. See its docstring for the estimators that it is for."
+        )
+    check_is_fitted(estimator)
+
+
+def colours(n):
+    """n colours: distinct ones where there are so many, else steps of a uniform map."""
+    if n <= len(OKABE_ITO):
+        return list(OKABE_ITO[:n])
+    # Its end is too pale for a white ground.
+    return list(pyplot().get_cmap("viridis")(np.linspace(0.0, 0.85, n)))
+
+
+def feature_names(estimator):
+    """Names of the features of fit, made up where they had none."""
+    names = getattr(estimator, "feature_names_in_", None)
+    if names is None:
+        names = [f"feature {j}" for j in range(estimator.n_features_in_)]
+    return np.asarray(names, dtype=object)
+
+
+def choose_features(features, names):
+    """Indices of features given by index or name."""
+    if isinstance(features, str | Integral):
+        features = [features]
+    features = list(features)
+    if not features:
+        raise ValueError("features is empty: name one at least, by its index or its name.")
+    known = {name: j for j, name in enumerate(names)}
+    chosen = []
+    for feature in features:
+        integral = isinstance(feature, Integral) and not isinstance(feature, bool)
+        j = int(feature) if integral else known.get(feature, -1)
+        if not 0 <= j < len(names):
+            shown = ", ".join(map(str, names[:10])) + (", ..." if len(names) > 10 else "")
+            raise ValueError(
+                f"features must be indices from 0 to {len(names) - 1} or names of those of fit "
+                f"({shown}). Got {feature!r}."
+            )
+        if j in chosen:
+            raise ValueError(f"features must differ. Got {feature!r} twice.")
+        chosen.append(j)
+    return np.array(chosen)
+
+
+def check_probabilities(values, name):
+    """Probabilities strictly between 0 and 1, as an array."""
+    array = np.atleast_1d(np.asarray(values, dtype=float))
+    if array.ndim > 1 or not ((array > 0.0) & (array < 1.0)).all():
+        raise ValueError(f"{name} must lie strictly between 0 and 1. Got {values!r}.")
+    return array
+
+
+def axes_for(ax, shape, size):
+    """Axes (rows, columns): those given, or of a new figure with panels of a size in inches."""
+    rows, columns = shape
+    if ax is None:
+        figsize = columns * size[0], rows * size[1]
+        return pyplot().subplots(
+            rows, columns, figsize=figsize, layout="constrained", squeeze=False
+        )[1]
+    axes = np.asarray(ax, dtype=object)
+    if axes.size != rows * columns:
+        raise ValueError(
+            f"ax must hold {rows * columns} axes for this picture (plt.subplots({rows}, {columns}) "
+            f"makes them), or be None. Got {axes.size}."
+        )
+    return axes.reshape(shape)
+
+
+def one_or_all(axes):
+    """The axes of a picture of one panel, or the array of them."""
+    return axes.item() if axes.size == 1 else axes.squeeze()
+
+
+def legend_above(ax, handles=None, ncols=3, fontsize="small"):
+    """A legend over the axes, where it hides no data."""
+    handles = ax.get_legend_handles_labels()[0] if handles is None else handles
+    return ax.legend(
+        handles=handles,
+        loc="lower left",
+        bbox_to_anchor=(0.0, 1.0),
+        ncols=ncols,
+        frameon=False,
+        fontsize=fontsize,
+        borderaxespad=0.2,
+        handlelength=1.5,
+        columnspacing=1.0,
+    )
