@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from emkit._censored_regressor import EMCensoredRegressor
     from emkit._censored_target import censored_target
     from emkit._gaussian_mixture import EMGaussianMixture
+    from emkit._gaussian_mixture_ic import EMGaussianMixtureIC
     from emkit._imputer import EMImputer
     from emkit._mixture_prior import MixturePrior
     from emkit._pooling import PooledEstimate, pool_estimates
@@ -16,6 +17,7 @@ __version__ = "0.1.0"
 __all__ = [
     "EMCensoredRegressor",
     "EMGaussianMixture",
+    "EMGaussianMixtureIC",
     "EMImputer",
     "MixturePrior",
     "PooledEstimate",
@@ -29,6 +31,7 @@ __all__ = [
 _HOMES = {
     "EMCensoredRegressor": "_censored_regressor",
     "EMGaussianMixture": "_gaussian_mixture",
+    "EMGaussianMixtureIC": "_gaussian_mixture_ic",
     "EMImputer": "_imputer",
     "MixturePrior": "_mixture_prior",
     "PooledEstimate": "_pooling",

@@ -24,8 +24,8 @@ from emkit._estimator import (
     fit_context,
     warn_unconverged,
 )
-from emkit._progress import CallbackSupportMixin, Progress
 from emkit._gaussian_mixture import load_pandas
+from emkit._progress import CallbackSupportMixin, Progress
 from emkit.engine import fit_em
 from emkit.exceptions import DataWarning
 from emkit.models.censored_linear import (

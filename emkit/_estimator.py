@@ -11,11 +11,12 @@ from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
 from sklearn.utils.validation import (
     _check_feature_names_in,
+    _check_n_features,
     _check_sample_weight,
     validate_data,
 )
 
-from emkit.engine import Acceleration, EMResult, StopReason
+from emkit.engine import Acceleration, Blocks, EMResult, StopReason
 
 __all__ = [
     "EM_CONSTRAINTS",
@@ -25,11 +26,13 @@ __all__ = [
     "above",
     "at_least",
     "between",
+    "check_n_features",
     "check_weights",
     "counted_rows",
     "feature_names_in",
     "fit_context",
     "has_missing",
+    "in_blocks",
     "load_with_missing",
     "takes_nan",
     "warn_unconverged",
@@ -121,6 +124,11 @@ def load_with_missing(estimator, X, missing_values, *, reset):
     return numbers
 
 
+def check_n_features(estimator, X, reset):
+    """Set or check the number of features of X."""
+    _check_n_features(estimator, X, reset=reset)
+
+
 def feature_names_in(estimator, input_features):
     """Names of the features of X, those given or those seen in fit."""
     return _check_feature_names_in(estimator, input_features)
@@ -137,6 +145,12 @@ def counted_rows(X, weights, incomplete):
     if incomplete:
         counted &= ~np.isnan(X).all(axis=1)
     return None if counted.all() else counted
+
+
+def in_blocks(data):
+    """Data in blocks for threads to share, where there are enough of them."""
+    blocks = data.blocks()
+    return data if blocks is None else Blocks(blocks, whole=data)
 
 
 def warn_unconverged(result: EMResult, max_iter: int, remedy: str, stacklevel: int = 4) -> None:

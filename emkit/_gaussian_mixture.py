@@ -21,20 +21,19 @@ from emkit._estimator import (
     feature_names_in,
     fit_context,
     has_missing,
+    in_blocks,
     warn_unconverged,
 )
 from emkit._mixture_init import check_given, given_start, last_fit
 from emkit._mixture_prior import MixturePrior, check_prior, internal_prior
+from emkit._partial_fit import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
 from emkit._progress import CallbackSupportMixin, Progress, n_starts
+from emkit._sources import is_source, load_source
 from emkit.engine import Algorithm, fit_em, soft, standard_errors
 from emkit.exceptions import DataWarning, InfeasibleError
-from emkit.models.gaussian_mixture import (
-    GaussianMixtureModel,
-    Rows,
-    measure_spread,
-    mixture_spread,
-)
+from emkit.models.gaussian_mixture import GaussianMixtureModel, mixture_spread
 from emkit.models.mixture_starts import STARTS
+from emkit.models.rows import BLOCK_ROWS, Rows, Source, measure_spread
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Units
 
@@ -50,6 +49,9 @@ FLOAT32_HINT = (
 )
 
 
+#: Gain of a step, in nats per sample, to which a stream fits its first batch: what is wrong with
+#: the start it mends only slowly.
+SETTLED = 1e-6
 #: Gain of a step, in nats, at which a fit is at its maximum for all that a standard error shows.
 CLOSE = 1e-8
 
@@ -62,7 +64,7 @@ class MixtureErrors(NamedTuple):
     covariances: np.ndarray
 
 
-class EMGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
+class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, BaseEstimator):
     r"""Gaussian mixture by maximum likelihood, the labels being what is missing.
 
     It maximises, with sample weights :math:`s_i` of sum :math:`n`,
@@ -133,6 +135,14 @@ class EMGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         maximum likelihood but for ``reg_covar``; 'mclust' is the default prior of R's mclust,
         which keeps components of a few rows from collapsing (see `MixturePrior`). For 'diag' and
         'spherical' it takes the columns to be of comparable scale.
+    learning_decay : float in (0.5, 1], default=0.7
+        In `partial_fit`, batch t moves the mean of the statistics by
+        ``(t + learning_offset) ** -learning_decay`` of the way (see `emkit.engine.OnlineEM`).
+    learning_offset : float, default=10.0
+        How little the first batches move it.
+    average : bool or int, default=False
+        Whether `partial_fit` publishes the mean of the parameters over the batches
+        (Polyak-Ruppert averaging); an int begins it once so many samples were seen.
 
     Attributes
     ----------
@@ -157,7 +167,8 @@ class EMGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
     n_iter_ : int
         Points that the best run tried after its start, rejected extrapolations included.
     lower_bound_ : float
-        Log-likelihood per sample at the returned parameters, without the prior.
+        Log-likelihood per sample at the returned parameters, without the prior. After
+        `partial_fit`, of the last batch at the parameters before it: of rows not seen before.
     lower_bounds_ : list of float, of length n_iter_
         The same after each point tried.
     history_ : ndarray
@@ -165,6 +176,11 @@ class EMGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         The log-density of the prior in it is up to a constant.
     runs_ : tuple of RunSummary
         One summary for each start, per sample.
+    n_samples_seen_ : float
+        Number of samples seen by `fit` and `partial_fit`: the sum of their weights.
+    n_batches_ : int
+        Batches seen by `partial_fit` since the last `fit`. What tells of iterations, from
+        ``converged_`` to ``runs_``, is of the fit, or of the first batch.
     n_features_in_ : int
         Number of features seen in fit.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -198,6 +214,7 @@ class EMGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
     _parameter_constraints: dict = {
         **EM_CONSTRAINTS,
+        **STREAM_CONSTRAINTS,
         "n_components": [at_least(Integral, 1)],
         "covariance_type": [StrOptions(set(STRUCTURES))],
         "reg_covar": [at_least(Real, 0.0)],
@@ -234,6 +251,9 @@ class EMGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         n_jobs=None,
         algorithm="em",
         prior=None,
+        learning_decay=0.7,
+        learning_offset=10.0,
+        average=False,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -255,6 +275,9 @@ class EMGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.algorithm = algorithm
         self.prior = prior
+        self.learning_decay = learning_decay
+        self.learning_offset = learning_offset
+        self.average = average
 
     # Fitting
 
@@ -298,7 +321,7 @@ class EMGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
             with progress:
                 result = fit_em(
                     model,
-                    data,
+                    in_blocks(data),
                     start=start,
                     n_init=self.n_init,
                     n_jobs=self.n_jobs,
@@ -339,6 +362,8 @@ class EMGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
     def _validate(self, X, sample_weight):
         """Data, and the parts of a start that were given, in the user's units."""
+        if is_source(X):
+            return self._validate_source(X, sample_weight)
         X = validate_data(
             self, X, dtype=FLOATS, ensure_min_samples=2, ensure_all_finite="allow-nan"
         )
@@ -360,6 +385,14 @@ class EMGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         if incomplete:
             self._refuse_empty_columns(X)
         return (Rows.of if incomplete else Rows)(X, weights), given
+
+    def _validate_source(self, X, sample_weight):
+        """The same for data that are read block by block; none of their rows is left out."""
+        X = load_source(self, X, reset=True, min_samples=max(self.n_components, 2))
+        weights = check_weights(sample_weight, X)
+        given = check_given(self, *X.shape)
+        check_prior(self.prior, STRUCTURES[self.covariance_type], X.shape[1])
+        return Rows.of(X, weights), given
 
     def _refuse_empty_columns(self, X):
         empty = np.flatnonzero(np.isnan(X).all(axis=0))
@@ -406,16 +439,10 @@ class EMGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
     def _publish(self, result, model, data):
         """Attributes in the user's units and floating type."""
-        structure, (shift, scale) = model.structure, model.units
-        n, dtype = data.total_weight, data.X.dtype
-        params = result.params
-        factor = structure.rescale_factor(model.components(params).factor, scale)
-        self._fitted_type = structure.name  # what a warm start can go on from
-        self.weights_ = (params.weights / params.weights.sum()).astype(dtype)
-        self.means_ = (params.means * scale + shift).astype(dtype)
-        self.covariances_ = structure.rescale(params.covariances, scale).astype(dtype)
-        self.precisions_cholesky_ = structure.transpose(factor).astype(dtype)
-        self.precisions_ = structure.precisions(factor).astype(dtype)
+        n = data.total_weight
+        self._publish_params(result.params, model, data.X.dtype)
+        self._stream = Stream.after_fit(model, result.params, data)
+        self.n_samples_seen_, self.n_batches_ = n, 0
         self.converged_ = result.converged
         self.n_iter_ = result.n_iter
         self.lower_bound_ = result.log_likelihood / n
@@ -429,6 +456,55 @@ class EMGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
             )
             for run in result.runs
         )
+
+    def _publish_params(self, params, model, dtype):
+        structure, (shift, scale) = model.structure, model.units
+        factor = structure.rescale_factor(model.components(params).factor, scale)
+        self._fitted_type = structure.name  # what a warm start can go on from
+        self.weights_ = (params.weights / params.weights.sum()).astype(dtype)
+        self.means_ = (params.means * scale + shift).astype(dtype)
+        self.covariances_ = structure.rescale(params.covariances, scale).astype(dtype)
+        self.precisions_cholesky_ = structure.transpose(factor).astype(dtype)
+        self.precisions_ = structure.precisions(factor).astype(dtype)
+
+    # Streams
+
+    def _settled(self, X, sample_weight):
+        stream, batch = self._stream, self._batch(X, sample_weight)
+        model, start, n = stream.model, stream.state.params, batch.weight
+        result = fit_em(model, batch.data, start=start, tol=SETTLED * n, max_iter=1000)
+        self._publish_params(result.params, model, stream.dtype)
+        self.lower_bound_ = result.log_likelihood / n
+        return Stream.after_fit(model, result.params, batch.data)
+
+    def _batch(self, X, sample_weight):
+        """The rows of a batch that count."""
+        X = self._check_X(X)
+        weights = check_weights(sample_weight, X)
+        incomplete = has_missing(X)
+        counted = counted_rows(X, weights, incomplete)
+        if counted is not None:
+            X, weights = X[counted], None if weights is None else weights[counted]
+        data = (Rows.of if incomplete else Rows)(X, weights)
+        return Batch(data, data.total_weight)
+
+    def _model_of_batch(self, stream, data):
+        """The model of the stream, as it takes one batch."""
+        before = (self._fitted_type, *self.means_.shape)
+        now = (self.covariance_type, self.n_components, data.X.shape[1])
+        if now != before:
+            raise ValueError(
+                "partial_fit goes on from batches or a fit that had (covariance_type, "
+                f"n_components, n_features) = {before}; now they are {now}. Clone the estimator "
+                "to begin anew."
+            )
+        return stream.model_of(data)
+
+    def _publish_stream(self, batch):
+        state = self._stream.state
+        self._publish_params(state.estimate, self._stream.model, batch.data.X.dtype)
+        self.lower_bound_ = state.log_likelihood
+        self.n_samples_seen_, self.n_batches_ = state.weight, state.n_batches
 
     # The fitted distribution
 
@@ -450,11 +526,19 @@ class EMGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         """Log-joint (K, n) of tile after tile of X, with the rows that it is of."""
         model, params, data = self._at(X)
         kernel = model.bind(params)
-        for rows in kernel.pieces(len(X), data.groups):
-            yield rows, kernel.log_joint(data.take(rows).X)[0]
+        if not isinstance(X, Source):
+            for rows in kernel.pieces(len(X), data.groups):
+                yield rows, kernel.log_joint(data.take(rows).X)[0]
+            return
+        for number, block in enumerate(data.blocks()):
+            for rows in kernel.pieces(len(block.X), block.groups):
+                where = np.arange(len(block.X))[rows] + number * BLOCK_ROWS
+                yield where, kernel.log_joint(block.take(rows).X)[0]
 
     def _check_X(self, X):
         check_is_fitted(self, "weights_")
+        if is_source(X):
+            return load_source(self, X, reset=False)
         return validate_data(self, X, dtype=FLOATS, reset=False, ensure_all_finite="allow-nan")
 
     def score_samples(self, X):
@@ -686,11 +770,11 @@ class EMGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         >>> from emkit import EMGaussianMixture
         >>> petals = load_iris().data[:, [3]]
         >>> mixture = EMGaussianMixture(2, tol=1e-8, random_state=0).fit(petals)
-        >>> mixture.summary(petals).round(2)
+        >>> mixture.summary(petals).round(3)
                    weight  mean_x0  se_weight  se_mean_x0
         component
-        0            0.68     1.65       0.04        0.05
-        1            0.32     0.24       0.04        0.01
+        0           0.681    1.652      0.039       0.046
+        1           0.319    0.234      0.039       0.013
         """
         check_is_fitted(self, "weights_")
         pd = load_pandas("EMGaussianMixture.summary")
@@ -776,10 +860,10 @@ class EMGaussianMixture(CallbackSupportMixin, DensityMixin, BaseEstimator):
         with the integrated completed likelihood. IEEE Transactions on Pattern Analysis and
         Machine Intelligence 22, 719-725. doi:10.1109/34.865189
         """
-        X = self._check_X(X)
-        weights = check_weights(sample_weight, X)
+        cells = self._check_X(X)
+        weights = check_weights(sample_weight, cells)
         doubt = 0.0
-        for rows, log_joint in self._tiles(X):
+        for rows, log_joint in self._tiles(cells):
             best = np.log(soft(log_joint)[0].max(axis=0))
             doubt -= float(best.sum() if weights is None else weights[rows] @ best)
         return self.bic(X, sample_weight) + 2.0 * doubt
@@ -808,7 +892,7 @@ def _summary_columns(prefix, weights, means, names):
 def _total(X, sample_weight):
     """Number of samples: rows with a value, or the sum of their weights."""
     weights = check_weights(sample_weight, X)
-    counted = counted_rows(X, weights, has_missing(X))
+    counted = None if isinstance(X, Source) else counted_rows(X, weights, has_missing(X))
     if weights is None:
         return float(len(X) if counted is None else counted.sum())
     return float(weights.sum() if counted is None else weights[counted].sum())

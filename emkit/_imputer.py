@@ -23,18 +23,21 @@ from emkit._estimator import (
     counted_rows,
     feature_names_in,
     fit_context,
+    in_blocks,
     load_with_missing,
     takes_nan,
     warn_unconverged,
 )
 from emkit._gaussian_mixture import load_pandas
 from emkit._imputer_columns import Columns, check_limits
+from emkit._partial_fit import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
 from emkit._progress import CallbackSupportMixin, Progress
 from emkit.engine import StopReason, fit_em, standard_errors
 from emkit.exceptions import DataWarning, InfeasibleError
-from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams, Rows, measure_spread
+from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture_moments import MixtureMoments
 from emkit.models.mixture_starts import draw
+from emkit.models.rows import Rows, measure_spread
 from emkit.models.single_normal import (
     GUARD,
     auto_shrinkage,
@@ -62,7 +65,7 @@ class MomentErrors(NamedTuple):
     covariance: np.ndarray
 
 
-class EMImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
+class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEstimator):
     r"""Imputation by maximum likelihood under a multivariate normal or a mixture of them.
 
     It maximises the likelihood of the observed cells :math:`x_{i,o}` (missing at random), with
@@ -118,6 +121,14 @@ class EMImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Go on from the last fit instead of drawing starts.
     verbose : int, default=0
         1 prints starts and iterations, 2 times and gains too.
+    learning_decay : float in (0.5, 1], default=0.7
+        In `partial_fit`, batch t moves the mean of the statistics by
+        ``(t + learning_offset) ** -learning_decay`` of the way (see `emkit.engine.OnlineEM`).
+    learning_offset : float, default=10.0
+        How little the first batches move it.
+    average : bool or int, default=False
+        Whether `partial_fit` publishes the mean of the parameters over the batches
+        (Polyak-Ruppert averaging); an int begins it once so many samples were seen.
 
     Attributes
     ----------
@@ -137,7 +148,8 @@ class EMImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
     shrinkage_ : float
         The shrinkage that was used.
     log_likelihood_ : float
-        Log-likelihood of the observed cells, in nats, without the prior.
+        Log-likelihood of the observed cells, in nats, without the prior. After `partial_fit`, of
+        the last batch at the parameters before it: of rows not seen before.
     n_iter_ : int
         Points that the best run tried after its start.
     converged_ : bool
@@ -146,6 +158,11 @@ class EMImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         Objective at the start and every accepted iterate of the best run; never falls.
     runs_ : tuple of RunSummary
         One summary for each start.
+    n_samples_seen_ : float
+        Number of samples seen by `fit` and `partial_fit`: the sum of their weights.
+    n_batches_ : int
+        Batches seen by `partial_fit` since the last `fit`. ``n_iter_``, ``converged_``,
+        ``history_``, ``runs_`` and ``indicator_`` are of the fit, or of the first batch.
     indicator_ : MissingIndicator or None
         Indicator of missing cells, with ``add_indicator=True``.
     n_features_in_ : int
@@ -199,6 +216,7 @@ class EMImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
 
     _parameter_constraints: dict = {
         **EM_CONSTRAINTS,
+        **STREAM_CONSTRAINTS,
         "n_components": [at_least(Integral, 1)],
         "missing_values": [MissingValues()],
         "covariance_type": [StrOptions(set(STRUCTURES))],
@@ -231,6 +249,9 @@ class EMImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         random_state=None,
         warm_start=False,
         verbose=0,
+        learning_decay=0.7,
+        learning_offset=10.0,
+        average=False,
     ):
         self.n_components = n_components
         self.missing_values = missing_values
@@ -250,6 +271,9 @@ class EMImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         self.random_state = random_state
         self.warm_start = warm_start
         self.verbose = verbose
+        self.learning_decay = learning_decay
+        self.learning_offset = learning_offset
+        self.average = average
 
     # Fitting
 
@@ -299,7 +323,7 @@ class EMImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
                 shrinkage = GUARD
                 result, model = climb(shrinkage)
         warn_unconverged(result, self.max_iter, "Increase shrinkage", stacklevel=5)
-        self._publish(result, model, columns, shrinkage)
+        self._publish(result, model, columns, shrinkage, data, pairwise)
 
     def _validate(self, X, sample_weight):
         """The data of the columns that are modelled, and which these are."""
@@ -310,6 +334,8 @@ class EMImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
             counted = weights > 0.0
             X, weights = X[counted], weights[counted]
         self.missing_fraction_ = np.average(np.isnan(X), axis=0, weights=weights)
+        self.n_samples_seen_ = float(len(X) if weights is None else weights.sum())
+        self.n_batches_ = 0
         self.indicator_ = None
         if self.add_indicator:
             self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
@@ -330,12 +356,17 @@ class EMImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         """Result and model; no result where the likelihood has no maximum."""
         model = self._prior_model(data, units, pairwise, shrinkage)
         progress.publish = partial(
-            type(self)._publish, model=model, columns=columns, shrinkage=shrinkage
+            type(self)._publish,
+            model=model,
+            columns=columns,
+            shrinkage=shrinkage,
+            data=data,
+            pairwise=pairwise,
         )
         try:
             result = fit_em(
                 model,
-                data,
+                in_blocks(data),
                 start=self._start(model, columns, pairwise),
                 n_init=self.n_init,
                 n_jobs=self.n_jobs,
@@ -431,8 +462,18 @@ class EMImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         more = ", ..." if len(columns) > 5 else ""
         return ", ".join(str(names[j]) for j in columns[:5]) + more
 
-    def _publish(self, result, model, columns, shrinkage):
-        structure, (shift, scale), params = model.structure, model.units, result.params
+    def _publish(self, result, model, columns, shrinkage, data, pairwise):
+        self._publish_params(result.params, model, columns)
+        self._stream = Stream.after_fit(model, self._fitted[-1], data, pairwise)
+        self.shrinkage_ = float(shrinkage)
+        self.log_likelihood_ = result.log_likelihood
+        self.n_iter_ = result.n_iter
+        self.converged_ = result.converged
+        self.history_ = result.history
+        self.runs_ = result.runs
+
+    def _publish_params(self, params, model, columns):
+        structure, (shift, scale) = model.structure, model.units
         params = params._replace(weights=params.weights / params.weights.sum())
         key = (structure.name, self.n_components, columns.modelled.tolist())
         self._fitted = key, model.units, params
@@ -443,17 +484,11 @@ class EMImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         where = columns.modelled_in_output
         self.covariances_ = structure.embed(covariances, where, len(columns.kept))
         self._set_moments(structure.dense(covariances, *params.means.shape), where)
-        self.shrinkage_ = float(shrinkage)
-        self.log_likelihood_ = result.log_likelihood
-        self.n_iter_ = result.n_iter
-        self.converged_ = result.converged
-        self.history_ = result.history
-        self.runs_ = result.runs
 
     def _publish_constants(self, columns):
         """Nothing to fit: every feature is constant or empty."""
         k, d = self.n_components, len(columns.kept)
-        self._fitted = None
+        self._fitted = self._stream = None
         self._columns = columns
         self.weights_ = np.full(k, 1.0 / k)
         self.means_ = columns.spread_means(np.empty((k, 0)))
@@ -472,6 +507,68 @@ class EMImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         apart = self.means_ - self.location_
         self.covariance_ = (self.weights_ * apart.T) @ apart
         self.covariance_[np.ix_(where, where)] += np.tensordot(self.weights_, covariances, 1)
+
+    # Streams
+
+    def _batch(self, X, sample_weight):
+        """The rows of a batch that count, in the columns that are modelled."""
+        X = load_with_missing(self, X, self.missing_values, reset=False)
+        weights = check_weights(sample_weight, X)
+        if weights is not None and not weights.all():
+            counted = weights > 0.0
+            X, weights = X[counted], weights[counted]
+        self._warn_of_change(X)
+        missing = np.average(np.isnan(X), axis=0, weights=weights)
+        weight = float(len(X) if weights is None else weights.sum())
+        X = self._columns.take_modelled(X)
+        counted = counted_rows(X, None, incomplete=True)
+        if counted is not None:
+            X, weights = X[counted], None if weights is None else weights[counted]
+        return Batch(Rows.of(X, weights), weight, missing)
+
+    def _warn_of_change(self, X):
+        """Warn of features that vary now and did not when the stream began."""
+        constants = self._columns.constants
+        fixed = np.flatnonzero(np.isfinite(constants))
+        empty = np.isin(fixed, self._columns.empty)
+        cells = X[:, fixed]
+        changed = np.isfinite(cells) & (empty | (cells != constants[fixed]))
+        news = fixed[changed.any(axis=0)]
+        if len(news):
+            warnings.warn(
+                f"Feature(s) {self._name(news)} had no value or one value only when the stream "
+                "began, and are filled as they were then, though they vary in this batch. Clone "
+                "the estimator to begin anew, with more rows in the first batch.",
+                DataWarning,
+                stacklevel=4,
+            )
+
+    def _model_of_batch(self, stream, data):
+        """The model of the stream, its prior that of all rows so far."""
+        (before, *_), pairwise = self._fitted, stream.pairwise
+        now = (self.covariance_type, self.n_components, self._columns.modelled.tolist())
+        if now != before:
+            raise ValueError(
+                "partial_fit goes on from batches or a fit that had (covariance_type, "
+                f"n_components, columns) = {before}; now they are {now}. Clone the estimator to "
+                "begin anew."
+            )
+        shrinkage = self.shrinkage_
+        if self.shrinkage == "auto":
+            grown = (stream.state.weight + data.total_weight) / stream.weight
+            fading = auto_shrinkage(pairwise._replace(n=grown * pairwise.n), self.n_components)
+            shrinkage = max(fading, min(shrinkage, GUARD))
+        self.shrinkage_ = shrinkage
+        return self._prior_model(data, stream.model.units, pairwise, shrinkage)
+
+    def _publish_stream(self, batch):
+        model, state = self._stream.model, self._stream.state
+        self._publish_params(state.estimate, model, self._columns)
+        self.log_likelihood_ = state.log_likelihood * batch.data.total_weight
+        self.n_samples_seen_ += batch.weight
+        self.n_batches_ = state.n_batches
+        share = batch.weight / self.n_samples_seen_
+        self.missing_fraction_ = (1 - share) * self.missing_fraction_ + share * batch.missing
 
     # Imputing
 
@@ -726,7 +823,9 @@ class EMImputer(CallbackSupportMixin, TransformerMixin, BaseEstimator):
         >>> petals = load_iris(as_frame=True).data.iloc[:, 2:]
         >>> petals.iloc[::3, 0] = np.nan
         >>> EMImputer(shrinkage=0.0).fit(petals).summary(petals).round(3)
-        nothing
+                           missing   mean    std  std_error  information_missing
+        petal length (cm)    0.333  3.757  1.783      0.148                0.036
+        petal width (cm)     0.000  1.199  0.760      0.062                0.000
         """
         check_is_fitted(self)
         pd = load_pandas("EMImputer.summary")

@@ -12,19 +12,62 @@ LEAST_SHARE = 1e-4
 
 
 class PooledEstimate(NamedTuple):
-    """Estimates combined by Rubin's rules; every field has the shape of one estimate."""
+    """Estimates combined by Rubin's rules; every field has the shape of one estimate.
 
-    estimate: np.ndarray  #: mean of the estimates
-    std_error: np.ndarray  #: square root of ``variance``
-    df: np.ndarray  #: degrees of freedom of the t distribution
-    variance: np.ndarray  #: total variance T = W + (1 + 1/m) B
-    within: np.ndarray  #: W, mean of the variances
-    between: np.ndarray  #: B, variance of the estimates
-    relative_increase: np.ndarray  #: of the variance through missing data, (1 + 1/m) B / W
-    fraction_missing: np.ndarray  #: share of the information that is missing
+    Attributes
+    ----------
+    estimate : ndarray
+        Mean of the estimates.
+    std_error : ndarray
+        Square root of ``variance``.
+    df : ndarray
+        Degrees of freedom of the t distribution.
+    variance : ndarray
+        Total variance, W + (1 + 1/m) B.
+    within : ndarray
+        Mean W of the variances.
+    between : ndarray
+        Variance B of the estimates.
+    relative_increase : ndarray
+        That of the variance through missing data, (1 + 1/m) B / W.
+    fraction_missing : ndarray
+        Share of the information that is missing.
+
+    Examples
+    --------
+    >>> from emkit import pool_estimates
+    >>> pooled = pool_estimates([1.0, 1.2, 1.1], [0.04, 0.05, 0.03])
+    >>> pooled.estimate.round(2), pooled.variance.round(3)
+    (np.float64(1.1), np.float64(0.053))
+    """
+
+    estimate: np.ndarray
+    std_error: np.ndarray
+    df: np.ndarray
+    variance: np.ndarray
+    within: np.ndarray
+    between: np.ndarray
+    relative_increase: np.ndarray
+    fraction_missing: np.ndarray
 
     def confidence_interval(self, level=0.95):
-        """Lower and upper bounds, from the t distribution with ``df`` degrees of freedom."""
+        """Lower and upper bounds, from the t distribution with ``df`` degrees of freedom.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            Probability of covering, in (0, 1).
+
+        Returns
+        -------
+        lower, upper : ndarray
+            Bounds, of the shape of ``estimate``.
+
+        Raises
+        ------
+        ValueError
+            For a level that is none.
+        """
         if not 0.0 < level < 1.0:
             raise ValueError(f"level must lie between 0 and 1. Got {level!r}.")
         # With no degree of freedom anything may be true.

@@ -4,15 +4,57 @@ __all__ = ["DataWarning", "InfeasibleError", "ModelError"]
 
 
 class DataWarning(UserWarning):
-    """What the data force on a fit: constant columns, rank deficiency, no finite maximum."""
+    """What the data force on a fit: constant columns, rank deficiency, no finite maximum.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from emkit.exceptions import DataWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", DataWarning)  # a fit that the data spoil raises
+    """
 
 
 class ModelError(RuntimeError):
-    """A step of an `EMModel` broke its contract; the message names the method and the iteration."""
+    """A step of an `EMModel` broke its contract; the message names the method and the iteration.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit.engine import fit_em
+    >>> from emkit.exceptions import ModelError
+    >>> from emkit.models.kmeans import KMeans, Points
+    >>> try:
+    ...     fit_em(KMeans(2), "no points", algorithm="cem")
+    ... except ModelError as error:
+    ...     print(error)
+    initialize failed at iteration 0 with AttributeError: ...
+    """
 
 
 class InfeasibleError(ValueError):
-    """No start has parameters at which the model is defined; `runs` says why, start by start."""
+    """No start has parameters at which the model is defined.
+
+    Parameters
+    ----------
+    message : str
+        What failed.
+    runs : tuple of RunSummary, default=()
+        Why, start by start.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit.engine import fit_em
+    >>> from emkit.exceptions import InfeasibleError
+    >>> from emkit.models.kmeans import KMeans, KMeansParams, Points
+    >>> start = KMeansParams(np.full((2, 1), np.nan))
+    >>> try:
+    ...     fit_em(KMeans(2), Points(np.eye(2)[:, :1]), start=start, algorithm="cem")
+    ... except InfeasibleError as error:
+    ...     print(error.runs[0].message)
+    The model is not defined at the start (singular or infeasible).
+    """
 
     def __init__(self, message: str, runs: tuple = ()):
         super().__init__(message, runs)

@@ -1,13 +1,28 @@
-"""Scores of predictions when responses are only known to lie in an interval."""
+"""Scores of models fitted to incomplete data, and scorers of them for ``scoring=``."""
+
+from copy import copy
+from inspect import signature
 
 import numpy as np
 from sklearn.metrics import make_scorer, r2_score
+from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.metadata_routing import MetadataRequest
 
 from emkit._censored_target import load_target
 from emkit._estimator import check_weights
 
-__all__ = ["concordance_index", "concordance_scorer", "r2_exact", "r2_exact_scorer"]
+__all__ = [
+    "ModelScorer",
+    "aic_scorer",
+    "bic_scorer",
+    "concordance_index",
+    "concordance_scorer",
+    "icl_scorer",
+    "log_likelihood_scorer",
+    "r2_exact",
+    "r2_exact_scorer",
+]
 
 #: Pairs that are compared at a time.
 PAIRS = 2**20
@@ -121,6 +136,115 @@ def r2_exact(y_true, y_pred, sample_weight=None):
         raise ValueError("No response is exact: R squared has nothing to compare predictions with.")
     return float(r2_score(low[exact], y_pred[exact], sample_weight=weights[exact]))
 
+
+class ModelScorer:
+    """What a fitted model says of data by one of its methods, for ``scoring=``; greater is better.
+
+    An information criterion belongs to the data it was fitted on, so there is nothing to leave
+    out: ``cv=[(all, all)]`` fits and scores all rows, ``all`` being their indices.
+
+    Parameters
+    ----------
+    method : str
+        Name of the method, which takes ``X``, or ``X`` and ``y``, and ``sample_weight`` where that
+        is given. Of a `Pipeline` it is the last step's, on what the steps before make of X.
+    sign : {1, -1}
+        -1 where less is better.
+
+    Raises
+    ------
+    TypeError
+        When called with a model that has no such method, or no likelihood.
+
+    See Also
+    --------
+    emkit.EMGaussianMixtureIC : The grid of mixtures at one go, with shared starts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.model_selection import GridSearchCV
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.metrics import bic_scorer
+    >>> X = load_iris().data
+    >>> all = np.arange(len(X))
+    >>> grid = {"n_components": [1, 2, 3], "covariance_type": ["full", "tied"]}
+    >>> mixture = EMGaussianMixture(n_init=5, random_state=0)
+    >>> search = GridSearchCV(mixture, grid, scoring=bic_scorer, cv=[(all, all)]).fit(X)
+    >>> search.best_params_
+    {'covariance_type': 'full', 'n_components': 2}
+    >>> bool(search.best_score_ == -search.best_estimator_.bic(X))
+    True
+    """
+
+    def __init__(self, method, sign):
+        self.method = method
+        self.sign = sign
+        self.request = None
+
+    def __call__(self, estimator, X, y=None, sample_weight=None):
+        while isinstance(estimator, Pipeline):
+            if len(estimator) > 1:
+                X = estimator[:-1].transform(X)
+            estimator = estimator[-1]
+        # `score` is a likelihood only of models that tell one row by row.
+        if not (hasattr(estimator, self.method) and hasattr(estimator, "score_samples")):
+            raise TypeError(
+                f"{self!r} needs a model with the methods {self.method} and score_samples. Got "
+                f"{type(estimator).__name__}."
+            )
+        method = getattr(estimator, self.method)
+        options = {"y": y} if "y" in signature(method).parameters else {}
+        if sample_weight is not None:
+            options["sample_weight"] = sample_weight
+        return self.sign * float(method(X, **options))
+
+    def __repr__(self):
+        return f"ModelScorer(method={self.method!r}, sign={self.sign})"
+
+    def set_score_request(self, *, sample_weight):
+        """A scorer that asks for weights, or not, under scikit-learn's metadata routing.
+
+        Parameters
+        ----------
+        sample_weight : bool, str or None
+            As in scikit-learn: True asks for it, False does without it, a name is what it is
+            passed as, None makes it an error to pass it.
+
+        Returns
+        -------
+        scorer : ModelScorer
+            A new one; this one stays as it is.
+        """
+        scorer = copy(self)
+        scorer.request = sample_weight
+        return scorer
+
+    def get_metadata_routing(self):
+        """What this scorer asks for.
+
+        Returns
+        -------
+        routing : MetadataRequest
+            As scikit-learn keeps it.
+        """
+        routing = MetadataRequest(owner=self)
+        routing.score.add_request(param="sample_weight", alias=self.request)
+        return routing
+
+
+#: Minus the Bayesian information criterion; with ``cv=[(all, all)]``, see `ModelScorer`.
+bic_scorer = ModelScorer("bic", -1)
+
+#: Minus the Akaike information criterion; with ``cv=[(all, all)]``, see `ModelScorer`.
+aic_scorer = ModelScorer("aic", -1)
+
+#: Minus the integrated completed likelihood criterion; with ``cv=[(all, all)]``, see `ModelScorer`.
+icl_scorer = ModelScorer("icl", -1)
+
+#: Mean log-likelihood of a row, ``score`` of a density: for the rows that a fold leaves out.
+log_likelihood_scorer = ModelScorer("score", 1)
 
 #: `concordance_index` of what ``predict`` returns, for ``scoring=``.
 concordance_scorer = make_scorer(concordance_index)

@@ -28,10 +28,10 @@ print(f"Motors that still ran: {np.isinf(hours).any(axis=1).sum()} of {len(hours
 
 try:
     import matplotlib.pyplot as plt
+
+    from emkit import plotting
 except ImportError:
     raise SystemExit(0) from None
-
-from emkit import plotting
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
 plotting.MixtureDisplay.from_estimator(mixture, pierced, ax=left)

@@ -1,6 +1,8 @@
 """Imports run one way: plotting -> estimator -> engine and model -> numerics (and engine.model)."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,31 @@ def test_scikit_learn_stays_where_it_belongs(path):
         assert not sklearn
     if module != "emkit._estimator":
         assert not [name for name in sklearn if "._" in name]
+
+
+@pytest.mark.parametrize(
+    ("before", "statement", "heavy"),
+    [
+        ("pass", "import emkit", {"sklearn", "pandas", "matplotlib"}),
+        ("pass", "import emkit.engine", {"sklearn", "pandas", "matplotlib"}),
+        # scikit-learn imports pandas of its own accord where that is installed
+        (
+            "import sklearn.base, sklearn.impute, sklearn.utils.validation",
+            "from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer",
+            {"pandas", "matplotlib"},
+        ),
+    ],
+)
+def test_a_fresh_interpreter_imports_no_more_than_was_asked_for(before, statement, heavy):
+    packages = "{name.partition('.')[0] for name in sys.modules}"
+    code = f"import sys; {before}; old = {packages}; {statement}; print({packages} - old)"
+    run = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT.parent, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
+    new = ast.literal_eval(run.stdout)
+    assert "emkit" in new
+    assert not new & heavy
 
 
 def test_there_is_something_to_check():

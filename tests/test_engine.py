@@ -9,10 +9,12 @@ import pytest
 from scipy import stats
 
 from emkit.engine import (
+    Acceleration,
     Anderson,
     Blocks,
     EMModel,
     LatentClassModel,
+    Louis,
     ShortRuns,
     Squarem,
     StopReason,
@@ -392,6 +394,34 @@ def test_bad_start_type(deaths):
 def test_bad_anderson(order, damping):
     with pytest.raises(ValueError, match="must be"):
         Anderson(order, damping)
+
+
+class Overrelaxation(Acceleration):
+    def __init__(self, factor=1.5):
+        self.factor = factor
+        self.n_taken = 0
+
+    def propose(self, point, image):
+        return point + self.factor * (image - point)
+
+    def judged(self, better):
+        self.n_taken += better
+
+
+@pytest.mark.parametrize(
+    ("scheme", "text"),
+    [
+        (Anderson(), "Anderson(order=5, damping=0.5, below=inf)"),
+        (Squarem(below=2.0), "Squarem(below=2.0)"),
+        (Louis(), "Louis(below=0.1)"),
+        (Overrelaxation(factor=1.2), "Overrelaxation(factor=1.2)"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_acceleration_shows_its_arguments(scheme, text):
+    assert repr(scheme) == text
+    again = eval(text, {**globals(), "inf": np.inf})
+    assert repr(again) == text
 
 
 class NaNObjective(Linkage):

@@ -10,7 +10,8 @@ from scipy.stats import multivariate_normal
 from sklearn.metrics import adjusted_rand_score
 
 from emkit import EMGaussianMixture, EMImputer
-from emkit.models.gaussian_mixture import GaussianMixtureModel, Rows
+from emkit.models.gaussian_mixture import GaussianMixtureModel
+from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import FeatureKernel, WhiteningKernel
 

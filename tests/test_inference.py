@@ -14,8 +14,9 @@ from emkit import EMGaussianMixture, EMImputer
 from emkit.engine import Blocks, EMModel, LatentClassModel, fit_em, soft, standard_errors
 from emkit.exceptions import DataWarning, ModelError
 from emkit.models.censored_linear import CensoredNormal, prepare
-from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams, Rows
+from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture_prior import Prior
+from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Units
 

@@ -9,11 +9,10 @@ from scipy.stats import multivariate_normal
 from emkit.models.gaussian_mixture import (
     GaussianMixtureModel,
     MixtureParams,
-    Rows,
-    measure_spread,
     mixture_spread,
     one_hot,
 )
+from emkit.models.rows import Rows, measure_spread
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import (
     FeatureKernel,

@@ -1,20 +1,32 @@
-"""Scores for responses that are only known to lie in an interval."""
+"""Scores for responses that are only known to lie in an interval, and of fitted models."""
 
+import pickle
 from copy import copy
 
 import numpy as np
 import pytest
 import sklearn
+from sklearn.cluster import KMeans
 from sklearn.linear_model import LinearRegression
 from sklearn.metrics import r2_score
+from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import emkit.metrics
-from emkit import EMCensoredRegressor, EMImputer, censored_target
+from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer, censored_target
 from emkit.datasets import load_lung
-from emkit.metrics import concordance_index, concordance_scorer, r2_exact, r2_exact_scorer
+from emkit.metrics import (
+    aic_scorer,
+    bic_scorer,
+    concordance_index,
+    concordance_scorer,
+    icl_scorer,
+    log_likelihood_scorer,
+    r2_exact,
+    r2_exact_scorer,
+)
 
 
 def brute_force(y, y_pred, weights):
@@ -233,3 +245,112 @@ def test_scorers_route_weights():
         )
     plain = cross_val_score(EMCensoredRegressor(), X, y, cv=3, scoring=concordance_scorer)
     assert (scores != plain).all()
+
+
+# Scorers of fitted models
+
+CRITERIA = {"aic": aic_scorer, "bic": bic_scorer, "icl": icl_scorer}
+
+
+def two_normals(n=120):
+    return np.random.default_rng(0).normal(size=(n, 2)) + 5.0 * (np.arange(n) % 2)[:, None]
+
+
+@pytest.mark.parametrize("name", CRITERIA)
+def test_criteria_are_the_methods_with_the_sign_turned(name):
+    X, weights = two_normals(), np.arange(120) % 3
+    mixture = EMGaussianMixture(2, random_state=0).fit(X)
+    criterion = getattr(mixture, name)
+    assert CRITERIA[name](mixture, X) == CRITERIA[name](mixture, X, None) == -criterion(X)
+    weighted = CRITERIA[name](mixture, X, sample_weight=weights)
+    assert weighted == -criterion(X, weights)
+    assert weighted == pytest.approx(CRITERIA[name](mixture, np.repeat(X, weights, axis=0)))
+
+
+def test_criteria_of_a_regression_know_its_responses():
+    X, y = load_lung(return_X_y=True)
+    X, weights = X[:, :2], np.arange(len(X)) % 3
+    model = EMCensoredRegressor().fit(X, y)
+    assert bic_scorer(model, X, y) == -model.bic(X, y)
+    assert aic_scorer(model, X, y, sample_weight=weights) == -model.aic(X, y, weights)
+    assert log_likelihood_scorer(model, X, y) == np.mean(model.score_samples(X, y))
+
+
+@pytest.mark.parametrize("name", CRITERIA)
+def test_all_rows_choose_as_a_loop_does(name):
+    X = two_normals()
+    all = np.arange(len(X))
+    sizes = [1, 2, 3]
+    search = GridSearchCV(
+        EMGaussianMixture(random_state=0),
+        {"n_components": sizes},
+        scoring=CRITERIA[name],
+        cv=[(all, all)],
+    ).fit(X)
+    fits = [EMGaussianMixture(k, random_state=0).fit(X) for k in sizes]
+    by_hand = [getattr(fit, name)(X) for fit in fits]
+    np.testing.assert_allclose(search.cv_results_["mean_test_score"], np.negative(by_hand))
+    assert search.best_params_["n_components"] == sizes[int(np.argmin(by_hand))] == 2
+
+
+def test_criteria_in_a_pipeline_are_the_last_step_s():
+    X = two_normals()
+    X[0, 0] = np.nan
+    pipeline = make_pipeline(EMImputer(), StandardScaler(), EMGaussianMixture(2, random_state=0))
+    pipeline.fit(X)
+    Z = pipeline[:-1].transform(X)
+    assert bic_scorer(pipeline, X) == -pipeline[-1].bic(Z)
+    assert log_likelihood_scorer(pipeline, X) == pipeline.score(X)
+    assert bic_scorer(make_pipeline(pipeline[-1]), Z) == -pipeline[-1].bic(Z)
+    nested = make_pipeline(pipeline[0], pipeline[1:])
+    assert bic_scorer(nested, X) == bic_scorer(pipeline, X)
+
+
+def test_likelihood_of_each_model_is_the_mean_of_its_rows():
+    X = two_normals()
+    for model in (EMGaussianMixture(2, random_state=0), EMImputer(), GaussianMixture(2)):
+        model.fit(X)
+        mean = model.score_samples(X).mean()
+        assert log_likelihood_scorer(model, X) == pytest.approx(mean, rel=1e-12)
+
+
+def test_criteria_of_scikit_learn_s_mixtures():
+    X = two_normals()
+    mixture = GaussianMixture(2, random_state=0).fit(X)
+    assert bic_scorer(mixture, X) == -mixture.bic(X)
+    with pytest.raises(TypeError, match="method='icl'.* Got GaussianMixture"):
+        icl_scorer(mixture, X)
+
+
+def test_models_without_a_likelihood():
+    X = two_normals()
+    for scorer, model in (
+        (bic_scorer, EMImputer()),
+        (log_likelihood_scorer, KMeans(2)),
+        (log_likelihood_scorer, LinearRegression()),
+    ):
+        with pytest.raises(TypeError, match=f"score_samples. Got {type(model).__name__}"):
+            scorer(model.fit(X, X[:, 0]), X, X[:, 0])
+
+
+@pytest.mark.parametrize("scorer", [*CRITERIA.values(), log_likelihood_scorer], ids=repr)
+def test_model_scorers_route_weights_and_can_be_kept(scorer):
+    X, weights = two_normals(), np.arange(120) % 3
+    mixture = EMGaussianMixture(2, random_state=0)
+    copied = pickle.loads(pickle.dumps(scorer))
+    assert repr(copied) == repr(scorer) and copied(mixture.fit(X), X) == scorer(mixture, X)
+    by_hand = []
+    for test in np.array_split(np.arange(120), 3):
+        mixture.fit(np.delete(X, test, axis=0))
+        by_hand.append(scorer(mixture, X[test], sample_weight=weights[test]))
+    with sklearn.config_context(enable_metadata_routing=True):
+        weighted = scorer.set_score_request(sample_weight=True)
+        mixture.set_fit_request(sample_weight=False)
+        options = {"cv": 3, "params": {"sample_weight": weights}}
+        scores = cross_validate(mixture, X, scoring={"one": weighted}, **options)
+        np.testing.assert_allclose(scores["test_one"], by_hand)
+        np.testing.assert_allclose(
+            cross_val_score(mixture, X, scoring=weighted, **options), by_hand
+        )
+        with pytest.raises(ValueError, match="sample_weight"):
+            cross_val_score(mixture, X, scoring=scorer, **options)

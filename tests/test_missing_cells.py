@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
-from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams, Rows
+from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams
+from emkit.models.rows import Rows
 from emkit.numerics import triangular
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Units

@@ -16,7 +16,7 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer
+from emkit import EMCensoredRegressor, EMGaussianMixture, EMGaussianMixtureIC, EMImputer
 
 sklearn_version = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
 TYPES = ["full", "tied", "diag", "spherical"]
@@ -126,6 +126,26 @@ class FromFixedMeans(EMGaussianMixture):
 def test_weights_are_repetitions_from_means_init(covariance_type):
     mixture = FromFixedMeans(2, covariance_type=covariance_type)
     check_sample_weight_equivalence_on_dense_data("FromFixedMeans", mixture)
+
+
+# Grids of mixtures
+
+GRIDS = [
+    EMGaussianMixtureIC(max_components=2, n_init=1),
+    EMGaussianMixtureIC(max_components=1),
+    EMGaussianMixtureIC(1, 2, covariance_type=["full", "diag"], criterion="icl", n_init=1),
+]
+
+
+def expected_of_grids(estimator):
+    return expected_to_fail(EMGaussianMixture(estimator.max_components))
+
+
+@parametrize_with_checks(GRIDS, expected_failed_checks=expected_of_grids)
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_estimator_checks_of_grids(estimator, check):
+    check(estimator)
 
 
 # Imputers

@@ -1,6 +1,9 @@
 """Data in blocks: because statistics add, the E-step is a sum over them."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from emkit.engine import _tree
@@ -15,7 +18,17 @@ class Blocks:
     Parameters
     ----------
     blocks : iterable
-        At least one block.
+        At least one block. What is not a sequence is read again for every E-step, so that it
+        need not fit in memory; an iterator, which can be read once, will not do.
+    whole : object, default=None
+        The data undivided, where there are such, to draw starts from.
+
+    Raises
+    ------
+    TypeError
+        For an iterator.
+    ValueError
+        For a sequence without blocks.
 
     Examples
     --------
@@ -24,19 +37,74 @@ class Blocks:
     2
     """
 
-    def __init__(self, blocks: Iterable[Any]):
-        self._blocks = tuple(blocks)
-        if not self._blocks:
+    def __init__(self, blocks: Iterable[Any], whole: Any = None):
+        if isinstance(blocks, Iterator):
+            raise TypeError(
+                "blocks must be an iterable that can be read again, because every E-step reads "
+                f"them all. Got {type(blocks).__name__}, which can be read once. Give a list, or "
+                "an object whose __iter__ starts anew."
+            )
+        if isinstance(blocks, Sequence) and not len(blocks):
             raise ValueError("Blocks needs at least one block of data. Got none.")
+        self._blocks = blocks
+        self.whole = whole
+        self.n_threads = 1
 
     def __len__(self) -> int:
-        return len(self._blocks)
+        return len(self._blocks)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._blocks)
 
     def __getitem__(self, index: int) -> Any:
-        return self._blocks[index]
+        return self._blocks[index]  # type: ignore[index]
+
+    def threaded(self, n_threads: int) -> "Blocks":
+        """The same blocks, worked on in so many threads; it changes no result.
+
+        Parameters
+        ----------
+        n_threads : int
+            Number of threads.
+
+        Returns
+        -------
+        Blocks
+            These stay as they are.
+        """
+        other = Blocks(self._blocks, self.whole)
+        other.n_threads = n_threads
+        return other
+
+    def sum(self, step: Callable[[Any], tuple[Any, float]], threads: bool = True) -> Any:
+        """Sum of the statistics and numbers that a step gives for the blocks, in their order.
+
+        Parameters
+        ----------
+        step : callable
+            From a block to its statistics and a number.
+        threads : bool, default=True
+            Whether threads may be used.
+
+        Returns
+        -------
+        stats : NamedTuple
+            Sum of the statistics.
+        number : float
+            Sum of the numbers.
+
+        Raises
+        ------
+        ValueError
+            Where there are no blocks.
+        """
+        stats, number = None, 0.0
+        n_threads = self.n_threads if threads else 1
+        for more, gain in _in_order(step, self, n_threads):
+            stats, number = more if stats is None else _tree.add(stats, more), number + gain
+        if stats is None:
+            raise ValueError("Blocks needs at least one block of data. Got none.")
+        return stats, number
 
 
 def iterate(data: Any) -> Iterator[Any]:
@@ -46,8 +114,30 @@ def iterate(data: Any) -> Iterator[Any]:
 
 def e_step(model: EMModel, data: Any, params: Any) -> tuple[Any, float]:
     """Sum of the model's E-step over the blocks of ``data``."""
-    results = (model.e_step(block, params) for block in iterate(data))
-    stats, log_likelihood = next(results)
-    for more, gain in results:
-        stats, log_likelihood = _tree.add(stats, more), log_likelihood + gain
-    return stats, log_likelihood
+    if not isinstance(data, Blocks):
+        return model.e_step(data, params)
+    # A random stream is one for all blocks: in threads its draws would come in any order.
+    total: tuple[Any, float] = data.sum(partial(_step, model, params), threads=model.exact)
+    return total
+
+
+def _step(model: EMModel, params: Any, block: Any) -> tuple[Any, float]:
+    return model.e_step(block, params)
+
+
+def _in_order(step: Callable[[Any], Any], blocks: Iterable[Any], n_threads: int) -> Iterator[Any]:
+    """Results for the blocks in their order, a few blocks ahead in threads."""
+    if n_threads == 1:
+        yield from map(step, blocks)
+        return
+    # It comes with scikit-learn. BLAS threads would fight these for the cores.
+    from threadpoolctl import threadpool_limits
+
+    ahead: deque[Any] = deque()
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(n_threads) as pool:
+        for block in blocks:
+            ahead.append(pool.submit(step, block))
+            if len(ahead) > 2 * n_threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()

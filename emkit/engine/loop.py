@@ -110,6 +110,8 @@ class _Extrapolation:
         """Try a proposal; True when the run has moved to it, or ended."""
         if self.acceleration is None or image is None or not self.allowed:
             return False
+        if not _tree.all_finite(image):  # the plain step ends the run
+            return False
         params = None if self.refused else self.model.propose(trace.point.stats, trace.point.params)
         own = params is not None
         if not own:

@@ -28,6 +28,35 @@ class EMModel(ABC):
     See Also
     --------
     LatentClassModel : The E-step comes for free when what is missing is a class label.
+    MonteCarloModel : Draws take the place of an E-step without a formula.
+
+    Examples
+    --------
+    The location of Student's t with 3 degrees of freedom, a mean that outliers do not move: a row
+    is normal with a variance of its own, which is what is missing.
+
+    >>> from typing import NamedTuple
+    >>> import numpy as np
+    >>> from scipy.stats import t
+    >>> from emkit.engine import EMModel, fit_em
+    >>> class Params(NamedTuple):
+    ...     mean: float
+    >>> class Stats(NamedTuple):
+    ...     precision: float
+    ...     total: float
+    >>> class Location(EMModel):
+    ...     def initialize(self, rows, rng):
+    ...         return Params(rng.choice(rows))
+    ...     def e_step(self, rows, params):
+    ...         precision = 4.0 / (3.0 + (rows - params.mean) ** 2)
+    ...         log_likelihood = t.logpdf(rows, 3, params.mean).sum()
+    ...         return Stats(precision.sum(), precision @ rows), log_likelihood
+    ...     def m_step(self, stats, params):
+    ...         return Params(stats.total / stats.precision)
+    >>> rows = np.array([1.0, 2.0, 3.0, 100.0])
+    >>> result = fit_em(Location(), rows, n_init=3, random_state=0)
+    >>> round(float(result.params.mean), 3)
+    2.017
     """
 
     #: False for a noisy E-step: the objective may then fall.
@@ -35,43 +64,137 @@ class EMModel(ABC):
 
     @abstractmethod
     def initialize(self, data: Any, rng: np.random.Generator) -> Any:
-        """Draw one random start, as Params."""
+        """Draw one random start.
+
+        Parameters
+        ----------
+        data : object
+            The data; of `Blocks` the ``whole``, or one block drawn at random.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        Params
+            Parameters at which the model is defined.
+        """
 
     @abstractmethod
     def e_step(self, data: Any, params: Any) -> tuple[Any, float]:
-        """Expected sufficient statistics, and the log-likelihood of the data, at ``params``."""
+        """Expected sufficient statistics, and the log-likelihood of the data, at ``params``.
+
+        Parameters
+        ----------
+        data : object
+            One block of data.
+        params : Params
+            Where to take the expectation.
+
+        Returns
+        -------
+        stats : Stats
+            Expected statistics of the complete data, additive over blocks.
+        log_likelihood : float
+            Log-likelihood of the block, in nats.
+        """
 
     @abstractmethod
     def m_step(self, stats: Any, params: Any) -> Any:
         """Params that maximise the expected complete-data objective, or at least raise it.
 
-        ``params`` are those at which ``stats`` were taken.
+        Parameters
+        ----------
+        stats : Stats
+            Expected statistics of all the data.
+        params : Params
+            Where they were taken.
+
+        Returns
+        -------
+        Params
+            The image of the EM map.
         """
 
     def log_prior(self, params: Any) -> float:
-        """Log prior density (or minus a penalty), part of the objective. Default: 0."""
+        """Log prior density (or minus a penalty), part of the objective. Default: 0.
+
+        Parameters
+        ----------
+        params : Params
+            Where to take it.
+
+        Returns
+        -------
+        float
+            In nats, up to a constant.
+        """
         return 0.0
 
     def is_feasible(self, params: Any) -> bool:
-        """Whether the model is defined at ``params``. Default: every number is finite."""
+        """Whether the model is defined at ``params``. Default: every number is finite.
+
+        Parameters
+        ----------
+        params : Params
+            An extrapolation, the image of an M-step or a start.
+
+        Returns
+        -------
+        bool
+            False keeps a run from going there.
+        """
         return _tree.all_finite(params)
 
     def rounding(self, params: Any, objective: float) -> float:
-        """Error of the objective at ``params``: a smaller change is neither a decrease nor a
-        reason to go on. Default: 1e-14 of it, relative."""
+        """How exact the objective is at ``params``. Default: 1e-14 of it, relative.
+
+        A smaller change is neither a decrease nor a reason to go on.
+
+        Parameters
+        ----------
+        params : Params
+            Where the objective was taken.
+        objective : float
+            Its value there, in nats.
+
+        Returns
+        -------
+        float
+            Most error of it, in nats.
+        """
         return 1e-14 * abs(objective)
 
     def progress(self, before: Any, after: Any) -> float:
         """What ``tol`` is compared with after a step. Default: the gain in the objective.
 
-        Both points have ``params``, ``stats`` and ``objective``.
+        Parameters
+        ----------
+        before, after : Point
+            The ends of the step, each with ``params``, ``stats`` and ``objective``.
+
+        Returns
+        -------
+        float
+            A measure of the step, 0 where it stands still.
         """
         return float(after.objective - before.objective)
 
     def conditional_step(self, data: Any, params: Any) -> Any:
         """What the M-step leaves: raise the observed objective itself over some parameters (ECME).
 
-        Called with all the data after every M-step. Default: nothing is left.
+        Called after every M-step. Default: nothing is left.
+
+        Parameters
+        ----------
+        data : object or Blocks
+            All the data.
+        params : Params
+            The image of the M-step.
+
+        Returns
+        -------
+        Params
+            At which the objective is no lower than at ``params``.
 
         References
         ----------
@@ -81,39 +204,169 @@ class EMModel(ABC):
         return params
 
     def sample_latent(self, data: Any, params: Any, rng: np.random.Generator, size: int) -> Any:
-        """Draw ``size`` times what is missing, given the data: for Monte Carlo EM."""
+        """Draw what is missing, given the data: for Monte Carlo EM.
+
+        Parameters
+        ----------
+        data : object
+            One block of data.
+        params : Params
+            Where to draw.
+        rng : numpy.random.Generator
+            Source of randomness.
+        size : int
+            Number of draws.
+
+        Returns
+        -------
+        object
+            The draws, in any form that `complete_statistics` takes.
+        """
         raise NotImplementedError
 
     def complete_statistics(self, data: Any, latent: Any) -> Any:
-        """Statistics of the data completed by draws of `sample_latent`, averaged over the draws."""
+        """Statistics of the data completed by draws of `sample_latent`, averaged over the draws.
+
+        Parameters
+        ----------
+        data : object
+            One block of data.
+        latent : object
+            What `sample_latent` drew for it.
+
+        Returns
+        -------
+        Stats
+            Means over the draws.
+        """
         raise NotImplementedError
 
     def sampled_statistics(
         self, data: Any, params: Any, rng: np.random.Generator, size: int
     ) -> Any:
-        """Expected statistics by ``size`` draws of what is missing."""
+        """Expected statistics by draws of what is missing.
+
+        Parameters
+        ----------
+        data : object
+            One block of data.
+        params : Params
+            Where to draw.
+        rng : numpy.random.Generator
+            Source of randomness.
+        size : int
+            Number of draws.
+
+        Returns
+        -------
+        Stats
+            Means over the draws.
+        """
         return self.complete_statistics(data, self.sample_latent(data, params, rng, size))
 
     def propose(self, stats: Any, params: Any) -> Any:
         """A point that may be better than the EM image, such as a Newton step, or None.
 
         An accelerated run tries it under the same safeguard as an extrapolation. Default: None.
+
+        Parameters
+        ----------
+        stats : Stats
+            Expected statistics of all the data.
+        params : Params
+            Where they were taken.
+
+        Returns
+        -------
+        Params or None
+            The point to try.
         """
         return None
 
     def complete_score(self, stats: Any, params: Any) -> Any:
         """Gradient of the expected complete-data objective, prior included, at ``params``, or None.
 
-        Shaped as Params, from statistics taken anywhere. Taken at ``params`` too, it is the
-        gradient of the objective itself (Fisher's identity), which `standard_errors` and the
-        Louis acceleration differentiate. Default: None.
+        With statistics taken at ``params`` too, it is the gradient of the objective itself
+        (Fisher's identity), which `standard_errors` and the Louis acceleration differentiate.
+        Default: None.
+
+        Parameters
+        ----------
+        stats : Stats
+            Expected statistics of all the data, taken anywhere.
+        params : Params
+            Where to take the gradient.
+
+        Returns
+        -------
+        Params or None
+            One derivative a parameter.
         """
         return None
+
+    def for_threads(self) -> "EMModel":
+        """The model as it is best for blocks in threads. Default: as it is.
+
+        Threads wait for the interpreter's lock between array operations, so long ones pay.
+
+        Returns
+        -------
+        EMModel
+            One that gives the same results, but for rounding.
+        """
+        return self
+
+    def weight_of(self, data: Any) -> float:
+        """Rows in the data, or the sum of their weights: what a batch counts for in `OnlineEM`.
+
+        Default: ``len(data)``.
+
+        Parameters
+        ----------
+        data : object
+            One block of data.
+
+        Returns
+        -------
+        float
+            Above 0 where there are data.
+        """
+        return float(len(data))
+
+    def recentre(self, stats: Any, before: Any, after: Any) -> Any:
+        """The statistics in terms of other parameters, without the data they came from.
+
+        Online EM adds statistics across parameters. Default: unchanged, right for raw ones;
+        moments about the current means become moments about the new ones.
+
+        Parameters
+        ----------
+        stats : Stats
+            Taken in terms of ``before``.
+        before, after : Params
+            The parameters then, and those of the next batch.
+
+        Returns
+        -------
+        Stats
+            The same expectations in terms of ``after``.
+        """
+        return stats
 
     def acceleration_threshold(self, data: Any) -> float:
         """Gain of a plain step (nats) below which extrapolation may begin. Default: at once.
 
         Far from a maximum, EM climbs fast and an extrapolation can lead to a worse basin.
+
+        Parameters
+        ----------
+        data : object
+            One block of data; thresholds of blocks add.
+
+        Returns
+        -------
+        float
+            In nats; inf is at once.
         """
         return np.inf
 
@@ -123,6 +376,35 @@ class MonteCarloModel(EMModel):
 
     Write `initialize`, `sample_latent`, `complete_statistics` and `m_step`, and climb with
     ``algorithm="mcem"``. The objective is not known unless `log_likelihood` says it.
+
+    Examples
+    --------
+    The location of Student's t with 3 degrees of freedom, by draws of each row's precision.
+
+    >>> from typing import NamedTuple
+    >>> import numpy as np
+    >>> from emkit.engine import MonteCarloEM, MonteCarloModel, fit_em
+    >>> class Params(NamedTuple):
+    ...     mean: float
+    >>> class Stats(NamedTuple):
+    ...     precision: float
+    ...     total: float
+    >>> class Location(MonteCarloModel):
+    ...     def initialize(self, rows, rng):
+    ...         return Params(float(np.median(rows)))
+    ...     def sample_latent(self, rows, params, rng, size):
+    ...         scale = 2.0 / (3.0 + (rows - params.mean) ** 2)
+    ...         return rng.gamma(2.0, scale, (size, len(rows)))
+    ...     def complete_statistics(self, rows, precisions):
+    ...         precision = precisions.mean(axis=0)
+    ...         return Stats(precision.sum(), precision @ rows)
+    ...     def m_step(self, stats, params):
+    ...         return Params(stats.total / stats.precision)
+    >>> rows = np.array([1.0, 2.0, 3.0, 100.0])
+    >>> rough = MonteCarloEM(precision=0.03)
+    >>> result = fit_em(Location(), rows, algorithm=rough, random_state=0)
+    >>> bool(abs(result.params.mean / 2.017 - 1.0) < 0.03)
+    True
     """
 
     def e_step(self, data: Any, params: Any) -> tuple[Any, float]:
@@ -131,15 +413,26 @@ class MonteCarloModel(EMModel):
         )
 
     @abstractmethod
-    def sample_latent(self, data: Any, params: Any, rng: np.random.Generator, size: int) -> Any:
-        """Draw ``size`` times what is missing, given the data."""
+    def sample_latent(self, data: Any, params: Any, rng: np.random.Generator, size: int) -> Any: ...
 
     @abstractmethod
-    def complete_statistics(self, data: Any, latent: Any) -> Any:
-        """Statistics of the data completed by the draws, averaged over the draws."""
+    def complete_statistics(self, data: Any, latent: Any) -> Any: ...
 
     def log_likelihood(self, data: Any, params: Any) -> float:
-        """Log-likelihood of the data, where it can be told. Default: nan."""
+        """Log-likelihood of the data, where it can be told. Default: nan.
+
+        Parameters
+        ----------
+        data : object
+            One block of data.
+        params : Params
+            Where to take it.
+
+        Returns
+        -------
+        float
+            In nats.
+        """
         return np.nan
 
 
@@ -189,36 +482,125 @@ class LatentClassModel(EMModel):
     place_fields: tuple[str, ...] | None = None
 
     def bind(self, params: Any) -> Any:
-        """What an E-step works out once from the parameters. Default: the parameters."""
+        """What an E-step works out once from the parameters. Default: the parameters.
+
+        Parameters
+        ----------
+        params : Params
+            Where the E-step is taken.
+
+        Returns
+        -------
+        object
+            Such as Cholesky factors; the ``at`` of the methods below.
+        """
         return params
 
     def tiles(self, data: Any, at: Any) -> Iterable[Any]:
-        """Pieces of the data that fit the cache. Default: the whole block."""
+        """Pieces of the data that fit the cache. Default: the whole block.
+
+        Parameters
+        ----------
+        data : object
+            One block of data.
+        at : object
+            What `bind` returned.
+
+        Returns
+        -------
+        iterable
+            Tiles, each what `log_joint` and `weights` take.
+        """
         return (data,)
 
     def weights(self, tile: Any) -> Array | None:
-        """Sample weights of a tile, shape (n,), applied by the engine. Default: None."""
+        """Sample weights of a tile, applied by the engine. Default: None.
+
+        Parameters
+        ----------
+        tile : object
+            One of `tiles`.
+
+        Returns
+        -------
+        ndarray of shape (n,) or None
+            None is a weight of 1 for every row.
+        """
         return None
 
     @abstractmethod
     def log_joint(self, tile: Any, at: Any) -> tuple[Array, Any]:
-        """``log p(x_i, z_i = k)``, shape (n_classes, n), and what `statistics` can reuse.
+        """Log density of every row together with every class.
 
-        The engine overwrites the array.
+        Parameters
+        ----------
+        tile : object
+            One of `tiles`.
+        at : object
+            What `bind` returned.
+
+        Returns
+        -------
+        log_joint : ndarray of shape (n_classes, n)
+            The logarithm of p(x_i, z_i = k). The engine overwrites it.
+        work : object
+            What `statistics` can use again, or None.
         """
 
     @abstractmethod
     def statistics(self, tile: Any, resp: Array, work: Any, at: Any) -> Any:
-        """Expected statistics of a tile under the weighted responsibilities (n_classes, n)."""
+        """Expected statistics of a tile.
+
+        Parameters
+        ----------
+        tile : object
+            One of `tiles`.
+        resp : ndarray of shape (n_classes, n)
+            Responsibilities, times the weights of the rows.
+        work : object
+            What `log_joint` kept.
+        at : object
+            What `bind` returned.
+
+        Returns
+        -------
+        Stats
+            Sums over the rows.
+        """
 
     def finish(self, stats: Any, at: Any) -> Any:
-        """Last touch on the sum over the tiles of a block. Default: none."""
+        """Last touch on the sum over the tiles of a block. Default: none.
+
+        Parameters
+        ----------
+        stats : Stats
+            The sum.
+        at : object
+            What `bind` returned.
+
+        Returns
+        -------
+        Stats
+            Additive over blocks.
+        """
         return stats
 
     def recombine(self, mother: Any, father: Any, rng: np.random.Generator) -> Any:
         """A child of two parameter sets, for the genetic search.
 
         Default: some classes of the father in the place of those of the mother that match them.
+
+        Parameters
+        ----------
+        mother, father : Params
+            The parents.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        Params
+            The child.
         """
         return recombine(mother, father, rng, self.class_fields, self.place_fields)
 
@@ -226,6 +608,18 @@ class LatentClassModel(EMModel):
         """The parameters a little changed, for the genetic search.
 
         Default: one of two classes close to each other goes to beside a third.
+
+        Parameters
+        ----------
+        params : Params
+            What to change.
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        Params
+            The mutant.
         """
         return mutate(params, rng, self.class_fields, self.place_fields)
 
@@ -236,13 +630,32 @@ class LatentClassModel(EMModel):
         posterior: Callable[..., tuple[Array, Array]] = soft,
         rng: np.random.Generator | None = None,
     ) -> tuple[Any, float]:
-        """Sum over the tiles of the statistics and of the objective under ``posterior``."""
+        """Sum over the tiles of the statistics and of the objective.
+
+        Parameters
+        ----------
+        data : object
+            One block of data.
+        params : Params
+            Where to take the expectation.
+        posterior : callable, default=soft
+            Assignment of rows to classes, such as `soft`, `hard`, `Tempered` or `Stochastic`.
+        rng : numpy.random.Generator, default=None
+            Source of randomness of an assignment that draws.
+
+        Returns
+        -------
+        stats : Stats
+            Expected statistics under the assignment.
+        objective : float
+            What its rows add to the objective; for `soft` the log-likelihood.
+        """
         at = self.bind(params)
         total, objective = None, 0.0
         for tile in self.tiles(data, at):
             log_joint, work = self.log_joint(tile, at)
-            resp, values = posterior(log_joint, rng)
             weights = self.weights(tile)
+            resp, values = posterior(log_joint, rng, weights)
             if weights is None:
                 objective += float(values.sum())
             else:
@@ -255,5 +668,22 @@ class LatentClassModel(EMModel):
     def sampled_statistics(
         self, data: Any, params: Any, rng: np.random.Generator, size: int
     ) -> Any:
-        """Expected statistics by ``size`` draws of the labels."""
+        """Expected statistics by draws of the labels.
+
+        Parameters
+        ----------
+        data : object
+            One block of data.
+        params : Params
+            Where to draw.
+        rng : numpy.random.Generator
+            Source of randomness.
+        size : int
+            Draws of each row, or of each unit of its weight.
+
+        Returns
+        -------
+        Stats
+            Means over the draws.
+        """
         return self.e_step(data, params, Stochastic(size), rng)[0]

@@ -5,17 +5,17 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-from scipy.special import fdtri
+from scipy.special import fdtr
 
 from emkit._typing import Array
 from emkit.engine import _tree, blocks
 from emkit.engine.acceleration import Acceleration, Louis
 from emkit.engine.algorithms import Algorithm
-from emkit.engine.loop import Callback, Point, evaluate
+from emkit.engine.loop import Callback, Point, evaluate, m_step
 from emkit.engine.model import EMModel, MonteCarloModel
 from emkit.engine.result import EMResult, StopReason
 from emkit.engine.stochastic import chain_result, told
-from emkit.exceptions import InfeasibleError
+from emkit.exceptions import InfeasibleError, ModelError
 
 __all__ = ["MonteCarloEM"]
 
@@ -25,8 +25,9 @@ STILL = 3
 SIGMAS = 1.96
 #: A parameter is measured relative to itself plus this.
 SMALL = 1e-3
-#: Slowest contraction that steps of a noisy run are trusted to show.
-SLOWEST = 0.95
+#: Slowest contraction that steps of a noisy run are trusted to show, and the one taken for granted
+#: until two steps stand out from the noise at that level: others shrink as the noise does.
+SLOWEST, GRANTED, CLEAR = 0.95, 0.5, 0.999
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,19 @@ class MonteCarloEM(Algorithm):
     Booth, J. G. & Hobert, J. P. (1999). Maximizing generalized linear mixed model likelihoods
     with an automated Monte Carlo EM algorithm. Journal of the Royal Statistical Society B 61,
     265-285. doi:10.1111/1467-9868.00176
+
+    Examples
+    --------
+    `MonteCarloModel` shows a whole model. One whose E-step has a formula serves too.
+
+    >>> import numpy as np
+    >>> from emkit.engine import MonteCarloEM, fit_em
+    >>> from emkit.models.kmeans import KMeans, Points
+    >>> data = Points(np.array([[0.0], [1.0], [10.0], [11.0]]))
+    >>> rough = MonteCarloEM(precision=0.1)
+    >>> result = fit_em(KMeans(2), data, algorithm=rough, random_state=0)
+    >>> np.sort(result.params.centers.ravel())
+    array([ 0.5, 10.5])
     """
 
     size: int = 100
@@ -113,40 +127,47 @@ class MonteCarloEM(Algorithm):
         callback: Callback | None = None,
         run: int = 0,
     ) -> EMResult:
-        points = [_point(model, data, start)]
-        louis = isinstance(acceleration, Louis)
-        size, still, reason = self.size, 0, StopReason.MAX_ITER
-        error, last, rates = np.full(_tree.flatten(start).shape, np.inf), np.inf, [0.0]
-        told(callback, run, points, None)
-        while len(points) <= max_iter:
+        first = _point(model, data, start)
+        if first is None:
+            raise InfeasibleError("The model is not defined at the start (singular or infeasible).")
+        points, louis = [first], isinstance(acceleration, Louis)
+        size, still = self.size, 0
+        reason = None if max_iter > 0 else StopReason.MAX_ITER
+        error, last = np.full(_tree.flatten(start).shape, np.inf), np.inf
+        rates: list[float] = []
+        if told(callback, run, points, reason) and reason is None:
+            reason = StopReason.CALLBACK
+        while reason is None:
             here = points[-1].params
-            step = _sampled_step(model, data, here, rng, size, louis)
-            if step is None or not model.is_feasible(step.image):
+            asked: dict[str, Any] = {"size": size, "louis": louis, "n_iter": len(points)}
+            step = _sampled_step(model, data, points[-1], rng, **asked)
+            point = None if step is None else _point(model, data, step.image)
+            if step is None or point is None:
                 reason = StopReason.INFEASIBLE
+                told(callback, run, points, reason)
                 break
-            length = float(np.linalg.norm(step.move))
-            hidden = step.hidden(self.level)
-            if hidden:
+            confidence = step.confidence()
+            if confidence <= self.level:
                 size = min(int(np.ceil(size * (1.0 + self.growth))), self.max_size)
-            elif not step.newton:
+            length = float(np.linalg.norm(step.move)) if confidence > CLEAR else np.inf
+            if max(length, last) < np.inf and not step.newton:
                 rates.append(min(length / last, SLOWEST))
             last = length
             # EM has 1 / (1 - rate) of such steps before it; Newton's is the last.
-            ahead = 1.0 if step.newton else 1.0 / (1.0 - float(np.median(rates[-5:])))
+            rate = float(np.median(rates[-5:] or GRANTED))
+            ahead = 1.0 if step.newton else 1.0 / (1.0 - rate)
             error = ahead * step.error
             reach = ahead * np.abs(step.move) + SIGMAS * error
             within = reach <= self.precision * (np.abs(_tree.flatten(here)) + SMALL)
             still = still + 1 if within.all() else 0
-            points.append(_point(model, data, step.image))
+            points.append(point)
             if still == STILL:
                 reason = StopReason.TOLERANCE
-                break
-            if told(callback, run, points, None):
+            elif len(points) > max_iter:
+                reason = StopReason.MAX_ITER
+            if told(callback, run, points, reason) and reason is None:
                 reason = StopReason.CALLBACK
-                break
-        told(callback, run, points, reason)
         return chain_result(
-            points[-1],
             points,
             reason,
             n_evaluations=len(points),
@@ -168,52 +189,62 @@ class _SampledStep:
     def error(self) -> Array:
         return np.sqrt(np.diagonal(self.covariance))
 
-    def hidden(self, level: float) -> bool:
-        """Whether the point lies in the confidence region about its image (Hotelling)."""
+    def confidence(self) -> float:
+        """Level of the confidence region about the image that ends at the point (Hotelling)."""
         values, vectors = np.linalg.eigh(self.covariance)
         sure = values > 1e-10 * values[-1]
         rank, spare = int(sure.sum()), self.n_batches - int(sure.sum())
         if rank == 0:
-            return not self.move.any()
+            return float(self.move.any())
         along = (vectors.T @ self.move)[sure]
         t2 = float((along**2 / values[sure]).sum())
-        return bool(fdtri(rank, spare, t2 * spare / (rank * (self.n_batches - 1))) <= level)
+        return float(fdtr(rank, spare, t2 * spare / (rank * (self.n_batches - 1))))
 
 
 def _sampled_step(
-    model: EMModel, data: Any, params: Any, rng: np.random.Generator, size: int, louis: bool
+    model: EMModel,
+    data: Any,
+    point: Point,
+    rng: np.random.Generator,
+    *,
+    size: int,
+    louis: bool,
+    n_iter: int,
 ) -> _SampledStep | None:
     """The EM image of a point by draws, in batches; None where the M-step has no maximiser."""
-    here = _tree.flatten(params)
+    params, here = point.params, _tree.flatten(point.params)
     n_batches = max(20, 2 * len(here) + 2)
     each = -(-size // n_batches)
-    batches = [
-        reduce(
-            _tree.add,
-            [model.sampled_statistics(part, params, rng, each) for part in blocks.iterate(data)],
-        )
-        for _ in range(n_batches)
-    ]
-    total = reduce(_tree.add, batches)
     try:
-        image = model.m_step(_tree.scale(total, 1.0 / n_batches), params)
-        left_out = np.array(
-            [
-                _tree.flatten(
-                    model.m_step(
-                        _tree.scale(_tree.add(total, _tree.scale(b, -1.0)), 1.0 / (n_batches - 1)),
-                        params,
-                    )
-                )
-                for b in batches
-            ]
-        )
+        batches = [_batch(model, data, params, rng, each) for _ in range(n_batches)]
     except np.linalg.LinAlgError:
         return None
+    except Exception as error:
+        raise ModelError(
+            f"sample_latent or complete_statistics failed at iteration {n_iter} with "
+            f"{type(error).__name__}: {error}. complete_statistics must return a NamedTuple of "
+            "arrays, of the data completed by the draws and averaged over them."
+        ) from error
+    total = reduce(_tree.add, batches)
+    means = [_tree.scale(total, 1.0 / n_batches)]
+    for batch in batches:
+        others = _tree.add(total, _tree.scale(batch, -1.0))
+        means.append(_tree.scale(others, 1.0 / (n_batches - 1)))
+    images = [m_step(model, data, point._replace(stats=mean), n_iter) for mean in means]
+    if any(image is None for image in images):
+        return None
+    left_out = np.array([_tree.flatten(image) for image in images[1:]])
     spread = left_out - left_out.mean(axis=0)
     covariance = (n_batches - 1) / n_batches * spread.T @ spread
-    plain = _SampledStep(image, _tree.flatten(image) - here, covariance, n_batches)
+    move = _tree.flatten(images[0]) - here
+    plain = _SampledStep(images[0], move, covariance, n_batches)
     return (louis and _newton_step(model, params, batches, each, plain)) or plain
+
+
+def _batch(model: EMModel, data: Any, params: Any, rng: np.random.Generator, size: int) -> Any:
+    """Statistics of all the data by some draws of what is missing."""
+    parts = [model.sampled_statistics(part, params, rng, size) for part in blocks.iterate(data)]
+    return reduce(_tree.add, parts)
 
 
 #: Part of the complete information that must be left for Newton's step to be sound.
@@ -226,8 +257,8 @@ def _newton_step(
     r"""Newton's step where the draws make it sound, else None.
 
     By Louis (1982) the observed information is that of the complete data, here by differences of
-    its score at fixed statistics, minus the variance of that score among the draws. Everything
-    happens along the directions in which the image moves among the batches.
+    its score at fixed statistics, minus the variance of that score among the draws. It is taken
+    along the directions in which the image moves among the batches, the plain step in all others.
     """
     here, mean = _tree.flatten(params), _tree.scale(reduce(_tree.add, batches), 1 / len(batches))
     values, basis = np.linalg.eigh(plain.covariance)
@@ -252,7 +283,8 @@ def _newton_step(
     if shares[0] < SOUND:
         return None
     inverse = basis @ root.T @ (vectors / shares) @ vectors.T @ root @ basis.T
-    move = inverse @ basis @ scores.mean(axis=0)
+    across = plain.move - basis @ (basis.T @ plain.move)
+    move = across + inverse @ basis @ scores.mean(axis=0)
     further = inverse @ basis @ complete @ basis.T
     image = _tree.restore(here + move, params)
     if not model.is_feasible(image):
@@ -260,15 +292,14 @@ def _newton_step(
     return _SampledStep(image, move, further @ plain.covariance @ further.T, plain.n_batches, True)
 
 
-def _point(model: EMModel, data: Any, params: Any) -> Point:
-    """A point without statistics, its objective where the model can tell it."""
+def _point(model: EMModel, data: Any, params: Any) -> Point | None:
+    """A point without statistics, its objective where the model can tell it; None where the model
+    is not defined."""
     if not model.is_feasible(params):
-        raise InfeasibleError("The model is not defined at the start (singular or infeasible).")
+        return None
     if isinstance(model, MonteCarloModel):
         parts = blocks.iterate(data)
         log_likelihood = float(sum(model.log_likelihood(part, params) for part in parts))
         return Point(params, None, log_likelihood, log_likelihood + model.log_prior(params))
     point = evaluate(model, data, params, 0)
-    if point is None:
-        raise InfeasibleError("The model is not defined at the start (singular or infeasible).")
-    return point._replace(stats=None)
+    return None if point is None else point._replace(stats=None)

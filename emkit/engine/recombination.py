@@ -63,7 +63,7 @@ def mutate(
         return params
     distances = ((classes[:, None] - classes) ** 2).sum(axis=2)
     distances[np.diag_indices(n_classes)] = np.inf
-    closeness = 1.0 / (distances.min(axis=1) + np.finfo(float).tiny)
+    closeness = 1.0 / (distances.min(axis=1) + np.finfo(float).eps)
     leaving = rng.choice(n_classes, p=closeness / closeness.sum())
     heir = distances[leaving].argmin()
     double = rng.choice(np.delete(np.arange(n_classes), leaving))

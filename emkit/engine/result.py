@@ -11,40 +11,127 @@ __all__ = ["EMResult", "RunSummary", "State", "StopReason"]
 
 
 class StopReason(Enum):
-    """Why a run ended. Only ``TOLERANCE`` and ``SCHEDULE`` are convergence."""
+    """Why a run ended. Only ``TOLERANCE`` and ``SCHEDULE`` are convergence.
 
-    TOLERANCE = "tolerance"  #: one plain EM step gained less than tol
-    MAX_ITER = "max_iter"  #: max_iter points were tried
-    INFEASIBLE = "infeasible"  #: the M-step led where the model is not defined
-    DECREASE = "decrease"  #: a plain EM step lowered the objective beyond rounding
-    SCHEDULE = "schedule"  #: the iterations of a stochastic algorithm are done
-    CALLBACK = "callback"  #: the callback asked to stop
-    INTERRUPT = "interrupt"  #: the user did, from the keyboard
+    Attributes
+    ----------
+    TOLERANCE : StopReason
+        One plain EM step gained less than ``tol``.
+    MAX_ITER : StopReason
+        ``max_iter`` points were tried.
+    INFEASIBLE : StopReason
+        The M-step led where the model is not defined.
+    DECREASE : StopReason
+        A plain EM step lowered the objective beyond rounding.
+    SCHEDULE : StopReason
+        The iterations of a stochastic algorithm are done.
+    CALLBACK : StopReason
+        The callback asked to stop.
+    INTERRUPT : StopReason
+        The user did, from the keyboard.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import StopReason
+    >>> mixture = EMGaussianMixture(3, n_init=5, random_state=0).fit(load_iris().data)
+    >>> {run.reason for run in mixture.runs_} == {StopReason.TOLERANCE}
+    True
+    """
+
+    TOLERANCE = "tolerance"
+    MAX_ITER = "max_iter"
+    INFEASIBLE = "infeasible"
+    DECREASE = "decrease"
+    SCHEDULE = "schedule"
+    CALLBACK = "callback"
+    INTERRUPT = "interrupt"
 
 
 class State(NamedTuple):
-    """What a callback sees, at the start and after every accepted iterate."""
+    """What a callback sees, at the start and after every accepted iterate.
 
-    run: int  #: index of the start
-    n_iter: int  #: points tried after the start
-    objective: float  #: log-likelihood plus log prior at ``params``
-    gain: float  #: rise of the objective in this step; inf at the start
+    Attributes
+    ----------
+    run : int
+        Index of the start.
+    n_iter : int
+        Points tried after the start.
+    objective : float
+        Log-likelihood plus log prior at ``params``, in nats.
+    gain : float
+        Rise of the objective in this step; inf at the start.
+    params : NamedTuple
+        Parameters of the iterate.
+    reason : StopReason or None
+        Why the run ended, in its last call.
+    log_likelihood : float
+        Log-likelihood at ``params``, in nats.
+
+    Examples
+    --------
+    A run of one step.
+
+    >>> import numpy as np
+    >>> from emkit.engine import fit_em
+    >>> from emkit.models.kmeans import KMeans, KMeansParams, Points
+    >>> data = Points(np.array([[0.0], [1.0], [10.0], [11.0]]))
+    >>> start = KMeansParams(np.array([[0.0], [1.0]]))
+    >>> stop = lambda state: state.n_iter == 1
+    >>> fit_em(KMeans(2), data, start=start, algorithm="cem", callback=stop).reason
+    <StopReason.CALLBACK: 'callback'>
+    """
+
+    run: int
+    n_iter: int
+    objective: float
+    gain: float
     params: Any
-    reason: StopReason | None  #: set in the last call of a run
-    log_likelihood: float  #: at ``params``
+    reason: StopReason | None
+    log_likelihood: float
 
 
 class RunSummary(NamedTuple):
-    """How one start fared."""
+    """How one start fared.
 
-    objective: float  #: nan when the start failed
+    Attributes
+    ----------
+    objective : float
+        Log-likelihood plus log prior where it ended, in nats; NaN when the start failed.
+    log_likelihood : float
+        Log-likelihood there, in nats.
+    n_iter : int
+        Points tried after the start.
+    n_evaluations : int
+        E-steps over the whole data.
+    converged : bool
+        As in `EMResult`.
+    reason : StopReason
+        Why the run ended.
+    message : str
+        Why the start failed, or empty.
+    history : tuple of float
+        Objective at the start and at every accepted iterate.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> mixture = EMGaussianMixture(3, n_init=5, random_state=0).fit(load_iris().data)
+    >>> best = max(run.objective for run in mixture.runs_)
+    >>> bool(abs(best - mixture.history_[-1]) < mixture.tol)
+    True
+    """
+
+    objective: float
     log_likelihood: float
     n_iter: int
     n_evaluations: int
     converged: bool
     reason: StopReason
-    message: str  #: why it failed, or empty
-    history: tuple[float, ...] = ()  #: objective at the start and every accepted iterate
+    message: str
+    history: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,6 +165,17 @@ class EMResult:
     monte_carlo_error : NamedTuple or None
         Standard errors of ``params`` as an estimate of what endless sampling would give, of the
         shapes of ``params``; None for algorithms without sampling.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit.engine import fit_em
+    >>> from emkit.models.kmeans import KMeans, KMeansParams, Points
+    >>> data = Points(np.array([[0.0], [1.0], [10.0], [11.0]]))
+    >>> start = KMeansParams(np.array([[0.0], [1.0]]))
+    >>> result = fit_em(KMeans(2), data, start=start, algorithm="cem")
+    >>> result.params.centers.ravel(), result.objective, result.converged
+    (array([ 0.5, 10.5]), -1.0, True)
     """
 
     params: Any
@@ -96,6 +194,16 @@ class EMResult:
         """Limits between which endless sampling would lie, by the Monte Carlo error.
 
         That is not the uncertainty from the data: `standard_errors` gives that.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            Probability of lying there, in (0, 1).
+
+        Returns
+        -------
+        lower, upper : NamedTuple
+            Limits, of the shapes of ``params``; both are ``params`` without sampling.
         """
         if self.monte_carlo_error is None:
             return self.params, self.params
@@ -105,7 +213,13 @@ class EMResult:
         return kind(*(p - z * e for p, e in pairs)), kind(*(p + z * e for p, e in pairs))
 
     def summary(self) -> RunSummary:
-        """The run in one line, as it stands in ``runs``."""
+        """The run in one line, as it stands in ``runs``.
+
+        Returns
+        -------
+        RunSummary
+            What fits a line of it.
+        """
         return RunSummary(
             self.objective,
             self.log_likelihood,

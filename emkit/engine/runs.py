@@ -50,13 +50,18 @@ class Climber:
         self.model = model
         self.options = options
         self.n_jobs = n_jobs
-        self._run = partial(_run, model, data)
+        self.data = data
         self._seeds = seeds
         self._n_drawn = 0
         self._outcomes: list[Outcome] = []
 
     def __call__(self, starts: list[Start], **options: Any) -> list[Outcome]:
-        run: Callable[..., Outcome] = partial(self._run, **{**self.options, **options})
+        model, data = self.model, self.data
+        n_threads = self.n_threads // len(starts)
+        if isinstance(data, Blocks) and n_threads > 1:
+            # Workers that no start keeps busy share the blocks of each run.
+            model, data = model.for_threads(), data.threaded(n_threads)
+        run: Callable[..., Outcome] = partial(_run, model, data, **{**self.options, **options})
         if len(starts) > 1 and self.n_workers > 1:
             outcomes = list(joblib.Parallel(self.n_jobs)(joblib.delayed(run)(s) for s in starts))
             self._outcomes += outcomes
@@ -71,6 +76,12 @@ class Climber:
     def n_workers(self) -> int:
         """Runs that go on side by side."""
         return int(joblib.effective_n_jobs(self.n_jobs))
+
+    @property
+    def n_threads(self) -> int:
+        """Workers for the blocks of one run; one inside a worker of somebody else's."""
+        nested = joblib.parallel.get_active_backend()[0].nesting_level
+        return 1 if nested else self.n_workers
 
     def best_so_far(self, running: Outcome | None) -> EMResult | None:
         """The best of all runs that have ended and of the one that is running."""
@@ -109,7 +120,9 @@ def _run(
 
 
 def _initialize(model: EMModel, data: Any, rng: np.random.Generator) -> Any:
-    block = data[int(rng.integers(len(data)))] if isinstance(data, Blocks) else data
+    block = data
+    if isinstance(data, Blocks):
+        block = data[int(rng.integers(len(data)))] if data.whole is None else data.whole
     try:
         return model.initialize(block, rng)
     except (InfeasibleError, np.linalg.LinAlgError):

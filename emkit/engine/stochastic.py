@@ -57,6 +57,17 @@ class StochasticEM(Algorithm):
     ----------
     Celeux, G. & Diebolt, J. (1985). The SEM algorithm: a probabilistic teacher algorithm derived
     from the EM algorithm for the mixture problem. Computational Statistics Quarterly 2, 73-82.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import StochasticEM
+    >>> X = load_iris().data
+    >>> chain = EMGaussianMixture(2, algorithm=StochasticEM(), max_iter=50, random_state=0)
+    >>> exact = EMGaussianMixture(2, random_state=0)
+    >>> bool(abs(chain.fit(X).score(X) - exact.fit(X).score(X)) < 0.01)
+    True
     """
 
     burn_in: float = 0.5
@@ -123,6 +134,16 @@ class SimulatedAnnealingEM(Algorithm):
     ----------
     Celeux, G. & Diebolt, J. (1992). A stochastic approximation type EM algorithm for the mixture
     problem. Stochastics and Stochastics Reports 41, 119-134. doi:10.1080/17442509208833797
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import SimulatedAnnealingEM
+    >>> algorithm = SimulatedAnnealingEM(n_iter=20)
+    >>> mixture = EMGaussianMixture(2, algorithm=algorithm, random_state=0)
+    >>> mixture.fit(load_iris().data).converged_
+    True
     """
 
     n_iter: int = 40

@@ -54,7 +54,7 @@ class Restarts:
 
 @dataclass(frozen=True)
 class ShortRuns:
-    """em-EM: a few iterations from every start, then the best one to the end.
+    """A few iterations from every start, then the best one to the end (em-EM).
 
     Parameters
     ----------
@@ -110,6 +110,16 @@ class Annealing:
         Most iterations at a temperature before the last.
     budget : int, default=None
         E-steps to spend; None takes ``n_init`` starts.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import Annealing
+    >>> search = Annealing(betas=(0.7, 0.9, 1.0))
+    >>> mixture = EMGaussianMixture(3, n_init=3, search=search, random_state=0)
+    >>> len(mixture.fit(load_iris().data).runs_)
+    3
     """
 
     betas: tuple[float, ...] = AnnealedEM.betas
@@ -140,6 +150,15 @@ class SimulatedAnnealing:
         Iterations until the temperature is 0.
     budget : int, default=None
         E-steps to spend; None takes ``n_init`` starts.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import SimulatedAnnealing
+    >>> mixture = EMGaussianMixture(3, search=SimulatedAnnealing(budget=200), random_state=0)
+    >>> sum(run.n_evaluations for run in mixture.fit(load_iris().data).runs_)
+    200
     """
 
     n_iter: int = SimulatedAnnealingEM.n_iter
@@ -178,6 +197,15 @@ class Genetic:
     Pernkopf, F. & Bouchaffra, D. (2005). Genetic-based EM algorithm for learning Gaussian mixture
     models. IEEE Transactions on Pattern Analysis and Machine Intelligence 27, 1344-1348.
     doi:10.1109/TPAMI.2005.162
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import Genetic
+    >>> mixture = EMGaussianMixture(3, search=Genetic(budget=200), random_state=0)
+    >>> sum(run.n_evaluations for run in mixture.fit(load_iris().data).runs_) <= 200
+    True
     """
 
     budget: int = 1000

@@ -13,6 +13,7 @@ one (`Units`), so that the answer does not depend on the user's.
 """
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,7 @@ from emkit._typing import Array
 from emkit.engine.model import LatentClassModel
 from emkit.engine.posterior import soft
 from emkit.models.mixture_prior import Prior
+from emkit.models.rows import Rows
 from emkit.models.split_merge import split_merge
 from emkit.numerics.conditional import ConditionalKernel, MaskedKernel, choose_kernel
 from emkit.numerics.covariance import Structure
@@ -34,19 +36,18 @@ from emkit.numerics.gaussian import (
     takes_features,
     tile_rows,
 )
-from emkit.numerics.patterns import Group, group_rows
 
 __all__ = [
     "GaussianMixtureModel",
     "MixtureParams",
-    "Rows",
-    "measure_spread",
     "mixture_spread",
     "one_hot",
 ]
 
 
 EPS = float(np.finfo(float).eps)
+#: Rows of a tile in threads: fewer and they wait for each other, more and they leave the cache.
+THREAD_ROWS = 8184
 
 Conditioned = ConditionalKernel | MaskedKernel
 Kernel = CompleteKernel | Conditioned
@@ -58,33 +59,6 @@ class MixtureParams(NamedTuple):
     weights: Array
     means: Array
     covariances: Array
-
-
-class Rows(NamedTuple):
-    """A block of data: rows (n, d) as the user holds them, NaN where a cell is missing."""
-
-    X: Array
-    sample_weight: Array | None = None
-    groups: tuple[Group, ...] | None = None  #: rows by what they miss; None for complete data
-
-    @classmethod
-    def of(cls, X: Array, sample_weight: Array | None = None) -> "Rows":
-        """Rows with their groups, where anything is missing."""
-        return cls(X, sample_weight, group_rows(X) if np.isnan(X.min(initial=0.0)) else None)
-
-    @property
-    def incomplete(self) -> bool:
-        return self.groups is not None
-
-    @property
-    def total_weight(self) -> float:
-        return float(len(self.X) if self.sample_weight is None else self.sample_weight.sum())
-
-    def take(self, rows: slice | NDArray[np.intp]) -> "Rows":
-        """Some of the rows, in tiles; a group is worked on by what is NaN in it."""
-        weights = self.sample_weight
-        X = self.X[rows] if isinstance(rows, slice) else np.take(self.X, rows, axis=0)
-        return Rows(X, None if weights is None else weights[rows])
 
 
 class GaussianMixtureModel(LatentClassModel):
@@ -134,6 +108,7 @@ class GaussianMixtureModel(LatentClassModel):
         self.incomplete = incomplete
         self.accelerate_below = accelerate_below
         self.draw_start = draw_start
+        self.least_rows = 0  # of a tile
         self._last: tuple[MixtureParams, Components] | None = None
 
     def initialize(self, data: Rows, rng: np.random.Generator) -> MixtureParams:
@@ -180,7 +155,16 @@ class GaussianMixtureModel(LatentClassModel):
         return Components.of(self.structure, log_weights, params.means, params.covariances, factor)
 
     def bind(self, params: MixtureParams) -> Kernel:
-        return choose_kernel(self.structure, self.components(params), self.units, self.incomplete)
+        at = self.components(params)
+        kernel = choose_kernel(self.structure, at, self.units, self.incomplete)
+        if isinstance(kernel, CompleteKernel):
+            kernel.rows = max(kernel.rows, self.least_rows)
+        return kernel
+
+    def for_threads(self) -> "GaussianMixtureModel":
+        model = copy(self)
+        model.least_rows = THREAD_ROWS
+        return model
 
     def given_factor(self, weights: Array, means: Array, factor: Array) -> MixtureParams:
         """Parameters at a given whitening factor, which `bind` then takes as it is."""
@@ -315,6 +299,39 @@ class GaussianMixtureModel(LatentClassModel):
             structure.gradient(scatter, n, at.precisions, d),
         )
 
+    # Streams
+
+    def weight_of(self, data: Rows) -> float:
+        return data.total_weight
+
+    def recentre(self, stats: Moments, before: MixtureParams, after: MixtureParams) -> Moments:
+        n, first, scatter = stats
+        moved = after.means - before.means
+        scatter = self.structure.centre(scatter, n, first, moved)
+        return Moments(n, first - n[:, None] * moved, scatter)
+
+    def implied_statistics(self, params: MixtureParams, total: float) -> Moments:
+        """Moments of data of a total weight whose M-step is ``params``.
+
+        At a stationary point they are those of the data.
+        """
+        structure, prior, (n_components, d) = self.structure, self.prior, params.means.shape
+        draws = prior.concentration - 1.0
+        n = np.maximum(params.weights * (total + n_components * draws) - draws, 0.0)
+        rows = prior.rows_of(structure, n_components, total)
+        rows *= structure.n_covariances(n_components) / n_components
+        if structure.independent:
+            spreads = structure.diagonals(params.covariances, (n_components, d))
+        else:
+            spreads = structure.dense(params.covariances, n_components, d)
+        scatter = np.zeros(structure.shape(n_components, d))
+        for k, spread in enumerate(spreads):
+            structure.add_spread(scatter, k, (n[k] + rows) * spread)
+        nothing = Moments(np.zeros(n_components), np.zeros((n_components, d)), 0.0 * scatter)
+        of_prior = prior.observe(structure, nothing, params.means)
+        scatter -= prior.scatter_of(structure, n_components, total) + of_prior.scatter
+        return Moments(n, -of_prior.first, scatter)
+
     # Search
 
     place_fields = ("means",)
@@ -400,55 +417,8 @@ def _sum(parts: Iterator[Moments]) -> Moments:
     return total
 
 
-def measure_spread(data: Rows) -> Units:
-    """Mean and standard deviation of every column, to rounding; 0 for a constant column.
-
-    Spread is measured relative to the largest deviation from the first row, so that no square
-    overflows or drowns.
-    """
-    n, d = data.X.shape
-    origin = _first_values(data)
-    peak = np.zeros(d)
-    for rows in _steps(n):
-        # fmax: a cell that is missing does not count
-        np.fmax(peak, np.fmax.reduce(np.abs(data.X[rows] - origin), axis=0), out=peak)
-    unit = np.where(peak > 0.0, peak, 1.0)
-    total, first, second = np.zeros(d), np.zeros(d), np.zeros(d)
-    for rows in _steps(n):
-        deviation = (data.X[rows] - origin) / unit
-        weights = data.take(rows).sample_weight
-        ones = np.ones(len(deviation)) if weights is None else weights
-        if data.incomplete:
-            missing = np.isnan(deviation)
-            deviation[missing] = 0.0
-            total += ones @ ~missing
-        else:
-            total += ones.sum()
-        first += ones @ deviation
-        second += ones @ np.square(deviation, out=deviation)
-    first /= total
-    scale = unit * np.sqrt(np.maximum(second / total - first**2, 0.0))
-    return Units(origin + first * unit, scale)
-
-
-def _first_values(data: Rows) -> Array:
-    """The first value of every column; NaN where a column has none."""
-    values = data.X[0].astype(float)
-    for rows in _steps(len(data.X)):
-        if not np.isnan(values).any():
-            break
-        X = data.X[rows]
-        first = np.isfinite(X).argmax(axis=0)
-        values = np.where(np.isnan(values), X[first, np.arange(len(values))], values)
-    return values
-
-
 def mixture_spread(weights: Array, means: Array, variances: Array) -> Units:
     """Mean and standard deviation of the columns under a mixture; variances (K, d)."""
     shares = weights / weights.sum()
     shift = shares @ means
     return Units(shift, np.sqrt(shares @ (variances + (means - shift) ** 2)))
-
-
-def _steps(n: int, step: int = 8192) -> Iterator[slice]:
-    return (slice(start, min(start + step, n)) for start in range(0, n, step))

@@ -22,7 +22,19 @@ __all__ = ["KMeans", "KMeansParams", "Points", "distant_rows"]
 
 
 class KMeansParams(NamedTuple):
-    """Centres (K, d)."""
+    """Parameters of k-means.
+
+    Attributes
+    ----------
+    centers : ndarray of shape (n_clusters, n_features)
+        Centres of the clusters.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit.models.kmeans import KMeansParams
+    >>> start = KMeansParams(np.array([[0.0], [1.0]]))  # for fit_em(..., start=start)
+    """
 
     centers: Array
 
@@ -36,7 +48,22 @@ class KMeansStats(NamedTuple):
 
 
 class Points(NamedTuple):
-    """Rows (n, d), or a tile of them transposed, and their weights."""
+    """Data of k-means.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Rows; a tile of them is transposed.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Weights as frequencies.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit.models.kmeans import Points
+    >>> Points(np.array([[0.0], [1.0]])).sample_weight is None
+    True
+    """
 
     X: Array
     sample_weight: Array | None = None
@@ -44,6 +71,9 @@ class Points(NamedTuple):
 
 #: What the steps of k-means are measured by, from one point of the run to the next.
 STOPS = ("mse", "mae", "shift")
+#: As many rows as there may be, to bound the rounding of their sum of squares.
+MANY_ROWS = 1e9
+EPS = float(np.finfo(float).eps)
 
 
 class KMeans(LatentClassModel):
@@ -122,6 +152,11 @@ class KMeans(LatentClassModel):
         means = stats.sums / np.where(n > 0.0, n, 1.0)
         return KMeansParams(np.where(n > 0.0, means, params.centers))
 
+    def rounding(self, params: KMeansParams, objective: float) -> float:
+        # A mean is known to rounding, which is all that is left where rows coincide with centres.
+        of_a_row = (4.0 * EPS) ** 2 * float((params.centers**2).sum(axis=1).max())
+        return max(super().rounding(params, objective), MANY_ROWS * of_a_row)
+
     def progress(self, before: Any, after: Any) -> float:
         if self.stop == "shift":
             return float(((after.params.centers - before.params.centers) ** 2).sum())
@@ -131,7 +166,20 @@ class KMeans(LatentClassModel):
         return (after.objective - before.objective) / n
 
     def labels(self, data: Points, params: KMeansParams) -> NDArray[np.intp]:
-        """Nearest centre of each row."""
+        """Nearest centre of each row.
+
+        Parameters
+        ----------
+        data : Points
+            The rows.
+        params : KMeansParams
+            The centres.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Indices of centres.
+        """
         tiles = self.tiles(data, params)
         return np.concatenate(
             [squared_distances(tile.X, params.centers).argmin(axis=0) for tile in tiles]
@@ -151,20 +199,52 @@ def squared_distances(x: Array, centers: Array) -> Array:
 def distant_rows(
     x: Array, n_clusters: int, rng: np.random.Generator, sample_weight: Array | None = None
 ) -> NDArray[np.intp]:
-    """Rows far from each other, by greedy k-means++; x is (d, n).
+    """Rows far from each other, by greedy k-means++.
 
     Each is the best of some candidates drawn in proportion to the squared distance from those
-    chosen before (Arthur & Vassilvitskii 2007).
+    chosen before.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_features, n_samples)
+        Rows, transposed.
+    n_clusters : int
+        How many rows to choose.
+    rng : numpy.random.Generator
+        Source of randomness.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Weights as frequencies.
+
+    Returns
+    -------
+    ndarray of shape (n_clusters,)
+        Indices of rows.
+
+    References
+    ----------
+    Arthur, D. & Vassilvitskii, S. (2007). k-means++: the advantages of careful seeding.
+    Proceedings of the 18th Annual ACM-SIAM Symposium on Discrete Algorithms, 1027-1035.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit.models.kmeans import distant_rows
+    >>> x = np.array([[0.0, 1.0, 100.0, 101.0]])
+    >>> rows = distant_rows(x, 2, np.random.default_rng(0))
+    >>> np.sort(rows // 2)  # one of each pair
+    array([0, 1])
     """
     n = x.shape[1]
     weights = np.ones(n) if sample_weight is None else sample_weight
+    last = n - 1 if sample_weight is None else int(np.flatnonzero(weights)[-1])
     n_candidates = 2 + int(np.log(n_clusters))
     chosen = np.empty(n_clusters, dtype=np.intp)
     nearest = np.ones(n)
     for k in range(n_clusters):
         mass = np.cumsum(weights * nearest)
         drawn = rng.random(n_candidates if k else 1) * mass[-1]
-        candidates = np.minimum(np.searchsorted(mass, drawn, side="right"), n - 1)
+        # Where no mass is left, rows equal to those chosen, but none of weight 0.
+        candidates = np.minimum(np.searchsorted(mass, drawn, side="right"), last)
         distances = squared_distances(x, x[:, candidates].T)
         if k:
             np.minimum(distances, nearest, out=distances)

@@ -9,7 +9,8 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.engine.model import EMModel
-from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams, Rows
+from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams
+from emkit.models.rows import Rows
 from emkit.numerics.gaussian import Moments
 
 __all__ = ["MixtureMoments", "WholeParams"]

@@ -6,8 +6,9 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.engine.posterior import hard
-from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams, Rows, one_hot
+from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams, one_hot
 from emkit.models.kmeans import KMeans, Points, distant_rows
+from emkit.models.rows import Rows
 from emkit.models.single_normal import complete_rows
 
 __all__ = ["STARTS", "draw", "override"]

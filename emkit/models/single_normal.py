@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams, Rows
+from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams
+from emkit.models.rows import Rows
 from emkit.numerics.covariance import Full
 from emkit.numerics.gaussian import Moments, Units, tile_rows
 

@@ -26,6 +26,8 @@ __all__ = ["STRUCTURES", "Diagonal", "Full", "Spherical", "Structure", "Tied"]
 SINGULAR = 1e-14
 #: A variance this small, in units of the data's own spread, is below what doubles resolve.
 COLLAPSED = 1e-30
+#: Columns from which half the multiplications are worth a triangular product.
+FEW_COLUMNS = 16
 
 
 class Structure(ABC):
@@ -607,6 +609,8 @@ def _positive(n: Array) -> Array:
 
 def _multiply_lower(lower: Array, x: Array) -> Array:
     """Product of a lower triangular matrix and x (d, n), in place where x is contiguous."""
+    if len(lower) < FEW_COLUMNS:
+        return lower @ x  # BLAS starts threads for the smallest triangular product
     # BLAS is column-major: transposes of row-major arrays cost no copy.
     return dtrmm(1.0, lower.T, x.T, side=1, lower=0, overwrite_b=1).T
 

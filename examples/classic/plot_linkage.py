@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emkit.engine import EMModel, fit_em, standard_errors
+from emkit.engine import EMModel, MonteCarloEM, fit_em, standard_errors
 
 
 class Params(NamedTuple):
@@ -40,6 +40,13 @@ class Linkage(EMModel):
     def is_feasible(self, params):
         return 0 < params.t < 1
 
+    def sample_latent(self, counts, params, rng, size):
+        parts = np.array([self.fixed, self.away * (1 - params.t), self.toward * params.t])
+        return rng.multinomial(counts, (parts / parts.sum(axis=0)).T, (size, len(counts)))
+
+    def complete_statistics(self, counts, drawn):
+        return Stats(*drawn[:, :, 1:].sum(axis=1).mean(axis=0))
+
 
 classic = Linkage([2, 0, 0, 0], [0, 1, 1, 0], [1, 0, 0, 1]), np.array([125, 18, 20, 34])
 variant = Linkage([1, 0, 1, 0], [1, 1, 0, 0], [0, 0, 1, 1]), np.array([75, 18, 70, 34])
@@ -49,3 +56,5 @@ for model, counts in (classic, variant):
     print("iterates", *(f"{state.params.t:.6f}" for state in states[:5]), "...")
     error = standard_errors(model, counts, fit).t
     print(f"maximum  {fit.params.t:.6f} +- {error:.6f}")
+    drawn = fit_em(model, counts, start=Params(0.5), algorithm=MonteCarloEM(), random_state=0)
+    print(f"by draws {drawn.params.t:.6f} +- {drawn.monte_carlo_error.t:.6f} (of the draws)")

@@ -1,0 +1,238 @@
+"""Data in blocks, in threads and from sources that are read slice by slice: the same answer."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from emkit import EMGaussianMixture, EMImputer
+from emkit.engine import Blocks, Stochastic, fit_em
+from emkit.engine.algorithms import under
+from emkit.engine.blocks import e_step
+from emkit.models.kmeans import KMeans, Points
+from emkit.models.rows import BLOCK_ROWS, Rows, Source
+
+N = 2 * BLOCK_ROWS + 1000
+
+
+class Slices:
+    """An array that can only be sliced, as a data set in a file can."""
+
+    def __init__(self, X):
+        self.X, self.shape, self.dtype = X, X.shape, X.dtype
+        self.largest = 0  #: most rows asked for at once
+
+    def __len__(self):
+        return len(self.X)
+
+    def __getitem__(self, rows):
+        assert isinstance(rows, slice)
+        self.largest = max(self.largest, len(range(*rows.indices(len(self.X)))))
+        return self.X[rows]
+
+
+@pytest.fixture(scope="module")
+def X():
+    rng = np.random.default_rng(0)
+    centres = np.array([[0.0, 0.0, 0.0], [3.0, 0.0, 1.0], [0.0, 4.0, 2.0]])
+    return centres[rng.integers(3, size=N)] + rng.normal(size=(N, 3))
+
+
+@pytest.fixture(scope="module")
+def holes(X):
+    rng = np.random.default_rng(1)
+    holes = np.where(rng.uniform(size=X.shape) < 0.1, np.nan, X)
+    holes[np.isnan(holes).all(axis=1), 0] = 0.0
+    return holes
+
+
+@pytest.fixture(params=["complete", "missing"])
+def data(request, X, holes):
+    return X if request.param == "complete" else holes
+
+
+def agree(one, other, tol=1e-12):
+    for name in ("weights_", "means_", "covariances_"):
+        np.testing.assert_allclose(getattr(one, name), getattr(other, name), rtol=tol, atol=tol)
+    np.testing.assert_allclose(one.history_, other.history_, rtol=tol)
+
+
+# Threads
+
+
+@pytest.mark.parametrize("n_jobs", [2, 3])
+def test_threads_change_nothing_but_rounding(data, n_jobs):
+    alone = EMGaussianMixture(3, random_state=0).fit(data)
+    shared = EMGaussianMixture(3, random_state=0, n_jobs=n_jobs).fit(data)
+    assert shared.n_iter_ == alone.n_iter_
+    agree(alone, shared)
+
+
+def test_the_imputer_too(holes):
+    alone, shared = EMImputer().fit(holes), EMImputer(n_jobs=2).fit(holes)
+    np.testing.assert_allclose(alone.covariance_, shared.covariance_, rtol=1e-12)
+
+
+def test_threads_do_not_order_the_draws():
+    """A random E-step has one stream for all blocks, so it is not spread over threads."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(4000, 2))
+    model = KMeans(2)
+    start = model.initialize(Points(rows), np.random.default_rng(0))
+    parts = Blocks([Points(rows[i : i + 500]) for i in range(0, 4000, 500)])
+    results = [
+        e_step(under(model, Stochastic(), np.random.default_rng(1)), blocks, start)
+        for blocks in (parts, parts.threaded(4), parts.threaded(4))
+    ]
+    for stats, value in results[1:]:
+        np.testing.assert_array_equal(stats.sums, results[0][0].sums)
+        assert value == results[0][1]
+
+
+def test_an_error_in_a_thread_is_the_error_of_the_model():
+    class Broken(KMeans):
+        def statistics(self, tile, resp, work, at):
+            raise ZeroDivisionError("in a thread")
+
+    parts = Blocks([Points(np.eye(2)), Points(np.eye(2))]).threaded(2)
+    with pytest.raises(RuntimeError, match="e_step failed at iteration 0.*in a thread"):
+        fit_em(Broken(1), parts, n_jobs=2, algorithm="cem")
+
+
+# Blocks
+
+
+def test_blocks_that_can_be_read_once_are_refused():
+    with pytest.raises(TypeError, match="can be read again.*generator"):
+        Blocks(part for part in [1.0, 2.0])
+
+
+def test_blocks_that_are_read_again_for_every_e_step():
+    rows = np.random.default_rng(0).normal(size=(600, 2))
+
+    class Stream:
+        passes = 0
+
+        def __iter__(self):
+            Stream.passes += 1
+            return (Points(rows[i : i + 100]) for i in range(0, 600, 100))
+
+    model = KMeans(3)
+    start = model.initialize(Points(rows), np.random.default_rng(0))
+    streamed = fit_em(model, Blocks(Stream()), start=start, algorithm="cem")
+    whole = fit_em(model, Points(rows), start=start, algorithm="cem")
+    np.testing.assert_allclose(streamed.params.centers, whole.params.centers, rtol=1e-12)
+    assert Stream.passes >= streamed.n_evaluations
+
+
+def test_an_empty_stream():
+    class Nothing:
+        def __iter__(self):
+            return iter(())
+
+    with pytest.raises(RuntimeError, match="at least one block"):
+        start = KMeans(1).initialize(Points(np.eye(2)), np.random.default_rng(0))
+        fit_em(KMeans(1), Blocks(Nothing()), start=start)
+
+
+# Sources
+
+
+def test_a_source_gives_what_the_array_gives(data):
+    mixture = EMGaussianMixture(3, random_state=0).fit(data)
+    source = Slices(data)
+    read = EMGaussianMixture(3, random_state=0).fit(source)
+    agree(mixture, read)
+    assert source.largest <= BLOCK_ROWS
+    np.testing.assert_array_equal(read.predict(source), mixture.predict(data))
+    np.testing.assert_allclose(read.predict_proba(source), mixture.predict_proba(data), atol=1e-12)
+    np.testing.assert_allclose(read.score_samples(source), mixture.score_samples(data), rtol=1e-12)
+    assert read.score(source) == pytest.approx(mixture.score(data), rel=1e-12)
+    assert read.bic(source) == pytest.approx(mixture.bic(data), rel=1e-12)
+
+
+def test_weights_of_a_source(X):
+    weights = np.random.default_rng(2).integers(0, 3, size=N).astype(float)
+    start = {"means_init": X[:3], "max_iter": 5, "tol": 0.0}
+    with pytest.warns(UserWarning, match="did not converge"):
+        read = EMGaussianMixture(3, **start).fit(Slices(X), sample_weight=weights)
+    with pytest.warns(UserWarning, match="did not converge"):
+        repeated = EMGaussianMixture(3, **start).fit(np.repeat(X, weights.astype(int), axis=0))
+    agree(read, repeated, tol=1e-9)
+
+
+def test_a_source_of_another_type(X):
+    single = EMGaussianMixture(3, random_state=0).fit(Slices(X.astype(np.float32)))
+    assert single.means_.dtype == np.float32
+    integers = np.rint(10.0 * X).astype(np.int32)
+    agree(
+        EMGaussianMixture(2, random_state=0).fit(Slices(integers)),
+        EMGaussianMixture(2, random_state=0).fit(integers),
+    )
+
+
+def test_rows_by_number():
+    X = np.arange(2.0 * (BLOCK_ROWS + 10)).reshape(-1, 2)
+    numbers = np.array([0, 5, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 9])
+    np.testing.assert_array_equal(Source(Slices(X))[numbers], X[numbers])
+    np.testing.assert_array_equal(Rows.of(Source(Slices(X))).take(numbers).X, X[numbers])
+
+
+@pytest.mark.parametrize(
+    ("bad", "row", "message"),
+    [
+        (np.inf, [0.0, np.inf, 0.0], "infinity(.|\n)*in block 1"),
+        (np.nan, [np.nan] * 3, f"row {BLOCK_ROWS + 7} of X, in block 1"),
+    ],
+)
+def test_an_error_names_the_block(X, bad, row, message):
+    broken = X.copy()
+    broken[BLOCK_ROWS + 7] = row
+    with pytest.raises(ValueError, match=message):
+        EMGaussianMixture(2).fit(Slices(broken))
+
+
+def test_other_bad_sources(X):
+    mixture = EMGaussianMixture(2, random_state=0)
+    with pytest.raises(ValueError, match="Expected 2D array"):
+        mixture.fit(Slices(X[:, 0]))
+    with pytest.raises(ValueError, match="1 sample"):
+        mixture.fit(Slices(X[:1]))
+    with pytest.raises(ValueError, match=r"column\(s\) \[1\]"):
+        mixture.fit(Slices(np.where([False, True, False], np.nan, X)))
+    with pytest.raises(ValueError, match="3 features"):
+        mixture.fit(Slices(X)).predict(Slices(X[:, :2]))
+
+
+def test_a_memory_map_does_not_stay_in_memory(tmp_path):
+    """256 MiB on disk, fitted by a process that may grow by 100."""
+    path = tmp_path / "X.npy"
+    script = f"""
+import resource, warnings
+import numpy as np
+X = np.lib.format.open_memmap({str(path)!r}, "w+", np.float64, (2**22, 8))
+rng = np.random.default_rng(0)
+block = rng.normal(size=(2**16, 8))
+for start in range(0, len(X), len(block)):
+    X[start : start + len(block)] = block + (start // len(block)) % 3
+X.flush()
+del X
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+    script = f"""
+import resource, warnings
+import numpy as np
+from emkit import EMGaussianMixture
+peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+small = np.random.default_rng(0).normal(size=(70_000, 8))
+warnings.simplefilter("ignore")
+EMGaussianMixture(3, max_iter=1, random_state=0).fit(small)
+before = peak()
+X = np.load({str(path)!r}, mmap_mode="r")
+mixture = EMGaussianMixture(3, max_iter=1, random_state=0).fit(X)
+assert np.isfinite(mixture.score(X))
+print(peak() - before)
+"""
+    grown = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True)
+    assert float(grown.stdout) < 100.0
