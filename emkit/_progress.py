@@ -169,5 +169,6 @@ def _as_result(state):
         converged=reason in (StopReason.TOLERANCE, StopReason.SCHEDULE),
         reason=reason,
         history=np.array([state.objective]),
+        evaluations=np.array([state.n_iter + 1]),
         log_likelihoods=np.array([state.log_likelihood]),
     )

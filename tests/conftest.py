@@ -1,10 +1,15 @@
 """Shared by all tests."""
 
 import json
+import os
 from pathlib import Path
 
-import numpy as np
-import pytest
+# Two workers share the cores: BLAS threads on top would only wait. NumPy reads it on import.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -45,7 +45,7 @@ def allowed(importer, module):
         "engine": False,
         "numerics": False,
         "models": layer(module) == "numerics"
-        or module in {"emkit.engine.model", "emkit.engine.posterior"},
+        or module in {"emkit.engine.model", "emkit.engine.latent_class", "emkit.engine.posterior"},
         "estimator": layer(module) != "plotting",
         "plotting": True,
     }[importer]

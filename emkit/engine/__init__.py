@@ -56,7 +56,8 @@ from emkit.engine.acceleration import Acceleration, Anderson, Louis, Squarem
 from emkit.engine.algorithms import EM, Algorithm, AnnealedEM, ClassificationEM
 from emkit.engine.blocks import Blocks
 from emkit.engine.inference import standard_errors
-from emkit.engine.model import EMModel, LatentClassModel, MonteCarloModel
+from emkit.engine.latent_class import LatentClassModel
+from emkit.engine.model import EMModel, MonteCarloModel
 from emkit.engine.monte_carlo import MonteCarloEM
 from emkit.engine.online import OnlineEM, OnlineState
 from emkit.engine.posterior import Stochastic, Tempered, hard, soft

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from emkit.engine.acceleration import Acceleration
+from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.loop import Callback, climb
-from emkit.engine.model import EMModel, LatentClassModel, MonteCarloModel
+from emkit.engine.model import EMModel, MonteCarloModel
 from emkit.engine.posterior import Tempered, hard
 from emkit.engine.result import EMResult
 
@@ -293,5 +294,6 @@ def counted(last: EMResult, n_iter: int, n_evaluations: int) -> EMResult:
         last,
         n_iter=last.n_iter + n_iter,
         n_evaluations=last.n_evaluations + n_evaluations,
+        evaluations=last.evaluations + n_evaluations,
         log_likelihoods=np.concatenate([np.full(n_iter, np.nan), last.log_likelihoods]),
     )

@@ -12,7 +12,7 @@ from emkit.engine import _tree, blocks
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.model import EMModel
 from emkit.engine.result import EMResult, State, StopReason
-from emkit.exceptions import InfeasibleError, ModelError
+from emkit.exceptions import ClusterError, InfeasibleError, ModelError
 
 __all__ = ["Callback", "Point", "climb", "evaluate", "m_step"]
 
@@ -158,6 +158,7 @@ class _Trace:
         self.n_iter = 0
         self.n_evaluations = 1
         self.history = [start.objective]
+        self.evaluations = [1]
         self.log_likelihoods: list[float] = []
         self.small = False  # whether the last step gained less than tol
         self.flat = False  # whether it gained less than rounding
@@ -175,6 +176,7 @@ class _Trace:
                 gain = candidate.objective - self.point.objective
                 self.point = candidate
                 self.history.append(candidate.objective)
+                self.evaluations.append(self.n_evaluations)
         self.log_likelihoods.append(self.point.log_likelihood)
         # E-steps of an acceleration's own count as points tried, so that a budget holds.
         if max(self.n_iter, self.n_evaluations - 1) >= max_iter:
@@ -263,6 +265,7 @@ class _Trace:
             converged=self.reason is StopReason.TOLERANCE,
             reason=self.reason,
             history=np.array(self.history),
+            evaluations=np.array(self.evaluations),
             log_likelihoods=np.array(self.log_likelihoods),
         )
 
@@ -284,6 +287,8 @@ def evaluate(
             objective = log_likelihood + float(model.log_prior(params))
     except np.linalg.LinAlgError:
         return None
+    except ClusterError:
+        raise
     except Exception as error:
         # Overflow and the like at an extrapolated point is the point's fault, not the model's.
         if proposed and isinstance(error, ArithmeticError):

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emkit.engine import _tree, blocks
+from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.loop import evaluate, m_step
-from emkit.engine.model import EMModel, LatentClassModel
+from emkit.engine.model import EMModel
 from emkit.exceptions import InfeasibleError
 
 __all__ = ["OnlineEM", "OnlineState"]
@@ -74,8 +75,9 @@ class OnlineEM:
     ----------
     decay : float in (0.5, 1], default=0.7
         The exponent a. Close to 1/2 it forgets fast and is noisy, close to 1 slow and steady.
-    offset : float, default=10.0
-        The offset :math:`t_0`, 0 or more: how little the first batches move the parameters.
+    offset : float, default=0.0
+        The offset :math:`t_0`, 0 or more: how little the first batches move the mean. At 0 the
+        second counts for more than the first.
     average : bool or int, default=False
         Whether the mean of the parameters over the batches is the estimate (Polyak-Ruppert
         averaging); an int begins it once so much weight was seen.
@@ -132,7 +134,7 @@ class OnlineEM:
     """
 
     decay: float = 0.7
-    offset: float = 10.0
+    offset: float = 0.0
     average: bool | int = False
 
     def __post_init__(self) -> None:

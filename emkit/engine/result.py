@@ -5,6 +5,9 @@ from enum import Enum
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from emkit._typing import Array
 
 __all__ = ["EMResult", "RunSummary", "State", "StopReason"]
@@ -113,6 +116,8 @@ class RunSummary(NamedTuple):
         Why the start failed, or empty.
     history : tuple of float
         Objective at the start and at every accepted iterate.
+    evaluations : tuple of int
+        E-steps made when each of them was reached.
 
     Examples
     --------
@@ -132,6 +137,7 @@ class RunSummary(NamedTuple):
     reason: StopReason
     message: str
     history: tuple[float, ...] = ()
+    evaluations: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -157,6 +163,8 @@ class EMResult:
         Why the run ended.
     history : ndarray of shape (n_accepted + 1,)
         Objective at the start and at every accepted iterate; never falls for an exact model.
+    evaluations : ndarray of shape (n_accepted + 1,)
+        E-steps made when each entry of ``history`` was reached, 1 at the start of a plain run.
     log_likelihoods : ndarray of shape (n_iter,)
         Log-likelihood of the current iterate after each point tried; NaN in the stages of an
         annealed run before its last.
@@ -186,6 +194,7 @@ class EMResult:
     converged: bool
     reason: StopReason
     history: Array
+    evaluations: NDArray[np.intp]
     log_likelihoods: Array
     runs: tuple[RunSummary, ...] = ()
     monte_carlo_error: Any = None
@@ -229,4 +238,5 @@ class EMResult:
             self.reason,
             "",
             tuple(self.history.tolist()),
+            tuple(self.evaluations.tolist()),
         )

@@ -168,5 +168,6 @@ def joined(short: EMResult, long: Outcome) -> Outcome:
         n_iter=short.n_iter + long.n_iter,
         n_evaluations=short.n_evaluations + long.n_evaluations,
         history=np.concatenate([short.history, long.history[1:]]),
+        evaluations=np.concatenate([short.evaluations, long.evaluations[1:] + short.n_evaluations]),
         log_likelihoods=np.concatenate([short.log_likelihoods, long.log_likelihoods]),
     )

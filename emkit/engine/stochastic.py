@@ -206,6 +206,7 @@ def chain_result(
         converged=reason in (StopReason.TOLERANCE, StopReason.SCHEDULE),
         reason=reason,
         history=np.array([point.objective for point in points]),
+        evaluations=np.arange(1, len(points) + 1),
         log_likelihoods=np.array([point.log_likelihood for point in points[1:]]),
         monte_carlo_error=error,
     )

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from emkit.engine.algorithms import EM, Algorithm, AnnealedEM
-from emkit.engine.model import LatentClassModel
+from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.result import EMResult, StopReason
 from emkit.engine.runs import Climber, Outcome, Start, best_of, joined
 from emkit.engine.stochastic import SimulatedAnnealingEM

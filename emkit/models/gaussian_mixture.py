@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.engine.model import LatentClassModel
+from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.posterior import soft
 from emkit.models.mixture_prior import Prior
 from emkit.models.rows import Rows
@@ -110,6 +110,9 @@ class GaussianMixtureModel(LatentClassModel):
         self.draw_start = draw_start
         self.least_rows = 0  # of a tile
         self._last: tuple[MixtureParams, Components] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_last": None}  # it is larger than all else
 
     def initialize(self, data: Rows, rng: np.random.Generator) -> MixtureParams:
         if self.draw_start is None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.engine.model import LatentClassModel
+from emkit.engine.latent_class import LatentClassModel
 from emkit.numerics.gaussian import tile_rows
 
 __all__ = ["KMeans", "KMeansParams", "Points", "distant_rows"]

@@ -21,9 +21,8 @@ class Path(NamedTuple):
 class ConvergenceDisplay:
     """Objective against E-steps, for all runs of one fit or of several.
 
-    E-steps are what a fit takes its time for. Those without an iterate of their own (proposals that
-    the safeguard refused, stages of annealing) are spread evenly over the path, so that it starts
-    and ends where the run did.
+    E-steps are what a fit takes its time for; among them are those without an iterate of their own,
+    such as proposals that the safeguard refused, or the stages of annealing before the last.
 
     Use `from_estimator` or `from_estimators` to make one.
 
@@ -200,11 +199,9 @@ def _drawn(estimator):
 
 def _paths(estimator):
     """A path for each run that has one; that of the fit, where no run is told of."""
-    runs = [(run.history, run.n_evaluations) for run in _drawn(estimator)]
-    runs = runs or [(estimator.history_, len(estimator.history_))]
-    return [
-        Path(np.linspace(1.0, max(n, 1), len(history)), np.array(history)) for history, n in runs
-    ]
+    runs = [(run.evaluations, run.history) for run in _drawn(estimator)]
+    runs = runs or [(np.arange(1, len(estimator.history_) + 1), estimator.history_)]
+    return [Path(np.array(e_steps), np.array(history)) for e_steps, history in runs]
 
 
 def _best(estimator):
