@@ -149,6 +149,8 @@ def counted_rows(X, weights, incomplete):
 
 def in_blocks(data):
     """Data in blocks for threads to share, where there are enough of them."""
+    if isinstance(data, Blocks):
+        return data
     blocks = data.blocks()
     return data if blocks is None else Blocks(blocks, whole=data)
 

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from emkit._dask import as_dask_array, check_options, is_dask, load_dask, map_rows, score_rows
 from emkit._estimator import (
     EM_CONSTRAINTS,
     FLOATS,
@@ -29,7 +30,7 @@ from emkit._mixture_prior import MixturePrior, check_prior, internal_prior
 from emkit._partial_fit import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
 from emkit._progress import CallbackSupportMixin, Progress, n_starts
 from emkit._sources import is_source, load_source
-from emkit.engine import Algorithm, fit_em, soft, standard_errors
+from emkit.engine import Algorithm, Blocks, fit_em, soft, standard_errors
 from emkit.exceptions import DataWarning, InfeasibleError
 from emkit.models.gaussian_mixture import GaussianMixtureModel, mixture_spread
 from emkit.models.mixture_starts import STARTS
@@ -51,7 +52,7 @@ FLOAT32_HINT = (
 
 #: Gain of a step, in nats per sample, to which a stream fits its first batch: what is wrong with
 #: the start it mends only slowly.
-SETTLED = 1e-6
+SETTLED = 1e-5
 #: Gain of a step, in nats, at which a fit is at its maximum for all that a standard error shows.
 CLOSE = 1e-8
 
@@ -138,8 +139,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     learning_decay : float in (0.5, 1], default=0.7
         In `partial_fit`, batch t moves the mean of the statistics by
         ``(t + learning_offset) ** -learning_decay`` of the way (see `emkit.engine.OnlineEM`).
-    learning_offset : float, default=10.0
-        How little the first batches move it.
+    learning_offset : float, default=0.0
+        How little the first batches move it; at 0 the second counts for more than the first.
     average : bool or int, default=False
         Whether `partial_fit` publishes the mean of the parameters over the batches
         (Polyak-Ruppert averaging); an int begins it once so many samples were seen.
@@ -252,7 +253,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         algorithm="em",
         prior=None,
         learning_decay=0.7,
-        learning_offset=10.0,
+        learning_offset=0.0,
         average=False,
     ):
         self.n_components = n_components
@@ -287,7 +288,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or Dask collection of shape (n_samples, n_features)
             Data; NaN where a cell is missing.
         y : Ignored
             Present for API consistency.
@@ -298,6 +299,16 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         -------
         self : object
             The fitted mixture.
+
+        Notes
+        -----
+        The chunks of a Dask array or DataFrame stay on the workers of the current
+        `distributed.Client`. An iteration sends them the parameters and gets statistics back,
+        however many rows there are; `predict`, `predict_proba`, `score_samples` and `impute` give
+        Dask arrays. Starts are drawn from a sample of the rows and climb one after the other.
+        Weights best come as a Dask array too. What cannot be had is refused with the reason:
+        forms and searches that draw labels, ``resp_init``, and a prior without a covariance. A
+        cluster that is lost is a `emkit.exceptions.ClusterError`.
         """
         data, given = self._validate(X, sample_weight)
         model = self._model(data)
@@ -324,7 +335,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
                     in_blocks(data),
                     start=start,
                     n_init=self.n_init,
-                    n_jobs=self.n_jobs,
+                    # Each run has all workers of a cluster, one after the other.
+                    n_jobs=1 if is_dask(X) else self.n_jobs,
                     search=self.search,
                     algorithm=self.algorithm,
                     acceleration=self.acceleration,
@@ -362,6 +374,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
 
     def _validate(self, X, sample_weight):
         """Data, and the parts of a start that were given, in the user's units."""
+        if is_dask(X):
+            return self._validate_dask(X, sample_weight)
         if is_source(X):
             return self._validate_source(X, sample_weight)
         X = validate_data(
@@ -394,6 +408,14 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         check_prior(self.prior, STRUCTURES[self.covariance_type], X.shape[1])
         return Rows.of(X, weights), given
 
+    def _validate_dask(self, X, sample_weight):
+        """The same for a Dask collection, whose rows stay on the workers of its cluster."""
+        X = as_dask_array(self, X, reset=True)
+        check_options(self)
+        given = check_given(self, 0, X.shape[1])
+        check_prior(self.prior, STRUCTURES[self.covariance_type], X.shape[1])
+        return load_dask(self, X, sample_weight, min_samples=max(self.n_components, 2)), given
+
     def _refuse_empty_columns(self, X):
         empty = np.flatnonzero(np.isnan(X).all(axis=0))
         if len(empty):
@@ -405,7 +427,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
 
     def _model(self, data, warn=True):
         """The model in units of the data."""
-        shift, spread = measure_spread(data)
+        shift, spread = data.spread() if isinstance(data, Blocks) else measure_spread(data)
         if warn:
             self._warn_of_prior(spread)
         structure = STRUCTURES[self.covariance_type]
@@ -472,7 +494,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     def _settled(self, X, sample_weight):
         stream, batch = self._stream, self._batch(X, sample_weight)
         model, start, n = stream.model, stream.state.params, batch.weight
-        result = fit_em(model, batch.data, start=start, tol=SETTLED * n, max_iter=1000)
+        data = in_blocks(batch.data)
+        result = fit_em(model, data, start=start, tol=SETTLED * n, max_iter=1000)
         self._publish_params(result.params, model, stream.dtype)
         self.lower_bound_ = result.log_likelihood / n
         return Stream.after_fit(model, result.params, batch.data)
@@ -481,11 +504,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         """The rows of a batch that count."""
         X = self._check_X(X)
         weights = check_weights(sample_weight, X)
-        incomplete = has_missing(X)
-        counted = counted_rows(X, weights, incomplete)
-        if counted is not None:
-            X, weights = X[counted], None if weights is None else weights[counted]
-        data = (Rows.of if incomplete else Rows)(X, weights)
+        if not isinstance(X, Source):
+            counted = counted_rows(X, weights, has_missing(X))
+            if counted is not None:
+                X, weights = X[counted], None if weights is None else weights[counted]
+        data = Rows.of(X, weights)
         return Batch(data, data.total_weight)
 
     def _model_of_batch(self, stream, data):
@@ -537,6 +560,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
 
     def _check_X(self, X):
         check_is_fitted(self, "weights_")
+        if is_dask(X):
+            raise ValueError(
+                "X must be in memory for icl and partial_fit. Got a Dask collection: take "
+                "X.compute(), of a sample if it does not fit."
+            )
         if is_source(X):
             return load_source(self, X, reset=False)
         return validate_data(self, X, dtype=FLOATS, reset=False, ensure_all_finite="allow-nan")
@@ -554,6 +582,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         log_prob : ndarray of shape (n_samples,)
             Log-density of each row under the mixture.
         """
+        if is_dask(X):
+            return map_rows(self, "score_samples", X)
         X = self._check_X(X)
         log_prob = np.empty(len(X), dtype=X.dtype)
         for rows, log_joint in self._tiles(X):
@@ -577,16 +607,20 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         log_likelihood : float
             Weighted mean of the log-densities of the rows.
         """
-        X = self._check_X(X)
-        return self._log_likelihood(X, sample_weight) / _total(X, sample_weight)
+        log_likelihood, n = self._sums(X, sample_weight)
+        return log_likelihood / n
 
-    def _log_likelihood(self, X, sample_weight):
+    def _sums(self, X, sample_weight):
+        """Log-likelihood of the rows of X, and their total weight."""
+        if is_dask(X):
+            return score_rows(self, X, sample_weight)
+        X = self._check_X(X)
         weights = check_weights(sample_weight, X)
         total = 0.0
         for rows, log_joint in self._tiles(X):
             log_prob = soft(log_joint)[1]
             total += float(log_prob.sum() if weights is None else weights[rows] @ log_prob)
-        return total
+        return total, _total(X, weights)
 
     def predict(self, X):
         """Most probable component of each row.
@@ -601,6 +635,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         labels : ndarray of shape (n_samples,)
             Index of the component.
         """
+        if is_dask(X):
+            return map_rows(self, "predict", X, dtype=np.int64)
         X = self._check_X(X)
         labels = np.empty(len(X), dtype=np.int64)
         for rows, log_joint in self._tiles(X):
@@ -620,6 +656,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         resp : ndarray of shape (n_samples, n_components)
             Responsibilities; rows sum to 1.
         """
+        if is_dask(X):
+            return map_rows(self, "predict_proba", X, width=len(self.means_))
         X = self._check_X(X)
         resp = np.empty((len(X), len(self.means_)), dtype=X.dtype)
         for rows, log_joint in self._tiles(X):
@@ -639,6 +677,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         X : ndarray of shape (n_samples, n_features)
             A copy with every NaN replaced; observed cells as they were.
         """
+        if is_dask(X):
+            return map_rows(self, "impute", X, width=X.shape[1])
         X = self._check_X(X)
         model, params, data = self._at(X)
         return model.impute(X, params) if data.incomplete else X.copy()
@@ -720,12 +760,12 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         >>> np.allclose(errors.means, X.std() / 20)
         True
         """
-        X = self._check_X(X)
-        weights = check_weights(sample_weight, X)
-        counted = counted_rows(X, weights, has_missing(X))
-        if counted is not None:
-            X, weights = X[counted], None if weights is None else weights[counted]
-        data = Rows.of(X, weights)
+        check_is_fitted(self, "weights_")
+        if is_dask(X):
+            X = as_dask_array(self, X, reset=False)
+            data = load_dask(self, X, sample_weight, min_samples=1)
+        else:
+            data = self._batch(X, sample_weight).data
         model = self._model(data, warn=False)
         structure, (_, scale) = model.structure, model.units
         # A fit at the default tol ends short of the maximum by more than a standard error can bear.
@@ -815,8 +855,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         aic : float
             ``-2 log L + 2 p`` for p free parameters.
         """
-        X = self._check_X(X)
-        return -2.0 * self._log_likelihood(X, sample_weight) + 2.0 * self._n_parameters()
+        return -2.0 * self._sums(X, sample_weight)[0] + 2.0 * self._n_parameters()
 
     def bic(self, X, sample_weight=None):
         """Bayesian information criterion; lower is better.
@@ -833,9 +872,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         bic : float
             ``-2 log L + p log n`` for p free parameters.
         """
-        X = self._check_X(X)
-        penalty = self._n_parameters() * log(_total(X, sample_weight))
-        return -2.0 * self._log_likelihood(X, sample_weight) + penalty
+        log_likelihood, n = self._sums(X, sample_weight)
+        return -2.0 * log_likelihood + self._n_parameters() * log(n)
 
     def icl(self, X, sample_weight=None):
         r"""Integrated completed likelihood criterion; lower is better.

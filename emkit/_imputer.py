@@ -124,8 +124,8 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
     learning_decay : float in (0.5, 1], default=0.7
         In `partial_fit`, batch t moves the mean of the statistics by
         ``(t + learning_offset) ** -learning_decay`` of the way (see `emkit.engine.OnlineEM`).
-    learning_offset : float, default=10.0
-        How little the first batches move it.
+    learning_offset : float, default=0.0
+        How little the first batches move it; at 0 the second counts for more than the first.
     average : bool or int, default=False
         Whether `partial_fit` publishes the mean of the parameters over the batches
         (Polyak-Ruppert averaging); an int begins it once so many samples were seen.
@@ -250,7 +250,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         warm_start=False,
         verbose=0,
         learning_decay=0.7,
-        learning_offset=10.0,
+        learning_offset=0.0,
         average=False,
     ):
         self.n_components = n_components
@@ -545,7 +545,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     def _model_of_batch(self, stream, data):
         """The model of the stream, its prior that of all rows so far."""
-        (before, *_), pairwise = self._fitted, stream.pairwise
+        before = self._fitted[0]
         now = (self.covariance_type, self.n_components, self._columns.modelled.tolist())
         if now != before:
             raise ValueError(
@@ -553,17 +553,21 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
                 f"n_components, columns) = {before}; now they are {now}. Clone the estimator to "
                 "begin anew."
             )
-        shrinkage = self.shrinkage_
-        if self.shrinkage == "auto":
-            grown = (stream.state.weight + data.total_weight) / stream.weight
-            fading = auto_shrinkage(pairwise._replace(n=grown * pairwise.n), self.n_components)
-            shrinkage = max(fading, min(shrinkage, GUARD))
-        self.shrinkage_ = shrinkage
-        return self._prior_model(data, stream.model.units, pairwise, shrinkage)
+        shrinkage = self._shrinkage_at(stream, stream.state.weight + data.total_weight)
+        return self._prior_model(data, stream.model.units, stream.pairwise, shrinkage)
+
+    def _shrinkage_at(self, stream, weight):
+        """Shrinkage when so much was seen: what few rows needed fades."""
+        if self.shrinkage != "auto":
+            return self.shrinkage_
+        rows = stream.pairwise.n * (weight / stream.weight)
+        fading = auto_shrinkage(stream.pairwise._replace(n=rows), self.n_components)
+        return max(fading, min(self.shrinkage_, GUARD))
 
     def _publish_stream(self, batch):
         model, state = self._stream.model, self._stream.state
         self._publish_params(state.estimate, model, self._columns)
+        self.shrinkage_ = self._shrinkage_at(self._stream, state.weight)
         self.log_likelihood_ = state.log_likelihood * batch.data.total_weight
         self.n_samples_seen_ += batch.weight
         self.n_batches_ = state.n_batches

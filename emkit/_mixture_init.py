@@ -55,7 +55,8 @@ def given_start(mixture, model, data, given):
         parts = parts._replace(covariances=structure.covariances(factor))
     if all(part is not None for part in parts):
         return parts
-    k, resp = mixture.n_components, given.resp
+    k, resp, n_rows = mixture.n_components, given.resp, data.X.shape[0]
+    data = data.whole
     if data.incomplete and (resp is not None or parts.means is not None):
         # What is given decides the start, so the draws that complete the rows are always the same.
         data = complete_rows(model, data, np.random.default_rng(0))
@@ -64,7 +65,9 @@ def given_start(mixture, model, data, given):
         return override(model.from_partition(data, k, assign), parts)
     if parts.means is not None:
         return override(model.from_means(data, parts.means), parts)
-    model.draw_start = partial(draw, method=mixture.init_params, n_components=k, parts=parts)
+    model.draw_start = partial(
+        draw, method=mixture.init_params, n_components=k, parts=parts, n_rows=n_rows
+    )
     return None
 
 

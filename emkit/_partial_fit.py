@@ -1,12 +1,11 @@
 """What `partial_fit` of the mixture and of the imputer share: online EM, one batch a call."""
-# mypy: disallow-untyped-defs=False
 
 import warnings
 from copy import copy
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
-from emkit._estimator import at_least, between
+from emkit._estimator import at_least, between, in_blocks
 from emkit._typing import Array
 from emkit.engine import EM, OnlineEM, OnlineState
 from emkit.exceptions import DataWarning
@@ -67,8 +66,9 @@ class PartialFitMixin:
     def partial_fit(self, X, y=None, sample_weight=None):
         """Go on with one batch of a stream, by online EM; memory does not grow.
 
-        The first batch is fitted as `fit` would, and fixes the units of the columns; after a
-        `fit`, the stream goes on from it. Every other batch is seen once. `fit` begins anew.
+        The first batch is fitted as `fit` would (a mixture to 1e-5 nats per sample, whatever
+        ``tol``), and fixes the units of the columns; after a `fit`, the stream goes on from it.
+        Every other batch is seen once. `fit` begins anew.
 
         Parameters
         ----------
@@ -132,7 +132,7 @@ class PartialFitMixin:
             )
             return self
         model = self._model_of_batch(stream, data)
-        state = online.update(model, stream.state, data)
+        state = online.update(model, stream.state, in_blocks(data))
         if state.params is stream.state.params:
             warnings.warn(
                 "The batch leads to a singular covariance, likely of a component with hardly any "

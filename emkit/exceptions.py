@@ -1,6 +1,22 @@
 """What emkit raises and warns of, beyond the built-in errors."""
 
-__all__ = ["DataWarning", "InfeasibleError", "ModelError"]
+__all__ = ["ClusterError", "DataWarning", "InfeasibleError", "ModelError"]
+
+
+class ClusterError(RuntimeError):
+    """The cluster that holds the data failed, or cannot do what is asked; not the model.
+
+    What a worker raised is its cause.
+
+    Examples
+    --------
+    >>> from emkit.exceptions import ClusterError
+    >>> try:
+    ...     raise ClusterError("A worker failed.") from MemoryError("of a worker")
+    ... except ClusterError as error:
+    ...     print(error, repr(error.__cause__))
+    A worker failed. MemoryError('of a worker')
+    """
 
 
 class DataWarning(UserWarning):

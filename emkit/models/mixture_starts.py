@@ -11,7 +11,7 @@ from emkit.models.kmeans import KMeans, Points, distant_rows
 from emkit.models.rows import Rows
 from emkit.models.single_normal import complete_rows
 
-__all__ = ["STARTS", "draw", "override"]
+__all__ = ["STARTS", "draw", "draw_rows", "override", "sample_size"]
 
 Start = Callable[[GaussianMixtureModel, Rows, int, np.random.Generator], MixtureParams]
 
@@ -28,9 +28,18 @@ REFINE = 5
 def sample_rows(data: Rows, n_components: int, rng: np.random.Generator) -> Rows:
     """A sample in which every component can show its covariance, drawn in proportion to weight."""
     n, d = data.X.shape
-    size = max(SAMPLE_ROWS, 10 * n_components * (d + 1))
-    if n <= 2 * size:
-        return data
+    size = sample_size(n_components, d)
+    return data if n <= 2 * size else draw_rows(data, size, rng)
+
+
+def sample_size(n_components: int, d: int) -> int:
+    """Rows of a sample; of data twice as long none is taken."""
+    return max(SAMPLE_ROWS, 10 * n_components * (d + 1))
+
+
+def draw_rows(data: Rows, size: int, rng: np.random.Generator) -> Rows:
+    """Rows drawn in proportion to weight, which they then have no more."""
+    n = len(data.X)
     if data.sample_weight is None:
         rows = rng.choice(n, size, replace=False, shuffle=False)
     else:
@@ -142,16 +151,19 @@ def draw(
     method: str,
     n_components: int,
     parts: MixtureParams,
+    n_rows: int | None = None,
 ) -> MixtureParams:
     """One random start, with the ``parts`` that are given in place of the random ones.
 
     Of long data it looks at a sample; where cells are missing, at rows completed by draws.
+    ``n_rows`` is how many rows there are where ``data`` are a sample already.
     """
     sample = sample_rows(data, n_components, rng)
     complete = complete_rows(model, sample, rng) if sample.incomplete else sample
     params = STARTS[method](model, complete, n_components, rng)
-    if method == "kmeans" and sample is not data:
-        params = _refined(model, sample, params, steps=len(data.X) // len(sample.X) * REFINE)
+    times = (n_rows or len(data.X)) / len(sample.X)
+    if method == "kmeans" and times > 1.0:
+        params = _refined(model, sample, params, steps=int(times) * REFINE)
     return override(params, parts)
 
 

@@ -82,6 +82,11 @@ class Rows(NamedTuple):
     def total_weight(self) -> float:
         return float(len(self.X) if self.sample_weight is None else self.sample_weight.sum())
 
+    @property
+    def whole(self) -> "Rows":
+        """The rows that starts are drawn from."""
+        return self
+
     def blocks(self) -> "RowBlocks | None":
         """The rows in blocks, to read or for threads to share; None where that is not worth it."""
         many = isinstance(self.X, Source) or len(self.X) >= 2 * BLOCK_ROWS

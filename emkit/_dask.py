@@ -1,0 +1,433 @@
+"""Data on a cluster: rows in a Dask collection, E-steps on the workers that hold them.
+
+A fit keeps the chunks on the workers. In every iteration the parameters go out, each chunk gives
+its statistics, they are summed as a tree, and one sum comes back. Nothing else imports dask.
+"""
+
+import math
+from copy import copy
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils import check_array, check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from emkit._estimator import check_weights, counted_rows, has_missing
+from emkit._typing import Array
+from emkit.engine import Blocks, SimulatedAnnealing, SimulatedAnnealingEM, StochasticEM, _tree
+from emkit.exceptions import ClusterError
+from emkit.models.mixture_starts import draw_rows, sample_size
+from emkit.models.rows import Rows, measure_spread
+from emkit.numerics.gaussian import Units
+
+__all__ = [
+    "DaskBlocks",
+    "as_dask_array",
+    "check_options",
+    "is_dask",
+    "load_dask",
+    "map_rows",
+    "score_rows",
+]
+
+#: Statistics that one task adds up.
+FAN = 8
+
+
+def is_dask(X):
+    """Whether X is a Dask array or DataFrame, told without importing dask."""
+    package = type(X).__module__.partition(".")[0]
+    return package in {"dask", "dask_expr"} and hasattr(X, "to_delayed") and hasattr(X, "shape")
+
+
+class Chunk(NamedTuple):
+    """One chunk, as it is known from afar."""
+
+    rows: Any  #: future of `Rows`
+    n: int
+    total_weight: float
+
+
+class Summary(NamedTuple):
+    """What the client needs to know of a chunk."""
+
+    n: int
+    total_weight: float
+    incomplete: bool
+    observed: Array  #: weight observed in every column
+    mean: Array
+    spread: Array
+
+
+class Table(NamedTuple):
+    """Shape and floating type of rows that lie elsewhere."""
+
+    shape: tuple[int, int]
+    dtype: np.dtype
+
+
+class DaskBlocks(Blocks):
+    """Rows on the workers of a cluster, to a model what `Rows` are.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Of the cluster.
+    futures, summaries : list
+        Of the chunks.
+    dtype : dtype
+        Floating type of all rows.
+    weighted : bool
+        Whether the rows have weights.
+    size : int
+        Rows that starts are drawn from, where there are more than twice as many.
+    random_state : int, RandomState instance or None
+        Source of that sample.
+    """
+
+    def __init__(self, client, futures, summaries, dtype, *, weighted, size, random_state):
+        pairs = [(f, s) for f, s in zip(futures, summaries, strict=True) if s.n]
+        super().__init__([Chunk(future, s.n, s.total_weight) for future, s in pairs])
+        del self.whole  # gathered when it is asked for
+        self.client = client
+        self.X = Table((sum(s.n for _, s in pairs), len(pairs[0][1].mean)), dtype)
+        self.size, self.random_state = size, random_state
+        self.incomplete = any(s.incomplete for _, s in pairs)
+        self.weighted = weighted
+        self.total_weight = math.fsum(s.total_weight for _, s in pairs)
+        self._summaries = [s for _, s in pairs]
+
+    def threaded(self, n_threads):
+        """As they are: each run has all workers."""
+        return self
+
+    def spread(self):
+        """Mean and standard deviation of every column, from those of the chunks."""
+        observed = np.array([s.observed for s in self._summaries])
+        share = observed / observed.sum(axis=0)
+        seen = observed > 0.0
+        mean, spread = (
+            np.where(seen, [getattr(s, name) for s in self._summaries], 0.0)
+            for name in ("mean", "spread")
+        )
+        # About a mean of one chunk, so that a constant column has no spread.
+        origin = mean[seen.argmax(axis=0), np.arange(mean.shape[1])]
+        away = np.where(seen, mean - origin, 0.0)
+        unit = np.maximum(np.abs(away).max(axis=0), spread.max(axis=0))
+        unit[unit == 0.0] = 1.0
+        away, spread = away / unit, spread / unit
+        shift = (share * away).sum(axis=0)
+        variance = (share * (spread**2 + (away - shift) ** 2)).sum(axis=0)
+        return Units(origin + shift * unit, np.sqrt(variance) * unit)
+
+    @cached_property
+    def whole(self):
+        """The rows that starts are drawn from: a sample, or all where they are few."""
+        counts = np.array([chunk.n for chunk in self])
+        futures = [chunk.rows for chunk in self]
+        weighted = self.weighted
+        if counts.sum() > 2 * self.size:
+            seed = check_random_state(self.random_state).randint(2**31)
+            rng = np.random.default_rng(seed)
+            if weighted:
+                shares = [chunk.total_weight / self.total_weight for chunk in self]
+                sizes = rng.multinomial(self.size, shares)
+            else:
+                sizes = rng.multivariate_hypergeometric(counts, self.size, method="marginals")
+            seeds = rng.integers(2**32, size=len(sizes))
+            futures = [
+                self.client.submit(_draw, rows, int(size), int(seed), pure=False)
+                for rows, size, seed in zip(futures, sizes, seeds, strict=True)
+                if size
+            ]
+            weighted = False
+        parts = _gather(self.client, futures)
+        weights = [np.ones(len(p.X)) if p.sample_weight is None else p.sample_weight for p in parts]
+        X = np.concatenate([part.X for part in parts])
+        rows = Rows.of if self.incomplete else Rows
+        return rows(X, np.concatenate(weights) if weighted else None)
+
+    def sum(self, step, threads=True):
+        """Sum over the chunks, each worked on where it lies; always in the same order."""
+        if not threads:
+            raise ClusterError(
+                "Draws that follow each other cannot be made on many workers at once: "
+                "algorithm='em' or 'cem', and a search that does not draw labels, run on Dask "
+                "collections. Gather the data with X.compute() for others."
+            )
+        from dask import delayed
+
+        try:
+            # A task's result is made again where a worker is lost; scattered data are gone.
+            shipped = delayed(_same, pure=False)(step)
+            apply, add = delayed(_apply, pure=False), delayed(_add, pure=False)
+            parts = [apply(shipped, chunk.rows) for chunk in self]
+            while len(parts) > 1:
+                parts = [add(*parts[i : i + FAN]) for i in range(0, len(parts), FAN)]
+            total = self.client.compute(parts[0])
+        except Exception as error:
+            raise ClusterError(_lost(self.client, error)) from error
+        return _gather(self.client, total, (np.linalg.LinAlgError, ArithmeticError))
+
+
+def check_options(mixture):
+    """ValueError for what a fit of a Dask collection does not offer."""
+    drawing = (StochasticEM, SimulatedAnnealingEM)
+    if mixture.resp_init is not None:
+        what = "resp_init, which has a row for each of X. Give means_init instead"
+    elif mixture.algorithm == "sem" or isinstance(mixture.algorithm, drawing):
+        what = f"algorithm={mixture.algorithm!r}, which draws labels. Take 'em' or 'cem'"
+    elif mixture.search == "simulated_annealing" or isinstance(mixture.search, SimulatedAnnealing):
+        what = f"search={mixture.search!r}, which draws labels. Take 'annealing'"
+    elif mixture.prior is not None and _needs_covariance(mixture.prior):
+        what = (
+            "a prior whose covariance is that of the data by default. Give it one: "
+            "MixturePrior(covariance=...)"
+        )
+    else:
+        return
+    raise ValueError(f"A Dask collection is not fitted with {what}, or gather X with X.compute().")
+
+
+def _needs_covariance(prior):
+    return prior == "mclust" or (prior.covariance is None and prior.degrees_of_freedom != 0)
+
+
+def as_dask_array(estimator, X, *, reset):
+    """X as a Dask array of one chunk of columns, names and number of its features checked."""
+    if X.ndim != 2:
+        raise ValueError(f"Expected 2D array, got a Dask collection of {X.ndim} dimension(s).")
+    if hasattr(X, "dtypes"):
+        validate_data(estimator, X._meta, skip_check_array=True, reset=reset)
+        single = all(dtype == np.float32 for dtype in X.dtypes)
+        return X.astype(np.float32 if single else np.float64).to_dask_array()
+    if X.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported. Got X of dtype {X.dtype}.")
+    if math.isnan(X.shape[1]):
+        raise ValueError(
+            "The number of columns of X is not known. Call X.compute_chunk_sizes() first."
+        )
+    validate_data(estimator, np.empty((0, X.shape[1])), skip_check_array=True, reset=reset)
+    X = X.astype(np.float32 if X.dtype == np.float32 else np.float64)
+    return X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
+
+
+def load_dask(estimator, X, sample_weight, *, min_samples):
+    """Rows of a Dask array persisted on the workers, every chunk checked; an error names it.
+
+    Rows of weight 0 and rows without a value are left out.
+    """
+    from dask import delayed
+
+    client = _get_client()
+    load, chunks = delayed(_load, pure=False), _chunks(X, sample_weight)
+    # They keep their graph, so that what a lost worker held is loaded again.
+    futures = client.compute(
+        [load(rows, weights, number, X.dtype) for number, (rows, weights) in enumerate(chunks)]
+    )
+    summaries = _gather(client, client.map(_summarise, futures, pure=False))
+    n = sum(s.n for s in summaries)
+    if n < min_samples:
+        raise ValueError(
+            f"Found array with {n} sample(s) (of positive weight, with a value) while a minimum of "
+            f"{min_samples} is required by {type(estimator).__name__}."
+        )
+    empty = np.flatnonzero(sum(s.observed for s in summaries) == 0.0)
+    if len(empty):
+        names = getattr(estimator, "feature_names_in_", np.arange(X.shape[1]))
+        raise ValueError(
+            f"Nothing is observed in column(s) {', '.join(str(names[j]) for j in empty)} of X: "
+            "nothing can be learned of them. Drop them."
+        )
+    return DaskBlocks(
+        client,
+        futures,
+        summaries,
+        X.dtype,
+        weighted=sample_weight is not None,
+        size=sample_size(estimator.n_components, X.shape[1]),
+        random_state=estimator.random_state,
+    )
+
+
+def map_rows(estimator, method, X, dtype=None, width=None):
+    """What a method gives for the rows of X, lazily, chunk by chunk: a Dask array.
+
+    ``dtype`` is that of X by default; ``width`` the number of columns, None for a vector.
+    """
+    check_is_fitted(estimator, "weights_")
+    X = as_dask_array(estimator, X, reset=False)
+    dtype = np.dtype(X.dtype if dtype is None else dtype)
+    shape = () if width is None else (width,)
+    return X.map_blocks(
+        partial(_call, _nameless(estimator), method, np.empty((0, *shape), dtype)),
+        meta=np.empty((0, *shape), dtype),
+        **({"drop_axis": 1} if width is None else {"chunks": (X.chunks[0], shape)}),
+    )
+
+
+def score_rows(estimator, X, sample_weight):
+    """Log-likelihood of the rows of X, and their total weight, summed over the chunks."""
+    import dask
+
+    check_is_fitted(estimator, "weights_")
+    X = as_dask_array(estimator, X, reset=False)
+    score = dask.delayed(partial(_score, _nameless(estimator)), pure=False)
+    (parts,) = dask.compute([score(rows, weights) for rows, weights in _chunks(X, sample_weight)])
+    log_likelihood, total = (math.fsum(column) for column in zip(*parts, strict=True))
+    if total == 0.0:
+        raise ValueError("X has no rows of positive weight with a value: there is no score.")
+    return log_likelihood, total
+
+
+# The client's side
+
+
+def _get_client():
+    try:
+        from distributed import get_client
+    except ImportError as error:
+        raise ImportError(
+            "To fit a Dask collection takes dask.distributed, which is not installed. "
+            'Install it with: pip install "emkit[dask]"'
+        ) from error
+    try:
+        return get_client()
+    except ValueError as error:
+        raise ValueError(
+            "X is a Dask collection, which is fitted on a cluster, and there is no client of one. "
+            "Make one first, as with `client = distributed.Client()` for this machine."
+        ) from error
+
+
+def _chunks(X, sample_weight):
+    """Chunks of rows, each with its weights or None, not computed yet."""
+    import dask
+
+    rows = X.to_delayed().ravel()
+    if sample_weight is None:
+        return [(chunk, None) for chunk in rows]
+    lengths = X.chunks[0]
+    if not is_dask(sample_weight):
+        if np.isnan(lengths).any():
+            (lengths,) = dask.compute([dask.delayed(len)(chunk) for chunk in rows])
+        weights = check_array(
+            sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+        )
+        _check_length(weights.shape, sum(lengths))
+        return list(zip(rows, np.split(weights, np.cumsum(lengths)[:-1]), strict=True))
+    frame = hasattr(sample_weight, "to_dask_array")
+    weights = sample_weight.to_dask_array() if frame else sample_weight
+    if not np.isnan(lengths + weights.chunks[0]).any():
+        _check_length(weights.shape, sum(lengths))
+        weights = weights.rechunk((lengths,))
+    if weights.ndim != 1 or len(weights.chunks[0]) != len(lengths):
+        raise ValueError(
+            "sample_weight must be a vector in the same chunks as X, where chunk sizes are not "
+            f"known. Got {weights.numblocks} chunks for {len(lengths)} chunks of X. Call "
+            "compute_chunk_sizes() on both."
+        )
+    return list(zip(rows, weights.to_delayed().ravel(), strict=True))
+
+
+def _check_length(shape, n):
+    if shape != (n,):
+        raise ValueError(f"sample_weight must have shape ({n},), one number a row. Got {shape}.")
+
+
+def _nameless(estimator):
+    """The estimator without names of features, which the chunks of an array do not have."""
+    estimator = copy(estimator)
+    vars(estimator).pop("feature_names_in_", None)
+    return estimator
+
+
+def _gather(client, futures, expected=(ValueError, TypeError)):
+    """Results of futures; what is expected is raised as it is, all else is the cluster's."""
+    try:
+        return client.gather(futures)
+    except expected:
+        raise
+    except Exception as error:
+        raise ClusterError(_lost(client, error)) from error
+
+
+def _lost(client, error):
+    """What a failure means and what to do."""
+    from distributed import CancelledError, KilledWorker
+    from distributed.comm import CommClosedError
+
+    told = f"{type(error).__name__}: {error}"
+    if isinstance(error, KilledWorker):
+        return (
+            "Workers died again and again of the same chunk, likely for want of memory. Make the "
+            f"chunks smaller (X.rechunk) or give the workers more memory. ({told})"
+        )
+    if client.status != "running" or isinstance(error, CancelledError | CommClosedError):
+        return (
+            "The client or its cluster was lost in the middle of a fit. Make a new "
+            f"distributed.Client and fit again. ({told})"
+        )
+    return f"A worker failed with {told}. Its traceback stands above."
+
+
+# The workers' side
+
+
+def _load(X, weights, number, dtype):
+    """A chunk as rows that count, checked."""
+    where = f"That is in chunk {number} of X."
+    try:
+        X = check_array(X, dtype=dtype, ensure_all_finite="allow-nan", ensure_min_samples=0)
+        if weights is not None:
+            weights = np.asarray(weights, dtype=np.float64)
+            _check_length(weights.shape, len(X))
+            # All may be zero in a chunk.
+            weights = check_weights(weights, X) if weights.any() else weights
+    except ValueError as error:
+        raise ValueError(f"{error}\n{where}") from error
+    counted = counted_rows(X, weights, has_missing(X))
+    if counted is not None:
+        X, weights = X[counted], None if weights is None else weights[counted]
+    return Rows.of(X, weights)
+
+
+def _summarise(rows):
+    n, d = rows.X.shape
+    if n == 0:
+        return Summary(0, 0.0, False, *np.zeros((3, d)))
+    weights = np.ones(n) if rows.sample_weight is None else rows.sample_weight
+    with np.errstate(all="ignore"):  # a column may have no value
+        mean, spread = measure_spread(rows)
+    return Summary(n, rows.total_weight, rows.incomplete, weights @ ~np.isnan(rows.X), mean, spread)
+
+
+def _draw(rows, size, seed):
+    return draw_rows(rows, size, np.random.default_rng(seed))
+
+
+def _same(step):
+    return step
+
+
+def _apply(step, rows):
+    with np.errstate(all="ignore"):  # what is not finite is judged by the client
+        return step(rows)
+
+
+def _add(*parts):
+    stats, number = parts[0]
+    for more, gain in parts[1:]:
+        stats, number = _tree.add(stats, more), number + gain
+    return stats, number
+
+
+def _call(estimator, method, nothing, X):
+    return getattr(estimator, method)(X) if len(X) else nothing
+
+
+def _score(estimator, X, weights):
+    if not len(X) or (weights is not None and not np.any(weights)):
+        return 0.0, 0.0
+    return estimator._sums(X, weights)

@@ -1,0 +1,500 @@
+"""Dask collections: on a real cluster of worker processes the answer is that of the memory."""
+
+import ast
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+import emkit
+from emkit import EMGaussianMixture, MixturePrior
+from emkit import _dask as of_dask
+from emkit._dask import DaskBlocks
+from emkit.engine import Genetic, SimulatedAnnealing, StochasticEM
+from emkit.exceptions import ClusterError
+from emkit.models.rows import Rows, measure_spread
+
+distributed = pytest.importorskip("distributed")
+dask = pytest.importorskip("dask")
+TCP = pytest.importorskip("distributed.comm.tcp").TCP
+da = pytest.importorskip("dask.array")
+dd = pytest.importorskip("dask.dataframe")
+
+TYPES = ["full", "tied", "diag", "spherical"]
+N, D, K = 3000, 3, 3
+
+
+def cluster_of(n_workers, memory):
+    return distributed.LocalCluster(
+        n_workers=n_workers,
+        threads_per_worker=1,
+        processes=True,
+        dashboard_address=":0",  # any port that is free
+        memory_limit=memory,
+    )
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with cluster_of(2, "500MB") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def client(cluster):
+    with distributed.Client(cluster) as client:
+        client.wait_for_workers(2)
+        yield client
+
+
+def data(missing=0.0, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(N, D)) + rng.choice([-3.0, 0.0, 4.0], (N, 1))
+    holes = rng.random(X.shape) < missing
+    holes[: N // 3] = False  # some chunks are complete
+    X[holes] = np.nan
+    return X
+
+
+def mixture(**options):
+    return EMGaussianMixture(K, **{"tol": 1e-8, "random_state": 0, "max_iter": 12, **options})
+
+
+def given_start(covariance_type):
+    """A start that leaves nothing to chance."""
+    precisions = {
+        "full": np.array([np.eye(D)] * K),
+        "tied": np.eye(D),
+        "diag": np.ones((K, D)),
+        "spherical": np.ones(K),
+    }
+    return {
+        "weights_init": [0.2, 0.3, 0.5],
+        "means_init": np.outer([-2.0, 1.0, 3.0], np.ones(D)),
+        "precisions_init": precisions[covariance_type],
+    }
+
+
+def assert_same(remote, local, atol=1e-10):
+    for name in ("weights_", "means_", "covariances_", "precisions_cholesky_", "history_"):
+        np.testing.assert_allclose(getattr(remote, name), getattr(local, name), rtol=0, atol=atol)
+    assert (remote.n_iter_, remote.converged_) == (local.n_iter_, local.converged_)
+
+
+def at_step(monkeypatch, number, act):
+    """Do something to the cluster before one of the E-steps."""
+    plain, steps = DaskBlocks.sum, []
+
+    def eventful(self, *args, **options):
+        steps.append(len(steps))
+        if len(steps) == number:
+            act()
+        return plain(self, *args, **options)
+
+    monkeypatch.setattr(DaskBlocks, "sum", eventful)
+    return steps
+
+
+# The same answer
+
+
+@pytest.mark.filterwarnings("ignore:Best performing:sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("missing", [0.0, 0.2])
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_the_answer_is_that_of_the_memory(client, covariance_type, missing):
+    X = data(missing)
+    weights = np.random.default_rng(1).integers(0, 3, N).astype(float)
+    # An extrapolation would enlarge the rounding.
+    options = {"tol": 0.0, "acceleration": None, **given_start(covariance_type)}
+    options["covariance_type"] = covariance_type
+    local = mixture(**options).fit(X, sample_weight=weights)
+    remote = mixture(**options).fit(
+        da.from_array(X, chunks=(700, D)), sample_weight=da.from_array(weights, chunks=700)
+    )
+    assert_same(remote, local)
+    assert (np.diff(remote.history_) >= -1e-14 * np.abs(remote.history_[1:])).all()
+    assert remote.n_samples_seen_ == local.n_samples_seen_
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"algorithm": "cem"},
+        {"search": "annealing"},
+        {"search": "short_runs", "n_init": 3},
+        {"search": Genetic(budget=60)},
+        {"prior": MixturePrior(covariance=np.eye(D), mean=np.zeros(D)), "acceleration": "squarem"},
+    ],
+    ids=lambda options: "-".join(options),
+)
+def test_forms_and_searches_climb_to_the_same_place(client, options):
+    X = data()
+    local = mixture(max_iter=200, **options).fit(X)
+    remote = mixture(max_iter=200, **options).fit(da.from_array(X, chunks=1000))
+    assert remote.lower_bound_ == pytest.approx(local.lower_bound_, rel=1e-10)
+    np.testing.assert_allclose(remote.means_, local.means_, atol=1e-4)
+
+
+def test_starts_are_drawn_as_in_memory_from_rows_that_are_few(client):
+    X = data(0.1)
+    local = mixture(n_init=2, n_jobs=2, max_iter=200, tol=1e-5).fit(X)
+    remote = mixture(n_init=2, n_jobs=2, max_iter=200, tol=1e-5).fit(da.from_array(X, chunks=1000))
+    assert_same(remote, local, atol=1e-8)
+    assert len(remote.runs_) == 2
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_starts_are_drawn_from_a_sample_of_rows_that_are_many(client, monkeypatch, weighted):
+    X, size = data(), 200
+    weights = (np.arange(N) % 2).astype(float) if weighted else None
+    monkeypatch.setattr(of_dask, "sample_size", lambda *_: size)
+    collection = da.from_array(X, chunks=((2000, 0, 1000), D))
+    rows = of_dask.load_dask(mixture(), collection, weights, min_samples=2)
+    sample = rows.whole
+    assert sample.X.shape == (size, D) and sample.sample_weight is None
+    where = (sample.X[:, None, :] == X[None]).all(axis=2).argmax(axis=1)
+    np.testing.assert_array_equal(X[where], sample.X)
+    if weighted:
+        assert (where % 2 == 1).all()
+    else:
+        assert len(set(where)) == size
+    # two thirds of the rows lie in the first chunk: five standard deviations about it
+    assert abs((where < 2000).mean() - 2 / 3) < 5 * np.sqrt(2 / 9 / size)
+    local = mixture(max_iter=500).fit(X, sample_weight=weights)
+    remote = mixture(max_iter=500).fit(collection, sample_weight=weights)
+    assert remote.lower_bound_ == pytest.approx(local.lower_bound_, rel=1e-6)
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    X=arrays(float, (12, 2), elements=st.floats(-1e3, 1e3) | st.just(np.nan)),
+    weights=arrays(float, 12, elements=st.integers(1, 3)),
+    cut=st.integers(0, 12),
+    far=st.sampled_from([0.0, 1e8, 1e200]),
+)
+def test_spread_of_the_chunks_is_that_of_the_rows(X, weights, cut, far):
+    X = np.column_stack([X + far, np.full(12, 0.1)])  # the last column is constant
+    X[5] = 1.0 + far, far, 0.1
+    expected = measure_spread(Rows.of(X, weights))
+    parts = [of_dask._summarise(Rows.of(X[s], weights[s])) for s in (slice(cut), slice(cut, 12))]
+    blocks = DaskBlocks(None, [None] * 2, parts, X.dtype, weighted=True, size=1, random_state=0)
+    found = blocks.spread()
+    size = np.nanmax(np.abs(X - expected.shift), axis=0)
+    assert (np.abs(found.shift - expected.shift) <= 1e-14 * (size + np.abs(expected.shift))).all()
+    assert (np.abs(found.scale - expected.scale) <= 1e-8 * size + 1e-15 * far).all()
+    assert found.scale[2] == 0.0
+
+
+# Chunks and types
+
+
+@pytest.mark.parametrize(
+    "chunked",
+    [
+        lambda X: da.from_array(X, chunks=((0, 1000, 0, 2000), D)),
+        lambda X: da.from_array(X, chunks=(1000, 2)),
+        lambda X: (lambda Z: Z[Z[:, 0] < np.inf])(da.from_array(X, chunks=(1000, D))),
+        lambda X: da.concatenate([da.from_array(X[:1000]), da.from_array(X[1000:])]).persist(),
+    ],
+    ids=["no rows", "columns", "unknown sizes", "persisted"],
+)
+def test_any_chunks_will_do(client, chunked):
+    X = data()
+    weights = np.random.default_rng(2).random(N)
+    local = mixture(tol=1e-5).fit(X, sample_weight=weights)
+    collection = chunked(X)
+    remote = mixture(tol=1e-5).fit(collection, sample_weight=weights)
+    assert_same(remote, local)
+    np.testing.assert_array_equal(remote.predict(collection).compute(), local.predict(X))
+    for method in ("score", "aic", "bic"):
+        found = getattr(remote, method)(collection, weights)
+        assert found == pytest.approx(getattr(local, method)(X, weights), rel=1e-12)
+
+
+def test_a_frame_has_names_unknown_sizes_and_a_mixture_of_types(client):
+    X = data(0.1)
+    frame = pd.DataFrame(X, columns=["a", "b", "c"])
+    frame["b"] = (10 * X[:, 1]).round()
+    frame = frame.astype({"a": np.float64, "b": "Int64", "c": np.float32})
+    weights = pd.Series(np.random.default_rng(3).random(N))
+    numbers = frame.astype(float)
+    local = mixture(tol=1e-5).fit(numbers, sample_weight=weights)
+    collection = dd.from_pandas(frame, npartitions=3)
+    remote = mixture(tol=1e-5).fit(collection, sample_weight=dd.from_pandas(weights, npartitions=3))
+    assert_same(remote, local)
+    assert list(remote.feature_names_in_) == ["a", "b", "c"]
+    filled = remote.impute(collection)
+    assert np.isnan(filled.shape[0])
+    np.testing.assert_allclose(filled.compute(), local.impute(numbers), atol=1e-8)
+    with pytest.raises(ValueError, match="feature names should match"):
+        remote.predict(collection.rename(columns={"a": "z"}))
+    with pytest.raises(ValueError, match="could not convert"):
+        mixture().fit(collection.assign(c="text"))
+
+
+def test_single_precision_stays(client):
+    X = data().astype(np.float32)
+    collection = da.from_array(X, chunks=1000)
+    local, remote = mixture(tol=1e-4).fit(X), mixture(tol=1e-4).fit(collection)
+    assert remote.means_.dtype == remote.score_samples(collection).dtype == np.float32
+    np.testing.assert_allclose(remote.means_, local.means_, rtol=1e-5)
+    integers = collection.round().astype(int)
+    assert remote.score_samples(integers).dtype == np.float64
+
+
+@pytest.mark.parametrize(
+    ("method", "atol"),
+    [("predict", 0), ("predict_proba", 1e-14), ("score_samples", 1e-12), ("impute", 1e-12)],
+)
+def test_what_is_told_of_rows_is_lazy(method, atol):
+    X = data(0.1)
+    fitted = mixture(tol=1e-4).fit(X)
+    expected = getattr(fitted, method)(X)
+    calls = []
+
+    def read(block):
+        calls.append(len(block))
+        return block
+
+    collection = da.from_array(X, chunks=((0, 1000, 2000), D))
+    collection = collection.map_blocks(read, dtype=float, meta=np.empty((0, 0)))
+    lazy = getattr(fitted, method)(collection)
+    assert not calls and isinstance(lazy, da.Array)
+    assert lazy.chunks[0] == (0, 1000, 2000) and lazy.shape == expected.shape
+    with dask.config.set(scheduler="synchronous"):
+        found = lazy.compute()
+    assert found.dtype == lazy.dtype == expected.dtype
+    np.testing.assert_allclose(found, expected, rtol=0, atol=atol)
+    unknown = getattr(fitted, method)(collection[collection[:, 0] > 0])
+    assert np.isnan(unknown.chunks[0]).all()
+
+
+# What travels
+
+
+def test_what_travels_does_not_grow_with_the_rows(client, monkeypatch):
+    written, write = [], TCP.write
+
+    async def counted(self, *args, **options):
+        n_bytes = await write(self, *args, **options)
+        written.append(n_bytes)
+        return n_bytes
+
+    def make(block, block_id=None):
+        return np.random.default_rng(block_id[0]).normal(size=block.shape)
+
+    # The client and the scheduler live in this process: they write all but data between workers.
+    monkeypatch.setattr(TCP, "write", counted)
+    totals = []
+    for n in (3000, 600_000):
+        X = da.zeros((n, D), chunks=(n // 3, D)).map_blocks(
+            make, dtype=float, meta=np.empty((0, 0))
+        )
+        written.clear()
+        mixture(max_iter=3, tol=1.0, **given_start("full")).fit(X)
+        totals.append(sum(written))
+    # Heartbeats go on beside; the larger data are 14 million bytes.
+    assert totals[1] < 1.5 * totals[0] < 500_000
+
+
+def test_restarts_run_on_the_workers_where_the_data_are_in_memory(client):
+    X = data()
+    local = mixture(n_init=4, tol=1e-5).fit(X)
+    with joblib.parallel_config(backend="dask"):
+        remote = mixture(n_init=4, tol=1e-5).fit(X)
+    assert_same(remote, local)
+    assert len(remote.runs_) == 4
+
+
+def test_standard_errors_are_those_of_the_memory(client):
+    X = data(0.1)
+    weights = np.random.default_rng(4).integers(0, 3, N).astype(float)
+    fitted = mixture(covariance_type="spherical", tol=1e-4).fit(X, sample_weight=weights)
+    expected = fitted.standard_errors(X, weights)
+    found = fitted.standard_errors(da.from_array(X, chunks=N), weights)
+    for name in expected._fields:
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-4)
+
+
+# What goes wrong
+
+
+def test_a_fit_goes_on_where_a_worker_is_killed(client, monkeypatch):
+    X = data(0.1)
+    options = {"tol": 0.0, "max_iter": 8, "acceleration": None, **given_start("full")}
+    options["reg_covar"] = 0.0
+
+    def kill():
+        os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+
+    steps = at_step(monkeypatch, 4, kill)
+    with pytest.warns(match="did not converge"):
+        local = mixture(**options).fit(X)
+    with pytest.warns(match="did not converge"):
+        remote = mixture(**options).fit(da.from_array(X, chunks=(500, D)))
+    assert len(steps) == 9
+    assert_same(remote, local)
+
+
+def test_a_lost_client_is_told(cluster, monkeypatch):
+    with distributed.Client(cluster) as client:
+        at_step(monkeypatch, 3, client.close)
+        with pytest.raises(ClusterError, match="lost in the middle.*Make a new"):
+            mixture(tol=0.0).fit(da.from_array(data(), chunks=1000))
+    with pytest.raises(ValueError, match="no client.*distributed.Client"):
+        mixture().fit(da.from_array(data(), chunks=1000))
+
+
+def test_a_lost_cluster_is_told(monkeypatch):
+    with cluster_of(1, "300MB") as cluster, distributed.Client(cluster):
+        at_step(monkeypatch, 3, cluster.close)
+        with pytest.raises(ClusterError, match="lost in the middle.*Make a new"):
+            mixture(tol=0.0).fit(da.from_array(data(), chunks=1000))
+
+
+def test_want_of_memory_is_told():
+    def hoard(block):
+        held = []
+        while len(block):
+            held.append(np.ones(1_000_000))
+        return block
+
+    with (
+        dask.config.set({"distributed.scheduler.allowed-failures": 0}),
+        cluster_of(1, "300MB") as cluster,
+        distributed.Client(cluster),
+    ):
+        X = da.from_array(data(), chunks=N).map_blocks(hoard, dtype=float, meta=np.empty((0, 0)))
+        with pytest.raises(ClusterError, match="for want of memory.*chunks smaller"):
+            mixture().fit(X)
+
+
+def test_what_a_worker_raises_is_shown(client):
+    def unreadable(block):
+        if len(block):
+            raise OSError("disk on fire")
+        return block
+
+    X = da.from_array(data(), chunks=1000)
+    with pytest.raises(ClusterError, match="A worker failed with OSError: disk on fire") as error:
+        mixture().fit(X.map_blocks(unreadable, dtype=float, meta=np.empty((0, 0))))
+    assert "in unreadable" in "".join(traceback.format_exception(error.value))
+
+
+def test_what_the_model_raises_on_a_worker_is_shown(client, monkeypatch):
+    def broken(rows):
+        raise KeyError("no such column")
+
+    plain = DaskBlocks.sum
+    monkeypatch.setattr(DaskBlocks, "sum", lambda self, step, threads=True: plain(self, broken))
+    with pytest.raises(
+        ClusterError, match="A worker failed with KeyError: 'no such column'"
+    ) as error:
+        mixture().fit(da.from_array(data(), chunks=1000))
+    assert "in broken" in "".join(traceback.format_exception(error.value))
+
+
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+def test_a_singular_covariance_is_told_as_in_memory(client):
+    X = np.repeat([[0.0, 0.0], [1.0, 1.0]], 20, axis=0)
+    singular = EMGaussianMixture(2, reg_covar=0.0, random_state=0)
+    for rows in (X, da.from_array(X, chunks=10)):
+        with pytest.raises(ValueError, match="ill-defined empirical covariance"):
+            singular.fit(rows)
+
+
+def spoil(X, value, row=2500):
+    X = X.copy()
+    X[row, 1] = value
+    return X
+
+
+@pytest.mark.parametrize(
+    ("X", "weights", "message"),
+    [
+        (spoil(data(), np.inf), None, "infinity.*\n.*chunk 2"),
+        (data(), spoil(np.ones((N, 2)), -1.0)[:, 1], "Negative values.*\n.*chunk 2"),
+        (data(), np.ones(5), r"shape \(3000,\).*Got \(5,\)"),
+        (data(), np.zeros(N), "0 sample"),
+        (data() * [1.0, np.nan, 1.0], None, r"column\(s\) 1"),
+        (data()[:1], None, "1 sample.*minimum of 3"),
+        (data()[:, 0], None, "Expected 2D"),
+        (data() * 1j, None, "Complex data not supported.*complex128"),
+    ],
+)
+def test_bad_data_are_told_with_their_chunk(client, X, weights, message):
+    with pytest.raises(ValueError, match=message):
+        mixture().fit(da.from_array(X, chunks=1000), sample_weight=weights)
+
+
+def test_weights_in_other_chunks_need_known_sizes(client):
+    X, weights = da.from_array(data(), chunks=1000), da.ones(N, chunks=700)
+    same = mixture(tol=1e-3).fit(X, sample_weight=weights)
+    assert_same(same, mixture(tol=1e-3).fit(X))
+    with pytest.raises(ValueError, match="same chunks.*compute_chunk_sizes"):
+        mixture().fit(X[X[:, 0] > 0], sample_weight=weights)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"resp_init": np.zeros(N)}, "resp_init"),
+        ({"algorithm": "sem"}, "draws labels"),
+        ({"algorithm": StochasticEM()}, "draws labels"),
+        ({"search": "simulated_annealing"}, "draws labels"),
+        ({"search": SimulatedAnnealing()}, "draws labels"),
+        ({"prior": "mclust"}, "covariance=..."),
+        ({"prior": MixturePrior()}, "covariance=..."),
+    ],
+)
+def test_what_a_cluster_does_not_do_is_told_before_any_work(options, message):
+    with pytest.raises(ValueError, match=message):
+        mixture(**options).fit(da.from_array(data(), chunks=1000))
+
+
+def test_forms_that_draw_in_a_row_are_refused(client):
+    rows = of_dask.load_dask(mixture(), da.from_array(data(), chunks=1000), None, min_samples=2)
+    with pytest.raises(ClusterError, match="Draws that follow"):
+        rows.sum(len, threads=False)
+
+
+@pytest.mark.parametrize("method", ["icl", "partial_fit"])
+def test_methods_for_data_in_memory_say_so(method):
+    fitted = mixture(tol=1e-3).fit(data())
+    with pytest.raises(ValueError, match="in memory.*compute"):
+        getattr(fitted, method)(da.from_array(data(), chunks=1000))
+
+
+def test_without_distributed_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ImportError, match=r'pip install "emkit\[dask\]"'):
+        mixture().fit(da.from_array(data(), chunks=1000))
+
+
+def test_nothing_else_imports_dask():
+    root = Path(emkit.__file__).parent
+    importers = set()
+    for path in root.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            if {name.partition(".")[0] for name in names} & {"dask", "distributed"}:
+                importers.add(path.name)
+    assert importers == {"_dask.py"}
+    code = (
+        "import sys, numpy as np; from emkit import EMGaussianMixture\n"
+        "EMGaussianMixture().fit(np.eye(3)).predict(np.eye(3))\n"
+        "print({'dask', 'distributed'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=root.parent, capture_output=True)
+    assert run.stdout.strip() == b"set()", run.stderr
