@@ -302,6 +302,9 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
 
         Notes
         -----
+        A memory map of 256 MiB or more, and any object that has a shape, a dtype and slices of
+        rows, is read block by block, so that it need not fit in memory.
+
         The chunks of a Dask array or DataFrame stay on the workers of the current
         `distributed.Client`. An iteration sends them the parameters and gets statistics back,
         however many rows there are; `predict`, `predict_proba`, `score_samples` and `impute` give
