@@ -303,7 +303,7 @@ def m_step(model: EMModel, data: Any, point: Point, n_iter: int) -> Any:
     try:
         image = model.m_step(point.stats, point.params)
         wrong = _tree.mismatch(image, point.params)
-        if not wrong:
+        if not wrong and type(model).conditional_step is not EMModel.conditional_step:
             step = "conditional_step"
             image = model.conditional_step(data, image)
             wrong = _tree.mismatch(image, point.params)
