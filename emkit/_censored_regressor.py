@@ -22,9 +22,9 @@ from emkit._estimator import (
     at_least,
     check_weights,
     fit_context,
+    load_pandas,
     warn_unconverged,
 )
-from emkit._gaussian_mixture import load_pandas
 from emkit._progress import CallbackSupportMixin, Progress
 from emkit.engine import fit_em
 from emkit.exceptions import DataWarning

@@ -33,6 +33,7 @@ __all__ = [
     "fit_context",
     "has_missing",
     "in_blocks",
+    "load_pandas",
     "load_with_missing",
     "takes_nan",
     "warn_unconverged",
@@ -153,6 +154,18 @@ def in_blocks(data):
         return data
     blocks = data.blocks()
     return data if blocks is None else Blocks(blocks, whole=data)
+
+
+def load_pandas(caller):
+    """Pandas, or an ImportError that says how to get it."""
+    try:
+        import pandas as pd
+    except ImportError as error:
+        raise ImportError(
+            f"{caller} makes a pandas.DataFrame, and pandas is not installed. "
+            'Install it with: pip install "emkit[pandas]"'
+        ) from error
+    return pd
 
 
 def warn_unconverged(result: EMResult, max_iter: int, remedy: str, stacklevel: int = 4) -> None:

@@ -23,6 +23,7 @@ from emkit._estimator import (
     fit_context,
     has_missing,
     in_blocks,
+    load_pandas,
     warn_unconverged,
 )
 from emkit._mixture_init import check_given, given_start, last_fit
@@ -38,7 +39,7 @@ from emkit.models.rows import BLOCK_ROWS, Rows, Source, measure_spread
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Units
 
-__all__ = ["EMGaussianMixture", "load_pandas"]
+__all__ = ["EMGaussianMixture"]
 
 ILL_DEFINED = (
     "Fitting the mixture model failed because some components have ill-defined empirical "
@@ -908,18 +909,6 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             best = np.log(soft(log_joint)[0].max(axis=0))
             doubt -= float(best.sum() if weights is None else weights[rows] @ best)
         return self.bic(X, sample_weight) + 2.0 * doubt
-
-
-def load_pandas(caller):
-    """Pandas, or an ImportError that says how to get it."""
-    try:
-        import pandas as pd
-    except ImportError as error:
-        raise ImportError(
-            f"{caller} makes a pandas.DataFrame, and pandas is not installed. "
-            'Install it with: pip install "emkit[pandas]"'
-        ) from error
-    return pd
 
 
 def _summary_columns(prefix, weights, means, names):

@@ -24,11 +24,11 @@ from emkit._estimator import (
     feature_names_in,
     fit_context,
     in_blocks,
+    load_pandas,
     load_with_missing,
     takes_nan,
     warn_unconverged,
 )
-from emkit._gaussian_mixture import load_pandas
 from emkit._imputer_columns import Columns, check_limits
 from emkit._partial_fit import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
 from emkit._progress import CallbackSupportMixin, Progress

@@ -236,11 +236,8 @@ class AnnealedEM(Algorithm):
         start: Any,
         rng: np.random.Generator,
         *,
-        acceleration: Acceleration | None,
-        tol: float,
         max_iter: int,
-        callback: Callback | None = None,
-        run: int = 0,
+        **options: Any,
     ) -> EMResult:
         n_iter = n_evaluations = 0
         for beta in self.betas[:-1]:
@@ -252,22 +249,13 @@ class AnnealedEM(Algorithm):
                 data,
                 start,
                 acceleration=None,
-                tol=tol,
+                tol=options["tol"],
                 max_iter=min(self.n_iter, left - 1),
             )
             start = stage.params
             n_iter += stage.n_iter
             n_evaluations += stage.n_evaluations
-        last = climb(
-            model,
-            data,
-            start,
-            acceleration=acceleration,
-            tol=tol,
-            max_iter=max(max_iter - n_evaluations, 0),
-            callback=callback,
-            run=run,
-        )
+        last = climb(model, data, start, max_iter=max(max_iter - n_evaluations, 0), **options)
         return counted(last, n_iter, n_evaluations)
 
 

@@ -247,22 +247,4 @@ class LatentClassModel(EMModel):
     def sampled_statistics(
         self, data: Any, params: Any, rng: np.random.Generator, size: int
     ) -> Any:
-        """Expected statistics by draws of the labels.
-
-        Parameters
-        ----------
-        data : object
-            One block of data.
-        params : Params
-            Where to draw.
-        rng : numpy.random.Generator
-            Source of randomness.
-        size : int
-            Draws of each row, or of each unit of its weight.
-
-        Returns
-        -------
-        Stats
-            Means over the draws.
-        """
         return self.e_step(data, params, Stochastic(size), rng)[0]
