@@ -4,9 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import systems
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, special, stats
+from systems import Rates
 
 from emkit import EMGaussianMixture
 from emkit.engine import (
@@ -16,7 +18,6 @@ from emkit.engine import (
     Blocks,
     ClassificationEM,
     EMModel,
-    LatentClassModel,
     Louis,
     MonteCarloEM,
     MonteCarloModel,
@@ -81,40 +82,8 @@ COUNTS = np.array([125, 18, 20, 34])
 EXACT = (15 + np.sqrt(53809)) / 394  # root of 197 t^2 - 15 t - 68
 
 
-class Rates(NamedTuple):
-    weights: np.ndarray
-    rates: np.ndarray
-
-
-class Events(NamedTuple):
-    n: np.ndarray
-    events: np.ndarray
-
-
-class Poisson(LatentClassModel):
-    """Poisson mixture of a table of counts: columns value and frequency."""
-
-    def initialize(self, table, rng):
-        return Rates(np.array([0.5, 0.5]), rng.uniform(0.5, 12.0, 2))
-
-    def weights(self, table):
-        return table[:, 1]
-
-    def log_joint(self, table, at):
-        return np.log(at.weights)[:, None] + stats.poisson.logpmf(table[:, 0], at.rates[:, None]), 0
-
-    def statistics(self, table, resp, work, at):
-        return Events(resp.sum(axis=1), resp @ table[:, 0])
-
-    def m_step(self, stats, params):
-        return Rates(stats.n / stats.n.sum(), stats.events / stats.n)
-
-    def is_feasible(self, params):
-        return bool((params.weights > 0).all() and (params.rates > 0).all())
-
-    def complete_score(self, stats, params):
-        weights = stats.n / params.weights - stats.n.sum()
-        return Rates(weights, stats.events / params.rates - stats.n)
+class Poisson(systems.Poisson):
+    highest = 12.0
 
 
 def rises(history):

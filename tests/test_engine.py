@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from scipy import stats
+from systems import Poisson, Rates
 
 from emkit.engine import (
     Acceleration,
     Anderson,
     Blocks,
     EMModel,
-    LatentClassModel,
     Louis,
     ShortRuns,
     Squarem,
@@ -67,38 +67,6 @@ class Variant(Linkage):
     def split(self, counts, t):
         away = counts[0] * (1 - t) / (2 - t) + counts[1]
         return Split(away, counts[2] * t / (1 + t) + counts[3])
-
-
-class Rates(NamedTuple):
-    weights: np.ndarray
-    rates: np.ndarray
-
-
-class Counts(NamedTuple):
-    n: np.ndarray
-    events: np.ndarray
-
-
-class Poisson(LatentClassModel):
-    """Poisson mixture of a table of counts: columns value and frequency."""
-
-    def initialize(self, table, rng):
-        return Rates(np.array([0.5, 0.5]), rng.uniform(0.5, 4.0, 2))
-
-    def weights(self, table):
-        return table[:, 1]
-
-    def log_joint(self, table, at):
-        return np.log(at.weights)[:, None] + stats.poisson.logpmf(table[:, 0], at.rates[:, None]), 0
-
-    def statistics(self, table, resp, work, at):
-        return Counts(resp.sum(axis=1), resp @ table[:, 0])
-
-    def m_step(self, stats, params):
-        return Rates(stats.n / stats.n.sum(), stats.events / stats.n)
-
-    def is_feasible(self, params):
-        return bool((params.weights > 0).all() and (params.rates > 0).all())
 
 
 @pytest.fixture(params=["linkage_classic", "linkage_variant"])

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from systems import Poisson, Rates
 
 from emkit import EMGaussianMixture, EMImputer
-from emkit.engine import Blocks, EMModel, LatentClassModel, fit_em, soft, standard_errors
+from emkit.engine import Blocks, EMModel, fit_em, soft, standard_errors
 from emkit.exceptions import DataWarning, ModelError
 from emkit.models.censored_linear import CensoredNormal, prepare
 from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams
@@ -109,41 +110,6 @@ class TwoCoins(EMModel):
 
     def is_feasible(self, params):
         return 0 < params.a < 1 and 0 < params.b < 1
-
-
-class Rates(NamedTuple):
-    weights: np.ndarray
-    rates: np.ndarray
-
-
-class Counts(NamedTuple):
-    n: np.ndarray
-    events: np.ndarray
-
-
-class Poisson(LatentClassModel):
-    """Poisson mixture of a table of counts: columns value and frequency."""
-
-    def initialize(self, table, rng):
-        return Rates(np.array([0.5, 0.5]), rng.uniform(0.5, 4.0, 2))
-
-    def weights(self, table):
-        return table[:, 1]
-
-    def log_joint(self, table, at):
-        return np.log(at.weights)[:, None] + stats.poisson.logpmf(table[:, 0], at.rates[:, None]), 0
-
-    def statistics(self, table, resp, work, at):
-        return Counts(resp.sum(axis=1), resp @ table[:, 0])
-
-    def m_step(self, stats, params):
-        return Rates(stats.n / stats.n.sum(), stats.events / stats.n)
-
-    def complete_score(self, stats, params):
-        return Rates(stats.n / params.weights, stats.events / params.rates - stats.n)
-
-    def is_feasible(self, params):
-        return bool((params.weights > 0).all() and (params.rates > 0).all())
 
 
 class Partners(NamedTuple):
