@@ -75,6 +75,20 @@ def test_many_starts_reach_the_best_known(golden, search, n_init):
         assert mixture.lower_bound_ * len(X) >= case["best_loglik"] - 1e-3, case
 
 
+def test_k_means_starts_differ_enough_for_a_maximum_that_few_find(golden):
+    """Of columns of very different spread k-means would see one, and find few partitions."""
+    reference = golden("mixture.json")
+    (case,) = (
+        case
+        for case in reference["cases"]
+        if (case["dataset"], case["G"], case["model"]) == ("faithful", 5, "VII")
+    )
+    X = np.array(reference["datasets"]["faithful"]["X"])
+    options = {"covariance_type": "spherical", "reg_covar": 0, "tol": 1e-7, "max_iter": 2000}
+    mixture = EMGaussianMixture(5, n_init=60, random_state=0, **options).fit(X)
+    assert mixture.lower_bound_ * len(X) >= case["best_loglik"] - 1e-3
+
+
 @pytest.mark.parametrize("model", sorted(BY_MODEL))
 def test_weighted_fits_are_those_of_mclust(golden, model):
     reference = golden("mixture.json")

@@ -56,7 +56,7 @@ def from_kmeans(
 ) -> MixtureParams:
     """The partition of one run of k-means."""
     x = _standardised(model, data)
-    points = Points(x / _clustering_scale(model, x), data.sample_weight)
+    points = Points(x / _clustering_scale(x), data.sample_weight)
     kmeans = KMeans(n_components)
     centers = kmeans.initialize(points, rng)
     for _ in range(300):
@@ -74,7 +74,7 @@ def from_kmeans_plusplus(
 ) -> MixtureParams:
     """Rows far from each other as means."""
     x = _standardised(model, data)
-    scaled = np.ascontiguousarray((x / _clustering_scale(model, x)).T)
+    scaled = np.ascontiguousarray((x / _clustering_scale(x)).T)
     return model.from_means(data, x[distant_rows(scaled, n_components, rng, data.sample_weight)])
 
 
@@ -114,7 +114,7 @@ def _standardised(model: GaussianMixtureModel, data: Rows) -> Array:
     return (data.X - model.units.shift) / model.units.scale
 
 
-def _clustering_scale(model: GaussianMixtureModel, x: Array) -> Array:
+def _clustering_scale(x: Array) -> Array:
     """Scale of the columns in which k-means sees clusters: two thirds to one standard deviation.
 
     A column that falls into clusters is spread by the distance between them; standardising it
@@ -125,7 +125,7 @@ def _clustering_scale(model: GaussianMixtureModel, x: Array) -> Array:
     shortest = (x[half - 1 :] - x[: len(x) - half + 1]).min(axis=0)
     spread = x.std(axis=0)
     spread[spread == 0.0] = 1.0
-    return model.structure.common_scale(np.clip(shortest / NORMAL_HALF, spread / 1.5, spread))
+    return np.clip(shortest / NORMAL_HALF, spread / 1.5, spread)
 
 
 def _refined(
