@@ -13,12 +13,12 @@ import numpy as np
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from emkit._estimator import check_weights, counted_rows, has_missing
-from emkit._typing import Array
+from emkit._estimator import refuse_empty_columns
+from emkit._sources import check_block, counted_block
 from emkit.engine import Blocks, SimulatedAnnealing, SimulatedAnnealingEM, StochasticEM, _tree
 from emkit.exceptions import ClusterError
-from emkit.models.mixture_starts import draw_rows, sample_size
-from emkit.models.rows import Rows, measure_spread
+from emkit.models.mixture_starts import sample_size
+from emkit.models.rows import Rows, Summary, Table, summarise
 from emkit.numerics.gaussian import Units
 
 __all__ = [
@@ -49,24 +49,6 @@ class Chunk(NamedTuple):
     total_weight: float
 
 
-class Summary(NamedTuple):
-    """What the client needs to know of a chunk."""
-
-    n: int
-    total_weight: float
-    incomplete: bool
-    observed: Array  #: weight observed in every column
-    mean: Array
-    spread: Array
-
-
-class Table(NamedTuple):
-    """Shape and floating type of rows that lie elsewhere."""
-
-    shape: tuple[int, int]
-    dtype: np.dtype
-
-
 class DaskBlocks(Blocks):
     """Rows on the workers of a cluster, to a model what `Rows` are.
 
@@ -86,17 +68,19 @@ class DaskBlocks(Blocks):
         Source of that sample.
     """
 
+    one_by_one = True
+
     def __init__(self, client, futures, summaries, dtype, *, weighted, size, random_state):
         pairs = [(f, s) for f, s in zip(futures, summaries, strict=True) if s.n]
         super().__init__([Chunk(future, s.n, s.total_weight) for future, s in pairs])
         del self.whole  # gathered when it is asked for
         self.client = client
-        self.X = Table((sum(s.n for _, s in pairs), len(pairs[0][1].mean)), dtype)
+        self.summary = summarise([s for _, s in pairs])
+        self.X = Table((self.summary.n, len(self.summary.mean)), dtype)
         self.size, self.random_state = size, random_state
-        self.incomplete = any(s.incomplete for _, s in pairs)
+        self.incomplete = self.summary.incomplete
         self.weighted = weighted
-        self.total_weight = math.fsum(s.total_weight for _, s in pairs)
-        self._summaries = [s for _, s in pairs]
+        self.total_weight = self.summary.total_weight
 
     def threaded(self, n_threads):
         """As they are: each run has all workers."""
@@ -104,22 +88,7 @@ class DaskBlocks(Blocks):
 
     def spread(self):
         """Mean and standard deviation of every column, from those of the chunks."""
-        observed = np.array([s.observed for s in self._summaries])
-        share = observed / observed.sum(axis=0)
-        seen = observed > 0.0
-        mean, spread = (
-            np.where(seen, [getattr(s, name) for s in self._summaries], 0.0)
-            for name in ("mean", "spread")
-        )
-        # About a mean of one chunk, so that a constant column has no spread.
-        origin = mean[seen.argmax(axis=0), np.arange(mean.shape[1])]
-        away = np.where(seen, mean - origin, 0.0)
-        unit = np.maximum(np.abs(away).max(axis=0), spread.max(axis=0))
-        unit[unit == 0.0] = 1.0
-        away, spread = away / unit, spread / unit
-        shift = (share * away).sum(axis=0)
-        variance = (share * (spread**2 + (away - shift) ** 2)).sum(axis=0)
-        return Units(origin + shift * unit, np.sqrt(variance) * unit)
+        return Units(self.summary.mean, self.summary.spread)
 
     @cached_property
     def whole(self):
@@ -180,18 +149,9 @@ def check_options(mixture):
         what = f"algorithm={mixture.algorithm!r}, which draws labels. Take 'em' or 'cem'"
     elif mixture.search == "simulated_annealing" or isinstance(mixture.search, SimulatedAnnealing):
         what = f"search={mixture.search!r}, which draws labels. Take 'annealing'"
-    elif mixture.prior is not None and _needs_covariance(mixture.prior):
-        what = (
-            "a prior whose covariance is that of the data by default. Give it one: "
-            "MixturePrior(covariance=...)"
-        )
     else:
         return
     raise ValueError(f"A Dask collection is not fitted with {what}, or gather X with X.compute().")
-
-
-def _needs_covariance(prior):
-    return prior == "mclust" or (prior.covariance is None and prior.degrees_of_freedom != 0)
 
 
 def as_dask_array(estimator, X, *, reset):
@@ -226,20 +186,14 @@ def load_dask(estimator, X, sample_weight, *, min_samples):
     futures = client.compute(
         [load(rows, weights, number, X.dtype) for number, (rows, weights) in enumerate(chunks)]
     )
-    summaries = _gather(client, client.map(_summarise, futures, pure=False))
+    summaries = _gather(client, client.map(Summary.of, futures, pure=False))
     n = sum(s.n for s in summaries)
     if n < min_samples:
         raise ValueError(
             f"Found array with {n} sample(s) (of positive weight, with a value) while a minimum of "
             f"{min_samples} is required by {type(estimator).__name__}."
         )
-    empty = np.flatnonzero(sum(s.observed for s in summaries) == 0.0)
-    if len(empty):
-        names = getattr(estimator, "feature_names_in_", np.arange(X.shape[1]))
-        raise ValueError(
-            f"Nothing is observed in column(s) {', '.join(str(names[j]) for j in empty)} of X: "
-            "nothing can be learned of them. Drop them."
-        )
+    refuse_empty_columns(estimator, sum(s.observed for s in summaries) == 0.0)
     return DaskBlocks(
         client,
         futures,
@@ -377,34 +331,11 @@ def _lost(client, error):
 
 def _load(X, weights, number, dtype):
     """A chunk as rows that count, checked."""
-    where = f"That is in chunk {number} of X."
-    try:
-        X = check_array(X, dtype=dtype, ensure_all_finite="allow-nan", ensure_min_samples=0)
-        if weights is not None:
-            weights = np.asarray(weights, dtype=np.float64)
-            _check_length(weights.shape, len(X))
-            # All may be zero in a chunk.
-            weights = check_weights(weights, X) if weights.any() else weights
-    except ValueError as error:
-        raise ValueError(f"{error}\n{where}") from error
-    counted = counted_rows(X, weights, has_missing(X))
-    if counted is not None:
-        X, weights = X[counted], None if weights is None else weights[counted]
-    return Rows.of(X, weights)
-
-
-def _summarise(rows):
-    n, d = rows.X.shape
-    if n == 0:
-        return Summary(0, 0.0, False, *np.zeros((3, d)))
-    weights = np.ones(n) if rows.sample_weight is None else rows.sample_weight
-    with np.errstate(all="ignore"):  # a column may have no value
-        mean, spread = measure_spread(rows)
-    return Summary(n, rows.total_weight, rows.incomplete, weights @ ~np.isnan(rows.X), mean, spread)
+    return counted_block(*check_block(X, weights, f"That is in chunk {number} of X.", dtype))
 
 
 def _draw(rows, size, seed):
-    return draw_rows(rows, size, np.random.default_rng(seed))
+    return rows.sample(size, np.random.default_rng(seed))
 
 
 def _same(step):

@@ -11,7 +11,6 @@ from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
 from sklearn.utils.validation import (
     _check_feature_names_in,
-    _check_n_features,
     _check_sample_weight,
     validate_data,
 )
@@ -26,7 +25,6 @@ __all__ = [
     "above",
     "at_least",
     "between",
-    "check_n_features",
     "check_weights",
     "counted_rows",
     "feature_names_in",
@@ -35,6 +33,7 @@ __all__ = [
     "in_blocks",
     "load_pandas",
     "load_with_missing",
+    "refuse_empty_columns",
     "takes_nan",
     "warn_unconverged",
 ]
@@ -125,11 +124,6 @@ def load_with_missing(estimator, X, missing_values, *, reset):
     return numbers
 
 
-def check_n_features(estimator, X, reset):
-    """Set or check the number of features of X."""
-    _check_n_features(estimator, X, reset=reset)
-
-
 def feature_names_in(estimator, input_features):
     """Names of the features of X, those given or those seen in fit."""
     return _check_feature_names_in(estimator, input_features)
@@ -146,6 +140,16 @@ def counted_rows(X, weights, incomplete):
     if incomplete:
         counted &= ~np.isnan(X).all(axis=1)
     return None if counted.all() else counted
+
+
+def refuse_empty_columns(estimator, empty):
+    """ValueError where columns (a mask) have no value in the rows that count."""
+    if empty.any():
+        names = getattr(estimator, "feature_names_in_", np.arange(len(empty)))
+        raise ValueError(
+            f"Nothing is observed in column(s) {', '.join(str(name) for name in names[empty])} of "
+            "X (in rows of positive weight): nothing can be learned of them. Drop them."
+        )
 
 
 def in_blocks(data):

@@ -24,18 +24,28 @@ from emkit._estimator import (
     has_missing,
     in_blocks,
     load_pandas,
+    refuse_empty_columns,
     warn_unconverged,
 )
 from emkit._mixture_init import check_given, given_start, last_fit
 from emkit._mixture_prior import MixturePrior, check_prior, internal_prior
 from emkit._partial_fit import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
 from emkit._progress import CallbackSupportMixin, Progress, n_starts
-from emkit._sources import is_source, load_source
+from emkit._sources import (
+    RowStream,
+    Source,
+    check_block,
+    counted_block,
+    is_source,
+    joined,
+    lazy,
+)
 from emkit.engine import Algorithm, Blocks, fit_em, soft, standard_errors
+from emkit.engine.latent_class import unbuffered
 from emkit.exceptions import DataWarning, InfeasibleError
 from emkit.models.gaussian_mixture import GaussianMixtureModel, mixture_spread
 from emkit.models.mixture_starts import STARTS
-from emkit.models.rows import BLOCK_ROWS, Rows, Source, measure_spread
+from emkit.models.rows import Rows, measure_spread
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Units
 
@@ -339,8 +349,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
                     in_blocks(data),
                     start=start,
                     n_init=self.n_init,
-                    # Each run has all workers of a cluster, one after the other.
-                    n_jobs=1 if is_dask(X) else self.n_jobs,
+                    n_jobs=self.n_jobs,
                     search=self.search,
                     algorithm=self.algorithm,
                     acceleration=self.acceleration,
@@ -401,16 +410,31 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
                 f"n_samples = {len(X)}"
             )
         if incomplete:
-            self._refuse_empty_columns(X)
+            refuse_empty_columns(self, np.isnan(X).all(axis=0))
         return (Rows.of if incomplete else Rows)(X, weights), given
 
     def _validate_source(self, X, sample_weight):
-        """The same for data that are read block by block; none of their rows is left out."""
-        X = load_source(self, X, reset=True, min_samples=max(self.n_components, 2))
-        weights = check_weights(sample_weight, X)
-        given = check_given(self, *X.shape)
-        check_prior(self.prior, STRUCTURES[self.covariance_type], X.shape[1])
-        return Rows.of(X, weights), given
+        """The same for data that are read block by block."""
+        if self.resp_init is not None:
+            raise ValueError(
+                "resp_init has a row for each of X, and X is read block by block. Give means_init "
+                "instead."
+            )
+        data = self._stream_of(X, sample_weight, reset=True)
+        refuse_empty_columns(self, data.summary.observed == 0.0)
+        given = check_given(self, *data.X.shape)
+        check_prior(self.prior, STRUCTURES[self.covariance_type], data.X.shape[1])
+        return data, given
+
+    def _stream_of(self, X, sample_weight, *, reset):
+        """The rows that count of data that are read block by block."""
+        source = Source(X, sample_weight)
+        source.check(self, reset=reset)
+
+        def load(block):
+            return counted_block(*check_block(block.X, block.sample_weight, block.where))
+
+        return RowStream(source, load, max(self.n_components, 2) if reset else 1)
 
     def _validate_dask(self, X, sample_weight):
         """The same for a Dask collection, whose rows stay on the workers of its cluster."""
@@ -419,15 +443,6 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         given = check_given(self, 0, X.shape[1])
         check_prior(self.prior, STRUCTURES[self.covariance_type], X.shape[1])
         return load_dask(self, X, sample_weight, min_samples=max(self.n_components, 2)), given
-
-    def _refuse_empty_columns(self, X):
-        empty = np.flatnonzero(np.isnan(X).all(axis=0))
-        if len(empty):
-            names = getattr(self, "feature_names_in_", np.arange(X.shape[1]))
-            raise ValueError(
-                f"Nothing is observed in column(s) {', '.join(str(names[j]) for j in empty)} of X "
-                "(in rows of positive weight): nothing can be learned of them. Drop them."
-            )
 
     def _model(self, data, warn=True):
         """The model in units of the data."""
@@ -506,12 +521,15 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
 
     def _batch(self, X, sample_weight):
         """The rows of a batch that count."""
+        if is_source(X):
+            check_is_fitted(self, "weights_")
+            data = self._stream_of(X, sample_weight, reset=False)
+            return Batch(data, data.total_weight)
         X = self._check_X(X)
         weights = check_weights(sample_weight, X)
-        if not isinstance(X, Source):
-            counted = counted_rows(X, weights, has_missing(X))
-            if counted is not None:
-                X, weights = X[counted], None if weights is None else weights[counted]
+        counted = counted_rows(X, weights, has_missing(X))
+        if counted is not None:
+            X, weights = X[counted], None if weights is None else weights[counted]
         data = Rows.of(X, weights)
         return Batch(data, data.total_weight)
 
@@ -549,18 +567,14 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         factor = structure.rescale_factor(factor, 1.0 / scale)
         return model, model.given_factor(weights, (means - shift) / scale, factor), data
 
-    def _tiles(self, X):
-        """Log-joint (K, n) of tile after tile of X, with the rows that it is of."""
+    @unbuffered()
+    def _reduce(self, X, compute, out):
+        """Fill ``out`` with what is computed of the log-joint (K, n) of tile after tile of X."""
         model, params, data = self._at(X)
         kernel = model.bind(params)
-        if not isinstance(X, Source):
-            for rows in kernel.pieces(len(X), data.groups):
-                yield rows, kernel.log_joint(data.take(rows).X)[0]
-            return
-        for number, block in enumerate(data.blocks()):
-            for rows in kernel.pieces(len(block.X), block.groups):
-                where = np.arange(len(block.X))[rows] + number * BLOCK_ROWS
-                yield where, kernel.log_joint(block.take(rows).X)[0]
+        for rows in kernel.pieces(len(X), data.groups):
+            out[rows] = compute(kernel.log_joint(data.take(rows).X)[0])
+        return out
 
     def _check_X(self, X):
         check_is_fitted(self, "weights_")
@@ -569,9 +583,23 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
                 "X must be in memory for icl and partial_fit. Got a Dask collection: take "
                 "X.compute(), of a sample if it does not fit."
             )
-        if is_source(X):
-            return load_source(self, X, reset=False)
         return validate_data(self, X, dtype=FLOATS, reset=False, ensure_all_finite="allow-nan")
+
+    def _blocks(self, X, sample_weight=None):
+        """X with its weights, checked: one block, or those of a source."""
+        if not is_source(X):
+            X = self._check_X(X)
+            yield X, check_weights(sample_weight, X)
+            return
+        check_is_fitted(self, "weights_")
+        source = Source(X, sample_weight)
+        source.check(self, reset=False)
+        for block in source:
+            yield check_block(block.X, block.sample_weight, block.where)
+
+    def _each(self, X, compute):
+        """What is computed of each block of X, joined."""
+        return joined(compute(block) for block, _ in self._blocks(X))
 
     def score_samples(self, X):
         """Log-likelihood of each row.
@@ -588,11 +616,10 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         """
         if is_dask(X):
             return map_rows(self, "score_samples", X)
-        X = self._check_X(X)
-        log_prob = np.empty(len(X), dtype=X.dtype)
-        for rows, log_joint in self._tiles(X):
-            log_prob[rows] = soft(log_joint)[1]
-        return log_prob
+        return self._each(X, self._log_prob)
+
+    def _log_prob(self, X):
+        return self._reduce(X, lambda log_joint: soft(log_joint)[1], np.empty(len(X), X.dtype))
 
     def score(self, X, y=None, sample_weight=None):
         """Log-likelihood per sample.
@@ -618,13 +645,14 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         """Log-likelihood of the rows of X, and their total weight."""
         if is_dask(X):
             return score_rows(self, X, sample_weight)
-        X = self._check_X(X)
-        weights = check_weights(sample_weight, X)
-        total = 0.0
-        for rows, log_joint in self._tiles(X):
-            log_prob = soft(log_joint)[1]
-            total += float(log_prob.sum() if weights is None else weights[rows] @ log_prob)
-        return total, _total(X, weights)
+        total = n = 0.0
+        for block, weights in self._blocks(X, sample_weight):
+            log_prob = self._log_prob(block)
+            total += float(log_prob.sum() if weights is None else weights @ log_prob)
+            n += _total(block, weights)
+        if n == 0.0:
+            raise ValueError("X has no rows of positive weight with a value: there is no score.")
+        return total, n
 
     def predict(self, X):
         """Most probable component of each row.
@@ -641,11 +669,12 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         """
         if is_dask(X):
             return map_rows(self, "predict", X, dtype=np.int64)
-        X = self._check_X(X)
-        labels = np.empty(len(X), dtype=np.int64)
-        for rows, log_joint in self._tiles(X):
-            labels[rows] = log_joint.argmax(axis=0)
-        return labels
+
+        def labels(block):
+            nearest = partial(np.argmax, axis=0)
+            return self._reduce(block, nearest, np.empty(len(block), np.int64))
+
+        return self._each(X, labels)
 
     def predict_proba(self, X):
         """Posterior probability of each component for each row.
@@ -662,11 +691,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         """
         if is_dask(X):
             return map_rows(self, "predict_proba", X, width=len(self.means_))
-        X = self._check_X(X)
-        resp = np.empty((len(X), len(self.means_)), dtype=X.dtype)
-        for rows, log_joint in self._tiles(X):
-            resp[rows] = soft(log_joint)[0].T
-        return resp
+        return self._each(X, self._resp)
+
+    def _resp(self, X):
+        resp = np.empty((len(X), len(self.means_)), X.dtype)
+        return self._reduce(X, lambda log_joint: soft(log_joint)[0].T, resp)
 
     def impute(self, X):
         """Fill what is missing with its conditional mean under the mixture.
@@ -683,7 +712,18 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         """
         if is_dask(X):
             return map_rows(self, "impute", X, width=X.shape[1])
-        X = self._check_X(X)
+        if is_source(X):
+            check_is_fitted(self, "weights_")
+            source = Source(X)
+            source.check(self, reset=False)
+
+            def fill(block):
+                return self._impute(check_block(block.X, None, block.where)[0])
+
+            return lazy(source, fill, source.n_features, source.dtype)
+        return self._impute(self._check_X(X))
+
+    def _impute(self, X):
         model, params, data = self._at(X)
         return model.impute(X, params) if data.incomplete else X.copy()
 
@@ -902,12 +942,14 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         with the integrated completed likelihood. IEEE Transactions on Pattern Analysis and
         Machine Intelligence 22, 719-725. doi:10.1109/34.865189
         """
-        cells = self._check_X(X)
-        weights = check_weights(sample_weight, cells)
+
+        def log_largest(log_joint):
+            return np.log(soft(log_joint)[0].max(axis=0))
+
         doubt = 0.0
-        for rows, log_joint in self._tiles(cells):
-            best = np.log(soft(log_joint)[0].max(axis=0))
-            doubt -= float(best.sum() if weights is None else weights[rows] @ best)
+        for block, weights in self._blocks(X, sample_weight):
+            best = self._reduce(block, log_largest, np.empty(len(block)))
+            doubt -= float(best.sum() if weights is None else weights @ best)
         return self.bic(X, sample_weight) + 2.0 * doubt
 
 
@@ -921,8 +963,8 @@ def _summary_columns(prefix, weights, means, names):
 
 def _total(X, sample_weight):
     """Number of samples: rows with a value, or the sum of their weights."""
-    weights = check_weights(sample_weight, X)
-    counted = None if isinstance(X, Source) else counted_rows(X, weights, has_missing(X))
+    weights = sample_weight
+    counted = counted_rows(X, weights, has_missing(X))
     if weights is None:
         return float(len(X) if counted is None else counted.sum())
     return float(weights.sum() if counted is None else weights[counted].sum())

@@ -8,7 +8,7 @@ from sklearn.utils import check_array
 
 from emkit._typing import Array
 from emkit.models.gaussian_mixture import MixtureParams, one_hot
-from emkit.models.mixture_starts import draw, override
+from emkit.models.mixture_starts import draw, override, sample_rows
 from emkit.models.single_normal import complete_rows
 from emkit.numerics.covariance import STRUCTURES
 
@@ -56,10 +56,11 @@ def given_start(mixture, model, data, given):
     if all(part is not None for part in parts):
         return parts
     k, resp, n_rows = mixture.n_components, given.resp, data.X.shape[0]
-    data = data.whole
     if data.incomplete and (resp is not None or parts.means is not None):
         # What is given decides the start, so the draws that complete the rows are always the same.
-        data = complete_rows(model, data, np.random.default_rng(0))
+        rng = np.random.default_rng(0)
+        rows = data if resp is not None else sample_rows(data.whole, k, rng)
+        data = complete_rows(model, rows, rng)
     if resp is not None:
         assign = one_hot(resp, k) if resp.ndim == 1 else (lambda rows: resp[rows].T)
         return override(model.from_partition(data, k, assign), parts)

@@ -1,58 +1,379 @@
-"""Data larger than memory: what is read slice by slice, and checked on the way."""
+"""Data larger than memory: read block by block, at every pass anew, and checked on the way."""
+
+import mmap
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils.validation import check_array
+from sklearn.utils.validation import check_array, validate_data
 
-from emkit._estimator import check_n_features
-from emkit.models.rows import BLOCK_ROWS, Source
+from emkit._estimator import FLOATS, check_weights, counted_rows, has_missing
+from emkit.engine import Blocks
+from emkit.models.rows import BLOCK_ROWS, Rows, Summary, Table, draw_numbers, summarise
+from emkit.numerics.gaussian import Units
 
-__all__ = ["is_source", "load_source"]
+__all__ = [
+    "Block",
+    "RowStream",
+    "Source",
+    "check_block",
+    "counted_block",
+    "is_source",
+    "joined",
+    "lazy",
+]
 
 #: Bytes from which a memory map is read block by block: a smaller one may as well be an array.
 LARGE = 2**28
 
 
 def is_source(X):
-    """Whether X is read by slices of rows: a memory map, or no array but like one."""
+    """Whether X is read in blocks: a memory map, what has slices of rows, what iterates blocks."""
     if isinstance(X, np.ndarray):
         return isinstance(X, np.memmap) and X.nbytes >= LARGE
-    foreign = hasattr(X, "__array_interface__") or hasattr(X, "__dlpack__") or issparse(X)
+    containers = list | tuple | str | bytes | dict | set
+    if isinstance(X, containers) or issparse(X) or hasattr(X, "__dask_graph__"):
+        return False
+    return is_sliceable(X) or _gives_blocks(X)
+
+
+def is_sliceable(X):
+    """Whether X, in memory or not, has a shape, a dtype and slices of rows."""
+    if hasattr(X, "__array_interface__") and not isinstance(X, np.ndarray):
+        return False
     sliceable = all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__", "__len__"))
+    foreign = hasattr(X, "__dlpack__") and not isinstance(X, np.ndarray)
     return sliceable and isinstance(X.dtype, np.dtype) and not foreign and not hasattr(X, "iloc")
 
 
-def load_source(estimator, X, *, reset, min_samples=1, allow_nan=True):
-    """X as a `Source`, every block of it checked once; an error names the block."""
-    if len(X.shape) != 2:
-        raise ValueError(f"Expected 2D array, got an array of shape {tuple(X.shape)} instead.")
-    if len(X) < min_samples:
-        raise ValueError(
-            f"Found array with {len(X)} sample(s) (shape={tuple(X.shape)}) while a minimum of "
-            f"{min_samples} is required by {type(estimator).__name__}."
-        )
-    check_n_features(estimator, X, reset=reset)
-    source = Source(X)
-    empty = np.ones(source.shape[1], dtype=bool)
-    for number, start in enumerate(range(0, len(source), BLOCK_ROWS)):
-        try:
-            block = source[start : start + BLOCK_ROWS]
-            check_array(block, ensure_all_finite="allow-nan" if allow_nan else True)
-        except ValueError as error:
-            where = f"That is in block {number} of X, from row {start}."
-            raise ValueError(f"{error}\n{where}") from error
-        missing = np.isnan(block)
-        empty &= missing.all(axis=0)
-        source.has_missing |= bool(missing.any())
-        nothing = np.flatnonzero(missing.all(axis=1))
-        if len(nothing):
-            raise ValueError(
-                f"Nothing is observed in row {start + nothing[0]} of X, in block {number}: such "
-                "rows must be left out of data that are read block by block."
+def _gives_blocks(X):
+    arrays = ("shape", "__array__", "__array_interface__", "__dataframe__", "__dlpack__", "iloc")
+    return hasattr(X, "__iter__") and not any(hasattr(X, name) for name in arrays)
+
+
+class Block(NamedTuple):
+    """Some rows of a source, and what belongs to them."""
+
+    number: int
+    start: int  #: row that is its first
+    X: Any
+    sample_weight: Any = None
+    y: Any = None
+
+    @property
+    def where(self) -> str:
+        return f"That is in block {self.number} of X, from row {self.start}."
+
+
+def check_block(X, sample_weight, where, dtype=FLOATS, ensure_all_finite="allow-nan"):
+    """Rows and weights of a block, checked; an error says ``where``."""
+    try:
+        X = check_array(X, dtype=dtype, ensure_all_finite=ensure_all_finite, ensure_min_samples=0)
+        if sample_weight is not None:
+            weights = np.asarray(sample_weight, dtype=np.float64)
+            if weights.shape != (len(X),):
+                raise ValueError(
+                    f"sample_weight must have shape ({len(X)},), one number a row. Got "
+                    f"{weights.shape}."
+                )
+            # All may be zero in a block.
+            sample_weight = check_weights(weights, X) if weights.any() else weights
+    except ValueError as error:
+        raise ValueError(f"{error}\n{where}") from error
+    return X, sample_weight
+
+
+def counted_block(X, sample_weight):
+    """The rows of a block that count: of positive weight, with a value."""
+    counted = counted_rows(X, sample_weight, has_missing(X))
+    if counted is not None:
+        X, sample_weight = X[counted], None if sample_weight is None else sample_weight[counted]
+    return Rows.of(X, sample_weight)
+
+
+class Source:
+    """Rows that need not fit in memory, in blocks that can be read as often as needed.
+
+    Parameters
+    ----------
+    X : object
+        Two-dimensional with shape, dtype and slices of rows; or an iterable of such blocks.
+    sample_weight, y : object, default=None
+        What goes with the rows: as long as X with slices of rows, or an iterable of blocks as
+        long as those of X.
+    """
+
+    def __init__(self, X: Any, sample_weight: Any = None, y: Any = None):
+        self.sliceable = is_sliceable(X)
+        if isinstance(X, Iterator):
+            raise TypeError(
+                "X must be an iterable of blocks that can be read again, because every iteration "
+                f"of EM reads them all. Got {type(X).__name__}, which can be read once. Give an "
+                "object whose __iter__ starts anew, or emkit.engine.Blocks([...])."
             )
-    if empty.any():
-        raise ValueError(
-            f"Nothing is observed in column(s) {np.flatnonzero(empty).tolist()} of X: nothing can "
-            "be learned of them. Drop them."
+        self.array, self.sample_weight, self.y = X, sample_weight, y
+        self.first = X[:1] if self.sliceable else next(iter(X), None)
+        if self.first is None:
+            raise ValueError("X is an iterable without blocks. Got none; give at least one.")
+        shape, self._dtype = np.shape(self.first), _dtype(self.first)
+        if len(shape) != 2:
+            shape = tuple(X.shape) if self.sliceable else shape
+            raise ValueError(
+                f"Expected 2D array, got an array of shape {shape} instead. Blocks of X must have "
+                "two dimensions, rows and columns."
+            )
+        self.n_features = shape[1]
+        single = self._dtype == np.float32
+        self.dtype = np.dtype(np.float32 if single else np.float64)
+        # Objects may hold marks of missing cells that are no numbers.
+        self._read_as = None if self._dtype.kind == "O" else self.dtype
+
+    def __iter__(self) -> Iterator[Block]:
+        start = 0
+        beside = [_Beside(name, getattr(self, name)) for name in ("sample_weight", "y")]
+        for number, X in enumerate(self._read()):
+            stop = start + len(X)
+            weights, y = (values.take(number, start, stop) for values in beside)
+            yield Block(number, start, X, weights, y)
+            start = stop
+        for values in beside:
+            values.end(start)
+
+    def _read(self) -> Iterator[Any]:
+        """Blocks of X, all of one width and dtype."""
+        if self.sliceable:
+            for start in range(0, len(self.array), BLOCK_ROWS):
+                yield self._slice(start)
+            return
+        for number, block in enumerate(self.array):
+            shape, dtype = np.shape(block), _dtype(block)
+            if len(shape) != 2 or shape[1] != self.n_features:
+                raise ValueError(
+                    f"Block {number} of X has shape {shape}, and block 0 has {self.n_features} "
+                    "columns. All blocks must have the same columns."
+                )
+            if dtype != self._dtype:
+                raise ValueError(
+                    f"Block {number} of X has dtype {dtype}, and block 0 has {self._dtype}. All "
+                    "blocks must have the same dtype. Convert them, as with block.astype(float)."
+                )
+            yield np.asarray(block, dtype=self._read_as)
+
+    def _slice(self, start: int) -> Any:
+        return _copy(self.array, start, min(start + BLOCK_ROWS, len(self.array)), self._read_as)
+
+    def block(self, number: int) -> Block:
+        """One block of rows that can be sliced, without what belongs to them."""
+        start = number * BLOCK_ROWS
+        return Block(number, start, self._slice(start))
+
+    def check(self, estimator: Any, *, reset: bool) -> None:
+        """Set or check number and names of the features."""
+        validate_data(estimator, self.first, skip_check_array=True, reset=reset)
+
+
+class _Beside:
+    """What goes with the rows of X, taken block by block."""
+
+    def __init__(self, name: str, values: Any):
+        self.name, self.values = name, values
+        array = values is None or isinstance(values, np.ndarray) or is_sliceable(values)
+        if not array and not _gives_blocks(values):
+            self.values, array = np.asarray(values), True
+        self.blocks = None if array else iter(values)
+
+    def take(self, number: int, start: int, stop: int) -> Any:
+        if self.values is None:
+            return None
+        if self.blocks is None:
+            part = _copy(self.values, start, stop)
+        else:
+            part = next(self.blocks, None)
+        if part is None or len(part) != stop - start:
+            raise ValueError(
+                f"{self.name} and X must have the same rows. Block {number} of X has "
+                f"{stop - start} rows, and {self.name} {0 if part is None else len(part)} for them."
+            )
+        return part
+
+    def end(self, n: int) -> None:
+        if self.values is None:
+            return
+        longer = (
+            len(self.values) > n if self.blocks is None else next(self.blocks, None) is not None
         )
-    return source
+        if longer:
+            raise ValueError(f"{self.name} and X must have the same rows. X has {n}, and it more.")
+
+
+def _copy(array: Any, start: int, stop: int, dtype: Any = None) -> Any:
+    """Rows as an array of their own, and the pages of a memory map given back.
+
+    They would else count as memory of the process.
+    """
+    block = np.array(array[start:stop], dtype=dtype)
+    base = array
+    while isinstance(base, np.ndarray):
+        base = base.base
+    if isinstance(base, mmap.mmap) and hasattr(base, "madvise"):
+        base.madvise(mmap.MADV_DONTNEED)
+    return block
+
+
+def _dtype(block: Any) -> np.dtype:
+    """Of an array, or the common one of a frame's columns."""
+    if hasattr(block, "dtype"):
+        return np.dtype(block.dtype)
+    if hasattr(block, "dtypes"):
+        return np.result_type(*block.dtypes)
+    return np.asarray(block).dtype
+
+
+class RowStream(Blocks):
+    """Rows of a source, to a model what `Rows` are.
+
+    Parameters
+    ----------
+    source : Source
+        What is read.
+    load : callable
+        From a `Block` to the `Rows` of it that count, checked.
+    min_samples : int
+        Rows that there must be.
+    """
+
+    one_by_one = True
+
+    def __init__(self, source: Source, load: Callable[[Block], Rows], min_samples: int = 1):
+        super().__init__(source)
+        self.load = load
+        summaries = [Summary.of(load(block)) for block in source]
+        self._summaries = [s for s in summaries if s.n]
+        n = sum(s.n for s in summaries)
+        if n < min_samples:
+            raise ValueError(
+                f"Found array with {n} sample(s) (of positive weight, with a value) while a "
+                f"minimum of {min_samples} is required."
+            )
+        self.summary = summarise(self._summaries)
+        self.X = Table((n, source.n_features), source.dtype)
+        self.weighted = source.sample_weight is not None
+        self.incomplete = self.summary.incomplete
+        self.total_weight = self.summary.total_weight
+        self.whole = self
+
+    def __iter__(self) -> Iterator[Rows]:
+        n = 0
+        for block in self._blocks:
+            rows = self.load(block)
+            if len(rows.X):
+                n += len(rows.X)
+                yield rows
+        if n != self.X.shape[0]:
+            raise ValueError(
+                f"X gave {n} rows, and {self.X.shape[0]} when it was first read. It must give the "
+                "same rows at every pass."
+            )
+
+    def __len__(self) -> int:
+        return len(self._summaries)
+
+    def spread(self) -> Units:
+        """Mean and standard deviation of every column."""
+        return Units(self.summary.mean, self.summary.spread)
+
+    def sample(self, size: int, rng: np.random.Generator) -> Rows:
+        """As `Rows.sample`; the same rows where none has a weight."""
+        n, make = self.X.shape[0], Rows.of if self.incomplete else Rows
+        if n <= size:
+            X, weights, _ = zip(*self, strict=True)
+            return make(np.concatenate(X), np.concatenate(weights) if self.weighted else None)
+        if self.weighted:
+            shares = np.array([s.total_weight for s in self._summaries]) / self.total_weight
+            drawn: Any = rng.multinomial(size, shares)
+        else:
+            counts = np.cumsum([s.n for s in self._summaries])
+            numbers = draw_numbers(n, size, rng)
+            drawn = np.split(numbers, np.searchsorted(numbers, counts[:-1]))
+        parts, start = [], 0
+        for rows, some in zip(self, drawn, strict=True):
+            here = rows.draw(some, rng) if self.weighted else some - start
+            parts.append(np.take(rows.X, here, axis=0))
+            start += len(rows.X)
+        return make(np.concatenate(parts))
+
+
+def joined(parts: Iterable[Any]) -> Any:
+    """Parts one after the other in one array; a single one as it is."""
+    parts = list(parts)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def lazy(
+    source: Source, compute: Callable[[Block], Any], n_features: int, dtype: Any
+) -> "LazyBlocks":
+    """What is computed of the rows of a source, when it is read."""
+    return (LazyRows if source.sliceable else LazyBlocks)(source, compute, n_features, dtype)
+
+
+class LazyBlocks:
+    """Rows computed of those of an iterable of blocks whenever it is iterated.
+
+    Parameters
+    ----------
+    source : Source
+        What is read.
+    compute : callable
+        From a `Block` to the rows in its place.
+    n_features : int
+        Width of these.
+    dtype : dtype
+        Their floating type.
+    """
+
+    def __init__(
+        self, source: Source, compute: Callable[[Block], Any], n_features: int, dtype: Any
+    ):
+        self._source, self._compute = source, compute
+        self._width, self._dtype = n_features, np.dtype(dtype)
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(self._compute, self._source)
+
+
+class LazyRows(LazyBlocks):
+    """Rows computed of those of a source whenever they are sliced, a block at a time.
+
+    It has a shape, a dtype, a length and slices of rows; ``numpy.asarray`` computes all.
+    """
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self), self._width
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self._dtype
+
+    def __len__(self) -> int:
+        return len(self._source.array)
+
+    def __getitem__(self, rows: slice) -> Any:
+        if not isinstance(rows, slice) or rows.step not in (None, 1):
+            raise TypeError(
+                f"Rows that are computed when read are taken by slices without a step. Got "
+                f"{rows!r}. For others take numpy.asarray of a slice first."
+            )
+        start, stop, _ = rows.indices(len(self))
+        parts = [np.empty((0, self._width), self._dtype)]
+        for number in range(start // BLOCK_ROWS, -(-stop // BLOCK_ROWS)):
+            at = number * BLOCK_ROWS
+            block = self._compute(self._source.block(number))
+            parts.append(block[max(start - at, 0) : stop - at])
+        return np.concatenate(parts)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        if copy is False:
+            raise ValueError("These rows are computed when read: there is nothing to view.")
+        return np.asarray(self[:], dtype=dtype)

@@ -11,7 +11,7 @@ from emkit.engine import Blocks, Stochastic, fit_em
 from emkit.engine.algorithms import under
 from emkit.engine.blocks import e_step
 from emkit.models.kmeans import KMeans, Points
-from emkit.models.rows import BLOCK_ROWS, Rows, Source
+from emkit.models.rows import BLOCK_ROWS
 
 N = 2 * BLOCK_ROWS + 1000
 
@@ -172,18 +172,138 @@ def test_a_source_of_another_type(X):
     )
 
 
-def test_rows_by_number():
-    X = np.arange(2.0 * (BLOCK_ROWS + 10)).reshape(-1, 2)
-    numbers = np.array([0, 5, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 9])
-    np.testing.assert_array_equal(Source(Slices(X))[numbers], X[numbers])
-    np.testing.assert_array_equal(Rows.of(Source(Slices(X))).take(numbers).X, X[numbers])
+class Parts:
+    """Blocks that can be read again and again, as a folder of files can."""
+
+    def __init__(self, *parts):
+        self.parts = parts
+
+    def __iter__(self):
+        return iter(self.parts)
+
+
+def cut(X, size=20_000):
+    return Parts(*(X[start : start + size] for start in range(0, len(X), size)))
+
+
+@pytest.mark.parametrize("blocks", [cut, lambda X: Blocks(cut(X).parts)])
+def test_blocks_give_what_the_array_gives(data, blocks):
+    mixture = EMGaussianMixture(3, random_state=0).fit(data)
+    read = EMGaussianMixture(3, random_state=0).fit(blocks(data))
+    agree(mixture, read)
+    np.testing.assert_array_equal(read.predict(blocks(data)), mixture.predict(data))
+    assert read.score(blocks(data)) == pytest.approx(mixture.score(data), rel=1e-12)
+
+
+def test_weights_come_in_blocks_too(X):
+    weights = np.random.default_rng(2).integers(0, 3, size=N).astype(float)
+    weights[:30_000] = 0.0  # the whole first block
+    options = {"means_init": X[:3], "tol": 1e-6}
+    whole = EMGaussianMixture(3, **options).fit(X, sample_weight=weights)
+    parts = [weights[start : start + 20_000] for start in range(0, N, 20_000)]
+    for some in (weights, Parts(*parts)):
+        read = EMGaussianMixture(3, **options).fit(cut(X), sample_weight=some)
+        agree(whole, read)
+        assert read.score(cut(X), sample_weight=some) == pytest.approx(
+            whole.score(X, sample_weight=weights), rel=1e-12
+        )
+
+
+def test_rows_that_tell_nothing_are_left_out(X):
+    holes = X.copy()
+    holes[BLOCK_ROWS + 7] = np.nan
+    holes[5, 1] = np.nan
+    agree(
+        EMGaussianMixture(2, random_state=0).fit(Slices(holes)),
+        EMGaussianMixture(2, random_state=0).fit(np.delete(holes, BLOCK_ROWS + 7, axis=0)),
+    )
+
+
+def test_imputed_rows_are_lazy(holes):
+    mixture = EMGaussianMixture(3, random_state=0).fit(holes)
+    expected, source = mixture.impute(holes), Slices(holes)
+    lazy = mixture.impute(source)
+    assert source.largest <= 1
+    assert (lazy.shape, lazy.dtype, len(lazy)) == (holes.shape, holes.dtype, N)
+    np.testing.assert_allclose(lazy[5:9], expected[5:9], rtol=1e-12)
+    np.testing.assert_allclose(
+        lazy[BLOCK_ROWS - 3 : BLOCK_ROWS + 3], expected[BLOCK_ROWS - 3 :][:6]
+    )
+    assert lazy[7:7].shape == (0, 3)
+    np.testing.assert_allclose(np.asarray(lazy), expected, rtol=1e-12)
+    assert source.largest <= BLOCK_ROWS
+    with pytest.raises(TypeError, match="slices without a step"):
+        lazy[3]
+    np.testing.assert_allclose(np.concatenate(list(mixture.impute(cut(holes)))), expected)
+    # They are a source themselves.
+    agree(
+        EMGaussianMixture(2, random_state=0).fit(lazy),
+        EMGaussianMixture(2, random_state=0).fit(expected),
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda b: b[:, :2], "Block 3 of X has shape .*, and block 0 has 3 columns"),
+        (lambda b: b.astype(np.float32), "Block 3 of X has dtype float32, and block 0 has float64"),
+        (lambda b: b[0], "Block 3 of X has shape"),
+        (lambda b: np.where(b > 3.0, np.inf, b), "infinity(.|\n)*in block 3 of X, from row 60000"),
+    ],
+)
+def test_a_block_that_does_not_go_with_the_others(X, spoil, message):
+    parts = list(cut(X).parts)
+    parts[3] = spoil(parts[3])
+    with pytest.raises(ValueError, match=message):
+        EMGaussianMixture(2).fit(Parts(*parts))
+    mixture = EMGaussianMixture(2, random_state=0).fit(X[:1000])
+    with pytest.raises(ValueError, match=message):
+        mixture.predict(Parts(*parts))
+
+
+def test_streams_that_cannot_be_read_twice_or_at_all(X):
+    mixture = EMGaussianMixture(2)
+    with pytest.raises(TypeError, match="can be read again.*generator"):
+        mixture.fit(part for part in [X])
+    with pytest.raises(ValueError, match="without blocks"):
+        mixture.fit(Parts())
+    with pytest.raises(ValueError, match="0 sample"):
+        mixture.fit(Parts(X[:0]))
+
+    class Shrinking(Parts):
+        passes = 0
+
+        def __iter__(self):
+            self.passes += 1
+            return iter(self.parts[: 1 if self.passes > 2 else None])
+
+    with pytest.raises(RuntimeError, match="same rows at every pass"):
+        mixture.fit(Shrinking(X[:500], X[500:900]))
+
+
+@pytest.mark.parametrize("weights", [np.ones(30), np.ones(50), Parts(np.ones(40)), Parts()])
+def test_weights_of_another_length(X, weights):
+    with pytest.raises(ValueError, match="sample_weight and X must have the same rows"):
+        EMGaussianMixture(2).fit(Parts(X[:20], X[20:40]), sample_weight=weights)
+
+
+def test_labels_of_every_row_cannot_go_with_a_source(X):
+    with pytest.raises(ValueError, match="means_init instead"):
+        EMGaussianMixture(2, resp_init=np.zeros(N, dtype=int)).fit(Slices(X))
+
+
+def test_restarts_on_a_source_follow_each_other(X):
+    """They do not go to other processes, to which not every source could follow."""
+    source = Slices(X)
+    source.lock = __import__("threading").Lock()  # cannot be pickled
+    several = EMGaussianMixture(3, n_init=2, n_jobs=2, random_state=0).fit(source)
+    agree(several, EMGaussianMixture(3, n_init=2, random_state=0).fit(X))
 
 
 @pytest.mark.parametrize(
     ("bad", "row", "message"),
     [
         (np.inf, [0.0, np.inf, 0.0], "infinity(.|\n)*in block 1"),
-        (np.nan, [np.nan] * 3, f"row {BLOCK_ROWS + 7} of X, in block 1"),
     ],
 )
 def test_an_error_names_the_block(X, bad, row, message):
@@ -199,7 +319,7 @@ def test_other_bad_sources(X):
         mixture.fit(Slices(X[:, 0]))
     with pytest.raises(ValueError, match="1 sample"):
         mixture.fit(Slices(X[:1]))
-    with pytest.raises(ValueError, match=r"column\(s\) \[1\]"):
+    with pytest.raises(ValueError, match=r"column\(s\) 1 of X"):
         mixture.fit(Slices(np.where([False, True, False], np.nan, X)))
     with pytest.raises(ValueError, match="3 features"):
         mixture.fit(Slices(X)).predict(Slices(X[:, :2]))

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from functools import partial
 from typing import Any
 
@@ -36,6 +37,9 @@ class Blocks:
     >>> len(Blocks([[1.0, 2.0], [3.0]]))
     2
     """
+
+    #: Runs go one after the other, each with all workers: the data do not go to other processes.
+    one_by_one = False
 
     def __init__(self, blocks: Iterable[Any], whole: Any = None):
         if isinstance(blocks, Iterator):
@@ -72,7 +76,7 @@ class Blocks:
         Blocks
             These stay as they are.
         """
-        other = Blocks(self._blocks, self.whole)
+        other = copy(self)
         other.n_threads = n_threads
         return other
 

@@ -1,7 +1,8 @@
 """The contract where what is missing is a class label: a joint density, the E-step is provided."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,22 @@ from emkit.engine.model import EMModel
 from emkit.engine.posterior import Stochastic, soft
 from emkit.engine.recombination import mutate, recombine
 
-__all__ = ["LatentClassModel"]
+__all__ = ["LatentClassModel", "unbuffered"]
+
+#: Numbers in NumPy's buffers, few enough for a row of a tile not to be copied into them.
+BUFFER = 512
+
+
+@contextmanager
+def unbuffered() -> Iterator[None]:
+    """Arithmetic on tiles as they lie: NumPy copies rows shorter than half a buffer through it.
+
+    That took three times as long for a product with a column, a fifth of an E-step. A buffer is
+    still there to convert single precision.
+    """
+    with np.errstate():  # which puts the size back
+        np.setbufsize(BUFFER)
+        yield
 
 
 class LatentClassModel(EMModel):
@@ -202,6 +218,7 @@ class LatentClassModel(EMModel):
         """
         return mutate(params, rng, self.class_fields, self.place_fields)
 
+    @unbuffered()
     def e_step(
         self,
         data: Any,

@@ -57,12 +57,14 @@ class Climber:
 
     def __call__(self, starts: list[Start], **options: Any) -> list[Outcome]:
         model, data = self.model, self.data
-        n_threads = self.n_threads // len(starts)
-        if isinstance(data, Blocks) and n_threads > 1:
+        blocks = isinstance(data, Blocks)
+        together = 1 if blocks and data.one_by_one else min(len(starts), self.n_workers)
+        n_threads = self.n_threads // together
+        if blocks and n_threads > 1:
             # Workers that no start keeps busy share the blocks of each run.
             model, data = model.for_threads(), data.threaded(n_threads)
         run: Callable[..., Outcome] = partial(_run, model, data, **{**self.options, **options})
-        if len(starts) > 1 and self.n_workers > 1:
+        if together > 1:
             outcomes = list(joblib.Parallel(self.n_jobs)(joblib.delayed(run)(s) for s in starts))
             self._outcomes += outcomes
             return outcomes

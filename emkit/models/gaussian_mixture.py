@@ -14,6 +14,7 @@ one (`Units`), so that the answer does not depend on the user's.
 
 from collections.abc import Callable, Iterator
 from copy import copy
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -370,23 +371,30 @@ class GaussianMixtureModel(LatentClassModel):
         )
         return self.m_step(_sum(parts), MixtureParams(n / n.sum(), means, unit))
 
-    def from_means(self, data: Rows, means: Array) -> MixtureParams:
-        """Equal weights, the means given, and the pooled covariance about the nearest of them."""
-        n_components = len(means)
+    def from_means(self, data: Any, means: Array) -> MixtureParams:
+        """Equal weights, the means given, and the pooled covariance about the nearest of them.
+
+        ``data`` are rows, or blocks of them.
+        """
+        nearest = partial(self._nearest, means)
+        stats, _ = nearest(data) if isinstance(data, Rows) else data.sum(nearest)
+        even = np.full(len(means), stats.n.sum() / len(means))
+        return self.m_step(
+            Moments(even, np.zeros_like(means), self.structure.pool(stats.scatter, len(means))),
+            MixtureParams(even, means, self.structure.identity(*means.shape)),
+        )
+
+    def _nearest(self, means: Array, data: Rows) -> tuple[Moments, float]:
+        """Moments about the nearest of some means."""
         half_norm = 0.5 * (means**2).sum(axis=1)[:, None]
         labels = np.concatenate(
             [(means @ x - half_norm).argmax(axis=0) for x, _ in self._loaded(data)]
         )
         parts = (
             moments_about(self.structure, x, resp, means)
-            for x, resp in self._assigned(data, one_hot(labels, n_components))
+            for x, resp in self._assigned(data, one_hot(labels, len(means)))
         )
-        stats = _sum(parts)
-        even = np.full(n_components, stats.n.sum() / n_components)
-        return self.m_step(
-            Moments(even, np.zeros_like(means), self.structure.pool(stats.scatter, n_components)),
-            MixtureParams(even, means, self.structure.identity(*means.shape)),
-        )
+        return _sum(parts), 0.0
 
     def _loaded(self, data: Rows) -> Iterator[tuple[Array, slice]]:
         """Tiles in internal units, features first, with where they lie."""

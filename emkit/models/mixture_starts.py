@@ -1,6 +1,7 @@
 """Random starts of a mixture: each draws a partition or means, in internal units."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from emkit.models.kmeans import KMeans, Points, distant_rows
 from emkit.models.rows import Rows
 from emkit.models.single_normal import complete_rows
 
-__all__ = ["STARTS", "draw", "draw_rows", "override", "sample_size"]
+__all__ = ["STARTS", "draw", "override", "sample_rows", "sample_size"]
 
 Start = Callable[[GaussianMixtureModel, Rows, int, np.random.Generator], MixtureParams]
 
@@ -25,30 +26,17 @@ SAMPLE_ROWS = 25_000
 REFINE = 5
 
 
-def sample_rows(data: Rows, n_components: int, rng: np.random.Generator) -> Rows:
-    """A sample in which every component can show its covariance, drawn in proportion to weight."""
-    n, d = data.X.shape
-    size = sample_size(n_components, d)
-    return data if n <= 2 * size else draw_rows(data, size, rng)
-
-
 def sample_size(n_components: int, d: int) -> int:
-    """Rows of a sample; of data twice as long none is taken."""
+    """Rows in which every component can show its covariance; data twice as long are sampled."""
     return max(SAMPLE_ROWS, 10 * n_components * (d + 1))
 
 
-def draw_rows(data: Rows, size: int, rng: np.random.Generator) -> Rows:
-    """Rows drawn in proportion to weight, which they then have no more."""
-    n = len(data.X)
-    if data.sample_weight is None:
-        rows = rng.choice(n, size, replace=False, shuffle=False)
-    else:
-        cumulative = np.cumsum(data.sample_weight)
-        draws = rng.uniform(0.0, cumulative[-1], size)
-        rows = np.minimum(np.searchsorted(cumulative, draws, side="right"), n - 1)
-    rows.sort()
-    sample = np.asarray(data.X[rows])
-    return Rows.of(sample) if data.incomplete else Rows(sample)
+def sample_rows(data: Any, n_components: int, rng: np.random.Generator) -> Rows:
+    """A sample of the rows, or all where there are few."""
+    n, d = data.X.shape
+    size = sample_size(n_components, d)
+    sample: Rows = data.sample(n if n <= 2 * size else size, rng)
+    return sample
 
 
 def from_kmeans(
@@ -145,7 +133,7 @@ def _refined(
 
 def draw(
     model: GaussianMixtureModel,
-    data: Rows,
+    data: Any,
     rng: np.random.Generator,
     *,
     method: str,
@@ -161,7 +149,7 @@ def draw(
     sample = sample_rows(data, n_components, rng)
     complete = complete_rows(model, sample, rng) if sample.incomplete else sample
     params = STARTS[method](model, complete, n_components, rng)
-    times = (n_rows or len(data.X)) / len(sample.X)
+    times = (n_rows or data.X.shape[0]) / len(sample.X)
     if method == "kmeans" and times > 1.0:
         params = _refined(model, sample, params, steps=int(times) * REFINE)
     return override(params, parts)

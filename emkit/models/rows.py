@@ -1,6 +1,5 @@
-"""Rows of a table as data of a model: in memory or not, with weights, with missing cells."""
+"""Rows of a table as data of a model, with weights, with missing cells."""
 
-import mmap
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -11,67 +10,22 @@ from emkit._typing import Array
 from emkit.numerics.gaussian import Units
 from emkit.numerics.patterns import Group, group_rows
 
-__all__ = ["BLOCK_ROWS", "RowBlocks", "Rows", "Source", "measure_spread"]
+__all__ = ["BLOCK_ROWS", "RowBlocks", "Rows", "Summary", "Table", "measure_spread", "summarise"]
 
 #: Rows of a block: many tiles, and few beside large data.
 BLOCK_ROWS = 65_536
 
 
-class Source:
-    """Rows that need not fit in memory, read slice by slice: a memory map, a data set in a file.
-
-    Parameters
-    ----------
-    array : object
-        Two-dimensional, with shape, dtype, and slices of rows.
-    """
-
-    def __init__(self, array: Any):
-        self.array = array
-        self.shape = tuple(array.shape)
-        single = np.dtype(array.dtype) == np.float32
-        self.dtype = np.dtype(np.float32 if single else np.float64)
-        self.has_missing = False  #: whether any cell is NaN; who checks the blocks says so
-
-    def __len__(self) -> int:
-        return int(self.shape[0])
-
-    def __getitem__(self, rows: Any) -> Array:
-        """Some rows as an array of their own: a slice, or the numbers of rows, ascending."""
-        if isinstance(rows, slice):
-            block = np.array(self.array[rows], dtype=self.dtype)
-        else:
-            picked = [
-                self[start : start + BLOCK_ROWS][rows[low:high] - start]
-                for start in range(0, len(self), BLOCK_ROWS)
-                for low, high in [np.searchsorted(rows, [start, start + BLOCK_ROWS])]
-                if high > low
-            ]
-            block = np.concatenate(picked)
-        self._forget()
-        return block
-
-    def _forget(self) -> None:
-        """Give the pages of a memory map back, which would else count as memory of the process."""
-        base = self.array
-        while isinstance(base, np.ndarray):
-            base = base.base
-        if isinstance(base, mmap.mmap) and hasattr(base, "madvise"):
-            base.madvise(mmap.MADV_DONTNEED)
-
-
 class Rows(NamedTuple):
     """A block of data: rows (n, d) as the user holds them, NaN where a cell is missing."""
 
-    X: Any  #: array or `Source`
+    X: Array
     sample_weight: Array | None = None
     groups: tuple[Group, ...] | None = None  #: rows by what they miss; None for complete data
 
     @classmethod
-    def of(cls, X: Any, sample_weight: Array | None = None) -> "Rows":
+    def of(cls, X: Array, sample_weight: Array | None = None) -> "Rows":
         """Rows with their groups, where anything is missing."""
-        if isinstance(X, Source):  # grouped block by block
-            return cls(X, sample_weight, () if X.has_missing else None)
         return cls(X, sample_weight, group_rows(X) if np.isnan(X.min(initial=0.0)) else None)
 
     @property
@@ -88,22 +42,43 @@ class Rows(NamedTuple):
         return self
 
     def blocks(self) -> "RowBlocks | None":
-        """The rows in blocks, to read or for threads to share; None where that is not worth it."""
-        many = isinstance(self.X, Source) or len(self.X) >= 2 * BLOCK_ROWS
-        return RowBlocks(self) if many else None
+        """The rows in blocks for threads to share; None where that is not worth it."""
+        return RowBlocks(self) if len(self.X) >= 2 * BLOCK_ROWS else None
 
     def take(self, rows: slice | NDArray[np.intp]) -> "Rows":
         """Some of the rows, in tiles; a group is worked on by what is NaN in it."""
         weights = self.sample_weight
-        if isinstance(rows, slice) or isinstance(self.X, Source):
-            X = self.X[rows]
-        else:
-            X = np.take(self.X, rows, axis=0)
+        X = self.X[rows] if isinstance(rows, slice) else np.take(self.X, rows, axis=0)
         return Rows(X, None if weights is None else weights[rows])
+
+    def sample(self, size: int, rng: np.random.Generator) -> "Rows":
+        """Rows drawn in proportion to weight, which they then have no more; all where few."""
+        if len(self.X) <= size:
+            return self
+        X = np.take(self.X, self.draw(size, rng), axis=0)
+        return Rows.of(X) if self.incomplete else Rows(X)
+
+    def draw(self, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Ascending numbers of rows: different ones, or, where they have weights, in proportion."""
+        n = len(self.X)
+        if self.sample_weight is None:
+            return draw_numbers(n, size, rng)
+        cumulative = np.cumsum(self.sample_weight)
+        draws = rng.uniform(0.0, cumulative[-1], size)
+        rows = np.minimum(np.searchsorted(cumulative, draws, side="right"), n - 1)
+        rows.sort()
+        return rows
+
+
+def draw_numbers(n: int, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Ascending numbers of so many different rows out of n."""
+    rows = rng.choice(n, size, replace=False, shuffle=False)
+    rows.sort()
+    return rows
 
 
 class RowBlocks(Sequence[Rows]):
-    """Rows in blocks: views of an array, which is not held twice, or read from a source."""
+    """Rows in blocks: views of an array, which is not held twice."""
 
     def __init__(self, rows: Rows):
         self.rows = rows
@@ -118,12 +93,70 @@ class RowBlocks(Sequence[Rows]):
         block = self.rows.take(slice(i * BLOCK_ROWS, (i + 1) * BLOCK_ROWS))
         if not self.rows.incomplete:
             return block
-        groups = self._groups.get(i)
-        if groups is None:
-            groups = group_rows(block.X)
-            if not isinstance(self.rows.X, Source):  # they would fill the memory
-                self._groups[i] = groups
-        return block._replace(groups=groups)
+        if i not in self._groups:
+            self._groups[i] = group_rows(block.X)
+        return block._replace(groups=self._groups[i])
+
+
+class Table(NamedTuple):
+    """Shape and floating type of rows that lie elsewhere."""
+
+    shape: tuple[int, int]
+    dtype: np.dtype
+
+
+class Summary(NamedTuple):
+    """What there is to know of a block of rows from afar."""
+
+    n: int
+    total_weight: float
+    incomplete: bool
+    observed: Array  #: weight observed in every column
+    mean: Array
+    spread: Array  #: standard deviations
+    low: Array  #: smallest value of every column, NaN where it has none
+    high: Array
+
+    @classmethod
+    def of(cls, rows: Rows) -> "Summary":
+        n, d = rows.X.shape
+        if n == 0 or rows.total_weight == 0.0:
+            return cls(n, 0.0, False, *np.zeros((3, d)), *np.full((2, d), np.nan))
+        weights = np.ones(n) if rows.sample_weight is None else rows.sample_weight
+        with np.errstate(all="ignore"):  # a column may have no value
+            mean, spread = measure_spread(rows)
+            low, high = np.fmin.reduce(rows.X, axis=0), np.fmax.reduce(rows.X, axis=0)
+        observed = weights @ ~np.isnan(rows.X) if rows.incomplete else np.full(d, weights.sum())
+        return cls(n, rows.total_weight, rows.incomplete, observed, mean, spread, low, high)
+
+
+def summarise(summaries: Sequence[Summary]) -> Summary:
+    """Of many blocks together: mean and standard deviation of the columns to rounding."""
+    observed = np.array([s.observed for s in summaries])
+    total = observed.sum(axis=0)
+    share = observed / np.where(total > 0.0, total, 1.0)
+    seen = observed > 0.0
+    mean, spread = (
+        np.where(seen, [getattr(s, name) for s in summaries], 0.0) for name in ("mean", "spread")
+    )
+    # About a mean of one block, so that a constant column has no spread.
+    origin = mean[seen.argmax(axis=0), np.arange(mean.shape[1])]
+    away = np.where(seen, mean - origin, 0.0)
+    unit = np.maximum(np.abs(away).max(axis=0), spread.max(axis=0))
+    unit[unit == 0.0] = 1.0
+    away, spread = away / unit, spread / unit
+    shift = (share * away).sum(axis=0)
+    variance = (share * (spread**2 + (away - shift) ** 2)).sum(axis=0)
+    return Summary(
+        sum(s.n for s in summaries),
+        float(np.sum([s.total_weight for s in summaries])),
+        any(s.incomplete for s in summaries),
+        total,
+        origin + shift * unit,
+        np.sqrt(variance) * unit,
+        np.fmin.reduce([s.low for s in summaries]),
+        np.fmax.reduce([s.high for s in summaries]),
+    )
 
 
 def measure_spread(data: Rows) -> Units:

@@ -1,7 +1,8 @@
 """A single normal from the cells at hand: where an imputer starts, and how a mixture's starts
 complete their rows."""
 
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,8 +45,27 @@ class Pairwise(NamedTuple):
         return self.covariance / np.outer(deviation, deviation)
 
 
-def pairwise_moments(data: Rows, units: Units) -> Pairwise:
-    """Covariance of every pair of columns where both are observed."""
+class PairSums(NamedTuple):
+    """Sums over the rows that hold both of two columns."""
+
+    n: Array  #: (d, d) weight
+    first: Array  #: (d, d) of column i over the rows that hold column j
+    cross: Array  #: (d, d) of products
+
+
+def pairwise_moments(data: Any, units: Units) -> Pairwise:
+    """Covariance of every pair of columns where both are observed, of rows or blocks of them."""
+    if isinstance(data, Rows):
+        sums, _ = _pair_sums(units, data)
+    else:
+        sums, _ = data.sum(partial(_pair_sums, units))
+    n, first, cross = sums
+    shares = np.where(n > 0.0, n, np.inf)
+    mean = first / shares
+    return Pairwise(cross / shares - mean * mean.T, n)
+
+
+def _pair_sums(units: Units, data: Rows) -> tuple[PairSums, float]:
     d = len(units.shift)
     n, first, cross = np.zeros((3, d, d))
     step = tile_rows(3 * d)
@@ -59,9 +79,7 @@ def pairwise_moments(data: Rows, units: Units) -> Pairwise:
         n += counted @ observed.T
         first += weighted @ observed.T
         cross += weighted @ x.T
-    shares = np.where(n > 0.0, n, np.inf)
-    mean = first / shares  # of column i over the rows that hold column j
-    return Pairwise(cross / shares - mean * mean.T, n)
+    return PairSums(n, first, cross), 0.0
 
 
 def normal_start(model: GaussianMixtureModel, pairwise: Pairwise) -> MixtureParams:
