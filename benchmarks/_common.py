@@ -1,6 +1,7 @@
 """What the benchmarks share: data, timing in turn, processes, tables, versions, arguments."""
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -8,7 +9,7 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 import emkit
+from emkit.engine import blocks
 
 Array = NDArray[np.float64]
 
@@ -59,9 +61,34 @@ def seconds(function: Callable[..., Any], *args: Any) -> float:
     return time.perf_counter() - began
 
 
+@contextlib.contextmanager
+def timed_steps() -> Iterator[list[float]]:
+    """Wall times of the E-steps made meanwhile in this process, those of the starts first."""
+    plain, times = blocks.e_step, []
+
+    def timed(*args: Any) -> Any:
+        began = time.perf_counter()
+        result = plain(*args)
+        times.append(time.perf_counter() - began)
+        return result
+
+    blocks.e_step = timed
+    try:
+        yield times
+    finally:
+        blocks.e_step = plain
+
+
 def in_turn(measures: Sequence[Callable[[], float]], repeats: int) -> Array:
     """Values (repeats, measures), taken in turn so that a slow spell of the machine hits all."""
     return np.array([[measure() for measure in measures] for _ in range(repeats)])
+
+
+def exponent(sizes: Array, values: Array) -> float:
+    """Power of the size that a value grows with; NaN where a value is not positive."""
+    if not (np.asarray(values) > 0.0).all():
+        return np.nan
+    return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
 
 
 class Comparison(NamedTuple):
@@ -127,6 +154,8 @@ def resident(field: str) -> float:
 
 def growth(work: Callable[..., Any], *args: Any) -> dict[str, float]:
     """Resident set in MiB before a call, and by how much the call made it grow at most."""
+    with contextlib.suppress(OSError):  # a kernel may not let the peak be forgotten
+        Path("/proc/self/clear_refs").write_text("5")
     before, peak_before = resident("VmRSS"), resident("VmHWM")
     if peak_before > before + 1.0:
         raise RuntimeError("the peak before the call hides what the call takes")
@@ -178,16 +207,23 @@ def print_versions() -> None:
     print(f"BLAS: {'; '.join(sorted(kinds)) or 'not recognised'}", flush=True)
 
 
-Tables = Mapping[str, Callable[[bool], None]]
+Tables = Mapping[str, Callable[..., None]]
 Children = Mapping[str, Callable[[str, str], dict[str, Any]]]
 
 
-def main(description: str, tables: Tables, children: Children) -> None:
-    """Print the tables that the command line asks for, or be the child that `in_child` asks for."""
+def main(
+    description: str, tables: Tables, children: Children, **options: Mapping[str, Any]
+) -> None:
+    """Print the tables that the command line asks for, or be the child that `in_child` asks for.
+
+    Options are further arguments of the command line, as argparse takes them, for every table.
+    """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="small data, as a smoke test")
     parser.add_argument("--tables", default=",".join(tables), help="which, by commas: %(default)s")
     parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    for name, option in options.items():
+        parser.add_argument(f"--{name}", **option)
     arguments = parser.parse_args()
     # Counts of iterations are in the tables.
     warnings.simplefilter("ignore", ConvergenceWarning)
@@ -202,4 +238,4 @@ def main(description: str, tables: Tables, children: Children) -> None:
     if arguments.quick:
         print("Quick: small data, for which the required ratios are not meant.")
     for name in names:
-        tables[name](arguments.quick)
+        tables[name](arguments.quick, **{option: getattr(arguments, option) for option in options})

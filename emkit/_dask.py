@@ -7,13 +7,14 @@ its statistics, they are summed as a tree, and one sum comes back. Nothing else 
 import math
 from copy import copy
 from functools import cached_property, partial
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils import check_array, check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from emkit._estimator import refuse_empty_columns
+from emkit._estimator import FLOATS, refuse_empty_columns
 from emkit._sources import check_block, counted_block
 from emkit.engine import Blocks, SimulatedAnnealing, SimulatedAnnealingEM, StochasticEM, _tree
 from emkit.exceptions import ClusterError
@@ -22,10 +23,12 @@ from emkit.models.rows import Rows, Summary, Table, summarise
 from emkit.numerics.gaussian import Units
 
 __all__ = [
+    "Chunks",
     "DaskBlocks",
     "as_dask_array",
     "check_options",
     "is_dask",
+    "load_chunks",
     "load_dask",
     "map_rows",
     "score_rows",
@@ -68,7 +71,7 @@ class DaskBlocks(Blocks):
         Source of that sample.
     """
 
-    one_by_one = True
+    stays = True
 
     def __init__(self, client, futures, summaries, dtype, *, weighted, size, random_state):
         pairs = [(f, s) for f, s in zip(futures, summaries, strict=True) if s.n]
@@ -81,10 +84,6 @@ class DaskBlocks(Blocks):
         self.incomplete = self.summary.incomplete
         self.weighted = weighted
         self.total_weight = self.summary.total_weight
-
-    def threaded(self, n_threads):
-        """As they are: each run has all workers."""
-        return self
 
     def spread(self):
         """Mean and standard deviation of every column, from those of the chunks."""
@@ -117,9 +116,9 @@ class DaskBlocks(Blocks):
         rows = Rows.of if self.incomplete else Rows
         return rows(X, np.concatenate(weights) if weighted else None)
 
-    def sum(self, step, threads=True):
+    def sum(self, step, together=True):
         """Sum over the chunks, each worked on where it lies; always in the same order."""
-        if not threads:
+        if not together:
             raise ClusterError(
                 "Draws that follow each other cannot be made on many workers at once: "
                 "algorithm='em' or 'cem', and a search that does not draw labels, run on Dask "
@@ -140,28 +139,68 @@ class DaskBlocks(Blocks):
         return _gather(self.client, total, (np.linalg.LinAlgError, ArithmeticError))
 
 
-def check_options(mixture):
+class Chunks(NamedTuple):
+    """What there is of every chunk of a collection, on the workers."""
+
+    client: Any
+    futures: list[Any]
+    dtype: np.dtype  #: floating type of the rows
+    weighted: bool
+
+    def tell(self, function):
+        """What a function gives for every chunk, as a list here."""
+        return _gather(self.client, self.client.map(function, self.futures, pure=False))
+
+    def map(self, function):
+        """What a function makes of every chunk, kept there."""
+        return self._replace(futures=self.client.map(function, self.futures, pure=False))
+
+    def blocks(self, min_samples, size, random_state):
+        """Chunks of `Rows` as data of a model; see `DaskBlocks`."""
+        summaries = self.tell(Summary.of)
+        n = sum(s.n for s in summaries)
+        if n < min_samples:
+            raise ValueError(
+                f"Found array with {n} sample(s) (of positive weight, with a value) while a "
+                f"minimum of {min_samples} is required."
+            )
+        client, futures, dtype, weighted = self
+        return DaskBlocks(
+            client,
+            futures,
+            summaries,
+            dtype,
+            weighted=weighted,
+            size=size,
+            random_state=random_state,
+        )
+
+
+def check_options(estimator):
     """ValueError for what a fit of a Dask collection does not offer."""
     drawing = (StochasticEM, SimulatedAnnealingEM)
-    if mixture.resp_init is not None:
+    algorithm, search = getattr(estimator, "algorithm", "em"), estimator.search
+    if getattr(estimator, "resp_init", None) is not None:
         what = "resp_init, which has a row for each of X. Give means_init instead"
-    elif mixture.algorithm == "sem" or isinstance(mixture.algorithm, drawing):
-        what = f"algorithm={mixture.algorithm!r}, which draws labels. Take 'em' or 'cem'"
-    elif mixture.search == "simulated_annealing" or isinstance(mixture.search, SimulatedAnnealing):
-        what = f"search={mixture.search!r}, which draws labels. Take 'annealing'"
+    elif algorithm == "sem" or isinstance(algorithm, drawing):
+        what = f"algorithm={algorithm!r}, which draws labels. Take 'em' or 'cem'"
+    elif search == "simulated_annealing" or isinstance(search, SimulatedAnnealing):
+        what = f"search={search!r}, which draws labels. Take 'annealing'"
     else:
         return
     raise ValueError(f"A Dask collection is not fitted with {what}, or gather X with X.compute().")
 
 
 def as_dask_array(estimator, X, *, reset):
-    """X as a Dask array of one chunk of columns, names and number of its features checked."""
+    """X as a Dask array of one chunk of columns, names and number of its features checked.
+
+    Of floats, unless the estimator's ``missing_values`` may be objects or words among the cells.
+    """
     if X.ndim != 2:
         raise ValueError(f"Expected 2D array, got a Dask collection of {X.ndim} dimension(s).")
     if hasattr(X, "dtypes"):
         validate_data(estimator, X._meta, skip_check_array=True, reset=reset)
-        single = all(dtype == np.float32 for dtype in X.dtypes)
-        return X.astype(np.float32 if single else np.float64).to_dask_array()
+        return _as_floats(estimator, X, X.dtypes).to_dask_array()
     if X.dtype.kind == "c":
         raise ValueError(f"Complex data not supported. Got X of dtype {X.dtype}.")
     if math.isnan(X.shape[1]):
@@ -169,8 +208,39 @@ def as_dask_array(estimator, X, *, reset):
             "The number of columns of X is not known. Call X.compute_chunk_sizes() first."
         )
     validate_data(estimator, np.empty((0, X.shape[1])), skip_check_array=True, reset=reset)
-    X = X.astype(np.float32 if X.dtype == np.float32 else np.float64)
+    X = _as_floats(estimator, X, [X.dtype])
     return X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
+
+
+def _as_floats(estimator, X, dtypes):
+    marks = getattr(estimator, "missing_values", np.nan)
+    if not isinstance(marks, Real) and any(dtype.kind not in "buif" for dtype in dtypes):
+        return X
+    single = all(dtype == np.float32 for dtype in dtypes)
+    return X.astype(np.float32 if single else np.float64)
+
+
+def _float_of(X):
+    return X.dtype if X.dtype in FLOATS else np.dtype(np.float64)
+
+
+def load_chunks(X, sample_weight, load):
+    """What ``load(rows, weights, where)`` makes of every chunk of a Dask array, on the workers.
+
+    ``where`` names the chunk in an error.
+    """
+    from dask import delayed
+
+    client = _get_client()
+    load = delayed(load, pure=False)
+    # They keep their graph, so that what a lost worker held is loaded again.
+    futures = client.compute(
+        [
+            load(rows, weights, f"That is in chunk {number} of X.")
+            for number, (rows, weights) in enumerate(_chunks(X, sample_weight))
+        ]
+    )
+    return Chunks(client, futures, _float_of(X), sample_weight is not None)
 
 
 def load_dask(estimator, X, sample_weight, *, min_samples):
@@ -178,44 +248,27 @@ def load_dask(estimator, X, sample_weight, *, min_samples):
 
     Rows of weight 0 and rows without a value are left out.
     """
-    from dask import delayed
-
-    client = _get_client()
-    load, chunks = delayed(_load, pure=False), _chunks(X, sample_weight)
-    # They keep their graph, so that what a lost worker held is loaded again.
-    futures = client.compute(
-        [load(rows, weights, number, X.dtype) for number, (rows, weights) in enumerate(chunks)]
-    )
-    summaries = _gather(client, client.map(Summary.of, futures, pure=False))
-    n = sum(s.n for s in summaries)
-    if n < min_samples:
-        raise ValueError(
-            f"Found array with {n} sample(s) (of positive weight, with a value) while a minimum of "
-            f"{min_samples} is required by {type(estimator).__name__}."
-        )
-    refuse_empty_columns(estimator, sum(s.observed for s in summaries) == 0.0)
-    return DaskBlocks(
-        client,
-        futures,
-        summaries,
-        X.dtype,
-        weighted=sample_weight is not None,
-        size=sample_size(estimator.n_components, X.shape[1]),
-        random_state=estimator.random_state,
-    )
+    chunks = load_chunks(X, sample_weight, partial(_load, X.dtype))
+    size = sample_size(estimator.n_components, X.shape[1])
+    data = chunks.blocks(min_samples, size, estimator.random_state)
+    refuse_empty_columns(estimator, data.summary.observed == 0.0)
+    return data
 
 
-def map_rows(estimator, method, X, dtype=None, width=None):
+def map_rows(estimator, method, X, dtype=None, width=None, numbered=False):
     """What a method gives for the rows of X, lazily, chunk by chunk: a Dask array.
 
-    ``dtype`` is that of X by default; ``width`` the number of columns, None for a vector.
+    The method is one of the estimator, by its name, or any function of a chunk, and of its number
+    where it is ``numbered``. ``dtype`` is that of X by default; ``width`` the number of columns,
+    None for a vector.
     """
     check_is_fitted(estimator, "weights_")
     X = as_dask_array(estimator, X, reset=False)
-    dtype = np.dtype(X.dtype if dtype is None else dtype)
+    dtype = np.dtype(_float_of(X) if dtype is None else dtype)
     shape = () if width is None else (width,)
+    compute = getattr(_nameless(estimator), method) if isinstance(method, str) else method
     return X.map_blocks(
-        partial(_call, _nameless(estimator), method, np.empty((0, *shape), dtype)),
+        partial(_call_numbered if numbered else _call, compute, np.empty((0, *shape), dtype)),
         meta=np.empty((0, *shape), dtype),
         **({"drop_axis": 1} if width is None else {"chunks": (X.chunks[0], shape)}),
     )
@@ -329,9 +382,9 @@ def _lost(client, error):
 # The workers' side
 
 
-def _load(X, weights, number, dtype):
+def _load(dtype, X, weights, where):
     """A chunk as rows that count, checked."""
-    return counted_block(*check_block(X, weights, f"That is in chunk {number} of X.", dtype))
+    return counted_block(*check_block(X, weights, where, dtype))
 
 
 def _draw(rows, size, seed):
@@ -354,8 +407,12 @@ def _add(*parts):
     return stats, number
 
 
-def _call(estimator, method, nothing, X):
-    return getattr(estimator, method)(X) if len(X) else nothing
+def _call(compute, nothing, X):
+    return compute(X) if len(X) else nothing
+
+
+def _call_numbered(compute, nothing, X, block_id=None):
+    return compute(X, block_id[0]) if len(X) else nothing
 
 
 def _score(estimator, X, weights):

@@ -1,6 +1,7 @@
 """What the estimators share; the only file that touches scikit-learn's private API."""
 
 import warnings
+from functools import partial
 from numbers import Integral, Real
 
 import numpy as np
@@ -33,6 +34,7 @@ __all__ = [
     "in_blocks",
     "load_pandas",
     "load_with_missing",
+    "mark_missing",
     "refuse_empty_columns",
     "takes_nan",
     "warn_unconverged",
@@ -97,17 +99,25 @@ def takes_nan(missing_values):
 
 
 def load_with_missing(estimator, X, missing_values, *, reset):
-    """X as floats with NaN where a cell is missing; ValueError for NaN that marks nothing."""
+    """`mark_missing` of X, number and names of its features set or checked."""
+    return mark_missing(X, missing_values, partial(validate_data, estimator, reset=reset))
+
+
+def mark_missing(X, missing_values, check):
+    """X as floats with NaN where a cell is missing; ValueError for NaN that marks nothing.
+
+    ``check`` is `check_array` or the like, with what it takes besides types and finiteness.
+    """
     allowed = "allow-nan" if takes_nan(missing_values) else True
     objects = is_pandas_na(missing_values) or not isinstance(missing_values, Real)
     if not objects:
-        X = validate_data(estimator, X, dtype=FLOATS, ensure_all_finite=allowed, reset=reset)
+        X = check(X, dtype=FLOATS, ensure_all_finite=allowed)
         if is_scalar_nan(missing_values):
             return X
         return np.where(X == missing_values, X.dtype.type(np.nan), X)
     # A mark that is no number: find it before the rest is made numbers.
-    X = validate_data(estimator, X, dtype=None, ensure_all_finite=allowed, reset=reset)
-    if X.dtype.kind == "f" and is_pandas_na(missing_values):
+    X = check(X, dtype=None, ensure_all_finite=allowed)
+    if X.dtype.kind == "f":
         return X.astype(X.dtype if X.dtype in FLOATS else np.float64, copy=False)
     missing = _get_mask(X, missing_values)
     numbers = np.where(missing, np.nan, X.astype(object))

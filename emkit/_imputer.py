@@ -13,14 +13,13 @@ from sklearn.impute import MissingIndicator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from emkit._dask import is_dask, map_rows, score_rows
 from emkit._estimator import (
     EM_CONSTRAINTS,
     MissingValues,
     StrOptions,
     at_least,
     between,
-    check_weights,
-    counted_rows,
     feature_names_in,
     fit_context,
     in_blocks,
@@ -29,10 +28,13 @@ from emkit._estimator import (
     takes_nan,
     warn_unconverged,
 )
-from emkit._imputer_columns import Columns, check_limits
+from emkit._imputer_columns import Cells, Columns
+from emkit._imputer_data import each_block, load_table
+from emkit._imputer_fill import Filler
 from emkit._partial_fit import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
 from emkit._progress import CallbackSupportMixin, Progress
-from emkit.engine import StopReason, fit_em, standard_errors
+from emkit._sources import Source, is_source, joined, lazy
+from emkit.engine import Blocks, StopReason, fit_em, standard_errors
 from emkit.exceptions import DataWarning, InfeasibleError
 from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture_moments import MixtureMoments
@@ -44,7 +46,6 @@ from emkit.models.single_normal import (
     normal_start,
     pairwise_moments,
 )
-from emkit.models.truncated_draws import draw_within
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Units
 
@@ -283,7 +284,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or Dask collection of shape (n_samples, n_features)
             Data with missing cells.
         y : Ignored
             Present for API consistency.
@@ -294,6 +295,18 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         -------
         self : object
             The fitted imputer.
+
+        Notes
+        -----
+        A memory map of 256 MiB or more, any object that has a shape, a dtype and slices of rows,
+        and any iterable of blocks that can be read again and again, is read block by block, so
+        that it need not fit in memory; ``sample_weight`` may come in blocks too. `transform` then
+        gives rows that are computed when they are sliced or iterated.
+
+        The chunks of a Dask array or DataFrame stay on the workers of the current
+        `distributed.Client`, as in `EMGaussianMixture.fit`; `transform` and `score_samples` give
+        Dask arrays. A search that draws labels is refused, and a cluster that is lost is a
+        `emkit.exceptions.ClusterError`.
         """
         progress = Progress(self, X, y, sample_weight)
         warn = partial(warnings.warn, category=DataWarning, stacklevel=5)
@@ -303,12 +316,12 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     def _fit(self, X, sample_weight, warn, progress):
         """Fit; what the data force is told to ``warn``."""
-        data, columns = self._validate(X, sample_weight)
+        data, columns = self._load(X, sample_weight)
         self._warn_of_empty(columns, warn)
-        if not len(columns.modelled):
+        if data is None:
             self._publish_constants(columns)
             return
-        units = measure_spread(data)
+        units = data.spread() if isinstance(data, Blocks) else measure_spread(data)
         units = Units(units.shift, STRUCTURES[self.covariance_type].common_scale(units.scale))
         pairwise = pairwise_moments(data, units)
         self._warn_of_pairs(pairwise, columns, warn)
@@ -325,32 +338,23 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         warn_unconverged(result, self.max_iter, "Increase shrinkage", stacklevel=5)
         self._publish(result, model, columns, shrinkage, data, pairwise)
 
-    def _validate(self, X, sample_weight):
+    def _load(self, X, sample_weight):
         """The data of the columns that are modelled, and which these are."""
-        X = load_with_missing(self, X, self.missing_values, reset=True)
-        weights = check_weights(sample_weight, X)
-        check_limits(self, X.shape[1])
-        if weights is not None and not weights.all():
-            counted = weights > 0.0
-            X, weights = X[counted], weights[counted]
-        self.missing_fraction_ = np.average(np.isnan(X), axis=0, weights=weights)
-        self.n_samples_seen_ = float(len(X) if weights is None else weights.sum())
+        data, columns, cells = load_table(self, X, sample_weight)
+        n = cells.n if data is None else data.X.shape[0]
+        if n < self.n_components:
+            raise ValueError(
+                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
+                f"n_samples = {n}"
+            )
+        self.missing_fraction_ = cells.missing_fraction
+        self.n_samples_seen_ = cells.weight
         self.n_batches_ = 0
         self.indicator_ = None
         if self.add_indicator:
-            self.indicator_ = MissingIndicator(error_on_new=False).fit(X)
-        columns = Columns.of(X, self.keep_empty_features)
-        X = columns.take_modelled(X)
-        if len(columns.modelled):
-            counted = counted_rows(X, None, incomplete=True)
-            if counted is not None:
-                X, weights = X[counted], None if weights is None else weights[counted]
-        if len(X) < self.n_components:
-            raise ValueError(
-                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
-                f"n_samples = {len(X)}"
-            )
-        return Rows.of(X, weights), columns
+            row = np.where(cells.missing > 0.0, np.nan, 0.0)
+            self.indicator_ = MissingIndicator(error_on_new=False).fit(row[None])
+        return data, columns
 
     def _climb(self, data, columns, units, pairwise, shrinkage, progress):
         """Result and model; no result where the likelihood has no maximum."""
@@ -367,7 +371,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             result = fit_em(
                 model,
                 in_blocks(data),
-                start=self._start(model, columns, pairwise),
+                start=self._start(model, data, columns, pairwise),
                 n_init=self.n_init,
                 n_jobs=self.n_jobs,
                 search=self.search,
@@ -403,7 +407,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             accelerate_below=np.inf if k == 1 else 1e-3,
         )
 
-    def _start(self, model, columns, pairwise):
+    def _start(self, model, data, columns, pairwise):
         """Where to start; None, with the model told how to draw, when that is random."""
         structure, (shift, scale) = model.structure, model.units
         if self.warm_start and getattr(self, "_fitted", None) is not None:
@@ -427,6 +431,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             method="kmeans",
             n_components=self.n_components,
             parts=MixtureParams(None, None, None),
+            n_rows=data.X.shape[0],
         )
         return None
 
@@ -512,36 +517,17 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     def _batch(self, X, sample_weight):
         """The rows of a batch that count, in the columns that are modelled."""
-        X = load_with_missing(self, X, self.missing_values, reset=False)
-        weights = check_weights(sample_weight, X)
-        if weights is not None and not weights.all():
-            counted = weights > 0.0
-            X, weights = X[counted], weights[counted]
-        self._warn_of_change(X)
-        missing = np.average(np.isnan(X), axis=0, weights=weights)
-        weight = float(len(X) if weights is None else weights.sum())
-        X = self._columns.take_modelled(X)
-        counted = counted_rows(X, None, incomplete=True)
-        if counted is not None:
-            X, weights = X[counted], None if weights is None else weights[counted]
-        return Batch(Rows.of(X, weights), weight, missing)
-
-    def _warn_of_change(self, X):
-        """Warn of features that vary now and did not when the stream began."""
-        constants = self._columns.constants
-        fixed = np.flatnonzero(np.isfinite(constants))
-        empty = np.isin(fixed, self._columns.empty)
-        cells = X[:, fixed]
-        changed = np.isfinite(cells) & (empty | (cells != constants[fixed]))
-        news = fixed[changed.any(axis=0)]
+        data, columns, cells = load_table(self, X, sample_weight, self._columns)
+        news = columns.changed(cells)
         if len(news):
             warnings.warn(
                 f"Feature(s) {self._name(news)} had no value or one value only when the stream "
                 "began, and are filled as they were then, though they vary in this batch. Clone "
                 "the estimator to begin anew, with more rows in the first batch.",
                 DataWarning,
-                stacklevel=4,
+                stacklevel=3,
             )
+        return Batch(data, cells.weight, cells.missing_fraction)
 
     def _model_of_batch(self, stream, data):
         """The model of the stream, its prior that of all rows so far."""
@@ -588,33 +574,20 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         -------
         X : ndarray of shape (n_samples, n_features_out)
             Observed cells as they were, missing ones filled; then the indicator, if asked for.
+            Of a Dask collection it is a Dask array, and of data that are read block by block an
+            object of their kind: rows are computed when they are read, always to the same values.
+            ``set_output(transform="pandas")`` gathers them in a frame, but not blocks of an
+            iterable.
         """
         check_is_fitted(self)
-        X = load_with_missing(self, X, self.missing_values, reset=False)
-        limits = check_limits(self, X.shape[1])
-        out = self._columns.fill_constants(X, limits)
-        modelled = self._columns.modelled
-        if len(modelled):
-            X_modelled = self._columns.take_modelled(X)
-            limits = limits[:, modelled]
-            where = self._columns.modelled_in_output
-            if len(where) == out.shape[1]:
-                out = self._complete(X_modelled, limits)
-            else:
-                out[:, where] = self._complete(X_modelled, limits)
-        if self.indicator_ is not None:
-            out = np.hstack([out, self.indicator_.transform(X).astype(out.dtype)])
-        return out
-
-    def _complete(self, X, limits):
-        model, params = self._model()
-        if self.sample_posterior:
-            rng = np.random.default_rng(_seed(self.random_state))
-            return draw_within(model, params, X, limits, rng)
-        out = model.impute(X, params)
-        if np.isfinite(limits).any():
-            np.copyto(out, np.clip(out, *limits), where=np.isnan(X), casting="same_kind")
-        return out
+        filler = Filler.of(self)
+        if is_dask(X):
+            return map_rows(self, filler.chunk, X, width=filler.width, numbered=True)
+        if is_source(X):
+            source = Source(X)
+            source.check(self, reset=False)
+            return lazy(source, filler.block, filler.width, source.dtype)
+        return filler.fill(load_with_missing(self, X, self.missing_values, reset=False))
 
     def _model(self):
         (name, *_), units, params = self._fitted
@@ -688,7 +661,11 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             In nats; 0 for a row with nothing observed.
         """
         check_is_fitted(self)
-        X = load_with_missing(self, X, self.missing_values, reset=False)
+        if is_dask(X):
+            return map_rows(self, "score_samples", X, dtype=np.float64)
+        return joined(self._log_density(rows.X) for rows in each_block(self, X))
+
+    def _log_density(self, X):
         if self._fitted is None:
             return np.zeros(len(X))
         model, params = self._model()
@@ -711,9 +688,22 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         score : float
             Weighted mean of `score_samples`.
         """
-        values = self.score_samples(X)
-        weights = check_weights(sample_weight, values[:, None])
-        return float(np.average(values, weights=weights))
+        check_is_fitted(self)
+        log_likelihood, n = self._sums(X, sample_weight)
+        return log_likelihood / n
+
+    def _sums(self, X, sample_weight):
+        """Log-likelihood of the rows of X, and their total weight."""
+        if is_dask(X):
+            return score_rows(self, X, sample_weight)
+        log_likelihood = n = 0.0
+        for rows in each_block(self, X, sample_weight):
+            values, weights = self._log_density(rows.X), rows.sample_weight
+            log_likelihood += float(values.sum() if weights is None else weights @ values)
+            n += rows.total_weight
+        if n == 0.0:
+            raise ValueError("X has no rows of positive weight: there is no score.")
+        return log_likelihood, n
 
     def standard_errors(self, X, sample_weight=None):
         """Standard errors of ``location_`` and ``covariance_``, from the observed information.
@@ -756,17 +746,14 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         True
         """
         check_is_fitted(self)
-        X = load_with_missing(self, X, self.missing_values, reset=False)
-        weights = check_weights(sample_weight, X)
+        data, _, _ = load_table(self, X, sample_weight, self._columns)
+        return self._errors(data)
+
+    def _errors(self, data):
         d = len(self.location_)
         location, covariance = np.zeros(d), np.zeros((d, d))
         if self._fitted is not None:
-            X = self._columns.take_modelled(X)
-            counted = counted_rows(X, weights, incomplete=True)
-            if counted is not None:
-                X, weights = X[counted], None if weights is None else weights[counted]
             _, units, params = self._fitted
-            data = Rows.of(X, weights)
             pairwise = pairwise_moments(data, units)
             model = MixtureMoments(self._prior_model(data, units, pairwise, self.shrinkage_))
             errors = standard_errors(model, data, model.extend(params))
@@ -839,10 +826,10 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         variance = np.diag(self.covariance_)
         columns = {"mean": self.location_, "std": np.sqrt(variance)}
         if X is not None:
-            error = self.standard_errors(X, sample_weight).location
-            n = len(X) if sample_weight is None else np.sum(sample_weight)
+            data, _, cells = load_table(self, X, sample_weight, self._columns)
+            error = self._errors(data).location
             with np.errstate(invalid="ignore"):
-                known = variance / n / error**2
+                known = variance / cells.weight / error**2
             columns |= {"std_error": error, "information_missing": np.clip(1.0 - known, 0.0, 1.0)}
         names = feature_names_in(self, None)
         table = pd.DataFrame({"missing": self.missing_fraction_}, index=names)
@@ -870,6 +857,11 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         tables : list of length n_imputations
             Completed tables, each as `transform` would return it.
 
+        Raises
+        ------
+        ValueError
+            For a bad ``n_imputations``, and for X that is not in memory.
+
         References
         ----------
         Honaker, J. & King, G. (2010). What to do about missing values in time-series
@@ -878,6 +870,13 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         """
         if not isinstance(n_imputations, Integral) or n_imputations < 1:
             raise ValueError(f"n_imputations must be an int, at least 1. Got {n_imputations!r}.")
+        if is_dask(X) or is_source(X):
+            raise ValueError(
+                "multiple_impute fits bootstrap resamples of the rows, for which X must be in "
+                f"memory. Got {type(X).__name__}. Give a sample of the rows; or take transform "
+                "with sample_posterior=True and several random_state, which leaves the "
+                "uncertainty of the parameters out: little, where rows are many."
+            )
         source = self.random_state if random_state is None else random_state
         seeds = check_random_state(source).randint(2**31, size=n_imputations + 1)
         whole = clone(self).set_params(random_state=int(seeds[0]), warm_start=False).fit(X)
@@ -893,13 +892,6 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         return tags
 
 
-def _seed(random_state):
-    """A seed for numpy's new generators; an int gives the same at every call."""
-    if random_state is None:
-        return None
-    return check_random_state(random_state).randint(2**31, size=4)
-
-
 def _impute_resampled(whole, X, seed):
     """X drawn under the fit to a bootstrap resample of its rows."""
     rng = np.random.default_rng(seed)
@@ -907,7 +899,8 @@ def _impute_resampled(whole, X, seed):
     n = len(cells)
     for _ in range(RESAMPLES):
         counts = rng.multinomial(n, np.full(n, 1.0 / n))
-        columns = Columns.of(cells[counts > 0], whole.keep_empty_features)
+        found = Cells.of(Rows(cells, counts.astype(float)))
+        columns = Columns.of(found, whole.keep_empty_features)
         enough = (counts > 0).sum() >= whole.n_components
         if enough and np.array_equal(columns.modelled, whole._columns.modelled):
             break

@@ -6,9 +6,54 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
+from emkit._sources import counted_block
 from emkit._typing import Array
+from emkit.models.rows import Rows
 
-__all__ = ["Columns", "check_limits"]
+__all__ = ["Cells", "Columns", "check_limits"]
+
+#: Rows that are looked at together, so that no mask is as long as the data.
+STEP = 8192
+
+
+class Cells(NamedTuple):
+    """What the cells tell of every column of a table, or of some of its rows."""
+
+    n: int  #: rows of positive weight
+    weight: float  #: of all rows
+    missing: Array  #: (n_features,) weight of the rows that miss it
+    low: Array  #: (n_features,) smallest value in rows of positive weight, NaN where it has none
+    high: Array
+
+    @classmethod
+    def of(cls, rows: Rows) -> "Cells":
+        starts = range(0, max(len(rows.X), 1), STEP)
+        return cls.total([cls._of_tile(rows.take(slice(i, i + STEP))) for i in starts])
+
+    @classmethod
+    def _of_tile(cls, rows: Rows) -> "Cells":
+        X, weights, _ = rows
+        if weights is not None and not weights.all():
+            counted = weights > 0.0
+            X, weights = X[counted], weights[counted]
+        missing = np.isnan(X)
+        # The initial value is one that does not count: there may be no rows.
+        with np.errstate(invalid="ignore"):
+            low, high = (f.reduce(X, axis=0, initial=np.nan) for f in (np.fmin, np.fmax))
+        if weights is None:
+            return cls(len(X), float(len(X)), np.count_nonzero(missing, axis=0), low, high)
+        return cls(len(X), float(weights.sum()), weights @ missing, low, high)
+
+    @classmethod
+    def total(cls, parts: "list[Cells]") -> "Cells":
+        """Of several parts together."""
+        n, weight, missing, low, high = zip(*parts, strict=True)
+        bounds = np.fmin.reduce(low).astype(float), np.fmax.reduce(high).astype(float)
+        return cls(sum(n), sum(weight), np.sum(missing, axis=0, dtype=float), *bounds)
+
+    @property
+    def missing_fraction(self) -> Array:
+        return self.missing / self.weight
 
 
 class Columns(NamedTuple):
@@ -20,14 +65,19 @@ class Columns(NamedTuple):
     constants: Array  #: (n_features,) the value of a constant column, 0 of an empty one, else NaN
 
     @classmethod
-    def of(cls, X, keep_empty):
-        with np.errstate(invalid="ignore"):
-            low, high = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
+    def of(cls, cells, keep_empty):
+        low, high = cells.low, cells.high
         empty = np.isnan(low)
         constants = np.where(low == high, low, np.nan)
         constants[empty] = 0.0
         kept = np.ones(len(low), dtype=bool) if keep_empty else ~empty
         return cls(*map(np.flatnonzero, (np.isnan(constants), kept, empty)), constants)
+
+    @classmethod
+    def all(cls, n_features):
+        """As they are where every column varies."""
+        modelled = np.arange(n_features)
+        return cls(modelled, modelled, modelled[:0], np.full(n_features, np.nan))
 
     @property
     def modelled_in_output(self):
@@ -38,11 +88,22 @@ class Columns(NamedTuple):
         """The modelled columns of X; X itself where that is all."""
         return X if len(self.modelled) == X.shape[1] else X[:, self.modelled]
 
+    def rows(self, rows):
+        """Those of positive weight that have a value in the modelled columns, and these alone."""
+        return counted_block(self.take_modelled(rows.X), rows.sample_weight)
+
     def spread_means(self, means):
         """Means (K, n_modelled) beside the values of the other columns that are kept."""
         out = np.tile(self.constants[self.kept], (len(means), 1))
         out[:, self.modelled_in_output] = means
         return out
+
+    def changed(self, cells):
+        """Columns that vary now and are not modelled."""
+        fixed = ~np.isnan(self.constants)
+        empty = np.isin(np.arange(len(fixed)), self.empty)
+        same = (cells.low == self.constants) & (cells.high == self.constants) & ~empty
+        return np.flatnonzero(fixed & ~np.isnan(cells.low) & ~same)
 
     def fill_constants(self, X, limits):
         """The kept columns, those filled that are not modelled."""

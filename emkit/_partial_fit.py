@@ -126,7 +126,7 @@ class PartialFitMixin:
                 f"All batches of a stream must have the same dtype. Got {data.X.dtype} after "
                 f"{stream.dtype}. Convert the batch, as with X.astype({str(stream.dtype)!r})."
             )
-        if not len(data.X):
+        if data.X.shape[0] == 0:
             warnings.warn(
                 "Nothing is observed in the batch: it changes nothing.", DataWarning, stacklevel=2
             )

@@ -4,6 +4,8 @@ import time
 
 import numpy as np
 
+from emkit._dask import is_dask
+from emkit._sources import is_source
 from emkit.engine import EMResult, State, StopReason
 
 try:
@@ -58,8 +60,9 @@ class Progress:
         self.context = self.run = None
         if getattr(estimator, "_skl_callbacks", None):
             self.X = X
-            # A monitor scores only where there is a y.
-            self.y = np.zeros(len(X)) if y is None else y
+            # A monitor scores only where there is a y; of data that lie elsewhere that is too dear.
+            in_memory = not (is_dask(X) or is_source(X))
+            self.y = np.zeros(len(X)) if y is None and in_memory else y
             self.metadata = None if sample_weight is None else {"sample_weight": sample_weight}
             self.numbers = set()
             self.context = estimator._init_callback_context(

@@ -1,7 +1,8 @@
 """Data larger than memory: read block by block, at every pass anew, and checked on the way."""
 
 import mmap
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,10 +19,12 @@ __all__ = [
     "RowStream",
     "Source",
     "check_block",
+    "check_block_weights",
     "counted_block",
     "is_source",
     "joined",
     "lazy",
+    "telling",
 ]
 
 #: Bytes from which a memory map is read block by block: a smaller one may as well be an array.
@@ -68,20 +71,30 @@ class Block(NamedTuple):
 
 def check_block(X, sample_weight, where, dtype=FLOATS, ensure_all_finite="allow-nan"):
     """Rows and weights of a block, checked; an error says ``where``."""
-    try:
+    with telling(where):
         X = check_array(X, dtype=dtype, ensure_all_finite=ensure_all_finite, ensure_min_samples=0)
-        if sample_weight is not None:
-            weights = np.asarray(sample_weight, dtype=np.float64)
-            if weights.shape != (len(X),):
-                raise ValueError(
-                    f"sample_weight must have shape ({len(X)},), one number a row. Got "
-                    f"{weights.shape}."
-                )
-            # All may be zero in a block.
-            sample_weight = check_weights(weights, X) if weights.any() else weights
+        return X, check_block_weights(sample_weight, X)
+
+
+@contextmanager
+def telling(where):
+    """A ValueError says ``where`` too."""
+    try:
+        yield
     except ValueError as error:
         raise ValueError(f"{error}\n{where}") from error
-    return X, sample_weight
+
+
+def check_block_weights(sample_weight, X):
+    """As `check_weights`, but all may be zero in a block."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (len(X),):
+        raise ValueError(
+            f"sample_weight must have shape ({len(X)},), one number a row. Got {weights.shape}."
+        )
+    return check_weights(weights, X) if weights.any() else weights
 
 
 def counted_block(X, sample_weight):
@@ -106,12 +119,14 @@ class Source:
 
     def __init__(self, X: Any, sample_weight: Any = None, y: Any = None):
         self.sliceable = is_sliceable(X)
-        if isinstance(X, Iterator):
-            raise TypeError(
-                "X must be an iterable of blocks that can be read again, because every iteration "
-                f"of EM reads them all. Got {type(X).__name__}, which can be read once. Give an "
-                "object whose __iter__ starts anew, or emkit.engine.Blocks([...])."
-            )
+        for name, given in (("X", X), ("y", y), ("sample_weight", sample_weight)):
+            if isinstance(given, Iterator):
+                raise TypeError(
+                    f"{name} must be an iterable of blocks that can be read again, because every "
+                    f"iteration of EM reads them all. Got {type(given).__name__}, which can be "
+                    "read once. Give an object whose __iter__ starts anew, or "
+                    "emkit.engine.Blocks([...])."
+                )
         self.array, self.sample_weight, self.y = X, sample_weight, y
         self.first = X[:1] if self.sliceable else next(iter(X), None)
         if self.first is None:
@@ -126,8 +141,8 @@ class Source:
         self.n_features = shape[1]
         single = self._dtype == np.float32
         self.dtype = np.dtype(np.float32 if single else np.float64)
-        # Objects may hold marks of missing cells that are no numbers.
-        self._read_as = None if self._dtype.kind == "O" else self.dtype
+        # Objects and words may be marks of missing cells.
+        self._read_as = None if self._dtype.kind in "OUST" else self.dtype
 
     def __iter__(self) -> Iterator[Block]:
         start = 0
@@ -158,7 +173,8 @@ class Source:
                     f"Block {number} of X has dtype {dtype}, and block 0 has {self._dtype}. All "
                     "blocks must have the same dtype. Convert them, as with block.astype(float)."
                 )
-            yield np.asarray(block, dtype=self._read_as)
+            # A frame may hold pandas.NA, which NumPy makes no number of.
+            yield block if hasattr(block, "iloc") else np.asarray(block, dtype=self._read_as)
 
     def _slice(self, start: int) -> Any:
         return _copy(self.array, start, min(start + BLOCK_ROWS, len(self.array)), self._read_as)
@@ -179,7 +195,8 @@ class _Beside:
     def __init__(self, name: str, values: Any):
         self.name, self.values = name, values
         array = values is None or isinstance(values, np.ndarray) or is_sliceable(values)
-        if not array and not _gives_blocks(values):
+        numbers = isinstance(values, list | tuple) and all(np.ndim(value) == 0 for value in values)
+        if not array and (numbers or not _gives_blocks(values)):
             self.values, array = np.asarray(values), True
         self.blocks = None if array else iter(values)
 
@@ -226,7 +243,9 @@ def _dtype(block: Any) -> np.dtype:
     if hasattr(block, "dtype"):
         return np.dtype(block.dtype)
     if hasattr(block, "dtypes"):
-        return np.result_type(*block.dtypes)
+        kinds = [getattr(dtype, "numpy_dtype", dtype) for dtype in block.dtypes]
+        plain = all(isinstance(kind, np.dtype) for kind in kinds)
+        return np.result_type(*kinds) if plain else np.dtype(object)
     return np.asarray(block).dtype
 
 
@@ -241,14 +260,23 @@ class RowStream(Blocks):
         From a `Block` to the `Rows` of it that count, checked.
     min_samples : int
         Rows that there must be.
+    summaries : sequence of Summary, optional
+        Of the rows of every block, where they are known; by default all are read for them.
     """
 
-    one_by_one = True
+    stays = True
 
-    def __init__(self, source: Source, load: Callable[[Block], Rows], min_samples: int = 1):
+    def __init__(
+        self,
+        source: Source,
+        load: Callable[[Block], Rows],
+        min_samples: int = 1,
+        summaries: Sequence[Summary] | None = None,
+    ):
         super().__init__(source)
         self.load = load
-        summaries = [Summary.of(load(block)) for block in source]
+        if summaries is None:
+            summaries = [Summary.of(load(block)) for block in source]
         self._summaries = [s for s in summaries if s.n]
         n = sum(s.n for s in summaries)
         if n < min_samples:
@@ -257,7 +285,7 @@ class RowStream(Blocks):
                 f"minimum of {min_samples} is required."
             )
         self.summary = summarise(self._summaries)
-        self.X = Table((n, source.n_features), source.dtype)
+        self.X = Table((n, len(self.summary.mean)), source.dtype)
         self.weighted = source.sample_weight is not None
         self.incomplete = self.summary.incomplete
         self.total_weight = self.summary.total_weight
@@ -278,6 +306,9 @@ class RowStream(Blocks):
 
     def __len__(self) -> int:
         return len(self._summaries)
+
+    def outlines(self) -> Iterator[Summary]:
+        return iter(self._summaries)
 
     def spread(self) -> Units:
         """Mean and standard deviation of every column."""

@@ -1,19 +1,28 @@
-"""Data in blocks, in threads and from sources that are read slice by slice: the same answer."""
+"""Data in blocks, shared by workers, and from sources that are read slice by slice."""
 
+import os
 import subprocess
 import sys
+from typing import NamedTuple
 
+import joblib
 import numpy as np
 import pytest
+from sklearn.model_selection import GridSearchCV
 
 from emkit import EMGaussianMixture, EMImputer
 from emkit.engine import Blocks, Stochastic, fit_em
+from emkit.engine import blocks as blocks_of
 from emkit.engine.algorithms import under
 from emkit.engine.blocks import e_step
 from emkit.models.kmeans import KMeans, Points
 from emkit.models.rows import BLOCK_ROWS
 
 N = 2 * BLOCK_ROWS + 1000
+
+
+class Total(NamedTuple):
+    x: float
 
 
 class Slices:
@@ -58,46 +67,105 @@ def agree(one, other, tol=1e-12):
     np.testing.assert_allclose(one.history_, other.history_, rtol=tol)
 
 
-# Threads
+# Workers that share the blocks of a run
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Workers start with the first E-step, however short; tells what they were sent."""
+    sent = []
+    plain = blocks_of._steps
+    monkeypatch.setattr(blocks_of, "START_UP", 0.0)
+    monkeypatch.setattr(blocks_of, "WORTH_SHARING", 0.0)
+
+    def told(step, blocks, numbers):
+        sent.append(list(numbers))
+        return plain(step, blocks, numbers)
+
+    monkeypatch.setattr(blocks_of, "_steps", told)
+    return sent
 
 
 @pytest.mark.parametrize("n_jobs", [2, 3])
-def test_threads_change_nothing_but_rounding(data, n_jobs):
+def test_workers_change_nothing(data, n_jobs, at_once):
     alone = EMGaussianMixture(3, random_state=0).fit(data)
+    assert not at_once
     shared = EMGaussianMixture(3, random_state=0, n_jobs=n_jobs).fit(data)
+    assert at_once[0] == ([0, 1] if n_jobs == 2 else [0])
     assert shared.n_iter_ == alone.n_iter_
-    agree(alone, shared)
+    np.testing.assert_array_equal(shared.covariances_, alone.covariances_)
+    assert shared.history_.tolist() == alone.history_.tolist()
 
 
-def test_the_imputer_too(holes):
+def test_the_imputer_too(holes, at_once):
     alone, shared = EMImputer().fit(holes), EMImputer(n_jobs=2).fit(holes)
-    np.testing.assert_allclose(alone.covariance_, shared.covariance_, rtol=1e-12)
+    assert at_once
+    np.testing.assert_array_equal(alone.covariance_, shared.covariance_)
 
 
-def test_threads_do_not_order_the_draws():
-    """A random E-step has one stream for all blocks, so it is not spread over threads."""
+def test_a_short_run_stays_alone(X):
+    with Blocks([X[:9], X[9:20]]).shared(2) as blocks:
+        for _ in range(3):
+            stats, _ = blocks.sum(lambda block: (Total(block.sum()), 0.0))
+            assert stats.x == pytest.approx(X[:20].sum())
+        assert blocks._workers._parallel is None
+
+
+def test_no_workers_inside_workers(X, at_once):
+    """A search over many fits has the cores already."""
+    grid = GridSearchCV(
+        EMGaussianMixture(random_state=0, n_jobs=2), {"n_components": [1, 2]}, cv=2, n_jobs=2
+    )
+    mixture = grid.fit(X[:, :1]).best_estimator_
+    assert mixture.n_components == grid.best_params_["n_components"]
+    with joblib.parallel_config("threading"):
+        before = len(at_once)
+        EMGaussianMixture(2, n_jobs=2, random_state=0).fit(X)
+        assert len(at_once) == before
+
+
+@pytest.mark.parametrize("n_init", [2, 3])
+def test_few_starts_share_all_workers(X, n_init, at_once):
+    """Two starts for two workers run side by side; two for four have all of them in turn."""
+    alone = EMGaussianMixture(2, n_init=n_init, random_state=0).fit(X)
+    for n_jobs in (2, 2 * n_init):
+        at_once.clear()
+        shared = EMGaussianMixture(2, n_init=n_init, n_jobs=n_jobs, random_state=0).fit(X)
+        agree(alone, shared, tol=1e-11)
+        assert bool(at_once) == (n_jobs > 2)
+
+
+def test_workers_do_not_order_the_draws(at_once):
+    """A random E-step has one stream for all blocks, so workers do not share it."""
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(4000, 2))
     model = KMeans(2)
     start = model.initialize(Points(rows), np.random.default_rng(0))
     parts = Blocks([Points(rows[i : i + 500]) for i in range(0, 4000, 500)])
-    results = [
-        e_step(under(model, Stochastic(), np.random.default_rng(1)), blocks, start)
-        for blocks in (parts, parts.threaded(4), parts.threaded(4))
-    ]
+    results = []
+    with parts.shared(2) as shared:
+        for blocks in (parts, shared, shared):
+            drawing = under(model, Stochastic(), np.random.default_rng(1))
+            results.append(e_step(drawing, blocks, start))
     for stats, value in results[1:]:
         np.testing.assert_array_equal(stats.sums, results[0][0].sums)
         assert value == results[0][1]
+    assert not at_once
 
 
-def test_an_error_in_a_thread_is_the_error_of_the_model():
+@pytest.mark.parametrize("at_home", [True, False])
+def test_an_error_in_a_worker_is_the_error_of_the_model(at_once, at_home):
     class Broken(KMeans):
         def statistics(self, tile, resp, work, at):
-            raise ZeroDivisionError("in a thread")
+            if (os.getpid() == home) == at_home:
+                raise ZeroDivisionError("in a worker")
+            return super().statistics(tile, resp, work, at)
 
-    parts = Blocks([Points(np.eye(2)), Points(np.eye(2))]).threaded(2)
-    with pytest.raises(RuntimeError, match="e_step failed at iteration 0.*in a thread"):
+    home = os.getpid()
+    parts = Blocks([Points(np.eye(2)), Points(np.eye(2))])
+    with pytest.raises(RuntimeError, match="e_step failed at iteration .*in a worker"):
         fit_em(Broken(1), parts, n_jobs=2, algorithm="cem")
+    assert at_once or at_home
 
 
 # Blocks

@@ -1,16 +1,26 @@
 """Data in blocks: because statistics add, the E-step is a sum over them."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from copy import copy
 from functools import partial
+from time import perf_counter
 from typing import Any
+
+import joblib
+import numpy as np
 
 from emkit.engine import _tree
 from emkit.engine.model import EMModel
 
-__all__ = ["Blocks", "e_step", "iterate"]
+__all__ = ["Blocks", "e_step", "iterate", "outlines"]
+
+#: Seconds that workers take to start: they do when a run has taken as long without them.
+START_UP = 0.5
+#: Seconds of a pass over the blocks that is worth sharing: to ask and to answer takes a few ms.
+WORTH_SHARING = 0.02
+#: Size of arrays that workers read from a common file.
+COMMON = "100K"
 
 
 class Blocks:
@@ -38,8 +48,9 @@ class Blocks:
     2
     """
 
-    #: Runs go one after the other, each with all workers: the data do not go to other processes.
-    one_by_one = False
+    #: Whether the blocks cannot go to other processes, so that runs follow each other in this one.
+    stays = False
+    _workers: "Workers | None" = None
 
     def __init__(self, blocks: Iterable[Any], whole: Any = None):
         if isinstance(blocks, Iterator):
@@ -52,7 +63,6 @@ class Blocks:
             raise ValueError("Blocks needs at least one block of data. Got none.")
         self._blocks = blocks
         self.whole = whole
-        self.n_threads = 1
 
     def __len__(self) -> int:
         return len(self._blocks)  # type: ignore[arg-type]
@@ -63,32 +73,42 @@ class Blocks:
     def __getitem__(self, index: int) -> Any:
         return self._blocks[index]  # type: ignore[index]
 
-    def threaded(self, n_threads: int) -> "Blocks":
-        """The same blocks, worked on in so many threads; it changes no result.
+    def outlines(self) -> Iterator[Any]:
+        """What stands for the blocks where it is asked how much they weigh. Default: themselves."""
+        return iter(self)
+
+    @contextmanager
+    def shared(self, n_workers: int) -> Iterator["Blocks"]:
+        """The same blocks, worked on by so many processes meanwhile; it changes no result.
+
+        Blocks that stay where they are, or that are no sequence, are not shared.
 
         Parameters
         ----------
-        n_threads : int
-            Number of threads.
+        n_workers : int
+            Number of processes.
 
-        Returns
-        -------
+        Yields
+        ------
         Blocks
             These stay as they are.
         """
+        if n_workers < 2 or self.stays or not isinstance(self._blocks, Sequence):
+            yield self
+            return
         other = copy(self)
-        other.n_threads = n_threads
-        return other
+        with Workers(n_workers) as other._workers:
+            yield other
 
-    def sum(self, step: Callable[[Any], tuple[Any, float]], threads: bool = True) -> Any:
+    def sum(self, step: Callable[[Any], tuple[Any, float]], together: bool = True) -> Any:
         """Sum of the statistics and numbers that a step gives for the blocks, in their order.
 
         Parameters
         ----------
         step : callable
             From a block to its statistics and a number.
-        threads : bool, default=True
-            Whether threads may be used.
+        together : bool, default=True
+            Whether several blocks may be worked on at a time.
 
         Returns
         -------
@@ -102,13 +122,76 @@ class Blocks:
         ValueError
             Where there are no blocks.
         """
+        results: Iterable[Any] = map(step, self)
+        if self._workers is not None and together:
+            results = self._workers.map(step, self._blocks)
         stats, number = None, 0.0
-        n_threads = self.n_threads if threads else 1
-        for more, gain in _in_order(step, self, n_threads):
+        for more, gain in results:
             stats, number = more if stats is None else _tree.add(stats, more), number + gain
         if stats is None:
             raise ValueError("Blocks needs at least one block of data. Got none.")
         return stats, number
+
+
+class Workers:
+    """Processes that share the blocks of a run with this one, started once that is worth it.
+
+    Threads would not do: they take turns at the interpreter between array operations of a few
+    microseconds, and two were slower than one on most data.
+    """
+
+    def __init__(self, n: int):
+        self.n = n
+        self._spent = 0.0  # seconds of the passes made alone
+        self._last = 0.0  # of the last of them
+        self._stack = ExitStack()
+        self._parallel: Any = None
+        self._one_thread: Any = None
+
+    def __enter__(self) -> "Workers":
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.close()
+
+    def map(self, step: Callable[[Any], Any], blocks: Sequence[Any]) -> Iterator[Any]:
+        """What the step gives for the blocks, in their order."""
+        if self._parallel is None:
+            if self._spent < START_UP or self._last < WORTH_SHARING or len(blocks) < 2:
+                begun = perf_counter()
+                yield from map(step, blocks)
+                self._last = perf_counter() - begun
+                self._spent += self._last
+                return
+            self._start()
+        # This process has its blocks at once and takes a tenth more of them.
+        mine = min(max(round(1.1 * len(blocks) / self.n), 1), len(blocks) - 1)
+        here, rest = np.split(np.arange(len(blocks)), [mine])
+        others = np.array_split(rest, min(self.n - 1, len(rest)))
+        there = self._parallel(joblib.delayed(_steps)(step, blocks, part) for part in others)
+        try:
+            with self._one_thread():
+                results = _steps(step, blocks, here)
+        finally:  # what was begun is ended, that the workers are free
+            results_there = list(there)
+        yield from results
+        for results in results_there:
+            yield from results
+
+    def _start(self) -> None:
+        # It comes with scikit-learn.
+        from threadpoolctl import ThreadpoolController
+
+        # One for all passes, so that arrays are written to their files once.
+        pool = joblib.Parallel(self.n, return_as="generator", max_nbytes=COMMON)
+        self._parallel = self._stack.enter_context(pool)
+        # BLAS threads would fight the workers for the cores.
+        self._one_thread = partial(ThreadpoolController().limit, limits=1, user_api="blas")
+
+
+def _steps(step: Callable[[Any], Any], blocks: Sequence[Any], numbers: Iterable[int]) -> list[Any]:
+    with np.errstate(all="ignore"):  # what is not finite is judged where the sum is
+        return [step(blocks[i]) for i in numbers]
 
 
 def iterate(data: Any) -> Iterator[Any]:
@@ -116,32 +199,19 @@ def iterate(data: Any) -> Iterator[Any]:
     return iter(data) if isinstance(data, Blocks) else iter((data,))
 
 
+def outlines(data: Any) -> Iterator[Any]:
+    """As `Blocks.outlines`; data that are not `Blocks` are one block."""
+    return data.outlines() if isinstance(data, Blocks) else iter((data,))
+
+
 def e_step(model: EMModel, data: Any, params: Any) -> tuple[Any, float]:
     """Sum of the model's E-step over the blocks of ``data``."""
     if not isinstance(data, Blocks):
         return model.e_step(data, params)
-    # A random stream is one for all blocks: in threads its draws would come in any order.
-    total: tuple[Any, float] = data.sum(partial(_step, model, params), threads=model.exact)
+    # A random stream is one for all blocks: side by side they would all draw the same.
+    total: tuple[Any, float] = data.sum(partial(_step, model, params), together=model.exact)
     return total
 
 
 def _step(model: EMModel, params: Any, block: Any) -> tuple[Any, float]:
     return model.e_step(block, params)
-
-
-def _in_order(step: Callable[[Any], Any], blocks: Iterable[Any], n_threads: int) -> Iterator[Any]:
-    """Results for the blocks in their order, a few blocks ahead in threads."""
-    if n_threads == 1:
-        yield from map(step, blocks)
-        return
-    # It comes with scikit-learn. BLAS threads would fight these for the cores.
-    from threadpoolctl import threadpool_limits
-
-    ahead: deque[Any] = deque()
-    with threadpool_limits(1, "blas"), ThreadPoolExecutor(n_threads) as pool:
-        for block in blocks:
-            ahead.append(pool.submit(step, block))
-            if len(ahead) > 2 * n_threads:
-                yield ahead.popleft().result()
-        while ahead:
-            yield ahead.popleft().result()

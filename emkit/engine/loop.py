@@ -87,7 +87,7 @@ class _Extrapolation:
         self.spent = 0  # E-steps of the scheme's own
         self.left = 0  # how many it may take
         if self.acceleration is not None:
-            threshold = sum(map(model.acceleration_threshold, blocks.iterate(data)))
+            threshold = sum(map(model.acceleration_threshold, blocks.outlines(data)))
             self.threshold = min(threshold, self.acceleration.below)
             self.acceleration.attach(self.em_map)
         self.allowed = self.threshold == np.inf
@@ -133,6 +133,9 @@ class _Extrapolation:
         gain = trace.tried(candidate, better, max_iter)
         # A Newton step that changes nothing says as much as one that gains nothing.
         trace.small = change < tol and (better or (own and change > -tol))
+        if own and candidate is not None:
+            noise = self.model.rounding(candidate.params, candidate.objective)
+            trace.settled = abs(change) <= noise
         self.threshold = np.inf  # once it has begun it goes on
         self.allowed = not trace.small  # convergence is confirmed by a plain step
         if better or trace.reason is not None:
@@ -162,6 +165,7 @@ class _Trace:
         self.log_likelihoods: list[float] = []
         self.small = False  # whether the last step gained less than tol
         self.flat = False  # whether it gained less than rounding
+        self.settled = False  # whether the model's own step changed no more than rounding
         self.shortest = np.inf  # step so far where the objective is flat
         self.patience = PATIENCE  # steps to go without a shorter one
         self.reason: StopReason | None = None
@@ -208,7 +212,8 @@ class _Trace:
             # The objective cannot tell what tol asks for, but the EM map is exact where it is
             # flat: go on until the parameters stand still.
             moved = _tree.distance(candidate.params, before.params)
-            confirmed = self.small = self.flat and self._stands_still(moved)
+            still = self._stands_still(moved) or (self.settled and tol > 0.0)
+            confirmed = self.small = self.flat and still
         self.tried(candidate, not fell, max_iter)
         if fell and gain < -max(noise, SLIGHT_FALL * tol):
             self._fallen(candidate.objective, noise)

@@ -300,18 +300,6 @@ class EMModel(ABC):
         """
         return None
 
-    def for_threads(self) -> "EMModel":
-        """The model as it is best for blocks in threads. Default: as it is.
-
-        Threads wait for the interpreter's lock between array operations, so long ones pay.
-
-        Returns
-        -------
-        EMModel
-            One that gives the same results, but for rounding.
-        """
-        return self
-
     def weight_of(self, data: Any) -> float:
         """Rows in the data, or the sum of their weights: what a batch counts for in `OnlineEM`.
 

@@ -1,6 +1,6 @@
 """One start and what becomes of it; many starts in parallel."""
 
-from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -56,22 +56,23 @@ class Climber:
         self._outcomes: list[Outcome] = []
 
     def __call__(self, starts: list[Start], **options: Any) -> list[Outcome]:
-        model, data = self.model, self.data
-        blocks = isinstance(data, Blocks)
-        together = 1 if blocks and data.one_by_one else min(len(starts), self.n_workers)
-        n_threads = self.n_threads // together
-        if blocks and n_threads > 1:
-            # Workers that no start keeps busy share the blocks of each run.
-            model, data = model.for_threads(), data.threaded(n_threads)
-        run: Callable[..., Outcome] = partial(_run, model, data, **{**self.options, **options})
-        if together > 1:
-            outcomes = list(joblib.Parallel(self.n_jobs)(joblib.delayed(run)(s) for s in starts))
+        blocks = self.data if isinstance(self.data, Blocks) else None
+        # With two workers or more for a start, each run in turn has them all for its blocks.
+        side_by_side = len(starts) > 1 and self.n_workers > 1
+        if blocks is not None and (blocks.stays or 2 * len(starts) <= self.n_free):
+            side_by_side = False
+        options = {**self.options, **options}
+        if side_by_side:
+            run = joblib.delayed(partial(_run, self.model, self.data, **options))
+            outcomes = list(joblib.Parallel(self.n_jobs)(run(start) for start in starts))
             self._outcomes += outcomes
             return outcomes
         outcomes = []
-        for start in starts:
-            outcomes.append(run(start))
-            self._outcomes.append(outcomes[-1])
+        share = nullcontext(self.data) if blocks is None else blocks.shared(self.n_free)
+        with share as data:
+            for start in starts:
+                outcomes.append(_run(self.model, data, start, **options))
+                self._outcomes.append(outcomes[-1])
         return outcomes
 
     @property
@@ -80,10 +81,11 @@ class Climber:
         return int(joblib.effective_n_jobs(self.n_jobs))
 
     @property
-    def n_threads(self) -> int:
-        """Workers for the blocks of one run; one inside a worker of somebody else's."""
-        nested = joblib.parallel.get_active_backend()[0].nesting_level
-        return 1 if nested else self.n_workers
+    def n_free(self) -> int:
+        """Workers for the blocks of one run; one inside a worker, and one on a cluster."""
+        backend, _ = joblib.parallel.get_active_backend()
+        here = isinstance(backend, joblib.parallel.LokyBackend) and not backend.nesting_level
+        return self.n_workers if here else 1
 
     def best_so_far(self, running: Outcome | None) -> EMResult | None:
         """The best of all runs that have ended and of the one that is running."""

@@ -13,7 +13,6 @@ one (`Units`), so that the answer does not depend on the user's.
 """
 
 from collections.abc import Callable, Iterator
-from copy import copy
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -47,8 +46,6 @@ __all__ = [
 
 
 EPS = float(np.finfo(float).eps)
-#: Rows of a tile in threads: fewer and they wait for each other, more and they leave the cache.
-THREAD_ROWS = 8184
 
 Conditioned = ConditionalKernel | MaskedKernel
 Kernel = CompleteKernel | Conditioned
@@ -109,7 +106,6 @@ class GaussianMixtureModel(LatentClassModel):
         self.incomplete = incomplete
         self.accelerate_below = accelerate_below
         self.draw_start = draw_start
-        self.least_rows = 0  # of a tile
         self._last: tuple[MixtureParams, Components] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -160,15 +156,7 @@ class GaussianMixtureModel(LatentClassModel):
 
     def bind(self, params: MixtureParams) -> Kernel:
         at = self.components(params)
-        kernel = choose_kernel(self.structure, at, self.units, self.incomplete)
-        if isinstance(kernel, CompleteKernel):
-            kernel.rows = max(kernel.rows, self.least_rows)
-        return kernel
-
-    def for_threads(self) -> "GaussianMixtureModel":
-        model = copy(self)
-        model.least_rows = THREAD_ROWS
-        return model
+        return choose_kernel(self.structure, at, self.units, self.incomplete)
 
     def given_factor(self, weights: Array, means: Array, factor: Array) -> MixtureParams:
         """Parameters at a given whitening factor, which `bind` then takes as it is."""

@@ -10,7 +10,16 @@ from emkit._typing import Array
 from emkit.numerics.gaussian import Units
 from emkit.numerics.patterns import Group, group_rows
 
-__all__ = ["BLOCK_ROWS", "RowBlocks", "Rows", "Summary", "Table", "measure_spread", "summarise"]
+__all__ = [
+    "BLOCK_ROWS",
+    "RowBlocks",
+    "Rows",
+    "Summary",
+    "Table",
+    "measure_spread",
+    "pool",
+    "summarise",
+]
 
 #: Rows of a block: many tiles, and few beside large data.
 BLOCK_ROWS = 65_536
@@ -133,12 +142,26 @@ class Summary(NamedTuple):
 def summarise(summaries: Sequence[Summary]) -> Summary:
     """Of many blocks together: mean and standard deviation of the columns to rounding."""
     observed = np.array([s.observed for s in summaries])
+    mean, spread = (np.array([getattr(s, name) for s in summaries]) for name in ("mean", "spread"))
+    pooled = pool(observed, mean, spread)
+    return Summary(
+        sum(s.n for s in summaries),
+        float(np.sum([s.total_weight for s in summaries])),
+        any(s.incomplete for s in summaries),
+        observed.sum(axis=0),
+        pooled.shift,
+        pooled.scale,
+        np.fmin.reduce([s.low for s in summaries]),
+        np.fmax.reduce([s.high for s in summaries]),
+    )
+
+
+def pool(observed: Array, mean: Array, spread: Array) -> Units:
+    """Mean and standard deviation of the columns of all blocks, from those of each (b, d)."""
     total = observed.sum(axis=0)
     share = observed / np.where(total > 0.0, total, 1.0)
     seen = observed > 0.0
-    mean, spread = (
-        np.where(seen, [getattr(s, name) for s in summaries], 0.0) for name in ("mean", "spread")
-    )
+    mean, spread = (np.where(seen, values, 0.0) for values in (mean, spread))
     # About a mean of one block, so that a constant column has no spread.
     origin = mean[seen.argmax(axis=0), np.arange(mean.shape[1])]
     away = np.where(seen, mean - origin, 0.0)
@@ -147,16 +170,7 @@ def summarise(summaries: Sequence[Summary]) -> Summary:
     away, spread = away / unit, spread / unit
     shift = (share * away).sum(axis=0)
     variance = (share * (spread**2 + (away - shift) ** 2)).sum(axis=0)
-    return Summary(
-        sum(s.n for s in summaries),
-        float(np.sum([s.total_weight for s in summaries])),
-        any(s.incomplete for s in summaries),
-        total,
-        origin + shift * unit,
-        np.sqrt(variance) * unit,
-        np.fmin.reduce([s.low for s in summaries]),
-        np.fmax.reduce([s.high for s in summaries]),
-    )
+    return Units(origin + shift * unit, np.sqrt(variance) * unit)
 
 
 def measure_spread(data: Rows) -> Units:
