@@ -274,18 +274,18 @@ def map_rows(estimator, method, X, dtype=None, width=None, numbered=False):
     )
 
 
-def score_rows(estimator, X, sample_weight):
-    """Log-likelihood of the rows of X, and their total weight, summed over the chunks."""
+def score_rows(estimator, X, sample_weight, *of):
+    """What the estimator's ``_sums`` gives, the total weight second, summed over the chunks."""
     import dask
 
     check_is_fitted(estimator, "weights_")
     X = as_dask_array(estimator, X, reset=False)
-    score = dask.delayed(partial(_score, _nameless(estimator)), pure=False)
+    score = dask.delayed(partial(_score, _nameless(estimator), of), pure=False)
     (parts,) = dask.compute([score(rows, weights) for rows, weights in _chunks(X, sample_weight)])
-    log_likelihood, total = (math.fsum(column) for column in zip(*parts, strict=True))
+    value, total = (math.fsum(column) for column in zip(*parts, strict=True))
     if total == 0.0:
         raise ValueError("X has no rows of positive weight with a value: there is no score.")
-    return log_likelihood, total
+    return value, total
 
 
 # The client's side
@@ -415,7 +415,7 @@ def _call_numbered(compute, nothing, X, block_id=None):
     return compute(X, block_id[0]) if len(X) else nothing
 
 
-def _score(estimator, X, weights):
+def _score(estimator, of, X, weights):
     if not len(X) or (weights is not None and not np.any(weights)):
         return 0.0, 0.0
-    return estimator._sums(X, weights)
+    return estimator._sums(X, weights, *of)

@@ -137,7 +137,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         Extrapolation once a plain step gains less than 1e-3 nats per sample, so a fit at the
         default ``tol`` is plain EM. None is always plain EM.
     n_jobs : int, default=None
-        Processes for the starts, as in joblib; it changes results by rounding at most.
+        Processes for the starts, as in joblib, or for the rows of one run that is long; it changes
+        results by rounding at most.
     algorithm : {'em', 'cem', 'sem'} or Algorithm, default='em'
         'em' is exact; 'cem' (classification EM) gives every row to one component, and
         ``lower_bound_`` and ``history_`` then are the classification likelihood; 'sem'
@@ -313,16 +314,23 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
 
         Notes
         -----
-        A memory map of 256 MiB or more, and any object that has a shape, a dtype and slices of
-        rows, is read block by block, so that it need not fit in memory.
+        Data need not fit in memory. A memory map of 256 MiB or more, an object that has a shape, a
+        dtype and slices of rows, and an iterable of blocks of rows that can be read again (as
+        `emkit.engine.Blocks`; not a generator) are read block by block in every iteration, with
+        weights as one array or in blocks of their own. `impute` then gives rows that are computed
+        when they are read.
+
+        With one start and ``n_jobs`` of two or more, workers share the rows of a long fit, whose
+        arrays joblib keeps in a common file; of a memory map each reads its own part. Restarts run
+        on any joblib backend, as with ``joblib.parallel_config(backend="dask")``.
 
         The chunks of a Dask array or DataFrame stay on the workers of the current
         `distributed.Client`. An iteration sends them the parameters and gets statistics back,
         however many rows there are; `predict`, `predict_proba`, `score_samples` and `impute` give
         Dask arrays. Starts are drawn from a sample of the rows and climb one after the other.
         Weights best come as a Dask array too. What cannot be had is refused with the reason:
-        forms and searches that draw labels, ``resp_init``, and a prior without a covariance. A
-        cluster that is lost is a `emkit.exceptions.ClusterError`.
+        forms and searches that draw labels, and ``resp_init``. A cluster that is lost is a
+        `emkit.exceptions.ClusterError`.
         """
         data, given = self._validate(X, sample_weight)
         model = self._model(data)
@@ -580,8 +588,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         check_is_fitted(self, "weights_")
         if is_dask(X):
             raise ValueError(
-                "X must be in memory for icl and partial_fit. Got a Dask collection: take "
-                "X.compute(), of a sample if it does not fit."
+                "X must be in memory for partial_fit. Got a Dask collection: take X.compute(), of "
+                "some of the rows if they do not fit."
             )
         return validate_data(self, X, dtype=FLOATS, reset=False, ensure_all_finite="allow-nan")
 
@@ -641,14 +649,14 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         log_likelihood, n = self._sums(X, sample_weight)
         return log_likelihood / n
 
-    def _sums(self, X, sample_weight):
-        """Log-likelihood of the rows of X, and their total weight."""
+    def _sums(self, X, sample_weight, of="_log_prob"):
+        """Sum over the rows of X of what a method tells of each, and their total weight."""
         if is_dask(X):
-            return score_rows(self, X, sample_weight)
+            return score_rows(self, X, sample_weight, of)
         total = n = 0.0
         for block, weights in self._blocks(X, sample_weight):
-            log_prob = self._log_prob(block)
-            total += float(log_prob.sum() if weights is None else weights @ log_prob)
+            values = getattr(self, of)(block)
+            total += float(values.sum() if weights is None else weights @ values)
             n += _total(block, weights)
         if n == 0.0:
             raise ValueError("X has no rows of positive weight with a value: there is no score.")
@@ -942,15 +950,16 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         with the integrated completed likelihood. IEEE Transactions on Pattern Analysis and
         Machine Intelligence 22, 719-725. doi:10.1109/34.865189
         """
+        doubt = -self._sums(X, sample_weight, "_log_largest")[0]
+        return self.bic(X, sample_weight) + 2.0 * doubt
 
-        def log_largest(log_joint):
+    def _log_largest(self, X):
+        """Logarithm of the largest responsibility of each row."""
+
+        def largest(log_joint):
             return np.log(soft(log_joint)[0].max(axis=0))
 
-        doubt = 0.0
-        for block, weights in self._blocks(X, sample_weight):
-            best = self._reduce(block, log_largest, np.empty(len(block)))
-            doubt -= float(best.sum() if weights is None else weights @ best)
-        return self.bic(X, sample_weight) + 2.0 * doubt
+        return self._reduce(X, largest, np.empty(len(X)))
 
 
 def _summary_columns(prefix, weights, means, names):

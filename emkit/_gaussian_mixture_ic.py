@@ -13,8 +13,10 @@ from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from emkit._dask import as_dask_array, is_dask
 from emkit._estimator import FLOATS, StrOptions, at_least, check_weights, fit_context
 from emkit._gaussian_mixture import EMGaussianMixture
+from emkit._sources import Source, is_source
 from emkit.engine import StopReason
 from emkit.exceptions import DataWarning
 from emkit.numerics.covariance import STRUCTURES
@@ -226,15 +228,17 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
         -------
         self : object
             With the best of the grid.
+
+        Notes
+        -----
+        Data in blocks and Dask collections are taken as by `EMGaussianMixture.fit`. The fits to
+        them then follow each other, but for those of a memory map.
         """
         grid = self._grid()
-        checked = validate_data(
-            self, X, dtype=FLOATS, ensure_min_samples=2, ensure_all_finite="allow-nan"
-        )
-        check_weights(sample_weight, checked)
+        n_jobs = self._check(X, sample_weight)
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init)
         options = {name: getattr(self, name) for name in PASSED_ON}
-        tried = joblib.Parallel(self.n_jobs, verbose=self.verbose)(
+        tried = joblib.Parallel(n_jobs, verbose=self.verbose)(
             joblib.delayed(_climb)(
                 EMGaussianMixture(**candidate, **options, random_state=int(seed)), X, sample_weight
             )
@@ -263,6 +267,20 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
             Most probable component of each row.
         """
         return self.fit(X, sample_weight=sample_weight).predict(X)
+
+    def _check(self, X, sample_weight):
+        """Check the data; returns how many fits may go on side by side."""
+        if is_dask(X):
+            as_dask_array(self, X, reset=True)
+            return None  # each has all workers of the cluster
+        if is_source(X):
+            Source(X, sample_weight).check(self, reset=True)
+            return self.n_jobs if isinstance(X, np.memmap) else None  # others may not travel
+        checked = validate_data(
+            self, X, dtype=FLOATS, ensure_min_samples=2, ensure_all_finite="allow-nan"
+        )
+        check_weights(sample_weight, checked)
+        return self.n_jobs
 
     def _grid(self):
         """Arguments of every fit; ValueError where there is none."""

@@ -180,9 +180,11 @@ class Source:
         return _copy(self.array, start, min(start + BLOCK_ROWS, len(self.array)), self._read_as)
 
     def block(self, number: int) -> Block:
-        """One block of rows that can be sliced, without what belongs to them."""
+        """One block of rows that can be sliced, with their weights."""
         start = number * BLOCK_ROWS
-        return Block(number, start, self._slice(start))
+        X, weights = self._slice(start), self.sample_weight
+        part = None if weights is None else _copy(weights, start, start + len(X))
+        return Block(number, start, X, part)
 
     def check(self, estimator: Any, *, reset: bool) -> None:
         """Set or check number and names of the features."""
@@ -249,6 +251,19 @@ def _dtype(block: Any) -> np.dtype:
     return np.asarray(block).dtype
 
 
+class Loaded(Sequence[Rows]):
+    """Rows of a source that can be sliced, by the number of their block."""
+
+    def __init__(self, source: Source, load: Callable[[Block], Rows], numbers: Sequence[int]):
+        self.source, self.load, self.numbers = source, load, numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, i: Any) -> Any:
+        return self.load(self.source.block(self.numbers[i]))
+
+
 class RowStream(Blocks):
     """Rows of a source, to a model what `Rows` are.
 
@@ -264,8 +279,6 @@ class RowStream(Blocks):
         Of the rows of every block, where they are known; by default all are read for them.
     """
 
-    stays = True
-
     def __init__(
         self,
         source: Source,
@@ -273,17 +286,20 @@ class RowStream(Blocks):
         min_samples: int = 1,
         summaries: Sequence[Summary] | None = None,
     ):
-        super().__init__(source)
-        self.load = load
         if summaries is None:
             summaries = [Summary.of(load(block)) for block in source]
-        self._summaries = [s for s in summaries if s.n]
         n = sum(s.n for s in summaries)
         if n < min_samples:
             raise ValueError(
                 f"Found array with {n} sample(s) (of positive weight, with a value) while a "
                 f"minimum of {min_samples} is required."
             )
+        super().__init__(Loaded(source, load, [i for i, s in enumerate(summaries) if s.n]))
+        self.source, self.load = source, load
+        # Other processes can read a memory map; what else there is may not go there.
+        held = source.sample_weight is None or isinstance(source.sample_weight, np.ndarray)
+        self.stays = not (isinstance(source.array, np.memmap) and held)
+        self._summaries = [s for s in summaries if s.n]
         self.summary = summarise(self._summaries)
         self.X = Table((n, len(self.summary.mean)), source.dtype)
         self.weighted = source.sample_weight is not None
@@ -293,7 +309,7 @@ class RowStream(Blocks):
 
     def __iter__(self) -> Iterator[Rows]:
         n = 0
-        for block in self._blocks:
+        for block in self.source:
             rows = self.load(block)
             if len(rows.X):
                 n += len(rows.X)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import emkit
-from emkit import EMGaussianMixture, EMImputer, MixturePrior
+from emkit import EMGaussianMixture, EMGaussianMixtureIC, EMImputer, MixturePrior
 from emkit import _dask as of_dask
 from emkit._dask import DaskBlocks
 from emkit.engine import Genetic, SimulatedAnnealing, StochasticEM
@@ -470,11 +470,20 @@ def test_forms_that_draw_in_a_row_are_refused(client):
         rows.sum(len, together=False)
 
 
-@pytest.mark.parametrize("method", ["icl", "partial_fit"])
-def test_methods_for_data_in_memory_say_so(method):
+def test_a_batch_of_a_stream_must_be_in_memory():
     fitted = mixture(tol=1e-3).fit(data())
     with pytest.raises(ValueError, match="in memory.*compute"):
-        getattr(fitted, method)(da.from_array(data(), chunks=1000))
+        fitted.partial_fit(da.from_array(data(), chunks=1000))
+
+
+def test_a_grid_of_mixtures_is_that_of_the_memory(client):
+    X, options = data(), {"max_components": 2, "covariance_type": "full", "n_init": 1}
+    local = EMGaussianMixtureIC(**options, random_state=0).fit(X)
+    lazy = da.from_array(X, chunks=1000)
+    remote = EMGaussianMixtureIC(**options, random_state=0, n_jobs=2).fit(lazy)
+    for name in ("bic", "icl"):
+        np.testing.assert_allclose(remote.results_[name], local.results_[name], rtol=1e-9)
+    np.testing.assert_array_equal(remote.predict(lazy).compute(), local.predict(X))
 
 
 # The imputer

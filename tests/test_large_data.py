@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from typing import NamedTuple
 
 import joblib
@@ -10,7 +11,8 @@ import numpy as np
 import pytest
 from sklearn.model_selection import GridSearchCV
 
-from emkit import EMGaussianMixture, EMImputer
+from emkit import EMGaussianMixture, EMGaussianMixtureIC, EMImputer
+from emkit import _sources as sources
 from emkit.engine import Blocks, Stochastic, fit_em
 from emkit.engine import blocks as blocks_of
 from emkit.engine.algorithms import under
@@ -360,12 +362,40 @@ def test_labels_of_every_row_cannot_go_with_a_source(X):
         EMGaussianMixture(2, resp_init=np.zeros(N, dtype=int)).fit(Slices(X))
 
 
+@pytest.mark.parametrize("make", [Slices, cut])
+def test_a_grid_of_mixtures_too(X, make):
+    options = {"max_components": 2, "covariance_type": "diag", "n_init": 1, "random_state": 0}
+    whole = EMGaussianMixtureIC(**options).fit(X)
+    read = EMGaussianMixtureIC(**options, n_jobs=2).fit(make(X))
+    for name in ("bic", "icl"):
+        np.testing.assert_allclose(read.results_[name], whole.results_[name], rtol=1e-10)
+    np.testing.assert_array_equal(read.predict(make(X)), whole.predict(X))
+
+
 def test_restarts_on_a_source_follow_each_other(X):
     """They do not go to other processes, to which not every source could follow."""
     source = Slices(X)
-    source.lock = __import__("threading").Lock()  # cannot be pickled
+    source.lock = threading.Lock()  # cannot be pickled
     several = EMGaussianMixture(3, n_init=2, n_jobs=2, random_state=0).fit(source)
     agree(several, EMGaussianMixture(3, n_init=2, random_state=0).fit(X))
+
+
+@pytest.mark.parametrize("options", [{}, {"n_init": 2}, {"n_init": 2, "n_jobs": 4}])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_workers_read_a_memory_map_themselves(
+    holes, weighted, options, tmp_path, monkeypatch, at_once
+):
+    monkeypatch.setattr(sources, "LARGE", 0)
+    np.save(tmp_path / "X.npy", holes)
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    weights = np.random.default_rng(2).integers(0, 3, size=N).astype(float) if weighted else None
+    options = {"n_jobs": 2, "tol": 1e-2, "means_init": np.nan_to_num(holes[:3]), **options}
+    shared = EMGaussianMixture(3, **options).fit(X, sample_weight=weights)
+    alone = EMGaussianMixture(3, **options | {"n_jobs": 1}).fit(X, sample_weight=weights)
+    assert at_once
+    agree(alone, shared)
+    imputers = [EMImputer(n_jobs=n_jobs).fit(X, sample_weight=weights) for n_jobs in (1, 2)]
+    np.testing.assert_array_equal(imputers[0].covariance_, imputers[1].covariance_)
 
 
 @pytest.mark.parametrize(

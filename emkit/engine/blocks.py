@@ -124,7 +124,7 @@ class Blocks:
         """
         results: Iterable[Any] = map(step, self)
         if self._workers is not None and together:
-            results = self._workers.map(step, self._blocks)
+            results = self._workers.map(step, self._blocks)  # type: ignore[arg-type]
         stats, number = None, 0.0
         for more, gain in results:
             stats, number = more if stats is None else _tree.add(stats, more), number + gain

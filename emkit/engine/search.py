@@ -54,7 +54,9 @@ def fit_em(
         Starts to draw when ``start`` is None. A start that is drawn does not depend on how many
         others are.
     n_jobs : int, default=None
-        Processes for the runs, as in joblib. It changes a result by rounding at most.
+        Processes for the runs, as in joblib; of those, where there are two or more for a run, and
+        the data are a sequence of `Blocks`, for the blocks of a run that takes long. It changes a
+        result by rounding at most.
     search : str or search object, default="restarts"
         "restarts" climbs from every start to the end; "short_runs" takes a few iterations from
         each and goes on with the best; "annealing" and "simulated_annealing" lead every start

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.engine.latent_class import LatentClassModel
+from emkit.engine.latent_class import LatentClassModel, unbuffered
 from emkit.engine.posterior import soft
 from emkit.models.mixture_prior import Prior
 from emkit.models.rows import Rows
@@ -181,6 +181,7 @@ class GaussianMixtureModel(LatentClassModel):
 
     # Missing cells
 
+    @unbuffered()
     def score_samples(self, data: Rows, params: MixtureParams) -> Array:
         """Log-likelihood of the observed cells of each row."""
         at = self.bind(params)
@@ -231,6 +232,7 @@ class GaussianMixtureModel(LatentClassModel):
 
         return self._fill(X, params, one)
 
+    @unbuffered()
     def _fill(self, X: Array, params: MixtureParams, fill: Callable[..., Array]) -> Array:
         out = X.copy()
         data = Rows.of(X)
