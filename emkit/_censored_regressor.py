@@ -9,44 +9,37 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import ndtr, ndtri
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_consistent_length, check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from emkit._censored_distributions import DISTRIBUTIONS
-from emkit._censored_target import load_target
+from emkit._censored_prediction import CensoredPrediction, check_level
+from emkit._censored_rows import data_of, load_rows, sample_of
 from emkit._estimator import (
     EM_CONSTRAINTS,
-    FLOATS,
     StrOptions,
     above,
     at_least,
-    check_weights,
     fit_context,
     load_pandas,
     warn_unconverged,
 )
 from emkit._progress import CallbackSupportMixin, Progress
-from emkit.engine import fit_em
+from emkit.engine import Blocks, fit_em
 from emkit.exceptions import DataWarning
-from emkit.models.censored_linear import (
-    FLOOR,
-    CensoredNormal,
-    LineParams,
-    prepare,
-    pseudo_inverse,
-)
+from emkit.models.censored_data import prepare_blocks, pseudo_inverse
+from emkit.models.censored_linear import FLOOR, CensoredNormal, LineParams
 from emkit.models.censored_student import CensoredStudentT
 
 __all__ = ["EMCensoredRegressor"]
 
-#: Censored rows that a start looks at (a tenth of them, within this range), and the gain in nats
-#: at which it has seen enough.
-THIN, THIN_TOL = (2000, 4000), 0.01
+#: Gain in nats at which a start has seen enough of a sample of the rows.
+THIN_TOL = 0.01
 #: Degrees of freedom that df="estimate" looks between; beyond them a t is a normal.
 DF_RANGE = (0.5, 200.0)
 
 
-class EMCensoredRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
+class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMixin, BaseEstimator):
     r"""Linear regression by maximum likelihood when responses are only known to an interval.
 
     For exact responses and those that lie in :math:`[l_i, u_i]`, it maximises with weights
@@ -85,7 +78,8 @@ class EMCensoredRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
     acceleration : {'anderson', 'squarem'}, Acceleration or None, default='anderson'
         Newton steps and extrapolation under EM's safeguard; None is plain EM.
     n_jobs : int, default=None
-        Processes for the starts, as in joblib.
+        Workers, as in joblib: for the starts, and of those left over for the blocks of a run, from
+        131072 rows on.
     random_state : int, RandomState instance or None, default=None
         Source of the starts.
     warm_start : bool, default=False
@@ -206,7 +200,7 @@ class EMCensoredRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
+        X : array-like or iterable of blocks, of shape (n_samples, n_features)
             Predictors.
         y : array-like of shape (n_samples,) or (n_samples, 2), or structured
             Responses: exact ones (see ``left`` and ``right``); rows ``[lower, upper]``, equal where
@@ -218,57 +212,38 @@ class EMCensoredRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         -------
         self : object
             The fitted regressor.
+
+        Notes
+        -----
+        A memory map of 256 MiB or more, and any object that has a shape, a dtype and slices of
+        rows, is read block by block, so that it need not fit in memory; so is an iterable of
+        blocks that can be read again and again. ``y`` and ``sample_weight`` are then as long as X
+        and sliced beside it, or iterables of blocks as long as those of X. Three passes find units
+        and a first line, one picks the rows that the climb sets out from, every iteration takes
+        one, and so do the standard errors. With ``df='estimate'`` there are a dozen climbs.
+
+        In memory, rows in single precision stay as they are. From 131072 rows on their
+        standardised columns are worked out block by block at every iteration, in double
+        precision, which takes more time than keeping them.
         """
-        given = X, y, sample_weight
-        X, low, high, weights = self._validate(X, y, sample_weight)
-        progress = Progress(self, *given)
+        rows = load_rows(self, X, y, sample_weight)
+        progress = Progress(self, X, y, sample_weight)
         with progress:
-            result, model, units, data = self._climb(X, low, high, weights, progress)
+            result, model, prepared, data = self._climb(rows, progress)
         warn_unconverged(result, self.max_iter, "Increase alpha")
-        self._publish(result, model, units, low, high, weights)
-        information = model.observed_information(data, result.params)
-        self._publish_errors(information, units)
+        self._publish(result, model, prepared)
+        self._publish_errors(_information(model, data, result.params), prepared.units)
         at_floor = float(result.params.log_scale) < log(2.0 * FLOOR)
-        self._warn_of_degeneracy(X, low, high, at_floor, model.rank)
+        self._warn_of_degeneracy(rows, at_floor, model.rank)
         progress.done()
         return self
 
-    def _validate(self, X, y, sample_weight):
-        """X, bounds on the scale of the line, and weights, of rows that count."""
-        X = validate_data(self, X, dtype=FLOATS)
-        low, high = self._bounds(X, y)
-        weights = check_weights(sample_weight, X)
-        # A response that may lie anywhere says nothing.
-        counted = np.isfinite(low) | np.isfinite(high)
-        if weights is not None:
-            counted &= weights > 0.0
-        if not counted.all():
-            X, low, high = X[counted], low[counted], high[counted]
-            weights = None if weights is None else weights[counted]
-        for bound, side in ((low, "left"), (high, "right")):
-            if np.isinf(bound).all():
-                raise ValueError(
-                    f"Every response is censored on the {side}: the likelihood grows without "
-                    "bound as the line moves away. There must be exact responses, or bounds on "
-                    "the other side."
-                )
-        return X, low, high, weights
-
-    def _bounds(self, X, y):
-        if y is None:
-            raise ValueError(
-                f"{type(self).__name__} requires y to be passed, but the target y is None"
-            )
-        low, high = load_target(y, self.left, self.right)
-        check_consistent_length(X, low)
-        return DISTRIBUTIONS[self.distribution].to_line(low, high)
-
-    def _climb(self, X, low, high, weights, progress):
-        """Result, model and units; at the best degrees of freedom where these are estimated."""
+    def _climb(self, rows, progress):
+        """Result, model and data; at the best degrees of freedom where these are estimated."""
         student = self.distribution == "student_t"
-        data, units, gram = prepare(
-            X, low, high, weights, self.fit_intercept, summarise=not student
-        )
+        prepared = prepare_blocks(rows, self.fit_intercept, summarise=not student)
+        units, gram, data = prepared.units, prepared.gram, data_of(rows, prepared)
+        sample, every = sample_of(data, prepared.n_rows)
         options = {
             "n_jobs": self.n_jobs,
             "search": self.search,
@@ -279,22 +254,17 @@ class EMCensoredRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         }
 
         def follow(model):
-            progress.publish = partial(
-                type(self)._publish, model=model, units=units, low=low, high=high, weights=weights
-            )
+            progress.publish = partial(type(self)._publish, model=model, prepared=prepared)
             return model
 
         first = self._start(units)
         if not student:
-            every = len(data.design) // int(np.clip(len(data.design) // 10, *THIN))
             if every > 1 and self.acceleration is not None:
                 # A small part of the rows shows where to start; the others then take few steps.
                 part = units.line, gram / every, self.alpha / every, self.fit_intercept
-                first = fit_em(
-                    CensoredNormal(*part), data.thinned(every), start=first, tol=THIN_TOL
-                ).params
+                first = fit_em(CensoredNormal(*part), sample, start=first, tol=THIN_TOL).params
             model = follow(CensoredNormal(units.line, gram, self.alpha, self.fit_intercept))
-            return fit_em(model, data, start=first, **options), model, units, data
+            return fit_em(model, data, start=first, **options), model, prepared, data
 
         student_model = partial(CensoredStudentT, units.line, gram, self.alpha, self.fit_intercept)
 
@@ -304,11 +274,11 @@ class EMCensoredRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
 
         def starts_of(model):
             rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
-            return [first, *(model.initialize(data, rng) for _ in range(self.n_init - 1))]
+            return [first, *(model.initialize(sample, rng) for _ in range(self.n_init - 1))]
 
         if self.df != "estimate":
             df = float(self.df)
-            return *climb(df, starts_of(student_model(df))), units, data
+            return *climb(df, starts_of(student_model(df))), prepared, data
         # The profile likelihood of the degrees of freedom, each fit from the best line so far.
         best = climb(4.0, starts_of(student_model(4.0)))[0].params
 
@@ -318,7 +288,7 @@ class EMCensoredRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         found = minimize_scalar(
             loss, bounds=np.log(DF_RANGE), method="bounded", options={"xatol": 1e-6}
         )
-        return *climb(float(np.exp(found.x)), best), units, data
+        return *climb(float(np.exp(found.x)), best), prepared, data
 
     def _start(self, units):
         q = len(units.line)
@@ -336,16 +306,15 @@ class EMCensoredRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         scale = max(self.scale_ / units.spread, FLOOR)
         return LineParams(coef / units.spread - units.line, np.log(scale))
 
-    def _publish(self, result, model, units, low, high, weights):
-        self.coef_, self.intercept_, self.scale_ = units.to_user(result.params)
+    def _publish(self, result, model, prepared):
+        units = prepared.units
+        self.coef_, self.intercept_, self.scale_ = units.to_user(*result.params)
         self.__dict__.pop("df_", None)  # of an earlier fit
         if self.distribution == "student_t":
             self.df_ = model.df
-        exact = low == high
-        count = float(exact.sum() if weights is None else weights[exact].sum())
-        jacobian = -count * log(units.spread)
-        shift = DISTRIBUTIONS[self.distribution].log_jacobian(low[exact])
-        jacobian += float(shift.sum() if weights is None else weights[exact] @ shift)
+        jacobian = -prepared.exact.weight * log(units.spread)
+        # It is linear: that of a sum is the sum.
+        jacobian += float(self._distribution.log_jacobian(prepared.exact_total))
         self.log_likelihood_ = result.log_likelihood + jacobian
         self.n_iter_ = result.n_iter
         self.converged_ = result.converged
@@ -358,6 +327,11 @@ class EMCensoredRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
             )
             for run in result.runs
         )
+
+    def _all_inside(self, rows):
+        """Whether the line passes within all bounds."""
+        fitted = self._location(rows.X)
+        return bool(((rows.low < fitted) & (fitted < rows.high)).all())
 
     def _publish_errors(self, information, units):
         """Covariance of the parameters in the user's units."""
@@ -373,8 +347,8 @@ class EMCensoredRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         self.cov_params_ = change @ _inverse(information) @ change.T
         self.standard_errors_ = np.sqrt(np.maximum(np.diag(self.cov_params_), 0.0))
 
-    def _warn_of_degeneracy(self, X, low, high, scale_at_floor, rank):
-        q = X.shape[1] + int(self.fit_intercept)
+    def _warn_of_degeneracy(self, rows, scale_at_floor, rank):
+        q = len(self.coef_) + int(self.fit_intercept)
         if rank < q:
             warnings.warn(
                 f"Columns of X are collinear: of {q} coefficients {rank} are identified. The line "
@@ -383,9 +357,8 @@ class EMCensoredRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 DataWarning,
                 stacklevel=4,
             )
-        fitted = X @ self.coef_ + self.intercept_
-        inside = (low < fitted) & (fitted < high)
-        if scale_at_floor or inside.all():
+        # One row outside decides, and as a rule it is in the first block.
+        if scale_at_floor or all(self._all_inside(block) for block in rows):
             what = "every response" if scale_at_floor else "every interval"
             warnings.warn(
                 f"The likelihood has no finite maximum: a line passes through {what}, and it "
@@ -395,262 +368,7 @@ class EMCensoredRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
                 stacklevel=4,
             )
 
-    # Prediction
-
-    def _location(self, X):
-        check_is_fitted(self)
-        X = validate_data(self, X, dtype=FLOATS, reset=False)
-        return X @ self.coef_ + self.intercept_
-
-    @property
-    def _distribution(self):
-        return DISTRIBUTIONS[self.distribution]
-
-    @property
-    def _df(self):
-        return getattr(self, "df_", None)
-
-    def predict(self, X):
-        """Mean of the response, were it observed.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Predictors.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            On the scale of y: ``exp(line + scale_**2 / 2)`` for 'lognormal'.
-        """
-        return self._distribution.mean(self._location(X), self.scale_, self._df)
-
-    def predict_quantile(self, X, q=0.5):
-        """Quantiles of the response.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Predictors.
-        q : float or array-like of shape (n_quantiles,), default=0.5
-            Probabilities strictly between 0 and 1.
-
-        Returns
-        -------
-        quantiles : ndarray of shape (n_samples,) or (n_samples, n_quantiles)
-            On the scale of y.
-        """
-        q = np.asarray(q, dtype=float)
-        if not ((q > 0.0) & (q < 1.0)).all():
-            raise ValueError(f"q must lie strictly between 0 and 1. Got {q}.")
-        location = self._location(X).reshape(-1, *(1,) * q.ndim)
-        quantiles = location + self.scale_ * self._distribution.quantile(q, self._df)
-        return self._distribution.to_user(quantiles)
-
-    def predict_interval(self, X, level=0.95):
-        """Interval that holds a new response with the given probability.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Predictors.
-        level : float, default=0.95
-            Probability, divided evenly between both tails. Parameters count as known.
-
-        Returns
-        -------
-        bounds : ndarray of shape (n_samples, 2)
-            On the scale of y.
-        """
-        _check_level(level)
-        return self.predict_quantile(X, [0.5 - 0.5 * level, 0.5 + 0.5 * level])
-
-    def predict_survival_function(self, X, times):
-        """Probability that the response is larger than each of some values.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Predictors.
-        times : float or array-like of shape (n_times,)
-            Values on the scale of y.
-
-        Returns
-        -------
-        survival : ndarray of shape (n_samples,) or (n_samples, n_times)
-            P(y > time).
-        """
-        times = np.asarray(times, dtype=float)
-        if np.isnan(times).any():
-            raise ValueError("times contains NaN.")
-        location = self._location(X).reshape(-1, *(1,) * times.ndim)
-        if self.distribution == "lognormal":
-            with np.errstate(divide="ignore"):
-                times = np.log(np.maximum(times, 0.0))
-        return self._distribution.survival((times - location) / self.scale_, self._df)
-
-    def predict_observed(self, X):
-        """Mean of the response as it would be observed: ``E[clip(y, left, right)]``.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Predictors.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            On the scale of y.
-        """
-        if self.left is None and self.right is None:
-            raise ValueError(
-                "predict_observed needs limits: set left or right. Without them a response is "
-                "observed as it is; see predict."
-            )
-        location = self._location(X)
-        left = -np.inf if self.left is None else float(self.left)
-        right = np.inf if self.right is None else float(self.right)
-        survival = partial(self.predict_survival_function, X)
-        below = 0.0 if np.isinf(left) else left * (1.0 - survival(left))
-        above_right = 0.0 if np.isinf(right) else right * survival(right)
-        bounds = np.array([left]), np.array([right])
-        if self.distribution == "lognormal":
-            with np.errstate(divide="ignore"):
-                bounds = tuple(np.log(np.maximum(bound, 0.0)) for bound in bounds)
-        low, high = (np.broadcast_to(bound, location.shape) for bound in bounds)
-        mean = self._distribution.truncated_mean(location, self.scale_, low, high, self._df)
-        inside = (survival(left) if np.isfinite(left) else 1.0) - (
-            survival(right) if np.isfinite(right) else 0.0
-        )
-        return below + np.where(inside > 0.0, inside * mean, 0.0) + above_right
-
-    def impute(self, X, y, *, sample=False, random_state=None):
-        """Fill censored responses given their intervals.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Predictors.
-        y : array-like
-            Responses in any form that `fit` takes.
-        sample : bool, default=False
-            Whether to draw from the conditional distribution instead of taking its mean.
-        random_state : int, RandomState instance or None, default=None
-            Source of the draws; None takes the estimator's own.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            Exact responses as they were, censored ones filled, on the scale of y.
-        """
-        location = self._location(X)
-        low, high = self._bounds(X, y)
-        censored = low != high
-        out = self._distribution.to_user(np.where(censored, 0.0, low))
-        part = location[censored], self.scale_, low[censored], high[censored], self._df
-        if sample:
-            source = self.random_state if random_state is None else random_state
-            rng = np.random.default_rng(check_random_state(source).randint(2**31))
-            out[censored] = self._distribution.draw(*part, rng)
-        else:
-            out[censored] = self._distribution.truncated_mean(*part)
-        # Rounding must not leave the interval.
-        bounds = (self._distribution.to_user(bound[censored]) for bound in (low, high))
-        out[censored] = np.clip(out[censored], *bounds)
-        return out
-
-    # Selection
-
-    def score_samples(self, X, y):
-        """Log-likelihood of each row: log-density where exact, log-probability where censored.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Predictors.
-        y : array-like
-            Responses in any form that `fit` takes.
-
-        Returns
-        -------
-        log_likelihood : ndarray of shape (n_samples,)
-            In nats, on the scale of y.
-        """
-        location = self._location(X)
-        low, high = self._bounds(X, y)
-        a, b = (low - location) / self.scale_, (high - location) / self.scale_
-        exact = low == high
-        out = np.empty(len(location))
-        at_point = self._distribution.log_density(a[exact], self._df) - np.log(self.scale_)
-        out[exact] = at_point + self._distribution.log_jacobian(low[exact])
-        width = (high - low)[~exact] / self.scale_
-        out[~exact] = self._distribution.log_mass(a[~exact], b[~exact], width, self._df)
-        return out
-
-    def score(self, X, y, sample_weight=None):
-        """Mean log-likelihood of a row; higher is better.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Predictors.
-        y : array-like
-            Responses in any form that `fit` takes.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights as frequencies.
-
-        Returns
-        -------
-        score : float
-            Weighted mean of `score_samples`.
-        """
-        values = self.score_samples(X, y)
-        weights = check_weights(sample_weight, values[:, None])
-        return float(np.average(values, weights=weights))
-
-    def _n_parameters(self):
-        estimated = self.distribution == "student_t" and self.df == "estimate"
-        return len(self.coef_) + int(self.fit_intercept) + 1 + int(estimated)
-
-    def aic(self, X, y, sample_weight=None):
-        """Akaike information criterion; lower is better.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Predictors.
-        y : array-like
-            Responses in any form that `fit` takes.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights as frequencies.
-
-        Returns
-        -------
-        aic : float
-            ``-2 log L + 2 p`` for p free parameters.
-        """
-        total = self.score(X, y, sample_weight) * _total(X, sample_weight)
-        return -2.0 * total + 2.0 * self._n_parameters()
-
-    def bic(self, X, y, sample_weight=None):
-        """Bayesian information criterion; lower is better.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Predictors.
-        y : array-like
-            Responses in any form that `fit` takes.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights as frequencies; their sum is the number of samples.
-
-        Returns
-        -------
-        bic : float
-            ``-2 log L + p log n`` for p free parameters.
-        """
-        n = _total(X, sample_weight)
-        return -2.0 * self.score(X, y, sample_weight) * n + self._n_parameters() * log(n)
+    # What was learned
 
     def summary(self, level=0.95):
         """Estimates with their uncertainty.
@@ -686,7 +404,7 @@ class EMCensoredRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         log(scale)     -0.47       0.18  -2.54     0.01  -0.83  -0.11
         """
         check_is_fitted(self)
-        _check_level(level)
+        check_level(level)
         pd = load_pandas("EMCensoredRegressor.summary")
         names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(len(self.coef_))])
         estimate = np.concatenate([self.coef_, [np.log(self.scale_)]])
@@ -714,14 +432,11 @@ class EMCensoredRegressor(CallbackSupportMixin, RegressorMixin, BaseEstimator):
         return tags
 
 
-def _check_level(level):
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"level must lie between 0 and 1. Got {level!r}.")
-
-
-def _total(X, sample_weight):
-    weights = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
-    return float(len(X)) if weights is None else float(weights.sum())
+def _information(model, data, params):
+    """Observed information of all the data."""
+    step = partial(model.information_step, params=params)
+    stats, _ = data.sum(step) if isinstance(data, Blocks) else step(data)
+    return model.information(stats, params)
 
 
 def _inverse(information):

@@ -57,7 +57,7 @@ class Progress:
         self.per, self.interval = per, interval
         self.began = time.perf_counter()
         self.last = self.began
-        self.context = self.run = None
+        self.context = self.run = self.seen = None
         if getattr(estimator, "_skl_callbacks", None):
             self.X = X
             # A monitor scores only where there is a y; of data that lie elsewhere that is too dear.
@@ -136,10 +136,11 @@ class Progress:
                 "start", task_id=number, max_subtasks=self.estimator.max_iter
             )
             self.run.call_on_fit_task_begin(estimator=self.estimator, **self._given())
-        else:
+        elif state.params is not self.seen:  # the last step of a run may have been refused
             task = self.run.subcontext("iteration")
             task.call_on_fit_task_begin(estimator=self.estimator, **self._given())
             stop = self._end(task, state)
+        self.seen = state.params
         if state.reason is not None:
             self._end(self.run, state)
         return stop

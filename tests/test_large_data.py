@@ -170,6 +170,20 @@ def test_an_error_in_a_worker_is_the_error_of_the_model(at_once, at_home):
     assert at_once or at_home
 
 
+def test_the_buffers_of_numpy_are_put_back(X):
+    """Tiles are worked on as they lie, with buffers too short to copy them through."""
+    seen = []
+
+    class Asking(KMeans):
+        def statistics(self, tile, resp, work, at):
+            seen.append(np.getbufsize())
+            return super().statistics(tile, resp, work, at)
+
+    before = np.getbufsize()
+    fit_em(Asking(2), Points(X[:500]), random_state=0, algorithm="cem")
+    assert max(seen) < before == np.getbufsize()
+
+
 # Blocks
 
 
