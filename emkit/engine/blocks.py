@@ -74,7 +74,13 @@ class Blocks:
         return self._blocks[index]  # type: ignore[index]
 
     def outlines(self) -> Iterator[Any]:
-        """What stands for the blocks where it is asked how much they weigh. Default: themselves."""
+        """What stands for the blocks where it is asked how much they weigh. Default: themselves.
+
+        Returns
+        -------
+        iterator
+            One object for each block.
+        """
         return iter(self)
 
     @contextmanager

@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.numerics.gaussian import Units
+from emkit.engine.latent_class import unbuffered
+from emkit.numerics.gaussian import Units, tile_rows
 from emkit.numerics.patterns import Group, group_rows
 
 __all__ = [
@@ -173,48 +174,52 @@ def pool(observed: Array, mean: Array, spread: Array) -> Units:
     return Units(origin + shift * unit, np.sqrt(variance) * unit)
 
 
+@unbuffered()
 def measure_spread(data: Rows) -> Units:
     """Mean and standard deviation of every column, to rounding; 0 for a constant column.
 
     Spread is measured relative to the largest deviation from the first row, so that no square
     overflows or drowns.
     """
-    n, d = data.X.shape
-    origin = _first_values(data)
+    d, origin = data.X.shape[1], _first_values(data)
     peak = np.zeros(d)
-    for rows in _steps(n):
+    for x, _ in _tiles_about(origin, data):
         # fmax: a cell that is missing does not count
-        np.fmax(peak, np.fmax.reduce(np.abs(data.X[rows] - origin), axis=0), out=peak)
+        np.fmax(peak, np.fmax.reduce(np.abs(x, out=x), axis=1), out=peak)
     unit = np.where(peak > 0.0, peak, 1.0)
     total, first, second = np.zeros(d), np.zeros(d), np.zeros(d)
-    for rows in _steps(n):
-        deviation = (data.X[rows] - origin) / unit
-        weights = data.take(rows).sample_weight
-        ones = np.ones(len(deviation)) if weights is None else weights
+    for x, weights in _tiles_about(origin, data):
+        x /= unit[:, None]
         if data.incomplete:
-            missing = np.isnan(deviation)
-            deviation[missing] = 0.0
-            total += ones @ ~missing
+            missing = np.isnan(x)
+            x[missing] = 0.0
+            total += ~missing @ weights
         else:
-            total += ones.sum()
-        first += ones @ deviation
-        second += ones @ np.square(deviation, out=deviation)
+            total += weights.sum()
+        first += x @ weights
+        second += np.square(x, out=x) @ weights
     first /= total
     scale = unit * np.sqrt(np.maximum(second / total - first**2, 0.0))
     return Units(origin + first * unit, scale)
 
 
+def _tiles_about(origin: Array, data: Rows) -> Iterator[tuple[Array, Array]]:
+    """Tiles (d, n) less the origin, in a buffer, with the weights of their rows."""
+    (n, d), step = data.X.shape, tile_rows(data.X.shape[1])
+    buffer, ones = np.empty((d, min(step, n))), np.ones(min(step, n))
+    for start in range(0, n, step):
+        X, weights, _ = data.take(slice(start, start + step))
+        x = np.subtract(X.T, origin[:, None], out=buffer[:, : len(X)])
+        yield x, ones[: len(X)] if weights is None else weights
+
+
 def _first_values(data: Rows) -> Array:
     """The first value of every column; NaN where a column has none."""
     values = data.X[:1][0].astype(float)
-    for rows in _steps(len(data.X)):
+    for start in range(0, len(data.X), BLOCK_ROWS):
         if not np.isnan(values).any():
             break
-        X = data.X[rows]
+        X = data.X[start : start + BLOCK_ROWS]
         first = np.isfinite(X).argmax(axis=0)
         values = np.where(np.isnan(values), X[first, np.arange(len(values))], values)
     return values
-
-
-def _steps(n: int, step: int = 8192) -> Iterator[slice]:
-    return (slice(start, min(start + step, n)) for start in range(0, n, step))
