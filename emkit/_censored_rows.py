@@ -5,7 +5,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from emkit._censored_target import load_target
-from emkit._estimator import FLOATS, check_weights
+from emkit._estimator import FLOATS, check_weights, is_private
 from emkit._sources import Source, check_block, is_source, telling
 from emkit.engine import Blocks
 from emkit.models.censored_data import ResidualBlocks, Responses, thinned
@@ -25,6 +25,7 @@ def load_rows(estimator, X, y, sample_weight):
         rows = ResponseStream(source, lambda block: _counted(_load_block(estimator, block)))
     else:
         X = validate_data(estimator, X, dtype=FLOATS)
+        X = X.copy() if is_private(X) else X
         low, high = _bounds(estimator, X, y)
         rows = _in_views(_counted(Responses(X, low, high, check_weights(sample_weight, X))))
     _refuse_one_sided(rows)

@@ -1,5 +1,6 @@
 """What the estimators share; the only file that touches scikit-learn's private API."""
 
+import mmap
 import warnings
 from functools import partial
 from numbers import Integral, Real
@@ -10,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils._mask import _get_mask
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
+from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import (
     _check_feature_names_in,
     _check_sample_weight,
@@ -31,6 +33,9 @@ __all__ = [
     "feature_names_in",
     "fit_context",
     "has_missing",
+    "is_private",
+    "map_of",
+    "output_container",
     "in_blocks",
     "load_pandas",
     "load_with_missing",
@@ -90,7 +95,7 @@ def check_weights(sample_weight, X):
             "Sample weights must contain at least one positive number. Got zeros only: no row "
             "would count. Leave sample_weight out to weigh all rows alike."
         )
-    return weights
+    return weights.copy() if is_private(weights) else weights
 
 
 def takes_nan(missing_values):
@@ -139,6 +144,25 @@ def feature_names_in(estimator, input_features):
     return _check_feature_names_in(estimator, input_features)
 
 
+def is_private(array):
+    """Whether an array is of a memory map that other processes would not read alike.
+
+    Its changes are this one's alone, or it runs backwards, which joblib cannot send.
+    """
+    source = map_of(array)
+    backwards = any(step < 0 for step in array.strides)
+    return source is not None and (source.mode == "c" or backwards)
+
+
+def map_of(array):
+    """The memory map that an array is a view of, or None."""
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap):
+            return array
+        array = array.base
+    return None
+
+
 def has_missing(X):
     """Whether any cell is NaN."""
     return bool(np.isnan(X.min(initial=0.0)))
@@ -166,6 +190,8 @@ def in_blocks(data):
     """Data in blocks for threads to share, where there are enough of them."""
     if isinstance(data, Blocks):
         return data
+    if is_private(data.X):
+        data = data._replace(X=data.X.copy())
     blocks = data.blocks()
     return data if blocks is None else Blocks(blocks, whole=data)
 
@@ -180,6 +206,11 @@ def load_pandas(caller):
             'Install it with: pip install "emkit[pandas]"'
         ) from error
     return pd
+
+
+def output_container(estimator):
+    """What `set_output` asked for: "default" or a kind of frame."""
+    return _get_output_config("transform", estimator)["dense"]
 
 
 def warn_unconverged(result: EMResult, max_iter: int, remedy: str, stacklevel: int = 4) -> None:

@@ -1,6 +1,7 @@
 """EMGaussianMixture: the labels are missing."""
 
 import warnings
+from copy import copy
 from functools import partial
 from math import log
 from numbers import Integral, Real
@@ -32,6 +33,7 @@ from emkit._mixture_prior import MixturePrior, check_prior, internal_prior
 from emkit._partial_fit import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
 from emkit._progress import CallbackSupportMixin, Progress, n_starts
 from emkit._sources import (
+    EmptySourceError,
     RowStream,
     Source,
     check_block,
@@ -531,7 +533,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         """The rows of a batch that count."""
         if is_source(X):
             check_is_fitted(self, "weights_")
-            data = self._stream_of(X, sample_weight, reset=False)
+            try:
+                data = self._stream_of(X, sample_weight, reset=False)
+            except EmptySourceError:
+                dtype = Source(X).dtype
+                return Batch(Rows(np.empty((0, self.n_features_in_), dtype)), 0.0)
             return Batch(data, data.total_weight)
         X = self._check_X(X)
         weights = check_weights(sample_weight, X)
@@ -725,8 +731,10 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             source = Source(X)
             source.check(self, reset=False)
 
+            fitted = copy(self)  # it may be fitted again before the rows are read
+
             def fill(block):
-                return self._impute(check_block(block.X, None, block.where)[0])
+                return fitted._impute(check_block(block.X, None, block.where)[0])
 
             return lazy(source, fill, source.n_features, source.dtype)
         return self._impute(self._check_X(X))

@@ -25,6 +25,7 @@ from emkit._estimator import (
     in_blocks,
     load_pandas,
     load_with_missing,
+    output_container,
     takes_nan,
     warn_unconverged,
 )
@@ -576,8 +577,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             Observed cells as they were, missing ones filled; then the indicator, if asked for.
             Of a Dask collection it is a Dask array, and of data that are read block by block an
             object of their kind: rows are computed when they are read, always to the same values.
-            ``set_output(transform="pandas")`` gathers them in a frame, but not blocks of an
-            iterable.
+            A frame that `set_output` asks for gathers them, but not blocks of an iterable.
         """
         check_is_fitted(self)
         filler = Filler.of(self)
@@ -586,7 +586,16 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         if is_source(X):
             source = Source(X)
             source.check(self, reset=False)
-            return lazy(source, filler.block, filler.width, source.dtype)
+            rows = lazy(source, filler.block, filler.width, source.dtype)
+            container = output_container(self)
+            if container == "default":
+                return rows
+            if source.sliceable:
+                return np.asarray(rows)
+            raise ValueError(
+                f"set_output(transform={container!r}) makes one frame of all rows, and X is an "
+                "iterable of blocks. Use set_output(transform='default') and take block by block."
+            )
         return filler.fill(load_with_missing(self, X, self.missing_values, reset=False))
 
     def _model(self):

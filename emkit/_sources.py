@@ -9,13 +9,22 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import check_array, validate_data
 
-from emkit._estimator import FLOATS, check_weights, counted_rows, has_missing
+from emkit._estimator import (
+    FLOATS,
+    check_weights,
+    counted_rows,
+    has_missing,
+    is_private,
+    map_of,
+)
 from emkit.engine import Blocks
+from emkit.engine.blocks import read
 from emkit.models.rows import BLOCK_ROWS, Rows, Summary, Table, draw_numbers, summarise
 from emkit.numerics.gaussian import Units
 
 __all__ = [
     "Block",
+    "EmptySourceError",
     "RowStream",
     "Source",
     "check_block",
@@ -34,7 +43,7 @@ LARGE = 2**28
 def is_source(X):
     """Whether X is read in blocks: a memory map, what has slices of rows, what iterates blocks."""
     if isinstance(X, np.ndarray):
-        return isinstance(X, np.memmap) and X.nbytes >= LARGE
+        return X.nbytes >= LARGE and isinstance(X, np.memmap) and map_of(X) is not None
     containers = list | tuple | str | bytes | dict | set
     if isinstance(X, containers) or issparse(X) or hasattr(X, "__dask_graph__"):
         return False
@@ -43,16 +52,21 @@ def is_source(X):
 
 def is_sliceable(X):
     """Whether X, in memory or not, has a shape, a dtype and slices of rows."""
-    if hasattr(X, "__array_interface__") and not isinstance(X, np.ndarray):
-        return False
-    sliceable = all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__", "__len__"))
-    foreign = hasattr(X, "__dlpack__") and not isinstance(X, np.ndarray)
-    return sliceable and isinstance(X.dtype, np.dtype) and not foreign and not hasattr(X, "iloc")
+    if isinstance(X, np.ndarray):
+        return True
+    foreign = any(hasattr(X, name) for name in ("__array_interface__", "__dlpack__", "iloc"))
+    sliceable = all(hasattr(X, name) for name in ("shape", "dtype", "__getitem__"))
+    return sliceable and not foreign and isinstance(X.dtype, np.dtype)
 
 
 def _gives_blocks(X):
     arrays = ("shape", "__array__", "__array_interface__", "__dataframe__", "__dlpack__", "iloc")
-    return hasattr(X, "__iter__") and not any(hasattr(X, name) for name in arrays)
+    blocks = hasattr(X, "__iter__") and not any(hasattr(X, name) for name in arrays)
+    return blocks or type(X) is LazyBlocks
+
+
+class EmptySourceError(ValueError):
+    """A source has too few rows that count."""
 
 
 class Block(NamedTuple):
@@ -118,7 +132,6 @@ class Source:
     """
 
     def __init__(self, X: Any, sample_weight: Any = None, y: Any = None):
-        self.sliceable = is_sliceable(X)
         for name, given in (("X", X), ("y", y), ("sample_weight", sample_weight)):
             if isinstance(given, Iterator):
                 raise TypeError(
@@ -127,18 +140,23 @@ class Source:
                     "read once. Give an object whose __iter__ starts anew, or "
                     "emkit.engine.Blocks([...])."
                 )
-        self.array, self.sample_weight, self.y = X, sample_weight, y
-        self.first = X[:1] if self.sliceable else next(iter(X), None)
-        if self.first is None:
-            raise ValueError("X is an iterable without blocks. Got none; give at least one.")
+        self.sliceable, self.array = is_sliceable(X), X
+        self.sample_weight, self.y = map(_as_array, (sample_weight, y))
+        if self.sliceable:
+            _require_rows(X.shape)
+            self.first = X[:1]
+        else:
+            self.first = next(iter(X), None)
+            if self.first is None:
+                raise ValueError("X is an iterable without blocks. Got none; give at least one.")
+        if issparse(self.first):
+            raise TypeError("Sparse data are not supported. Use toarray() on each block of X.")
         shape, self._dtype = np.shape(self.first), _dtype(self.first)
-        if len(shape) != 2:
-            shape = tuple(X.shape) if self.sliceable else shape
-            raise ValueError(
-                f"Expected 2D array, got an array of shape {shape} instead. Blocks of X must have "
-                "two dimensions, rows and columns."
-            )
+        _require_rows(shape, least=0)
+        if self._dtype.kind == "c":
+            raise ValueError(f"Complex data not supported. Got X of dtype {self._dtype}.")
         self.n_features = shape[1]
+        self._names = _names(self.first)
         single = self._dtype == np.float32
         self.dtype = np.dtype(np.float32 if single else np.float64)
         # Objects and words may be marks of missing cells.
@@ -158,7 +176,7 @@ class Source:
     def _read(self) -> Iterator[Any]:
         """Blocks of X, all of one width and dtype."""
         if self.sliceable:
-            for start in range(0, len(self.array), BLOCK_ROWS):
+            for start in range(0, int(self.array.shape[0]), BLOCK_ROWS):
                 yield self._slice(start)
             return
         for number, block in enumerate(self.array):
@@ -173,18 +191,25 @@ class Source:
                     f"Block {number} of X has dtype {dtype}, and block 0 has {self._dtype}. All "
                     "blocks must have the same dtype. Convert them, as with block.astype(float)."
                 )
+            names = _names(block)
+            if self._names is not None and names is not None and names != self._names:
+                raise ValueError(
+                    f"Block {number} of X has the columns {names}, and block 0 {self._names}. All "
+                    "blocks must have the same columns in the same order."
+                )
             # A frame may hold pandas.NA, which NumPy makes no number of.
             yield block if hasattr(block, "iloc") else np.asarray(block, dtype=self._read_as)
 
     def _slice(self, start: int) -> Any:
-        return _copy(self.array, start, min(start + BLOCK_ROWS, len(self.array)), self._read_as)
+        stop = min(start + BLOCK_ROWS, int(self.array.shape[0]))
+        return _copy(self.array, start, stop, self._read_as)
 
     def block(self, number: int) -> Block:
         """One block of rows that can be sliced, with their weights."""
         start = number * BLOCK_ROWS
-        X, weights = self._slice(start), self.sample_weight
-        part = None if weights is None else _copy(weights, start, start + len(X))
-        return Block(number, start, X, part)
+        X = self._slice(start)
+        weights = _Beside("sample_weight", self.sample_weight)
+        return Block(number, start, X, weights.take(number, start, start + len(X)))
 
     def check(self, estimator: Any, *, reset: bool) -> None:
         """Set or check number and names of the features."""
@@ -196,19 +221,17 @@ class _Beside:
 
     def __init__(self, name: str, values: Any):
         self.name, self.values = name, values
-        array = values is None or isinstance(values, np.ndarray) or is_sliceable(values)
-        numbers = isinstance(values, list | tuple) and all(np.ndim(value) == 0 for value in values)
-        if not array and (numbers or not _gives_blocks(values)):
-            self.values, array = np.asarray(values), True
-        self.blocks = None if array else iter(values)
+        self.blocks = iter(values) if values is not None and _gives_blocks(values) else None
 
     def take(self, number: int, start: int, stop: int) -> Any:
         if self.values is None:
             return None
-        if self.blocks is None:
-            part = _copy(self.values, start, stop)
-        else:
+        if self.blocks is not None:
             part = next(self.blocks, None)
+        elif len(self.values.shape):
+            part = _copy(self.values, start, stop)
+        else:  # one number for all rows
+            part = np.full(stop - start, self.values)
         if part is None or len(part) != stop - start:
             raise ValueError(
                 f"{self.name} and X must have the same rows. Block {number} of X has "
@@ -219,24 +242,56 @@ class _Beside:
     def end(self, n: int) -> None:
         if self.values is None:
             return
-        longer = (
-            len(self.values) > n if self.blocks is None else next(self.blocks, None) is not None
-        )
+        if self.blocks is not None:
+            longer = next(self.blocks, None) is not None
+        else:
+            longer = self.values.shape[:1] > (n,)
         if longer:
-            raise ValueError(f"{self.name} and X must have the same rows. X has {n}, and it more.")
+            raise ValueError(
+                f"{self.name} and X must have the same rows. X has {n}, and {self.name} has more."
+            )
+
+
+def _as_array(values: Any) -> Any:
+    """What goes with X, as something with slices of rows; None and blocks as they are."""
+    if values is None or is_sliceable(values):
+        return values
+    if _gives_blocks(values) and not isinstance(values, list | tuple):
+        return values
+    return np.asarray(values)
+
+
+def _require_rows(shape: tuple[int, ...], least: int = 1) -> None:
+    shape = tuple(shape)
+    if len(shape) != 2:
+        raise ValueError(
+            f"Expected 2D array, got an array of shape {shape} instead. X must have two "
+            "dimensions, rows and columns, and so must every block of it."
+        )
+    if shape[0] < least:
+        raise ValueError(
+            f"Found array with 0 sample(s) (shape={shape}) while a minimum of 1 is required."
+        )
+
+
+def _names(block: Any) -> list[str] | None:
+    """Names of the columns of a frame."""
+    return list(map(str, block.columns)) if hasattr(block, "columns") else None
 
 
 def _copy(array: Any, start: int, stop: int, dtype: Any = None) -> Any:
     """Rows as an array of their own, and the pages of a memory map given back.
 
-    They would else count as memory of the process.
+    They would else count as memory of the process. What was written into a private map would be
+    lost with them.
     """
-    block = np.array(array[start:stop], dtype=dtype)
-    base = array
-    while isinstance(base, np.ndarray):
-        base = base.base
-    if isinstance(base, mmap.mmap) and hasattr(base, "madvise"):
-        base.madvise(mmap.MADV_DONTNEED)
+    block = array[start:stop]
+    if isinstance(block, np.ma.MaskedArray):
+        block = np.ma.filled(block.astype(np.result_type(block.dtype, np.float32)), np.nan)
+    block = np.array(block, dtype=dtype)
+    source = map_of(array)
+    if source is not None and source.mode != "c" and hasattr(source.base, "madvise"):
+        source.base.madvise(mmap.MADV_DONTNEED)
     return block
 
 
@@ -289,16 +344,18 @@ class RowStream(Blocks):
         if summaries is None:
             summaries = [Summary.of(load(block)) for block in source]
         n = sum(s.n for s in summaries)
-        if n < min_samples:
-            raise ValueError(
+        if n < max(min_samples, 1):
+            raise EmptySourceError(
                 f"Found array with {n} sample(s) (of positive weight, with a value) while a "
                 f"minimum of {min_samples} is required."
             )
         super().__init__(Loaded(source, load, [i for i, s in enumerate(summaries) if s.n]))
         self.source, self.load = source, load
         # Other processes can read a memory map; what else there is may not go there.
-        held = source.sample_weight is None or isinstance(source.sample_weight, np.ndarray)
-        self.stays = not (isinstance(source.array, np.memmap) and held)
+        weights = source.sample_weight
+        held = weights is None or (isinstance(weights, np.ndarray) and not is_private(weights))
+        shared = isinstance(source.array, np.memmap) and not is_private(source.array)
+        self.stays = not (shared and held)
         self._summaries = [s for s in summaries if s.n]
         self.summary = summarise(self._summaries)
         self.X = Table((n, len(self.summary.mean)), source.dtype)
@@ -308,6 +365,9 @@ class RowStream(Blocks):
         self.whole = self
 
     def __iter__(self) -> Iterator[Rows]:
+        return read(self._rows())
+
+    def _rows(self) -> Iterator[Rows]:
         n = 0
         for block in self.source:
             rows = self.load(block)
@@ -354,6 +414,8 @@ class RowStream(Blocks):
 def joined(parts: Iterable[Any]) -> Any:
     """Parts one after the other in one array; a single one as it is."""
     parts = list(parts)
+    if not parts:
+        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
@@ -388,6 +450,15 @@ class LazyBlocks:
     def __iter__(self) -> Iterator[Any]:
         return map(self._compute, self._source)
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        raise TypeError(
+            "These rows come in blocks that are computed when they are iterated; they are no "
+            "array. Take them block by block, or all at once: numpy.concatenate(list(rows))."
+        )
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._width} columns, computed when read>"
+
 
 class LazyRows(LazyBlocks):
     """Rows computed of those of a source whenever they are sliced, a block at a time.
@@ -403,8 +474,10 @@ class LazyRows(LazyBlocks):
     def dtype(self) -> np.dtype:
         return self._dtype
 
+    ndim = 2
+
     def __len__(self) -> int:
-        return len(self._source.array)
+        return int(self._source.array.shape[0])
 
     def __getitem__(self, rows: slice) -> Any:
         if not isinstance(rows, slice) or rows.step not in (None, 1):

@@ -1,6 +1,6 @@
 """What emkit raises and warns of, beyond the built-in errors."""
 
-__all__ = ["ClusterError", "DataWarning", "InfeasibleError", "ModelError"]
+__all__ = ["ClusterError", "DataReadError", "DataWarning", "InfeasibleError", "ModelError"]
 
 
 class ClusterError(RuntimeError):
@@ -16,6 +16,26 @@ class ClusterError(RuntimeError):
     ... except ClusterError as error:
     ...     print(error, repr(error.__cause__))
     A worker failed. MemoryError('of a worker')
+    """
+
+
+class DataReadError(RuntimeError):
+    """Data that are read block by block could not be read in the middle of a fit.
+
+    The cause is the error of whoever reads them, such as an OSError.
+
+    Examples
+    --------
+    >>> from emkit.engine import Blocks
+    >>> from emkit.exceptions import DataReadError
+    >>> class Gone:
+    ...     def __iter__(self):
+    ...         raise OSError("the disk is gone")
+    >>> try:
+    ...     Blocks(Gone()).sum(len)
+    ... except DataReadError as error:
+    ...     print(error)
+    The blocks of data could not be read: OSError: the disk is gone
     """
 
 

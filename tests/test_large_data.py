@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from sklearn.model_selection import GridSearchCV
 
 from emkit import EMGaussianMixture, EMGaussianMixtureIC, EMImputer
@@ -17,6 +19,7 @@ from emkit.engine import Blocks, Stochastic, fit_em
 from emkit.engine import blocks as blocks_of
 from emkit.engine.algorithms import under
 from emkit.engine.blocks import e_step
+from emkit.exceptions import DataReadError, DataWarning
 from emkit.models.kmeans import KMeans, Points
 from emkit.models.rows import BLOCK_ROWS
 
@@ -168,6 +171,46 @@ def test_an_error_in_a_worker_is_the_error_of_the_model(at_once, at_home):
     with pytest.raises(RuntimeError, match="e_step failed at iteration .*in a worker"):
         fit_em(Broken(1), parts, n_jobs=2, algorithm="cem")
     assert at_once or at_home
+
+
+def test_a_model_that_cannot_travel_goes_on_alone(at_once):
+    class Locked(KMeans):
+        lock = None
+
+    model = Locked(2)
+    rows = np.random.default_rng(0).normal(size=(400, 2))
+    parts = Blocks([Points(rows[i : i + 100]) for i in range(0, 400, 100)])
+    start = model.initialize(Points(rows), np.random.default_rng(0))
+    expected = fit_em(model, parts, start=start, algorithm="cem")
+    model.lock = threading.Lock()
+    with pytest.warns(RuntimeWarning, match="cannot be sent to other processes.*lock"):
+        alone = fit_em(model, parts, start=start, n_jobs=2, algorithm="cem")
+    assert alone.objective == expected.objective
+
+
+def test_a_model_may_write_into_what_it_was_given(at_once):
+    """Arrays that workers read from a file are theirs as far as they write into them."""
+
+    class Writing(KMeans):
+        table = np.zeros(50_000)
+
+        def statistics(self, tile, resp, work, at):
+            self.table += 1.0
+            return super().statistics(tile, resp, work, at)
+
+    model = Writing(2)
+    model.table = model.table.copy()
+    rows = np.random.default_rng(0).normal(size=(400, 2))
+    parts = Blocks([Points(rows[i : i + 100]) for i in range(0, 400, 100)])
+    result = fit_em(model, parts, n_jobs=2, random_state=0, algorithm="cem")
+    assert at_once
+    assert result.converged
+
+
+def test_a_start_from_blocks_of_unknown_number():
+    rows = np.random.default_rng(0).normal(size=(400, 2))
+    parts = Parts(*(Points(rows[i : i + 100]) for i in range(0, 400, 100)))
+    assert fit_em(KMeans(2), Blocks(parts), random_state=0, algorithm="cem").converged
 
 
 def test_the_buffers_of_numpy_are_put_back(X):
@@ -410,6 +453,113 @@ def test_workers_read_a_memory_map_themselves(
     agree(alone, shared)
     imputers = [EMImputer(n_jobs=n_jobs).fit(X, sample_weight=weights) for n_jobs in (1, 2)]
     np.testing.assert_array_equal(imputers[0].covariance_, imputers[1].covariance_)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_what_was_written_into_a_private_map_stays(X, n_jobs, tmp_path, monkeypatch, at_once):
+    """It is in this process alone: no page may be given back, and no other process asked."""
+    for large in (0, 2**40):
+        monkeypatch.setattr(sources, "LARGE", large)
+        np.save(tmp_path / "X.npy", X)
+        private = np.load(tmp_path / "X.npy", mmap_mode="c")
+        private += 100.0
+        fitted = EMGaussianMixture(2, random_state=0, n_jobs=n_jobs, tol=1e-3).fit(private)
+        np.testing.assert_array_equal(private, X + 100.0)
+        expected = EMGaussianMixture(2, random_state=0, tol=1e-3).fit(X + 100.0)
+        agree(expected, fitted)
+    np.save(tmp_path / "w.npy", np.ones(N))
+    weights = np.load(tmp_path / "w.npy", mmap_mode="c")
+    weights *= 3.0
+    fitted = EMGaussianMixture(1).fit(cut(X), sample_weight=weights)
+    assert fitted.n_samples_seen_ == 3 * N
+    assert (weights == 3.0).all()
+
+
+def test_a_copy_of_a_map_is_an_array(X, tmp_path, monkeypatch):
+    monkeypatch.setattr(sources, "LARGE", 0)
+    np.save(tmp_path / "X.npy", X)
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    assert sources.is_source(X)
+    assert sources.is_source(X[::-1])
+    assert not sources.is_source(X.copy())
+    assert not sources.is_source(X.astype(np.float32))
+
+
+@pytest.mark.parametrize("columns", [["b", "a", "c"], ["a", "b", "d"]])
+def test_frames_must_have_the_same_columns_in_the_same_order(X, columns):
+    frames = [pd.DataFrame(X[:500], columns=["a", "b", "c"]) for _ in range(3)]
+    mixture = EMGaussianMixture(2, random_state=0).fit(Parts(*frames))
+    assert mixture.feature_names_in_.tolist() == ["a", "b", "c"]
+    frames[2] = frames[2].set_axis(columns, axis=1)
+    with pytest.raises(ValueError, match="Block 2 of X has the columns .*same order"):
+        EMGaussianMixture(2, random_state=0).fit(Parts(*frames))
+
+
+def test_imputed_rows_keep_to_the_fit_that_made_them(holes):
+    mixture = EMGaussianMixture(2, random_state=0).fit(holes)
+    lazy = mixture.impute(Slices(holes))
+    before = lazy[:100]
+    mixture.set_params(covariance_type="diag").fit(100.0 * holes)
+    np.testing.assert_array_equal(lazy[:100], before)
+
+
+def test_a_batch_without_a_value_changes_nothing(X):
+    mixture = EMGaussianMixture(2, random_state=0).fit(X[:1000])
+    means = mixture.means_
+    with pytest.warns(DataWarning, match="Nothing is observed in the batch"):
+        mixture.partial_fit(Parts(np.full((5, 3), np.nan)))
+    assert mixture.means_ is means
+
+
+def test_a_number_or_a_list_as_weights(X):
+    expected = EMGaussianMixture(2, random_state=0).fit(X[:900], sample_weight=2.0)
+    for weights in (2.0, [2.0] * 900):
+        agree(
+            EMGaussianMixture(2, random_state=0).fit(
+                Parts(X[:500], X[500:900]), sample_weight=weights
+            ),
+            expected,
+        )
+
+
+def test_masked_cells_are_missing(holes):
+    masked = np.ma.masked_invalid(holes)
+    masked.fill_value = 1e20
+    agree(
+        EMGaussianMixture(2, random_state=0).fit(Slices(masked)),
+        EMGaussianMixture(2, random_state=0).fit(holes),
+    )
+
+
+def test_what_is_not_to_be_read(X):
+    mixture = EMGaussianMixture(2, random_state=0).fit(X[:500])
+    with pytest.raises(ValueError, match="Complex data not supported"):
+        mixture.fit(Parts(X[:50] + 1j))
+    with pytest.raises(TypeError, match="toarray"):
+        mixture.fit(Parts(csr_array(X[:50])))
+    with pytest.raises(ValueError, match="0 sample"):
+        mixture.predict(Slices(X[:0]))
+    with pytest.raises(TypeError, match="must be an iterable"):
+        Blocks(5)
+
+
+def test_what_cannot_be_read_is_no_fault_of_the_model(X):
+    class Failing(Parts):
+        passes, last = 0, 0
+
+        def __iter__(self):
+            self.passes += 1
+            yield self.parts[0]
+            if self.passes > self.last:
+                raise OSError("the disk is gone")
+            yield self.parts[1]
+
+    for last in (2, 4):  # in the start, in an E-step
+        failing = Failing(X[:500], X[500:900])
+        failing.last = last
+        with pytest.raises(DataReadError, match="OSError: the disk is gone") as caught:
+            EMGaussianMixture(2, random_state=0).fit(failing)
+        assert isinstance(caught.value.__cause__, OSError)
 
 
 @pytest.mark.parametrize(

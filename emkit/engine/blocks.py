@@ -1,9 +1,11 @@
 """Data in blocks: because statistics add, the E-step is a sum over them."""
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
 from functools import partial
+from pickle import PicklingError
 from time import perf_counter
 from typing import Any
 
@@ -12,8 +14,9 @@ import numpy as np
 
 from emkit.engine import _tree
 from emkit.engine.model import EMModel
+from emkit.exceptions import DataReadError
 
-__all__ = ["Blocks", "e_step", "iterate", "outlines"]
+__all__ = ["Blocks", "e_step", "iterate", "outlines", "read"]
 
 #: Seconds that workers take to start: they do when a run has taken as long without them.
 START_UP = 0.5
@@ -37,7 +40,7 @@ class Blocks:
     Raises
     ------
     TypeError
-        For an iterator.
+        For an iterator, and for what is no iterable.
     ValueError
         For a sequence without blocks.
 
@@ -59,6 +62,8 @@ class Blocks:
                 f"them all. Got {type(blocks).__name__}, which can be read once. Give a list, or "
                 "an object whose __iter__ starts anew."
             )
+        if not isinstance(blocks, Iterable):
+            raise TypeError(f"blocks must be an iterable. Got {type(blocks).__name__}.")
         if isinstance(blocks, Sequence) and not len(blocks):
             raise ValueError("Blocks needs at least one block of data. Got none.")
         self._blocks = blocks
@@ -68,10 +73,29 @@ class Blocks:
         return len(self._blocks)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Any]:
-        return iter(self._blocks)
+        return read(self._blocks)
 
     def __getitem__(self, index: int) -> Any:
         return self._blocks[index]  # type: ignore[index]
+
+    def start_block(self, rng: np.random.Generator) -> Any:
+        """What a start is drawn from: the data undivided, else a random block, else the first.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+            Source of randomness.
+
+        Returns
+        -------
+        object
+            One block, or ``whole``.
+        """
+        if self.whole is not None:
+            return self.whole
+        if isinstance(self._blocks, Sequence):
+            return self._blocks[int(rng.integers(len(self)))]
+        return next(iter(self))
 
     def outlines(self) -> Iterator[Any]:
         """What stands for the blocks where it is asked how much they weigh. Default: themselves.
@@ -128,7 +152,7 @@ class Blocks:
         ValueError
             Where there are no blocks.
         """
-        results: Iterable[Any] = map(step, self)
+        results: Iterable[Any] = map(step, read(self))
         if self._workers is not None and together:
             results = self._workers.map(step, self._blocks)  # type: ignore[arg-type]
         stats, number = None, 0.0
@@ -165,7 +189,7 @@ class Workers:
         if self._parallel is None:
             if self._spent < START_UP or self._last < WORTH_SHARING or len(blocks) < 2:
                 begun = perf_counter()
-                yield from map(step, blocks)
+                yield from map(step, read(blocks[i] for i in range(len(blocks))))
                 self._last = perf_counter() - begun
                 self._spent += self._last
                 return
@@ -179,17 +203,34 @@ class Workers:
             with self._one_thread():
                 results = _steps(step, blocks, here)
         finally:  # what was begun is ended, that the workers are free
-            results_there = list(there)
+            try:
+                results_there = list(there)
+            except PicklingError as error:
+                self._go_on_alone(error)
+                results_there = [_steps(step, blocks, rest)]
         yield from results
         for results in results_there:
             yield from results
+
+    def _go_on_alone(self, error: PicklingError) -> None:
+        told = str(error.__cause__).strip().strip('"').strip().splitlines() or [str(error)]
+        warnings.warn(
+            "The model or its data cannot be sent to other processes: the run goes on in this one. "
+            f"Make them picklable, or set n_jobs=1. ({told[-1]})",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        self._spent = -np.inf
+        self._parallel = None
 
     def _start(self) -> None:
         # It comes with scikit-learn.
         from threadpoolctl import ThreadpoolController
 
-        # One for all passes, so that arrays are written to their files once.
-        pool = joblib.Parallel(self.n, return_as="generator", max_nbytes=COMMON)
+        # One for all passes, so that arrays are written to their files once. What a step writes
+        # into its model or its block stays its own.
+        files = {"max_nbytes": COMMON, "mmap_mode": "c"}
+        pool = joblib.Parallel(self.n, return_as="generator", **files)
         self._parallel = self._stack.enter_context(pool)
         # BLAS threads would fight the workers for the cores.
         self._one_thread = partial(ThreadpoolController().limit, limits=1, user_api="blas")
@@ -197,7 +238,24 @@ class Workers:
 
 def _steps(step: Callable[[Any], Any], blocks: Sequence[Any], numbers: Iterable[int]) -> list[Any]:
     with np.errstate(all="ignore"):  # what is not finite is judged where the sum is
-        return [step(blocks[i]) for i in numbers]
+        return [step(block) for block in read(blocks[i] for i in numbers)]
+
+
+def read(blocks: Iterable[Any]) -> Iterator[Any]:
+    """The blocks, one after the other; an error of theirs is told from one of the model."""
+    iterator = None
+    while True:
+        try:
+            iterator = iter(blocks) if iterator is None else iterator
+            block = next(iterator)
+        except StopIteration:
+            return
+        except DataReadError:
+            raise
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}"
+            raise DataReadError(f"The blocks of data could not be read: {told}") from error
+        yield block
 
 
 def iterate(data: Any) -> Iterator[Any]:

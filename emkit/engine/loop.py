@@ -12,7 +12,7 @@ from emkit.engine import _tree, blocks
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.model import EMModel
 from emkit.engine.result import EMResult, State, StopReason
-from emkit.exceptions import ClusterError, InfeasibleError, ModelError
+from emkit.exceptions import ClusterError, DataReadError, InfeasibleError, ModelError
 
 __all__ = ["Callback", "Point", "climb", "evaluate", "m_step"]
 
@@ -292,7 +292,7 @@ def evaluate(
             objective = log_likelihood + float(model.log_prior(params))
     except np.linalg.LinAlgError:
         return None
-    except ClusterError:
+    except (ClusterError, DataReadError):
         raise
     except Exception as error:
         # Overflow and the like at an extrapolated point is the point's fault, not the model's.

@@ -79,6 +79,8 @@ class EMModel(ABC):
     def e_step(self, data: Any, params: Any) -> tuple[Any, float]:
         """Expected sufficient statistics, and the log-likelihood of the data, at ``params``.
 
+        It leaves nothing in the model for a later step: blocks may be worked on in other processes.
+
         Parameters
         ----------
         data : object

@@ -12,7 +12,7 @@ from emkit.engine.algorithms import Algorithm
 from emkit.engine.blocks import Blocks
 from emkit.engine.model import EMModel
 from emkit.engine.result import EMResult, RunSummary, StopReason
-from emkit.exceptions import InfeasibleError, ModelError
+from emkit.exceptions import DataReadError, InfeasibleError, ModelError
 
 __all__ = ["Climber", "Outcome", "Start", "best_of", "joined"]
 
@@ -124,12 +124,10 @@ def _run(
 
 
 def _initialize(model: EMModel, data: Any, rng: np.random.Generator) -> Any:
-    block = data
-    if isinstance(data, Blocks):
-        block = data[int(rng.integers(len(data)))] if data.whole is None else data.whole
+    block = data.start_block(rng) if isinstance(data, Blocks) else data
     try:
         return model.initialize(block, rng)
-    except (InfeasibleError, np.linalg.LinAlgError):
+    except (InfeasibleError, DataReadError, np.linalg.LinAlgError):
         raise
     except Exception as error:
         raise ModelError(

@@ -76,8 +76,8 @@ def fit_em(
     random_state : None, int, numpy Generator or RandomState, default=None
         Source of the starts.
     callback : callable, default=None
-        Called with a `State` at each start and after every accepted iterate; ends its run by
-        returning True.
+        Called with a `State` at each start and after every accepted iterate, in the process of the
+        run; ends its run by returning True.
 
     Returns
     -------
