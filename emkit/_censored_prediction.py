@@ -1,5 +1,6 @@
 """What a fitted censored regression says of rows, old and new."""
 
+from functools import partial
 from math import log
 
 import numpy as np
@@ -7,7 +8,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._censored_distributions import DISTRIBUTIONS
-from emkit._censored_rows import each_block
+from emkit._censored_rows import each_block, map_blocks, score_blocks
+from emkit._dask import is_dask
 from emkit._sources import joined
 from emkit.models.censored_data import steps
 
@@ -15,7 +17,10 @@ __all__ = ["CensoredPrediction", "check_level"]
 
 
 class CensoredPrediction:
-    """Predictions and scores of `EMCensoredRegressor`."""
+    """Predictions and scores of `EMCensoredRegressor`.
+
+    Of rows in a Dask collection, a method that gives something for each of them gives a Dask array.
+    """
 
     # The fitted line
 
@@ -41,10 +46,22 @@ class CensoredPrediction:
         with np.errstate(divide="ignore"):
             return np.log(np.maximum(values, 0.0))
 
-    def _each(self, X, compute):
-        """What is computed of the line at each block of X, joined."""
+    def _each(self, X, compute, *y, width=None):
+        """What is computed of each block of X, joined; of a Dask collection lazily.
+
+        ``compute`` takes the regressor, which a lazy result holds as it is now, and the block.
+        """
         check_is_fitted(self)
-        return joined(compute(self._location(rows.X)) for rows in each_block(self, X))
+        if is_dask(X):
+            return map_blocks(self, compute, X, *y, width=width)
+        return joined(compute(self, rows) for rows in each_block(self, X, *y))
+
+    def _at_line(self, X, compute, shape=()):
+        """The same of the line; ``shape`` is that of what is computed for a row."""
+        width = shape[0] if shape else None
+        return self._each(
+            X, lambda model, rows: compute(model, model._location(rows.X)), width=width
+        )
 
     # Prediction
 
@@ -61,7 +78,9 @@ class CensoredPrediction:
         y : ndarray of shape (n_samples,)
             On the scale of y: ``exp(line + scale_**2 / 2)`` for 'lognormal'.
         """
-        return self._each(X, lambda at: self._distribution.mean(at, self.scale_, self._df))
+        return self._at_line(
+            X, lambda model, at: model._distribution.mean(at, model.scale_, model._df)
+        )
 
     def predict_quantile(self, X, q=0.5):
         """Quantiles of the response.
@@ -82,7 +101,11 @@ class CensoredPrediction:
         if not ((q > 0.0) & (q < 1.0)).all():
             raise ValueError(f"q must lie strictly between 0 and 1. Got {q}.")
         away = self.scale_ * self._distribution.quantile(q, self._df)
-        return self._each(X, lambda at: self._distribution.to_user(np.add.outer(at, away)))
+        return self._at_line(
+            X,
+            lambda model, at: model._distribution.to_user(np.add.outer(at, away)),
+            q.shape,
+        )
 
     def predict_interval(self, X, level=0.95):
         """Interval that holds a new response with the given probability.
@@ -122,11 +145,11 @@ class CensoredPrediction:
             raise ValueError("times contains NaN.")
         times = self._on_line(times)
 
-        def survival(location):
+        def survival(model, location):
             away = times - location.reshape(-1, *(1,) * times.ndim)
-            return self._distribution.survival(away / self.scale_, self._df)
+            return model._distribution.survival(away / model.scale_, model._df)
 
-        return self._each(X, survival)
+        return self._at_line(X, survival, times.shape)
 
     def predict_observed(self, X):
         """Mean of the response as it would be observed: ``E[clip(y, left, right)]``.
@@ -146,7 +169,7 @@ class CensoredPrediction:
                 "predict_observed needs limits: set left or right. Without them a response is "
                 "observed as it is; see predict."
             )
-        return self._each(X, self._observed)
+        return self._at_line(X, type(self)._observed)
 
     def _observed(self, location):
         """`predict_observed` of rows with their line at ``location``."""
@@ -182,14 +205,17 @@ class CensoredPrediction:
         y : ndarray of shape (n_samples,)
             Exact responses as they were, censored ones filled, on the scale of y.
         """
+        if not sample:
+            return self._each(X, type(self)._impute, y)
         check_is_fitted(self)
-        rng = None
-        if sample:
-            source = self.random_state if random_state is None else random_state
-            rng = np.random.default_rng(check_random_state(source).randint(2**31))
-        return joined(self._impute(rows, rng) for rows in each_block(self, X, y))
+        source = self.random_state if random_state is None else random_state
+        seed = check_random_state(source).randint(2**31)
+        if is_dask(X):
+            return map_blocks(self, partial(_draw_chunk, seed), X, y, numbered=True)
+        rng = np.random.default_rng(seed)
+        return self._each(X, lambda model, rows: model._impute(rows, rng), y)
 
-    def _impute(self, rows, rng):
+    def _impute(self, rows, rng=None):
         """Responses of a block, filled by means, or by draws where there is a generator."""
         low, high = rows.low, rows.high
         censored = low != high
@@ -222,8 +248,7 @@ class CensoredPrediction:
         log_likelihood : ndarray of shape (n_samples,)
             In nats, on the scale of y.
         """
-        check_is_fitted(self)
-        return joined(self._log_likelihood(rows) for rows in each_block(self, X, y))
+        return self._each(X, type(self)._log_likelihood, y)
 
     def _log_likelihood(self, rows):
         location, low, high = self._location(rows.X), rows.low, rows.high
@@ -253,12 +278,14 @@ class CensoredPrediction:
         score : float
             Weighted mean of `score_samples`.
         """
-        total, n = self._sums(X, y, sample_weight)
+        total, n = self._sums(X, sample_weight, y)
         return total / n
 
-    def _sums(self, X, y, sample_weight):
+    def _sums(self, X, sample_weight, y):
         """Log-likelihood of the rows, and their total weight."""
         check_is_fitted(self)
+        if is_dask(X):
+            return score_blocks(self, X, sample_weight, y)
         total = n = 0.0
         for rows in each_block(self, X, y, sample_weight):
             values = self._log_likelihood(rows)
@@ -289,7 +316,7 @@ class CensoredPrediction:
         aic : float
             ``-2 log L + 2 p`` for p free parameters.
         """
-        return -2.0 * self._sums(X, y, sample_weight)[0] + 2.0 * self._n_parameters()
+        return -2.0 * self._sums(X, sample_weight, y)[0] + 2.0 * self._n_parameters()
 
     def bic(self, X, y, sample_weight=None):
         """Bayesian information criterion; lower is better.
@@ -308,8 +335,13 @@ class CensoredPrediction:
         bic : float
             ``-2 log L + p log n`` for p free parameters.
         """
-        total, n = self._sums(X, y, sample_weight)
+        total, n = self._sums(X, sample_weight, y)
         return -2.0 * total + self._n_parameters() * log(n)
+
+
+def _draw_chunk(seed, model, rows, number):
+    """Filled by draws of a chunk's own."""
+    return model._impute(rows, np.random.default_rng([seed, number]))
 
 
 def check_level(level):

@@ -14,7 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from emkit._censored_distributions import DISTRIBUTIONS
 from emkit._censored_prediction import CensoredPrediction, check_level
-from emkit._censored_rows import data_of, load_rows, sample_of
+from emkit._censored_residuals import data_of, line_within, sample_of
+from emkit._censored_rows import load_rows
 from emkit._estimator import (
     EM_CONSTRAINTS,
     StrOptions,
@@ -25,7 +26,7 @@ from emkit._estimator import (
     warn_unconverged,
 )
 from emkit._progress import CallbackSupportMixin, Progress
-from emkit.engine import Blocks, fit_em
+from emkit.engine import fit_em
 from emkit.exceptions import DataWarning
 from emkit.models.censored_data import prepare_blocks, pseudo_inverse
 from emkit.models.censored_linear import FLOOR, CensoredNormal, LineParams
@@ -200,7 +201,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
 
         Parameters
         ----------
-        X : array-like or iterable of blocks, of shape (n_samples, n_features)
+        X : array-like, iterable of blocks or Dask collection, of shape (n_samples, n_features)
             Predictors.
         y : array-like of shape (n_samples,) or (n_samples, 2), or structured
             Responses: exact ones (see ``left`` and ``right``); rows ``[lower, upper]``, equal where
@@ -222,28 +223,38 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         and a first line, one picks the rows that the climb sets out from, every iteration takes
         one, and so do the standard errors. With ``df='estimate'`` there are a dozen climbs.
 
+        The chunks of a Dask array or DataFrame stay on the workers of the current
+        `distributed.Client`, and so do their residuals, in double precision; parameters go out in
+        every pass, and sums come back. ``y``, of shape (n_samples,) or (n_samples, 2), and
+        ``sample_weight`` are Dask arrays, frames or series too, or in memory. What is predicted is
+        then a Dask array. A structured y is refused, and a cluster that is lost is a
+        `emkit.exceptions.ClusterError`.
+
         In memory, rows in single precision stay as they are. From 131072 rows on their
         standardised columns are worked out block by block at every iteration, in double
         precision, which takes more time than keeping them.
         """
         rows = load_rows(self, X, y, sample_weight)
         progress = Progress(self, X, y, sample_weight)
+        summarise = self.distribution != "student_t"
+        prepared = prepare_blocks(rows, self.fit_intercept, summarise=summarise)
+        data = data_of(rows, prepared)
+        del rows  # those of a cluster need not lie there beside the residuals
         with progress:
-            result, model, prepared, data = self._climb(rows, progress)
+            result, model = self._climb(prepared, data, progress)
         warn_unconverged(result, self.max_iter, "Increase alpha")
         self._publish(result, model, prepared)
         self._publish_errors(_information(model, data, result.params), prepared.units)
         at_floor = float(result.params.log_scale) < log(2.0 * FLOOR)
-        self._warn_of_degeneracy(rows, at_floor, model.rank)
+        within = not at_floor and line_within(data, prepared, result.params)
+        self._warn_of_degeneracy(at_floor, within, model.rank)
         progress.done()
         return self
 
-    def _climb(self, rows, progress):
-        """Result, model and data; at the best degrees of freedom where these are estimated."""
-        student = self.distribution == "student_t"
-        prepared = prepare_blocks(rows, self.fit_intercept, summarise=not student)
-        units, gram, data = prepared.units, prepared.gram, data_of(rows, prepared)
-        sample, every = sample_of(data, prepared.n_rows)
+    def _climb(self, prepared, data, progress):
+        """Result and model; at the best degrees of freedom where these are estimated."""
+        units, gram = prepared.units, prepared.gram
+        sample, every = sample_of(data, prepared)
         options = {
             "n_jobs": self.n_jobs,
             "search": self.search,
@@ -258,13 +269,13 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
             return model
 
         first = self._start(units)
-        if not student:
-            if every > 1 and self.acceleration is not None:
+        if self.distribution != "student_t":
+            if every > 1 and self.acceleration is not None and not self._goes_on:
                 # A small part of the rows shows where to start; the others then take few steps.
                 part = units.line, gram / every, self.alpha / every, self.fit_intercept
                 first = fit_em(CensoredNormal(*part), sample, start=first, tol=THIN_TOL).params
             model = follow(CensoredNormal(units.line, gram, self.alpha, self.fit_intercept))
-            return fit_em(model, data, start=first, **options), model, prepared, data
+            return fit_em(model, data, start=first, **options), model
 
         student_model = partial(CensoredStudentT, units.line, gram, self.alpha, self.fit_intercept)
 
@@ -278,7 +289,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
 
         if self.df != "estimate":
             df = float(self.df)
-            return *climb(df, starts_of(student_model(df))), prepared, data
+            return climb(df, starts_of(student_model(df)))
         # The profile likelihood of the degrees of freedom, each fit from the best line so far.
         best = climb(4.0, starts_of(student_model(4.0)))[0].params
 
@@ -288,11 +299,16 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         found = minimize_scalar(
             loss, bounds=np.log(DF_RANGE), method="bounded", options={"xatol": 1e-6}
         )
-        return *climb(float(np.exp(found.x)), best), prepared, data
+        return climb(float(np.exp(found.x)), best)
+
+    @property
+    def _goes_on(self):
+        """Whether there is a last fit to go on from."""
+        return self.warm_start and hasattr(self, "coef_")
 
     def _start(self, units):
         q = len(units.line)
-        if not (self.warm_start and hasattr(self, "coef_")):
+        if not self._goes_on:
             return LineParams(np.zeros(q), np.array(0.0))
         if len(self.coef_) != len(units.scale):
             raise ValueError(
@@ -328,11 +344,6 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
             for run in result.runs
         )
 
-    def _all_inside(self, rows):
-        """Whether the line passes within all bounds."""
-        fitted = self._location(rows.X)
-        return bool(((rows.low < fitted) & (fitted < rows.high)).all())
-
     def _publish_errors(self, information, units):
         """Covariance of the parameters in the user's units."""
         q = len(units.line)
@@ -347,7 +358,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         self.cov_params_ = change @ _inverse(information) @ change.T
         self.standard_errors_ = np.sqrt(np.maximum(np.diag(self.cov_params_), 0.0))
 
-    def _warn_of_degeneracy(self, rows, scale_at_floor, rank):
+    def _warn_of_degeneracy(self, at_floor, within, rank):
         q = len(self.coef_) + int(self.fit_intercept)
         if rank < q:
             warnings.warn(
@@ -357,9 +368,8 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
                 DataWarning,
                 stacklevel=4,
             )
-        # One row outside decides, and as a rule it is in the first block.
-        if scale_at_floor or all(self._all_inside(block) for block in rows):
-            what = "every response" if scale_at_floor else "every interval"
+        if at_floor or within:
+            what = "every response" if at_floor else "every interval"
             warnings.warn(
                 f"The likelihood has no finite maximum: a line passes through {what}, and it "
                 f"grows as the scale goes to 0. scale_={self.scale_:.3g} is where the fit "
@@ -434,8 +444,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
 
 def _information(model, data, params):
     """Observed information of all the data."""
-    step = partial(model.information_step, params=params)
-    stats, _ = data.sum(step) if isinstance(data, Blocks) else step(data)
+    stats, _ = data.sum(partial(model.information_step, params=params))
     return model.information(stats, params)
 
 

@@ -1,125 +1,39 @@
-"""Rows of a censored regression, in memory or read block by block, and what the engine gets."""
+"""Rows of a censored regression: in memory, read block by block, on a cluster."""
+
+from copy import copy
+from functools import partial
 
 import numpy as np
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from emkit._censored_target import load_target
+from emkit._dask import as_dask_array, is_dask, load_chunks, map_rows, score_rows
 from emkit._estimator import FLOATS, check_weights, is_private
-from emkit._sources import Source, check_block, is_source, telling
+from emkit._sources import Loaded, Source, check_block, is_source, telling
 from emkit.engine import Blocks
-from emkit.models.censored_data import ResidualBlocks, Responses, thinned
+from emkit.models.censored_data import Responses
 from emkit.models.rows import BLOCK_ROWS
 
-__all__ = ["data_of", "each_block", "load_rows", "sample_of"]
-
-#: Rows that a start looks at: a tenth of them, within this range.
-THIN = 2000, 4000
-
-
-def load_rows(estimator, X, y, sample_weight):
-    """Rows that count, in blocks that can be read as often as needed, checked."""
-    if is_source(X):
-        _require_target(estimator, y)
-        source = _source_of(estimator, X, y, sample_weight, reset=True)
-        rows = ResponseStream(source, lambda block: _counted(_load_block(estimator, block)))
-    else:
-        X = validate_data(estimator, X, dtype=FLOATS)
-        X = X.copy() if is_private(X) else X
-        low, high = _bounds(estimator, X, y)
-        rows = _in_views(_counted(Responses(X, low, high, check_weights(sample_weight, X))))
-    _refuse_one_sided(rows)
-    return rows
+__all__ = [
+    "LocalBlocks",
+    "ResponseStream",
+    "each_block",
+    "load_rows",
+    "map_blocks",
+    "score_blocks",
+]
 
 
-def each_block(estimator, X, *target):
-    """Blocks of new rows, checked; one of X in memory.
+class LocalBlocks(Blocks):
+    """Blocks that this process reads, asked one by one as those on a cluster are."""
 
-    ``target`` is y and perhaps weights; without it there are no bounds.
-    """
-    y, sample_weight = (*target, None, None)[:2]
-    if is_source(X):
-        if target:
-            _require_target(estimator, y)
-        for block in _source_of(estimator, X, y, sample_weight, reset=False):
-            yield _load_block(estimator, block, bool(target))
-        return
-    X = validate_data(estimator, X, dtype=FLOATS, reset=False)
-    low, high = _bounds(estimator, X, y) if target else (None, None)
-    yield Responses(X, low, high, check_weights(sample_weight, X))
+    def tell(self, function, *values):
+        """What a function gives for every block, and one of each of the values, in order."""
+        return map(function, self, *values)
 
 
-def _require_target(estimator, y):
-    if y is None:
-        raise ValueError(
-            f"{type(estimator).__name__} requires y to be passed, but the target y is None"
-        )
-
-
-def _bounds(estimator, X, y):
-    """Bounds of the responses on the scale of the line, one for each row of X."""
-    _require_target(estimator, y)
-    low, high = load_target(y, estimator.left, estimator.right)
-    check_consistent_length(X, low)
-    return estimator._distribution.to_line(low, high)
-
-
-def _source_of(estimator, X, y, sample_weight, *, reset):
-    source = Source(X, sample_weight, y)
-    source.check(estimator, reset=reset)
-    return source
-
-
-def _load_block(estimator, block, with_y=True):
-    X, weight = check_block(block.X, block.sample_weight, block.where, ensure_all_finite=True)
-    low = high = np.empty(0) if with_y else None
-    if with_y and len(X):
-        with telling(f"That is in block {block.number} of y, whose row 0 is row {block.start}."):
-            low, high = _bounds(estimator, X, block.y)
-    return Responses(X, low, high, weight)
-
-
-def _counted(rows):
-    """The rows of positive weight with a response that may not lie anywhere."""
-    X, low, high, weight = rows
-    counted = np.isfinite(low) | np.isfinite(high)
-    if weight is not None:
-        counted &= weight > 0.0
-    if counted.all():
-        return rows
-    return Responses(*(None if part is None else part[counted] for part in rows))
-
-
-def _in_views(rows):
-    """Rows in memory in blocks, where there are enough of them."""
-    n = len(rows.X)
-    if n < 2 * BLOCK_ROWS:
-        return [rows]
-    blocks = (slice(start, start + BLOCK_ROWS) for start in range(0, n, BLOCK_ROWS))
-    return [Responses(*(None if part is None else part[b] for part in rows)) for b in blocks]
-
-
-def _refuse_one_sided(rows):
-    """ValueError where there are no rows, or all are open on one side."""
-    n, sides = 0, ["left", "right"]
-    for block in rows:
-        n += len(block.X)
-        bounds = {"left": block.low, "right": block.high}
-        sides = [side for side in sides if np.isinf(bounds[side]).all()]
-        if n and not sides:
-            return
-    if n == 0:
-        raise ValueError(
-            "Found array with 0 sample(s) (of positive weight, with a bound on the response) while "
-            "a minimum of 1 is required."
-        )
-    raise ValueError(
-        f"Every response is censored on the {sides[0]}: the likelihood grows without bound as the "
-        "line moves away. There must be exact responses, or bounds on the other side."
-    )
-
-
-class ResponseStream:
+class ResponseStream(LocalBlocks):
     """Rows of a source that count, read whenever they are iterated.
 
     Parameters
@@ -131,63 +45,196 @@ class ResponseStream:
     """
 
     def __init__(self, source, load):
+        super().__init__(source)
         self.source, self.load = source, load
-        self._n = None
+        self._n, self._numbers = None, []
 
     def __iter__(self):
-        n = 0
+        n, numbers = 0, []
         for block in self.source:
             rows = self.load(block)
             if len(rows.X):
                 n += len(rows.X)
+                numbers.append(block.number)
                 yield rows
         if self._n is None:
-            self._n = n
+            self._n, self._numbers = n, numbers
         if n != self._n:
             raise ValueError(
                 f"X gave {n} rows that count, and {self._n} when it was first read. X, y and "
                 "sample_weight must be the same at every pass."
             )
 
-
-class WorkedOut(Blocks):
-    """Residuals that are worked out for every E-step."""
-
-    def outlines(self):
-        # What the engine asks of them does not depend on the rows: no pass is spent on it.
-        return iter((self.whole,))
+    def loaded(self):
+        """The same by number, once they were read, for other processes; None if not for them."""
+        travels = self.source.travels
+        return Loaded(self.source, self.load, self._numbers) if travels else None
 
 
-class ResidualStream(WorkedOut):
-    """Residuals of the rows of a source, read for every E-step too."""
-
-    stays = True
-
-    def __init__(self, rows, prepared):
-        super().__init__(rows)
-        self._prepared = prepared
-
-    def __iter__(self):
-        for i, rows in enumerate(self._blocks):
-            yield self._prepared.residuals(rows, with_sums=i == 0)
+def load_rows(estimator, X, y, sample_weight):
+    """Rows that count, in blocks that can be asked as often as needed, checked."""
+    load = _load_chunks if is_dask(X) else _load_source if is_source(X) else _load_array
+    rows = load(estimator, X, y, sample_weight)
+    sides = rows.tell(_sides)
+    _refuse_one_sided(sides)
+    return rows.take([n > 0 for n, *_ in sides]) if is_dask(X) else rows
 
 
-def data_of(rows, prepared):
-    """What the engine works on: one block of residuals or several, kept or worked out anew."""
-    if isinstance(rows, ResponseStream):
-        return ResidualStream(rows, prepared)
-    if len(rows) == 1:
-        return prepared.residuals(rows[0])
-    # Kept, those of rows in single precision would take twice the memory of X.
-    kept = rows[0].X.dtype == np.float64
-    blocks = ResidualBlocks(rows, prepared)
-    return Blocks(list(blocks)) if kept else WorkedOut(blocks)
+def each_block(estimator, X, *target):
+    """Blocks of new rows, checked; one of X in memory.
+
+    ``target`` is y and perhaps weights; without it there are no bounds.
+    """
+    y, sample_weight = (*target, None, None)[:2]
+    if is_source(X):
+        source = Source(X, sample_weight, y)
+        source.check(estimator, reset=False)
+        bounds = _bounds_of(estimator, y) if target else None
+        for block in source:
+            yield _read_block(bounds, block)
+        return
+    X = validate_data(estimator, X, dtype=FLOATS, reset=False)
+    low, high = _bounds_of(estimator, y)(X, y) if target else (None, None)
+    yield Responses(X, low, high, check_weights(sample_weight, X))
 
 
-def sample_of(data, n_rows):
-    """Some rows of the data, and how many of them all each stands for."""
-    every = max(n_rows // int(np.clip(n_rows // 10, *THIN)), 1)
-    sample = thinned(data if isinstance(data, Blocks) else [data], every)
-    if isinstance(data, Blocks):
-        data.whole = sample  # where a search draws starts
-    return sample, every
+def map_blocks(estimator, compute, X, *y, width=None, numbered=False):
+    """What ``compute`` makes of the rows of a Dask collection, lazily.
+
+    It takes the estimator, as it is now, `Responses`, and the chunk's number if ``numbered``.
+    """
+    bounds = _bounds_of_chunks(estimator, *y) if y else None
+    chunk = partial(_compute_chunk, copy(estimator), compute, bounds, numbered)
+    return map_rows(estimator, chunk, X, *y, dtype=np.float64, width=width, numbered=True)
+
+
+def score_blocks(estimator, X, sample_weight, y):
+    """`score_rows` of a Dask collection with its responses."""
+    _bounds_of_chunks(estimator, y)
+    return score_rows(estimator, X, sample_weight, y=y)
+
+
+def _load_array(estimator, X, y, sample_weight):
+    X = validate_data(estimator, X, dtype=FLOATS)
+    X = X.copy() if is_private(X) else X
+    low, high = _bounds_of(estimator, y)(X, y)
+    rows = _counted(Responses(X, low, high, check_weights(sample_weight, X)))
+    n = len(rows.X)
+    if n < 2 * BLOCK_ROWS:
+        return LocalBlocks([rows])
+    views = (slice(start, start + BLOCK_ROWS) for start in range(0, n, BLOCK_ROWS))
+    return LocalBlocks([_part(rows, view) for view in views])
+
+
+def _load_source(estimator, X, y, sample_weight):
+    bounds, source = _bounds_of(estimator, y), Source(X, sample_weight, y)
+    source.check(estimator, reset=True)
+    return ResponseStream(source, partial(_load_block, bounds))
+
+
+def _load_chunks(estimator, X, y, sample_weight):
+    bounds = _bounds_of_chunks(estimator, y)
+    X = as_dask_array(estimator, X, reset=True)
+    return load_chunks(X, sample_weight, partial(_load_chunk, bounds), y)
+
+
+# Blocks with their responses, here and on workers
+
+
+def _bounds_of(estimator, y):
+    """What gives bounds of the responses to rows of X, on the scale of the line."""
+    if y is None:
+        raise ValueError(
+            f"{type(estimator).__name__} requires y to be passed, but the target y is None"
+        )
+    return partial(_bounds, estimator._distribution, estimator.left, estimator.right)
+
+
+def _bounds_of_chunks(estimator, y):
+    dtype = getattr(y, "dtype", None)
+    if getattr(dtype, "names", None):
+        raise ValueError(
+            f"y must hold numbers where X is a Dask collection. Got fields {dtype.names}: whether "
+            "they are events or bounds shows in all rows alone. Make it [lower, upper], infinite "
+            "where it is open, as `censored_target` does of an array."
+        )
+    return _bounds_of(estimator, y)
+
+
+def _bounds(distribution, left, right, X, y):
+    low, high = load_target(y, left, right)
+    check_consistent_length(X, low)
+    return distribution.to_line(low, high)
+
+
+def _read_block(bounds, block):
+    """A block of a source, checked; an error names it."""
+    of_y = f"That is in block {block.number} of y, whose row 0 is row {block.start}."
+    return _read(bounds, block.X, block.sample_weight, block.y, block.where, of_y)
+
+
+def _read(bounds, X, weights, y, where, where_y):
+    X, weights = check_block(X, weights, where, ensure_all_finite=True)
+    low = high = None if bounds is None else np.empty(0)
+    if bounds is not None and len(X):
+        with telling(where_y):
+            low, high = bounds(X, y)
+    return Responses(X, low, high, weights)
+
+
+def _load_block(bounds, block):
+    return _counted(_read_block(bounds, block))
+
+
+def _read_chunk(bounds, X, weights, where, y=None):
+    """A chunk of a Dask collection, checked; an error names it."""
+    return _read(bounds, X, weights, y, where, f"{where} Its first row is row 0 of y.")
+
+
+def _load_chunk(bounds, X, weights, where, y):
+    return _counted(_read_chunk(bounds, X, weights, where, y))
+
+
+def _compute_chunk(estimator, compute, bounds, numbered, X, number, *y):
+    rows = _read_chunk(bounds, X, None, f"That is in chunk {number} of X.", *y)
+    return compute(estimator, rows, number) if numbered else compute(estimator, rows)
+
+
+def _counted(rows):
+    """The rows of positive weight with a response that may not lie anywhere."""
+    X, low, high, weight = rows
+    counted = np.isfinite(low) | np.isfinite(high)
+    if weight is not None:
+        counted &= weight > 0.0
+    return rows if counted.all() else _part(rows, counted)
+
+
+def _part(rows, chosen):
+    return Responses(*(None if part is None else part[chosen] for part in rows))
+
+
+# What cannot be had
+
+
+def _sides(rows):
+    """Number of rows, and whether all are open on the left, on the right."""
+    return len(rows.X), bool(np.isinf(rows.low).all()), bool(np.isinf(rows.high).all())
+
+
+def _refuse_one_sided(sides):
+    """ValueError where there are no rows, or all are open on one side."""
+    n, left, right = 0, True, True
+    for n_here, left_here, right_here in sides:
+        n, left, right = n + n_here, left and left_here, right and right_here
+        if n and not (left or right):
+            return
+    if n == 0:
+        raise ValueError(
+            "Found array with 0 sample(s) (of positive weight, with a bound on the response) while "
+            "a minimum of 1 is required."
+        )
+    raise ValueError(
+        f"Every response is censored on the {'left' if left else 'right'}: the likelihood grows "
+        "without bound as the line moves away. There must be exact responses, or bounds on the "
+        "other side."
+    )

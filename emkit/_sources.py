@@ -25,6 +25,7 @@ from emkit.numerics.gaussian import Units
 __all__ = [
     "Block",
     "EmptySourceError",
+    "Loaded",
     "RowStream",
     "Source",
     "check_block",
@@ -205,11 +206,21 @@ class Source:
         return _copy(self.array, start, stop, self._read_as)
 
     def block(self, number: int) -> Block:
-        """One block of rows that can be sliced, with their weights."""
+        """One block of rows that can be sliced, with what belongs to them."""
         start = number * BLOCK_ROWS
         X = self._slice(start)
-        weights = _Beside("sample_weight", self.sample_weight)
-        return Block(number, start, X, weights.take(number, start, start + len(X)))
+        beside = (
+            _Beside(name, getattr(self, name)).take(number, start, start + len(X))
+            for name in ("sample_weight", "y")
+        )
+        return Block(number, start, X, *beside)
+
+    @property
+    def travels(self) -> bool:
+        """Whether other processes can read it: a memory map with no more than arrays beside it."""
+        beside = [values for values in (self.sample_weight, self.y) if values is not None]
+        held = isinstance(self.array, np.memmap) and all(isinstance(v, np.ndarray) for v in beside)
+        return held and not any(is_private(values) for values in (self.array, *beside))
 
     def check(self, estimator: Any, *, reset: bool) -> None:
         """Set or check number and names of the features."""
@@ -306,10 +317,10 @@ def _dtype(block: Any) -> np.dtype:
     return np.asarray(block).dtype
 
 
-class Loaded(Sequence[Rows]):
+class Loaded(Sequence[Any]):
     """Rows of a source that can be sliced, by the number of their block."""
 
-    def __init__(self, source: Source, load: Callable[[Block], Rows], numbers: Sequence[int]):
+    def __init__(self, source: Source, load: Callable[[Block], Any], numbers: Sequence[int]):
         self.source, self.load, self.numbers = source, load, numbers
 
     def __len__(self) -> int:
@@ -351,11 +362,7 @@ class RowStream(Blocks):
             )
         super().__init__(Loaded(source, load, [i for i, s in enumerate(summaries) if s.n]))
         self.source, self.load = source, load
-        # Other processes can read a memory map; what else there is may not go there.
-        weights = source.sample_weight
-        held = weights is None or (isinstance(weights, np.ndarray) and not is_private(weights))
-        shared = isinstance(source.array, np.memmap) and not is_private(source.array)
-        self.stays = not (shared and held)
+        self.stays = not source.travels
         self._summaries = [s for s in summaries if s.n]
         self.summary = summarise(self._summaries)
         self.X = Table((n, len(self.summary.mean)), source.dtype)

@@ -13,9 +13,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 
 from emkit import EMCensoredRegressor, _censored_rows, _sources
+from emkit._censored_rows import LocalBlocks
 from emkit.engine import blocks as blocks_of
 from emkit.exceptions import DataWarning
 from emkit.models.censored_data import Responses, prepare, prepare_blocks, thinned
+from emkit.models.rows import BLOCK_ROWS
 
 N, BLOCK = 3000, 500
 INF = np.inf
@@ -147,14 +149,15 @@ def test_a_partition_into_blocks_changes_nothing(sizes, every):
     ]
     blocks = [block for block in blocks if len(block.X)]
     one, units, gram = prepare(X, *y.T, weight, True)
-    prepared = prepare_blocks(blocks, True)
+    prepared = prepare_blocks(LocalBlocks(blocks), True)
     assert_allclose(prepared.gram, gram, atol=1e-12 * weight.sum())
     if np.linalg.cond(gram) < 1e6:
         assert_allclose(prepared.units.line, units.line, atol=1e-8 * np.abs(units.line).max())
     parts = [prepared.residuals(block, i == 0) for i, block in enumerate(blocks)]
     assert sum(part.exact.weight for part in parts) == pytest.approx(one.exact.weight)
-    assert sum(len(part.design) for part in parts) == len(one.design) == prepared.n_rows
-    some = thinned(parts, every)
+    counts = tuple(len(part.design) for part in parts)
+    assert counts == prepared.counts and sum(counts) == len(one.design)
+    some = thinned(LocalBlocks(parts), counts, every)
     rows = np.concatenate([part.low for part in parts])[every // 2 :: every]
     assert_array_equal(some.low, rows)
     assert some.exact.weight == pytest.approx(one.exact.weight / every)
@@ -238,13 +241,20 @@ def test_warm_start_goes_on():
     agree(fitted(X, y, weight), model, tol=1e-8)
 
 
+def test_warm_start_does_not_look_at_a_part_of_the_rows():
+    X, y, _ = sample(n=12_000)
+    model = EMCensoredRegressor(warm_start=True, **EXACT).fit(X, y)
+    reached = model.history_[-1]
+    assert model.fit(X, y).history_[0] == pytest.approx(reached, rel=1e-10)
+
+
 def test_few_passes():
-    """Units, line, sums, a sample, standard errors; one that ends early before and after."""
+    """Units, line, sums, a sample, standard errors; one before that ends early."""
     X, y, _ = sample()
     X, y = cut(X), cut(y)
     model = fitted(X, y, max_iter=4, tol=1e-3)
     evaluations = model.runs_[0].n_evaluations
-    assert y.passes == evaluations + 7
+    assert y.passes == evaluations + 6
     assert X.passes == y.passes + 1  # what X is like is seen first
 
 
@@ -388,13 +398,8 @@ def test_float32_is_the_double_of_its_numbers(distribution, in_blocks):
         agree(double, fitted(some, y, weight, distribution=distribution))
 
 
-@each_distribution
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_workers_change_nothing(distribution, dtype, in_blocks, monkeypatch):
-    """They start with the first E-step, however short."""
-    X, y, weight = sample(distribution)
-    X = X.astype(dtype)
-    alone = fitted(X, y, weight, distribution=distribution, tol=1e-8)
+def shared_at_once(monkeypatch):
+    """Workers start with the first E-step, however short; tells what they were sent."""
     sent, plain = [], blocks_of._steps
     monkeypatch.setattr(blocks_of, "START_UP", 0.0)
     monkeypatch.setattr(blocks_of, "WORTH_SHARING", 0.0)
@@ -404,9 +409,43 @@ def test_workers_change_nothing(distribution, dtype, in_blocks, monkeypatch):
         return plain(step, blocks, numbers)
 
     monkeypatch.setattr(blocks_of, "_steps", told)
+    return sent
+
+
+@each_distribution
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_workers_change_nothing(distribution, dtype, in_blocks, monkeypatch):
+    X, y, weight = sample(distribution)
+    X = X.astype(dtype)
+    alone = fitted(X, y, weight, distribution=distribution, tol=1e-8)
+    sent = shared_at_once(monkeypatch)
     shared = fitted(X, y, weight, distribution=distribution, tol=1e-8, n_jobs=2)
     assert sent
     agree(alone, shared, tol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("distribution", "weighted"),
+    [("normal", False), ("normal", True), ("lognormal", True), ("student_t", True)],
+)
+def test_workers_read_a_memory_map_themselves(distribution, weighted, tmp_path, monkeypatch):
+    monkeypatch.setattr(_sources, "BLOCK_ROWS", BLOCK_ROWS)
+    monkeypatch.setattr(_sources, "LARGE", 0)
+    X, y, weight = sample(distribution, n=2 * BLOCK_ROWS + 1000)
+    for name, values in {"X": X, "y": y}.items():
+        np.save(tmp_path / f"{name}.npy", values)
+    X, y_there = (np.load(tmp_path / f"{name}.npy", mmap_mode="r") for name in "Xy")
+    weight = weight if weighted else None
+    options = {"distribution": distribution, "tol": 1.0}
+    alone = EMCensoredRegressor(**options).fit(X, y, weight)
+    sent = shared_at_once(monkeypatch)
+    shared = EMCensoredRegressor(n_jobs=2, **options).fit(X, y_there, weight)
+    assert sent
+    agree(alone, shared, tol=1e-12)
+    if weighted and distribution == "normal":
+        sent.clear()
+        EMCensoredRegressor(n_jobs=2, **options).fit(X, y_there, Slices(weight))
+        assert not sent  # what is no array stays
 
 
 # Memory

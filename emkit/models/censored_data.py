@@ -1,11 +1,13 @@
 r"""Data of a censored regression: rows with bounds, the first line, and residuals about it.
 
-Everything known of the rows before the first step is a sum over blocks of them, so that rows in
-memory, of which there may be one block, and rows that are read anew at every pass go the same way.
+Everything known of the rows before the first step is told of blocks of them, or summed over these,
+so that rows in memory, of which there may be one block, rows that are read anew at every pass, and
+rows on a cluster go the same way.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from emkit.models.rows import Rows, measure_spread, pool
 from emkit.numerics.gaussian import Units
 
 __all__ = [
+    "Blockwise",
     "ExactSums",
     "Prepared",
     "ResidualBlocks",
@@ -53,6 +56,28 @@ class Responses(NamedTuple):
         """Exact responses; of censored ones the finite bound, or the middle of the two."""
         low, high = self.low, self.high
         return np.where(np.isinf(low), high, np.where(np.isinf(high), low, 0.5 * (low + high)))
+
+
+class Blockwise(Protocol):
+    """Data in blocks, wherever these lie."""
+
+    def tell(self, function: Callable[..., Any], *values: Any) -> Iterable[Any]:
+        """What a function gives for every block, and one of each of the values, in order."""
+
+    def sum(self, step: Callable[[Any], tuple[Any, float]]) -> tuple[Any, float]:
+        """Sum over the blocks of the statistics and numbers that a step gives."""
+
+
+class Undivided(NamedTuple):
+    """Data in one block, as such in several."""
+
+    block: Any
+
+    def tell(self, function: Callable[..., Any], *values: Any) -> Iterable[Any]:
+        return map(function, (self.block,), *values)
+
+    def sum(self, step: Callable[[Any], tuple[Any, float]]) -> tuple[Any, float]:
+        return step(self.block)
 
 
 class Standardised(NamedTuple):
@@ -117,6 +142,11 @@ class Residuals(NamedTuple):
     weight: Array | None  #: (m,)
     exact: ExactSums
 
+    def encloses(self, coef: Array) -> bool:
+        """Whether a line passes within all bounds."""
+        fitted = self.design @ coef
+        return bool(((self.low < fitted) & (fitted < self.high)).all())
+
     def take(self, rows: slice) -> "Residuals":
         """Copies of some of the censored rows: views would keep the whole block."""
         return self._replace(
@@ -135,7 +165,7 @@ class Prepared(NamedTuple):
     gram: Array  #: (q, q) Gram matrix
     exact: ExactSums
     exact_total: float  #: weighted sum of the exact responses, on the scale of the line
-    n_rows: int  #: rows that an E-step goes over
+    counts: tuple[int, ...]  #: rows of every block that an E-step goes over
     summarise: bool  #: whether exact rows are no more than their sums
 
     def residuals(self, rows: Responses, with_sums: bool = True) -> Residuals:
@@ -173,13 +203,13 @@ class ResidualBlocks(Sequence[Residuals]):
         return self.prepared.residuals(self.blocks[i], with_sums=i == 0)
 
 
-def thinned(blocks: Iterable[Residuals], every: int) -> Residuals:
+def thinned(data: Blockwise, counts: Sequence[int], every: int) -> Residuals:
     """One row of so many, with as large a part of the exact rows' sums."""
-    parts, start = [], every // 2
-    for block in blocks:
-        parts.append(block.take(slice(start, None, every)))
-        start = (start - len(block.design)) % every
+    starts = (every // 2 - np.cumsum([0, *counts[:-1]])) % every
+    parts = list(data.tell(partial(_thinned, every), starts.tolist()))
     first = parts[0]
+    if len(parts) == 1:
+        return first._replace(exact=first.exact.part(every))
     return Residuals(
         np.concatenate([part.design for part in parts]),
         np.concatenate([part.low for part in parts]),
@@ -188,6 +218,10 @@ def thinned(blocks: Iterable[Residuals], every: int) -> Residuals:
         None if first.weight is None else np.concatenate([part.weight for part in parts]),
         first.exact.part(every),
     )
+
+
+def _thinned(every: int, block: Residuals, start: int) -> Residuals:
+    return block.take(slice(start, None, every))
 
 
 def prepare(
@@ -201,67 +235,120 @@ def prepare(
 ) -> tuple[Residuals, Standardised, Array]:
     """Data and units of a fit to one block of rows, and the Gram matrix (q, q) of all rows."""
     rows = Responses(X, low, high, weight)
-    prepared = prepare_blocks([rows], intercept, summarise=summarise)
+    prepared = prepare_blocks(Undivided(rows), intercept, summarise=summarise)
     return prepared.residuals(rows), prepared.units, prepared.gram
 
 
-def prepare_blocks(
-    blocks: Iterable[Responses], intercept: bool, *, summarise: bool = True
-) -> Prepared:
-    """What is known of all rows before the first step, in three passes.
+def prepare_blocks(data: Blockwise, intercept: bool, *, summarise: bool = True) -> Prepared:
+    """What is known of all rows, blocks of `Responses`, before the first step, in three passes.
 
     The first line is least squares with each censored response at its finite bound, or in the
     middle of its two. Exact rows are summed up, or, where ``summarise`` is False, kept.
     """
-    units, total = _first_units(blocks, intercept)
-    units, gram = _first_line(blocks, units)
-    line, q = units.line, len(units.line)
+    outlines = list(data.tell(Outline.of))
+    units = _first_units(outlines, intercept)
+    (gram, cross), total = data.sum(partial(_normal_equations, units))
+    units = units._replace(line=pseudo_inverse(gram)[0] @ cross)
     # About that line, the sums over the exact rows are of small numbers.
-    squares_of_all, exact_total, n_rows = 0.0, 0.0, 0
-    weight, gram_exact, cross, squares = 0.0, np.zeros((q, q)), np.zeros(q), 0.0
-    for rows in blocks:
-        stand_in, exact = rows.stand_in, rows.low == rows.high
-        n_rows += len(exact) - int(exact.sum() if summarise else 0)
-        for part in steps(len(exact)):
-            design = units.design(rows.X[part])
-            residual = units.response(stand_in[part]) - design @ line
-            w = np.ones(len(design)) if rows.weight is None else rows.weight[part]
-            squares_of_all += float(w @ residual**2)
-            w = w * exact[part]
-            weight += float(w.sum())
-            exact_total += float(w @ stand_in[part])
-            share = np.sqrt(w)  # 0 for censored rows
-            design *= share[:, None]
-            residual *= share
-            gram_exact += design.T @ design
-            cross += residual @ design
-            squares += float(residual @ residual)
+    sums, squares = data.sum(partial(_sums_about_line, units))
     # A line through every response leaves no spread: their own takes its place.
-    root = np.sqrt(squares_of_all / total)
+    root = np.sqrt(squares / total)
     root = root if root > EXACT_FIT else 1.0
-    units = units._replace(line=line / root, spread=units.spread * float(root))
-    sums = ExactSums(weight, gram_exact, cross / root, squares / root**2)
-    return Prepared(units, gram, sums, exact_total, n_rows, summarise)
+    units = units._replace(line=units.line / root, spread=units.spread * float(root))
+    exact = ExactSums(sums.weight, sums.gram, sums.cross / root, sums.squares / root**2)
+    counts = tuple(part.n_censored if summarise else part.n for part in outlines)
+    return Prepared(units, gram, exact, sums.total, counts, summarise)
 
 
-def _first_units(blocks: Iterable[Responses], intercept: bool) -> tuple[Standardised, float]:
-    """Units without a line as yet, and the total weight."""
-    weights, columns, means, ends = [], [], [], []
-    for rows in blocks:
+class Outline(NamedTuple):
+    """What the units are made of, of a block."""
+
+    n: int
+    n_censored: int
+    weight: float
+    columns: Units  #: mean and standard deviation of each
+    mean: float  #: of the stand-ins of the responses
+    ends: tuple[float, float]  #: smallest and largest of them
+
+    @classmethod
+    def of(cls, rows: Responses) -> "Outline":
         response, weight = rows.stand_in, rows.total_weight
-        weights.append(weight)
-        columns.append(measure_spread(Rows(rows.X, rows.weight)))
-        means.append(response.mean() if rows.weight is None else rows.weight @ response / weight)
-        ends.append((response.min(), response.max()))
-    shift, scale = _pooled(np.array(weights), columns)
+        mean = response.mean() if rows.weight is None else rows.weight @ response / weight
+        return cls(
+            len(response),
+            int(np.count_nonzero(rows.low < rows.high)),
+            weight,
+            measure_spread(Rows(rows.X, rows.weight)),
+            float(mean),
+            (float(response.min()), float(response.max())),
+        )
+
+
+class NormalEquations(NamedTuple):
+    """Least squares of the stand-ins of the responses."""
+
+    gram: Array  #: (q, q)
+    cross: Array  #: (q,)
+
+
+class LineSums(NamedTuple):
+    """`ExactSums`, and the weighted sum of the exact responses."""
+
+    weight: float
+    gram: Array
+    cross: Array
+    squares: float
+    total: float  #: on the scale of the line
+
+
+def _first_units(outlines: list[Outline], intercept: bool) -> Standardised:
+    """Units without a line as yet."""
+    weights = np.array([part.weight for part in outlines])
+    shift, scale = _pooled(weights, [part.columns for part in outlines])
     if not intercept:  # about 0
         shift, scale = np.zeros_like(shift), np.hypot(shift, scale)
-    total = float(np.sum(weights))
-    centre = float(np.dot(weights, means) / total) if intercept else 0.0
-    peak = float(np.abs(np.array(ends) - centre).max())
+    means = [part.mean for part in outlines]
+    centre = float(np.dot(weights, means) / weights.sum()) if intercept else 0.0
+    peak = float(np.abs(np.array([part.ends for part in outlines]) - centre).max())
     line = np.zeros(len(shift) + int(intercept))
     scale = np.where(scale > 0.0, scale, 1.0)
-    return Standardised(shift, scale, line, centre, peak or 1.0, intercept), total
+    return Standardised(shift, scale, line, centre, peak or 1.0, intercept)
+
+
+def _normal_equations(units: Standardised, rows: Responses) -> tuple[NormalEquations, float]:
+    """And the total weight."""
+    q = len(units.line)
+    gram, cross = np.zeros((q, q)), np.zeros(q)
+    response = units.response(rows.stand_in)
+    for part in steps(len(response)):
+        design = units.design(rows.X[part])
+        weighted = design if rows.weight is None else design * rows.weight[part, None]
+        gram += weighted.T @ design
+        cross += response[part] @ weighted
+    return NormalEquations(gram, cross), rows.total_weight
+
+
+def _sums_about_line(units: Standardised, rows: Responses) -> tuple[LineSums, float]:
+    """And the weighted sum of all squares, at their stand-ins."""
+    line, q = units.line, len(units.line)
+    weight, total, squares, squares_of_all = 0.0, 0.0, 0.0, 0.0
+    gram, cross = np.zeros((q, q)), np.zeros(q)
+    stand_in, exact = rows.stand_in, rows.low == rows.high
+    for part in steps(len(exact)):
+        design = units.design(rows.X[part])
+        residual = units.response(stand_in[part]) - design @ line
+        w = np.ones(len(design)) if rows.weight is None else rows.weight[part]
+        squares_of_all += float(w @ residual**2)
+        w = w * exact[part]
+        weight += float(w.sum())
+        total += float(w @ stand_in[part])
+        share = np.sqrt(w)  # 0 for censored rows
+        design *= share[:, None]
+        residual *= share
+        gram += design.T @ design
+        cross += residual @ design
+        squares += float(residual @ residual)
+    return LineSums(weight, gram, cross, squares, total), squares_of_all
 
 
 def _pooled(weights: Array, columns: list[Units]) -> Units:
@@ -269,20 +356,6 @@ def _pooled(weights: Array, columns: list[Units]) -> Units:
         return columns[0]
     mean, spread = (np.array(values) for values in zip(*columns, strict=True))
     return pool(np.repeat(weights[:, None], mean.shape[1], axis=1), mean, spread)
-
-
-def _first_line(blocks: Iterable[Responses], units: Standardised) -> tuple[Standardised, Array]:
-    """Units with the least-squares line, and the Gram matrix of the rows."""
-    q = len(units.line)
-    gram, cross = np.zeros((q, q)), np.zeros(q)
-    for rows in blocks:
-        response = units.response(rows.stand_in)
-        for part in steps(len(response)):
-            design = units.design(rows.X[part])
-            weighted = design if rows.weight is None else design * rows.weight[part, None]
-            gram += weighted.T @ design
-            cross += response[part] @ weighted
-    return units._replace(line=pseudo_inverse(gram)[0] @ cross), gram
 
 
 def steps(n: int) -> Iterator[slice]:
