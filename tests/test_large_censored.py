@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
+from tables import Parts, Slices, cut
 
 from emkit import EMCensoredRegressor, _censored_rows, _sources
 from emkit._censored_rows import LocalBlocks
@@ -24,37 +25,6 @@ INF = np.inf
 #: Until the parameters stand still.
 EXACT = {"tol": 0.0, "max_iter": 5000}
 each_distribution = pytest.mark.parametrize("distribution", ["normal", "lognormal", "student_t"])
-
-
-class Slices:
-    """An array that can only be sliced, as a data set in a file can."""
-
-    def __init__(self, values):
-        self.values, self.shape, self.dtype = values, values.shape, values.dtype
-        self.largest = 0  #: most rows asked for at once
-
-    def __len__(self):
-        return len(self.values)
-
-    def __getitem__(self, rows):
-        assert isinstance(rows, slice)
-        self.largest = max(self.largest, len(range(*rows.indices(len(self.values)))))
-        return self.values[rows]
-
-
-class Parts:
-    """Blocks that can be read again and again, as a folder of files can."""
-
-    def __init__(self, *parts):
-        self.parts, self.passes = parts, 0
-
-    def __iter__(self):
-        self.passes += 1
-        return iter(self.parts)
-
-
-def cut(values, size=700):
-    return Parts(*(values[start : start + size] for start in range(0, len(values), size)))
 
 
 @pytest.fixture(autouse=True)

@@ -4,14 +4,17 @@ import os
 import subprocess
 import sys
 import threading
+from functools import partial
 from typing import NamedTuple
 
 import joblib
 import numpy as np
 import pandas as pd
 import pytest
+import tables
 from scipy.sparse import csr_array
 from sklearn.model_selection import GridSearchCV
+from tables import Parts, Slices
 
 from emkit import EMGaussianMixture, EMGaussianMixtureIC, EMImputer
 from emkit import _sources as sources
@@ -24,26 +27,11 @@ from emkit.models.kmeans import KMeans, Points
 from emkit.models.rows import BLOCK_ROWS
 
 N = 2 * BLOCK_ROWS + 1000
+cut = partial(tables.cut, size=20_000)
 
 
 class Total(NamedTuple):
     x: float
-
-
-class Slices:
-    """An array that can only be sliced, as a data set in a file can."""
-
-    def __init__(self, X):
-        self.X, self.shape, self.dtype = X, X.shape, X.dtype
-        self.largest = 0  #: most rows asked for at once
-
-    def __len__(self):
-        return len(self.X)
-
-    def __getitem__(self, rows):
-        assert isinstance(rows, slice)
-        self.largest = max(self.largest, len(range(*rows.indices(len(self.X)))))
-        return self.X[rows]
 
 
 @pytest.fixture(scope="module")
@@ -297,20 +285,6 @@ def test_a_source_of_another_type(X):
         EMGaussianMixture(2, random_state=0).fit(Slices(integers)),
         EMGaussianMixture(2, random_state=0).fit(integers),
     )
-
-
-class Parts:
-    """Blocks that can be read again and again, as a folder of files can."""
-
-    def __init__(self, *parts):
-        self.parts = parts
-
-    def __iter__(self):
-        return iter(self.parts)
-
-
-def cut(X, size=20_000):
-    return Parts(*(X[start : start + size] for start in range(0, len(X), size)))
 
 
 @pytest.mark.parametrize("blocks", [cut, lambda X: Blocks(cut(X).parts)])

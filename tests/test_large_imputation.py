@@ -7,6 +7,7 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
+from tables import Parts, Slices, cut
 
 from emkit import EMImputer
 from emkit.exceptions import DataWarning
@@ -14,38 +15,6 @@ from emkit.models.rows import BLOCK_ROWS
 
 SIZE = 700  #: rows of a block
 N, D = 2000, 4
-
-
-class Slices:
-    """An array that can only be sliced, as a data set in a file can."""
-
-    def __init__(self, X):
-        self.X, self.shape, self.dtype = X, X.shape, X.dtype
-        self.reads = 0
-
-    def __len__(self):
-        return len(self.X)
-
-    def __getitem__(self, rows):
-        assert isinstance(rows, slice)
-        self.reads += 1
-        return self.X[rows]
-
-
-class Parts:
-    """Blocks that can be read again and again, as a folder of files can."""
-
-    def __init__(self, *parts):
-        self.parts = parts
-        self.passes = 0
-
-    def __iter__(self):
-        self.passes += 1
-        return iter(self.parts)
-
-
-def cut(X, size=SIZE):
-    return Parts(*(X[start : start + size] for start in range(0, len(X), size)))
 
 
 def table(dtype=float, constants=False, n=N):
