@@ -466,3 +466,17 @@ print(peak() - before)
     command = [sys.executable, "-W", "error", "-c", script]
     grown = subprocess.run(command, check=True, capture_output=True)
     assert float(grown.stdout) < 90.0
+
+
+def test_fields_of_integers_could_be_events_or_bounds():
+    """A block in which all are 0 or 1 does not tell; in memory all rows do."""
+    y = np.array([(1, 3.0), (0, 2.0), (1, 4.0)], dtype=[("a", int), ("b", float)])
+    with pytest.raises(ValueError, match="events or bounds"):
+        EMCensoredRegressor().fit(Slices(np.eye(3)), y)
+    y = y.astype([("a", bool), ("b", float)])
+    low, high = [3.0, 2.0, 4.0], [3.0, np.inf, 4.0]
+    fits = [
+        EMCensoredRegressor(alpha=1.0).fit(Slices(np.eye(3)), target)
+        for target in (y, np.column_stack([low, high]))
+    ]
+    np.testing.assert_array_equal(fits[0].coef_, fits[1].coef_)
