@@ -748,7 +748,7 @@ def test_a_start_looks_at_some_of_many_rows(client):
     assert_same_line(remote, local)
     again = remote.set_params(warm_start=True).fit(collection, y)
     assert again.history_[0] == pytest.approx(local.log_likelihood_, rel=1e-10)
-    observed = local.predict_observed(collection).compute(scheduler="synchronous")
+    observed = local.predict_observed(collection).compute()
     np.testing.assert_allclose(observed, local.predict_observed(X), rtol=1e-12)
 
 
