@@ -171,8 +171,8 @@ def _read_block(bounds, block):
     """A block of a source, checked; an error names it."""
     of_y = f"That is in block {block.number} of y, whose row 0 is row {block.start}."
     fields = getattr(getattr(block.y, "dtype", None), "fields", None) or {}
-    first, *_ = [*fields.values(), (np.dtype(float),)]
-    if first[0].kind in "iu":
+    kinds = [dtype.kind for dtype, *_ in fields.values()]
+    if kinds and kinds[0] in "iu":
         raise ValueError(
             f"The first of the fields {tuple(fields)} of y holds integers, and whether they are "
             "events or bounds shows in all rows alone. Make events bool, or bounds float."

@@ -42,12 +42,12 @@ from emkit._sources import (
     joined,
     lazy,
 )
-from emkit.engine import Algorithm, Blocks, fit_em, soft, standard_errors
+from emkit.engine import Algorithm, fit_em, soft, standard_errors
 from emkit.engine.latent_class import unbuffered
 from emkit.exceptions import DataWarning, InfeasibleError
 from emkit.models.gaussian_mixture import GaussianMixtureModel, mixture_spread
 from emkit.models.mixture_starts import STARTS
-from emkit.models.rows import Rows, measure_spread
+from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Units
 
@@ -456,7 +456,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
 
     def _model(self, data, warn=True):
         """The model in units of the data."""
-        shift, spread = data.spread() if isinstance(data, Blocks) else measure_spread(data)
+        shift, spread = data.spread()
         if warn:
             self._warn_of_prior(spread)
         structure = STRUCTURES[self.covariance_type]

@@ -35,12 +35,12 @@ from emkit._imputer_fill import Filler
 from emkit._partial_fit import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
 from emkit._progress import CallbackSupportMixin, Progress
 from emkit._sources import Source, is_source, joined, lazy
-from emkit.engine import Blocks, StopReason, fit_em, standard_errors
+from emkit.engine import StopReason, fit_em, standard_errors
 from emkit.exceptions import DataWarning, InfeasibleError
 from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture_moments import MixtureMoments
 from emkit.models.mixture_starts import draw
-from emkit.models.rows import Rows, measure_spread
+from emkit.models.rows import Rows
 from emkit.models.single_normal import (
     GUARD,
     auto_shrinkage,
@@ -322,7 +322,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         if data is None:
             self._publish_constants(columns)
             return
-        units = data.spread() if isinstance(data, Blocks) else measure_spread(data)
+        units = data.spread()
         units = Units(units.shift, STRUCTURES[self.covariance_type].common_scale(units.scale))
         pairwise = pairwise_moments(data, units)
         self._warn_of_pairs(pairwise, columns, warn)

@@ -366,8 +366,7 @@ class GaussianMixtureModel(LatentClassModel):
 
         ``data`` are rows, or blocks of them.
         """
-        nearest = partial(self._nearest, means)
-        stats, _ = nearest(data) if isinstance(data, Rows) else data.sum(nearest)
+        stats, _ = data.sum(partial(self._nearest, means))
         even = np.full(len(means), stats.n.sum() / len(means))
         return self.m_step(
             Moments(even, np.zeros_like(means), self.structure.pool(stats.scatter, len(means))),

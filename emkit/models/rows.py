@@ -1,6 +1,6 @@
 """Rows of a table as data of a model, with weights, with missing cells."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,6 +50,14 @@ class Rows(NamedTuple):
     def whole(self) -> "Rows":
         """The rows that starts are drawn from."""
         return self
+
+    def spread(self) -> Units:
+        """Mean and standard deviation of every column."""
+        return measure_spread(self)
+
+    def sum(self, step: Callable[["Rows"], tuple[Any, float]]) -> tuple[Any, float]:
+        """What a step gives for the rows, as `Blocks.sum` does for many blocks."""
+        return step(self)
 
     def blocks(self) -> "RowBlocks | None":
         """The rows in blocks for threads to share; None where that is not worth it."""

@@ -55,11 +55,7 @@ class PairSums(NamedTuple):
 
 def pairwise_moments(data: Any, units: Units) -> Pairwise:
     """Covariance of every pair of columns where both are observed, of rows or blocks of them."""
-    if isinstance(data, Rows):
-        sums, _ = _pair_sums(units, data)
-    else:
-        sums, _ = data.sum(partial(_pair_sums, units))
-    n, first, cross = sums
+    (n, first, cross), _ = data.sum(partial(_pair_sums, units))
     shares = np.where(n > 0.0, n, np.inf)
     mean = first / shares
     return Pairwise(cross / shares - mean * mean.T, n)
