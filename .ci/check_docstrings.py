@@ -23,7 +23,7 @@ MODULES = [
     "emkit.engine",
     "emkit.exceptions",
     "emkit.metrics",
-    "emkit.models.kmeans",
+    "emkit.models",
     "emkit.plotting",
 ]
 

@@ -8,8 +8,8 @@ from _common import Array
 from scipy.special import gammaln
 
 from emkit.engine import EMModel, LatentClassModel
-from emkit.models.censored_linear import CensoredNormal, LineParams, prepare
-from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams, Rows
+from emkit.models.censored.normal import CensoredNormal, LineParams, prepare
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, Rows
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Units
 

@@ -26,7 +26,7 @@ from _common import Array, Table, gaussian_clusters, main, seconds, timed_steps
 from distributed.comm.tcp import TCP
 
 from emkit import EMGaussianMixture
-from emkit._dask import FAN, load_dask
+from emkit.data.dask_collections import FAN, load_dask
 
 D = 10
 STEPS, LAST = 20, 5

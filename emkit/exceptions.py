@@ -3,6 +3,10 @@
 __all__ = ["ClusterError", "DataReadError", "DataWarning", "InfeasibleError", "ModelError"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 class ClusterError(RuntimeError):
     """The cluster that holds the data failed, or cannot do what is asked; not the model.
 

@@ -9,8 +9,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metadata_routing import MetadataRequest
 
-from emkit._censored_target import load_target
-from emkit._estimator import check_weights
+from emkit.base.estimator import check_weights
+from emkit.censored.target import load_target
 
 __all__ = [
     "ModelScorer",
@@ -23,6 +23,11 @@ __all__ = [
     "r2_exact",
     "r2_exact_scorer",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 #: Pairs that are compared at a time.
 PAIRS = 2**20

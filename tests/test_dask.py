@@ -25,7 +25,7 @@ from emkit import (
     MixturePrior,
 )
 from emkit import _dask as of_dask
-from emkit._dask_chunks import Chunks, DaskRows
+from emkit.data.dask_blocks import Chunks, DaskRows
 from emkit.engine import Genetic, SimulatedAnnealing, StochasticEM
 from emkit.exceptions import ClusterError, DataWarning
 from emkit.models.rows import Rows, Summary, measure_spread

@@ -10,7 +10,7 @@ from scipy.stats import multivariate_normal
 from sklearn.metrics import adjusted_rand_score
 
 from emkit import EMGaussianMixture, EMImputer
-from emkit.models.gaussian_mixture import GaussianMixtureModel
+from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import FeatureKernel, WhiteningKernel

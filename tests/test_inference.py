@@ -14,9 +14,9 @@ from systems import Poisson, Rates
 from emkit import EMGaussianMixture, EMImputer
 from emkit.engine import Blocks, EMModel, fit_em, soft, standard_errors
 from emkit.exceptions import DataWarning, ModelError
-from emkit.models.censored_linear import CensoredNormal, prepare
-from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams
-from emkit.models.mixture_prior import Prior
+from emkit.models.censored.normal import CensoredNormal, prepare
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.prior import Prior
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Units

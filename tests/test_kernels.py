@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 
-from emkit.models.gaussian_mixture import (
+from emkit.models.mixture.gaussian import (
     GaussianMixtureModel,
     MixtureParams,
     mixture_spread,

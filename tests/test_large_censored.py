@@ -14,10 +14,10 @@ from sklearn.exceptions import ConvergenceWarning
 from tables import Parts, Slices, cut
 
 from emkit import EMCensoredRegressor, _censored_rows, _sources
-from emkit._censored_rows import LocalBlocks
+from emkit.censored.rows import LocalBlocks
 from emkit.engine import blocks as blocks_of
 from emkit.exceptions import DataWarning
-from emkit.models.censored_data import Responses, prepare, prepare_blocks, thinned
+from emkit.models.censored.data import Responses, prepare, prepare_blocks, thinned
 from emkit.models.rows import BLOCK_ROWS
 
 N, BLOCK = 3000, 500

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
-from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
 from emkit.numerics import triangular
 from emkit.numerics.covariance import STRUCTURES

@@ -16,8 +16,8 @@ from sklearn.base import clone
 from emkit import EMGaussianMixture, EMImputer, MixturePrior
 from emkit.engine import Blocks, EMModel, LatentClassModel, OnlineEM, fit_em
 from emkit.exceptions import DataWarning, InfeasibleError
-from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams
-from emkit.models.mixture_prior import Prior
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.prior import Prior
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Units

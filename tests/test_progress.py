@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer
-from emkit._progress import Progress
+from emkit.base.progress import Progress
 from emkit.datasets import load_motorettes
 from emkit.engine import Restarts, ShortRuns, StopReason
 
@@ -272,7 +272,7 @@ def test_an_interrupt_before_the_first_point_leaves_nothing(monkeypatch):
         raise KeyboardInterrupt
 
     mixture = EMGaussianMixture(2)
-    monkeypatch.setattr("emkit.models.gaussian_mixture.GaussianMixtureModel.initialize", impatient)
+    monkeypatch.setattr("emkit.models.mixture.gaussian.GaussianMixtureModel.initialize", impatient)
     with pytest.raises(KeyboardInterrupt):
         mixture.fit(X)
     with pytest.raises(NotFittedError):

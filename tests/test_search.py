@@ -23,7 +23,7 @@ from emkit.engine import (
 )
 from emkit.engine.recombination import mutate, recombine
 from emkit.exceptions import InfeasibleError
-from emkit.models.gaussian_mixture import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Units

@@ -1,5 +1,13 @@
 """Small data sets with censored responses."""
 
-from emkit.datasets._loaders import load_lung, load_motorettes
+from typing import TYPE_CHECKING
 
-__all__ = ["load_lung", "load_motorettes"]
+from emkit.base.lazy import lazy
+
+if TYPE_CHECKING:
+    from emkit.datasets.loaders import load_lung as load_lung
+    from emkit.datasets.loaders import load_motorettes as load_motorettes
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__, {"load_lung": "loaders", "load_motorettes": "loaders"}
+)

@@ -55,16 +55,16 @@ Which form of EM, and which search over starts:
 from emkit.engine.acceleration import Acceleration, Anderson, Louis, Squarem
 from emkit.engine.algorithms import EM, Algorithm, AnnealedEM, ClassificationEM
 from emkit.engine.blocks import Blocks
-from emkit.engine.inference import standard_errors
+from emkit.engine.fit import fit_em
+from emkit.engine.inference.standard_errors import standard_errors
 from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.model import EMModel, MonteCarloModel
 from emkit.engine.monte_carlo import MonteCarloEM
 from emkit.engine.online import OnlineEM, OnlineState
 from emkit.engine.posterior import Stochastic, Tempered, hard, soft
 from emkit.engine.result import EMResult, RunSummary, State, StopReason
-from emkit.engine.search import fit_em
+from emkit.engine.search import Annealing, Genetic, Restarts, ShortRuns, SimulatedAnnealing
 from emkit.engine.stochastic import SimulatedAnnealingEM, StochasticEM
-from emkit.engine.strategies import Annealing, Genetic, Restarts, ShortRuns, SimulatedAnnealing
 
 __all__ = [
     "EM",
@@ -100,3 +100,7 @@ __all__ = [
     "soft",
     "standard_errors",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,7 +12,7 @@ from typing import Any
 import joblib
 import numpy as np
 
-from emkit.engine import _tree
+from emkit.engine import tree
 from emkit.engine.model import EMModel
 from emkit.exceptions import DataReadError
 
@@ -157,7 +157,7 @@ class Blocks:
             results = self._workers.map(step, self._blocks)  # type: ignore[arg-type]
         stats, number = None, 0.0
         for more, gain in results:
-            stats, number = more if stats is None else _tree.add(stats, more), number + gain
+            stats, number = more if stats is None else tree.add(stats, more), number + gain
         if stats is None:
             raise ValueError("Blocks needs at least one block of data. Got none.")
         return stats, number

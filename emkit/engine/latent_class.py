@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from emkit._typing import Array
-from emkit.engine import _tree
+from emkit.engine import tree
 from emkit.engine.model import EMModel
 from emkit.engine.posterior import Stochastic, soft
 from emkit.engine.recombination import mutate, recombine
@@ -258,7 +258,7 @@ class LatentClassModel(EMModel):
                 objective += float(weights @ values)
                 resp *= weights
             stats = self.statistics(tile, resp, work, at)
-            total = stats if total is None else _tree.add(total, stats)
+            total = stats if total is None else tree.add(total, stats)
         return self.finish(total, at), objective
 
     def sampled_statistics(

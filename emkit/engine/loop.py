@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.engine import _tree, blocks
+from emkit.engine import blocks, tree
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.model import EMModel
 from emkit.engine.result import EMResult, State, StopReason
@@ -98,30 +98,30 @@ class _Extrapolation:
         # A derivative takes one a parameter: it is not begun where fewer are left.
         if self.left - self.spent < (1 if self.spent else len(vector)):
             return None
-        params = _tree.restore(vector, self.like)
+        params = tree.restore(vector, self.like)
         point = evaluate(self.model, self.data, params, 0, proposed=True)
         if point is None:
             return None
         self.spent += 1
         image = m_step(self.model, self.data, point, 0)
-        return None if image is None else _tree.flatten(image)
+        return None if image is None else tree.flatten(image)
 
     def moved(self, trace: "_Trace", image: Any, tol: float, max_iter: int) -> bool:
         """Try a proposal; True when the run has moved to it, or ended."""
         if self.acceleration is None or image is None or not self.allowed:
             return False
-        if not _tree.all_finite(image):  # the plain step ends the run
+        if not tree.all_finite(image):  # the plain step ends the run
             return False
         params = None if self.refused else self.model.propose(trace.point.stats, trace.point.params)
         own = params is not None
         if not own:
             self.like, self.left = image, max_iter - trace.n_evaluations
-            vectors = _tree.flatten(trace.point.params), _tree.flatten(image)
+            vectors = tree.flatten(trace.point.params), tree.flatten(image)
             proposal = self.acceleration.propose(*vectors)
             trace.n_evaluations, self.spent = trace.n_evaluations + self.spent, 0
             if proposal is None:
                 return False
-            params = _tree.restore(proposal, image)
+            params = tree.restore(proposal, image)
         candidate = evaluate(self.model, self.data, params, trace.n_iter + 1, proposed=True)
         # Strict: a proposal that is not higher is worth less than the EM image.
         better = candidate is not None and candidate.objective > trace.point.objective
@@ -211,7 +211,7 @@ class _Trace:
         if tol == 0.0 or (tol <= noise and not own_units):
             # The objective cannot tell what tol asks for, but the EM map is exact where it is
             # flat: go on until the parameters stand still.
-            moved = _tree.distance(candidate.params, before.params)
+            moved = tree.distance(candidate.params, before.params)
             still = self._stands_still(moved) or (self.settled and tol > 0.0)
             confirmed = self.small = self.flat and still
         self.tried(candidate, not fell, max_iter)
@@ -307,11 +307,11 @@ def m_step(model: EMModel, data: Any, point: Point, n_iter: int) -> Any:
     step = "m_step"
     try:
         image = model.m_step(point.stats, point.params)
-        wrong = _tree.mismatch(image, point.params)
+        wrong = tree.mismatch(image, point.params)
         if not wrong and type(model).conditional_step is not EMModel.conditional_step:
             step = "conditional_step"
             image = model.conditional_step(data, image)
-            wrong = _tree.mismatch(image, point.params)
+            wrong = tree.mismatch(image, point.params)
     except np.linalg.LinAlgError:
         return None
     except Exception as error:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from emkit.engine import _tree
+from emkit.engine import tree
 
 __all__ = ["EMModel", "MonteCarloModel"]
 
@@ -141,7 +141,7 @@ class EMModel(ABC):
         bool
             False keeps a run from going there.
         """
-        return _tree.all_finite(params)
+        return tree.all_finite(params)
 
     def rounding(self, params: Any, objective: float) -> float:
         """How exact the objective is at ``params``. Default: 1e-14 of it, relative.

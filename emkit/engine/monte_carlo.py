@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import fdtr
 
 from emkit._typing import Array
-from emkit.engine import _tree, blocks
+from emkit.engine import blocks, tree
 from emkit.engine.acceleration import Acceleration, Louis
 from emkit.engine.algorithms import Algorithm
 from emkit.engine.loop import Callback, Point, evaluate, m_step
@@ -133,7 +133,7 @@ class MonteCarloEM(Algorithm):
         points, louis = [first], isinstance(acceleration, Louis)
         size, still = self.size, 0
         reason = None if max_iter > 0 else StopReason.MAX_ITER
-        error, last = np.full(_tree.flatten(start).shape, np.inf), np.inf
+        error, last = np.full(tree.flatten(start).shape, np.inf), np.inf
         rates: list[float] = []
         if told(callback, run, points, reason) and reason is None:
             reason = StopReason.CALLBACK
@@ -158,7 +158,7 @@ class MonteCarloEM(Algorithm):
             ahead = 1.0 if step.newton else 1.0 / (1.0 - rate)
             error = ahead * step.error
             reach = ahead * np.abs(step.move) + SIGMAS * error
-            within = reach <= self.precision * (np.abs(_tree.flatten(here)) + SMALL)
+            within = reach <= self.precision * (np.abs(tree.flatten(here)) + SMALL)
             still = still + 1 if within.all() else 0
             points.append(point)
             if still == STILL:
@@ -171,7 +171,7 @@ class MonteCarloEM(Algorithm):
             points,
             reason,
             n_evaluations=len(points),
-            error=_tree.restore(error, start),
+            error=tree.restore(error, start),
         )
 
 
@@ -212,7 +212,7 @@ def _sampled_step(
     n_iter: int,
 ) -> _SampledStep | None:
     """The EM image of a point by draws, in batches; None where the M-step has no maximiser."""
-    params, here = point.params, _tree.flatten(point.params)
+    params, here = point.params, tree.flatten(point.params)
     n_batches = max(20, 2 * len(here) + 2)
     each = -(-size // n_batches)
     try:
@@ -225,18 +225,18 @@ def _sampled_step(
             f"{type(error).__name__}: {error}. complete_statistics must return a NamedTuple of "
             "arrays, of the data completed by the draws and averaged over them."
         ) from error
-    total = reduce(_tree.add, batches)
-    means = [_tree.scale(total, 1.0 / n_batches)]
+    total = reduce(tree.add, batches)
+    means = [tree.scale(total, 1.0 / n_batches)]
     for batch in batches:
-        others = _tree.add(total, _tree.scale(batch, -1.0))
-        means.append(_tree.scale(others, 1.0 / (n_batches - 1)))
+        others = tree.add(total, tree.scale(batch, -1.0))
+        means.append(tree.scale(others, 1.0 / (n_batches - 1)))
     images = [m_step(model, data, point._replace(stats=mean), n_iter) for mean in means]
     if any(image is None for image in images):
         return None
-    left_out = np.array([_tree.flatten(image) for image in images[1:]])
+    left_out = np.array([tree.flatten(image) for image in images[1:]])
     spread = left_out - left_out.mean(axis=0)
     covariance = (n_batches - 1) / n_batches * spread.T @ spread
-    move = _tree.flatten(images[0]) - here
+    move = tree.flatten(images[0]) - here
     plain = _SampledStep(images[0], move, covariance, n_batches)
     return (louis and _newton_step(model, params, batches, each, plain)) or plain
 
@@ -244,7 +244,7 @@ def _sampled_step(
 def _batch(model: EMModel, data: Any, params: Any, rng: np.random.Generator, size: int) -> Any:
     """Statistics of all the data by some draws of what is missing."""
     parts = [model.sampled_statistics(part, params, rng, size) for part in blocks.iterate(data)]
-    return reduce(_tree.add, parts)
+    return reduce(tree.add, parts)
 
 
 #: Part of the complete information that must be left for Newton's step to be sound.
@@ -260,13 +260,13 @@ def _newton_step(
     its score at fixed statistics, minus the variance of that score among the draws. It is taken
     along the directions in which the image moves among the batches, the plain step in all others.
     """
-    here, mean = _tree.flatten(params), _tree.scale(reduce(_tree.add, batches), 1 / len(batches))
+    here, mean = tree.flatten(params), tree.scale(reduce(tree.add, batches), 1 / len(batches))
     values, basis = np.linalg.eigh(plain.covariance)
     basis = basis[:, values > 1e-10 * values[-1]]
 
     def score(stats: Any, at: Array) -> Array:
-        gradient = model.complete_score(stats, _tree.restore(at, params))
-        return basis.T @ _tree.flatten(gradient)
+        gradient = model.complete_score(stats, tree.restore(at, params))
+        return basis.T @ tree.flatten(gradient)
 
     h = 1e-5 * float(np.linalg.norm(plain.error) + 1e-3 * np.linalg.norm(here))
     complete = np.array(
@@ -286,7 +286,7 @@ def _newton_step(
     across = plain.move - basis @ (basis.T @ plain.move)
     move = across + inverse @ basis @ scores.mean(axis=0)
     further = inverse @ basis @ complete @ basis.T
-    image = _tree.restore(here + move, params)
+    image = tree.restore(here + move, params)
     if not model.is_feasible(image):
         return None
     return _SampledStep(image, move, further @ plain.covariance @ further.T, plain.n_batches, True)

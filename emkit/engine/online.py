@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from emkit.engine import _tree, blocks
+from emkit.engine import blocks, tree
 from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.loop import evaluate, m_step
 from emkit.engine.model import EMModel
@@ -221,14 +221,14 @@ class OnlineEM:
         point = evaluate(model, batch, state.params, number)
         if point is None:
             raise InfeasibleError("The model is not defined at the parameters of the stream.")
-        if not (_tree.all_finite(point.stats) and np.isfinite(point.log_likelihood)):
+        if not (tree.all_finite(point.stats) and np.isfinite(point.log_likelihood)):
             raise ValueError(
                 f"The statistics of batch {number} are not finite: likely rows so far from all "
                 "that was seen before that their squares overflow. Leave them out."
             )
         seen = state.weight + weight
-        mean = self._moved(state.stats, _tree.scale(point.stats, 1.0 / weight), seen / weight)
-        image = m_step(model, batch, point._replace(stats=_tree.scale(mean, seen)), number)
+        mean = self._moved(state.stats, tree.scale(point.stats, 1.0 / weight), seen / weight)
+        image = m_step(model, batch, point._replace(stats=tree.scale(mean, seen)), number)
         params = state.params
         if image is not None and _is_defined(model, image):
             params, mean = image, model.recentre(mean, state.params, image)
@@ -242,7 +242,7 @@ class OnlineEM:
         if mean is None:
             return of_batch
         step = self.step(t)
-        return _tree.add(_tree.scale(mean, 1.0 - step), _tree.scale(of_batch, step))
+        return tree.add(tree.scale(mean, 1.0 - step), tree.scale(of_batch, step))
 
     def _averaged(
         self, state: OnlineState, params: Any, seen: float, weight: float
@@ -254,7 +254,7 @@ class OnlineEM:
         if state.average is None:
             return params, averaged
         share = weight / averaged
-        mean = _tree.add(_tree.scale(state.average, 1.0 - share), _tree.scale(params, share))
+        mean = tree.add(tree.scale(state.average, 1.0 - share), tree.scale(params, share))
         return mean, averaged
 
 

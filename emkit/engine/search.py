@@ -1,216 +1,369 @@
-"""fit_em: the front door of the engine."""
+"""Search: where runs start and which go on, because EM finds the nearest maximum only.
 
-from dataclasses import replace
+A search is a callable of a `Climber` and its first starts, and returns all outcomes; `fit_em` keeps
+the best of them. A ``budget`` counts E-steps over all the data, of all runs together, so that
+searches compare; with None the starts are ``n_init``.
+"""
+
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from emkit.engine.acceleration import resolve as resolve_acceleration
-from emkit.engine.algorithms import EM, Algorithm, ClassificationEM
-from emkit.engine.loop import Callback
-from emkit.engine.model import EMModel
-from emkit.engine.monte_carlo import MonteCarloEM
-from emkit.engine.result import EMResult
-from emkit.engine.runs import Climber, Start, best_of
-from emkit.engine.stochastic import StochasticEM
-from emkit.engine.strategies import resolve_search
-from emkit.exceptions import InfeasibleError
+from emkit.engine.algorithms import EM, Algorithm, AnnealedEM
+from emkit.engine.latent_class import LatentClassModel
+from emkit.engine.result import EMResult, StopReason
+from emkit.engine.starts import Climber, Outcome, Start, best_of, joined
+from emkit.engine.stochastic import SimulatedAnnealingEM
 
-__all__ = ["fit_em"]
+__all__ = ["Annealing", "Genetic", "Restarts", "ShortRuns", "SimulatedAnnealing", "resolve_search"]
 
 
-def fit_em(
-    model: EMModel,
-    data: Any,
-    *,
-    start: Any = None,
-    n_init: int = 1,
-    n_jobs: int | None = None,
-    search: Any = "restarts",
-    algorithm: Any = "em",
-    acceleration: Any = "anderson",
-    tol: float = 1e-8,
-    max_iter: int = 1000,
-    random_state: Any = None,
-    callback: Callback | None = None,
-) -> EMResult:
-    r"""Maximise the objective of a model by EM, from one start or many.
+#: Part of a genetic search's budget for its last climb.
+LAST = 0.1
 
-    .. math:: \max_\theta\; \ell(\theta; \text{data}) + \log p(\theta)
 
-    The objective never falls from one accepted iterate to the next, and what comes back is a
-    stationary point of it when ``converged``; that it is the highest one, only many starts can
-    make likely.
+@dataclass(frozen=True)
+class Restarts:
+    """Climb from every start to the end.
 
     Parameters
     ----------
-    model : EMModel
-        E-step and M-step.
-    data : object or Blocks
-        What the model's ``e_step`` takes; of `Blocks` the statistics are summed.
-    start : Params or list of Params, default=None
-        Where to begin, one run each; drawn by ``model.initialize`` when None.
-    n_init : int, default=1
-        Starts to draw when ``start`` is None. A start that is drawn does not depend on how many
-        others are.
-    n_jobs : int, default=None
-        Processes for the runs, as in joblib; of those, where there are two or more for a run, and
-        the data are a sequence of `Blocks`, for the blocks of a run that takes long. It changes a
-        result by rounding at most.
-    search : str or search object, default="restarts"
-        "restarts" climbs from every start to the end; "short_runs" takes a few iterations from
-        each and goes on with the best; "annealing" and "simulated_annealing" lead every start
-        past shallow maxima; "genetic" recombines classes. See `Restarts`, `ShortRuns`,
-        `Annealing`, `SimulatedAnnealing`, `Genetic`.
-    algorithm : {"em", "cem", "sem", "mcem"} or Algorithm, default="em"
-        Form of the E-step: exact; classification EM and stochastic EM, for latent classes;
-        Monte Carlo EM. See `EM`, `ClassificationEM`, `StochasticEM`, `MonteCarloEM`.
-    acceleration : {"anderson", "louis", "squarem"}, Acceleration or None, default="anderson"
-        Extrapolation of the EM map; None is plain EM. The forms that assign or draw labels do
-        without; Monte Carlo EM takes "louis".
-    tol : float, default=1e-8
-        Gain of one plain EM step, in nats of the whole objective, below which a run has
-        converged; one more plain step confirms it.
-    max_iter : int, default=1000
-        Most points to try after a start; 0 evaluates the start.
-    random_state : None, int, numpy Generator or RandomState, default=None
-        Source of the starts.
-    callback : callable, default=None
-        Called with a `State` at each start and after every accepted iterate, in the process of the
-        run; ends its run by returning True.
-
-    Returns
-    -------
-    EMResult
-        The best run. A later start wins only by more than ``tol`` (at most 1e-7 of the
-        objective), so that equal optima with permuted classes do not race; a run that ended where
-        the model is not defined wins only when all did.
-
-    Raises
-    ------
-    ValueError
-        For an argument out of range.
-    TypeError
-        When the model lacks a method that the algorithm needs.
-    InfeasibleError
-        When no start is feasible (a ValueError).
-    ModelError
-        When the model breaks its contract; names the method and the iteration.
-
-    References
-    ----------
-    Dempster, A. P., Laird, N. M. & Rubin, D. B. (1977). Maximum likelihood from incomplete data
-    via the EM algorithm. Journal of the Royal Statistical Society B 39, 1-38.
+    budget : int, default=None
+        E-steps to spend: starts are drawn until they are, whatever ``n_init``, and the last run
+        ends where they do.
 
     Examples
     --------
-    Genetic linkage (Dempster, Laird & Rubin 1977): 197 animals in four cells with probabilities
-    (1/2 + t/4, (1-t)/4, (1-t)/4, t/4); what is missing is the split of the first cell.
-
-    >>> from typing import NamedTuple
-    >>> import numpy as np
-    >>> from emkit.engine import EMModel, fit_em
-    >>> class Params(NamedTuple):
-    ...     t: float
-    >>> class Stats(NamedTuple):
-    ...     recombinant: float
-    ...     parental: float
-    >>> class Linkage(EMModel):
-    ...     def initialize(self, counts, rng):
-    ...         return Params(rng.uniform())
-    ...     def e_step(self, counts, params):
-    ...         t = params.t
-    ...         cells = np.array([2 + t, 1 - t, 1 - t, t]) / 4
-    ...         split = counts[0] * t / (2 + t)
-    ...         stats = Stats(counts[1] + counts[2], split + counts[3])
-    ...         return stats, counts @ np.log(cells)
-    ...     def m_step(self, stats, params):
-    ...         return Params(stats.parental / (stats.parental + stats.recombinant))
-    ...     def is_feasible(self, params):
-    ...         return 0 < params.t < 1
-    >>> counts = np.array([125, 18, 20, 34])
-    >>> result = fit_em(Linkage(), counts, start=Params(0.5), tol=1e-14)
-    >>> round(float(result.params.t), 10), result.converged
-    (0.6268214979, True)
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import Restarts
+    >>> mixture = EMGaussianMixture(3, search=Restarts(budget=200), random_state=0)
+    >>> sum(run.n_evaluations for run in mixture.fit(load_iris().data).runs_)
+    200
     """
-    _check_arguments(n_init, tol, max_iter)
-    scheme = resolve_acceleration(acceleration)
-    form = _resolve_algorithm(algorithm)
-    form.check(model, scheme)
-    search = resolve_search(search)
-    climber = Climber(
-        model,
-        data,
-        _seed_sequence(random_state),
-        n_jobs,
-        algorithm=form,
-        acceleration=scheme,
-        tol=tol,
-        max_iter=max_iter,
-        callback=callback,
-    )
-    try:
-        outcomes = search(climber, _starts(climber, start, n_init))
-    except KeyboardInterrupt as interrupt:
-        # The caller may want what was reached.
-        interrupt.result = climber.best_so_far(getattr(interrupt, "result", None))  # type: ignore[attr-defined]
-        raise
-    best = best_of(outcomes, tol)
-    runs = tuple(o.summary() if isinstance(o, EMResult) else o for o in outcomes)
-    if best is None:
-        raise InfeasibleError(f"All {len(runs)} starts failed. The first: {runs[0].message}", runs)
-    result = outcomes[best]
-    assert isinstance(result, EMResult)
-    return replace(result, runs=runs)
+
+    budget: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_budget(self)
+
+    def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
+        return climb_within(self.budget, climber, starts)
 
 
-def _starts(climber: Climber, start: Any, n_init: int) -> list[Start]:
-    """Every start with its own seed, before any run begins."""
-    if start is None:
-        return climber.draw(n_init)
-    given = list(start) if isinstance(start, list) else [start]
-    if not given:
-        raise ValueError("start must be Params or a list of at least one. Got an empty list.")
-    for params in given:
-        if not (isinstance(params, tuple) and hasattr(params, "_fields")):
-            raise TypeError(
-                "start must be Params (a NamedTuple of float arrays) or a list of them. "
-                f"Got {type(params).__name__}."
+@dataclass(frozen=True)
+class ShortRuns:
+    """A few iterations from every start, then the best one to the end (em-EM).
+
+    Parameters
+    ----------
+    n_iter : int, default=5
+        Plain EM iterations of a short run.
+    budget : int, default=None
+        E-steps to spend, half of them at most on short runs: as many are drawn, whatever
+        ``n_init``.
+
+    References
+    ----------
+    Biernacki, C., Celeux, G. & Govaert, G. (2003). Choosing starting values for the EM algorithm
+    for getting the highest likelihood in multivariate Gaussian mixture models. Computational
+    Statistics & Data Analysis 41, 561-575. doi:10.1016/S0167-9473(02)00163-9
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import ShortRuns
+    >>> mixture = EMGaussianMixture(3, n_init=20, search=ShortRuns(n_iter=3), random_state=0)
+    >>> len(mixture.fit(load_iris().data).runs_)
+    20
+    """
+
+    n_iter: int = 5
+    budget: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_budget(self)
+        _check_steps(self)
+
+    def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
+        if self.budget is not None:
+            n = max(self.budget // (2 * (self.n_iter + 1)), 1)
+            starts = (starts + climber.draw(max(n - len(starts), 0)))[:n]
+        outcomes = climber(starts, **few_steps(climber, self))
+        return best_to_the_end(climber, starts, outcomes, self.budget)
+
+
+@dataclass(frozen=True)
+class Annealing:
+    r"""Deterministic annealing EM from every start: the objective is flattened, then restored.
+
+    For mixtures whose components overlap or share clusters in many ways; a start then matters
+    little, and a few are enough. See `AnnealedEM`.
+
+    Parameters
+    ----------
+    betas : tuple of float
+        Inverse temperatures, above 0, rising to 1.
+    n_iter : int
+        Most iterations at a temperature before the last.
+    budget : int, default=None
+        E-steps to spend; None takes ``n_init`` starts.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import Annealing
+    >>> search = Annealing(betas=(0.7, 0.9, 1.0))
+    >>> mixture = EMGaussianMixture(3, n_init=3, search=search, random_state=0)
+    >>> len(mixture.fit(load_iris().data).runs_)
+    3
+    """
+
+    betas: tuple[float, ...] = AnnealedEM.betas
+    n_iter: int = AnnealedEM.n_iter
+    budget: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_budget(self)
+        self._algorithm()
+
+    def _algorithm(self) -> AnnealedEM:
+        return AnnealedEM(self.betas, self.n_iter)
+
+    def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
+        return climb_within(self.budget, climber, starts, algorithm=own(climber, self._algorithm()))
+
+
+@dataclass(frozen=True)
+class SimulatedAnnealing:
+    """Stochastic labels at a falling temperature from every start, then EM.
+
+    For starts near a maximum that is not the highest: the noise leads on. See
+    `SimulatedAnnealingEM`.
+
+    Parameters
+    ----------
+    n_iter : int
+        Iterations until the temperature is 0.
+    budget : int, default=None
+        E-steps to spend; None takes ``n_init`` starts.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import SimulatedAnnealing
+    >>> mixture = EMGaussianMixture(3, search=SimulatedAnnealing(budget=200), random_state=0)
+    >>> sum(run.n_evaluations for run in mixture.fit(load_iris().data).runs_)
+    200
+    """
+
+    n_iter: int = SimulatedAnnealingEM.n_iter
+    budget: int | None = None
+
+    def __post_init__(self) -> None:
+        _check_budget(self)
+        self._algorithm()
+
+    def _algorithm(self) -> SimulatedAnnealingEM:
+        return SimulatedAnnealingEM(self.n_iter)
+
+    def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
+        return climb_within(self.budget, climber, starts, algorithm=own(climber, self._algorithm()))
+
+
+@dataclass(frozen=True)
+class Genetic:
+    """An evolving population: recombined components, a few EM steps, selection by the objective.
+
+    Two parents are matched class by class; a child takes one parent's classes in a part of the
+    space and the other's in the rest (`LatentClassModel.recombine`). For many components, where
+    every start has some of them right: a child can have them all.
+
+    Parameters
+    ----------
+    budget : int, default=1000
+        E-steps to spend, of which a tenth is kept for the last climb, from the best.
+    population : int, default=8
+        Parameter sets kept.
+    n_iter : int, default=5
+        Plain EM iterations of every new one.
+
+    References
+    ----------
+    Pernkopf, F. & Bouchaffra, D. (2005). Genetic-based EM algorithm for learning Gaussian mixture
+    models. IEEE Transactions on Pattern Analysis and Machine Intelligence 27, 1344-1348.
+    doi:10.1109/TPAMI.2005.162
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import Genetic
+    >>> mixture = EMGaussianMixture(3, search=Genetic(budget=200), random_state=0)
+    >>> sum(run.n_evaluations for run in mixture.fit(load_iris().data).runs_) <= 200
+    True
+    """
+
+    budget: int = 1000
+    population: int = 8
+    n_iter: int = 5
+
+    def __post_init__(self) -> None:
+        if self.budget is None:
+            raise ValueError(
+                "budget must be a number of E-steps: a population has no end. Got None."
             )
-    return [climber.draw(1, params)[0] for params in given]
+        _check_budget(self)
+        _check_steps(self)
+        if self.population < 2:
+            raise ValueError(f"population must be at least 2. Got {self.population!r}.")
+
+    def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
+        model = climber.model
+        if not isinstance(model, LatentClassModel):
+            raise TypeError(
+                f"A genetic search recombines classes, and {type(model).__name__} has none: it "
+                "must be a LatentClassModel, with the methods log_joint and statistics."
+            )
+        rng, few = climber.generator(), few_steps(climber, self)
+        n = min(self.population, max(int((1.0 - LAST) * self.budget) // (self.n_iter + 1), 1))
+        starts = (starts + climber.draw(max(n - len(starts), 0)))[:n]
+        outcomes = climber(starts, **few)
+        while (
+            spent(outcomes) + self.population // 2 * (self.n_iter + 1) <= (1.0 - LAST) * self.budget
+        ):
+            alive = fittest(outcomes, self.population)
+            children = []
+            for i in range(self.population // 2):
+                child = self._child(model, [run.params for run in alive], i % 2 == 0, rng)
+                children += climber.draw(1, child)
+            starts = starts + children
+            outcomes = outcomes + climber(children, **few)
+        return best_to_the_end(climber, starts, outcomes, self.budget)
+
+    def _child(
+        self, model: LatentClassModel, alive: list[Any], mutant: bool, rng: np.random.Generator
+    ) -> Any:
+        """New parameters out of those alive, or None for a fresh start."""
+        if mutant and alive:
+            return model.mutate(alive[rng.integers(len(alive))], rng)
+        if len(alive) < 2:
+            return None
+        mother, father = rng.choice(len(alive), 2, replace=False)
+        return model.recombine(alive[mother], alive[father], rng)
 
 
-def _seed_sequence(random_state: Any) -> np.random.SeedSequence:
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.SeedSequence(random_state.randint(2**32, size=4, dtype=np.uint32))
-    if isinstance(random_state, np.random.Generator):
-        return np.random.SeedSequence(random_state.integers(2**32, size=4, dtype=np.uint32))
-    return np.random.SeedSequence(random_state)
+def fittest(outcomes: list[Outcome], n: int) -> list[EMResult]:
+    """The n best outcomes that differ."""
+    runs = [
+        o for o in outcomes if isinstance(o, EMResult) and o.reason is not StopReason.INFEASIBLE
+    ]
+    kept: list[EMResult] = []
+    for run in sorted(runs, key=lambda o: -o.objective):
+        last = kept[-1] if kept else None
+        if last is None or last.objective - run.objective > 1e-6 * abs(run.objective):
+            kept.append(run)
+        if len(kept) == n:
+            break
+    return kept
 
 
-_ALGORITHMS: dict[str, Algorithm] = {
-    "em": EM(),
-    "cem": ClassificationEM(),
-    "sem": StochasticEM(),
-    "mcem": MonteCarloEM(),
+def few_steps(climber: Climber, search: "ShortRuns | Genetic") -> dict[str, Any]:
+    """Options of a short run: some plain steps, no more than the fit allows and a budget holds."""
+    most = climber.options["max_iter"]
+    if search.budget is not None:
+        most = min(most, search.budget - 1)
+    return {"max_iter": min(search.n_iter, most), "acceleration": None}
+
+
+def best_to_the_end(
+    climber: Climber, starts: list[Start], outcomes: list[Outcome], budget: int | None
+) -> list[Outcome]:
+    """The outcomes with the best one, cut short so far, climbed to its end."""
+    best = best_of(outcomes, tol=0.0)
+    if best is None:
+        return outcomes
+    short = outcomes[best]
+    assert isinstance(short, EMResult)
+    most = climber.options["max_iter"] - short.n_iter
+    if budget is not None:
+        most = min(most, budget - spent(outcomes) - 1)
+    if most <= 0 or short.reason not in (StopReason.MAX_ITER, StopReason.SCHEDULE):
+        return outcomes
+    start = climber.again(starts[best], short.params)
+    (long,) = climber([start], max_iter=most)
+    return [*outcomes[:best], joined(short, long), *outcomes[best + 1 :]]
+
+
+def own(climber: Climber, form: Algorithm) -> Algorithm:
+    """The form of EM that a search brings along, where nothing speaks against it."""
+    asked = climber.options["algorithm"]
+    if not isinstance(asked, EM):
+        raise ValueError(
+            f"The search climbs by {type(form).__name__}, which does not go with another "
+            f"algorithm: leave it 'em', or take search='restarts'. Got {asked!r}."
+        )
+    form.check(climber.model, None)
+    return form
+
+
+def climb_within(
+    budget: int | None, climber: Climber, starts: list[Start], **options: Any
+) -> list[Outcome]:
+    """Climb from the starts, or from as many as a budget allows."""
+    if budget is None:
+        return climber(starts, **options)
+    outcomes: list[Outcome] = []
+    most, left = climber.options["max_iter"], budget
+    while left > 0:
+        # Side by side, each as if the others cost nothing: what is too long is climbed again.
+        wave, starts = starts[: climber.n_workers], starts[climber.n_workers :]
+        wave += climber.draw(climber.n_workers - len(wave))
+        tried = climber(wave, **options, max_iter=min(most, left - 1))
+        for start, outcome in zip(wave, tried, strict=True):
+            if outcome.n_evaluations > left:
+                (outcome,) = climber([climber.again(start)], **options, max_iter=left - 1)
+            outcomes.append(outcome)
+            left -= max(outcome.n_evaluations, 1)
+            if left <= 0:
+                break
+    return outcomes
+
+
+def spent(outcomes: list[Outcome]) -> int:
+    """E-steps of all runs; a start that failed has cost one."""
+    return sum(max(outcome.n_evaluations, 1) for outcome in outcomes)
+
+
+def _check_budget(search: Any) -> None:
+    if search.budget is not None and not search.budget >= 1:
+        raise ValueError(f"budget must be a number of E-steps, at least 1. Got {search.budget!r}.")
+
+
+def _check_steps(search: Any) -> None:
+    if search.n_iter < 1:
+        raise ValueError(f"n_iter must be at least 1. Got {search.n_iter!r}.")
+
+
+_BY_NAME: dict[str, Any] = {
+    "restarts": Restarts(),
+    "short_runs": ShortRuns(),
+    "annealing": Annealing(),
+    "simulated_annealing": SimulatedAnnealing(),
+    "genetic": Genetic(),
 }
 
 
-def _resolve_algorithm(algorithm: Any) -> Algorithm:
-    """The form of EM meant by a name or an object."""
-    if isinstance(algorithm, Algorithm):
-        return algorithm
-    if isinstance(algorithm, str) and algorithm in _ALGORITHMS:
-        return _ALGORITHMS[algorithm]
+def resolve_search(search: Any) -> Any:
+    """The search meant by a name or an object."""
+    if isinstance(search, str) and search in _BY_NAME:
+        return _BY_NAME[search]
+    if callable(search) and not isinstance(search, type):
+        return search
     raise ValueError(
-        f"algorithm must be one of {sorted(_ALGORITHMS)} or an Algorithm object. Got {algorithm!r}."
+        f"search must be one of {sorted(_BY_NAME)} or a search object. Got {search!r}."
     )
-
-
-def _check_arguments(n_init: int, tol: float, max_iter: int) -> None:
-    if n_init < 1:
-        raise ValueError(f"n_init must be at least 1. Got {n_init!r}.")
-    if not tol >= 0.0:
-        raise ValueError(f"tol must be a number of nats, 0 or more. Got {tol!r}.")
-    if max_iter < 0:
-        raise ValueError(f"max_iter must be 0 or more. Got {max_iter!r}.")

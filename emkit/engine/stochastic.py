@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from emkit._typing import Array
-from emkit.engine import _tree
+from emkit.engine import tree
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.algorithms import Algorithm, counted, need_classes, under
 from emkit.engine.loop import Callback, Point, climb, evaluate, m_step
@@ -104,16 +104,16 @@ class StochasticEM(Algorithm):
                 reason = StopReason.CALLBACK
                 break
         kept = points[min(int(self.burn_in * len(points)) + 1, len(points) - 1) :]
-        chain = np.array([_tree.flatten(point.params) for point in kept])
+        chain = np.array([tree.flatten(point.params) for point in kept])
         best = max(kept, key=lambda point: point.objective)
-        mean = _tree.restore(chain.mean(axis=0), start)
+        mean = tree.restore(chain.mean(axis=0), start)
         average = evaluate(model, data, mean, len(points), proposed=True)
         n_evaluations = len(points) + (average is not None)
         if average is not None and average.objective > best.objective:
             best = average._replace(stats=None)
         points.append(best)
         told(callback, run, points, reason)
-        error = _tree.restore(_batch_means_error(chain), start)
+        error = tree.restore(_batch_means_error(chain), start)
         return chain_result(points, reason, n_evaluations=n_evaluations, error=error)
 
 

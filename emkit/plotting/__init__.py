@@ -4,16 +4,24 @@
 artists stay on the object.
 """
 
-from emkit.plotting._censored import CensoredRegressionDisplay
-from emkit.plotting._convergence import ConvergenceDisplay
-from emkit.plotting._imputation import ImputationDisplay
-from emkit.plotting._mixture import MixtureDisplay
-from emkit.plotting._selection import SelectionDisplay
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "CensoredRegressionDisplay",
-    "ConvergenceDisplay",
-    "ImputationDisplay",
-    "MixtureDisplay",
-    "SelectionDisplay",
-]
+from emkit.base.lazy import lazy
+
+if TYPE_CHECKING:
+    from emkit.plotting.censored import CensoredRegressionDisplay as CensoredRegressionDisplay
+    from emkit.plotting.convergence import ConvergenceDisplay as ConvergenceDisplay
+    from emkit.plotting.imputation import ImputationDisplay as ImputationDisplay
+    from emkit.plotting.mixture import MixtureDisplay as MixtureDisplay
+    from emkit.plotting.selection import SelectionDisplay as SelectionDisplay
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "CensoredRegressionDisplay": "censored",
+        "ConvergenceDisplay": "convergence",
+        "ImputationDisplay": "imputation",
+        "MixtureDisplay": "mixture",
+        "SelectionDisplay": "selection",
+    },
+)

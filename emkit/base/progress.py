@@ -1,0 +1,178 @@
+"""What a fit tells while it runs: lines of text, and scikit-learn's callbacks."""
+
+import time
+
+import numpy as np
+
+from emkit.data.dask_collections import is_dask
+from emkit.data.source import is_source
+from emkit.engine import EMResult, State, StopReason
+
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # scikit-learn before 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands in where scikit-learn has no callbacks."""
+
+
+__all__ = ["CallbackSupportMixin", "Progress", "n_starts"]
+
+
+def n_starts(estimator, start):
+    """How many starts a fit climbs from; None where the search decides."""
+    if estimator.search != "restarts":
+        return None
+    if start is None:
+        return estimator.n_init
+    return len(start) if isinstance(start, list) else 1
+
+
+class Progress:
+    """Follows a fit: prints it, tells it to the estimator's callbacks, saves what it has reached.
+
+    As a context manager about the fit it publishes the best point so far when the fit is
+    interrupted from the keyboard.
+
+    Parameters
+    ----------
+    estimator : object
+        The estimator that is fitted, with ``verbose``.
+    X, y, sample_weight : array-like
+        As they were given to fit; ``y`` None where there is none.
+    publish : callable(estimator, EMResult), optional
+        Sets the fitted attributes on an estimator; may be given later, before a climb.
+    n_starts : int or None
+        Starts that will be climbed from; None where the search decides.
+    per : float, default=1.0
+        Printed objectives are divided by it.
+    interval : int, default=1
+        Iterations between two lines.
+    """
+
+    def __init__(
+        self, estimator, X, y, sample_weight, *, publish=None, n_starts=None, per=1.0, interval=1
+    ):
+        self.estimator, self.publish = estimator, publish
+        self.per, self.interval = per, interval
+        self.began = time.perf_counter()
+        self.last = self.began
+        self.context = self.run = self.seen = None
+        if getattr(estimator, "_skl_callbacks", None):
+            self.X = X
+            # A monitor scores only where there is a y; of data that lie elsewhere that is too dear.
+            in_memory = not (is_dask(X) or is_source(X))
+            self.y = np.zeros(len(X)) if y is None and in_memory else y
+            self.metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+            self.numbers = set()
+            self.context = estimator._init_callback_context(
+                max_subtasks=n_starts, sequential_subtasks=False
+            )
+            self.context.call_on_fit_task_begin(estimator=estimator, **self._given())
+
+    @property
+    def callback(self):
+        """What to give to `fit_em`: None where there is nothing to tell, which costs nothing."""
+        return self if self.estimator.verbose or self.context is not None else None
+
+    def __call__(self, state: State):
+        if self.estimator.verbose:
+            self._print(state)
+        return self.context is not None and self._tell(state)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        if isinstance(error, KeyboardInterrupt):
+            reached = getattr(error, "result", None)
+            if reached is not None:
+                self.publish(self.estimator, reached)
+
+    def done(self):
+        """The fit is over and published."""
+        if self.estimator.verbose:
+            reached = "Converged" if self.estimator.converged_ else "Did not converge"
+            print(
+                f"{reached} after {self.estimator.n_iter_} iterations, "
+                f"objective {self.estimator.history_[-1]:.5f}. "
+                f"Time lapse {time.perf_counter() - self.began:.5f}s"
+            )
+        if self.context is not None:
+            self.context.call_on_fit_task_end(
+                estimator=self.estimator, reconstruction_attributes={}, **self._given()
+            )
+
+    # Lines
+
+    def _print(self, state):
+        now = time.perf_counter()
+        if state.n_iter == 0:
+            print(f"Initialization {state.run}")
+            self.last = now
+        elif self.estimator.verbose >= 2 and state.n_iter % self.interval == 0:
+            print(
+                f"  Iteration {state.n_iter}\t time lapse {now - self.last:.5f}s"
+                f"\t objective {state.objective / self.per:.5f}"
+                f"\t change {state.gain / self.per:.5f}"
+            )
+            self.last = now
+        if state.reason is not None and self.estimator.verbose >= 2:
+            converged = state.reason in (StopReason.TOLERANCE, StopReason.SCHEDULE)
+            print(f"Initialization {'converged' if converged else 'did not converge'}.")
+
+    # Callbacks
+
+    def _given(self):
+        return {"X": self.X, "y": self.y, "metadata": self.metadata}
+
+    def _tell(self, state):
+        """One task a start, and in it one task an iteration; True where a callback says stop."""
+        stop = False
+        if state.n_iter == 0:
+            number = state.run if state.run not in self.numbers else max(self.numbers) + 1
+            self.numbers.add(number)
+            self.run = self.context.subcontext(
+                "start", task_id=number, max_subtasks=self.estimator.max_iter
+            )
+            self.run.call_on_fit_task_begin(estimator=self.estimator, **self._given())
+        elif state.params is not self.seen:  # the last step of a run may have been refused
+            task = self.run.subcontext("iteration")
+            task.call_on_fit_task_begin(estimator=self.estimator, **self._given())
+            stop = self._end(task, state)
+        self.seen = state.params
+        if state.reason is not None:
+            self._end(self.run, state)
+        return stop
+
+    def _end(self, task, state):
+        return task.call_on_fit_task_end(
+            estimator=self.estimator,
+            # Worked out for callbacks that ask for it alone.
+            reconstruction_attributes=lambda: self._reached(state),
+            **self._given(),
+        )
+
+    def _reached(self, state):
+        """Fitted attributes as if the fit had ended at a state."""
+        copy = object.__new__(type(self.estimator))
+        copy.__dict__.update(self.estimator.__dict__)
+        self.publish(copy, _as_result(state))
+        before = self.estimator.__dict__
+        return {k: v for k, v in copy.__dict__.items() if k not in before or v is not before[k]}
+
+
+def _as_result(state):
+    reason = state.reason or StopReason.MAX_ITER
+    return EMResult(
+        params=state.params,
+        objective=state.objective,
+        log_likelihood=state.log_likelihood,
+        n_iter=state.n_iter,
+        n_evaluations=state.n_iter + 1,
+        converged=reason in (StopReason.TOLERANCE, StopReason.SCHEDULE),
+        reason=reason,
+        history=np.array([state.objective]),
+        evaluations=np.array([state.n_iter + 1]),
+        log_likelihoods=np.array([state.log_likelihood]),
+    )

@@ -1,0 +1,350 @@
+"""What a fitted censored regression says of rows, old and new."""
+
+from functools import partial
+from math import log
+
+import numpy as np
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from emkit.censored.distributions import DISTRIBUTIONS
+from emkit.censored.rows import each_block, map_blocks, score_blocks
+from emkit.data.dask_collections import is_dask
+from emkit.data.source import joined
+from emkit.models.censored.data import steps
+
+__all__ = ["CensoredPrediction", "check_level"]
+
+
+class CensoredPrediction:
+    """Predictions and scores of `EMCensoredRegressor`.
+
+    Of rows in a Dask collection, a method that gives something for each of them gives a Dask array.
+    """
+
+    # The fitted line
+
+    @property
+    def _distribution(self):
+        return DISTRIBUTIONS[self.distribution]
+
+    @property
+    def _df(self):
+        return getattr(self, "df_", None)
+
+    def _location(self, X):
+        """The line at rows of X."""
+        out = np.empty(len(X))
+        for rows in steps(len(X)):  # of single precision no copy in double as a whole
+            out[rows] = X[rows] @ self.coef_ + self.intercept_
+        return out
+
+    def _on_line(self, values):
+        """Values on the scale of the line; for 'lognormal' none is below 0."""
+        if self.distribution != "lognormal":
+            return values
+        with np.errstate(divide="ignore"):
+            return np.log(np.maximum(values, 0.0))
+
+    def _each(self, X, compute, *y, width=None):
+        """What is computed of each block of X, joined; of a Dask collection lazily.
+
+        ``compute`` takes the regressor, which a lazy result holds as it is now, and the block.
+        """
+        check_is_fitted(self)
+        if is_dask(X):
+            return map_blocks(self, compute, X, *y, width=width)
+        return joined(compute(self, rows) for rows in each_block(self, X, *y))
+
+    def _at_line(self, X, compute, shape=()):
+        """The same of the line; ``shape`` is that of what is computed for a row."""
+        width = shape[0] if shape else None
+        return self._each(
+            X, lambda model, rows: compute(model, model._location(rows.X)), width=width
+        )
+
+    # Prediction
+
+    def predict(self, X):
+        """Mean of the response, were it observed.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Predictors, in any form that `fit` takes.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            On the scale of y: ``exp(line + scale_**2 / 2)`` for 'lognormal'.
+        """
+        return self._at_line(
+            X, lambda model, at: model._distribution.mean(at, model.scale_, model._df)
+        )
+
+    def predict_quantile(self, X, q=0.5):
+        """Quantiles of the response.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Predictors, in any form that `fit` takes.
+        q : float or array-like of shape (n_quantiles,), default=0.5
+            Probabilities strictly between 0 and 1.
+
+        Returns
+        -------
+        quantiles : ndarray of shape (n_samples,) or (n_samples, n_quantiles)
+            On the scale of y.
+        """
+        q = np.asarray(q, dtype=float)
+        if not ((q > 0.0) & (q < 1.0)).all():
+            raise ValueError(f"q must lie strictly between 0 and 1. Got {q}.")
+        away = self.scale_ * self._distribution.quantile(q, self._df)
+        return self._at_line(
+            X,
+            lambda model, at: model._distribution.to_user(np.add.outer(at, away)),
+            q.shape,
+        )
+
+    def predict_interval(self, X, level=0.95):
+        """Interval that holds a new response with the given probability.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Predictors, in any form that `fit` takes.
+        level : float, default=0.95
+            Probability, divided evenly between both tails. Parameters count as known.
+
+        Returns
+        -------
+        bounds : ndarray of shape (n_samples, 2)
+            On the scale of y.
+        """
+        check_level(level)
+        return self.predict_quantile(X, [0.5 - 0.5 * level, 0.5 + 0.5 * level])
+
+    def predict_survival_function(self, X, times):
+        """Probability that the response is larger than each of some values.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Predictors, in any form that `fit` takes.
+        times : float or array-like of shape (n_times,)
+            Values on the scale of y.
+
+        Returns
+        -------
+        survival : ndarray of shape (n_samples,) or (n_samples, n_times)
+            P(y > time).
+        """
+        times = np.asarray(times, dtype=float)
+        if np.isnan(times).any():
+            raise ValueError("times contains NaN.")
+        times = self._on_line(times)
+
+        def survival(model, location):
+            away = times - location.reshape(-1, *(1,) * times.ndim)
+            return model._distribution.survival(away / model.scale_, model._df)
+
+        return self._at_line(X, survival, times.shape)
+
+    def predict_observed(self, X):
+        """Mean of the response as it would be observed: ``E[clip(y, left, right)]``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Predictors, in any form that `fit` takes.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            On the scale of y.
+        """
+        if self.left is None and self.right is None:
+            raise ValueError(
+                "predict_observed needs limits: set left or right. Without them a response is "
+                "observed as it is; see predict."
+            )
+        return self._at_line(X, type(self)._observed)
+
+    def _observed(self, location):
+        """`predict_observed` of rows with their line at ``location``."""
+        left = -np.inf if self.left is None else float(self.left)
+        right = np.inf if self.right is None else float(self.right)
+        low, high = (np.full(len(location), self._on_line(limit)) for limit in (left, right))
+        above_left, above_right = (
+            self._distribution.survival((bound - location) / self.scale_, self._df)
+            for bound in (low, high)
+        )
+        at_left = 0.0 if np.isinf(left) else left * (1.0 - above_left)
+        at_right = 0.0 if np.isinf(right) else right * above_right
+        mean = self._distribution.truncated_mean(location, self.scale_, low, high, self._df)
+        inside = above_left - above_right
+        return at_left + np.where(inside > 0.0, inside * mean, 0.0) + at_right
+
+    def impute(self, X, y, *, sample=False, random_state=None):
+        """Fill censored responses given their intervals.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Predictors, in any form that `fit` takes.
+        y : array-like
+            Responses in any form that `fit` takes.
+        sample : bool, default=False
+            Whether to draw from the conditional distribution instead of taking its mean.
+        random_state : int, RandomState instance or None, default=None
+            Source of the draws; None takes the estimator's own.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            Exact responses as they were, censored ones filled, on the scale of y.
+        """
+        if not sample:
+            return self._each(X, type(self)._impute, y)
+        check_is_fitted(self)
+        source = self.random_state if random_state is None else random_state
+        seed = check_random_state(source).randint(2**31)
+        if is_dask(X):
+            return map_blocks(self, partial(_draw_chunk, seed), X, y, numbered=True)
+        rng = np.random.default_rng(seed)
+        return self._each(X, lambda model, rows: model._impute(rows, rng), y)
+
+    def _impute(self, rows, rng=None):
+        """Responses of a block, filled by means, or by draws where there is a generator."""
+        low, high = rows.low, rows.high
+        censored = low != high
+        out = self._distribution.to_user(np.where(censored, 0.0, low))
+        location, low, high = self._location(rows.X)[censored], low[censored], high[censored]
+        part = location, self.scale_, low, high, self._df
+        if rng is None:
+            out[censored] = self._distribution.truncated_mean(*part)
+        else:
+            out[censored] = self._distribution.draw(*part, rng)
+        # Rounding must not leave the interval.
+        bounds = (self._distribution.to_user(bound) for bound in (low, high))
+        out[censored] = np.clip(out[censored], *bounds)
+        return out
+
+    # Selection
+
+    def score_samples(self, X, y):
+        """Log-likelihood of each row: log-density where exact, log-probability where censored.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Predictors, in any form that `fit` takes.
+        y : array-like
+            Responses in any form that `fit` takes.
+
+        Returns
+        -------
+        log_likelihood : ndarray of shape (n_samples,)
+            In nats, on the scale of y.
+        """
+        return self._each(X, type(self)._log_likelihood, y)
+
+    def _log_likelihood(self, rows):
+        location, low, high = self._location(rows.X), rows.low, rows.high
+        a, b = (low - location) / self.scale_, (high - location) / self.scale_
+        exact = low == high
+        out = np.empty(len(location))
+        at_point = self._distribution.log_density(a[exact], self._df) - np.log(self.scale_)
+        out[exact] = at_point + self._distribution.log_jacobian(low[exact])
+        width = (high - low)[~exact] / self.scale_
+        out[~exact] = self._distribution.log_mass(a[~exact], b[~exact], width, self._df)
+        return out
+
+    def score(self, X, y, sample_weight=None):
+        """Mean log-likelihood of a row; higher is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Predictors, in any form that `fit` takes.
+        y : array-like
+            Responses in any form that `fit` takes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights as frequencies.
+
+        Returns
+        -------
+        score : float
+            Weighted mean of `score_samples`.
+        """
+        total, n = self._sums(X, sample_weight, y)
+        return total / n
+
+    def _sums(self, X, sample_weight, y):
+        """Log-likelihood of the rows, and their total weight."""
+        check_is_fitted(self)
+        if is_dask(X):
+            return score_blocks(self, X, sample_weight, y)
+        total = n = 0.0
+        for rows in each_block(self, X, y, sample_weight):
+            values = self._log_likelihood(rows)
+            total += float(values.sum() if rows.weight is None else rows.weight @ values)
+            n += rows.total_weight
+        if n == 0.0:
+            raise ValueError("X has no rows of positive weight: there is no score.")
+        return total, n
+
+    def _n_parameters(self):
+        estimated = self.distribution == "student_t" and self.df == "estimate"
+        return len(self.coef_) + int(self.fit_intercept) + 1 + int(estimated)
+
+    def aic(self, X, y, sample_weight=None):
+        """Akaike information criterion; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Predictors, in any form that `fit` takes.
+        y : array-like
+            Responses in any form that `fit` takes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights as frequencies.
+
+        Returns
+        -------
+        aic : float
+            ``-2 log L + 2 p`` for p free parameters.
+        """
+        return -2.0 * self._sums(X, sample_weight, y)[0] + 2.0 * self._n_parameters()
+
+    def bic(self, X, y, sample_weight=None):
+        """Bayesian information criterion; lower is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Predictors, in any form that `fit` takes.
+        y : array-like
+            Responses in any form that `fit` takes.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights as frequencies; their sum is the number of samples.
+
+        Returns
+        -------
+        bic : float
+            ``-2 log L + p log n`` for p free parameters.
+        """
+        total, n = self._sums(X, sample_weight, y)
+        return -2.0 * total + self._n_parameters() * log(n)
+
+
+def _draw_chunk(seed, model, rows, number):
+    """Filled by draws of a chunk's own."""
+    return model._impute(rows, np.random.default_rng([seed, number]))
+
+
+def check_level(level):
+    """ValueError where it is no probability between 0 and 1."""
+    if not 0.0 < level < 1.0:
+        raise ValueError(f"level must lie between 0 and 1. Got {level!r}.")

@@ -1,0 +1,454 @@
+"""EMCensoredRegressor: responses are only known to lie in an interval."""
+
+import warnings
+from functools import partial
+from math import log
+from numbers import Real
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import ndtr, ndtri
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from emkit.base.estimator import (
+    EM_CONSTRAINTS,
+    StrOptions,
+    above,
+    at_least,
+    fit_context,
+    load_pandas,
+    warn_unconverged,
+)
+from emkit.base.progress import CallbackSupportMixin, Progress
+from emkit.censored.distributions import DISTRIBUTIONS
+from emkit.censored.prediction import CensoredPrediction, check_level
+from emkit.censored.residuals import data_of, line_within, sample_of
+from emkit.censored.rows import load_rows
+from emkit.engine import fit_em
+from emkit.exceptions import DataWarning
+from emkit.models.censored.data import prepare_blocks, pseudo_inverse
+from emkit.models.censored.normal import FLOOR, CensoredNormal, LineParams
+from emkit.models.censored.student_t import CensoredStudentT
+
+__all__ = ["EMCensoredRegressor"]
+
+#: Gain in nats at which a start has seen enough of a sample of the rows.
+THIN_TOL = 0.01
+#: Degrees of freedom that df="estimate" looks between; beyond them a t is a normal.
+DF_RANGE = (0.5, 200.0)
+
+
+class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMixin, BaseEstimator):
+    r"""Linear regression by maximum likelihood when responses are only known to an interval.
+
+    For exact responses and those that lie in :math:`[l_i, u_i]`, it maximises with weights
+    :math:`w_i`
+
+    .. math:: \sum_{\text{exact}} w_i \log \tfrac1\sigma f(z_i)
+              + \sum_{\text{censored}} w_i \log\bigl(F(b_i) - F(a_i)\bigr)
+              - \frac{\alpha}{2\sigma^2} \sum_j (s_j \beta_j)^2,
+
+    :math:`z_i, a_i, b_i` being :math:`y_i, l_i, u_i` less :math:`\beta_0 + x_i^\top\beta`, over
+    :math:`\sigma`, and :math:`s_j` the standard deviation of column j.
+
+    Parameters
+    ----------
+    distribution : {'normal', 'lognormal', 'student_t'}, default='normal'
+        Distribution of the responses about the line: normal; normal for their logarithm, with
+        everything reported on the scale of y; Student t with ``df`` degrees of freedom.
+    df : float or 'estimate', default=4.0
+        Degrees of freedom of 'student_t'.
+    left, right : float or None, default=None
+        Limits of a one-dimensional y: values at or beyond a limit are censored there.
+    alpha : float, default=0.0
+        Ridge penalty on the coefficients of standardised columns. With nothing censored the fit is
+        that of ``Ridge(alpha)`` on them.
+    fit_intercept : bool, default=True
+        Whether there is an intercept, free of the penalty.
+    tol : float, default=1e-8
+        Gain of one EM step, in nats of the whole sample, below which a run has converged.
+    max_iter : int, default=1000
+        Most points to try after a start, one E-step each.
+    n_init : int, default=1
+        Starts of 'student_t', whose likelihood can have several maxima: the first is least
+        squares, the others are lines through a few rows. The others have one maximum.
+    search : {'restarts', 'short_runs'} or search object, default='restarts'
+        What to do with several starts.
+    acceleration : {'anderson', 'squarem'}, Acceleration or None, default='anderson'
+        Newton steps and extrapolation under EM's safeguard; None is plain EM.
+    n_jobs : int, default=None
+        Workers, as in joblib: for the starts, and of those left over for the blocks of a run, from
+        131072 rows on.
+    random_state : int, RandomState instance or None, default=None
+        Source of the starts.
+    warm_start : bool, default=False
+        Go on from the last fit.
+    verbose : int, default=0
+        1 prints starts and iterations, 2 times and gains too.
+
+    Attributes
+    ----------
+    coef_ : ndarray of shape (n_features,)
+        Coefficients; of log y for 'lognormal'.
+    intercept_ : float
+        Intercept.
+    scale_ : float
+        Scale :math:`\sigma` of the distribution; not below 1e-7 of the spread of y about the line
+        that the fit starts from.
+    df_ : float
+        Degrees of freedom, for 'student_t'.
+    log_likelihood_ : float
+        In nats, on the scale of y, without the penalty.
+    n_iter_ : int
+        Points that the best run tried after its start.
+    converged_ : bool
+        Whether the best run converged.
+    history_ : ndarray
+        Objective at the start and every accepted iterate of the best run; never falls.
+    runs_ : tuple of RunSummary
+        One summary for each start.
+    cov_params_ : ndarray of shape (n_features + 2, n_features + 2)
+        Covariance of intercept (left out without one), coefficients and log scale: the inverse of
+        the observed information.
+    standard_errors_ : ndarray
+        Square roots of its diagonal.
+    n_features_in_ : int
+        Number of features seen in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has names that are strings.
+
+    Raises
+    ------
+    ValueError
+        For bad arguments or data, and where every response is censored on the same side.
+
+    Warns
+    -----
+    DataWarning
+        For collinear columns, and where the likelihood has no finite maximum.
+
+    References
+    ----------
+    Schmee, J. & Hahn, G. J. (1979). A simple method for regression analysis with censored data.
+    Technometrics 21, 417-432. doi:10.1080/00401706.1979.10489811
+
+    Aitkin, M. (1981). A note on the regression analysis of censored data. Technometrics 23,
+    161-163. doi:10.1080/00401706.1981.10486259 (the EM algorithm for it)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit import EMCensoredRegressor, censored_target
+    >>> X = np.array([[0.0], [1.0], [2.0], [3.0], [4.0], [5.0]])
+    >>> y = censored_target([0.1, 1.3, 1.9, 3.2, 3.5, 3.5], event=[1, 1, 1, 1, 0, 0])
+    >>> regressor = EMCensoredRegressor().fit(X, y)
+    >>> regressor.coef_.round(2), round(float(regressor.scale_), 2)
+    (array([0.99]), 0.15)
+    """
+
+    _parameter_constraints: dict = {
+        **EM_CONSTRAINTS,
+        "distribution": [StrOptions(set(DISTRIBUTIONS))],
+        "df": [above(Real, 0.0), StrOptions({"estimate"})],
+        "left": [Real, None],
+        "right": [Real, None],
+        "alpha": [at_least(Real, 0.0)],
+        "fit_intercept": ["boolean"],
+    }
+
+    def __init__(
+        self,
+        *,
+        distribution="normal",
+        df=4.0,
+        left=None,
+        right=None,
+        alpha=0.0,
+        fit_intercept=True,
+        tol=1e-8,
+        max_iter=1000,
+        n_init=1,
+        search="restarts",
+        acceleration="anderson",
+        n_jobs=None,
+        random_state=None,
+        warm_start=False,
+        verbose=0,
+    ):
+        self.distribution = distribution
+        self.df = df
+        self.left = left
+        self.right = right
+        self.alpha = alpha
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.search = search
+        self.acceleration = acceleration
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+
+    # Fitting
+
+    @fit_context
+    def fit(self, X, y, sample_weight=None):
+        """Fit the line.
+
+        Parameters
+        ----------
+        X : array-like, iterable of blocks or Dask collection, of shape (n_samples, n_features)
+            Predictors.
+        y : array-like of shape (n_samples,) or (n_samples, 2), or structured
+            Responses: exact ones (see ``left`` and ``right``); rows ``[lower, upper]``, equal where
+            exact, infinite where open; or fields ``(event, time)`` or ``(lower, upper)``.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out.
+
+        Returns
+        -------
+        self : object
+            The fitted regressor.
+
+        Notes
+        -----
+        A memory map of 256 MiB or more, and any object that has a shape, a dtype and slices of
+        rows, is read block by block, so that it need not fit in memory; so is an iterable of
+        blocks that can be read again and again. ``y`` and ``sample_weight`` are then as long as X
+        and sliced beside it, or iterables of blocks as long as those of X. Three passes find units
+        and a first line, one picks the rows that the climb sets out from, every iteration takes
+        one, and so do the standard errors. With ``df='estimate'`` there are a dozen climbs.
+
+        The chunks of a Dask array or DataFrame stay on the workers of the current
+        `distributed.Client`, and so do their residuals, in double precision; parameters go out in
+        every pass, and sums come back. ``y``, of shape (n_samples,) or (n_samples, 2), and
+        ``sample_weight`` are Dask arrays, frames or series too, or in memory. What is predicted is
+        then a Dask array. A structured y is refused, and a cluster that is lost is a
+        `emkit.exceptions.ClusterError`.
+
+        In memory, rows in single precision stay as they are. From 131072 rows on their
+        standardised columns are worked out block by block at every iteration, in double
+        precision, which takes more time than keeping them.
+        """
+        rows = load_rows(self, X, y, sample_weight)
+        progress = Progress(self, X, y, sample_weight)
+        summarise = self.distribution != "student_t"
+        prepared = prepare_blocks(rows, self.fit_intercept, summarise=summarise)
+        data = data_of(rows, prepared)
+        del rows  # those of a cluster need not lie there beside the residuals
+        with progress:
+            result, model = self._climb(prepared, data, progress)
+        warn_unconverged(result, self.max_iter, "Increase alpha")
+        self._publish(result, model, prepared)
+        self._publish_errors(_information(model, data, result.params), prepared.units)
+        at_floor = float(result.params.log_scale) < log(2.0 * FLOOR)
+        within = not at_floor and line_within(data, prepared, result.params)
+        self._warn_of_degeneracy(at_floor, within, model.rank)
+        progress.done()
+        return self
+
+    def _climb(self, prepared, data, progress):
+        """Result and model; at the best degrees of freedom where these are estimated."""
+        units, gram = prepared.units, prepared.gram
+        sample, every = sample_of(data, prepared)
+        options = {
+            "n_jobs": self.n_jobs,
+            "search": self.search,
+            "acceleration": self.acceleration,
+            "tol": self.tol,
+            "max_iter": self.max_iter,
+            "callback": progress.callback,
+        }
+
+        def follow(model):
+            progress.publish = partial(type(self)._publish, model=model, prepared=prepared)
+            return model
+
+        first = self._start(units)
+        if self.distribution != "student_t":
+            if every > 1 and self.acceleration is not None and not self._goes_on:
+                # A small part of the rows shows where to start; the others then take few steps.
+                part = units.line, gram / every, self.alpha / every, self.fit_intercept
+                first = fit_em(CensoredNormal(*part), sample, start=first, tol=THIN_TOL).params
+            model = follow(CensoredNormal(units.line, gram, self.alpha, self.fit_intercept))
+            return fit_em(model, data, start=first, **options), model
+
+        student_model = partial(CensoredStudentT, units.line, gram, self.alpha, self.fit_intercept)
+
+        def climb(df, starts):
+            model = follow(student_model(df))
+            return fit_em(model, data, start=starts, **options), model
+
+        def starts_of(model):
+            rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
+            return [first, *(model.initialize(sample, rng) for _ in range(self.n_init - 1))]
+
+        if self.df != "estimate":
+            df = float(self.df)
+            return climb(df, starts_of(student_model(df)))
+        # The profile likelihood of the degrees of freedom, each fit from the best line so far.
+        best = climb(4.0, starts_of(student_model(4.0)))[0].params
+
+        def loss(log_df):
+            return -climb(float(np.exp(log_df)), best)[0].objective
+
+        found = minimize_scalar(
+            loss, bounds=np.log(DF_RANGE), method="bounded", options={"xatol": 1e-6}
+        )
+        return climb(float(np.exp(found.x)), best)
+
+    @property
+    def _goes_on(self):
+        """Whether there is a last fit to go on from."""
+        return self.warm_start and hasattr(self, "coef_")
+
+    def _start(self, units):
+        q = len(units.line)
+        if not self._goes_on:
+            return LineParams(np.zeros(q), np.array(0.0))
+        if len(self.coef_) != len(units.scale):
+            raise ValueError(
+                f"warm_start goes on from the last fit, which had {len(self.coef_)} features; now "
+                f"they are {len(units.scale)}. Refit with warm_start=False."
+            )
+        coef = self.coef_ * units.scale
+        if self.fit_intercept:
+            at_centre = self.intercept_ + self.coef_ @ units.shift - units.centre
+            coef = np.append(at_centre, coef)
+        scale = max(self.scale_ / units.spread, FLOOR)
+        return LineParams(coef / units.spread - units.line, np.log(scale))
+
+    def _publish(self, result, model, prepared):
+        units = prepared.units
+        self.coef_, self.intercept_, self.scale_ = units.to_user(*result.params)
+        self.__dict__.pop("df_", None)  # of an earlier fit
+        if self.distribution == "student_t":
+            self.df_ = model.df
+        jacobian = -prepared.exact.weight * log(units.spread)
+        # It is linear: that of a sum is the sum.
+        jacobian += float(self._distribution.log_jacobian(prepared.exact_total))
+        self.log_likelihood_ = result.log_likelihood + jacobian
+        self.n_iter_ = result.n_iter
+        self.converged_ = result.converged
+        self.history_ = result.history + jacobian
+        self.runs_ = tuple(
+            run._replace(
+                objective=run.objective + jacobian,
+                log_likelihood=run.log_likelihood + jacobian,
+                history=tuple(value + jacobian for value in run.history),
+            )
+            for run in result.runs
+        )
+
+    def _publish_errors(self, information, units):
+        """Covariance of the parameters in the user's units."""
+        q = len(units.line)
+        lead = int(self.fit_intercept)
+        change = np.zeros((q + 1, q + 1))  # of user's parameters with those of the fit
+        slopes = np.arange(lead, q)
+        change[slopes, slopes] = units.spread / units.scale
+        if lead:
+            change[0, 0] = units.spread
+            change[0, slopes] = -units.spread * units.shift / units.scale
+        change[q, q] = 1.0
+        self.cov_params_ = change @ _inverse(information) @ change.T
+        self.standard_errors_ = np.sqrt(np.maximum(np.diag(self.cov_params_), 0.0))
+
+    def _warn_of_degeneracy(self, at_floor, within, rank):
+        q = len(self.coef_) + int(self.fit_intercept)
+        if rank < q:
+            warnings.warn(
+                f"Columns of X are collinear: of {q} coefficients {rank} are identified. The line "
+                "of least norm is returned; standard errors are of what is identified. Drop "
+                "columns or set alpha.",
+                DataWarning,
+                stacklevel=4,
+            )
+        if at_floor or within:
+            what = "every response" if at_floor else "every interval"
+            warnings.warn(
+                f"The likelihood has no finite maximum: a line passes through {what}, and it "
+                f"grows as the scale goes to 0. scale_={self.scale_:.3g} is where the fit "
+                "stopped; it is no estimate. There are too few exact responses for the columns.",
+                DataWarning,
+                stacklevel=4,
+            )
+
+    # What was learned
+
+    def summary(self, level=0.95):
+        """Estimates with their uncertainty.
+
+        Parameters
+        ----------
+        level : float, default=0.95
+            Level of the confidence limits.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            A row for the intercept, every coefficient and the log scale; columns estimate,
+            std_error, z, p_value, lower and upper.
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+        ValueError
+            For a level that is not between 0 and 1.
+
+        Examples
+        --------
+        >>> from emkit import EMCensoredRegressor
+        >>> from emkit.datasets import load_motorettes
+        >>> X, y = load_motorettes(return_X_y=True)
+        >>> regressor = EMCensoredRegressor(distribution="lognormal").fit(X, y)
+        >>> regressor.summary().round(2)
+                    estimate  std_error      z  p_value  lower  upper
+        intercept      16.49       0.93  17.75     0.00  14.67  18.31
+        x0             -0.05       0.00  -9.59     0.00  -0.06  -0.04
+        log(scale)     -0.47       0.18  -2.54     0.01  -0.83  -0.11
+        """
+        check_is_fitted(self)
+        check_level(level)
+        pd = load_pandas("EMCensoredRegressor.summary")
+        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(len(self.coef_))])
+        estimate = np.concatenate([self.coef_, [np.log(self.scale_)]])
+        index = [*names, "log(scale)"]
+        if self.fit_intercept:
+            estimate, index = np.append(self.intercept_, estimate), ["intercept", *index]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            z = estimate / self.standard_errors_
+        half = ndtri(0.5 + 0.5 * level) * self.standard_errors_
+        return pd.DataFrame(
+            {
+                "estimate": estimate,
+                "std_error": self.standard_errors_,
+                "z": z,
+                "p_value": 2.0 * ndtr(-np.abs(z)),
+                "lower": estimate - half,
+                "upper": estimate + half,
+            },
+            index=index,
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.regressor_tags.poor_score = True
+        return tags
+
+
+def _information(model, data, params):
+    """Observed information of all the data."""
+    stats, _ = data.sum(partial(model.information_step, params=params))
+    return model.information(stats, params)
+
+
+def _inverse(information):
+    """Inverse over the directions that the data see, whatever the units of the parameters."""
+    scale = np.sqrt(np.maximum(np.abs(np.diag(information)), np.finfo(float).tiny))
+    return pseudo_inverse(information / np.outer(scale, scale))[0] / np.outer(scale, scale)

@@ -1,0 +1,223 @@
+"""Blocks of data on the workers of a cluster: asked one by one, changed there, summed as a tree."""
+
+from contextlib import contextmanager
+from copy import copy
+from functools import cached_property
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from emkit.engine import Blocks, tree
+from emkit.exceptions import ClusterError
+from emkit.models.rows import Rows, Summary, Table, summarise
+from emkit.numerics.gaussian import Units
+
+__all__ = ["FAN", "Chunks", "DaskRows", "get_client"]
+
+#: Statistics that one task adds up.
+FAN = 8
+
+
+class Chunks(Blocks):
+    """Blocks of data on the workers of a cluster, each worked on where it lies.
+
+    Parameters
+    ----------
+    client : distributed.Client
+        Of the cluster.
+    futures : list
+        Of the blocks.
+    dtype : dtype
+        Floating type of their rows.
+    weighted : bool
+        Whether the rows have weights.
+    """
+
+    stays = True
+
+    def __init__(self, client, futures, dtype, weighted):
+        super().__init__(futures)
+        self.client, self.dtype, self.weighted = client, dtype, weighted
+
+    def tell(self, function, *values):
+        """What a function gives for every block, and one of each of the values, as a list here."""
+        with _telling(self.client, (ValueError, TypeError)):
+            return self.client.gather(self.map(function, *values)._blocks)
+
+    def map(self, function, *values):
+        """The blocks that a function makes of these, kept there."""
+        with _telling(self.client):
+            futures = self.client.map(function, self._blocks, *values, pure=False)
+        return self._with(futures)
+
+    def take(self, chosen):
+        """The blocks that are chosen, by one bool each."""
+        return self._with([f for f, keep in zip(self, chosen, strict=True) if keep])
+
+    def _with(self, futures):
+        other = copy(self)
+        other._blocks = futures
+        return other
+
+    def sum(self, step, together=True):
+        """Sum over the blocks, always in the same order."""
+        if not together:
+            raise ClusterError(
+                "Draws that follow each other cannot be made on many workers at once: "
+                "algorithm='em' or 'cem', and a search that does not draw labels, run on Dask "
+                "collections. Gather the data with X.compute() for others."
+            )
+        from dask import delayed
+
+        with _telling(self.client, (np.linalg.LinAlgError, ArithmeticError)):
+            # A task's result is made again where a worker is lost; scattered data are gone.
+            shipped = delayed(_same, pure=False)(step)
+            apply, add = delayed(_apply, pure=False), delayed(_add, pure=False)
+            parts = [apply(shipped, future) for future in self]
+            while len(parts) > 1:
+                parts = [add(*parts[i : i + FAN]) for i in range(0, len(parts), FAN)]
+            return self.client.gather(self.client.compute(parts[0]))
+
+    def blocks(self, min_samples, size, random_state):
+        """Blocks of `Rows` as data of a model; see `DaskRows`."""
+        summaries = self.tell(Summary.of)
+        n = sum(s.n for s in summaries)
+        if n < min_samples:
+            raise ValueError(
+                f"Found array with {n} sample(s) (of positive weight, with a value) while a "
+                f"minimum of {min_samples} is required."
+            )
+        return DaskRows(self, summaries, size=size, random_state=random_state)
+
+
+class DaskRows(Chunks):
+    """Rows on the workers of a cluster, to a model what `Rows` are.
+
+    Parameters
+    ----------
+    chunks : Chunks
+        Of `Rows`.
+    summaries : list of Summary
+        One for each chunk.
+    size : int
+        Rows that starts are drawn from, where there are more than twice as many.
+    random_state : int, RandomState instance or None
+        Source of that sample.
+    """
+
+    def __init__(self, chunks, summaries, *, size, random_state):
+        kept = chunks.take([s.n for s in summaries])
+        super().__init__(kept.client, kept._blocks, kept.dtype, kept.weighted)
+        del self.whole  # gathered when it is asked for
+        self._summaries = [s for s in summaries if s.n]
+        self.summary = summarise(self._summaries)
+        self.X = Table((self.summary.n, len(self.summary.mean)), self.dtype)
+        self.size, self.random_state = size, random_state
+        self.incomplete = self.summary.incomplete
+        self.total_weight = self.summary.total_weight
+
+    def outlines(self):
+        return iter(self._summaries)
+
+    def spread(self):
+        """Mean and standard deviation of every column, from those of the chunks."""
+        return Units(self.summary.mean, self.summary.spread)
+
+    @cached_property
+    def whole(self):
+        """The rows that starts are drawn from: a sample, or all where they are few."""
+        if self.summary.n <= 2 * self.size:
+            parts, weighted = self.tell(_same), self.weighted
+        else:
+            parts, weighted = self._sample(), False
+        weights = [np.ones(len(p.X)) if p.sample_weight is None else p.sample_weight for p in parts]
+        X = np.concatenate([part.X for part in parts])
+        rows = Rows.of if self.incomplete else Rows
+        return rows(X, np.concatenate(weights) if weighted else None)
+
+    def _sample(self):
+        """Rows drawn of every chunk, in proportion to weight."""
+        seed = check_random_state(self.random_state).randint(2**31)
+        rng = np.random.default_rng(seed)
+        if self.weighted:
+            shares = [s.total_weight / self.total_weight for s in self._summaries]
+            sizes = rng.multinomial(self.size, shares)
+        else:
+            counts = [s.n for s in self._summaries]
+            sizes = rng.multivariate_hypergeometric(counts, self.size, method="marginals")
+        seeds, drawn = rng.integers(2**32, size=len(sizes)), sizes > 0
+        return self.take(drawn).tell(_draw, sizes[drawn].tolist(), seeds[drawn].tolist())
+
+
+# The client's side
+
+
+def get_client():
+    """The current client of a cluster; errors say how there comes to be one."""
+    try:
+        from distributed import get_client
+    except ImportError as error:
+        raise ImportError(
+            "To fit a Dask collection takes dask.distributed, which is not installed. "
+            'Install it with: pip install "emkit[dask]"'
+        ) from error
+    try:
+        return get_client()
+    except ValueError as error:
+        raise ValueError(
+            "X is a Dask collection, which is fitted on a cluster, and there is no client of one. "
+            "Make one first, as with `client = distributed.Client()` for this machine."
+        ) from error
+
+
+@contextmanager
+def _telling(client, expected=()):
+    """What is expected is raised as it is; all else is the cluster's, and said to be."""
+    try:
+        yield
+    except (*expected, ClusterError):
+        raise
+    except Exception as error:
+        raise ClusterError(_lost(client, error)) from error
+
+
+def _lost(client, error):
+    """What a failure means and what to do."""
+    from distributed import CancelledError, KilledWorker
+    from distributed.comm import CommClosedError
+
+    told = f"{type(error).__name__}: {error}"
+    if isinstance(error, KilledWorker):
+        return (
+            "Workers died again and again of the same chunk, likely for want of memory. Make the "
+            f"chunks smaller (X.rechunk) or give the workers more memory. ({told})"
+        )
+    if client.status != "running" or isinstance(error, CancelledError | CommClosedError):
+        return (
+            "The client or its cluster was lost in the middle of a fit. Make a new "
+            f"distributed.Client and fit again. ({told})"
+        )
+    return f"A worker failed with {told}. Its traceback stands above."
+
+
+# The workers' side
+
+
+def _draw(rows, size, seed):
+    return rows.sample(size, np.random.default_rng(seed))
+
+
+def _same(value):
+    return value
+
+
+def _apply(step, block):
+    with np.errstate(all="ignore"):  # what is not finite is judged by the client
+        return step(block)
+
+
+def _add(*parts):
+    stats, number = parts[0]
+    for more, gain in parts[1:]:
+        stats, number = tree.add(stats, more), number + gain
+    return stats, number

@@ -1,0 +1,1 @@
+"""Standard errors from the EM map."""

@@ -1,0 +1,369 @@
+r"""Standard errors out of the EM operator: the observed information without second derivatives.
+
+Parameters may be bound to each other (weights sum to 1, covariances are symmetric), so everything
+happens along directions in which the M-step can move them, one for each free parameter, found by
+perturbing the statistics. Steps are sized by what the objective says, some ten-thousandths of a
+standard error, whatever the units. Either the complete-data score is differentiated (Oakes), or
+the EM map (SEM), whose eigenvectors diagonalise the observed information too: with
+
+.. math:: J = 1 - I_c^{-1} I, \qquad J T = T \Lambda
+
+:math:`T^\top I T` is diagonal wherever eigenvalues differ, and the diagonal is the curvature of the
+objective along the eigenvectors.
+"""
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emkit._typing import Array
+from emkit.engine import tree
+from emkit.engine.inference.surface import FIRST_STEP, Chord, Surface
+from emkit.engine.inference.tangent import tangent
+from emkit.engine.model import EMModel, MonteCarloModel
+from emkit.engine.result import EMResult
+from emkit.exceptions import DataWarning, ModelError
+
+__all__ = ["standard_errors"]
+
+#: Fall of the objective (nats) at the ends of a chord: about 2e-4 standard errors; more
+#: where the objective is rounded too much for that, up to a tenth.
+FALL, COARSE = 3e-8, 5e-3
+#: The same for second differences of the objective, as a power of its rounding: rounding and the
+#: error of the formula are then both small, in mixtures of small components too.
+CURVATURE_FALL = 0.45
+#: Eigenvalues of the EM map closer than that leave their eigenvectors to rounding, partly or
+#: wholly.
+NEAR, EQUAL = 1e-2, 1e-5
+#: An information matrix with a unit diagonal is singular below that eigenvalue.
+SINGULAR = 1e-6
+#: Part of a parameter that may lie along a direction without information.
+LOADING = 1e-3
+#: Standard errors between result and maximum that are worth a word.
+OFF_MAXIMUM = 0.1
+#: Steps of EM that small beside the distance to the maximum go nowhere.
+STANDSTILL = 1e-6
+#: Difference of two measurements of one curvature, relative, that rounding cannot explain.
+DISAGREEMENT = 5e-3
+#: Names in a warning.
+MOST_NAMES = 8
+
+METHODS = ("auto", "oakes", "sem")
+RIDGE = (
+    "not determined: the objective is flat along a ridge, or the result no maximum. Hold some of "
+    "these parameters fixed, merge classes, or add a prior (log_prior)."
+)
+BOUNDARY = (
+    "at the boundary of where the model is defined, where standard errors say nothing; the others "
+    "are given with these held where they are. Simplify the model, or use a bootstrap."
+)
+SLOPE = (
+    f"more than {OFF_MAXIMUM} standard errors away from where the objective has its maximum. Fit "
+    "with a smaller tol and a larger max_iter, on the same data; if this stays, the maximum lies "
+    "on the boundary."
+)
+UNBOUND = (
+    "where the objective rises although EM stands still: m_step binds parameters that it lets "
+    "move when its statistics do. Divide counts by their sum, not by a total known beforehand."
+)
+
+
+def standard_errors(model: EMModel, data: Any, result: Any, *, method: str = "auto") -> Any:
+    r"""Standard errors of the parameters of any model, from the observed information.
+
+    .. math:: \widehat{\operatorname{se}}(\theta_j) = \sqrt{(I^{-1})_{jj}}, \qquad
+              I = -\frac{\partial^2}{\partial\theta\,\partial\theta^\top}
+                  \bigl(\ell(\theta; \text{data}) + \log p(\theta)\bigr)
+
+    at the result, within the linear constraints that the M-step keeps. A model with
+    ``complete_score`` needs two E-steps for each free parameter; any other needs about six,
+    and four more for each pair of equal eigenvalues of the EM map.
+
+    Parameters
+    ----------
+    model : EMModel
+        E-step and M-step.
+    data : object or Blocks
+        What the model was fitted to.
+    result : EMResult or Params
+        A maximum of the objective.
+    method : {"auto", "oakes", "sem"}, default="auto"
+        "oakes" differentiates the model's ``complete_score``; "sem" differentiates the EM map
+        and the objective, and asks nothing of the model. "auto" is "oakes" where it can be.
+
+    Returns
+    -------
+    Params
+        The standard error of each parameter, in the type and shapes of the parameters; 0 for one
+        that the M-step does not move.
+
+    Raises
+    ------
+    ValueError
+        For an unknown method, a model with a random E-step, and where the model is not defined
+        at the result.
+    ModelError
+        When ``complete_score`` is not the gradient of the objective.
+
+    Warns
+    -----
+    DataWarning
+        Where parameters are not determined, at a boundary, or not at a maximum: their standard
+        errors are NaN, the others' are not. Where the result did not converge.
+
+    References
+    ----------
+    Meng, X.-L. & Rubin, D. B. (1991). Using EM to obtain asymptotic variance-covariance matrices:
+    the SEM algorithm. Journal of the American Statistical Association 86, 899-909.
+    doi:10.1080/01621459.1991.10475130
+
+    Oakes, D. (1999). Direct calculation of the information matrix via the EM algorithm. Journal of
+    the Royal Statistical Society B 61, 479-482. doi:10.1111/1467-9868.00188
+
+    Examples
+    --------
+    Times to failure, exponential, some of them cut off: the standard error of the mean time is
+    that time over the root of the number of failures.
+
+    >>> from typing import NamedTuple
+    >>> import numpy as np
+    >>> from emkit.engine import EMModel, fit_em, standard_errors
+    >>> class Params(NamedTuple):
+    ...     mean: float
+    >>> class Stats(NamedTuple):
+    ...     total: float
+    ...     n: float
+    >>> class Failures(EMModel):
+    ...     def initialize(self, rows, rng):
+    ...         return Params(rng.uniform(1.0, 10.0))
+    ...     def e_step(self, rows, params):
+    ...         times, failed = rows
+    ...         expected = times + params.mean * ~failed
+    ...         log_likelihood = -failed.sum() * np.log(params.mean) - times.sum() / params.mean
+    ...         return Stats(expected.sum(), len(times)), log_likelihood
+    ...     def m_step(self, stats, params):
+    ...         return Params(stats.total / stats.n)
+    ...     def is_feasible(self, params):
+    ...         return params.mean > 0
+    >>> rows = np.array([2.0, 3.0, 5.0, 6.0, 8.0]), np.array([True, True, False, True, True])
+    >>> result = fit_em(Failures(), rows, start=Params(5.0), tol=1e-12)
+    >>> round(float(result.params.mean), 6)
+    6.0
+    >>> round(float(standard_errors(Failures(), rows, result).mean), 6)
+    3.0
+    """
+    _check_arguments(model, result, method)
+    surface = Surface(model, data, result.params if isinstance(result, EMResult) else result)
+    score = surface.score(surface.here)
+    if method == "oakes" and score is None:
+        raise ValueError(
+            f"method='oakes' differentiates complete_score, which {type(model).__name__} does not "
+            "offer. Write it, or use method='sem'."
+        )
+    frame = _Frame.of(surface)
+    if score is None or method == "sem":
+        information = _sem(surface, frame)
+    else:
+        information = _oakes(surface, frame)
+    step = surface.image(surface.here.stats, surface.params) - surface.centre
+    errors, trouble = _invert(frame, information, step)
+    notes = [
+        f"No standard errors for {_names(where, surface.params)}: {note}"
+        for note, where in trouble
+        if where.any()
+    ]
+    if isinstance(result, EMResult) and not result.converged:
+        notes.insert(0, f"The result did not converge ({result.reason.value}).")
+    if notes:
+        warnings.warn(" ".join(notes), DataWarning, stacklevel=2)
+    return tree.restore(errors, surface.params)
+
+
+class _Frame(NamedTuple):
+    """Directions one for each parameter that is free, each as long as lets the objective fall by
+    half a nat, were it quadratic: a standard error where the others are known."""
+
+    basis: Array  #: (P, q) directions
+    pivots: NDArray[np.intp]  #: (q,) parameter that each direction is named after
+    lengths: Array  #: (q,) what of each direction makes one unit of its parameter
+    chords: list[Chord]  #: along the directions, their steps in units of these
+    flat: NDArray[np.bool_]  #: (P,) parameters along which nothing is known
+    edge: NDArray[np.bool_]  #: (P,) parameters held at a boundary
+
+    @classmethod
+    def of(cls, surface: Surface) -> "_Frame":
+        directions, pivots, edge = tangent(surface)
+        target = min(max(FALL, 1e3 * surface.noise), COARSE)
+        sizes, step = surface.sizes, 0.0
+        flat = np.zeros(len(sizes), dtype=bool)
+        kept, lengths, chords = [], [], []
+        for i, direction in enumerate(directions.T):
+            size = sizes[pivots[i]]
+            # The last step of an array is a good guess for its next parameter.
+            guess = step if i and size == sizes[pivots[i - 1]] else FIRST_STEP * size
+            chord = surface.chord(direction, guess, target, slack=30.0)
+            step = FIRST_STEP * size
+            if chord is None:
+                edge[pivots[i]] = True
+            elif abs(chord.fall) < target / 30.0:
+                flat |= direction != 0.0
+            else:
+                step = chord.step
+                length = 1.0 / np.sqrt(abs(chord.curvature))
+                kept.append(i)
+                lengths.append(length)
+                chords.append(chord._replace(step=step / length))
+        basis = directions[:, kept] * np.array(lengths)
+        # Held at a boundary too: what could only move with a parameter that is.
+        edge |= directions.any(axis=1) & ~basis.any(axis=1) & ~flat
+        return cls(basis, pivots[kept], np.array(lengths), chords, flat, edge)
+
+
+def _oakes(surface: Surface, frame: _Frame) -> Array:
+    """The information along the frame, by differences of the score."""
+    used = frame.basis.any(axis=1)
+    basis = frame.basis[used]
+    information = np.empty((len(frame.chords), len(frame.chords)))
+    for i, chord in enumerate(frame.chords):
+        ends = surface.score(chord.minus), surface.score(chord.plus)
+        assert ends[0] is not None and ends[1] is not None
+        information[i] = basis.T @ (ends[0] - ends[1])[used] / (2.0 * chord.step)
+    if _disagrees(information, frame):
+        raise ModelError(
+            "complete_score is not the gradient of the objective: differences of it and of the "
+            "objective of e_step (and log_prior) give different curvatures. Check it by finite "
+            "differences of the expected complete-data objective."
+        )
+    return 0.5 * (information + information.T)
+
+
+def _sem(surface: Surface, frame: _Frame) -> Array:
+    """The information along the frame, from the EM map and curvatures of the objective."""
+    q = len(frame.chords)
+    # With directions left out the map does not stay among the others.
+    if not (surface.is_ecme or frame.edge.any() or frame.flat.any()):
+        jacobian = np.empty((q, q))
+        for i, chord in enumerate(frame.chords):
+            plus, minus = (surface.image(e.stats, e.params) for e in (chord.plus, chord.minus))
+            jacobian[:, i] = (plus - minus)[frame.pivots] / frame.lengths / (2.0 * chord.step)
+        if np.isfinite(jacobian).all():
+            vectors, near = _eigenvectors(jacobian)
+            information = _from_curvatures(surface, frame, vectors, near)
+            if not _disagrees(information, frame):
+                return information
+    # The map of an M-step that only raises its objective (GEM, ECM) has other eigenvectors.
+    return _from_curvatures(surface, frame, np.eye(q), np.ones((q, q), dtype=bool))
+
+
+def _eigenvectors(jacobian: Array) -> tuple[Array, NDArray[np.bool_]]:
+    """A real basis of eigenvectors, and which pairs have eigenvalues too close to tell apart."""
+    values, complex_vectors = np.linalg.eig(jacobian)
+    order = np.argsort(values.real, kind="stable")
+    values, complex_vectors = values[order], complex_vectors[:, order]
+    # Conjugate pairs are equal eigenvalues, rounded: real and imaginary part span the same plane.
+    vectors = np.where(values.imag < 0.0, complex_vectors.imag, complex_vectors.real)
+    breaks = np.flatnonzero(np.diff(values.real) > EQUAL) + 1
+    for group in np.split(np.arange(len(values)), breaks):
+        vectors[:, group] = np.linalg.qr(vectors[:, group])[0]
+    return vectors, np.abs(values.real[:, None] - values.real) < NEAR
+
+
+def _from_curvatures(
+    surface: Surface, frame: _Frame, vectors: Array, near: NDArray[np.bool_]
+) -> Array:
+    """The information along the frame, of which only near pairs of vectors have cross terms."""
+    directions = frame.basis @ vectors
+    curvatures = np.array([_curvature(surface, direction) for direction in directions.T])
+    curved = curvatures > 0.0
+    lengths = 1.0 / np.sqrt(np.where(curved, curvatures, 1.0))
+    directions, vectors = directions * lengths, vectors * lengths
+    diagonal = np.diag(curvatures * lengths**2)
+    for i, j in np.argwhere(np.triu(near, 1)):
+        if curved[i] and curved[j]:
+            both = _curvature(surface, directions[:, i] + directions[:, j])
+            diagonal[i, j] = diagonal[j, i] = 0.5 * both - 1.0
+    inverse = np.linalg.inv(vectors)
+    information: Array = inverse.T @ diagonal @ inverse
+    return information
+
+
+def _curvature(surface: Surface, direction: Array) -> float:
+    """Minus the second derivative of the objective along a direction; 0 where it is flat."""
+    target = surface.noise**CURVATURE_FALL
+    chord = surface.chord(direction, float(np.sqrt(2.0 * target)), target, slack=3.0)
+    if chord is None or abs(chord.fall) < target / 3.0:
+        return 0.0
+    half = 0.5 * chord.step
+    ends = [surface.at(surface.centre + step * direction) for step in (-half, half)]
+    if ends[0] is None or ends[1] is None:
+        return chord.curvature
+    fall = surface.here.objective - 0.5 * (ends[0].objective + ends[1].objective)
+    return (16.0 * fall - chord.fall) / (6.0 * half**2)
+
+
+def _disagrees(information: Array, frame: _Frame) -> bool:
+    """Whether its diagonal is not the curvature of the objective, to which a frame is scaled."""
+    curvatures = np.array([chord.curvature for chord in frame.chords])
+    return bool((np.abs(np.diag(information) - curvatures) > DISAGREEMENT).any())
+
+
+def _invert(
+    frame: _Frame, information: Array, step: Array
+) -> tuple[Array, list[tuple[str, NDArray[np.bool_]]]]:
+    """Standard errors, and the parameters that have none with the reason."""
+    values, vectors = np.linalg.eigh(information)
+    sure = values > SINGULAR
+    reach = frame.basis @ vectors
+    whole = np.linalg.norm(frame.basis, axis=1)
+    ridge = frame.flat | (np.linalg.norm(reach[:, ~sure], axis=1) > LOADING * whole)
+    reach, values, vectors = reach[:, sure], values[sure], vectors[:, sure]
+    errors = np.linalg.norm(reach / np.sqrt(values), axis=1)
+    slope = np.array([chord.slope for chord in frame.chords])
+    to_maximum = reach @ (vectors.T @ slope / values)
+    nowhere = ridge | frame.edge
+    off = (np.abs(to_maximum) > OFF_MAXIMUM * errors) & ~nowhere
+    errors[nowhere | off] = np.nan
+    still = off & (np.abs(step) < STANDSTILL * np.abs(to_maximum))
+    return errors, [
+        (RIDGE, ridge),
+        (BOUNDARY, frame.edge & ~ridge),
+        (SLOPE, off & ~still),
+        (UNBOUND, still),
+    ]
+
+
+def _names(where: NDArray[np.bool_], like: Any) -> str:
+    """Names of the parameters in a mask, a whole array or row of one where all of it is meant."""
+    names: list[str] = []
+    for field, mask in zip(like._fields, tree.restore(np.asarray(where), like), strict=True):
+        if np.all(mask):
+            names.append(field)
+        elif np.ndim(mask):
+            names += _entries(field, mask)
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _entries(field: str, mask: NDArray[np.bool_]) -> list[str]:
+    rows = {(i,) for i in range(len(mask)) if mask.ndim > 1 and np.all(mask[i])}
+    entries = sorted(rows | {tuple(i) for i in np.argwhere(mask).tolist() if (i[0],) not in rows})
+    return [f"{field}[{', '.join(map(str, entry))}]" for entry in entries]
+
+
+def _check_arguments(model: EMModel, result: Any, method: str) -> None:
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {list(METHODS)}. Got {method!r}.")
+    params = result.params if isinstance(result, EMResult) else result
+    if not (isinstance(params, tuple) and hasattr(params, "_fields")):
+        raise TypeError(
+            "result must be an EMResult or Params (a NamedTuple of float arrays). "
+            f"Got {type(result).__name__}."
+        )
+    if not model.exact or isinstance(model, MonteCarloModel):
+        raise ValueError(
+            f"{type(model).__name__} has no exact E-step, and the noise of a random one drowns the "
+            "differences that standard errors are made of. Give a model with an exact E-step, or "
+            "one that draws the same numbers every time."
+        )

@@ -1,0 +1,145 @@
+"""The columns of a table to be imputed: which are modelled, constant, empty, dropped."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_array
+
+from emkit._typing import Array
+from emkit.data.source import counted_block
+from emkit.models.rows import Rows
+
+__all__ = ["Cells", "Columns", "check_limits"]
+
+#: Rows that are looked at together, so that no mask is as long as the data.
+STEP = 8192
+
+
+class Cells(NamedTuple):
+    """What the cells tell of every column of a table, or of some of its rows."""
+
+    n: int  #: rows of positive weight
+    weight: float  #: of all rows
+    missing: Array  #: (n_features,) weight of the rows that miss it
+    low: Array  #: (n_features,) smallest value in rows of positive weight, NaN where it has none
+    high: Array
+
+    @classmethod
+    def of(cls, rows: Rows) -> "Cells":
+        starts = range(0, max(len(rows.X), 1), STEP)
+        return cls.total([cls._of_tile(rows.take(slice(i, i + STEP))) for i in starts])
+
+    @classmethod
+    def _of_tile(cls, rows: Rows) -> "Cells":
+        X, weights, _ = rows
+        if weights is not None and not weights.all():
+            counted = weights > 0.0
+            X, weights = X[counted], weights[counted]
+        missing = np.isnan(X)
+        # The initial value is one that does not count: there may be no rows.
+        with np.errstate(invalid="ignore"):
+            low, high = (f.reduce(X, axis=0, initial=np.nan) for f in (np.fmin, np.fmax))
+        if weights is None:
+            return cls(len(X), float(len(X)), np.count_nonzero(missing, axis=0), low, high)
+        return cls(len(X), float(weights.sum()), weights @ missing, low, high)
+
+    @classmethod
+    def total(cls, parts: "list[Cells]") -> "Cells":
+        """Of several parts together."""
+        n, weight, missing, low, high = zip(*parts, strict=True)
+        bounds = np.fmin.reduce(low).astype(float), np.fmax.reduce(high).astype(float)
+        return cls(sum(n), sum(weight), np.sum(missing, axis=0, dtype=float), *bounds)
+
+    @property
+    def missing_fraction(self) -> Array:
+        return self.missing / self.weight
+
+
+class Columns(NamedTuple):
+    """What becomes of each column; indices are of the columns of fit."""
+
+    modelled: NDArray[np.intp]  #: those that vary
+    kept: NDArray[np.intp]  #: those that are returned
+    empty: NDArray[np.intp]  #: those without a value
+    constants: Array  #: (n_features,) the value of a constant column, 0 of an empty one, else NaN
+
+    @classmethod
+    def of(cls, cells, keep_empty):
+        low, high = cells.low, cells.high
+        empty = np.isnan(low)
+        constants = np.where(low == high, low, np.nan)
+        constants[empty] = 0.0
+        kept = np.ones(len(low), dtype=bool) if keep_empty else ~empty
+        return cls(*map(np.flatnonzero, (np.isnan(constants), kept, empty)), constants)
+
+    @classmethod
+    def all(cls, n_features):
+        """As they are where every column varies."""
+        modelled = np.arange(n_features)
+        return cls(modelled, modelled, modelled[:0], np.full(n_features, np.nan))
+
+    @property
+    def modelled_in_output(self):
+        """Where the modelled columns are among those that are kept."""
+        return np.searchsorted(self.kept, self.modelled)
+
+    def take_modelled(self, X):
+        """The modelled columns of X; X itself where that is all."""
+        return X if len(self.modelled) == X.shape[1] else X[:, self.modelled]
+
+    def rows(self, rows):
+        """Those of positive weight that have a value in the modelled columns, and these alone."""
+        return counted_block(self.take_modelled(rows.X), rows.sample_weight)
+
+    def spread_means(self, means):
+        """Means (K, n_modelled) beside the values of the other columns that are kept."""
+        out = np.tile(self.constants[self.kept], (len(means), 1))
+        out[:, self.modelled_in_output] = means
+        return out
+
+    def changed(self, cells):
+        """Columns that vary now and are not modelled."""
+        fixed = ~np.isnan(self.constants)
+        empty = np.isin(np.arange(len(fixed)), self.empty)
+        same = (cells.low == self.constants) & (cells.high == self.constants) & ~empty
+        return np.flatnonzero(fixed & ~np.isnan(cells.low) & ~same)
+
+    def fill_constants(self, X, limits):
+        """The kept columns, those filled that are not modelled."""
+        out = X[:, self.kept]
+        constants = self.constants[self.kept]
+        for j in np.flatnonzero(np.isfinite(constants)):
+            low, high = limits[:, self.kept[j]]
+            out[np.isnan(out[:, j]), j] = np.clip(constants[j], low, high)
+        return out
+
+
+def check_limits(imputer, n_features):
+    """min_value and max_value as an array (2, n_features)."""
+    limits = []
+    for name, default in (("min_value", -np.inf), ("max_value", np.inf)):
+        value = getattr(imputer, name)
+        value = default if value is None else value
+        value = (
+            check_array(
+                value, dtype=np.float64, ensure_2d=False, ensure_all_finite=False, input_name=name
+            )
+            if np.ndim(value)
+            else np.float64(value)
+        )
+        if np.shape(value) not in {(), (n_features,)}:
+            raise ValueError(
+                f"{name} should be a number or have the shape ({n_features},), one for each "
+                f"feature. Got shape {np.shape(value)}."
+            )
+        limits.append(np.broadcast_to(value, n_features))
+    low, high = limits
+    wrong = np.flatnonzero(~(low <= high) | (low == np.inf) | (high == -np.inf))
+    if len(wrong):
+        j = wrong[0]
+        raise ValueError(
+            "min_value should not exceed max_value, nor leave no number between them. Got "
+            f"{low[j]} and {high[j]} for feature {j}."
+        )
+    return np.stack(limits)

@@ -1,0 +1,98 @@
+"""How a fitted imputer fills missing cells, at once or block by block."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+from emkit._typing import Array
+from emkit.data.source import Block
+from emkit.imputation.columns import Columns, check_limits
+from emkit.imputation.table import read_block
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.truncated_draws import draw_within
+
+__all__ = ["Filler"]
+
+
+class Filler(NamedTuple):
+    """What fills rows; it stays as it is, whatever becomes of the imputer, and draws the same."""
+
+    columns: Columns
+    fitted: tuple[GaussianMixtureModel, MixtureParams] | None
+    limits: Array  #: (2, n_features) of what is filled in
+    indicated: NDArray[np.intp]  #: features whose missing cells are told in columns of their own
+    missing_values: Any
+    seed: Any  #: of draws; None for conditional means
+
+    @classmethod
+    def of(cls, imputer: Any) -> "Filler":
+        """That of a fitted imputer."""
+        seed = None
+        if imputer.sample_posterior:
+            seed = np.random.SeedSequence(_seed(imputer.random_state)).entropy
+        indicator = imputer.indicator_
+        return cls(
+            imputer._columns,
+            None if imputer._fitted is None else imputer._model(),
+            check_limits(imputer, imputer.n_features_in_),
+            np.arange(0) if indicator is None else indicator.features_,
+            imputer.missing_values,
+            seed,
+        )
+
+    @property
+    def width(self) -> int:
+        """Columns of what is filled."""
+        return len(self.columns.kept) + len(self.indicated)
+
+    def block(self, block: Block) -> Array:
+        """A block of a source, filled."""
+        return self._part(block.X, block.number, block.where)
+
+    def chunk(self, X: Any, number: int) -> Array:
+        """A chunk of a Dask array, filled."""
+        return self._part(X, number, f"That is in chunk {number} of X.")
+
+    def _part(self, X: Any, number: int, where: str) -> Array:
+        return self.fill(read_block(X, None, where, self.missing_values).X, (number,))
+
+    def fill(self, X: Array, place: tuple[int, ...] = ()) -> Array:
+        """X filled; its place in longer data goes into the seed of the draws."""
+        columns = self.columns
+        if self.fitted is None:
+            out = columns.fill_constants(X, self.limits)
+        elif len(columns.modelled) == len(columns.kept):
+            out = self._complete(X, place)
+        else:
+            out = columns.fill_constants(X, self.limits)
+            out[:, columns.modelled_in_output] = self._complete(X, place)
+        if not len(self.indicated):
+            return out
+        both = np.empty((len(out), self.width), out.dtype)
+        both[:, : out.shape[1]] = out
+        both[:, out.shape[1] :] = np.isnan(X)[:, self.indicated]
+        return both
+
+    def _complete(self, X: Array, place: tuple[int, ...]) -> Array:
+        """The modelled columns, filled."""
+        assert self.fitted is not None
+        model, params = self.fitted
+        X, limits = self.columns.take_modelled(X), self.limits[:, self.columns.modelled]
+        if self.seed is not None:
+            rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=place))
+            return draw_within(model, params, X, limits, rng)
+        out = model.impute(X, params)
+        # One by one, as limits are doubles: a copy of all cells would be in doubles.
+        for j in np.flatnonzero(np.isfinite(limits).any(axis=0)):
+            missing = np.isnan(X[:, j])
+            out[missing, j] = np.clip(out[missing, j], *limits[:, j])
+        return out
+
+
+def _seed(random_state: Any) -> Any:
+    """A seed for numpy's new generators; an int gives the same at every call."""
+    if random_state is None:
+        return None
+    return check_random_state(random_state).randint(2**31, size=4)

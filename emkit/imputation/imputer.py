@@ -1,0 +1,927 @@
+"""EMImputer: cells are missing."""
+
+import warnings
+from copy import copy
+from functools import partial
+from numbers import Integral, Real
+from typing import NamedTuple
+
+import joblib
+import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.impute import MissingIndicator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from emkit.base.estimator import (
+    EM_CONSTRAINTS,
+    MissingValues,
+    StrOptions,
+    at_least,
+    between,
+    feature_names_in,
+    fit_context,
+    in_blocks,
+    load_pandas,
+    load_with_missing,
+    output_container,
+    takes_nan,
+    warn_unconverged,
+)
+from emkit.base.progress import CallbackSupportMixin, Progress
+from emkit.data.dask_collections import is_dask, map_rows, score_rows
+from emkit.data.source import Source, is_source, joined, lazy
+from emkit.engine import StopReason, fit_em, standard_errors
+from emkit.exceptions import DataWarning, InfeasibleError
+from emkit.imputation.columns import Cells, Columns
+from emkit.imputation.filling import Filler
+from emkit.imputation.table import each_block, load_table
+from emkit.mixture.streaming import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.moments import MixtureMoments
+from emkit.models.mixture.single_normal import (
+    GUARD,
+    auto_shrinkage,
+    normal_start,
+    pairwise_moments,
+)
+from emkit.models.mixture.starts import draw
+from emkit.models.rows import Rows
+from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.gaussian import Units
+
+__all__ = ["EMImputer"]
+
+#: shrinkage=1 stands for one that is this close to it, where the prior is still a number.
+ALMOST_ONE = 1.0 - 1e-8
+#: Rounding of a log-density that only a covariance on its way to a singular one has.
+COLLAPSING = 1e-8
+#: Resamples to try until one has something in every column.
+RESAMPLES = 100
+
+
+class MomentErrors(NamedTuple):
+    """Standard errors of the mean and covariance of a fitted distribution."""
+
+    location: np.ndarray
+    covariance: np.ndarray
+
+
+class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEstimator):
+    r"""Imputation by maximum likelihood under a multivariate normal or a mixture of them.
+
+    It maximises the likelihood of the observed cells :math:`x_{i,o}` (missing at random), with
+    sample weights :math:`s_i` of sum :math:`n`, under a prior for ``shrinkage`` :math:`= s > 0`,
+
+    .. math:: \sum_i s_i \log \sum_{k=1}^{K} w_k N(x_{i,o}; m_{k,o}, C_{k,oo})
+              - \frac{\lambda}{2} \sum_k \bigl(\log|C_k| + \operatorname{tr}(C_k^{-1} D)\bigr),
+              \qquad \lambda = \frac{s}{1-s}\,\frac{n}{K},
+
+    and fills each missing cell with its conditional mean given the observed cells of its row, or
+    with a draw from its conditional distribution.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        Components of the mixture; 1 is the multivariate normal.
+    missing_values : int, float, str, np.nan, None or pandas.NA, default=np.nan
+        What marks a missing cell. Under np.nan, pandas.NA in nullable columns counts too.
+    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
+        Structure of the component covariances, as in `EMGaussianMixture`.
+    shrinkage : float in [0, 1] or 'auto', default='auto'
+        How far covariances are drawn to their diagonal: the M-step is
+        ``C = (1 - s) S + s D`` (for a component of average weight), with D the diagonal of the
+        variances of the observed cells, divided by ``n_components ** (2 / n_features)``. It is
+        maximum a posteriori under an inverse-Wishart prior, which is part of the objective. 0 is
+        the exact maximum likelihood. 'auto' is a prior worth about half a row for every column
+        and component; it fades to 0 where, on average, 20 rows for every column and component
+        hold a pair of columns. Collinear columns keep 1e-6.
+    tol : float, default=1e-4
+        Gain of one EM step, in nats of the whole sample, below which a run has converged.
+    max_iter : int, default=200
+        Most points to try after a start, one E-step each.
+    n_init : int, default=1
+        Starts to try where ``n_components > 1``; one normal has one start.
+    search : {'restarts', 'short_runs'} or search object, default='restarts'
+        What to do with several starts, as in `EMGaussianMixture`.
+    acceleration : {'anderson', 'squarem'}, Acceleration or None, default='anderson'
+        Extrapolation; None is plain EM.
+    sample_posterior : bool, default=False
+        Whether `transform` draws from the conditional distribution instead of taking its mean.
+    add_indicator : bool, default=False
+        Whether `transform` appends a `sklearn.impute.MissingIndicator` of the features that had
+        missing cells in `fit`.
+    keep_empty_features : bool, default=False
+        Whether features without a value in `fit` are kept, filled with 0, or dropped.
+    min_value, max_value : float or array-like of shape (n_features,), default=-np.inf and np.inf
+        Range of imputed cells: conditional means are clipped to it, draws truncated.
+    n_jobs : int, default=None
+        Processes for starts and for the resamples of `multiple_impute`, as in joblib.
+    random_state : int, RandomState instance or None, default=None
+        Source of the starts and, for every call of `transform` anew, of its draws.
+    warm_start : bool, default=False
+        Go on from the last fit instead of drawing starts.
+    verbose : int, default=0
+        1 prints starts and iterations, 2 times and gains too.
+    learning_decay : float in (0.5, 1], default=0.7
+        In `partial_fit`, batch t moves the mean of the statistics by
+        ``(t + learning_offset) ** -learning_decay`` of the way (see `emkit.engine.OnlineEM`).
+    learning_offset : float, default=0.0
+        How little the first batches move it; at 0 the second counts for more than the first.
+    average : bool or int, default=False
+        Whether `partial_fit` publishes the mean of the parameters over the batches
+        (Polyak-Ruppert averaging); an int begins it once so many samples were seen.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_components,)
+        Mixing proportions.
+    means_ : ndarray of shape (n_components, n_features_out)
+        Component means; features are those that `transform` keeps.
+    covariances_ : ndarray
+        Component covariances in the shape that ``covariance_type`` gives; 0 for features that
+        are constant or empty (of which 'spherical' does not tell).
+    location_ : ndarray of shape (n_features_out,)
+        Mean of the fitted distribution.
+    covariance_ : ndarray of shape (n_features_out, n_features_out)
+        Covariance of the fitted distribution.
+    missing_fraction_ : ndarray of shape (n_features_in_,)
+        Share of the cells of each feature that were missing in fit, rows by their weight.
+    shrinkage_ : float
+        The shrinkage that was used.
+    log_likelihood_ : float
+        Log-likelihood of the observed cells, in nats, without the prior. After `partial_fit`, of
+        the last batch at the parameters before it: of rows not seen before.
+    n_iter_ : int
+        Points that the best run tried after its start.
+    converged_ : bool
+        Whether the best run converged.
+    history_ : ndarray
+        Objective at the start and every accepted iterate of the best run; never falls.
+    runs_ : tuple of RunSummary
+        One summary for each start.
+    n_samples_seen_ : float
+        Number of samples seen by `fit` and `partial_fit`: the sum of their weights.
+    n_batches_ : int
+        Batches seen by `partial_fit` since the last `fit`. ``n_iter_``, ``converged_``,
+        ``history_``, ``runs_`` and ``indicator_`` are of the fit, or of the first batch.
+    indicator_ : MissingIndicator or None
+        Indicator of missing cells, with ``add_indicator=True``.
+    n_features_in_ : int
+        Number of features seen in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where X has names that are strings.
+
+    Raises
+    ------
+    ValueError
+        For bad arguments or data.
+
+    Warns
+    -----
+    DataWarning
+        For features without a value, for pairs of features never observed together (their partial
+        association is not identified), and where ``shrinkage=0`` has no finite maximum.
+
+    See Also
+    --------
+    EMGaussianMixture : The same model for its clusters; takes missing cells as they are.
+    pool_estimates : Combine analyses of multiply imputed tables.
+
+    Notes
+    -----
+    Features that are constant where observed say nothing of the others: they are filled with
+    their value and stay out of the likelihood.
+
+    References
+    ----------
+    Little, R. J. A. & Rubin, D. B. (2019). Statistical Analysis with Missing Data, 3rd ed. Wiley,
+    ch. 11. doi:10.1002/9781119482260
+
+    Fraley, C. & Raftery, A. E. (2007). Bayesian regularization for normal mixture estimation and
+    model-based clustering. Journal of Classification 24, 155-181 (the scale of the prior).
+    doi:10.1007/s00357-007-0004-5
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit import EMImputer
+    >>> X = [[1.0, 2.0], [2.0, 4.1], [3.0, np.nan], [4.0, 8.1], [np.nan, 10.0], [6.0, 11.9]]
+    >>> EMImputer(shrinkage=0.0).fit_transform(X).round(1)
+    array([[ 1. ,  2. ],
+           [ 2. ,  4.1],
+           [ 3. ,  6. ],
+           [ 4. ,  8.1],
+           [ 5. , 10. ],
+           [ 6. , 11.9]])
+    """
+
+    _parameter_constraints: dict = {
+        **EM_CONSTRAINTS,
+        **STREAM_CONSTRAINTS,
+        "n_components": [at_least(Integral, 1)],
+        "missing_values": [MissingValues()],
+        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "shrinkage": [between(Real, 0.0, 1.0), StrOptions({"auto"})],
+        "sample_posterior": ["boolean"],
+        "add_indicator": ["boolean"],
+        "keep_empty_features": ["boolean"],
+        "min_value": [None, Real, "array-like"],
+        "max_value": [None, Real, "array-like"],
+    }
+
+    def __init__(
+        self,
+        n_components=1,
+        *,
+        missing_values=np.nan,
+        covariance_type="full",
+        shrinkage="auto",
+        tol=1e-4,
+        max_iter=200,
+        n_init=1,
+        search="restarts",
+        acceleration="anderson",
+        sample_posterior=False,
+        add_indicator=False,
+        keep_empty_features=False,
+        min_value=-np.inf,
+        max_value=np.inf,
+        n_jobs=None,
+        random_state=None,
+        warm_start=False,
+        verbose=0,
+        learning_decay=0.7,
+        learning_offset=0.0,
+        average=False,
+    ):
+        self.n_components = n_components
+        self.missing_values = missing_values
+        self.covariance_type = covariance_type
+        self.shrinkage = shrinkage
+        self.tol = tol
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.search = search
+        self.acceleration = acceleration
+        self.sample_posterior = sample_posterior
+        self.add_indicator = add_indicator
+        self.keep_empty_features = keep_empty_features
+        self.min_value = min_value
+        self.max_value = max_value
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.learning_decay = learning_decay
+        self.learning_offset = learning_offset
+        self.average = average
+
+    # Fitting
+
+    @fit_context
+    def fit(self, X, y=None, sample_weight=None):
+        """Fit the distribution that fills what is missing.
+
+        Parameters
+        ----------
+        X : array-like or Dask collection of shape (n_samples, n_features)
+            Data with missing cells.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out.
+
+        Returns
+        -------
+        self : object
+            The fitted imputer.
+
+        Notes
+        -----
+        A memory map of 256 MiB or more, any object that has a shape, a dtype and slices of rows,
+        and any iterable of blocks that can be read again and again, is read block by block, so
+        that it need not fit in memory; ``sample_weight`` may come in blocks too. `transform` then
+        gives rows that are computed when they are sliced or iterated.
+
+        The chunks of a Dask array or DataFrame stay on the workers of the current
+        `distributed.Client`, as in `EMGaussianMixture.fit`; `transform` and `score_samples` give
+        Dask arrays. A search that draws labels is refused, and a cluster that is lost is a
+        `emkit.exceptions.ClusterError`.
+        """
+        progress = Progress(self, X, y, sample_weight)
+        warn = partial(warnings.warn, category=DataWarning, stacklevel=5)
+        self._fit(X, sample_weight, warn, progress)
+        progress.done()
+        return self
+
+    def _fit(self, X, sample_weight, warn, progress):
+        """Fit; what the data force is told to ``warn``."""
+        data, columns = self._load(X, sample_weight)
+        self._warn_of_empty(columns, warn)
+        if data is None:
+            self._publish_constants(columns)
+            return
+        units = data.spread()
+        units = Units(units.shift, STRUCTURES[self.covariance_type].common_scale(units.scale))
+        pairwise = pairwise_moments(data, units)
+        self._warn_of_pairs(pairwise, columns, warn)
+        shrinkage = self.shrinkage
+        if shrinkage == "auto":
+            shrinkage = auto_shrinkage(pairwise, self.n_components)
+        climb = partial(self._climb, data, columns, units, pairwise, progress=progress)
+        with progress:
+            result, model = climb(shrinkage)
+            if result is None:
+                self._warn_of_collapse(shrinkage, warn)
+                shrinkage = GUARD
+                result, model = climb(shrinkage)
+        warn_unconverged(result, self.max_iter, "Increase shrinkage", stacklevel=5)
+        self._publish(result, model, columns, shrinkage, data, pairwise)
+
+    def _load(self, X, sample_weight):
+        """The data of the columns that are modelled, and which these are."""
+        data, columns, cells = load_table(self, X, sample_weight)
+        n = cells.n if data is None else data.X.shape[0]
+        if n < self.n_components:
+            raise ValueError(
+                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
+                f"n_samples = {n}"
+            )
+        self.missing_fraction_ = cells.missing_fraction
+        self.n_samples_seen_ = cells.weight
+        self.n_batches_ = 0
+        self.indicator_ = None
+        if self.add_indicator:
+            row = np.where(cells.missing > 0.0, np.nan, 0.0)
+            self.indicator_ = MissingIndicator(error_on_new=False).fit(row[None])
+        return data, columns
+
+    def _climb(self, data, columns, units, pairwise, shrinkage, progress):
+        """Result and model; no result where the likelihood has no maximum."""
+        model = self._prior_model(data, units, pairwise, shrinkage)
+        progress.publish = partial(
+            type(self)._publish,
+            model=model,
+            columns=columns,
+            shrinkage=shrinkage,
+            data=data,
+            pairwise=pairwise,
+        )
+        try:
+            result = fit_em(
+                model,
+                in_blocks(data),
+                start=self._start(model, data, columns, pairwise),
+                n_init=self.n_init,
+                n_jobs=self.n_jobs,
+                search=self.search,
+                acceleration=self.acceleration,
+                tol=self.tol,
+                max_iter=self.max_iter,
+                random_state=check_random_state(self.random_state),
+                callback=progress.callback,
+            )
+        except InfeasibleError:
+            return None, model
+        # On its way to a singular covariance, whether it got there or ran out of iterations.
+        error = model.components(result.params).centred_error
+        collapsed = result.reason is StopReason.INFEASIBLE or (
+            not result.converged and error > COLLAPSING
+        )
+        return (None if collapsed and shrinkage < GUARD else result), model
+
+    def _prior_model(self, data, units, pairwise, shrinkage):
+        """The model with the prior that a shrinkage stands for."""
+        structure, k = STRUCTURES[self.covariance_type], self.n_components
+        s = min(shrinkage, ALMOST_ONE)
+        strength = s / (1.0 - s)
+        variances = np.diag(pairwise.covariance) / k ** (2.0 / len(units.scale))
+        return GaussianMixtureModel(
+            structure,
+            units,
+            strength * variances,
+            data.total_weight,
+            strength=strength,
+            incomplete=data.incomplete,
+            # One normal has one basin, as a rule: nothing to lose by extrapolating at once.
+            accelerate_below=np.inf if k == 1 else 1e-3,
+        )
+
+    def _start(self, model, data, columns, pairwise):
+        """Where to start; None, with the model told how to draw, when that is random."""
+        structure, (shift, scale) = model.structure, model.units
+        if self.warm_start and getattr(self, "_fitted", None) is not None:
+            before, (old_shift, old_scale), params = self._fitted
+            now = (structure.name, self.n_components, columns.modelled.tolist())
+            if now != before:
+                raise ValueError(
+                    "warm_start goes on from the last fit, which had (covariance_type, "
+                    f"n_components, columns) = {before}; now they are {now}. Refit with "
+                    "warm_start=False or clone the estimator."
+                )
+            return MixtureParams(
+                params.weights,
+                (params.means * old_scale + old_shift - shift) / scale,
+                structure.rescale(params.covariances, old_scale / scale),
+            )
+        if self.n_components == 1:
+            return normal_start(model, pairwise)
+        model.draw_start = partial(
+            draw,
+            method="kmeans",
+            n_components=self.n_components,
+            parts=MixtureParams(None, None, None),
+            n_rows=data.X.shape[0],
+        )
+        return None
+
+    def _warn_of_empty(self, columns, warn):
+        if len(columns.empty):
+            fate = "kept and filled with 0" if self.keep_empty_features else "dropped"
+            warn(
+                f"Nothing is observed in feature(s) {self._name(columns.empty)}: they are {fate}. "
+                "Drop them from X, or see keep_empty_features."
+            )
+
+    def _warn_of_collapse(self, shrinkage, warn):
+        warn(
+            f"The likelihood has no finite maximum at shrinkage={shrinkage:g}: some covariance is "
+            "singular (collinear columns, or too few rows for the columns). "
+            f"shrinkage={GUARD:g} was used instead. Set shrinkage, drop columns, or lower "
+            "n_components."
+        )
+
+    def _warn_of_pairs(self, pairwise, columns, warn):
+        apart = np.argwhere(np.triu(pairwise.n == 0.0))
+        if len(apart):
+            pairs = ", ".join(f"({self._name(columns.modelled[pair])})" for pair in apart[:3])
+            warn(
+                f"{len(apart)} pair(s) of features are never observed together: {pairs}"
+                f"{', ...' if len(apart) > 3 else ''}. How they go together beyond the other "
+                "features is not identified by the data: it comes from the start and from "
+                "shrinkage. Do not interpret their covariance."
+            )
+
+    def _name(self, columns):
+        names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
+        more = ", ..." if len(columns) > 5 else ""
+        return ", ".join(str(names[j]) for j in columns[:5]) + more
+
+    def _publish(self, result, model, columns, shrinkage, data, pairwise):
+        self._publish_params(result.params, model, columns)
+        self._stream = Stream.after_fit(model, self._fitted[-1], data, pairwise)
+        self.shrinkage_ = float(shrinkage)
+        self.log_likelihood_ = result.log_likelihood
+        self.n_iter_ = result.n_iter
+        self.converged_ = result.converged
+        self.history_ = result.history
+        self.runs_ = result.runs
+
+    def _publish_params(self, params, model, columns):
+        structure, (shift, scale) = model.structure, model.units
+        params = params._replace(weights=params.weights / params.weights.sum())
+        key = (structure.name, self.n_components, columns.modelled.tolist())
+        self._fitted = key, model.units, params
+        self._columns = columns
+        self.weights_ = params.weights
+        self.means_ = columns.spread_means(params.means * scale + shift)
+        covariances = structure.rescale(params.covariances, scale)
+        where = columns.modelled_in_output
+        self.covariances_ = structure.embed(covariances, where, len(columns.kept))
+        self._set_moments(structure.dense(covariances, *params.means.shape), where)
+
+    def _publish_constants(self, columns):
+        """Nothing to fit: every feature is constant or empty."""
+        k, d = self.n_components, len(columns.kept)
+        self._fitted = self._stream = None
+        self._columns = columns
+        self.weights_ = np.full(k, 1.0 / k)
+        self.means_ = columns.spread_means(np.empty((k, 0)))
+        self.covariances_ = np.zeros(STRUCTURES[self.covariance_type].shape(k, d))
+        self._set_moments(np.empty((k, 0, 0)), np.arange(0))
+        self.shrinkage_ = 0.0
+        self.log_likelihood_ = 0.0
+        self.n_iter_ = 0
+        self.converged_ = True
+        self.history_ = np.zeros(1)
+        self.runs_ = ()
+
+    def _set_moments(self, covariances, where):
+        """Mean and covariance of the whole distribution, from the components'."""
+        self.location_ = self.weights_ @ self.means_
+        apart = self.means_ - self.location_
+        self.covariance_ = (self.weights_ * apart.T) @ apart
+        self.covariance_[np.ix_(where, where)] += np.tensordot(self.weights_, covariances, 1)
+
+    # Streams
+
+    def _batch(self, X, sample_weight):
+        """The rows of a batch that count, in the columns that are modelled."""
+        data, columns, cells = load_table(self, X, sample_weight, self._columns)
+        news = columns.changed(cells)
+        if len(news):
+            warnings.warn(
+                f"Feature(s) {self._name(news)} had no value or one value only when the stream "
+                "began, and are filled as they were then, though they vary in this batch. Clone "
+                "the estimator to begin anew, with more rows in the first batch.",
+                DataWarning,
+                stacklevel=3,
+            )
+        return Batch(data, cells.weight, cells.missing_fraction)
+
+    def _model_of_batch(self, stream, data):
+        """The model of the stream, its prior that of all rows so far."""
+        before = self._fitted[0]
+        now = (self.covariance_type, self.n_components, self._columns.modelled.tolist())
+        if now != before:
+            raise ValueError(
+                "partial_fit goes on from batches or a fit that had (covariance_type, "
+                f"n_components, columns) = {before}; now they are {now}. Clone the estimator to "
+                "begin anew."
+            )
+        shrinkage = self._shrinkage_at(stream, stream.state.weight + data.total_weight)
+        return self._prior_model(data, stream.model.units, stream.pairwise, shrinkage)
+
+    def _shrinkage_at(self, stream, weight):
+        """Shrinkage when so much was seen: what few rows needed fades."""
+        if self.shrinkage != "auto":
+            return self.shrinkage_
+        rows = stream.pairwise.n * (weight / stream.weight)
+        fading = auto_shrinkage(stream.pairwise._replace(n=rows), self.n_components)
+        return max(fading, min(self.shrinkage_, GUARD))
+
+    def _publish_stream(self, batch):
+        model, state = self._stream.model, self._stream.state
+        self._publish_params(state.estimate, model, self._columns)
+        self.shrinkage_ = self._shrinkage_at(self._stream, state.weight)
+        self.log_likelihood_ = state.log_likelihood * batch.data.total_weight
+        self.n_samples_seen_ += batch.weight
+        self.n_batches_ = state.n_batches
+        share = batch.weight / self.n_samples_seen_
+        self.missing_fraction_ = (1 - share) * self.missing_fraction_ + share * batch.missing
+
+    # Imputing
+
+    def transform(self, X):
+        """Fill what is missing in X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data with missing cells; rows need not have been seen in fit.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features_out)
+            Observed cells as they were, missing ones filled; then the indicator, if asked for.
+            Of a Dask collection it is a Dask array, and of data that are read block by block an
+            object of their kind: rows are computed when they are read, always to the same values.
+            A frame that `set_output` asks for gathers them, but not blocks of an iterable.
+        """
+        check_is_fitted(self)
+        filler = Filler.of(self)
+        if is_dask(X):
+            return map_rows(self, filler.chunk, X, width=filler.width, numbered=True)
+        if is_source(X):
+            source = Source(X)
+            source.check(self, reset=False)
+            rows = lazy(source, filler.block, filler.width, source.dtype)
+            container = output_container(self)
+            if container == "default":
+                return rows
+            if source.sliceable:
+                return np.asarray(rows)
+            raise ValueError(
+                f"set_output(transform={container!r}) makes one frame of all rows, and X is an "
+                "iterable of blocks. Use set_output(transform='default') and take block by block."
+            )
+        return filler.fill(load_with_missing(self, X, self.missing_values, reset=False))
+
+    def _model(self):
+        (name, *_), units, params = self._fitted
+        return GaussianMixtureModel(STRUCTURES[name], units, incomplete=True), params
+
+    def inverse_transform(self, X):
+        """Put the marks of missing cells back where the indicator has them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_out)
+            What `transform` returned, with ``add_indicator=True``.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features_in_)
+            The data with ``missing_values`` in cells that were missing.
+        """
+        check_is_fitted(self)
+        if self.indicator_ is None:
+            raise ValueError(
+                "'inverse_transform' works only when EMImputer is made with add_indicator=True. "
+                f"Got add_indicator={self.add_indicator!r}: without the indicator there is no "
+                "telling which cells were missing."
+            )
+        X = np.asarray(X)
+        width = len(self._columns.kept) + len(self.indicator_.features_)
+        if X.ndim != 2 or X.shape[1] != width:
+            raise ValueError(f"X should have the {width} columns of transform. Got {X.shape}.")
+        dtype = X.dtype if isinstance(self.missing_values, Real) else object
+        out = np.full((len(X), self.n_features_in_), self.missing_values, dtype=dtype)
+        out[:, self._columns.kept] = X[:, : len(self._columns.kept)]
+        missing = np.zeros(out.shape, dtype=bool)
+        missing[:, self.indicator_.features_] = X[:, len(self._columns.kept) :].astype(bool)
+        out[missing] = self.missing_values
+        return out
+
+    def get_feature_names_out(self, input_features=None):
+        """Names of the features that `transform` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the features of X; by default those seen in fit, or x0, x1, ...
+
+        Returns
+        -------
+        names : ndarray of str
+            Names of the features that are kept, then those of the indicator.
+        """
+        check_is_fitted(self)
+        names = feature_names_in(self, input_features)
+        out = names[self._columns.kept]
+        if self.indicator_ is not None:
+            out = np.concatenate([out, self.indicator_.get_feature_names_out(names)])
+        return out
+
+    # The fitted distribution
+
+    def score_samples(self, X):
+        """Log-likelihood of the observed cells of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data with missing cells.
+
+        Returns
+        -------
+        log_likelihood : ndarray of shape (n_samples,)
+            In nats; 0 for a row with nothing observed.
+        """
+        check_is_fitted(self)
+        if is_dask(X):
+            return map_rows(self, "score_samples", X, dtype=np.float64)
+        return joined(self._log_density(rows.X) for rows in each_block(self, X))
+
+    def _log_density(self, X):
+        if self._fitted is None:
+            return np.zeros(len(X))
+        model, params = self._model()
+        return model.score_samples(Rows.of(self._columns.take_modelled(X)), params)
+
+    def score(self, X, y=None, sample_weight=None):
+        """Mean log-likelihood of the observed cells of a row; higher is better.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data with missing cells.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights as frequencies.
+
+        Returns
+        -------
+        score : float
+            Weighted mean of `score_samples`.
+        """
+        check_is_fitted(self)
+        log_likelihood, n = self._sums(X, sample_weight)
+        return log_likelihood / n
+
+    def _sums(self, X, sample_weight):
+        """Log-likelihood of the rows of X, and their total weight."""
+        if is_dask(X):
+            return score_rows(self, X, sample_weight)
+        log_likelihood = n = 0.0
+        for rows in each_block(self, X, sample_weight):
+            values, weights = self._log_density(rows.X), rows.sample_weight
+            log_likelihood += float(values.sum() if weights is None else weights @ values)
+            n += rows.total_weight
+        if n == 0.0:
+            raise ValueError("X has no rows of positive weight: there is no score.")
+        return log_likelihood, n
+
+    def standard_errors(self, X, sample_weight=None):
+        """Standard errors of ``location_`` and ``covariance_``, from the observed information.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data of fit.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The weights of fit.
+
+        Returns
+        -------
+        errors : NamedTuple of location, covariance
+            In the shapes of ``location_`` and ``covariance_``; 0 for features that are constant
+            or that had no value in fit, of which nothing is estimated.
+
+        Warns
+        -----
+        DataWarning
+            Where the fit has not come to the maximum (lower ``tol``), or the data do not determine
+            a parameter: NaN stands for its standard error.
+
+        See Also
+        --------
+        emkit.engine.standard_errors : The same for any model; how it is done.
+
+        Notes
+        -----
+        What ``shrinkage`` adds is part of the objective and so of the information. It takes two
+        E-steps for each free parameter, of which d features have d (d + 3) / 2.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from emkit import EMImputer
+        >>> X = np.random.RandomState(0).standard_normal((400, 2))
+        >>> errors = EMImputer(shrinkage=0.0).fit(X).standard_errors(X)
+        >>> np.allclose(errors.location, X.std(axis=0) / 20)
+        True
+        """
+        check_is_fitted(self)
+        data, _, _ = load_table(self, X, sample_weight, self._columns)
+        return self._errors(data)
+
+    def _errors(self, data):
+        d = len(self.location_)
+        location, covariance = np.zeros(d), np.zeros((d, d))
+        if self._fitted is not None:
+            _, units, params = self._fitted
+            pairwise = pairwise_moments(data, units)
+            model = MixtureMoments(self._prior_model(data, units, pairwise, self.shrinkage_))
+            errors = standard_errors(model, data, model.extend(params))
+            where = self._columns.modelled_in_output
+            location[where] = errors.location * units.scale
+            covariance[np.ix_(where, where)] = errors.covariance * np.outer(
+                units.scale, units.scale
+            )
+        return MomentErrors(location, covariance)
+
+    def summary(self, X=None, sample_weight=None):
+        r"""What was missing of each feature, and what that costs, as a table.
+
+        The fraction of information missing about the mean of feature j is
+
+        .. math:: 1 - \frac{\texttt{covariance\_}_{jj} / n}{\mathrm{se}_j^2},
+
+        n being the number of rows (the sum of their weights) and the numerator the variance that
+        the mean would have were nothing missing: 0 for a feature that is complete, and less than
+        the fraction of its cells missing where other features tell of them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            The data of fit, for standard errors and the fraction of information missing.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The weights of fit.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            A row for each feature of fit; columns missing (the fraction of its cells), mean and
+            std. With X, std_error of the mean and information_missing follow. NaN is where nothing
+            is estimated: features that were dropped and, in information_missing, constant ones.
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+        ValueError
+            For bad X, and for sample_weight without X.
+
+        See Also
+        --------
+        standard_errors : What it warns of, and how standard errors are found.
+        PooledEstimate : The fraction of information missing by multiple imputation.
+
+        References
+        ----------
+        Little, R. J. A. & Rubin, D. B. (2019). Statistical Analysis with Missing Data, 3rd ed.
+        Wiley, ch. 9. doi:10.1002/9781119482260
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn.datasets import load_iris
+        >>> from emkit import EMImputer
+        >>> petals = load_iris(as_frame=True).data.iloc[:, 2:]
+        >>> petals.iloc[::3, 0] = np.nan
+        >>> EMImputer(shrinkage=0.0).fit(petals).summary(petals).round(3)
+                           missing   mean    std  std_error  information_missing
+        petal length (cm)    0.333  3.757  1.783      0.148                0.036
+        petal width (cm)     0.000  1.199  0.760      0.062                0.000
+        """
+        check_is_fitted(self)
+        pd = load_pandas("EMImputer.summary")
+        if X is None and sample_weight is not None:
+            raise ValueError("sample_weight weighs the rows of X, and X is not given. Give both.")
+        kept = self._columns.kept
+        variance = np.diag(self.covariance_)
+        columns = {"mean": self.location_, "std": np.sqrt(variance)}
+        if X is not None:
+            data, _, cells = load_table(self, X, sample_weight, self._columns)
+            error = self._errors(data).location
+            with np.errstate(invalid="ignore"):
+                known = variance / cells.weight / error**2
+            columns |= {"std_error": error, "information_missing": np.clip(1.0 - known, 0.0, 1.0)}
+        names = feature_names_in(self, None)
+        table = pd.DataFrame({"missing": self.missing_fraction_}, index=names)
+        return table.join(pd.DataFrame(columns, index=names[kept]))
+
+    # Multiple imputation
+
+    def multiple_impute(self, X, n_imputations=5, random_state=None):
+        """Impute X several times over, with the uncertainty of the parameters in it.
+
+        Each table is drawn (as with ``sample_posterior=True``) under the fit to a bootstrap
+        resample of the rows, so that analyses of the tables can be combined by `pool_estimates`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data with missing cells. The estimator itself stays as it is, fitted or not.
+        n_imputations : int, default=5
+            Number of tables.
+        random_state : int, RandomState instance or None, default=None
+            Source of resamples and draws. None takes the estimator's own.
+
+        Returns
+        -------
+        tables : list of length n_imputations
+            Completed tables, each as `transform` would return it.
+
+        Raises
+        ------
+        ValueError
+            For a bad ``n_imputations``, and for X that is not in memory.
+
+        References
+        ----------
+        Honaker, J. & King, G. (2010). What to do about missing values in time-series
+        cross-section data. American Journal of Political Science 54, 561-581.
+        doi:10.1111/j.1540-5907.2010.00447.x
+        """
+        if not isinstance(n_imputations, Integral) or n_imputations < 1:
+            raise ValueError(f"n_imputations must be an int, at least 1. Got {n_imputations!r}.")
+        if is_dask(X) or is_source(X):
+            raise ValueError(
+                "multiple_impute fits bootstrap resamples of the rows, for which X must be in "
+                f"memory. Got {type(X).__name__}. Give a sample of the rows; or take transform "
+                "with sample_posterior=True and several random_state, which leaves the "
+                "uncertainty of the parameters out: little, where rows are many."
+            )
+        source = self.random_state if random_state is None else random_state
+        seeds = check_random_state(source).randint(2**31, size=n_imputations + 1)
+        whole = clone(self).set_params(random_state=int(seeds[0]), warm_start=False).fit(X)
+        whole.set_params(sample_posterior=True, warm_start=True, n_jobs=None, verbose=0)
+        return joblib.Parallel(self.n_jobs)(
+            joblib.delayed(_impute_resampled)(whole, X, int(seed)) for seed in seeds[1:]
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = takes_nan(self.missing_values)
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _impute_resampled(whole, X, seed):
+    """X drawn under the fit to a bootstrap resample of its rows."""
+    rng = np.random.default_rng(seed)
+    cells = load_with_missing(whole, X, whole.missing_values, reset=False)
+    n = len(cells)
+    for _ in range(RESAMPLES):
+        counts = rng.multinomial(n, np.full(n, 1.0 / n))
+        found = Cells.of(Rows(cells, counts.astype(float)))
+        columns = Columns.of(found, whole.keep_empty_features)
+        enough = (counts > 0).sum() >= whole.n_components
+        if enough and np.array_equal(columns.modelled, whole._columns.modelled):
+            break
+    else:
+        raise ValueError(
+            f"None of {RESAMPLES} bootstrap resamples of X had n_components={whole.n_components} "
+            "rows and two values in every feature that has them in X. Drop features that have one "
+            "value nearly everywhere, or lower n_components."
+        )
+    imputer = copy(whole).set_params(random_state=seed)
+    # The fit to all of X has said what there is to say of the data.
+    imputer.set_params(verbose=0).__dict__.pop("_skl_callbacks", None)
+    imputer._fit(X, counts, lambda message: None, Progress(imputer, X, None, counts))
+    imputer._columns, imputer.indicator_ = whole._columns, whole.indicator_
+    return imputer.transform(X)

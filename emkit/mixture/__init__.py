@@ -1,0 +1,19 @@
+"""Labels are missing: Gaussian mixtures, and the choice among them."""
+
+from typing import TYPE_CHECKING
+
+from emkit.base.lazy import lazy
+
+if TYPE_CHECKING:
+    from emkit.mixture.gaussian_mixture import EMGaussianMixture as EMGaussianMixture
+    from emkit.mixture.prior import MixturePrior as MixturePrior
+    from emkit.mixture.selection import EMGaussianMixtureIC as EMGaussianMixtureIC
+
+__getattr__, __dir__, __all__ = lazy(
+    __name__,
+    {
+        "EMGaussianMixture": "gaussian_mixture",
+        "EMGaussianMixtureIC": "selection",
+        "MixturePrior": "prior",
+    },
+)

@@ -1,0 +1,182 @@
+"""What `partial_fit` of the mixture and of the imputer share: online EM, one batch a call."""
+
+import warnings
+from copy import copy
+from numbers import Integral, Real
+from typing import Any, NamedTuple
+
+from emkit._typing import Array
+from emkit.base.estimator import at_least, between, in_blocks
+from emkit.engine import EM, OnlineEM, OnlineState
+from emkit.exceptions import DataWarning
+from emkit.models.mixture.gaussian import GaussianMixtureModel, Rows
+from emkit.models.mixture.single_normal import Pairwise
+from emkit.numerics.gaussian import Moments
+
+__all__ = ["STREAM_CONSTRAINTS", "Batch", "PartialFitMixin", "Stream"]
+
+#: Constraints of the arguments that `partial_fit` goes by.
+STREAM_CONSTRAINTS = {
+    "learning_decay": [between(Real, 0.5, 1.0)],
+    "learning_offset": [at_least(Real, 0.0)],
+    "average": ["boolean", at_least(Integral, 1)],
+}
+
+
+class Batch(NamedTuple):
+    """One batch of a stream."""
+
+    data: Rows  #: the rows that tell something
+    weight: float  #: of all rows
+    missing: Array | None = None  #: share of missing cells in every feature
+
+
+class Stream(NamedTuple):
+    """All that is kept of a stream; units and prior are those of its first batch."""
+
+    model: GaussianMixtureModel
+    state: OnlineState
+    dtype: Any  #: of every batch
+    weight: float  #: of the first batch
+    pairwise: Pairwise | None = None  #: of the first batch, where the prior is made of it
+
+    @classmethod
+    def after_fit(cls, model, params, data, pairwise=None):
+        """From fitted parameters, which stand for the data that they were fitted to."""
+        params = params._replace(weights=params.weights / params.weights.sum())
+        weight = data.total_weight
+        stats = Moments(*(x / weight for x in model.implied_statistics(params, weight)))
+        return cls(model, OnlineState(params, stats, weight), data.X.dtype, weight, pairwise)
+
+    def model_of(self, data):
+        """The model as it takes one batch."""
+        model = copy(self.model)
+        model.incomplete = data.incomplete
+        model.total_weight = self.state.weight + data.total_weight
+        return model
+
+
+class PartialFitMixin:
+    """`partial_fit` for an estimator whose ``fit`` publishes a `Stream` as ``_stream``.
+
+    The estimator has ``_batch(X, sample_weight)``, a `Batch` checked against those before;
+    ``_model_of_batch(stream, data)``; and ``_publish_stream(batch)``.
+    """
+
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Go on with one batch of a stream, by online EM; memory does not grow.
+
+        The first batch is fitted as `fit` would (a mixture to 1e-5 nats per sample, whatever
+        ``tol``), and fixes the units of the columns; after a `fit`, the stream goes on from it.
+        Every other batch is seen once. `fit` begins anew.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            A batch, with missing cells or without. The first must be enough for a small fit; the
+            others may be of any size, and of the same columns and floating type.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights as frequencies.
+
+        Returns
+        -------
+        self : object
+            The estimator, its fitted attributes those after the batch.
+
+        Raises
+        ------
+        ValueError
+            For a batch that does not go with those before, and for a first one that is too small.
+
+        Warns
+        -----
+        DataWarning
+            For a batch in which nothing is observed, and where the parameters stay as they are
+            because new ones would be singular.
+
+        See Also
+        --------
+        emkit.engine.OnlineEM : The same for any model; what the steps are.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from emkit import EMGaussianMixture
+        >>> rng = np.random.default_rng(0)
+        >>> mixture = EMGaussianMixture(2, random_state=0)
+        >>> for _ in range(50):
+        ...     batch = rng.normal(size=(200, 1)) + rng.choice([-4.0, 4.0], (200, 1))
+        ...     mixture = mixture.partial_fit(batch)
+        >>> np.sort(mixture.means_.ravel()).round()
+        array([-4.,  4.])
+        >>> mixture.n_batches_, mixture.n_samples_seen_
+        (50, 10000.0)
+        """
+        online = self._online()
+        if not hasattr(self, "_stream"):
+            self._first_batch(X, sample_weight)
+            return self
+        self._require_stream()
+        batch = self._batch(X, sample_weight)
+        data, stream = batch.data, self._stream
+        if data.X.dtype != stream.dtype:
+            raise ValueError(
+                f"All batches of a stream must have the same dtype. Got {data.X.dtype} after "
+                f"{stream.dtype}. Convert the batch, as with X.astype({str(stream.dtype)!r})."
+            )
+        if data.X.shape[0] == 0:
+            warnings.warn(
+                "Nothing is observed in the batch: it changes nothing.", DataWarning, stacklevel=2
+            )
+            return self
+        model = self._model_of_batch(stream, data)
+        state = online.update(model, stream.state, in_blocks(data))
+        if state.params is stream.state.params:
+            warnings.warn(
+                "The batch leads to a singular covariance, likely of a component with hardly any "
+                "rows: the parameters stay as they were. Give the prior more weight, raise "
+                "learning_offset, or lower n_components.",
+                DataWarning,
+                stacklevel=2,
+            )
+        self._stream = stream._replace(model=model, state=state)
+        self._publish_stream(batch)
+        return self
+
+    def _online(self):
+        algorithm = getattr(self, "algorithm", "em")
+        if algorithm != "em" and not isinstance(algorithm, EM):
+            raise ValueError(
+                "partial_fit is online EM, which goes by algorithm='em' alone. Got "
+                f"algorithm={algorithm!r}."
+            )
+        return OnlineEM(self.learning_decay, self.learning_offset, self.average)
+
+    def _require_stream(self):
+        if self._stream is None:
+            raise ValueError(
+                "partial_fit goes on from a first batch, or a fit, in which every feature was "
+                "constant or empty: there is nothing to go on from. Clone the estimator to begin "
+                "anew, with more rows in the first batch."
+            )
+
+    def _first_batch(self, X, sample_weight):
+        """Fit the first batch; it leaves a stream behind."""
+        try:
+            self.fit(X, sample_weight=sample_weight)
+        except ValueError as error:
+            error.add_note(
+                "partial_fit fits the first batch of a stream as fit does: it must have rows for "
+                "every component. Gather more of them before the first call."
+            )
+            raise
+        self._require_stream()
+        stream = self._settled(X, sample_weight)
+        self._stream = stream._replace(state=stream.state._replace(n_batches=1))
+        self.n_batches_ = 1
+
+    def _settled(self, X, sample_weight):
+        """The stream after a fit to the first batch. Default: as the fit left it."""
+        return self._stream

@@ -1,0 +1,1 @@
+"""Linear models of responses that are known to lie in an interval."""

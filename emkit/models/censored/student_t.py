@@ -1,0 +1,168 @@
+r"""Censored linear regression with Student t errors: y = x'b + s e, e of t with df degrees.
+
+A t variate is a normal one of random precision: :math:`e \mid u \sim N(0, 1/u)` with
+:math:`u \sim \chi^2_\nu / \nu`. Given :math:`a < e < b`, with F the distribution function,
+
+.. math:: E[u] = \frac{P(a' < t_{\nu+2} < b')}{P(a < t_\nu < b)},\quad
+          E[u e] = \frac{f_\nu(a) - f_\nu(b)}{P(a < t_\nu < b)},\quad
+          E[u e^2] = \nu + 1 - \nu E[u],\quad a' = a \sqrt{(\nu+2)/\nu},
+
+and the M-step is weighted ridge regression.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.polynomial.legendre import leggauss
+from scipy.special import gammaln, stdtr
+
+from emkit._typing import Array
+from emkit.models.censored.data import Residuals, steps
+from emkit.models.censored.normal import FLOOR, LineParams, PenalisedLine
+
+__all__ = ["CensoredStudentT", "student_log_density", "student_log_mass"]
+
+#: Part of a tail beyond one bound that must lie within the other: with less, quadrature.
+SHORT = 0.1
+#: Step of the differences of the score, in units of the spread of the responses.
+STEP = 1e-3
+#: Width of an interval that is as good as exact.
+NARROW = 1e-4
+NODES, WEIGHTS = leggauss(20)
+
+
+class WeightedMoments(NamedTuple):
+    """Expected sufficient statistics, about the current line."""
+
+    n: Array  #: ()
+    gram: Array  #: (q, q) sum of w E[u] x x'
+    gradient: Array  #: (q,) sum of w x E[u residual]
+    squares: Array  #: () sum of w E[u residual^2]
+
+
+class CensoredStudentT(PenalisedLine):
+    """E-step, M-step and penalty of censored regression with t errors; exact rows in the data."""
+
+    def __init__(self, line: Array, gram: Array, alpha: float, intercept: bool, df: float):
+        super().__init__(line, gram, alpha, intercept)
+        self.df = df
+
+    def initialize(self, data: Residuals, rng: np.random.Generator) -> LineParams:
+        """A line through a few of the rows, at their bounds."""
+        q = len(self.line)
+        rows = rng.choice(len(data.design), min(2 * q, len(data.design)), replace=False)
+        low, high = data.low[rows], data.high[rows]
+        response = np.where(np.isinf(low), high, np.where(np.isinf(high), low, 0.5 * (low + high)))
+        coef = np.linalg.lstsq(data.design[rows], response, rcond=1e-6)[0]
+        return LineParams(coef, np.array(0.0))
+
+    def e_step(self, data: Residuals, params: LineParams) -> tuple[WeightedMoments, float]:
+        q, scale = len(params.coef), float(np.exp(params.log_scale))
+        n, log_likelihood, squares = 0.0, 0.0, 0.0
+        gram, gradient = np.zeros((q, q)), np.zeros(q)
+        for rows in steps(len(data.design)):
+            design = data.design[rows]
+            weight = np.ones(len(design)) if data.weight is None else data.weight[rows]
+            fitted = design @ params.coef
+            low, high = (data.low[rows] - fitted) / scale, (data.high[rows] - fitted) / scale
+            exact = data.width[rows] == 0.0
+            values, u, ue = self._moments(low, high, data.width[rows] / scale)
+            n += float(weight.sum())
+            log_likelihood += float(weight @ values)
+            log_likelihood -= float(weight[exact].sum()) * float(params.log_scale)
+            gram += (design * (weight * u)[:, None]).T @ design
+            gradient += scale * ((weight * ue) @ design)
+            second = np.where(exact, u * low * low, self.df + 1.0 - self.df * u)
+            squares += scale**2 * float(weight @ second)
+        stats = WeightedMoments(np.array(n), gram, gradient, np.array(squares))
+        return stats, log_likelihood
+
+    def m_step(self, stats: WeightedMoments, params: LineParams) -> LineParams:
+        gradient = stats.gradient - self.penalty * (self.line + params.coef)
+        step = np.linalg.lstsq(stats.gram + np.diag(self.penalty), gradient, rcond=1e-13)[0]
+        coef = params.coef + step
+        squares = float(stats.squares - step @ (2.0 * stats.gradient - stats.gram @ step))
+        squares += float(self.penalty @ (self.line + coef) ** 2)
+        return LineParams(coef, 0.5 * np.log(max(squares / float(stats.n), FLOOR**2)))
+
+    def score(self, stats: WeightedMoments, params: LineParams) -> Array:
+        """Gradient of the objective in coefficients and log scale (Fisher's identity)."""
+        penalised = self.penalty * (self.line + params.coef)
+        total = float(stats.squares) + float(penalised @ (self.line + params.coef))
+        scale2 = float(np.exp(2.0 * params.log_scale))
+        return np.append((stats.gradient - penalised) / scale2, total / scale2 - float(stats.n))
+
+    def information_step(
+        self, data: Residuals, params: LineParams
+    ) -> tuple[WeightedMoments, float]:
+        """Statistics about the result, stacked: all are had in one pass over the data."""
+        about = (self.e_step(data, at)[0] for at in self._about(params))
+        return WeightedMoments(*map(np.stack, zip(*about, strict=True))), 0.0
+
+    def information(self, stats: WeightedMoments, params: LineParams) -> Array:
+        """Observed information, by differences of the score (Richardson)."""
+        about = zip(*stats, strict=True)
+        scores = [
+            self.score(WeightedMoments(*values), at)
+            for values, at in zip(about, self._about(params), strict=True)
+        ]
+        plus, minus, far_plus, far_minus = np.reshape(scores, (4, len(scores) // 4, -1))
+        slopes = (plus - minus) / (2.0 * STEP), (far_plus - far_minus) / (4.0 * STEP)
+        information = (slopes[1] - 4.0 * slopes[0]) / 3.0
+        return 0.5 * (information + information.T)
+
+    def _about(self, params: LineParams) -> list[LineParams]:
+        """Every parameter moved by a step, back, by two and by two back."""
+        theta = np.append(params.coef, params.log_scale)
+        moved = [
+            theta + step * axis
+            for step in (STEP, -STEP, 2.0 * STEP, -2.0 * STEP)
+            for axis in np.eye(len(theta))
+        ]
+        return [LineParams(at[:-1], at[-1]) for at in moved]
+
+    def _moments(self, low: Array, high: Array, width: Array) -> tuple[Array, Array, Array]:
+        """Log-density or log-mass of each row, E[u] and E[u e]."""
+        df, exact = self.df, width == 0.0
+        z = np.where(exact, low, 0.0)
+        u = (df + 1.0) / (df + z * z)
+        values, ue = student_log_density(z, df), u * z
+        some = ~exact
+        if some.any():
+            a, b, width = low[some], high[some], width[some]
+            log_mass = student_log_mass(a, b, df, width)
+            stretch = np.sqrt((df + 2.0) / df)
+            values[some] = log_mass
+            wider = student_log_mass(a * stretch, b * stretch, df + 2.0, width * stretch)
+            u[some] = np.exp(wider - log_mass)
+            log_a, log_b = student_log_density(a, df), student_log_density(b, df)
+            ue[some] = np.exp(log_a - log_mass) - np.exp(log_b - log_mass)
+            narrow = some.copy()
+            narrow[some] = width < NARROW  # where that difference would cancel: as if exact
+            middle = low[narrow] + 0.5 * (high - low)[narrow]
+            ue[narrow] = u[narrow] * middle
+        return values, u, ue
+
+
+def student_log_density(z: Array, df: float) -> Array:
+    """Log-density of Student's t; -inf at infinity."""
+    constant = gammaln(0.5 * (df + 1.0)) - gammaln(0.5 * df) - 0.5 * np.log(df * np.pi)
+    with np.errstate(over="ignore"):
+        return constant - 0.5 * (df + 1.0) * np.log1p(z * z / df)
+
+
+def student_log_mass(a: Array, b: Array, df: float, width: Array | None = None) -> Array:
+    """log P(a < t < b)."""
+    reflected = np.abs(b) < np.abs(a)
+    low, high = np.where(reflected, -b, a), np.where(reflected, -a, b)
+    tail, beyond = stdtr(df, -low), stdtr(df, -high)
+    short = tail - beyond < SHORT * tail
+    with np.errstate(divide="ignore"):
+        log_mass = np.log(np.where(short, 1.0, tail - beyond))
+    if short.any():
+        half = 0.5 * (high - low if width is None else width)[short]
+        t = low[short] + half + half * NODES[:, None]
+        density = student_log_density(t, df)
+        top = density.max(axis=0)
+        log_mass[short] = np.log(half) + top + np.log(WEIGHTS @ np.exp(density - top))
+    return log_mass

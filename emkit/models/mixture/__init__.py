@@ -1,0 +1,1 @@
+"""The Gaussian mixture: its steps, starts and prior."""

@@ -1,0 +1,424 @@
+r"""The Gaussian mixture: p(x) = sum_k w_k N(x; m_k, C_k).
+
+The objective is the weighted log-likelihood of the observed cells plus the log-density of a
+conjugate `Prior`; with the one of ``ridge`` and ``strength`` alone it is
+
+.. math:: \sum_i s_i \log \sum_k w_k N(x_{i,o_i}; m_{k,o_i}, C_{k,o_i o_i})
+          \;-\; \frac{n}{2K} \sum_k \bigl( \operatorname{tr}(R\, C_k^{-1}) + \tau \log|C_k| \bigr),
+          \qquad n = \sum_i s_i,\; R = \operatorname{diag}(\text{ridge}),
+
+with the M-step :math:`C_k = (S_k + \tfrac{n}{K} R) / (n_k + \tfrac{n}{K} \tau)`. Complete data are
+the case with nothing missing. Parameters are in internal units: columns shifted and scaled one by
+one (`Units`), so that the answer does not depend on the user's.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emkit._typing import Array
+from emkit.engine.latent_class import LatentClassModel, unbuffered
+from emkit.engine.posterior import soft
+from emkit.models.mixture.prior import Prior
+from emkit.models.mixture.split_merge import split_merge
+from emkit.models.rows import Rows
+from emkit.numerics.conditional import ConditionalKernel, MaskedKernel, choose_kernel
+from emkit.numerics.covariance import Structure
+from emkit.numerics.gaussian import (
+    CompleteKernel,
+    Components,
+    Moments,
+    Units,
+    moments_about,
+    takes_features,
+    tile_rows,
+)
+
+__all__ = [
+    "GaussianMixtureModel",
+    "MixtureParams",
+    "mixture_spread",
+    "one_hot",
+]
+
+
+EPS = float(np.finfo(float).eps)
+
+Conditioned = ConditionalKernel | MaskedKernel
+Kernel = CompleteKernel | Conditioned
+
+
+class MixtureParams(NamedTuple):
+    """Weights (K,), means (K, d) and covariances of the structure, in internal units."""
+
+    weights: Array
+    means: Array
+    covariances: Array
+
+
+class GaussianMixtureModel(LatentClassModel):
+    """E-step, M-step and prior of a Gaussian mixture.
+
+    Parameters
+    ----------
+    structure : Structure
+        Shape of the covariances.
+    units : Units
+        Shift and scale of the columns.
+    ridge : ndarray of shape (d,)
+        Scale R of the prior per unit of total weight, in internal units.
+    total_weight : float
+        Sum of the sample weights.
+    strength : float
+        The prior's :math:`\tau`, the rows that it stands for per unit of total weight.
+    prior : Prior, optional
+        The whole prior, in place of ``ridge`` and ``strength``.
+    incomplete : bool
+        Whether cells are missing.
+    accelerate_below : float
+        Gain of a plain step per unit of weight below which extrapolation may begin.
+    draw_start : callable(model, data, rng) -> MixtureParams
+        One random start.
+    """
+
+    def __init__(
+        self,
+        structure: Structure,
+        units: Units,
+        ridge: Array | None = None,
+        total_weight: float = 0.0,
+        *,
+        strength: float = 0.0,
+        prior: Prior | None = None,
+        incomplete: bool = False,
+        accelerate_below: float = 1e-3,
+        draw_start: Callable[..., MixtureParams] | None = None,
+    ):
+        self.structure = structure
+        self.units = units
+        if prior is None:
+            prior = Prior(np.zeros(len(units.shift)) if ridge is None else ridge, strength)
+        self.prior = prior
+        self.total_weight = total_weight
+        self.incomplete = incomplete
+        self.accelerate_below = accelerate_below
+        self.draw_start = draw_start
+        self._last: tuple[MixtureParams, Components] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_last": None}  # it is larger than all else
+
+    def initialize(self, data: Rows, rng: np.random.Generator) -> MixtureParams:
+        if self.draw_start is None:
+            raise NotImplementedError("this mixture was made to be evaluated, not fitted")
+        return self.draw_start(self, data, rng)
+
+    def rounding(self, params: MixtureParams, objective: float) -> float:
+        at = self.components(params)
+        # Where cells are missing, complete rows still may go by features.
+        masked = self.incomplete and self.structure.independent
+        features = not masked and takes_features(self.structure, at)
+        error = at.raw_error if features else at.centred_error
+        n_components, d = params.means.shape
+        rows = self.prior.rows_of(self.structure, n_components, self.total_weight)
+        of_prior = EPS * rows * d * self.structure.n_covariances(n_components)
+        noise = 4.0 * (error * self.total_weight + of_prior)
+        if self.prior.is_informative:
+            # The prior may all but cancel the log-likelihood.
+            objective = abs(objective) + abs(self.log_prior(params))
+        return max(super().rounding(params, objective), noise)
+
+    def acceleration_threshold(self, data: Rows) -> float:
+        return self.accelerate_below * data.total_weight
+
+    def is_feasible(self, params: MixtureParams) -> bool:
+        weights = params.weights
+        return super().is_feasible(params) and bool((weights >= 0.0).all() and weights.any())
+
+    # E-step
+
+    def components(self, params: MixtureParams) -> Components:
+        """The components with their whitening factors, kept for the last parameters seen."""
+        last = self._last
+        if last is None or last[0] is not params:
+            factor = self.structure.whitening(params.covariances)
+            last = self._last = (params, self._components(params, factor))
+        return last[1]
+
+    def _components(self, params: MixtureParams, factor: Array) -> Components:
+        # Extrapolated weights sum to 1 only to rounding times the extrapolation.
+        with np.errstate(divide="ignore"):
+            log_weights = np.log(params.weights / params.weights.sum())
+        return Components.of(self.structure, log_weights, params.means, params.covariances, factor)
+
+    def bind(self, params: MixtureParams) -> Kernel:
+        at = self.components(params)
+        return choose_kernel(self.structure, at, self.units, self.incomplete)
+
+    def given_factor(self, weights: Array, means: Array, factor: Array) -> MixtureParams:
+        """Parameters at a given whitening factor, which `bind` then takes as it is."""
+        params = MixtureParams(weights, means, self.structure.covariances(factor))
+        self._last = (params, self._components(params, factor))
+        return params
+
+    def tiles(self, data: Rows, at: Kernel) -> Iterator[Rows]:
+        return (data.take(rows) for rows in at.pieces(len(data.X), data.groups))
+
+    def weights(self, tile: Rows) -> Array | None:
+        return tile.sample_weight
+
+    def log_joint(self, tile: Rows, at: Kernel) -> tuple[Array, Any]:
+        return at.log_joint(tile.X)
+
+    def statistics(self, tile: Rows, resp: Array, work: Any, at: Kernel) -> Moments:
+        return at.moments(work, resp)
+
+    def finish(self, stats: Moments, at: Kernel) -> Moments:
+        return at.finish(stats)
+
+    # Missing cells
+
+    @unbuffered()
+    def score_samples(self, data: Rows, params: MixtureParams) -> Array:
+        """Log-likelihood of the observed cells of each row."""
+        at = self.bind(params)
+        out = np.empty(len(data.X))
+        for rows in at.pieces(len(data.X), data.groups):
+            out[rows] = soft(at.log_joint(data.take(rows).X)[0])[1]
+        return out
+
+    def impute(self, X: Array, params: MixtureParams) -> Array:
+        """X with every missing cell at its conditional mean, observed cells as they are."""
+
+        def mean(at: Conditioned, work: Any, resp: Array, rows: Any) -> Array:
+            return at.completed(work, resp)
+
+        return self._fill(X, params, mean)
+
+    def draw(
+        self,
+        X: Array,
+        params: MixtureParams,
+        rng: np.random.Generator,
+        limits: Array | None = None,
+        candidates: int = 1,
+    ) -> Array:
+        """X with its missing cells drawn given the observed ones.
+
+        The draw of a row depends on its place in X alone, not on the other rows. Within
+        ``limits`` (2, d), in X's units, cells are drawn one given the next and one of several
+        candidates is taken in proportion to the probability that its cells had to lie within
+        (sampling importance resampling): exact for one missing cell, else as they are many.
+        """
+        choice, chance = rng.random(len(X)), rng.random((candidates, *X.shape))
+        shift, scale = self.units
+        bounds = None if limits is None else (limits - shift) / scale
+
+        def one(at: Conditioned, work: Any, resp: Array, rows: Any) -> Array:
+            with np.errstate(divide="ignore"):
+                log_resp = np.maximum(np.log(resp), -1e300)
+            drawn, weights = [], []
+            for uniform in chance:
+                for k, log_r in enumerate(log_resp):
+                    x, log_mass = at.draw(work, k, uniform[rows].T, bounds)
+                    drawn.append(x)
+                    weights.append(log_r + np.maximum(log_mass, -1e300))
+            share = soft(np.array(weights))[0]
+            taken = np.minimum((share.cumsum(axis=0) < choice[rows]).sum(axis=0), len(drawn) - 1)
+            return np.stack(drawn)[taken, :, np.arange(len(taken))].T
+
+        return self._fill(X, params, one)
+
+    @unbuffered()
+    def _fill(self, X: Array, params: MixtureParams, fill: Callable[..., Array]) -> Array:
+        out = X.copy()
+        data = Rows.of(X)
+        at = self.bind(params)
+        assert isinstance(at, ConditionalKernel | MaskedKernel)
+        shift, scale = self.units
+        holes = [group for group in data.groups or () if group.n_missing]
+        for rows in at.pieces(len(X), holes):
+            x = data.take(rows).X
+            log_joint, work = at.log_joint(x)
+            filled = fill(at, work, soft(log_joint)[0], rows).T * scale + shift
+            out[rows] = np.where(np.isnan(x), filled, x)
+        return out
+
+    # M-step
+
+    def m_step(self, stats: Moments, params: MixtureParams) -> MixtureParams:
+        structure, prior, n_components = self.structure, self.prior, len(stats.n)
+        total = stats.n.sum()
+        empty = stats.n <= EPS * total
+        n = np.where(empty, 0.0, stats.n)
+        weights = prior.weights(n, total)
+        if prior.mean_precision > 0.0:
+            stats = prior.observe(structure, stats, params.means)
+            n = stats.n
+        delta = stats.first / np.where(n == 0.0, np.inf, n)[:, None]
+        scatter = prior.scatter_of(structure, n_components, total)
+        rows = prior.rows_of(structure, n_components, total)
+        # The rows at the prior's mean are in n.
+        beside = rows - prior.mean_precision * n_components / structure.n_covariances(n_components)
+        covariances = structure.estimate(stats.scatter, n, delta, scatter, beside)
+        if rows == 0.0 and empty.any():
+            covariances = structure.keep(covariances, params.covariances, empty)
+        return MixtureParams(weights, params.means + delta, covariances)
+
+    def log_prior(self, params: MixtureParams) -> float:
+        """Log-density of the prior, up to a constant."""
+        if self.prior.is_flat:
+            return 0.0
+        at, total = self.components(params), self.total_weight
+        return self.prior.log_density(self.structure, params.weights, at, total)
+
+    def complete_score(self, stats: Moments, params: MixtureParams) -> MixtureParams:
+        """Gradient of the objective, from moments about the means of ``params``."""
+        structure, prior, at = self.structure, self.prior, self.components(params)
+        n_components, d = params.means.shape
+        n_covariances = structure.n_covariances(n_components)
+        draws = stats.n + prior.concentration - 1.0
+        weights = draws / params.weights - draws.sum() / params.weights.sum()
+        rows = prior.rows_of(structure, n_components, self.total_weight)
+        n = stats.n + rows * n_covariances / n_components
+        if prior.mean_precision > 0.0:
+            stats = prior.observe(structure, stats, params.means)
+        scatter = stats.scatter + prior.scatter_of(structure, n_components, self.total_weight)
+        return MixtureParams(
+            weights,
+            structure.apply(at.precisions, stats.first),
+            structure.gradient(scatter, n, at.precisions, d),
+        )
+
+    # Streams
+
+    def weight_of(self, data: Rows) -> float:
+        return data.total_weight
+
+    def recentre(self, stats: Moments, before: MixtureParams, after: MixtureParams) -> Moments:
+        n, first, scatter = stats
+        moved = after.means - before.means
+        scatter = self.structure.centre(scatter, n, first, moved)
+        return Moments(n, first - n[:, None] * moved, scatter)
+
+    def implied_statistics(self, params: MixtureParams, total: float) -> Moments:
+        """Moments of data of a total weight whose M-step is ``params``.
+
+        At a stationary point they are those of the data.
+        """
+        structure, prior, (n_components, d) = self.structure, self.prior, params.means.shape
+        draws = prior.concentration - 1.0
+        n = np.maximum(params.weights * (total + n_components * draws) - draws, 0.0)
+        rows = prior.rows_of(structure, n_components, total)
+        rows *= structure.n_covariances(n_components) / n_components
+        if structure.independent:
+            spreads = structure.diagonals(params.covariances, (n_components, d))
+        else:
+            spreads = structure.dense(params.covariances, n_components, d)
+        scatter = np.zeros(structure.shape(n_components, d))
+        for k, spread in enumerate(spreads):
+            structure.add_spread(scatter, k, (n[k] + rows) * spread)
+        nothing = Moments(np.zeros(n_components), np.zeros((n_components, d)), 0.0 * scatter)
+        of_prior = prior.observe(structure, nothing, params.means)
+        scatter -= prior.scatter_of(structure, n_components, total) + of_prior.scatter
+        return Moments(n, -of_prior.first, scatter)
+
+    # Search
+
+    place_fields = ("means",)
+
+    @property
+    def class_fields(self) -> tuple[str, ...]:  # type: ignore[override]
+        shared = self.structure.n_covariances(2) == 1
+        return ("weights", "means") if shared else ("weights", "means", "covariances")
+
+    def mutate(self, params: MixtureParams, rng: np.random.Generator) -> MixtureParams:
+        return split_merge(self.structure, params, self.class_fields, rng)
+
+    # Starts
+
+    def from_partition(
+        self, data: Rows, n_components: int, assign: Callable[[slice], Array]
+    ) -> MixtureParams:
+        """M-step from responsibilities (K, n) that ``assign`` gives for a slice of the rows.
+
+        Two passes, means first, so that no spread is lost beside the distance between clusters.
+        """
+        d = len(self.units.shift)
+        n, first = np.zeros(n_components), np.zeros((n_components, d))
+        for x, resp in self._assigned(data, assign):
+            n += resp.sum(axis=1)
+            first += resp @ x.T
+        # An empty component waits at the centre of the data, with their spread, at weight 0.
+        means = first / np.where(n > 0.0, n, np.inf)[:, None]
+        unit = self.structure.identity(n_components, d)
+        parts = (
+            moments_about(self.structure, x, resp, means)
+            for x, resp in self._assigned(data, assign)
+        )
+        return self.m_step(_sum(parts), MixtureParams(n / n.sum(), means, unit))
+
+    def from_means(self, data: Any, means: Array) -> MixtureParams:
+        """Equal weights, the means given, and the pooled covariance about the nearest of them.
+
+        ``data`` are rows, or blocks of them.
+        """
+        stats, _ = data.sum(partial(self._nearest, means))
+        even = np.full(len(means), stats.n.sum() / len(means))
+        return self.m_step(
+            Moments(even, np.zeros_like(means), self.structure.pool(stats.scatter, len(means))),
+            MixtureParams(even, means, self.structure.identity(*means.shape)),
+        )
+
+    def _nearest(self, means: Array, data: Rows) -> tuple[Moments, float]:
+        """Moments about the nearest of some means."""
+        half_norm = 0.5 * (means**2).sum(axis=1)[:, None]
+        labels = np.concatenate(
+            [(means @ x - half_norm).argmax(axis=0) for x, _ in self._loaded(data)]
+        )
+        parts = (
+            moments_about(self.structure, x, resp, means)
+            for x, resp in self._assigned(data, one_hot(labels, len(means)))
+        )
+        return _sum(parts), 0.0
+
+    def _loaded(self, data: Rows) -> Iterator[tuple[Array, slice]]:
+        """Tiles in internal units, features first, with where they lie."""
+        n, d = data.X.shape
+        step = tile_rows(d)
+        buffer = np.empty((d, step))
+        for start in range(0, n, step):
+            rows = slice(start, min(start + step, n))
+            yield self.units.load(data.X[rows], buffer[:, : rows.stop - start]), rows
+
+    def _assigned(
+        self, data: Rows, assign: Callable[[slice], Array]
+    ) -> Iterator[tuple[Array, Array]]:
+        """Tiles with their weighted responsibilities."""
+        for x, rows in self._loaded(data):
+            resp = assign(rows)
+            weights = data.sample_weight
+            yield x, resp if weights is None else resp * weights[rows]
+
+
+def one_hot(labels: NDArray[np.integer], n_components: int) -> Callable[[slice], Array]:
+    """Responsibilities (K, n) of a slice of the rows from their labels."""
+    classes = np.arange(n_components)[:, None]
+    return lambda rows: (labels[rows] == classes).astype(float)
+
+
+def _sum(parts: Iterator[Moments]) -> Moments:
+    total = next(parts)
+    for more in parts:
+        total = Moments(*(a + b for a, b in zip(total, more, strict=True)))
+    return total
+
+
+def mixture_spread(weights: Array, means: Array, variances: Array) -> Units:
+    """Mean and standard deviation of the columns under a mixture; variances (K, d)."""
+    shares = weights / weights.sum()
+    shift = shares @ means
+    return Units(shift, np.sqrt(shares @ (variances + (means - shift) ** 2)))

@@ -1,0 +1,137 @@
+"""A single normal from the cells at hand: where an imputer starts, and how a mixture's starts
+complete their rows."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.rows import Rows
+from emkit.numerics.covariance import Full
+from emkit.numerics.gaussian import Moments, Units, tile_rows
+
+__all__ = [
+    "GUARD",
+    "Pairwise",
+    "auto_shrinkage",
+    "complete_rows",
+    "normal_start",
+    "pairwise_moments",
+]
+
+#: Shrinkage that keeps a covariance positive definite and changes nothing else.
+GUARD = 1e-6
+#: Rows that hold a pair of columns, for every column and component, at which shrinkage is gone.
+ENOUGH = 20
+
+#: Smallest eigenvalue that a correlation matrix starts from: EM leaves a variance that is too
+#: small only slowly, one that is too large fast.
+LIFTED = 0.05
+#: EM steps before rows are completed for a start.
+STEPS = 5
+
+
+class Pairwise(NamedTuple):
+    """Covariances from the rows that hold both columns, in internal units, and their weight."""
+
+    covariance: Array  #: (d, d), symmetric but perhaps not positive definite; 0 where no row does
+    n: Array  #: (d, d)
+
+    @property
+    def correlation(self) -> Array:
+        deviation = np.sqrt(np.diag(self.covariance))
+        return self.covariance / np.outer(deviation, deviation)
+
+
+class PairSums(NamedTuple):
+    """Sums over the rows that hold both of two columns."""
+
+    n: Array  #: (d, d) weight
+    first: Array  #: (d, d) of column i over the rows that hold column j
+    cross: Array  #: (d, d) of products
+
+
+def pairwise_moments(data: Any, units: Units) -> Pairwise:
+    """Covariance of every pair of columns where both are observed, of rows or blocks of them."""
+    (n, first, cross), _ = data.sum(partial(_pair_sums, units))
+    shares = np.where(n > 0.0, n, np.inf)
+    mean = first / shares
+    return Pairwise(cross / shares - mean * mean.T, n)
+
+
+def _pair_sums(units: Units, data: Rows) -> tuple[PairSums, float]:
+    d = len(units.shift)
+    n, first, cross = np.zeros((3, d, d))
+    step = tile_rows(3 * d)
+    for start in range(0, len(data.X), step):
+        tile = data.take(slice(start, start + step))
+        x = units.load(tile.X, np.empty(tile.X.shape[::-1]))
+        observed = np.isfinite(x).astype(float)
+        np.copyto(x, 0.0, where=observed == 0.0)
+        weighted = x if tile.sample_weight is None else x * tile.sample_weight
+        counted = observed if tile.sample_weight is None else observed * tile.sample_weight
+        n += counted @ observed.T
+        first += weighted @ observed.T
+        cross += weighted @ x.T
+    return PairSums(n, first, cross), 0.0
+
+
+def normal_start(model: GaussianMixtureModel, pairwise: Pairwise) -> MixtureParams:
+    """One component: the observed means, and pairwise covariances made positive definite."""
+    variances = np.diag(pairwise.covariance)
+    correlation = pairwise.correlation
+    smallest = float(np.linalg.eigvalsh(correlation)[0])
+    if smallest < LIFTED:
+        shrink = (LIFTED - smallest) / (1.0 - smallest)
+        correlation = (1.0 - shrink) * correlation + shrink * np.eye(len(correlation))
+    deviation = np.sqrt(variances)
+    covariance = correlation * np.outer(deviation, deviation)
+    structure, d = model.structure, len(variances)
+    weight = np.array([model.total_weight])
+    scatter = np.zeros(structure.shape(1, d))
+    spread = variances if structure.independent else covariance
+    structure.add_spread(scatter, 0, weight * spread)
+    here = MixtureParams(np.ones(1), np.zeros((1, d)), structure.identity(1, d))
+    return model.m_step(Moments(weight, np.zeros((1, d)), scatter), here)
+
+
+def complete_rows(model: GaussianMixtureModel, data: Rows, rng: np.random.Generator) -> Rows:
+    """The rows with missing cells drawn from a normal fitted to all of them.
+
+    Draws, not means: means would lie in a plane, where a cluster that misses a column collapses.
+    """
+    pairwise = pairwise_moments(data, model.units)
+    total, d = data.total_weight, len(model.units.shift)
+    strength = (d + 1.0) / total  # so many rows of prior keep any data positive definite
+    normal = GaussianMixtureModel(
+        Full(),
+        model.units,
+        strength * np.diag(pairwise.covariance),
+        total,
+        strength=strength,
+        incomplete=True,
+    )
+    params = normal_start(normal, pairwise)
+    for _ in range(STEPS):
+        params = normal.m_step(normal.e_step(data, params)[0], params)
+    return Rows(normal.draw(data.X, params, rng), data.sample_weight)
+
+
+def auto_shrinkage(pairwise: Pairwise, n_components: int) -> float:
+    r"""Shrinkage that few rows need and many do without.
+
+    .. math:: s = \frac12 \, \frac{Kd}{\bar n + Kd} \Bigl(1 - \frac{\bar n}{20 K d}\Bigr)_+,
+
+    with :math:`\bar n` the rows that hold a pair of columns: a prior worth about d/2 rows a
+    component, which over factor, Wishart, Toeplitz and equal correlations came within 4 % of the
+    smallest error of imputed cells from n = 0.7 d to 7 d.
+    """
+    d = len(pairwise.n)
+    pairs = np.triu_indices(d, 1) if d > 1 else ([0], [0])
+    rows, needed = float(pairwise.n[pairs].mean()), float(n_components * d)
+    fade = max(0.0, 1.0 - rows / (ENOUGH * needed))
+    shrinkage = 0.5 * needed / (rows + needed) * fade
+    singular = np.linalg.eigvalsh(pairwise.correlation)[0] < GUARD
+    return max(shrinkage, GUARD) if n_components > 1 or singular else shrinkage

@@ -1,0 +1,160 @@
+"""Random starts of a mixture: each draws a partition or means, in internal units."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.engine.posterior import hard
+from emkit.models.kmeans import KMeans, Points, distant_rows
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, one_hot
+from emkit.models.mixture.single_normal import complete_rows
+from emkit.models.rows import Rows
+
+__all__ = ["STARTS", "draw", "override", "sample_rows", "sample_size"]
+
+Start = Callable[[GaussianMixtureModel, Rows, int, np.random.Generator], MixtureParams]
+
+#: Shortest half of a normal distribution, in standard deviations.
+NORMAL_HALF = 1.349
+#: Squared step of all centres together, in columns of unit scale, at which k-means ends.
+KMEANS_SHIFT = 1e-4
+#: Rows at least that a start looks at; of longer data it takes a random sample.
+SAMPLE_ROWS = 25_000
+#: EM on the sample costs at most so many E-steps on the data.
+REFINE = 5
+
+
+def sample_size(n_components: int, d: int) -> int:
+    """Rows in which every component can show its covariance; data twice as long are sampled."""
+    return max(SAMPLE_ROWS, 10 * n_components * (d + 1))
+
+
+def sample_rows(data: Any, n_components: int, rng: np.random.Generator) -> Rows:
+    """A sample of the rows, or all where there are few."""
+    n, d = data.X.shape
+    size = sample_size(n_components, d)
+    sample: Rows = data.sample(n if n <= 2 * size else size, rng)
+    return sample
+
+
+def from_kmeans(
+    model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
+) -> MixtureParams:
+    """The partition of one run of k-means."""
+    x = _standardised(model, data)
+    points = Points(x / _clustering_scale(x), data.sample_weight)
+    kmeans = KMeans(n_components)
+    centers = kmeans.initialize(points, rng)
+    for _ in range(300):
+        stats, _ = kmeans.e_step(points, centers, hard)
+        previous, centers = centers, kmeans.m_step(stats, centers)
+        if ((centers.centers - previous.centers) ** 2).sum() <= KMEANS_SHIFT:
+            break
+    return model.from_partition(
+        data, n_components, one_hot(kmeans.labels(points, centers), n_components)
+    )
+
+
+def from_kmeans_plusplus(
+    model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
+) -> MixtureParams:
+    """Rows far from each other as means."""
+    x = _standardised(model, data)
+    scaled = np.ascontiguousarray((x / _clustering_scale(x)).T)
+    return model.from_means(data, x[distant_rows(scaled, n_components, rng, data.sample_weight)])
+
+
+def from_rows(
+    model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
+) -> MixtureParams:
+    """Random rows as means."""
+    weights = data.sample_weight
+    rows = rng.choice(
+        len(data.X),
+        n_components,
+        replace=False,
+        p=None if weights is None else weights / weights.sum(),
+    )
+    return model.from_means(data, _standardised(model, Rows(data.X[rows])))
+
+
+def from_random(
+    model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
+) -> MixtureParams:
+    """Random responsibilities."""
+    resp = rng.random((n_components, len(data.X)))
+    resp /= resp.sum(axis=0)
+    return model.from_partition(data, n_components, lambda rows: resp[:, rows])
+
+
+#: Starts by scikit-learn's names for ``init_params``.
+STARTS: dict[str, Start] = {
+    "kmeans": from_kmeans,
+    "k-means++": from_kmeans_plusplus,
+    "random": from_random,
+    "random_from_data": from_rows,
+}
+
+
+def _standardised(model: GaussianMixtureModel, data: Rows) -> Array:
+    return (data.X - model.units.shift) / model.units.scale
+
+
+def _clustering_scale(x: Array) -> Array:
+    """Scale of the columns in which k-means sees clusters: two thirds to one standard deviation.
+
+    A column that falls into clusters is spread by the distance between them; standardising it
+    would hide them. Its shortest half (the interval that holds half of the rows) is not.
+    """
+    x = np.sort(x[:: max(len(x) // 4096, 1)], axis=0)
+    half = (len(x) + 1) // 2
+    shortest = (x[half - 1 :] - x[: len(x) - half + 1]).min(axis=0)
+    spread = x.std(axis=0)
+    spread[spread == 0.0] = 1.0
+    return np.clip(shortest / NORMAL_HALF, spread / 1.5, spread)
+
+
+def _refined(
+    model: GaussianMixtureModel, sample: Rows, params: MixtureParams, steps: int
+) -> MixtureParams:
+    """Parameters after some EM steps on the sample, or before one that collapses."""
+    for _ in range(min(steps, 100)):
+        try:
+            stats, _ = model.e_step(sample, params)
+            image = model.m_step(stats, params)
+            model.components(image)
+        except np.linalg.LinAlgError:
+            break
+        params = image
+    return params
+
+
+def draw(
+    model: GaussianMixtureModel,
+    data: Any,
+    rng: np.random.Generator,
+    *,
+    method: str,
+    n_components: int,
+    parts: MixtureParams,
+    n_rows: int | None = None,
+) -> MixtureParams:
+    """One random start, with the ``parts`` that are given in place of the random ones.
+
+    Of long data it looks at a sample; where cells are missing, at rows completed by draws.
+    ``n_rows`` is how many rows there are where ``data`` are a sample already.
+    """
+    sample = sample_rows(data, n_components, rng)
+    complete = complete_rows(model, sample, rng) if sample.incomplete else sample
+    params = STARTS[method](model, complete, n_components, rng)
+    times = (n_rows or data.X.shape[0]) / len(sample.X)
+    if method == "kmeans" and times > 1.0:
+        params = _refined(model, sample, params, steps=int(times) * REFINE)
+    return override(params, parts)
+
+
+def override(params: MixtureParams, parts: MixtureParams) -> MixtureParams:
+    """Parameters with those parts replaced that are not None."""
+    return MixtureParams(*(p if q is None else q for p, q in zip(params, parts, strict=True)))

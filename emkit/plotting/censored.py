@@ -1,0 +1,385 @@
+"""CensoredRegressionDisplay: responses with their bounds, and the fitted line."""
+
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
+from sklearn.utils import check_consistent_length
+from sklearn.utils.validation import validate_data
+
+from emkit.censored.distributions import DISTRIBUTIONS
+from emkit.censored.target import load_target
+from emkit.plotting.common import (
+    BLUE,
+    ORANGE,
+    axes_for,
+    check_probabilities,
+    check_usable,
+    choose_features,
+    colours,
+    feature_names,
+    legend_above,
+    one_or_all,
+    pyplot,
+)
+
+__all__ = ["CensoredRegressionDisplay"]
+
+STYLES = ("-", "--", "-.", ":")
+#: Points of a line, and the most survival functions that a legend names.
+POINTS, MOST_NAMED = 201, 20
+
+
+class CensoredRegressionDisplay:
+    """Exact and censored responses with the fitted line, its band, and quantiles.
+
+    Dots are exact responses; an arrow starts at the bound of a response that is only known to lie
+    beyond it; a bar spans the interval of one that lies between two bounds. The line is the median
+    of the response (for all but 'lognormal' the mean too), the band its pointwise confidence
+    interval, and the dashed lines are quantiles of the response.
+
+    Use `from_estimator` to make one.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_samples,)
+        What the responses are drawn against.
+    lower, upper : ndarray of shape (n_samples,)
+        Bounds of the responses; equal where exact, infinite where open.
+    grid : ndarray of shape (n_points,)
+        Where the line is computed.
+    line : ndarray of shape (n_points,)
+        Median of the response.
+    band : ndarray of shape (n_points, 2) or None
+        Confidence limits of the line; None where it is drawn against the fitted median.
+    level : float
+        Their level.
+    quantiles : ndarray of shape (n_points, n_quantiles)
+        Quantiles of the response.
+    probabilities : ndarray of shape (n_quantiles,)
+        Their probabilities.
+    rows : sequence of int
+        Rows whose survival functions are shown.
+    times : ndarray of shape (n_times,)
+        Where these are computed.
+    survival : ndarray of shape (n_rows, n_times)
+        Probability that the response is larger.
+    feature_name, target_name : str
+        Labels of the axes.
+    log_scale : bool
+        Whether the responses are drawn on a logarithmic scale, where the line is straight.
+
+    Attributes
+    ----------
+    ax_ : Axes or ndarray of shape (2,)
+        The axes; with ``rows``, those of the line and of the survival functions.
+    figure_ : Figure
+        The figure of the axes.
+    exact_, right_censored_, left_censored_ : Line2D
+        Dots, arrows up and arrows down.
+    intervals_ : LineCollection
+        Bars.
+    line_ : Line2D
+        The line.
+    band_ : PolyCollection or None
+        Its confidence band.
+    quantile_lines_ : list of Line2D
+        A line for each quantile.
+    survival_lines_ : list of Line2D
+        A line for each of ``rows``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit import EMCensoredRegressor
+    >>> from emkit.datasets import load_motorettes
+    >>> from emkit.plotting import CensoredRegressionDisplay
+    >>> celsius, hours = load_motorettes(return_X_y=True)
+    >>> regressor = EMCensoredRegressor(distribution="lognormal").fit(celsius, hours)
+    >>> display = CensoredRegressionDisplay.from_estimator(regressor, celsius, hours)
+    >>> len(display.exact_.get_xdata()), len(display.right_censored_.get_xdata())
+    (17, 23)
+    """
+
+    def __init__(
+        self,
+        *,
+        x,
+        lower,
+        upper,
+        grid,
+        line,
+        band,
+        level,
+        quantiles,
+        probabilities,
+        rows,
+        times,
+        survival,
+        feature_name,
+        target_name,
+        log_scale,
+    ):
+        self.x = x
+        self.lower = lower
+        self.upper = upper
+        self.grid = grid
+        self.line = line
+        self.band = band
+        self.level = level
+        self.quantiles = quantiles
+        self.probabilities = probabilities
+        self.rows = rows
+        self.times = times
+        self.survival = survival
+        self.feature_name = feature_name
+        self.target_name = target_name
+        self.log_scale = log_scale
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator,
+        X,
+        y,
+        *,
+        feature=None,
+        level=0.95,
+        quantiles=(0.1, 0.9),
+        rows=(),
+        times=None,
+        target_name=None,
+        ax=None,
+        **kwargs,
+    ):
+        """Show responses and the line fitted to them.
+
+        Parameters
+        ----------
+        estimator : EMCensoredRegressor
+            A fitted regressor.
+        X : array-like of shape (n_samples, n_features)
+            Predictors.
+        y : array-like
+            Responses in any form that ``fit`` takes.
+        feature : int or str, default=None
+            The feature to draw against, by index or name; the line then is that of rows whose
+            other features are at their means. None: the only feature; of several, the fitted median
+            of each row, against which the line is the identity and has no band.
+        level : float, default=0.95
+            Level of the confidence band.
+        quantiles : sequence of float, default=(0.1, 0.9)
+            Probabilities of the quantiles; may be empty.
+        rows : sequence of int, default=()
+            Rows of X whose survival functions are shown in a second panel.
+        times : array-like of shape (n_times,), default=None
+            Where these are computed; None: over the range of the bounds.
+        target_name : str, default=None
+            What y is, with its unit; None takes the name of a pandas Series.
+        ax : Axes or array of Axes, default=None
+            Where to draw, see `plot`.
+        **kwargs
+            Passed on to `plot`.
+
+        Returns
+        -------
+        display : CensoredRegressionDisplay
+            The display, drawn.
+        """
+        pyplot()
+        check_usable(estimator, cls, ["predict_survival_function", "predict_quantile"])
+        probabilities = check_probabilities(quantiles, "quantiles")
+        (level,) = check_probabilities(level, "level")
+        distribution = DISTRIBUTIONS[estimator.distribution]
+        target_name = target_name or getattr(y, "name", None) or "response"
+        lower, upper = load_target(y, estimator.left, estimator.right)
+        distribution.to_line(lower, upper)  # refuses what has no place on its scale
+        checked = validate_data(estimator, X, dtype=np.float64, reset=False)
+        check_consistent_length(checked, lower)
+        rows = _check_rows(rows, len(checked))
+        log_scale = estimator.distribution == "lognormal"
+        times = np.asarray(_times(lower, upper, log_scale) if times is None else times, dtype=float)
+        drawn = _line(estimator, checked, feature, f"fitted median of {target_name}")
+        band = None
+        if drawn.error is not None:
+            half = ndtri(0.5 + 0.5 * level) * drawn.error
+            band = np.column_stack([drawn.location - half, drawn.location + half])
+            band = distribution.to_user(band)
+        beyond = distribution.quantile(probabilities, getattr(estimator, "df_", None))
+        spread = drawn.location[:, None] + estimator.scale_ * beyond
+        survival = np.empty((0, len(times)))
+        if rows:
+            picked = X.iloc[rows] if hasattr(X, "iloc") else checked[rows]
+            survival = estimator.predict_survival_function(picked, times)
+        return cls(
+            x=drawn.x,
+            lower=lower,
+            upper=upper,
+            grid=drawn.grid,
+            line=distribution.to_user(drawn.location),
+            band=band,
+            level=float(level),
+            quantiles=distribution.to_user(spread),
+            probabilities=probabilities,
+            rows=rows,
+            times=times,
+            survival=survival,
+            feature_name=drawn.label,
+            target_name=target_name,
+            log_scale=log_scale,
+        ).plot(ax, **kwargs)
+
+    def plot(self, ax=None, **kwargs):
+        """Draw the display.
+
+        Parameters
+        ----------
+        ax : Axes or array of Axes, default=None
+            Where to draw: one, or with ``rows`` two. None makes a new figure.
+        **kwargs
+            Passed on to ``Axes.plot`` for the responses.
+
+        Returns
+        -------
+        self : CensoredRegressionDisplay
+            The display.
+        """
+        axes = axes_for(ax, (1, 2 if self.rows else 1), (6.0, 4.5))
+        self.ax_, self.figure_ = one_or_all(axes), axes[0, 0].figure
+        ax = axes[0, 0]
+        if self.log_scale:
+            ax.set_yscale("log")
+            if self.band is None:
+                ax.set_xscale("log")
+        self._draw_line(ax)
+        self._draw_responses(ax, kwargs)
+        ax.margins(x=0.04, y=0.08)
+        ax.set(xlabel=self.feature_name, ylabel=self.target_name)
+        shown = [handle for handle in ax.get_legend_handles_labels()[0] if not _is_empty(handle)]
+        legend = legend_above(ax, shown)
+        for handle in legend.legend_handles:
+            if handle.get_label().endswith("t-censored"):  # an arrow of full length has no room
+                handle.set(markersize=12)
+        self.survival_lines_ = []
+        if self.rows:
+            self._draw_survival(axes[0, 1])
+        return self
+
+    def _draw_line(self, ax):
+        (self.line_,) = ax.plot(self.grid, self.line, color=BLUE, linewidth=1.8, label="median")
+        self.band_ = None
+        if self.band is not None:
+            self.band_ = ax.fill_between(
+                self.grid,
+                *self.band.T,
+                color=BLUE,
+                alpha=0.2,
+                linewidth=0,
+                label=f"{100.0 * self.level:.3g} % band of the line",
+            )
+        self.quantile_lines_ = [
+            ax.plot(self.grid, curve, "--", color=BLUE, linewidth=1.0)[0]
+            for curve in self.quantiles.T
+        ]
+        if self.quantile_lines_:
+            shown = ", ".join(f"{100.0 * p:.3g}" for p in self.probabilities)
+            self.quantile_lines_[0].set_label(f"{shown} % quantiles")
+
+    def _draw_responses(self, ax, kwargs):
+        from matplotlib.path import Path
+
+        x, low, high = self.x, self.lower, self.upper
+        # A time that only may be positive is as open below as one that may be anything.
+        open_below = low <= 0.0 if self.log_scale else np.isinf(low)
+        exact, open_above = low == high, np.isinf(high)
+        right, left = ~open_below & open_above, open_below & ~open_above
+        between = ~(exact | open_below | open_above)
+        # It starts at the bound and is as long on any scale.
+        head = np.array([[0, 0], [0, 1], [-0.22, 0.72], [0, 1], [0.22, 0.72]])
+        codes = [Path.MOVETO, Path.LINETO, Path.MOVETO, Path.LINETO, Path.LINETO]
+        dot = {"color": "black", "markersize": 4, "alpha": 0.6, "markeredgewidth": 0}
+        arrow = {"color": ORANGE, "markersize": 22, "alpha": 0.8, "markerfacecolor": "none"}
+        kinds = [
+            ("exact_", exact, low, "o", dot, "exact"),
+            ("right_censored_", right, low, Path(head, codes), arrow, "right-censored"),
+            ("left_censored_", left, high, Path(-head, codes), arrow, "left-censored"),
+        ]
+        for name, which, y, marker, look, label in kinds:
+            look = {**look, "linestyle": "none", "marker": marker, "label": label, **kwargs}
+            setattr(self, name, *ax.plot(x[which], y[which], **look))
+        self.intervals_ = ax.vlines(
+            x[between],
+            low[between],
+            high[between],
+            color=ORANGE,
+            alpha=0.8,
+            label="interval-censored",
+        )
+
+    def _draw_survival(self, ax):
+        for n, (row, curve) in enumerate(zip(self.rows, self.survival, strict=True)):
+            self.survival_lines_ += ax.plot(
+                self.times,
+                curve,
+                STYLES[n % len(STYLES)],
+                color=colours(len(self.rows))[n],
+                label=f"row {row}",
+            )
+        ax.set(ylim=(0.0, 1.03), xlabel=self.target_name, ylabel="probability of a larger response")
+        if len(self.rows) <= MOST_NAMED:
+            ax.legend(frameon=False, fontsize="small", ncols=1 + len(self.rows) // 8)
+
+
+class _Line(NamedTuple):
+    """Rows and the fitted line along the axis that they are drawn against."""
+
+    x: np.ndarray  #: (n_samples,)
+    grid: np.ndarray  #: (POINTS,)
+    location: np.ndarray  #: (POINTS,) the line, on its own scale
+    error: np.ndarray | None  #: (POINTS,) its standard error
+    label: str
+
+
+def _line(estimator, X, feature, median_label):
+    """The line against a feature, or against the fitted median of several."""
+    distribution, names = DISTRIBUTIONS[estimator.distribution], feature_names(estimator)
+    if feature is None and len(names) > 1:
+        fitted = X @ estimator.coef_ + estimator.intercept_
+        location = np.linspace(fitted.min(), fitted.max(), POINTS)
+        x, grid = distribution.to_user(fitted), distribution.to_user(location)
+        return _Line(x, grid, location, None, median_label)
+    (j,) = choose_features([0 if feature is None else feature], names)
+    grid = np.linspace(X[:, j].min(), X[:, j].max(), POINTS)
+    design = np.tile(X.mean(axis=0), (POINTS, 1))
+    design[:, j] = grid
+    location = design @ estimator.coef_ + estimator.intercept_
+    if estimator.fit_intercept:
+        design = np.column_stack([np.ones(POINTS), design])
+    q = design.shape[1]
+    variance = np.einsum("ij,jk,ik->i", design, estimator.cov_params_[:q, :q], design)
+    return _Line(X[:, j], grid, location, np.sqrt(np.maximum(variance, 0.0)), str(names[j]))
+
+
+def _times(lower, upper, from_zero):
+    """Values over the range of the bounds."""
+    bounds = np.concatenate([lower, upper])
+    bounds = bounds[np.isfinite(bounds)]
+    low, high = (0.0 if from_zero else bounds.min()), bounds.max()
+    margin = 0.1 * (high - low)
+    return np.linspace(low if from_zero else low - margin, high + margin, POINTS)
+
+
+def _check_rows(rows, n):
+    rows = list(np.atleast_1d(rows))
+    wrong = [row for row in rows if not isinstance(row, Integral) or not 0 <= row < n]
+    if wrong:
+        raise ValueError(f"rows must be indices of rows of X, from 0 to {n - 1}. Got {wrong[0]}.")
+    return [int(row) for row in rows]
+
+
+def _is_empty(artist):
+    """Whether an artist of responses has none."""
+    if hasattr(artist, "get_segments"):
+        return not artist.get_segments()
+    return hasattr(artist, "get_xdata") and not len(artist.get_xdata())

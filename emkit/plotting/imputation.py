@@ -1,0 +1,258 @@
+"""ImputationDisplay: what is missing and what stands for it."""
+
+import numpy as np
+from sklearn.utils import check_array
+
+from emkit.base.estimator import load_with_missing
+from emkit.imputation.imputer import EMImputer
+from emkit.mixture.gaussian_mixture import EMGaussianMixture
+from emkit.plotting.common import (
+    BLUE,
+    GREY,
+    ORANGE,
+    axes_for,
+    check_usable,
+    choose_features,
+    feature_names,
+    legend_above,
+    pyplot,
+)
+
+__all__ = ["ImputationDisplay"]
+
+#: Features whose values are shown, where nobody chose them.
+PANELS = 9
+
+
+class ImputationDisplay:
+    """The pattern of missing cells, and imputed against observed values.
+
+    In the first panel each line is a pattern of missing cells with the number of rows that have
+    it, the most frequent on top. A panel for each feature follows, with the distributions of what
+    was observed and what was imputed. The two differ where cells do not go missing at random; and
+    conditional means, unlike draws (``sample_posterior=True``), spread less than data do.
+
+    Use `from_estimator` to make one.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Data; NaN where a cell is missing.
+    imputed : ndarray of shape (n_samples, n_features)
+        The same with missing cells filled; NaN in features that are not imputed.
+    features : sequence of int
+        Features whose values are shown.
+    feature_names : sequence of str
+        Names of all features.
+    drawn : bool
+        Whether imputed values are draws, or conditional means.
+
+    Attributes
+    ----------
+    patterns_ : ndarray of bool of shape (n_patterns, n_features)
+        Patterns of missing cells, the most frequent first.
+    counts_ : ndarray of shape (n_patterns,)
+        Rows that have them.
+    ax_ : ndarray of shape (1 + n_shown,)
+        The axes: of the patterns, then of the features.
+    figure_ : Figure
+        The figure of the axes.
+    pattern_mesh_ : QuadMesh
+        The cells of the patterns.
+    observed_ : list of StepPatch
+        Distribution of the observed values of each feature shown, None where there are none.
+    imputed_ : list of StepPatch
+        That of its imputed values, None where there are none.
+    ticks_ : list of Line2D
+        Every imputed value of each feature shown.
+
+    Raises
+    ------
+    ValueError
+        Where the shapes differ, or a feature is shown that is not imputed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit import EMImputer
+    >>> from emkit.plotting import ImputationDisplay
+    >>> X = np.random.default_rng(0).normal(size=(50, 3))
+    >>> X[:10, 1] = np.nan
+    >>> display = ImputationDisplay.from_estimator(EMImputer().fit(X), X)
+    >>> display.counts_, display.features
+    (array([40, 10]), [1])
+    """
+
+    def __init__(self, X, imputed, features, feature_names, drawn):
+        if imputed.shape != X.shape or len(feature_names) != X.shape[1]:
+            raise ValueError(
+                f"X, imputed and feature_names must have as many features. Got shapes {X.shape} "
+                f"and {imputed.shape} and {len(feature_names)} names."
+            )
+        dropped = [str(feature_names[j]) for j in features if np.isnan(imputed[:, j]).any()]
+        if dropped:
+            raise ValueError(
+                f"Feature(s) {', '.join(dropped)} were dropped, not imputed: they had no value in "
+                "fit. See keep_empty_features."
+            )
+        self.X = X
+        self.imputed = imputed
+        self.features = [int(j) for j in features]
+        self.feature_names = list(feature_names)
+        self.drawn = drawn
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, features=None, ax=None, **kwargs):
+        """Show what a fitted imputer makes of X.
+
+        Parameters
+        ----------
+        estimator : EMImputer or EMGaussianMixture
+            A fitted estimator.
+        X : array-like of shape (n_samples, n_features)
+            Data with missing cells.
+        features : int, str or sequence of them, default=None
+            Features whose values are shown, by index or name. None: those with missing cells, at
+            most the nine with the most.
+        ax : array of Axes, default=None
+            Where to draw, see `plot`.
+        **kwargs
+            Passed on to `plot`.
+
+        Returns
+        -------
+        display : ImputationDisplay
+            The display, drawn.
+        """
+        pyplot()
+        if not isinstance(estimator, EMImputer | EMGaussianMixture):
+            raise TypeError(
+                f"{cls.__name__} is for EMImputer and EMGaussianMixture. Got "
+                f"{type(estimator).__name__}."
+            )
+        check_usable(estimator, cls, [])
+        names = feature_names(estimator)
+        if isinstance(estimator, EMImputer):
+            cells = load_with_missing(estimator, X, estimator.missing_values, reset=False)
+            kept = estimator._columns.kept
+            imputed = np.full(cells.shape, np.nan)
+            imputed[:, kept] = np.asarray(estimator.transform(X))[:, : len(kept)]
+        else:
+            imputed = estimator.impute(X)
+            cells = check_array(X, dtype=np.float64, ensure_all_finite="allow-nan")
+        if features is None:
+            shown = _most_missing(cells, imputed)
+        else:
+            shown = choose_features(features, names)
+        drawn = getattr(estimator, "sample_posterior", False)
+        return cls(cells, imputed, shown, names, drawn).plot(ax, **kwargs)
+
+    def plot(self, ax=None, *, max_patterns=20, bins=None, **kwargs):
+        """Draw the display.
+
+        Parameters
+        ----------
+        ax : array of Axes, default=None
+            Where to draw: one for the patterns and one for each feature shown. None makes a new
+            figure.
+        max_patterns : int, default=20
+            Most patterns to show; the label of the panel says how many others there are.
+        bins : int or sequence, default=None
+            Bins of the distributions; None takes twice the square root of the number of imputed
+            values (of observed ones, if nothing is imputed), from 8 to 30.
+        **kwargs
+            Passed on to ``Axes.stairs`` for the distributions.
+
+        Returns
+        -------
+        self : ImputationDisplay
+            The display.
+        """
+        if max_patterns < 1:
+            raise ValueError(f"max_patterns must be at least 1. Got {max_patterns!r}.")
+        n_panels = len(self.features)
+        self.ax_ = self._new_axes(n_panels) if ax is None else axes_for(ax, (1, 1 + n_panels), ())
+        self.ax_ = np.ravel(self.ax_)
+        self.figure_ = self.ax_[0].figure
+        self._draw_patterns(self.ax_[0], max_patterns)
+        self.observed_, self.imputed_, self.ticks_ = [], [], []
+        for panel, j in zip(self.ax_[1:], self.features, strict=True):
+            self._draw_feature(panel, j, bins, kwargs)
+        return self
+
+    def _new_axes(self, n_panels):
+        """Patterns at the left, features in a grid beside them."""
+        columns = int(np.ceil(np.sqrt(n_panels)))
+        rows = int(np.ceil(n_panels / max(columns, 1))) or 1
+        width = max(3.2, 0.28 * len(self.feature_names) + 1.0)
+        size = width + 3.4 * columns, max(3.6, 2.3 * rows)
+        fig = pyplot().figure(figsize=size, layout="constrained")
+        ratios = [width, *[3.4] * columns]
+        grid = fig.add_gridspec(rows, 1 + columns, width_ratios=ratios)
+        panels = [fig.add_subplot(grid[i // columns, 1 + i % columns]) for i in range(n_panels)]
+        return [fig.add_subplot(grid[:, 0]), *panels]
+
+    def _draw_patterns(self, ax, max_patterns):
+        from matplotlib.colors import ListedColormap
+
+        missing = np.isnan(self.X)
+        patterns, counts = np.unique(missing, axis=0, return_counts=True)
+        # Of patterns as frequent as one another, those with less missing first.
+        order = np.lexsort([patterns.sum(axis=1), -counts])
+        self.patterns_, self.counts_ = patterns[order], counts[order]
+        shown = self.patterns_[:max_patterns]
+        self.pattern_mesh_ = ax.pcolormesh(
+            shown,
+            cmap=ListedColormap([GREY, ORANGE]),
+            vmin=0,
+            vmax=1,
+            edgecolors="white",
+            linewidth=1.0,
+        )
+        ax.invert_yaxis()
+        percent = 100.0 * missing.mean(axis=0)
+        labels = [f"{name}, {p:.1f} %" for name, p in zip(self.feature_names, percent, strict=True)]
+        ax.set_xticks(np.arange(len(labels)) + 0.5, labels, rotation=90, fontsize="small")
+        ax.set_yticks(np.arange(len(shown)) + 0.5, self.counts_[:max_patterns], fontsize="small")
+        ax.tick_params(length=0)
+        ax.set(frame_on=False, title="missing cells in orange")
+        ax.title.set_fontsize("medium")
+        rest = self.counts_[max_patterns:]
+        more = f" (and {rest.sum()} rows in {len(rest)} more patterns)" if len(rest) else ""
+        ax.set_ylabel(f"rows with the pattern{more}")
+
+    def _draw_feature(self, ax, j, bins, kwargs):
+        missing = np.isnan(self.X[:, j])
+        values = self.imputed[:, j]
+        observed, imputed = values[~missing], values[missing]
+        if bins is None:
+            few = len(imputed) or len(observed)
+            bins = int(np.clip(2.0 * np.sqrt(few), 8, 30))
+        edges = np.histogram_bin_edges(values, bins)
+        name = "drawn" if self.drawn else "imputed mean"
+        looks = [
+            (observed, self.observed_, {"fill": True, "color": BLUE, "alpha": 0.35}, "observed"),
+            (imputed, self.imputed_, {"color": ORANGE, "linewidth": 1.8}, name),
+        ]
+        for part, artists, look, label in looks:
+            drawn = None
+            if len(part):
+                density = np.histogram(part, edges, density=True)[0]
+                label = f"{label}, {len(part)}"
+                drawn = ax.stairs(density, edges, **{**look, "label": label, **kwargs})
+            artists.append(drawn)
+        at = np.full(len(imputed), 0.02)
+        self.ticks_ += ax.plot(
+            imputed, at, "|", color=ORANGE, alpha=0.6, transform=ax.get_xaxis_transform()
+        )
+        ax.margins(y=0.05)
+        ax.set_ylim(bottom=0.0)
+        ax.set(xlabel=self.feature_names[j], ylabel="density")
+        legend_above(ax, ncols=2, fontsize="x-small")
+
+
+def _most_missing(X, imputed):
+    """The features with missing cells that are imputed, at most `PANELS`."""
+    n = np.where(np.isnan(imputed).any(axis=0), 0, np.isnan(X).sum(axis=0))
+    most = np.argsort(-n, kind="stable")[:PANELS]
+    return np.sort(most[n[most] > 0])

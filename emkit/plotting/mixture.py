@@ -1,0 +1,369 @@
+"""MixtureDisplay: data, components and density of a Gaussian mixture."""
+
+import numpy as np
+from sklearn.utils import check_array
+
+from emkit.numerics.covariance import STRUCTURES
+from emkit.plotting.common import (
+    GREY,
+    axes_for,
+    check_probabilities,
+    check_usable,
+    choose_features,
+    colours,
+    feature_names,
+    legend_above,
+    one_or_all,
+    pyplot,
+)
+
+__all__ = ["MixtureDisplay"]
+
+#: Features of a grid of pairs that nobody chose.
+GRID = 5
+STYLES = ("-", "--", ":", "-.")
+
+
+class MixtureDisplay:
+    """Data under a Gaussian mixture: one feature, two, or all pairs of more.
+
+    One feature is shown as a histogram with the components and their sum, two as points with
+    ellipses. Both are exact marginals of the mixture, however many features it has. Points have
+    the colour of their most probable component, and are grey in so far as it is in doubt; numbers
+    stand at the means. A row that lacks one of two features is a tick at the margin of the other.
+
+    Use `from_estimator` to make one.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        Data of the features shown; NaN where a cell is missing.
+    responsibilities : ndarray of shape (n_samples, n_components)
+        Posterior probability of each component for each row.
+    weights : ndarray of shape (n_components,)
+        Mixing proportions.
+    means : ndarray of shape (n_components, n_features)
+        Component means.
+    covariances : ndarray of shape (n_components, n_features, n_features)
+        Component covariances.
+    feature_names : sequence of str
+        Labels of the axes.
+
+    Attributes
+    ----------
+    ax_ : Axes, or ndarray of shape (n_features, n_features)
+        The axes; of a grid, those above the diagonal are empty.
+    figure_ : Figure
+        The figure of the axes.
+    histograms_ : list of BarContainer
+        One for each panel of one feature.
+    component_lines_ : list of Line2D
+        Weighted densities, n_components for each panel of one feature.
+    density_lines_ : list of Line2D
+        Their sum, one for each panel of one feature.
+    points_ : list of PathCollection
+        One for each panel of two features.
+    ellipses_ : list of Line2D
+        n_components x n_levels for each panel of two features, levels varying fastest.
+    margins_ : list of PathCollection
+        Rows with one of two features: two for each panel of two features, of X and of y.
+
+    Raises
+    ------
+    ValueError
+        Where the shapes do not belong to one mixture.
+
+    See Also
+    --------
+    SelectionDisplay : Which number of components.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.plotting import MixtureDisplay
+    >>> X = load_iris().data
+    >>> mixture = EMGaussianMixture(3, random_state=0).fit(X)
+    >>> display = MixtureDisplay.from_estimator(mixture, X, features=[2, 3], levels=0.9)
+    >>> len(display.ellipses_)
+    3
+    """
+
+    def __init__(self, X, responsibilities, weights, means, covariances, feature_names):
+        n, d = X.shape
+        k = len(weights)
+        shapes = {
+            "responsibilities": (responsibilities.shape, (n, k)),
+            "means": (means.shape, (k, d)),
+            "covariances": (covariances.shape, (k, d, d)),
+            "feature_names": ((len(feature_names),), (d,)),
+        }
+        for name, (got, wanted) in shapes.items():
+            if got != wanted:
+                raise ValueError(
+                    f"{name} must have the shape {wanted}, for {n} rows, {d} features and {k} "
+                    f"weights. Got {got}."
+                )
+        self.X = X
+        self.responsibilities = responsibilities
+        self.weights = weights
+        self.means = means
+        self.covariances = covariances
+        self.feature_names = list(feature_names)
+
+    @classmethod
+    def from_estimator(cls, estimator, X, *, features=None, ax=None, **kwargs):
+        """Show data under a fitted mixture.
+
+        Parameters
+        ----------
+        estimator : EMGaussianMixture
+            A fitted mixture; `sklearn.mixture.GaussianMixture` will do too.
+        X : array-like of shape (n_samples, n_features)
+            Data with the features of fit; NaN where a cell is missing. Drawing is slow beyond
+            some 100 000 rows: pass a sample of them.
+        features : int, str or sequence of them, default=None
+            Features to show, by index or name. None: all; of more than five, the five whose means
+            differ most between components, by their share of the variance.
+        ax : Axes or array of Axes, default=None
+            Where to draw, see `plot`.
+        **kwargs
+            Passed on to `plot`.
+
+        Returns
+        -------
+        display : MixtureDisplay
+            The display, drawn.
+        """
+        pyplot()
+        check_usable(estimator, cls, ["predict_proba", "covariance_type"])
+        responsibilities = estimator.predict_proba(X)
+        X = check_array(X, dtype=np.float64, ensure_all_finite="allow-nan")
+        weights, means, covariances = (
+            np.asarray(getattr(estimator, name), dtype=float)
+            for name in ("weights_", "means_", "covariances_")
+        )
+        covariances = STRUCTURES[estimator.covariance_type].dense(covariances, *means.shape)
+        names = feature_names(estimator)
+        if features is None:
+            features = _most_separated(weights, means, covariances)
+        shown = choose_features(features, names)
+        return cls(
+            X[:, shown],
+            responsibilities,
+            weights,
+            means[:, shown],
+            covariances[:, shown[:, None], shown],
+            names[shown],
+        ).plot(ax, **kwargs)
+
+    def plot(self, ax=None, *, levels=(0.5, 0.95), bins=None, **kwargs):
+        """Draw the display.
+
+        Parameters
+        ----------
+        ax : Axes or array of Axes, default=None
+            Where to draw: an array of shape (n_features, n_features) for more than two features.
+            None makes a new figure.
+        levels : float or sequence of float, default=(0.5, 0.95)
+            Probability of a component within its ellipse.
+        bins : int or sequence, default=None
+            Bins of the histograms; None takes 1.5 times the square root of the number of values,
+            from 10 to 60.
+        **kwargs
+            Passed on to ``Axes.scatter`` for the points.
+
+        Returns
+        -------
+        self : MixtureDisplay
+            The display.
+        """
+        levels = check_probabilities(levels, "levels")
+        d = len(self.feature_names)
+        shape, size = ((1, 1), (6.0, 4.5)) if d <= 2 else ((d, d), (2.4, 2.2))
+        axes = axes_for(ax, shape, size)
+        self.ax_, self.figure_ = one_or_all(axes), axes.flat[0].figure
+        self.histograms_, self.component_lines_, self.density_lines_ = [], [], []
+        self.points_, self.ellipses_, self.margins_ = [], [], []
+        self._colours = colours(len(self.weights))
+        self._limits = [self._range(j, levels.max(initial=0.5)) for j in range(d)]
+        if d == 1:
+            legend_above(axes[0, 0], self._draw_one(axes[0, 0], 0, bins))
+        elif d == 2:
+            legend_above(axes[0, 0], self._draw_two(axes[0, 0], 0, 1, levels, kwargs), ncols=2)
+        else:
+            self._draw_grid(axes, levels, bins, kwargs)
+        return self
+
+    def _range(self, j, level):
+        """Limits of an axis that hold the data and the ellipses."""
+        x, used = self.X[:, j], self.weights > 0.0
+        half = _radius(level) * np.sqrt(self.covariances[used, j, j])
+        all_of_it = np.concatenate([x, self.means[used, j] - half, self.means[used, j] + half])
+        low, high = np.nanmin(all_of_it), np.nanmax(all_of_it)
+        return low - 0.06 * (high - low), high + 0.06 * (high - low)
+
+    def _draw_one(self, ax, j, bins):
+        """A feature by itself; returns what the legend names."""
+        x = self.X[:, j]
+        missing = np.isnan(x)
+        x = x[~missing]
+        if bins is None:
+            bins = int(np.clip(1.5 * np.sqrt(len(x)), 10, 60))
+        label = "data" if not missing.any() else f"data ({missing.sum()} of {len(missing)} missing)"
+        density = len(x) > 0  # of no values there is none
+        bars = ax.hist(x, bins=bins, density=density, color=GREY)[2]
+        bars.set_label(label)
+        at, each = self._densities(j)
+        for k, (curve, colour) in enumerate(zip(each, self._colours, strict=True)):
+            (line,) = ax.plot(at, curve, color=colour, label="components" if k == 0 else None)
+            self.component_lines_.append(line)
+            self._number(ax, k, (at[curve.argmax()], curve.max()), va="bottom", color=colour)
+        (total,) = ax.plot(at, each.sum(axis=0), color="black", linewidth=1.5, label="mixture")
+        self.histograms_.append(bars)
+        self.density_lines_.append(total)
+        ax.set(xlim=self._limits[j], xlabel=self.feature_names[j], ylabel="density")
+        tallest = max([*(bar.get_height() for bar in bars), total.get_ydata().max()])
+        ax.set_ylim(0.0, 1.12 * tallest)
+        return [bars, self.component_lines_[-len(each)], total]
+
+    def _densities(self, j):
+        """Points along a feature and the weighted density of each component (K, m) there."""
+        mean, scale = self.means[:, j, None], np.sqrt(self.covariances[:, j, j])[:, None]
+        low, high = self._limits[j]
+        # Steps that show the narrowest component as well as the widest.
+        own = (mean + scale * np.linspace(-4.0, 4.0, 65)).ravel()
+        at = np.unique(np.concatenate([np.linspace(low, high, 257), own]))
+        at = at[(at >= low) & (at <= high)]
+        z = (at - mean) / scale
+        return at, self.weights[:, None] * np.exp(-0.5 * z**2) / (scale * np.sqrt(2.0 * np.pi))
+
+    def _draw_two(self, ax, i, j, levels, kwargs):
+        """Feature j against feature i; returns what the legend names."""
+        x, y = self.X[:, i], self.X[:, j]
+        has_x, has_y = ~np.isnan(x), ~np.isnan(y)
+        colour = self._row_colours()
+        size = np.clip(2e4 / max(len(x), 1), 3.0, 16.0)
+        both = has_x & has_y
+        points = ax.scatter(
+            x[both], y[both], c=colour[both], **{"s": size, "linewidths": 0, **kwargs}
+        )
+        points.set_label("rows, grey where in doubt")
+        self.points_.append(points)
+        only_x, only_y = has_x & ~has_y, has_y & ~has_x
+        edge = 0.02  # within the part of the limits that no datum reaches
+        tick = {"s": 30.0, "linewidths": 1.0}
+        below = ax.scatter(
+            x[only_x],
+            np.full(only_x.sum(), edge),
+            c=colour[only_x],
+            marker="|",
+            transform=ax.get_xaxis_transform(),
+            **tick,
+        )
+        beside = ax.scatter(
+            np.full(only_y.sum(), edge),
+            y[only_y],
+            c=colour[only_y],
+            marker="_",
+            transform=ax.get_yaxis_transform(),
+            **tick,
+        )
+        below.set_label("rows without the other feature")
+        self.margins_ += [below, beside]
+        self._draw_ellipses(ax, i, j, levels)
+        ax.set(xlim=self._limits[i], ylim=self._limits[j])
+        ax.set(xlabel=self.feature_names[i], ylabel=self.feature_names[j])
+        return [points, *([below] if only_x.any() or only_y.any() else []), *_level_key(levels)]
+
+    def _draw_ellipses(self, ax, i, j, levels):
+        angle = np.linspace(0.0, 2.0 * np.pi, 121)
+        for k, colour in enumerate(self._colours):
+            mean, covariance = self.means[k, [i, j]], self.covariances[k][np.ix_([i, j], [i, j])]
+            scale = np.sqrt(np.diag(covariance))
+            rho = np.clip(covariance[0, 1] / scale.prod(), -1.0, 1.0)
+            circle = np.cos(angle), rho * np.cos(angle) + np.sqrt(1.0 - rho**2) * np.sin(angle)
+            for n, level in enumerate(levels):
+                outline = mean[:, None] + _radius(level) * scale[:, None] * circle
+                style = STYLES[n % len(STYLES)]
+                self.ellipses_ += ax.plot(*outline, style, color=colour, linewidth=1.3)
+            self._number(ax, k, mean, va="center", color="black")
+
+    def _draw_grid(self, axes, levels, bins, kwargs):
+        """One feature on the diagonal, two below it."""
+        d = len(axes)
+        for row, column in np.ndindex(d, d):
+            ax = axes[row, column]
+            if row < column:
+                ax.set_axis_off()
+                continue
+            if row == column:
+                self._draw_one(ax, row, bins)
+                ax.set_yticks([])
+            else:
+                key = self._draw_two(ax, column, row, levels, kwargs)
+            ax.xaxis.label.set_size("small")
+            ax.yaxis.label.set_size("small")
+            if row < d - 1:
+                ax.set_xlabel("")
+                ax.tick_params(labelbottom=False)
+            if column > 0:
+                ax.set_ylabel("")
+                ax.tick_params(labelleft=False)
+        self.figure_.align_ylabels(axes[:, 0])
+        some = [m for m in self.margins_ if len(m.get_offsets())]
+        if some and len(key) == 1 + len(levels):
+            key.insert(1, self.margins_[0])
+        self.histograms_[0].set_label("data")
+        key += [self.histograms_[0], self.density_lines_[0]]
+        axes[0, 1].legend(handles=key, loc="upper left", frameon=False, fontsize="small")
+
+    @staticmethod
+    def _number(ax, k, at, **look):
+        """The number of a component, legible on any ground."""
+        from matplotlib.patheffects import withStroke
+
+        ax.annotate(
+            str(k),
+            at,
+            ha="center",
+            fontsize="small",
+            fontweight="bold",
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            clip_on=True,
+            zorder=5,
+            **look,
+        )
+
+    def _row_colours(self):
+        """Colour of each row's component, faded to grey as far as it is in doubt."""
+        from matplotlib.colors import to_rgb
+
+        k = len(self.weights)
+        best = self.responsibilities.max(axis=1, keepdims=True)
+        certain = (best - 1.0 / k) / (1.0 - 1.0 / k) if k > 1 else np.ones_like(best)
+        certain = np.clip(certain, 0.0, 1.0)
+        own = np.array([to_rgb(c) for c in self._colours])[self.responsibilities.argmax(axis=1)]
+        return certain * own + (1.0 - certain) * np.array(to_rgb(GREY))
+
+
+def _radius(level):
+    """Mahalanobis radius of the ellipse that holds a probability of a normal in two dimensions."""
+    return np.sqrt(-2.0 * np.log1p(-level))
+
+
+def _level_key(levels):
+    """What the line styles of the ellipses mean."""
+    from matplotlib.lines import Line2D
+
+    return [
+        Line2D([], [], color="black", linestyle=STYLES[n % len(STYLES)], label=label)
+        for n, label in enumerate(f"{100.0 * level:.3g} % of a component" for level in levels)
+    ]
+
+
+def _most_separated(weights, means, covariances):
+    """The features, at most `GRID`, in which the components differ most."""
+    between = weights @ (means - weights @ means) ** 2
+    within = weights @ np.diagonal(covariances, axis1=1, axis2=2)
+    return np.sort(np.argsort(-between / (between + within), kind="stable")[:GRID])
