@@ -11,7 +11,7 @@ from emkit.engine import EMModel, LatentClassModel
 from emkit.models.censored.normal import CensoredNormal, LineParams, prepare
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, Rows
 from emkit.numerics.covariance import STRUCTURES
-from emkit.numerics.gaussian import Units
+from emkit.numerics.gaussian import Scaling
 
 
 class Theta(NamedTuple):
@@ -60,12 +60,12 @@ class PoissonMixture(LatentClassModel):
     def weights(self, table: Array) -> Array:
         return table[1]
 
-    def log_joint(self, table: Array, at: Rates) -> tuple[Array, None]:
-        rates, values = at.rates[:, None], table[0]
-        shares = np.array([at.share, 1.0 - at.share])[:, None]
+    def log_joint(self, table: Array, bound: Rates) -> tuple[Array, None]:
+        rates, values = bound.rates[:, None], table[0]
+        shares = np.array([bound.share, 1.0 - bound.share])[:, None]
         return np.log(shares) + values * np.log(rates) - rates - gammaln(values + 1), None
 
-    def statistics(self, table: Array, resp: Array, work: None, at: Rates) -> Counts:
+    def statistics(self, table: Array, resp: Array, work: None, bound: Rates) -> Counts:
         return Counts(resp.sum(axis=1), resp @ table[0])
 
     def m_step(self, stats: Counts, params: Rates) -> Rates:
@@ -106,7 +106,7 @@ def normals(X: Array, means: Array) -> Problem:
     data = Rows.of(X)
     model = GaussianMixtureModel(
         STRUCTURES["full"],
-        Units(np.zeros(d), np.ones(d)),
+        Scaling(np.zeros(d), np.ones(d)),
         total_weight=data.total_weight,
         incomplete=data.incomplete,
         # It is the schemes that say here when they begin.

@@ -39,7 +39,7 @@ from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer
 #: EM steps of a fit.
 STEPS = 5
 #: Fits are repeated until they have taken so many seconds.
-ENOUGH = 1.0
+ROWS_PER_PARAMETER = 1.0
 #: Rows of the fit before.
 FEW = 1000
 FIXED = {"max_iter": STEPS, "tol": 0.0, "acceleration": None}
@@ -88,7 +88,7 @@ def child(kind: Kind, argument: str, folder: str) -> dict[str, Any]:
 
     with timed_steps() as steps:
         found = growth(fit)
-        while sum(fits) < ENOUGH:
+        while sum(fits) < ROWS_PER_PARAMETER:
             fit()
     # Starts are refined on a sample: the steps on all rows come last.
     whole = np.reshape(steps, (len(fits), -1))[:, -STEPS:]

@@ -76,9 +76,9 @@ class Rows:
         width = len(self.mixing)
         turn = np.linalg.qr(rng.standard_normal((width, width))).Q
         first, other = rng.integers(CHUNK, size=2)
-        return self.finish(self.table[first : first + CHUNK] @ (turn @ self.mixing), other)
+        return self.from_tile_sums(self.table[first : first + CHUNK] @ (turn @ self.mixing), other)
 
-    def finish(self, rows: Array, first: int) -> Array:
+    def from_tile_sums(self, rows: Array, first: int) -> Array:
         """The rows, with what begins at ``first`` in a table of another kind."""
         return rows
 
@@ -90,7 +90,7 @@ class Clusters(Rows):
         super().__init__(n, np.eye(D))
         self.centres = np.tile(np.resize(MEANS, (CHUNK, D)), (2, 1))
 
-    def finish(self, rows: Array, first: int) -> Array:
+    def from_tile_sums(self, rows: Array, first: int) -> Array:
         rows += self.centres[first : first + CHUNK]
         return rows
 
@@ -103,7 +103,7 @@ class Holes(Rows):
         super().__init__(n, rng.standard_normal((D, D)) / np.sqrt(D))
         self.holes = np.tile(rng.random((CHUNK, D)) < MISSING, (2, 1))
 
-    def finish(self, rows: Array, first: int) -> Array:
+    def from_tile_sums(self, rows: Array, first: int) -> Array:
         rows += 1.0
         rows[self.holes[first : first + CHUNK]] = np.nan
         return rows
@@ -122,7 +122,7 @@ class Responses(Rows):
     def __init__(self, n: int):
         super().__init__(n, np.append(SLOPES, NOISE))
 
-    def finish(self, rows: Array, first: int) -> Array:
+    def from_tile_sums(self, rows: Array, first: int) -> Array:
         return np.minimum(rows, LIMIT)
 
 

@@ -176,7 +176,7 @@ def statistics(k: int, d: int) -> int:
     return 8 * k * (1 + d + d * d)
 
 
-def travels(quick: bool) -> None:
+def picklable(quick: bool) -> None:
     """Bytes an iteration, on two workers."""
     table = Table(
         f"n x {D}: kB an iteration, on two workers",
@@ -213,7 +213,7 @@ def start_up(n_chunks: int) -> tuple[float, float]:
     with cluster(2).as_current():
         X = on_workers(HARDLY_ANY * n_chunks, 4, n_chunks)
         began = time.process_time()
-        wall = seconds(lambda: load_dask(mixture(4), X, None, min_samples=2).whole)
+        wall = seconds(lambda: load_dask(mixture(4), X, None, min_samples=2).start_data)
     return wall, time.process_time() - began
 
 
@@ -363,7 +363,7 @@ def online(quick: bool) -> None:
 
 TABLES = {
     "iteration": iteration,
-    "travels": travels,
+    "travels": picklable,
     "tasks": tasks,
     "calculation": calculation,
     "wide": wide,

@@ -21,7 +21,7 @@ from emkit import EMGaussianMixture
 
 N_COMPONENTS = 8
 #: Nats per row that one pass may end below the full fit.
-CLOSE = 0.01
+ERRORS_TOL = 0.01
 STEPS = [(0.55, 0.0), (0.6, 0.0), (0.6, 10.0), (0.7, 0.0), (0.7, 10.0), (0.8, 0.0), (1.0, 0.0)]
 
 
@@ -70,7 +70,7 @@ def against_fit(n: int, missing: float, quick: bool) -> None:
         best = mixture().fit(X).lower_bound_
         begun = best - mixture().partial_fit(X[:size]).score(X)
         gap = best - learn(mixture(), X, size).score(X)
-        good = met(gap <= CLOSE and times.ratio > 1.0)
+        good = met(gap <= ERRORS_TOL and times.ratio > 1.0)
         return [*times.cells(), f"{begun:+.5f}", f"{gap:+.5f}", good]
 
     for seed in range(n_seeds):

@@ -30,10 +30,12 @@ class Poisson(LatentClassModel):
     def weights(self, table):
         return table[:, 1]
 
-    def log_joint(self, table, at):
-        return np.log(at.weights)[:, None] + stats.poisson.logpmf(table[:, 0], at.rates[:, None]), 0
+    def log_joint(self, table, bound):
+        return np.log(bound.weights)[:, None] + stats.poisson.logpmf(
+            table[:, 0], bound.rates[:, None]
+        ), 0
 
-    def statistics(self, table, resp, work, at):
+    def statistics(self, table, resp, work, bound):
         return Counts(resp.sum(axis=1), resp @ table[:, 0])
 
     def m_step(self, stats, params):

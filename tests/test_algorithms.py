@@ -31,7 +31,7 @@ from emkit.engine import (
     hard,
     soft,
 )
-from emkit.engine.algorithms import under
+from emkit.engine.algorithms import with_posterior
 from emkit.exceptions import InfeasibleError, ModelError
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -209,7 +209,7 @@ def test_cem_is_em_with_hard_assignment_and_leaves_the_model_as_it_is(table):
     np.testing.assert_array_equal(cem.history, by_hand.history)
     np.testing.assert_array_equal(flat(cem.params), flat(by_hand.params))
     assert cem.n_evaluations == by_hand.n_evaluations
-    assert model.e_step(table, APART)[1] > under(model, hard).e_step(table, APART)[1]
+    assert model.e_step(table, APART)[1] > with_posterior(model, hard).e_step(table, APART)[1]
 
 
 # Tempered posterior and deterministic annealing
@@ -251,7 +251,7 @@ def test_tempered_objective_never_falls(table, beta, rates):
             return super().m_step(stats._replace(n=stats.n + (stats.n == 0.0)), params)
 
     start = Rates(np.array([0.3, 0.7]), np.array(rates))
-    cool = under(Careful(), Tempered(beta))
+    cool = with_posterior(Careful(), Tempered(beta))
     result = fit_em(cool, table, start=start, acceleration=None, tol=0.0, max_iter=60)
     assert rises(result.history)
 

@@ -24,11 +24,11 @@ from emkit import (
     EMImputer,
     MixturePrior,
 )
-from emkit import _dask as of_dask
+from emkit.data import dask_collections as of_dask
 from emkit.data.dask_blocks import Chunks, DaskRows
 from emkit.engine import Genetic, SimulatedAnnealing, StochasticEM
 from emkit.exceptions import ClusterError, DataWarning
-from emkit.models.rows import Rows, Summary, measure_spread
+from emkit.models.rows import Rows, Summary, measure_scaling
 
 distributed = pytest.importorskip("distributed")
 dask = pytest.importorskip("dask")
@@ -170,7 +170,7 @@ def test_starts_are_drawn_from_a_sample_of_rows_that_are_many(client, monkeypatc
     monkeypatch.setattr(of_dask, "sample_size", lambda *_: size)
     collection = da.from_array(X, chunks=((2000, 0, 1000), D))
     rows = of_dask.load_dask(mixture(), collection, weights, min_samples=2)
-    sample = rows.whole
+    sample = rows.start_data
     assert sample.X.shape == (size, D) and sample.sample_weight is None
     where = (sample.X[:, None, :] == X[None]).all(axis=2).argmax(axis=1)
     np.testing.assert_array_equal(X[where], sample.X)
@@ -195,7 +195,7 @@ def test_starts_are_drawn_from_a_sample_of_rows_that_are_many(client, monkeypatc
 def test_spread_of_the_chunks_is_that_of_the_rows(X, weights, cut, far):
     X = np.column_stack([X + far, np.full(12, 0.1)])  # the last column is constant
     X[5] = 1.0 + far, far, 0.1
-    expected = measure_spread(Rows.of(X, weights))
+    expected = measure_scaling(Rows.of(X, weights))
     parts = [Summary.of(Rows.of(X[s], weights[s])) for s in (slice(cut), slice(cut, 12))]
     chunks = Chunks(None, [None] * 2, X.dtype, weighted=True)
     blocks = DaskRows(chunks, parts, size=1, random_state=0)
@@ -950,8 +950,8 @@ def test_only_modules_named_for_it_import_dask():
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             if {name.partition(".")[0] for name in names} & {"dask", "distributed"}:
                 importers.add(path.name)
-    assert importers == {name for name in importers if name.startswith("_dask")}
-    assert importers >= {"_dask.py", "_dask_chunks.py"}
+    assert importers == {name for name in importers if name.startswith("dask_")}
+    assert importers >= {"dask_collections.py", "dask_blocks.py"}
     code = (
         "import sys, numpy as np; from emkit import EMGaussianMixture\n"
         "EMGaussianMixture().fit(np.eye(3)).predict(np.eye(3))\n"

@@ -372,7 +372,7 @@ class Overrelaxation(Acceleration):
     def propose(self, point, image):
         return point + self.factor * (image - point)
 
-    def judged(self, better):
+    def feedback(self, better):
         self.n_taken += better
 
 

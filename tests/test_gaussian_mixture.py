@@ -369,8 +369,8 @@ def test_criteria_count_weights_as_rows():
         weighted = getattr(mixture, method)(X, sample_weight=counts)
         assert weighted == pytest.approx(getattr(mixture, method)(repeated), rel=1e-10)
     assert mixture.score(X, sample_weight=counts) == pytest.approx(mixture.lower_bound_, rel=1e-9)
-    doubt = -2 * np.log(mixture.predict_proba(X).max(axis=1)).sum()
-    assert mixture.icl(X) == pytest.approx(mixture.bic(X) + doubt)
+    entropy_bound = -2 * np.log(mixture.predict_proba(X).max(axis=1)).sum()
+    assert mixture.icl(X) == pytest.approx(mixture.bic(X) + entropy_bound)
 
 
 def test_far_away_rows_have_finite_probabilities():

@@ -69,7 +69,7 @@ def no_work(monkeypatch):
     def begun(*args, **kwargs):
         raise AssertionError("the fit has begun")
 
-    monkeypatch.setattr("emkit.models.rows.measure_spread", begun)
+    monkeypatch.setattr("emkit.models.rows.measure_scaling", begun)
     monkeypatch.setattr("emkit.mixture.gaussian_mixture.fit_em", begun)
 
 

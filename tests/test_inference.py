@@ -19,7 +19,7 @@ from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.prior import Prior
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
-from emkit.numerics.gaussian import Units
+from emkit.numerics.gaussian import Scaling
 
 GOLDEN = Path(__file__).parent / "golden"
 METHODS = ["oakes", "sem"]
@@ -414,7 +414,7 @@ def mixture_model(covariance_type, X, weights, prior):
     data = Rows.of(X, weights)
     if prior is PRIOR:
         prior = PRIOR._replace(scatter=structure.prior_from_diagonal(np.array([2.0, 3.0])))
-    units = Units(np.array([1.0, 20.0]), np.array([2.0, 40.0]))
+    units = Scaling(np.array([1.0, 20.0]), np.array([2.0, 40.0]))
     model = GaussianMixtureModel(
         structure,
         units,

@@ -9,14 +9,14 @@ from scipy.stats import multivariate_normal
 from emkit.models.mixture.gaussian import (
     GaussianMixtureModel,
     MixtureParams,
-    mixture_spread,
+    mixture_std,
     one_hot,
 )
-from emkit.models.rows import Rows, measure_spread
+from emkit.models.rows import Rows, measure_scaling
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import (
     FeatureKernel,
-    Units,
+    Scaling,
     WhiteningKernel,
     choose_complete,
     moments_about,
@@ -51,7 +51,7 @@ def components(structure, n_components, d, rng):
 
 def units(structure, d, rng):
     scale = structure.common_scale(rng.uniform(0.5, 2.0, d))
-    return Units(rng.normal(size=d), scale)
+    return Scaling(rng.normal(size=d), scale)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -78,7 +78,7 @@ def test_log_joint_and_moments_are_those_of_scipy(name, kernel, seed, d, k, n):
     np.testing.assert_allclose(log_joint, np.reshape(expected, (k, n)), rtol=1e-9, atol=1e-9)
 
     resp = rng.dirichlet(np.ones(k), n).T
-    moments = bound.finish(bound.moments(work, resp))
+    moments = bound.from_tile_sums(bound.moments(work, resp))
     z = (X - unit.shift) / unit.scale
     centred = z[None] - params.means[:, None]
     full = np.einsum("kn,kni,knj->kij", resp, centred, centred)
@@ -137,7 +137,7 @@ def test_singular_covariances_are_refused(name):
 
 def test_features_give_way_where_they_would_cancel():
     structure, d = STRUCTURES["full"], 3
-    unit = Units(np.zeros(d), np.ones(d))
+    unit = Scaling(np.zeros(d), np.ones(d))
 
     def kernel(distance):
         means = np.array([[distance] * d, [-distance] * d])
@@ -161,7 +161,7 @@ def test_m_step_maximises(name, ridge):
     """No random move of the covariances improves what the M-step maximises."""
     rng = np.random.default_rng(1)
     structure, k, d, n = STRUCTURES[name], 3, 3, 60
-    unit = Units(np.zeros(d), np.ones(d))
+    unit = Scaling(np.zeros(d), np.ones(d))
     model = GaussianMixtureModel(structure, unit, np.full(d, ridge), float(n))
     X, resp = rng.normal(size=(n, d)), rng.dirichlet(np.ones(k), n).T
     params = components(structure, k, d, rng)
@@ -185,7 +185,7 @@ def test_m_step_maximises(name, ridge):
 def test_an_empty_component_keeps_its_parameters_at_weight_zero(name):
     rng = np.random.default_rng(2)
     structure, k, d, n = STRUCTURES[name], 3, 2, 30
-    unit = Units(np.zeros(d), np.ones(d))
+    unit = Scaling(np.zeros(d), np.ones(d))
     model = GaussianMixtureModel(structure, unit, np.zeros(d), float(n))
     params = components(structure, k, d, rng)
     resp = np.zeros((k, n))
@@ -203,17 +203,17 @@ def test_an_empty_component_keeps_its_parameters_at_weight_zero(name):
 def test_spread_is_measured_to_rounding():
     rng = np.random.default_rng(3)
     X = rng.normal(size=(20_000, 4)) * [1e-3, 1.0, 1e12, 0.0] + [1e6, 0.0, 0.0, 0.1]
-    shift, scale = measure_spread(Rows(X))
+    shift, scale = measure_scaling(Rows(X))
     np.testing.assert_allclose(shift, X.mean(axis=0), rtol=1e-12, atol=1e-12)
     exact = (X - X.mean(axis=0)).std(axis=0)
     np.testing.assert_allclose(scale[:3], exact[:3], rtol=1e-9)
     assert scale[3] == 0.0
-    huge = measure_spread(Rows(np.array([[1e200], [-1e200]])))
+    huge = measure_scaling(Rows(np.array([[1e200], [-1e200]])))
     assert huge.scale[0] == pytest.approx(1e200)
     weights = rng.integers(0, 4, len(X)).astype(float)
-    repeated = measure_spread(Rows(np.repeat(X, weights.astype(int), axis=0)))
+    repeated = measure_scaling(Rows(np.repeat(X, weights.astype(int), axis=0)))
     np.testing.assert_allclose(
-        measure_spread(Rows(X, weights)).scale, repeated.scale, rtol=1e-9, atol=1e-30
+        measure_scaling(Rows(X, weights)).scale, repeated.scale, rtol=1e-9, atol=1e-30
     )
 
 
@@ -223,7 +223,7 @@ def test_spread_of_a_mixture_is_that_of_its_draws():
     variances = np.array([[1.0, 4.0], [0.25, 1.0]])
     labels = rng.choice(2, 400_000, p=weights)
     X = means[labels] + rng.normal(size=(len(labels), 2)) * np.sqrt(variances[labels])
-    shift, scale = mixture_spread(weights, means, variances)
+    shift, scale = mixture_std(weights, means, variances)
     np.testing.assert_allclose(shift, X.mean(axis=0), atol=0.02)
     np.testing.assert_allclose(scale, X.std(axis=0), rtol=0.01)
 
@@ -233,7 +233,7 @@ def test_a_start_from_a_partition_has_the_means_and_weights_of_its_clusters(name
     rng = np.random.default_rng(5)
     X, labels = rng.normal(size=(90, 3)), rng.integers(3, size=90)
     structure = STRUCTURES[name]
-    unit = Units(np.zeros(3), np.ones(3))
+    unit = Scaling(np.zeros(3), np.ones(3))
     model = GaussianMixtureModel(structure, unit, np.zeros(3), 90.0)
     params = model.from_partition(Rows(X), 3, one_hot(labels, 3))
     for k in range(3):

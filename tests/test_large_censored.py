@@ -13,8 +13,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
 from tables import Parts, Slices, cut
 
-from emkit import EMCensoredRegressor, _censored_rows, _sources
+from emkit import EMCensoredRegressor
+from emkit.censored import rows as _censored_rows
 from emkit.censored.rows import LocalBlocks
+from emkit.data import source as _sources
 from emkit.engine import blocks as blocks_of
 from emkit.exceptions import DataWarning
 from emkit.models.censored.data import Responses, prepare, prepare_blocks, thinned
@@ -442,7 +444,8 @@ def test_a_memory_map_does_not_stay_in_memory(tmp_path):
     script = f"""
 import resource
 import numpy as np
-from emkit import EMCensoredRegressor, _sources
+from emkit import EMCensoredRegressor
+from emkit.data import source as _sources
 _sources.LARGE = 2**26
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 rng = np.random.default_rng(0)

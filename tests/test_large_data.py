@@ -17,10 +17,10 @@ from sklearn.model_selection import GridSearchCV
 from tables import Parts, Slices
 
 from emkit import EMGaussianMixture, EMGaussianMixtureIC, EMImputer
-from emkit import _sources as sources
+from emkit.data import source as sources
 from emkit.engine import Blocks, Stochastic, fit_em
 from emkit.engine import blocks as blocks_of
-from emkit.engine.algorithms import under
+from emkit.engine.algorithms import with_posterior
 from emkit.engine.blocks import e_step
 from emkit.exceptions import DataReadError, DataWarning
 from emkit.models.kmeans import KMeans, Points
@@ -138,7 +138,7 @@ def test_workers_do_not_order_the_draws(at_once):
     results = []
     with parts.shared(2) as shared:
         for blocks in (parts, shared, shared):
-            drawing = under(model, Stochastic(), np.random.default_rng(1))
+            drawing = with_posterior(model, Stochastic(), np.random.default_rng(1))
             results.append(e_step(drawing, blocks, start))
     for stats, value in results[1:]:
         np.testing.assert_array_equal(stats.sums, results[0][0].sums)
@@ -149,10 +149,10 @@ def test_workers_do_not_order_the_draws(at_once):
 @pytest.mark.parametrize("at_home", [True, False])
 def test_an_error_in_a_worker_is_the_error_of_the_model(at_once, at_home):
     class Broken(KMeans):
-        def statistics(self, tile, resp, work, at):
+        def statistics(self, tile, resp, work, bound):
             if (os.getpid() == home) == at_home:
                 raise ZeroDivisionError("in a worker")
-            return super().statistics(tile, resp, work, at)
+            return super().statistics(tile, resp, work, bound)
 
     home = os.getpid()
     parts = Blocks([Points(np.eye(2)), Points(np.eye(2))])
@@ -182,9 +182,9 @@ def test_a_model_may_write_into_what_it_was_given(at_once):
     class Writing(KMeans):
         table = np.zeros(50_000)
 
-        def statistics(self, tile, resp, work, at):
+        def statistics(self, tile, resp, work, bound):
             self.table += 1.0
-            return super().statistics(tile, resp, work, at)
+            return super().statistics(tile, resp, work, bound)
 
     model = Writing(2)
     model.table = model.table.copy()
@@ -206,9 +206,9 @@ def test_the_buffers_of_numpy_are_put_back(X):
     seen = []
 
     class Asking(KMeans):
-        def statistics(self, tile, resp, work, at):
+        def statistics(self, tile, resp, work, bound):
             seen.append(np.getbufsize())
-            return super().statistics(tile, resp, work, at)
+            return super().statistics(tile, resp, work, bound)
 
     before = np.getbufsize()
     fit_em(Asking(2), Points(X[:500]), random_state=0, algorithm="cem")

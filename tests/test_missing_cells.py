@@ -11,7 +11,7 @@ from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
 from emkit.numerics import triangular
 from emkit.numerics.covariance import STRUCTURES
-from emkit.numerics.gaussian import Units
+from emkit.numerics.gaussian import Scaling
 from emkit.numerics.patterns import GROUP_COST, group_rows
 
 NAMES = sorted(STRUCTURES)
@@ -98,7 +98,7 @@ def test_e_step_is_that_of_conditioning_row_by_row(name, seed, d, k, share):
     X = holes(rng.normal(scale=2.0, size=(30, d)), share, rng)
     weights = rng.uniform(0.0, 3.0, len(X))
     scale = structure.common_scale(rng.uniform(0.5, 2.0, d))
-    units = Units(rng.normal(size=d), scale)
+    units = Scaling(rng.normal(size=d), scale)
     model = GaussianMixtureModel(structure, units, total_weight=weights.sum(), incomplete=True)
     stats, log_likelihood = model.e_step(Rows.of(X, weights), params)
 
@@ -120,7 +120,7 @@ def test_shared_patterns_and_complete_rows_take_the_same_answer(name):
     X[:1100, [1, 3]] = np.nan
     X[1100:1140] = holes(X[1100:1140], 0.4, rng)
     rng.shuffle(X)
-    model = GaussianMixtureModel(structure, Units(np.zeros(5), np.ones(5)), incomplete=True)
+    model = GaussianMixtureModel(structure, Scaling(np.zeros(5), np.ones(5)), incomplete=True)
     stats, log_likelihood = model.e_step(Rows.of(X), params)
     n, first, scatter, total = statistics_row_by_row(name, params, X, np.ones(len(X)))
     np.testing.assert_allclose(log_likelihood, total, rtol=1e-11)

@@ -20,7 +20,7 @@ from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.prior import Prior
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
-from emkit.numerics.gaussian import Units
+from emkit.numerics.gaussian import Scaling
 
 NAMES = sorted(STRUCTURES)
 FITTED = ("weights_", "means_", "covariances_")
@@ -55,7 +55,7 @@ def random_params(structure, k, d, rng):
 
 
 def mixture_model(structure, d, **arguments):
-    return GaussianMixtureModel(structure, Units(np.zeros(d), np.ones(d)), **arguments)
+    return GaussianMixtureModel(structure, Scaling(np.zeros(d), np.ones(d)), **arguments)
 
 
 def close(one, two, tol=1e-10):
@@ -92,7 +92,7 @@ def test_the_mean_is_that_of_all_rows_together(name, seed, sizes, missing, weigh
     rng = np.random.default_rng(seed)
     X = clusters(sum(sizes), seed=seed, missing=missing)
     weights = rng.uniform(0.5, 2.0, len(X)) if weighted else np.ones(len(X))
-    model = Wanderer(STRUCTURES[name], Units(np.zeros(3), np.ones(3)), incomplete=missing > 0.0)
+    model = Wanderer(STRUCTURES[name], Scaling(np.zeros(3), np.ones(3)), incomplete=missing > 0.0)
     model.home = random_params(model.structure, 2, 3, rng)
     online, state = OnlineEM(decay=1.0, offset=0.0), OnlineEM.start(model.home)
     log_likelihood = 0.0

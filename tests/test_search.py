@@ -26,7 +26,7 @@ from emkit.exceptions import InfeasibleError
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
-from emkit.numerics.gaussian import Units
+from emkit.numerics.gaussian import Scaling
 
 SEEDS = st.integers(0, 2**32 - 1)
 FEW = settings(max_examples=40, deadline=None)
@@ -60,10 +60,12 @@ class Poisson(LatentClassModel):
         weights = np.full(self.n_classes, 1 / self.n_classes)
         return Rates(weights, rng.uniform(0.5, 25.0, self.n_classes))
 
-    def log_joint(self, counts, at):
-        return np.log(at.weights)[:, None] + stats.poisson.logpmf(counts, at.rates[:, None]), None
+    def log_joint(self, counts, bound):
+        return np.log(bound.weights)[:, None] + stats.poisson.logpmf(
+            counts, bound.rates[:, None]
+        ), None
 
-    def statistics(self, counts, resp, work, at):
+    def statistics(self, counts, resp, work, bound):
         return Events(resp.sum(axis=1), resp @ counts)
 
     def m_step(self, stats, params):
@@ -379,7 +381,9 @@ def mixture_params(structure, k, d, rng):
 @FEW
 def test_children_of_a_mixture_are_mixtures(name, k, d, seed):
     rng = np.random.default_rng(seed)
-    model = GaussianMixtureModel(STRUCTURES[name], Units(np.zeros(d), np.ones(d)), total_weight=9.0)
+    model = GaussianMixtureModel(
+        STRUCTURES[name], Scaling(np.zeros(d), np.ones(d)), total_weight=9.0
+    )
     mother, father = (mixture_params(name, k, d, rng) for _ in range(2))
     before = [np.copy(leaf) for leaf in mother]
     rows = Rows(rng.normal(size=(9, d)))

@@ -29,7 +29,7 @@ __all__ = [
     "at_least",
     "between",
     "check_weights",
-    "counted_rows",
+    "rows_that_count",
     "feature_names_in",
     "fit_context",
     "has_missing",
@@ -168,12 +168,12 @@ def has_missing(X):
     return bool(np.isnan(X.min(initial=0.0)))
 
 
-def counted_rows(X, weights, incomplete):
+def rows_that_count(X, weights, incomplete):
     """Which rows tell something: of positive weight, with a value; None where all do."""
-    counted = np.ones(len(X), dtype=bool) if weights is None else weights > 0.0
+    kept = np.ones(len(X), dtype=bool) if weights is None else weights > 0.0
     if incomplete:
-        counted &= ~np.isnan(X).all(axis=1)
-    return None if counted.all() else counted
+        kept &= ~np.isnan(X).all(axis=1)
+    return None if kept.all() else kept
 
 
 def refuse_empty_columns(estimator, empty):
@@ -193,7 +193,7 @@ def in_blocks(data):
     if is_private(data.X):
         data = data._replace(X=data.X.copy())
     blocks = data.blocks()
-    return data if blocks is None else Blocks(blocks, whole=data)
+    return data if blocks is None else Blocks(blocks, start_data=data)
 
 
 def load_pandas(caller):

@@ -79,7 +79,7 @@ class CensoredPrediction:
             On the scale of y: ``exp(line + scale_**2 / 2)`` for 'lognormal'.
         """
         return self._at_line(
-            X, lambda model, at: model._distribution.mean(at, model.scale_, model._df)
+            X, lambda model, location: model._distribution.mean(location, model.scale_, model._df)
         )
 
     def predict_quantile(self, X, q=0.5):
@@ -103,7 +103,7 @@ class CensoredPrediction:
         away = self.scale_ * self._distribution.quantile(q, self._df)
         return self._at_line(
             X,
-            lambda model, at: model._distribution.to_user(np.add.outer(at, away)),
+            lambda model, location: model._distribution.to_user(np.add.outer(location, away)),
             q.shape,
         )
 

@@ -35,7 +35,7 @@ from emkit.models.censored.student_t import CensoredStudentT
 __all__ = ["EMCensoredRegressor"]
 
 #: Gain in nats at which a start has seen enough of a sample of the rows.
-THIN_TOL = 0.01
+SAMPLE_TOL = 0.01
 #: Degrees of freedom that df="estimate" looks between; beyond them a t is a normal.
 DF_RANGE = (0.5, 200.0)
 
@@ -273,7 +273,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
             if every > 1 and self.acceleration is not None and not self._goes_on:
                 # A small part of the rows shows where to start; the others then take few steps.
                 part = units.line, gram / every, self.alpha / every, self.fit_intercept
-                first = fit_em(CensoredNormal(*part), sample, start=first, tol=THIN_TOL).params
+                first = fit_em(CensoredNormal(*part), sample, start=first, tol=SAMPLE_TOL).params
             model = follow(CensoredNormal(units.line, gram, self.alpha, self.fit_intercept))
             return fit_em(model, data, start=first, **options), model
 

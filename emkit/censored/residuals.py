@@ -12,21 +12,21 @@ from emkit.models.censored.data import ResidualBlocks, Residuals, thinned
 __all__ = ["data_of", "line_within", "sample_of"]
 
 #: Rows that a start looks at: a tenth of them, within this range.
-THIN = 2000, 4000
+SAMPLE_ROWS = 2000, 4000
 
 
 class WorkedOut(LocalBlocks):
     """Residuals that are worked out for every E-step."""
 
-    def outlines(self):
+    def summaries(self):
         # What the engine asks of them does not depend on the rows: no pass is spent on it.
-        return iter((self.whole,))
+        return iter((self.start_data,))
 
 
 class ResidualStream(WorkedOut):
     """Residuals of the rows of a source, read for every E-step too."""
 
-    stays = True
+    pinned = True
 
     def __init__(self, rows, prepared):
         super().__init__(rows)
@@ -52,7 +52,7 @@ def data_of(rows, prepared):
     blocks = ResidualBlocks(rows, prepared)
     if len(rows) == 1:
         only = blocks[0]
-        return LocalBlocks([only], whole=only)
+        return LocalBlocks([only], start_data=only)
     # Kept, those of rows in single precision would take twice the memory of X.
     return LocalBlocks(list(blocks)) if rows[0].X.dtype == np.float64 else WorkedOut(blocks)
 
@@ -60,10 +60,10 @@ def data_of(rows, prepared):
 def sample_of(data, prepared):
     """Some rows of the data, and how many of them all each stands for."""
     n = sum(prepared.counts)
-    every = max(n // int(np.clip(n // 10, *THIN)), 1)
+    every = max(n // int(np.clip(n // 10, *SAMPLE_ROWS)), 1)
     sample = thinned(data, prepared.counts, every)
-    if data.whole is None:
-        data.whole = sample  # where a search draws starts
+    if data.start_data is None:
+        data.start_data = sample  # where a search draws starts
     return sample, every
 
 
@@ -72,4 +72,4 @@ def line_within(data, prepared, params):
     if prepared.exact.weight > 0.0:
         return False
     # One row outside decides, and as a rule it is in the first block.
-    return all(data.tell(partial(Residuals.encloses, coef=params.coef)))
+    return all(data.gather(partial(Residuals.encloses, coef=params.coef)))

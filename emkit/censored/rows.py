@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 from emkit.base.estimator import FLOATS, check_weights, is_private
 from emkit.censored.target import load_target
 from emkit.data.dask_collections import as_dask_array, is_dask, load_chunks, map_rows, score_rows
-from emkit.data.source import Loaded, Source, check_block, is_source, telling
+from emkit.data.source import Loaded, Source, check_block, in_context, is_source
 from emkit.engine import Blocks
 from emkit.models.censored.data import Responses
 from emkit.models.rows import BLOCK_ROWS
@@ -28,7 +28,7 @@ __all__ = [
 class LocalBlocks(Blocks):
     """Blocks that this process reads, asked one by one as those on a cluster are."""
 
-    def tell(self, function, *values):
+    def gather(self, function, *values):
         """What a function gives for every block, and one of each of the values, in order."""
         return map(function, self, *values)
 
@@ -67,15 +67,15 @@ class ResponseStream(LocalBlocks):
 
     def loaded(self):
         """The same by number, once they were read, for other processes; None if not for them."""
-        travels = self.source.travels
-        return Loaded(self.source, self.load, self._numbers) if travels else None
+        picklable = self.source.picklable
+        return Loaded(self.source, self.load, self._numbers) if picklable else None
 
 
 def load_rows(estimator, X, y, sample_weight):
     """Rows that count, in blocks that can be asked as often as needed, checked."""
     load = _load_chunks if is_dask(X) else _load_source if is_source(X) else _load_array
     rows = load(estimator, X, y, sample_weight)
-    sides = rows.tell(_sides)
+    sides = rows.gather(_sides)
     _refuse_one_sided(sides)
     return rows.take([n > 0 for n, *_ in sides]) if is_dask(X) else rows
 
@@ -184,7 +184,7 @@ def _read(bounds, X, weights, y, where, where_y):
     X, weights = check_block(X, weights, where, ensure_all_finite=True)
     low = high = None if bounds is None else np.empty(0)
     if bounds is not None and len(X):
-        with telling(where_y):
+        with in_context(where_y):
             low, high = bounds(X, y)
     return Responses(X, low, high, weights)
 
@@ -210,10 +210,10 @@ def _compute_chunk(estimator, compute, bounds, numbered, X, number, *y):
 def _counted(rows):
     """The rows of positive weight with a response that may not lie anywhere."""
     X, low, high, weight = rows
-    counted = np.isfinite(low) | np.isfinite(high)
+    kept = np.isfinite(low) | np.isfinite(high)
     if weight is not None:
-        counted &= weight > 0.0
-    return rows if counted.all() else _part(rows, counted)
+        kept &= weight > 0.0
+    return rows if kept.all() else _part(rows, kept)
 
 
 def _part(rows, chosen):

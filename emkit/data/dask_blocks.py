@@ -10,7 +10,7 @@ from sklearn.utils import check_random_state
 from emkit.engine import Blocks, tree
 from emkit.exceptions import ClusterError
 from emkit.models.rows import Rows, Summary, Table, summarise
-from emkit.numerics.gaussian import Units
+from emkit.numerics.gaussian import Scaling
 
 __all__ = ["FAN", "Chunks", "DaskRows", "get_client"]
 
@@ -33,13 +33,13 @@ class Chunks(Blocks):
         Whether the rows have weights.
     """
 
-    stays = True
+    pinned = True
 
     def __init__(self, client, futures, dtype, weighted):
         super().__init__(futures)
         self.client, self.dtype, self.weighted = client, dtype, weighted
 
-    def tell(self, function, *values):
+    def gather(self, function, *values):
         """What a function gives for every block, and one of each of the values, as a list here."""
         with _telling(self.client, (ValueError, TypeError)):
             return self.client.gather(self.map(function, *values)._blocks)
@@ -80,7 +80,7 @@ class Chunks(Blocks):
 
     def blocks(self, min_samples, size, random_state):
         """Blocks of `Rows` as data of a model; see `DaskRows`."""
-        summaries = self.tell(Summary.of)
+        summaries = self.gather(Summary.of)
         n = sum(s.n for s in summaries)
         if n < min_samples:
             raise ValueError(
@@ -108,7 +108,7 @@ class DaskRows(Chunks):
     def __init__(self, chunks, summaries, *, size, random_state):
         kept = chunks.take([s.n for s in summaries])
         super().__init__(kept.client, kept._blocks, kept.dtype, kept.weighted)
-        del self.whole  # gathered when it is asked for
+        del self.start_data  # gathered when it is asked for
         self._summaries = [s for s in summaries if s.n]
         self.summary = summarise(self._summaries)
         self.X = Table((self.summary.n, len(self.summary.mean)), self.dtype)
@@ -116,18 +116,18 @@ class DaskRows(Chunks):
         self.incomplete = self.summary.incomplete
         self.total_weight = self.summary.total_weight
 
-    def outlines(self):
+    def summaries(self):
         return iter(self._summaries)
 
     def spread(self):
         """Mean and standard deviation of every column, from those of the chunks."""
-        return Units(self.summary.mean, self.summary.spread)
+        return Scaling(self.summary.mean, self.summary.spread)
 
     @cached_property
-    def whole(self):
+    def start_data(self):
         """The rows that starts are drawn from: a sample, or all where they are few."""
         if self.summary.n <= 2 * self.size:
-            parts, weighted = self.tell(_same), self.weighted
+            parts, weighted = self.gather(_same), self.weighted
         else:
             parts, weighted = self._sample(), False
         weights = [np.ones(len(p.X)) if p.sample_weight is None else p.sample_weight for p in parts]
@@ -146,7 +146,7 @@ class DaskRows(Chunks):
             counts = [s.n for s in self._summaries]
             sizes = rng.multivariate_hypergeometric(counts, self.size, method="marginals")
         seeds, drawn = rng.integers(2**32, size=len(sizes)), sizes > 0
-        return self.take(drawn).tell(_draw, sizes[drawn].tolist(), seeds[drawn].tolist())
+        return self.take(drawn).gather(_draw, sizes[drawn].tolist(), seeds[drawn].tolist())
 
 
 # The client's side

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from emkit.base.estimator import FLOATS, refuse_empty_columns
 from emkit.data.dask_blocks import FAN, Chunks, get_client
-from emkit.data.source import check_block, counted_block, telling
+from emkit.data.source import block_that_counts, check_block, in_context
 from emkit.engine import SimulatedAnnealing, SimulatedAnnealingEM, StochasticEM
 from emkit.models.mixture.starts import sample_size
 
@@ -233,7 +233,7 @@ def _nameless(estimator):
 
 def _load(dtype, X, weights, where):
     """A chunk as rows that count, checked."""
-    return counted_block(*check_block(X, weights, where, dtype))
+    return block_that_counts(*check_block(X, weights, where, dtype))
 
 
 def _call(compute, nothing, X):
@@ -247,5 +247,5 @@ def _call_numbered(compute, nothing, X, *y, block_id=None):
 def _score(estimator, of, X, weights, *y, where):
     if not len(X) or (weights is not None and not np.any(weights)):
         return 0.0, 0.0
-    with telling(where):
+    with in_context(where):
         return estimator._sums(X, weights, *of, *y)

@@ -12,15 +12,15 @@ from sklearn.utils.validation import check_array, validate_data
 from emkit.base.estimator import (
     FLOATS,
     check_weights,
-    counted_rows,
     has_missing,
     is_private,
     map_of,
+    rows_that_count,
 )
 from emkit.engine import Blocks
 from emkit.engine.blocks import read
 from emkit.models.rows import BLOCK_ROWS, Rows, Summary, Table, draw_numbers, summarise
-from emkit.numerics.gaussian import Units
+from emkit.numerics.gaussian import Scaling
 
 __all__ = [
     "Block",
@@ -30,11 +30,11 @@ __all__ = [
     "Source",
     "check_block",
     "check_block_weights",
-    "counted_block",
+    "block_that_counts",
     "is_source",
     "joined",
     "lazy",
-    "telling",
+    "in_context",
 ]
 
 #: Bytes from which a memory map is read block by block: a smaller one may as well be an array.
@@ -86,13 +86,13 @@ class Block(NamedTuple):
 
 def check_block(X, sample_weight, where, dtype=FLOATS, ensure_all_finite="allow-nan"):
     """Rows and weights of a block, checked; an error says ``where``."""
-    with telling(where):
+    with in_context(where):
         X = check_array(X, dtype=dtype, ensure_all_finite=ensure_all_finite, ensure_min_samples=0)
         return X, check_block_weights(sample_weight, X)
 
 
 @contextmanager
-def telling(where):
+def in_context(where):
     """A ValueError says ``where`` too."""
     try:
         yield
@@ -112,11 +112,11 @@ def check_block_weights(sample_weight, X):
     return check_weights(weights, X) if weights.any() else weights
 
 
-def counted_block(X, sample_weight):
+def block_that_counts(X, sample_weight):
     """The rows of a block that count: of positive weight, with a value."""
-    counted = counted_rows(X, sample_weight, has_missing(X))
-    if counted is not None:
-        X, sample_weight = X[counted], None if sample_weight is None else sample_weight[counted]
+    kept = rows_that_count(X, sample_weight, has_missing(X))
+    if kept is not None:
+        X, sample_weight = X[kept], None if sample_weight is None else sample_weight[kept]
     return Rows.of(X, sample_weight)
 
 
@@ -216,7 +216,7 @@ class Source:
         return Block(number, start, X, *beside)
 
     @property
-    def travels(self) -> bool:
+    def picklable(self) -> bool:
         """Whether other processes can read it: a memory map with no more than arrays beside it."""
         beside = [values for values in (self.sample_weight, self.y) if values is not None]
         held = isinstance(self.array, np.memmap) and all(isinstance(v, np.ndarray) for v in beside)
@@ -362,14 +362,14 @@ class RowStream(Blocks):
             )
         super().__init__(Loaded(source, load, [i for i, s in enumerate(summaries) if s.n]))
         self.source, self.load = source, load
-        self.stays = not source.travels
+        self.pinned = not source.picklable
         self._summaries = [s for s in summaries if s.n]
         self.summary = summarise(self._summaries)
         self.X = Table((n, len(self.summary.mean)), source.dtype)
         self.weighted = source.sample_weight is not None
         self.incomplete = self.summary.incomplete
         self.total_weight = self.summary.total_weight
-        self.whole = self
+        self.start_data = self
 
     def __iter__(self) -> Iterator[Rows]:
         return read(self._rows())
@@ -390,12 +390,12 @@ class RowStream(Blocks):
     def __len__(self) -> int:
         return len(self._summaries)
 
-    def outlines(self) -> Iterator[Summary]:
+    def summaries(self) -> Iterator[Summary]:
         return iter(self._summaries)
 
-    def spread(self) -> Units:
+    def spread(self) -> Scaling:
         """Mean and standard deviation of every column."""
-        return Units(self.summary.mean, self.summary.spread)
+        return Scaling(self.summary.mean, self.summary.spread)
 
     def sample(self, size: int, rng: np.random.Generator) -> Rows:
         """As `Rows.sample`; the same rows where none has a weight."""

@@ -32,7 +32,7 @@ class Acceleration(ABC):
     >>> class Overrelaxation(Acceleration):
     ...     def propose(self, point, image):
     ...         return point + 1.5 * (image - point)
-    ...     def judged(self, better):
+    ...     def feedback(self, better):
     ...         pass
     >>> X = load_iris().data
     >>> mixture = EMGaussianMixture(3, tol=1e-8, acceleration=None, random_state=0)
@@ -73,7 +73,7 @@ class Acceleration(ABC):
         """
 
     @abstractmethod
-    def judged(self, better: bool) -> None:
+    def feedback(self, better: bool) -> None:
         """Hear what became of the last proposal.
 
         Parameters
@@ -176,9 +176,9 @@ class Anderson(Acceleration):
         target = np.sum((along / s) ** 2) / (1.0 + np.exp(-self._log_odds))
         return (s * along / (s**2 + _ridge(along, s, target))) @ vt
 
-    def judged(self, better: bool) -> None:
+    def feedback(self, better: bool) -> None:
         if self._substitute is not None:
-            self._substitute.judged(better)
+            self._substitute.feedback(better)
             if not better:
                 self._substitute = None
                 self._failures = min(self._failures + 1, 3)
@@ -242,7 +242,7 @@ class Squarem(Acceleration):
         a = -max(float(np.linalg.norm(r) / length), 1.0)
         return x0 - 2.0 * a * r + a * a * v
 
-    def judged(self, better: bool) -> None:
+    def feedback(self, better: bool) -> None:
         self._stabilise = better
 
 
@@ -324,7 +324,7 @@ class Louis(Acceleration):
             jacobian[:, j] = (there - image) / (moved[j] - value)
         return jacobian if np.isfinite(jacobian).all() else None
 
-    def judged(self, better: bool) -> None:
+    def feedback(self, better: bool) -> None:
         if better:
             self._failures = 0
             if self._part < 1.0:

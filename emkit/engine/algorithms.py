@@ -25,9 +25,9 @@ __all__ = [
     "Algorithm",
     "AnnealedEM",
     "ClassificationEM",
-    "counted",
+    "with_earlier_cost",
     "need_classes",
-    "under",
+    "with_posterior",
 ]
 
 
@@ -178,7 +178,7 @@ class ClassificationEM(Algorithm):
         options["acceleration"] = None
         # A class that loses its last row is no news: the model is not defined there, or it is.
         with np.errstate(divide="ignore", invalid="ignore"):
-            return climb(under(model, hard), data, start, **options)
+            return climb(with_posterior(model, hard), data, start, **options)
 
 
 @dataclass(frozen=True)
@@ -245,7 +245,7 @@ class AnnealedEM(Algorithm):
             if left <= 0:
                 break
             stage = climb(
-                under(model, Tempered(beta)),
+                with_posterior(model, Tempered(beta)),
                 data,
                 start,
                 acceleration=None,
@@ -256,7 +256,7 @@ class AnnealedEM(Algorithm):
             n_iter += stage.n_iter
             n_evaluations += stage.n_evaluations
         last = climb(model, data, start, max_iter=max(max_iter - n_evaluations, 0), **options)
-        return counted(last, n_iter, n_evaluations)
+        return with_earlier_cost(last, n_iter, n_evaluations)
 
 
 def need_classes(algorithm: Algorithm, model: EMModel) -> None:
@@ -268,7 +268,7 @@ def need_classes(algorithm: Algorithm, model: EMModel) -> None:
         )
 
 
-def under(model: Any, posterior: Any, rng: np.random.Generator | None = None) -> Any:
+def with_posterior(model: Any, posterior: Any, rng: np.random.Generator | None = None) -> Any:
     """The model with another assignment of its rows to classes."""
     other = copy.copy(model)
     other.e_step = partial(model.e_step, posterior=posterior, rng=rng)
@@ -276,7 +276,7 @@ def under(model: Any, posterior: Any, rng: np.random.Generator | None = None) ->
     return other
 
 
-def counted(last: EMResult, n_iter: int, n_evaluations: int) -> EMResult:
+def with_earlier_cost(last: EMResult, n_iter: int, n_evaluations: int) -> EMResult:
     """The last stage of a run with the cost of the stages before it."""
     return replace(
         last,

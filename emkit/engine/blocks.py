@@ -16,7 +16,7 @@ from emkit.engine import tree
 from emkit.engine.model import EMModel
 from emkit.exceptions import DataReadError
 
-__all__ = ["Blocks", "e_step", "iterate", "outlines", "read"]
+__all__ = ["Blocks", "e_step", "iterate", "summaries", "read"]
 
 #: Seconds that workers take to start: they do when a run has taken as long without them.
 START_UP = 0.5
@@ -34,7 +34,7 @@ class Blocks:
     blocks : iterable
         At least one block. What is not a sequence is read again for every E-step, so that it
         need not fit in memory; an iterator, which can be read once, will not do.
-    whole : object, default=None
+    start_data : object, default=None
         The data undivided, where there are such, to draw starts from.
 
     Raises
@@ -52,10 +52,10 @@ class Blocks:
     """
 
     #: Whether the blocks cannot go to other processes, so that runs follow each other in this one.
-    stays = False
+    pinned = False
     _workers: "Workers | None" = None
 
-    def __init__(self, blocks: Iterable[Any], whole: Any = None):
+    def __init__(self, blocks: Iterable[Any], start_data: Any = None):
         if isinstance(blocks, Iterator):
             raise TypeError(
                 "blocks must be an iterable that can be read again, because every E-step reads "
@@ -67,7 +67,7 @@ class Blocks:
         if isinstance(blocks, Sequence) and not len(blocks):
             raise ValueError("Blocks needs at least one block of data. Got none.")
         self._blocks = blocks
-        self.whole = whole
+        self.start_data = start_data
 
     def __len__(self) -> int:
         return len(self._blocks)  # type: ignore[arg-type]
@@ -89,15 +89,15 @@ class Blocks:
         Returns
         -------
         object
-            One block, or ``whole``.
+            One block, or ``start_data``.
         """
-        if self.whole is not None:
-            return self.whole
+        if self.start_data is not None:
+            return self.start_data
         if isinstance(self._blocks, Sequence):
             return self._blocks[int(rng.integers(len(self)))]
         return next(iter(self))
 
-    def outlines(self) -> Iterator[Any]:
+    def summaries(self) -> Iterator[Any]:
         """What stands for the blocks where it is asked how much they weigh. Default: themselves.
 
         Returns
@@ -123,7 +123,7 @@ class Blocks:
         Blocks
             These stay as they are.
         """
-        if n_workers < 2 or self.stays or not isinstance(self._blocks, Sequence):
+        if n_workers < 2 or self.pinned or not isinstance(self._blocks, Sequence):
             yield self
             return
         other = copy(self)
@@ -263,9 +263,9 @@ def iterate(data: Any) -> Iterator[Any]:
     return iter(data) if isinstance(data, Blocks) else iter((data,))
 
 
-def outlines(data: Any) -> Iterator[Any]:
-    """As `Blocks.outlines`; data that are not `Blocks` are one block."""
-    return data.outlines() if isinstance(data, Blocks) else iter((data,))
+def summaries(data: Any) -> Iterator[Any]:
+    """As `Blocks.summaries`; data that are not `Blocks` are one block."""
+    return data.summaries() if isinstance(data, Blocks) else iter((data,))
 
 
 def e_step(model: EMModel, data: Any, params: Any) -> tuple[Any, float]:

@@ -87,18 +87,18 @@ class LatentClassModel(EMModel):
         Returns
         -------
         object
-            Such as Cholesky factors; the ``at`` of the methods below.
+            Such as Cholesky factors; the ``bound`` of the methods below.
         """
         return params
 
-    def tiles(self, data: Any, at: Any) -> Iterable[Any]:
+    def tiles(self, data: Any, bound: Any) -> Iterable[Any]:
         """Pieces of the data that fit the cache. Default: the whole block.
 
         Parameters
         ----------
         data : object
             One block of data.
-        at : object
+        bound : object
             What `bind` returned.
 
         Returns
@@ -124,14 +124,14 @@ class LatentClassModel(EMModel):
         return None
 
     @abstractmethod
-    def log_joint(self, tile: Any, at: Any) -> tuple[Array, Any]:
+    def log_joint(self, tile: Any, bound: Any) -> tuple[Array, Any]:
         """Log density of every row together with every class.
 
         Parameters
         ----------
         tile : object
             One of `tiles`.
-        at : object
+        bound : object
             What `bind` returned.
 
         Returns
@@ -143,7 +143,7 @@ class LatentClassModel(EMModel):
         """
 
     @abstractmethod
-    def statistics(self, tile: Any, resp: Array, work: Any, at: Any) -> Any:
+    def statistics(self, tile: Any, resp: Array, work: Any, bound: Any) -> Any:
         """Expected statistics of a tile.
 
         Parameters
@@ -154,7 +154,7 @@ class LatentClassModel(EMModel):
             Responsibilities, times the weights of the rows.
         work : object
             What `log_joint` kept.
-        at : object
+        bound : object
             What `bind` returned.
 
         Returns
@@ -163,14 +163,14 @@ class LatentClassModel(EMModel):
             Sums over the rows.
         """
 
-    def finish(self, stats: Any, at: Any) -> Any:
+    def from_tile_sums(self, stats: Any, bound: Any) -> Any:
         """Last touch on the sum over the tiles of a block. Default: none.
 
         Parameters
         ----------
         stats : Stats
             The sum.
-        at : object
+        bound : object
             What `bind` returned.
 
         Returns
@@ -246,10 +246,10 @@ class LatentClassModel(EMModel):
         objective : float
             What its rows add to the objective; for `soft` the log-likelihood.
         """
-        at = self.bind(params)
+        bound = self.bind(params)
         total, objective = None, 0.0
-        for tile in self.tiles(data, at):
-            log_joint, work = self.log_joint(tile, at)
+        for tile in self.tiles(data, bound):
+            log_joint, work = self.log_joint(tile, bound)
             weights = self.weights(tile)
             resp, values = posterior(log_joint, rng, weights)
             if weights is None:
@@ -257,9 +257,9 @@ class LatentClassModel(EMModel):
             else:
                 objective += float(weights @ values)
                 resp *= weights
-            stats = self.statistics(tile, resp, work, at)
+            stats = self.statistics(tile, resp, work, bound)
             total = stats if total is None else tree.add(total, stats)
-        return self.finish(total, at), objective
+        return self.from_tile_sums(total, bound), objective
 
     def sampled_statistics(
         self, data: Any, params: Any, rng: np.random.Generator, size: int

@@ -60,7 +60,7 @@ def climb(
     if max_iter == 0:
         trace.reason = StopReason.MAX_ITER
     try:
-        trace.tell(np.inf)
+        trace.report(np.inf)
         while trace.reason is None:
             image = m_step(model, data, trace.point, trace.n_iter + 1)
             if extrapolation.moved(trace, image, tol, max_iter):
@@ -68,7 +68,7 @@ def climb(
             candidate = None if image is None else evaluate(model, data, image, trace.n_iter + 1)
             gain = trace.plain_step(candidate, tol, max_iter)
             extrapolation.after_plain_step(trace, gain)
-            trace.tell(gain)
+            trace.report(gain)
     except KeyboardInterrupt as interrupt:
         trace.reason = StopReason.INTERRUPT
         interrupt.result = trace.result()  # type: ignore[attr-defined]
@@ -87,7 +87,7 @@ class _Extrapolation:
         self.spent = 0  # E-steps of the scheme's own
         self.left = 0  # how many it may take
         if self.acceleration is not None:
-            threshold = sum(map(model.acceleration_threshold, blocks.outlines(data)))
+            threshold = sum(map(model.acceleration_threshold, blocks.summaries(data)))
             self.threshold = min(threshold, self.acceleration.below)
             self.acceleration.attach(self.em_map)
         self.allowed = self.threshold == np.inf
@@ -128,18 +128,18 @@ class _Extrapolation:
         if own:
             self.refused = not better
         else:
-            self.acceleration.judged(better)
+            self.acceleration.feedback(better)
         change = np.inf if candidate is None else candidate.objective - trace.point.objective
         gain = trace.tried(candidate, better, max_iter)
         # A Newton step that changes nothing says as much as one that gains nothing.
         trace.small = change < tol and (better or (own and change > -tol))
         if own and candidate is not None:
-            noise = self.model.rounding(candidate.params, candidate.objective)
+            noise = self.model.objective_rounding(candidate.params, candidate.objective)
             trace.settled = abs(change) <= noise
         self.threshold = np.inf  # once it has begun it goes on
         self.allowed = not trace.small  # convergence is confirmed by a plain step
         if better or trace.reason is not None:
-            trace.tell(gain)
+            trace.report(gain)
             return True
         return False
 
@@ -202,7 +202,7 @@ class _Trace:
         gain = candidate.objective - before.objective
         fell = self.model.exact and gain < 0.0
         confirmed, self.small = self.small, self.model.progress(before, candidate) < tol
-        noise = self.model.rounding(candidate.params, candidate.objective)
+        noise = self.model.objective_rounding(candidate.params, candidate.objective)
         self.flat = gain <= noise
         # A model that measures progress by its own units has a tol that says nothing of the gain.
         own_units = type(self.model).progress is not EMModel.progress
@@ -241,7 +241,7 @@ class _Trace:
             )
         self.reason = StopReason.DECREASE
 
-    def tell(self, gain: float) -> None:
+    def report(self, gain: float) -> None:
         """Report to the callback, which may end the run by returning True."""
         if self.callback is None:
             return

@@ -65,7 +65,7 @@ class EMModel(ABC):
         Parameters
         ----------
         data : object
-            The data; of `Blocks` the ``whole``, or one block drawn at random.
+            The data; of `Blocks` the ``start_data``, or one block drawn at random.
         rng : numpy.random.Generator
             Source of randomness.
 
@@ -143,7 +143,7 @@ class EMModel(ABC):
         """
         return tree.all_finite(params)
 
-    def rounding(self, params: Any, objective: float) -> float:
+    def objective_rounding(self, params: Any, objective: float) -> float:
         """How exact the objective is at ``params``. Default: 1e-14 of it, relative.
 
         A smaller change is neither a decrease nor a reason to go on.

@@ -14,7 +14,7 @@ from emkit.engine.algorithms import Algorithm
 from emkit.engine.loop import Callback, Point, evaluate, m_step
 from emkit.engine.model import EMModel, MonteCarloModel
 from emkit.engine.result import EMResult, StopReason
-from emkit.engine.stochastic import chain_result, told
+from emkit.engine.stochastic import chain_result, report
 from emkit.exceptions import InfeasibleError, ModelError
 
 __all__ = ["MonteCarloEM"]
@@ -27,7 +27,7 @@ SIGMAS = 1.96
 SMALL = 1e-3
 #: Slowest contraction that steps of a noisy run are trusted to show, and the one taken for granted
 #: until two steps stand out from the noise at that level: others shrink as the noise does.
-SLOWEST, GRANTED, CLEAR = 0.95, 0.5, 0.999
+SLOWEST, FIRST_RATE, CLEAR = 0.95, 0.5, 0.999
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class MonteCarloEM(Algorithm):
         reason = None if max_iter > 0 else StopReason.MAX_ITER
         error, last = np.full(tree.flatten(start).shape, np.inf), np.inf
         rates: list[float] = []
-        if told(callback, run, points, reason) and reason is None:
+        if report(callback, run, points, reason) and reason is None:
             reason = StopReason.CALLBACK
         while reason is None:
             here = points[-1].params
@@ -144,7 +144,7 @@ class MonteCarloEM(Algorithm):
             point = None if step is None else _point(model, data, step.image)
             if step is None or point is None:
                 reason = StopReason.INFEASIBLE
-                told(callback, run, points, reason)
+                report(callback, run, points, reason)
                 break
             confidence = step.confidence()
             if confidence <= self.level:
@@ -154,7 +154,7 @@ class MonteCarloEM(Algorithm):
                 rates.append(min(length / last, SLOWEST))
             last = length
             # EM has 1 / (1 - rate) of such steps before it; Newton's is the last.
-            rate = float(np.median(rates[-5:] or GRANTED))
+            rate = float(np.median(rates[-5:] or FIRST_RATE))
             ahead = 1.0 if step.newton else 1.0 / (1.0 - rate)
             error = ahead * step.error
             reach = ahead * np.abs(step.move) + SIGMAS * error
@@ -165,7 +165,7 @@ class MonteCarloEM(Algorithm):
                 reason = StopReason.TOLERANCE
             elif len(points) > max_iter:
                 reason = StopReason.MAX_ITER
-            if told(callback, run, points, reason) and reason is None:
+            if report(callback, run, points, reason) and reason is None:
                 reason = StopReason.CALLBACK
         return chain_result(
             points,
@@ -248,7 +248,7 @@ def _batch(model: EMModel, data: Any, params: Any, rng: np.random.Generator, siz
 
 
 #: Part of the complete information that must be left for Newton's step to be sound.
-SOUND = 0.02
+MIN_SHARE_LEFT = 0.02
 
 
 def _newton_step(
@@ -264,8 +264,8 @@ def _newton_step(
     values, basis = np.linalg.eigh(plain.covariance)
     basis = basis[:, values > 1e-10 * values[-1]]
 
-    def score(stats: Any, at: Array) -> Array:
-        gradient = model.complete_score(stats, tree.restore(at, params))
+    def score(stats: Any, vector: Array) -> Array:
+        gradient = model.complete_score(stats, tree.restore(vector, params))
         return basis.T @ tree.flatten(gradient)
 
     h = 1e-5 * float(np.linalg.norm(plain.error) + 1e-3 * np.linalg.norm(here))
@@ -280,7 +280,7 @@ def _newton_step(
     except np.linalg.LinAlgError:
         return None
     shares, vectors = np.linalg.eigh(root @ (complete - missing) @ root.T)
-    if shares[0] < SOUND:
+    if shares[0] < MIN_SHARE_LEFT:
         return None
     inverse = basis @ root.T @ (vectors / shares) @ vectors.T @ root @ basis.T
     across = plain.move - basis @ (basis.T @ plain.move)

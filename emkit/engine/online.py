@@ -214,7 +214,7 @@ class OnlineEM:
                 f"{type(model).__name__} has a conditional_step, which raises the objective of all "
                 "the data, and online EM sees one batch at a time. Use fit_em."
             )
-        weight = float(sum(map(model.weight_of, blocks.outlines(batch))))
+        weight = float(sum(map(model.weight_of, blocks.summaries(batch))))
         if not weight > 0.0:
             raise ValueError(f"A batch must have rows of positive weight. Got weight {weight!r}.")
         number = state.n_batches + 1

@@ -49,7 +49,7 @@ class Restarts:
         _check_budget(self)
 
     def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
-        return climb_within(self.budget, climber, starts)
+        return climb_on_budget(self.budget, climber, starts)
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,9 @@ class Annealing:
         return AnnealedEM(self.betas, self.n_iter)
 
     def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
-        return climb_within(self.budget, climber, starts, algorithm=own(climber, self._algorithm()))
+        return climb_on_budget(
+            self.budget, climber, starts, algorithm=require_plain_em(climber, self._algorithm())
+        )
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,9 @@ class SimulatedAnnealing:
         return SimulatedAnnealingEM(self.n_iter)
 
     def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
-        return climb_within(self.budget, climber, starts, algorithm=own(climber, self._algorithm()))
+        return climb_on_budget(
+            self.budget, climber, starts, algorithm=require_plain_em(climber, self._algorithm())
+        )
 
 
 @dataclass(frozen=True)
@@ -299,7 +303,7 @@ def best_to_the_end(
     return [*outcomes[:best], joined(short, long), *outcomes[best + 1 :]]
 
 
-def own(climber: Climber, form: Algorithm) -> Algorithm:
+def require_plain_em(climber: Climber, form: Algorithm) -> Algorithm:
     """The form of EM that a search brings along, where nothing speaks against it."""
     asked = climber.options["algorithm"]
     if not isinstance(asked, EM):
@@ -311,7 +315,7 @@ def own(climber: Climber, form: Algorithm) -> Algorithm:
     return form
 
 
-def climb_within(
+def climb_on_budget(
     budget: int | None, climber: Climber, starts: list[Start], **options: Any
 ) -> list[Outcome]:
     """Climb from the starts, or from as many as a budget allows."""

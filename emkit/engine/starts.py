@@ -59,7 +59,7 @@ class Climber:
         blocks = self.data if isinstance(self.data, Blocks) else None
         # With two workers or more for a start, each run in turn has them all for its blocks.
         side_by_side = len(starts) > 1 and self.n_workers > 1
-        if blocks is not None and (blocks.stays or 2 * len(starts) <= self.n_free):
+        if blocks is not None and (blocks.pinned or 2 * len(starts) <= self.n_free):
             side_by_side = False
         options = {**self.options, **options}
         if side_by_side:

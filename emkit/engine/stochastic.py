@@ -9,23 +9,23 @@ import numpy as np
 from emkit._typing import Array
 from emkit.engine import tree
 from emkit.engine.acceleration import Acceleration
-from emkit.engine.algorithms import Algorithm, counted, need_classes, under
+from emkit.engine.algorithms import Algorithm, need_classes, with_earlier_cost, with_posterior
 from emkit.engine.loop import Callback, Point, climb, evaluate, m_step
 from emkit.engine.model import EMModel
 from emkit.engine.posterior import Stochastic
 from emkit.engine.result import EMResult, State, StopReason
 from emkit.exceptions import InfeasibleError
 
-__all__ = ["SimulatedAnnealingEM", "StochasticEM", "chain_result", "told"]
+__all__ = ["SimulatedAnnealingEM", "StochasticEM", "chain_result", "report"]
 
 
-def visits(
+def chain_points(
     model: EMModel, data: Any, start: Any, shares: Iterable[float], rng: np.random.Generator
 ) -> Iterator[Point]:
     """Points of a chain in which that share of the responsibilities is drawn labels."""
     params = last = start
     for n_iter, share in enumerate(shares):
-        noisy = under(model, Stochastic(share=share), rng)
+        noisy = with_posterior(model, Stochastic(share=share), rng)
         point = evaluate(noisy, data, params, n_iter)
         if point is None and n_iter:
             # The draws led where the model is not defined, such as to a class of one row: again.
@@ -98,9 +98,9 @@ class StochasticEM(Algorithm):
         points: list[Point] = []
         shares = [1.0] * max_iter  # the average is the last point tried
         reason = StopReason.SCHEDULE
-        for point in visits(model, data, start, shares, rng):
+        for point in chain_points(model, data, start, shares, rng):
             points.append(point._replace(stats=None))
-            if told(callback, run, points, None):
+            if report(callback, run, points, None):
                 reason = StopReason.CALLBACK
                 break
         kept = points[min(int(self.burn_in * len(points)) + 1, len(points) - 1) :]
@@ -112,7 +112,7 @@ class StochasticEM(Algorithm):
         if average is not None and average.objective > best.objective:
             best = average._replace(stats=None)
         points.append(best)
-        told(callback, run, points, reason)
+        report(callback, run, points, reason)
         error = tree.restore(_batch_means_error(chain), start)
         return chain_result(points, reason, n_evaluations=n_evaluations, error=error)
 
@@ -168,13 +168,13 @@ class SimulatedAnnealingEM(Algorithm):
         n_visits = min(self.n_iter + 1, max_iter)
         cooling = 0.5 + 0.5 * np.cos(np.pi * np.arange(n_visits) / self.n_iter)
         params = start
-        for point in visits(model, data, start, cooling, rng):
+        for point in chain_points(model, data, start, cooling, rng):
             params = point.params
         last = climb(model, data, params, max_iter=max_iter - n_visits, **options)
-        return counted(last, max(n_visits - 1, 0), n_visits)
+        return with_earlier_cost(last, max(n_visits - 1, 0), n_visits)
 
 
-def told(callback: Callback | None, run: int, points: list[Point], reason: Any) -> bool:
+def report(callback: Callback | None, run: int, points: list[Point], reason: Any) -> bool:
     """Report the last point to the callback; whether it asks to stop."""
     if callback is None:
         return False

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 from emkit._typing import Array
-from emkit.data.source import counted_block
+from emkit.data.source import block_that_counts
 from emkit.models.rows import Rows
 
 __all__ = ["Cells", "Columns", "check_limits"]
@@ -34,8 +34,8 @@ class Cells(NamedTuple):
     def _of_tile(cls, rows: Rows) -> "Cells":
         X, weights, _ = rows
         if weights is not None and not weights.all():
-            counted = weights > 0.0
-            X, weights = X[counted], weights[counted]
+            kept = weights > 0.0
+            X, weights = X[kept], weights[kept]
         missing = np.isnan(X)
         # The initial value is one that does not count: there may be no rows.
         with np.errstate(invalid="ignore"):
@@ -90,7 +90,7 @@ class Columns(NamedTuple):
 
     def rows(self, rows):
         """Those of positive weight that have a value in the modelled columns, and these alone."""
-        return counted_block(self.take_modelled(rows.X), rows.sample_weight)
+        return block_that_counts(self.take_modelled(rows.X), rows.sample_weight)
 
     def spread_means(self, means):
         """Means (K, n_modelled) beside the values of the other columns that are kept."""

@@ -40,7 +40,7 @@ from emkit.mixture.streaming import STREAM_CONSTRAINTS, Batch, PartialFitMixin, 
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.moments import MixtureMoments
 from emkit.models.mixture.single_normal import (
-    GUARD,
+    MIN_SHRINKAGE,
     auto_shrinkage,
     normal_start,
     pairwise_moments,
@@ -48,7 +48,7 @@ from emkit.models.mixture.single_normal import (
 from emkit.models.mixture.starts import draw
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
-from emkit.numerics.gaussian import Units
+from emkit.numerics.gaussian import Scaling
 
 __all__ = ["EMImputer"]
 
@@ -323,7 +323,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             self._publish_constants(columns)
             return
         units = data.spread()
-        units = Units(units.shift, STRUCTURES[self.covariance_type].common_scale(units.scale))
+        units = Scaling(units.shift, STRUCTURES[self.covariance_type].common_scale(units.scale))
         pairwise = pairwise_moments(data, units)
         self._warn_of_pairs(pairwise, columns, warn)
         shrinkage = self.shrinkage
@@ -334,7 +334,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             result, model = climb(shrinkage)
             if result is None:
                 self._warn_of_collapse(shrinkage, warn)
-                shrinkage = GUARD
+                shrinkage = MIN_SHRINKAGE
                 result, model = climb(shrinkage)
         warn_unconverged(result, self.max_iter, "Increase shrinkage", stacklevel=5)
         self._publish(result, model, columns, shrinkage, data, pairwise)
@@ -389,7 +389,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         collapsed = result.reason is StopReason.INFEASIBLE or (
             not result.converged and error > COLLAPSING
         )
-        return (None if collapsed and shrinkage < GUARD else result), model
+        return (None if collapsed and shrinkage < MIN_SHRINKAGE else result), model
 
     def _prior_model(self, data, units, pairwise, shrinkage):
         """The model with the prior that a shrinkage stands for."""
@@ -448,7 +448,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         warn(
             f"The likelihood has no finite maximum at shrinkage={shrinkage:g}: some covariance is "
             "singular (collinear columns, or too few rows for the columns). "
-            f"shrinkage={GUARD:g} was used instead. Set shrinkage, drop columns, or lower "
+            f"shrinkage={MIN_SHRINKAGE:g} was used instead. Set shrinkage, drop columns, or lower "
             "n_components."
         )
 
@@ -549,7 +549,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             return self.shrinkage_
         rows = stream.pairwise.n * (weight / stream.weight)
         fading = auto_shrinkage(stream.pairwise._replace(n=rows), self.n_components)
-        return max(fading, min(self.shrinkage_, GUARD))
+        return max(fading, min(self.shrinkage_, MIN_SHRINKAGE))
 
     def _publish_stream(self, batch):
         model, state = self._stream.model, self._stream.state

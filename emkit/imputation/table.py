@@ -9,7 +9,7 @@ from sklearn.utils import check_array
 
 from emkit.base.estimator import check_weights, load_with_missing, mark_missing
 from emkit.data.dask_collections import as_dask_array, check_options, is_dask, load_chunks
-from emkit.data.source import Block, RowStream, Source, check_block_weights, is_source, telling
+from emkit.data.source import Block, RowStream, Source, check_block_weights, in_context, is_source
 from emkit.imputation.columns import Cells, Columns, check_limits
 from emkit.models.mixture.starts import sample_size
 from emkit.models.rows import Rows, Summary
@@ -45,7 +45,7 @@ def each_block(imputer: Any, X: Any, sample_weight: Any = None) -> Iterator[Rows
 
 def read_block(X: Any, sample_weight: Any, where: str, missing_values: Any) -> Rows:
     """Some rows with their weights, checked; an error says ``where``."""
-    with telling(where):
+    with in_context(where):
         X = mark_missing(X, missing_values, partial(check_array, ensure_min_samples=0))
         return Rows(X, check_block_weights(sample_weight, X))
 
@@ -93,7 +93,7 @@ def _load_chunks(imputer: Any, X: Any, sample_weight: Any, columns: Columns | No
     check_limits(imputer, X.shape[1])
     read = partial(read_block, missing_values=imputer.missing_values)
     chunks = load_chunks(X, sample_weight, read)
-    cells, columns = _columns_of(imputer, chunks.tell(Cells.of), columns)
+    cells, columns = _columns_of(imputer, chunks.gather(Cells.of), columns)
     data: Any = _nothing(cells, columns, chunks.dtype)
     if data is None and len(columns.modelled):
         size = sample_size(imputer.n_components, len(columns.modelled))

@@ -18,13 +18,13 @@ from emkit.base.estimator import (
     StrOptions,
     at_least,
     check_weights,
-    counted_rows,
     feature_names_in,
     fit_context,
     has_missing,
     in_blocks,
     load_pandas,
     refuse_empty_columns,
+    rows_that_count,
     warn_unconverged,
 )
 from emkit.base.progress import CallbackSupportMixin, Progress, n_starts
@@ -40,8 +40,8 @@ from emkit.data.source import (
     EmptySourceError,
     RowStream,
     Source,
+    block_that_counts,
     check_block,
-    counted_block,
     is_source,
     joined,
     lazy,
@@ -52,11 +52,11 @@ from emkit.exceptions import DataWarning, InfeasibleError
 from emkit.mixture.initial import check_given, given_start, last_fit
 from emkit.mixture.prior import MixturePrior, check_prior, internal_prior
 from emkit.mixture.streaming import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
-from emkit.models.mixture.gaussian import GaussianMixtureModel, mixture_spread
+from emkit.models.mixture.gaussian import GaussianMixtureModel, mixture_std
 from emkit.models.mixture.starts import STARTS
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
-from emkit.numerics.gaussian import Units
+from emkit.numerics.gaussian import Scaling
 
 __all__ = ["EMGaussianMixture"]
 
@@ -72,9 +72,9 @@ FLOAT32_HINT = (
 
 #: Gain of a step, in nats per sample, to which a stream fits its first batch: what is wrong with
 #: the start it mends only slowly.
-SETTLED = 1e-5
+FIRST_BATCH_TOL = 1e-5
 #: Gain of a step, in nats, at which a fit is at its maximum for all that a standard error shows.
-CLOSE = 1e-8
+ERRORS_TOL = 1e-8
 
 
 class MixtureErrors(NamedTuple):
@@ -415,12 +415,12 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         given = check_given(self, *X.shape)
         check_prior(self.prior, STRUCTURES[self.covariance_type], X.shape[1])
         incomplete = has_missing(X)
-        counted = counted_rows(X, weights, incomplete)
-        if counted is not None:
-            X = X[counted]
-            weights = None if weights is None else weights[counted]
+        kept = rows_that_count(X, weights, incomplete)
+        if kept is not None:
+            X = X[kept]
+            weights = None if weights is None else weights[kept]
             if given.resp is not None:
-                given = given._replace(resp=given.resp[counted])
+                given = given._replace(resp=given.resp[kept])
         if len(X) < self.n_components:
             raise ValueError(
                 f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
@@ -449,7 +449,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         source.check(self, reset=reset)
 
         def load(block):
-            return counted_block(*check_block(block.X, block.sample_weight, block.where))
+            return block_that_counts(*check_block(block.X, block.sample_weight, block.where))
 
         return RowStream(source, load, max(self.n_components, 2) if reset else 1)
 
@@ -469,7 +469,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         structure = STRUCTURES[self.covariance_type]
         stand_in = np.sqrt(self.reg_covar) if self.reg_covar > 0.0 else 1.0
         scale = structure.common_scale(np.where(spread > 0.0, spread, stand_in))
-        units, k = Units(shift, scale), self.n_components
+        units, k = Scaling(shift, scale), self.n_components
         ridge = self.reg_covar / scale**2
         prior = internal_prior(self.prior, structure, units, spread, data, k, ridge)
         return GaussianMixtureModel(
@@ -531,7 +531,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         stream, batch = self._stream, self._batch(X, sample_weight)
         model, start, n = stream.model, stream.state.params, batch.weight
         data = in_blocks(batch.data)
-        result = fit_em(model, data, start=start, tol=SETTLED * n, max_iter=1000)
+        result = fit_em(model, data, start=start, tol=FIRST_BATCH_TOL * n, max_iter=1000)
         self._publish_params(result.params, model, stream.dtype)
         self.lower_bound_ = result.log_likelihood / n
         return Stream.after_fit(model, result.params, batch.data)
@@ -548,9 +548,9 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             return Batch(data, data.total_weight)
         X = self._check_X(X)
         weights = check_weights(sample_weight, X)
-        counted = counted_rows(X, weights, has_missing(X))
-        if counted is not None:
-            X, weights = X[counted], None if weights is None else weights[counted]
+        kept = rows_that_count(X, weights, has_missing(X))
+        if kept is not None:
+            X, weights = X[kept], None if weights is None else weights[kept]
         data = Rows.of(X, weights)
         return Batch(data, data.total_weight)
 
@@ -581,10 +581,10 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         means = np.asarray(self.means_, dtype=float)
         factor = structure.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
         variances = structure.diagonals(structure.covariances(factor), means.shape)
-        shift, scale = mixture_spread(weights, means, variances)
+        shift, scale = mixture_std(weights, means, variances)
         scale = structure.common_scale(scale)
         data = Rows.of(X)
-        model = GaussianMixtureModel(structure, Units(shift, scale), incomplete=data.incomplete)
+        model = GaussianMixtureModel(structure, Scaling(shift, scale), incomplete=data.incomplete)
         factor = structure.rescale_factor(factor, 1.0 / scale)
         return model, model.given_factor(weights, (means - shift) / scale, factor), data
 
@@ -836,7 +836,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         model = self._model(data, warn=False)
         structure, (_, scale) = model.structure, model.units
         # A fit at the default tol ends short of the maximum by more than a standard error can bear.
-        at = fit_em(model, data, start=last_fit(self, model), tol=CLOSE, max_iter=1000)
+        at = fit_em(model, data, start=last_fit(self, model), tol=ERRORS_TOL, max_iter=1000)
         errors = standard_errors(model, data, at)
         return MixtureErrors(
             errors.weights,
@@ -965,8 +965,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         with the integrated completed likelihood. IEEE Transactions on Pattern Analysis and
         Machine Intelligence 22, 719-725. doi:10.1109/34.865189
         """
-        doubt = -self._sums(X, sample_weight, "_log_largest")[0]
-        return self.bic(X, sample_weight) + 2.0 * doubt
+        entropy_bound = -self._sums(X, sample_weight, "_log_largest")[0]
+        return self.bic(X, sample_weight) + 2.0 * entropy_bound
 
     def _log_largest(self, X):
         """Logarithm of the largest responsibility of each row."""
@@ -988,7 +988,7 @@ def _summary_columns(prefix, weights, means, names):
 def _total(X, sample_weight):
     """Number of samples: rows with a value, or the sum of their weights."""
     weights = sample_weight
-    counted = counted_rows(X, weights, has_missing(X))
+    kept = rows_that_count(X, weights, has_missing(X))
     if weights is None:
-        return float(len(X) if counted is None else counted.sum())
-    return float(weights.sum() if counted is None else weights[counted].sum())
+        return float(len(X) if kept is None else kept.sum())
+    return float(weights.sum() if kept is None else weights[kept].sum())

@@ -12,10 +12,10 @@ from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.mixture.starts import draw, override, sample_rows
 from emkit.numerics.covariance import STRUCTURES
 
-__all__ = ["Given", "check_given", "given_start", "last_fit"]
+__all__ = ["InitialValues", "check_given", "given_start", "last_fit"]
 
 
-class Given(NamedTuple):
+class InitialValues(NamedTuple):
     """Parts of a start in the user's units; None where nothing was given."""
 
     weights: Array | None
@@ -35,7 +35,7 @@ def check_given(mixture, n_samples, n_features):
     )
     if precisions is not None:
         structure.check_precisions(precisions)
-    return Given(
+    return InitialValues(
         _check_weights(mixture.weights_init, k),
         _check(mixture.means_init, "means_init", "means", (k, n_features)),
         precisions,
@@ -59,7 +59,7 @@ def given_start(mixture, model, data, given):
     if data.incomplete and (resp is not None or parts.means is not None):
         # What is given decides the start, so the draws that complete the rows are always the same.
         rng = np.random.default_rng(0)
-        rows = data if resp is not None else sample_rows(data.whole, k, rng)
+        rows = data if resp is not None else sample_rows(data.start_data, k, rng)
         data = complete_rows(model, rows, rng)
     if resp is not None:
         assign = one_hot(resp, k) if resp.ndim == 1 else (lambda rows: resp[rows].T)

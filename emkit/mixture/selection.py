@@ -27,9 +27,9 @@ CRITERIA = ("bic", "aic", "icl")
 #: Arguments that every fit of the grid gets as they are.
 PASSED_ON = ("tol", "reg_covar", "max_iter", "init_params", "search", "acceleration", "prior")
 #: A variance less than so many times what reg_covar adds to it is no estimate,
-STEERED = 2.0
+MIN_OF_PRIOR = 2.0
 #: among columns whose variance is more than so many times reg_covar.
-MODEST = 100.0
+LARGE_COLUMN = 100.0
 
 
 def delegated(name):
@@ -245,7 +245,7 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
             for candidate, seed in product(grid, seeds)
         )
         starts = [tried[i : i + self.n_init] for i in range(0, len(tried), self.n_init)]
-        fits = [max(outcomes, key=attrgetter("height")) for outcomes in starts]
+        fits = [max(outcomes, key=attrgetter("objective")) for outcomes in starts]
         self._publish(grid, fits, X, sample_weight)
         return self
 
@@ -310,7 +310,7 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
             {**candidate, **_measures(fit, X, sample_weight), "failure": fit.failure}
             for candidate, fit in zip(grid, fits, strict=True)
         ]
-        _tell_of_failures(grid, [fit.failure for fit in fits])
+        _warn_of_failures(grid, [fit.failure for fit in fits])
         self.results_ = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         self.criterion_ = self.results_[self.criterion]
         self.best_index_ = int(np.nanargmin(self.criterion_))
@@ -353,7 +353,7 @@ class _Fit(NamedTuple):
     warned: list
 
     @property
-    def height(self):
+    def objective(self):
         """The objective, by which fits from several starts compare."""
         return -np.inf if self.failure else self.mixture.history_[-1]
 
@@ -379,11 +379,11 @@ def _singularity(mixture):
     dense = structure.dense(covariances, k, d)
     variances = np.diagonal(dense, axis1=1, axis2=2) + (means - weights @ means) ** 2
     # Beside small columns reg_covar is a prior that was meant, or the fit has warned of it.
-    columns = weights @ variances > MODEST * reg_covar
+    columns = weights @ variances > LARGE_COLUMN * reg_covar
     smallest = np.linalg.eigvalsh(dense[:, columns][:, :, columns])[:, :1]
     # What an M-step adds to a covariance is reg_covar / k over the share of rows that it is of.
     share = weights if structure.n_covariances(k) == k else np.full(k, 1.0 / k)
-    little = (smallest * k * share[:, None] < STEERED * reg_covar).any(axis=1)
+    little = (smallest * k * share[:, None] < MIN_OF_PRIOR * reg_covar).any(axis=1)
     steered = np.flatnonzero(little & (weights > 0.0))
     ended = any(run.reason is StopReason.INFEASIBLE for run in mixture.runs_)
     if not len(steered) and (mixture.converged_ or not ended):
@@ -396,7 +396,7 @@ def _singularity(mixture):
     )
 
 
-def _tell_of_failures(grid, failures):
+def _warn_of_failures(grid, failures):
     """A warning of those that failed; ValueError where all did."""
     failed = [i for i, failure in enumerate(failures) if failure]
     if not failed:

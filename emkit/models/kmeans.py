@@ -123,7 +123,7 @@ class KMeans(LatentClassModel):
         rows = distant_rows(np.asarray(data.X, float).T, self.n_clusters, rng, data.sample_weight)
         return KMeansParams(np.asarray(data.X[rows], float))
 
-    def tiles(self, data: Points, at: KMeansParams) -> Iterator[Points]:
+    def tiles(self, data: Points, params: KMeansParams) -> Iterator[Points]:
         n, d = data.X.shape
         step = tile_rows(2 * d + self.n_clusters)
         for start in range(0, n, step):
@@ -135,13 +135,13 @@ class KMeans(LatentClassModel):
     def weights(self, tile: Points) -> Array | None:
         return tile.sample_weight
 
-    def log_joint(self, tile: Points, at: KMeansParams) -> tuple[Array, Any]:
-        log_joint = -squared_distances(tile.X, at.centers)
+    def log_joint(self, tile: Points, params: KMeansParams) -> tuple[Array, Any]:
+        log_joint = -squared_distances(tile.X, params.centers)
         # The posterior overwrites them, so that the distances are taken here if they are wanted.
         distance = np.sqrt(-log_joint.max(axis=0)) if self.stop == "mae" else None
         return log_joint, (tile.X, distance)
 
-    def statistics(self, tile: Points, resp: Array, work: Any, at: KMeansParams) -> KMeansStats:
+    def statistics(self, tile: Points, resp: Array, work: Any, params: KMeansParams) -> KMeansStats:
         x, distance = work
         n = resp.sum(axis=1)
         total = 0.0 if distance is None else float(distance @ resp.sum(axis=0))
@@ -152,10 +152,10 @@ class KMeans(LatentClassModel):
         means = stats.sums / np.where(n > 0.0, n, 1.0)
         return KMeansParams(np.where(n > 0.0, means, params.centers))
 
-    def rounding(self, params: KMeansParams, objective: float) -> float:
+    def objective_rounding(self, params: KMeansParams, objective: float) -> float:
         # A mean is known to rounding, which is all that is left where rows coincide with centres.
         of_a_row = (4.0 * EPS) ** 2 * float((params.centers**2).sum(axis=1).max())
-        return max(super().rounding(params, objective), MANY_ROWS * of_a_row)
+        return max(super().objective_rounding(params, objective), MANY_ROWS * of_a_row)
 
     def progress(self, before: Any, after: Any) -> float:
         if self.stop == "shift":

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.engine.latent_class import unbuffered
-from emkit.numerics.gaussian import Units, tile_rows
+from emkit.numerics.gaussian import Scaling, tile_rows
 from emkit.numerics.patterns import Group, group_rows
 
 __all__ = [
@@ -17,7 +17,7 @@ __all__ = [
     "Rows",
     "Summary",
     "Table",
-    "measure_spread",
+    "measure_scaling",
     "pool",
     "summarise",
 ]
@@ -47,13 +47,13 @@ class Rows(NamedTuple):
         return float(len(self.X) if self.sample_weight is None else self.sample_weight.sum())
 
     @property
-    def whole(self) -> "Rows":
+    def start_data(self) -> "Rows":
         """The rows that starts are drawn from."""
         return self
 
-    def spread(self) -> Units:
+    def spread(self) -> Scaling:
         """Mean and standard deviation of every column."""
-        return measure_spread(self)
+        return measure_scaling(self)
 
     def sum(self, step: Callable[["Rows"], tuple[Any, float]]) -> tuple[Any, float]:
         """What a step gives for the rows, as `Blocks.sum` does for many blocks."""
@@ -142,7 +142,7 @@ class Summary(NamedTuple):
             return cls(n, 0.0, False, *np.zeros((3, d)), *np.full((2, d), np.nan))
         weights = np.ones(n) if rows.sample_weight is None else rows.sample_weight
         with np.errstate(all="ignore"):  # a column may have no value
-            mean, spread = measure_spread(rows)
+            mean, spread = measure_scaling(rows)
             low, high = np.fmin.reduce(rows.X, axis=0), np.fmax.reduce(rows.X, axis=0)
         observed = weights @ ~np.isnan(rows.X) if rows.incomplete else np.full(d, weights.sum())
         return cls(n, rows.total_weight, rows.incomplete, observed, mean, spread, low, high)
@@ -165,7 +165,7 @@ def summarise(summaries: Sequence[Summary]) -> Summary:
     )
 
 
-def pool(observed: Array, mean: Array, spread: Array) -> Units:
+def pool(observed: Array, mean: Array, spread: Array) -> Scaling:
     """Mean and standard deviation of the columns of all blocks, from those of each (b, d)."""
     total = observed.sum(axis=0)
     share = observed / np.where(total > 0.0, total, 1.0)
@@ -179,11 +179,11 @@ def pool(observed: Array, mean: Array, spread: Array) -> Units:
     away, spread = away / unit, spread / unit
     shift = (share * away).sum(axis=0)
     variance = (share * (spread**2 + (away - shift) ** 2)).sum(axis=0)
-    return Units(origin + shift * unit, np.sqrt(variance) * unit)
+    return Scaling(origin + shift * unit, np.sqrt(variance) * unit)
 
 
 @unbuffered()
-def measure_spread(data: Rows) -> Units:
+def measure_scaling(data: Rows) -> Scaling:
     """Mean and standard deviation of every column, to rounding; 0 for a constant column.
 
     Spread is measured relative to the largest deviation from the first row, so that no square
@@ -208,7 +208,7 @@ def measure_spread(data: Rows) -> Units:
         second += np.square(x, out=x) @ weights
     first /= total
     scale = unit * np.sqrt(np.maximum(second / total - first**2, 0.0))
-    return Units(origin + first * unit, scale)
+    return Scaling(origin + first * unit, scale)
 
 
 def _tiles_about(origin: Array, data: Rows) -> Iterator[tuple[Array, Array]]:

@@ -27,7 +27,7 @@ from emkit.numerics.gaussian import (
     Components,
     Kernel,
     Moments,
-    Units,
+    Scaling,
     choose_complete,
     tile_rows,
 )
@@ -54,18 +54,18 @@ class ConditionalKernel(Kernel):
     Complete rows go to the kernel that complete data would go to.
     """
 
-    def __init__(self, structure: Structure, at: Components, units: Units):
-        super().__init__(structure, at, units)
-        d = at.means.shape[1]
-        self._complete = choose_complete(structure, at, units)
-        self._precisions = at.precisions.reshape(-1, d, d)
+    def __init__(self, structure: Structure, components: Components, units: Scaling):
+        super().__init__(structure, components, units)
+        d = components.means.shape[1]
+        self._complete = choose_complete(structure, components, units)
+        self._precisions = components.precisions.reshape(-1, d, d)
         self._log_scale = np.log(units.scale)
 
     def pieces(self, n: int, groups: Sequence[Group] | None) -> Iterator[slice | NDArray[np.intp]]:
         if groups is None:
             yield from self._complete.pieces(n, None)
             return
-        d = self.at.means.shape[1]
+        d = self.components.means.shape[1]
         for n_missing, rows in groups:
             if n_missing == 0:
                 parts = self._complete.pieces(len(rows), None)
@@ -86,9 +86,9 @@ class ConditionalKernel(Kernel):
         self.units.load(rows, x[:d])
         centred: list[Array] = []
         factors: list[Array] = []
-        log_joint = np.empty((len(self.at.means), n))
-        for k, mean in enumerate(self.at.means):
-            z = x.copy() if k < len(self.at.means) - 1 else x
+        log_joint = np.empty((len(self.components.means), n))
+        for k, mean in enumerate(self.components.means):
+            z = x.copy() if k < len(self.components.means) - 1 else x
             z[:d] -= mean[:, None]
             z.reshape(-1)[cells] = 0.0
             if k < len(self._precisions):
@@ -103,7 +103,7 @@ class ConditionalKernel(Kernel):
             filling = triangular.solve_lower(factor, np.take(precision @ z, cells))
             z.reshape(-1)[cells] = -triangular.solve_upper(factor, filling)
             z = z[:d]
-            white = self.structure.whiten(self.at.factor, k, z.copy())
+            white = self.structure.whiten(self.components.factor, k, z.copy())
             np.einsum("ij,ij->j", white, white, out=log_joint[k])
             log_joint[k] *= -0.5
             log_joint[k] += self.constants if self.constants.ndim == 0 else self.constants[k]
@@ -116,8 +116,8 @@ class ConditionalKernel(Kernel):
 
     def moments(self, work: Array | Completed, resp: Array) -> Moments:
         if not isinstance(work, Completed):
-            return self._complete.finish(self._complete.moments(work, resp))
-        n_components, d = self.at.means.shape
+            return self._complete.from_tile_sums(self._complete.moments(work, resp))
+        n_components, d = self.components.means.shape
         first = np.zeros((n_components, d))
         scatter = np.zeros(self.structure.shape(n_components, d))
         floor = NEGLIGIBLE * resp.max(initial=0.0)
@@ -130,12 +130,12 @@ class ConditionalKernel(Kernel):
         shared = len(work.factors) < n_components
         for k, r in enumerate(resp.sum(axis=0)[None] if shared else resp):
             unknown = _expected_spread(work.missing, work.factors[k], r, floor, d)
-            self.structure.add_spread(scatter, k, unknown)
+            self.structure.add_conditional_covariance(scatter, k, unknown)
         return Moments(resp.sum(axis=1), first, scatter)
 
     def completed(self, work: Completed, resp: Array) -> Array:
         """Conditional means (d, n) of the rows under the mixture."""
-        total = self.at.means.T @ resp
+        total = self.components.means.T @ resp
         for z, r in zip(work.centred, resp, strict=True):
             total += z * r
         return total
@@ -152,7 +152,7 @@ class ConditionalKernel(Kernel):
         width = max(int(work.missing.max(initial=0)) + 1, d)
         bounds = np.tile([[-np.inf], [np.inf]], width)
         if limits is not None:
-            bounds[:, :d] = limits - self.at.means[k]
+            bounds[:, :d] = limits - self.components.means[k]
         uniform, out = np.full((width, n), 0.5), np.zeros((width, n))
         uniform[:d], out[:d] = chance, work.centred[k]
         missing = np.broadcast_to(work.missing, (len(work.missing), n))
@@ -168,20 +168,20 @@ class ConditionalKernel(Kernel):
             drawn = centre + normal / pivot
             noise[i], out[cell] = drawn - out[cell], drawn
             log_mass += log_part
-        return out[:d] + self.at.means[k][:, None], log_mass
+        return out[:d] + self.components.means[k][:, None], log_mass
 
 
 class MaskedKernel(Kernel):
     """Components whose columns are independent: what is missing says nothing and learns nothing."""
 
-    def __init__(self, structure: Structure, at: Components, units: Units):
-        super().__init__(structure, at, units)
-        n_components, d = at.means.shape
+    def __init__(self, structure: Structure, components: Components, units: Scaling):
+        super().__init__(structure, components, units)
+        n_components, d = components.means.shape
         self.rows = tile_rows(3 * d + n_components)
-        precisions = structure.diagonals(at.precisions, (n_components, d))
+        precisions = structure.diagonals(components.precisions, (n_components, d))
         self._column_constants = 0.5 * np.log(precisions) - 0.5 * LOG_2PI - np.log(units.scale)
-        self._variances = structure.diagonals(at.covariances, (n_components, d))
-        self._log_weights = np.maximum(at.log_weights, -1e300)[:, None]
+        self._variances = structure.diagonals(components.covariances, (n_components, d))
+        self._log_weights = np.maximum(components.log_weights, -1e300)[:, None]
 
     def log_joint(self, rows: Array) -> tuple[Array, tuple[Array, Array]]:
         x = self.units.load(rows, np.empty(rows.shape[::-1]))
@@ -189,14 +189,14 @@ class MaskedKernel(Kernel):
         np.copyto(x, 0.0, where=observed == 0.0)
         log_joint = self._column_constants @ observed
         for k in range(len(log_joint)):
-            white = self.structure.whiten(self.at.factor, k, self._centred(x, observed, k))
+            white = self.structure.whiten(self.components.factor, k, self._centred(x, observed, k))
             log_joint[k] -= 0.5 * np.einsum("ij,ij->j", white, white)
         log_joint += self._log_weights
         return log_joint, (x, observed)
 
     def moments(self, work: tuple[Array, Array], resp: Array) -> Moments:
         x, observed = work
-        n_components, d = self.at.means.shape
+        n_components, d = self.components.means.shape
         first = np.zeros((n_components, d))
         scatter = np.zeros(self.structure.shape(n_components, d))
         n = resp.sum(axis=1)
@@ -204,20 +204,22 @@ class MaskedKernel(Kernel):
             z = self._centred(x, observed, k)
             first[k] = z @ r
             self.structure.add_scatter(scatter, k, z, r)
-            self.structure.add_spread(scatter, k, (n[k] - observed @ r) * self._variances[k])
+            self.structure.add_conditional_covariance(
+                scatter, k, (n[k] - observed @ r) * self._variances[k]
+            )
         return Moments(n, first, scatter)
 
     def completed(self, work: tuple[Array, Array], resp: Array) -> Array:
         """Conditional means (d, n) of the rows under the mixture."""
         x, observed = work
-        return np.where(observed > 0.0, x, self.at.means.T @ resp)
+        return np.where(observed > 0.0, x, self.components.means.T @ resp)
 
     def draw(
         self, work: tuple[Array, Array], k: int, chance: Array, limits: Array | None
     ) -> tuple[Array, Array]:
         """As `ConditionalKernel.draw`."""
         x, observed = work
-        mean, scale = self.at.means[k][:, None], np.sqrt(self._variances[k])[:, None]
+        mean, scale = self.components.means[k][:, None], np.sqrt(self._variances[k])[:, None]
         low, high = np.full_like(x, -np.inf), np.full_like(x, np.inf)
         if limits is not None:
             low, high = ((limit[:, None] - mean) / scale + 0.0 * x for limit in limits)
@@ -226,19 +228,19 @@ class MaskedKernel(Kernel):
         return drawn, (log_mass * (observed == 0.0)).sum(axis=0)
 
     def _centred(self, x: Array, observed: Array, k: int) -> Array:
-        z = x - self.at.means[k][:, None]
+        z = x - self.components.means[k][:, None]
         z *= observed
         return z
 
 
 def choose_kernel(
-    structure: Structure, at: Components, units: Units, incomplete: bool
+    structure: Structure, components: Components, units: Scaling, incomplete: bool
 ) -> CompleteKernel | ConditionalKernel | MaskedKernel:
     """The kernel for complete data, or for data with missing cells, at these components."""
     if not incomplete:
-        return choose_complete(structure, at, units)
+        return choose_complete(structure, components, units)
     kernel = MaskedKernel if structure.independent else ConditionalKernel
-    return kernel(structure, at, units)
+    return kernel(structure, components, units)
 
 
 def _find_missing(rows: Array) -> tuple[NDArray[np.intp], int]:

@@ -139,7 +139,7 @@ class Structure(ABC):
         """Add the scatter of x (d, n) about zero to component k."""
 
     @abstractmethod
-    def add_spread(self, scatter: Array, k: int, spread: Array) -> None:
+    def add_conditional_covariance(self, scatter: Array, k: int, covariance: Array) -> None:
         """Add to component k what cells that are missing may lie about their conditional means:
         (d, d), or (d,) where columns are independent."""
 
@@ -306,8 +306,8 @@ class Full(_Matrices):
     def add_scatter(self, scatter: Array, k: int, x: Array, resp: Array) -> None:
         scatter[k] += _scatter(x, resp)
 
-    def add_spread(self, scatter: Array, k: int, spread: Array) -> None:
-        scatter[k] += spread
+    def add_conditional_covariance(self, scatter: Array, k: int, covariance: Array) -> None:
+        scatter[k] += covariance
 
     def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array, count: float) -> Array:
         moved = n[:, None, None] * delta[:, :, None] * delta[:, None, :]
@@ -371,8 +371,8 @@ class Tied(_Matrices):
     def add_scatter(self, scatter: Array, k: int, x: Array, resp: Array) -> None:
         scatter += _scatter(x, resp)
 
-    def add_spread(self, scatter: Array, k: int, spread: Array) -> None:
-        scatter += spread
+    def add_conditional_covariance(self, scatter: Array, k: int, covariance: Array) -> None:
+        scatter += covariance
 
     def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array, count: float) -> Array:
         return (scatter - (n * delta.T) @ delta + prior) / (n.sum() + count)
@@ -475,8 +475,8 @@ class Diagonal(_Variances):
     def add_scatter(self, scatter: Array, k: int, x: Array, resp: Array) -> None:
         scatter[k] += np.square(x) @ resp
 
-    def add_spread(self, scatter: Array, k: int, spread: Array) -> None:
-        scatter[k] += spread
+    def add_conditional_covariance(self, scatter: Array, k: int, covariance: Array) -> None:
+        scatter[k] += covariance
 
     def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array, count: float) -> Array:
         return (scatter - n[:, None] * delta**2 + prior) / _positive(n + count)[:, None]
@@ -557,8 +557,8 @@ class Spherical(_Variances):
     def add_scatter(self, scatter: Array, k: int, x: Array, resp: Array) -> None:
         scatter[k] += (np.square(x) @ resp).sum()
 
-    def add_spread(self, scatter: Array, k: int, spread: Array) -> None:
-        scatter[k] += spread.sum()
+    def add_conditional_covariance(self, scatter: Array, k: int, covariance: Array) -> None:
+        scatter[k] += covariance.sum()
 
     def estimate(self, scatter: Array, n: Array, delta: Array, prior: Array, count: float) -> Array:
         total = scatter - n * (delta**2).sum(axis=1) + prior

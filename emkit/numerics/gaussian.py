@@ -28,7 +28,7 @@ __all__ = [
     "FeatureKernel",
     "Kernel",
     "Moments",
-    "Units",
+    "Scaling",
     "WhiteningKernel",
     "choose_complete",
     "moments_about",
@@ -53,7 +53,7 @@ class Moments(NamedTuple):
     scatter: Array  #: sum of r (x - m)(x - m)', in the shape of the structure
 
 
-class Units(NamedTuple):
+class Scaling(NamedTuple):
     """Shift and scale of the columns: the kernels work on (x - shift) / scale."""
 
     shift: Array
@@ -120,12 +120,14 @@ class Kernel:
 
     rows: int
 
-    def __init__(self, structure: Structure, at: Components, units: Units):
-        d = at.means.shape[1]
-        self.structure, self.at, self.units = structure, at, units
+    def __init__(self, structure: Structure, components: Components, units: Scaling):
+        d = components.means.shape[1]
+        self.structure, self.components, self.units = structure, components, units
         # A component of weight 0 gets a number so low that it never counts, not -inf.
-        self.constants = np.maximum(at.log_weights, -1e300) + (
-            structure.log_det(at.factor, d) - 0.5 * d * np.log(2.0 * np.pi) + units.log_jacobian
+        self.constants = np.maximum(components.log_weights, -1e300) + (
+            structure.log_det(components.factor, d)
+            - 0.5 * d * np.log(2.0 * np.pi)
+            + units.log_jacobian
         )
 
     def pieces(self, n: int, groups: Sequence[Group] | None) -> Iterator[slice | NDArray[np.intp]]:
@@ -138,14 +140,14 @@ class Kernel:
     def _centre(self, raw: Moments) -> Moments:
         """Moments about the means from raw ones."""
         n, first, scatter = raw
-        means = self.at.means
+        means = self.components.means
         scatter = self.structure.centre(scatter, n, first, means)
         return Moments(n, first - n[:, None] * means, scatter)
 
     def _allocate(self) -> None:
         """Buffers for a tile. Default: none."""
 
-    def finish(self, moments: Moments) -> Moments:
+    def from_tile_sums(self, moments: Moments) -> Moments:
         """Moments about the means from the sum over the tiles. Default: they are."""
         return moments
 
@@ -153,15 +155,15 @@ class Kernel:
 class FeatureKernel(Kernel):
     """All components as one product of coefficients and features; moments are taken raw."""
 
-    def __init__(self, structure: Structure, at: Components, units: Units):
-        super().__init__(structure, at, units)
-        n_components, d = at.means.shape
+    def __init__(self, structure: Structure, components: Components, units: Scaling):
+        super().__init__(structure, components, units)
+        n_components, d = components.means.shape
         n_features = 1 + d + structure.n_quadratic(d)
-        linear = structure.apply(at.precisions, at.means)
+        linear = structure.apply(components.precisions, components.means)
         self._coefficients = np.empty((n_components, n_features))
-        self._coefficients[:, 0] = self.constants - 0.5 * (at.means * linear).sum(axis=1)
+        self._coefficients[:, 0] = self.constants - 0.5 * (components.means * linear).sum(axis=1)
         self._coefficients[:, 1 : 1 + d] = linear
-        self._coefficients[:, 1 + d :] = structure.coefficients(at.precisions, n_components)
+        self._coefficients[:, 1 + d :] = structure.coefficients(components.precisions, n_components)
         # OpenBLAS multiplies up to a million triples without packing copies: twice as fast here.
         unpacked = 1_000_000 // (n_features * n_components)
         most = unpacked if unpacked >= 384 else 8192
@@ -178,17 +180,17 @@ class FeatureKernel(Kernel):
         n, d = rows.shape
         features = self._features[:, :n]
         x = self.units.load(rows, features[1 : 1 + d])
-        self.structure.quadratic(x, self.at.factor, features[1 + d :])
+        self.structure.quadratic(x, self.components.factor, features[1 + d :])
         return np.matmul(self._coefficients, features, out=self._log_joint[:, :n]), features
 
     def moments(self, features: Array, resp: Array) -> Moments:
-        """Raw moments; `finish` centres their sum."""
-        x = features[1 : 1 + self.at.means.shape[1]]
+        """Raw moments; `from_tile_sums` centres their sum."""
+        x = features[1 : 1 + self.components.means.shape[1]]
         sums, raw = self.structure.raw_moments(features, x, resp)
         return Moments(sums[0], sums[1:].T, raw)
 
-    def finish(self, raw: Moments) -> Moments:
-        scatter = self.structure.unpack(raw.scatter, self.at.means.shape[1])
+    def from_tile_sums(self, raw: Moments) -> Moments:
+        scatter = self.structure.unpack(raw.scatter, self.components.means.shape[1])
         return self._centre(raw._replace(scatter=scatter))
 
 
@@ -198,14 +200,14 @@ class WhiteningKernel(Kernel):
     Where nothing would cancel, the moments are taken raw, which saves a pass over the rows.
     """
 
-    def __init__(self, structure: Structure, at: Components, units: Units):
-        super().__init__(structure, at, units)
-        n_components, d = at.means.shape
+    def __init__(self, structure: Structure, components: Components, units: Scaling):
+        super().__init__(structure, components, units)
+        n_components, d = components.means.shape
         self.rows = tile_rows(2 * d + n_components)
-        self._raw = at.raw_error <= FEATURE_ERROR
+        self._raw = components.raw_error <= FEATURE_ERROR
 
     def _allocate(self) -> None:
-        n_components, d = self.at.means.shape
+        n_components, d = self.components.means.shape
         self._x, self._centred = aligned(d, self.rows), aligned(d, self.rows)
         self._log_joint = aligned(n_components, self.rows)
 
@@ -215,9 +217,9 @@ class WhiteningKernel(Kernel):
         x = self.units.load(rows, self._x[:, :n])
         centred = self._centred.ravel()[: x.size].reshape(x.shape)
         log_joint = self._log_joint[:, :n]
-        for k, mean in enumerate(self.at.means):
+        for k, mean in enumerate(self.components.means):
             np.subtract(x, mean[:, None], out=centred)
-            white = self.structure.whiten(self.at.factor, k, centred)
+            white = self.structure.whiten(self.components.factor, k, centred)
             np.square(white, out=white)
             white.sum(axis=0, out=log_joint[k])
         log_joint *= -0.5
@@ -226,9 +228,9 @@ class WhiteningKernel(Kernel):
 
     def moments(self, x: Array, resp: Array) -> Moments:
         """Moments about the means; raw ones, a pass cheaper, where nothing cancels."""
-        return moments_about(self.structure, x, resp, None if self._raw else self.at.means)
+        return moments_about(self.structure, x, resp, None if self._raw else self.components.means)
 
-    def finish(self, moments: Moments) -> Moments:
+    def from_tile_sums(self, moments: Moments) -> Moments:
         return self._centre(moments) if self._raw else moments
 
 
@@ -252,15 +254,15 @@ def moments_about(structure: Structure, x: Array, resp: Array, means: Array | No
     return Moments(resp.sum(axis=1), first, scatter)
 
 
-def takes_features(structure: Structure, at: Components) -> bool:
+def takes_features(structure: Structure, components: Components) -> bool:
     """Whether features are the faster kernel, and accurate, at these components."""
-    n_components, d = at.means.shape
+    n_components, d = components.means.shape
     # Measured on 90 pairs of d and K: where K triangular products beat the long feature vector.
     wide = structure.n_quadratic(d) > d and 144 * n_components <= d * d
-    return at.raw_error <= FEATURE_ERROR and not wide
+    return components.raw_error <= FEATURE_ERROR and not wide
 
 
-def choose_complete(structure: Structure, at: Components, units: Units) -> CompleteKernel:
+def choose_complete(structure: Structure, components: Components, units: Scaling) -> CompleteKernel:
     """The faster kernel among those that are accurate at these components."""
-    kernel = FeatureKernel if takes_features(structure, at) else WhiteningKernel
-    return kernel(structure, at, units)
+    kernel = FeatureKernel if takes_features(structure, components) else WhiteningKernel
+    return kernel(structure, components, units)

@@ -16,7 +16,7 @@ from emkit._typing import Array
 __all__ = ["Truncated", "curvature", "draw_between", "truncated_normal"]
 
 #: From here on moments are taken about the end of the interval: about 0 they would cancel.
-FAR = 3.0
+TAIL_FROM = 3.0
 #: Terms of the continued fraction, enough for double precision from FAR on.
 TERMS = 40
 #: Part of the tail beyond a that must lie within b; with less, the integrand is so smooth over
@@ -122,7 +122,7 @@ def _tail(a: Array) -> Truncated:
     """z > a."""
     hazard = _hazard(a)
     mean, variance = hazard, 1.0 - hazard * (hazard - a)
-    far = a > FAR
+    far = a > TAIL_FROM
     if far.any():
         first, second = _beyond(a[far])
         mean[far] = a[far] + first
@@ -139,14 +139,14 @@ def _interval(a: Array, b: Array, width: Array) -> Truncated:
     log_mass = log_tail + np.log(within)
     mean, variance = np.empty_like(a), np.empty_like(a)
 
-    near = ~short & (a <= FAR)
+    near = ~short & (a <= TAIL_FROM)
     if near.any():
         x, y, rest, part = a[near], b[near], beyond[near], within[near]
         left, right = _hazard(x) / part, rest * _hazard(y) / part
         mean[near] = left - right
         variance[near] = 1.0 + x * left - y * right - mean[near] ** 2
 
-    far = ~short & (a > FAR)
+    far = ~short & (a > TAIL_FROM)
     if far.any():
         x, apart, rest, part = a[far], width[far], beyond[far], within[far]
         first, second = _beyond(x)

@@ -214,12 +214,12 @@ class MixtureDisplay:
         density = len(x) > 0  # of no values there is none
         bars = ax.hist(x, bins=bins, density=density, color=GREY)[2]
         bars.set_label(label)
-        at, each = self._densities(j)
+        grid, each = self._densities(j)
         for k, (curve, colour) in enumerate(zip(each, self._colours, strict=True)):
-            (line,) = ax.plot(at, curve, color=colour, label="components" if k == 0 else None)
+            (line,) = ax.plot(grid, curve, color=colour, label="components" if k == 0 else None)
             self.component_lines_.append(line)
-            self._number(ax, k, (at[curve.argmax()], curve.max()), va="bottom", color=colour)
-        (total,) = ax.plot(at, each.sum(axis=0), color="black", linewidth=1.5, label="mixture")
+            self._number(ax, k, (grid[curve.argmax()], curve.max()), va="bottom", color=colour)
+        (total,) = ax.plot(grid, each.sum(axis=0), color="black", linewidth=1.5, label="mixture")
         self.histograms_.append(bars)
         self.density_lines_.append(total)
         ax.set(xlim=self._limits[j], xlabel=self.feature_names[j], ylabel="density")
@@ -233,10 +233,10 @@ class MixtureDisplay:
         low, high = self._limits[j]
         # Steps that show the narrowest component as well as the widest.
         own = (mean + scale * np.linspace(-4.0, 4.0, 65)).ravel()
-        at = np.unique(np.concatenate([np.linspace(low, high, 257), own]))
-        at = at[(at >= low) & (at <= high)]
-        z = (at - mean) / scale
-        return at, self.weights[:, None] * np.exp(-0.5 * z**2) / (scale * np.sqrt(2.0 * np.pi))
+        grid = np.unique(np.concatenate([np.linspace(low, high, 257), own]))
+        grid = grid[(grid >= low) & (grid <= high)]
+        z = (grid - mean) / scale
+        return grid, self.weights[:, None] * np.exp(-0.5 * z**2) / (scale * np.sqrt(2.0 * np.pi))
 
     def _draw_two(self, ax, i, j, levels, kwargs):
         """Feature j against feature i; returns what the legend names."""
@@ -319,13 +319,13 @@ class MixtureDisplay:
         axes[0, 1].legend(handles=key, loc="upper left", frameon=False, fontsize="small")
 
     @staticmethod
-    def _number(ax, k, at, **look):
+    def _number(ax, k, grid, **look):
         """The number of a component, legible on any ground."""
         from matplotlib.patheffects import withStroke
 
         ax.annotate(
             str(k),
-            at,
+            grid,
             ha="center",
             fontsize="small",
             fontweight="bold",

@@ -26,10 +26,10 @@ class KMeans(LatentClassModel):
     def initialize(self, X, rng):
         return Params(rng.choice(X, 3, replace=False))
 
-    def log_joint(self, X, at):  # up to constants
-        return -((at.centers[:, None] - X) ** 2).sum(axis=2), None
+    def log_joint(self, X, bound):  # up to constants
+        return -((bound.centers[:, None] - X) ** 2).sum(axis=2), None
 
-    def statistics(self, X, resp, work, at):
+    def statistics(self, X, resp, work, bound):
         return Stats(resp.sum(axis=1), resp @ X)
 
     def m_step(self, stats, params):

@@ -53,7 +53,7 @@ class Surface:
                 f"Got {params!r}."
             )
         self.here = here
-        self.noise = max(model.rounding(params, here.objective), EPS)
+        self.noise = max(model.objective_rounding(params, here.objective), EPS)
         self.sizes = self._sizes()
 
     def _sizes(self) -> Array:

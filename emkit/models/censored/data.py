@@ -12,8 +12,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.rows import Rows, measure_spread, pool
-from emkit.numerics.gaussian import Units
+from emkit.models.rows import Rows, measure_scaling, pool
+from emkit.numerics.gaussian import Scaling
 
 __all__ = [
     "Blockwise",
@@ -61,7 +61,7 @@ class Responses(NamedTuple):
 class Blockwise(Protocol):
     """Data in blocks, wherever these lie."""
 
-    def tell(self, function: Callable[..., Any], *values: Any) -> Iterable[Any]:
+    def gather(self, function: Callable[..., Any], *values: Any) -> Iterable[Any]:
         """What a function gives for every block, and one of each of the values, in order."""
 
     def sum(self, step: Callable[[Any], tuple[Any, float]]) -> tuple[Any, float]:
@@ -73,7 +73,7 @@ class Undivided(NamedTuple):
 
     block: Any
 
-    def tell(self, function: Callable[..., Any], *values: Any) -> Iterable[Any]:
+    def gather(self, function: Callable[..., Any], *values: Any) -> Iterable[Any]:
         return map(function, (self.block,), *values)
 
     def sum(self, step: Callable[[Any], tuple[Any, float]]) -> tuple[Any, float]:
@@ -206,7 +206,7 @@ class ResidualBlocks(Sequence[Residuals]):
 def thinned(data: Blockwise, counts: Sequence[int], every: int) -> Residuals:
     """One row of so many, with as large a part of the exact rows' sums."""
     starts = (every // 2 - np.cumsum([0, *counts[:-1]])) % every
-    parts = list(data.tell(partial(_thinned, every), starts.tolist()))
+    parts = list(data.gather(partial(_thinned, every), starts.tolist()))
     first = parts[0]
     if len(parts) == 1:
         return first._replace(exact=first.exact.part(every))
@@ -245,8 +245,8 @@ def prepare_blocks(data: Blockwise, intercept: bool, *, summarise: bool = True) 
     The first line is least squares with each censored response at its finite bound, or in the
     middle of its two. Exact rows are summed up, or, where ``summarise`` is False, kept.
     """
-    outlines = list(data.tell(Outline.of))
-    units = _first_units(outlines, intercept)
+    summaries = list(data.gather(ResponseSummary.of))
+    units = _first_units(summaries, intercept)
     (gram, cross), total = data.sum(partial(_normal_equations, units))
     units = units._replace(line=pseudo_inverse(gram)[0] @ cross)
     # About that line, the sums over the exact rows are of small numbers.
@@ -256,29 +256,29 @@ def prepare_blocks(data: Blockwise, intercept: bool, *, summarise: bool = True) 
     root = root if root > EXACT_FIT else 1.0
     units = units._replace(line=units.line / root, spread=units.spread * float(root))
     exact = ExactSums(sums.weight, sums.gram, sums.cross / root, sums.squares / root**2)
-    counts = tuple(part.n_censored if summarise else part.n for part in outlines)
+    counts = tuple(part.n_censored if summarise else part.n for part in summaries)
     return Prepared(units, gram, exact, sums.total, counts, summarise)
 
 
-class Outline(NamedTuple):
+class ResponseSummary(NamedTuple):
     """What the units are made of, of a block."""
 
     n: int
     n_censored: int
     weight: float
-    columns: Units  #: mean and standard deviation of each
+    columns: Scaling  #: mean and standard deviation of each
     mean: float  #: of the stand-ins of the responses
     ends: tuple[float, float]  #: smallest and largest of them
 
     @classmethod
-    def of(cls, rows: Responses) -> "Outline":
+    def of(cls, rows: Responses) -> "ResponseSummary":
         response, weight = rows.stand_in, rows.total_weight
         mean = response.mean() if rows.weight is None else rows.weight @ response / weight
         return cls(
             len(response),
             int(np.count_nonzero(rows.low < rows.high)),
             weight,
-            measure_spread(Rows(rows.X, rows.weight)),
+            measure_scaling(Rows(rows.X, rows.weight)),
             float(mean),
             (float(response.min()), float(response.max())),
         )
@@ -301,15 +301,15 @@ class LineSums(NamedTuple):
     total: float  #: on the scale of the line
 
 
-def _first_units(outlines: list[Outline], intercept: bool) -> Standardised:
+def _first_units(summaries: list[ResponseSummary], intercept: bool) -> Standardised:
     """Units without a line as yet."""
-    weights = np.array([part.weight for part in outlines])
-    shift, scale = _pooled(weights, [part.columns for part in outlines])
+    weights = np.array([part.weight for part in summaries])
+    shift, scale = _pooled(weights, [part.columns for part in summaries])
     if not intercept:  # about 0
         shift, scale = np.zeros_like(shift), np.hypot(shift, scale)
-    means = [part.mean for part in outlines]
+    means = [part.mean for part in summaries]
     centre = float(np.dot(weights, means) / weights.sum()) if intercept else 0.0
-    peak = float(np.abs(np.array([part.ends for part in outlines]) - centre).max())
+    peak = float(np.abs(np.array([part.ends for part in summaries]) - centre).max())
     line = np.zeros(len(shift) + int(intercept))
     scale = np.where(scale > 0.0, scale, 1.0)
     return Standardised(shift, scale, line, centre, peak or 1.0, intercept)
@@ -351,7 +351,7 @@ def _sums_about_line(units: Standardised, rows: Responses) -> tuple[LineSums, fl
     return LineSums(weight, gram, cross, squares, total), squares_of_all
 
 
-def _pooled(weights: Array, columns: list[Units]) -> Units:
+def _pooled(weights: Array, columns: list[Scaling]) -> Scaling:
     if len(columns) == 1:
         return columns[0]
     mean, spread = (np.array(values) for values in zip(*columns, strict=True))

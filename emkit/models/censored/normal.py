@@ -107,11 +107,11 @@ class CensoredNormal(PenalisedLine):
     def initialize(self, data: Residuals, rng: np.random.Generator) -> LineParams:
         return LineParams(np.zeros(len(self.line)), np.array(0.0))
 
-    def rounding(self, params: LineParams, objective: float) -> float:
+    def objective_rounding(self, params: LineParams, objective: float) -> float:
         # Sums are taken tile by tile and pairwise within: less is lost than the default says. But
         # squares are small differences where the scale is.
         squares = 4.0 * EPS * float(self.gram.diagonal().max())
-        return 0.2 * super().rounding(params, objective) + squares * float(
+        return 0.2 * super().objective_rounding(params, objective) + squares * float(
             np.exp(-2.0 * params.log_scale)
         )
 
@@ -169,8 +169,8 @@ class CensoredNormal(PenalisedLine):
 
     def information_step(self, data: Residuals, params: LineParams) -> tuple[Moments, float]:
         # A fit to one block ends with it, or with two steps from there that rounding lowered.
-        for design, at, stats in self._last:
-            if design() is data.design and at is params:
+        for design, location, stats in self._last:
+            if design() is data.design and location is params:
                 return stats, 0.0
         return self.e_step(data, params)
 

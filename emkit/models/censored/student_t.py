@@ -96,15 +96,15 @@ class CensoredStudentT(PenalisedLine):
         self, data: Residuals, params: LineParams
     ) -> tuple[WeightedMoments, float]:
         """Statistics about the result, stacked: all are had in one pass over the data."""
-        about = (self.e_step(data, at)[0] for at in self._about(params))
+        about = (self.e_step(data, location)[0] for location in self._about(params))
         return WeightedMoments(*map(np.stack, zip(*about, strict=True))), 0.0
 
     def information(self, stats: WeightedMoments, params: LineParams) -> Array:
         """Observed information, by differences of the score (Richardson)."""
         about = zip(*stats, strict=True)
         scores = [
-            self.score(WeightedMoments(*values), at)
-            for values, at in zip(about, self._about(params), strict=True)
+            self.score(WeightedMoments(*values), location)
+            for values, location in zip(about, self._about(params), strict=True)
         ]
         plus, minus, far_plus, far_minus = np.reshape(scores, (4, len(scores) // 4, -1))
         slopes = (plus - minus) / (2.0 * STEP), (far_plus - far_minus) / (4.0 * STEP)
@@ -119,7 +119,7 @@ class CensoredStudentT(PenalisedLine):
             for step in (STEP, -STEP, 2.0 * STEP, -2.0 * STEP)
             for axis in np.eye(len(theta))
         ]
-        return [LineParams(at[:-1], at[-1]) for at in moved]
+        return [LineParams(location[:-1], location[-1]) for location in moved]
 
     def _moments(self, low: Array, high: Array, width: Array) -> tuple[Array, Array, Array]:
         """Log-density or log-mass of each row, E[u] and E[u e]."""

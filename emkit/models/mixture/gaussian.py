@@ -9,7 +9,7 @@ conjugate `Prior`; with the one of ``ridge`` and ``strength`` alone it is
 
 with the M-step :math:`C_k = (S_k + \tfrac{n}{K} R) / (n_k + \tfrac{n}{K} \tau)`. Complete data are
 the case with nothing missing. Parameters are in internal units: columns shifted and scaled one by
-one (`Units`), so that the answer does not depend on the user's.
+one (`Scaling`), so that the answer does not depend on the user's.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +31,7 @@ from emkit.numerics.gaussian import (
     CompleteKernel,
     Components,
     Moments,
-    Units,
+    Scaling,
     moments_about,
     takes_features,
     tile_rows,
@@ -40,7 +40,7 @@ from emkit.numerics.gaussian import (
 __all__ = [
     "GaussianMixtureModel",
     "MixtureParams",
-    "mixture_spread",
+    "mixture_std",
     "one_hot",
 ]
 
@@ -87,7 +87,7 @@ class GaussianMixtureModel(LatentClassModel):
     def __init__(
         self,
         structure: Structure,
-        units: Units,
+        units: Scaling,
         ridge: Array | None = None,
         total_weight: float = 0.0,
         *,
@@ -116,12 +116,12 @@ class GaussianMixtureModel(LatentClassModel):
             raise NotImplementedError("this mixture was made to be evaluated, not fitted")
         return self.draw_start(self, data, rng)
 
-    def rounding(self, params: MixtureParams, objective: float) -> float:
-        at = self.components(params)
+    def objective_rounding(self, params: MixtureParams, objective: float) -> float:
+        components = self.components(params)
         # Where cells are missing, complete rows still may go by features.
         masked = self.incomplete and self.structure.independent
-        features = not masked and takes_features(self.structure, at)
-        error = at.raw_error if features else at.centred_error
+        features = not masked and takes_features(self.structure, components)
+        error = components.raw_error if features else components.centred_error
         n_components, d = params.means.shape
         rows = self.prior.rows_of(self.structure, n_components, self.total_weight)
         of_prior = EPS * rows * d * self.structure.n_covariances(n_components)
@@ -129,7 +129,7 @@ class GaussianMixtureModel(LatentClassModel):
         if self.prior.is_informative:
             # The prior may all but cancel the log-likelihood.
             objective = abs(objective) + abs(self.log_prior(params))
-        return max(super().rounding(params, objective), noise)
+        return max(super().objective_rounding(params, objective), noise)
 
     def acceleration_threshold(self, data: Rows) -> float:
         return self.accelerate_below * data.total_weight
@@ -155,8 +155,8 @@ class GaussianMixtureModel(LatentClassModel):
         return Components.of(self.structure, log_weights, params.means, params.covariances, factor)
 
     def bind(self, params: MixtureParams) -> Kernel:
-        at = self.components(params)
-        return choose_kernel(self.structure, at, self.units, self.incomplete)
+        kernel = self.components(params)
+        return choose_kernel(self.structure, kernel, self.units, self.incomplete)
 
     def given_factor(self, weights: Array, means: Array, factor: Array) -> MixtureParams:
         """Parameters at a given whitening factor, which `bind` then takes as it is."""
@@ -164,37 +164,37 @@ class GaussianMixtureModel(LatentClassModel):
         self._last = (params, self._components(params, factor))
         return params
 
-    def tiles(self, data: Rows, at: Kernel) -> Iterator[Rows]:
-        return (data.take(rows) for rows in at.pieces(len(data.X), data.groups))
+    def tiles(self, data: Rows, kernel: Kernel) -> Iterator[Rows]:
+        return (data.take(rows) for rows in kernel.pieces(len(data.X), data.groups))
 
     def weights(self, tile: Rows) -> Array | None:
         return tile.sample_weight
 
-    def log_joint(self, tile: Rows, at: Kernel) -> tuple[Array, Any]:
-        return at.log_joint(tile.X)
+    def log_joint(self, tile: Rows, kernel: Kernel) -> tuple[Array, Any]:
+        return kernel.log_joint(tile.X)
 
-    def statistics(self, tile: Rows, resp: Array, work: Any, at: Kernel) -> Moments:
-        return at.moments(work, resp)
+    def statistics(self, tile: Rows, resp: Array, work: Any, kernel: Kernel) -> Moments:
+        return kernel.moments(work, resp)
 
-    def finish(self, stats: Moments, at: Kernel) -> Moments:
-        return at.finish(stats)
+    def from_tile_sums(self, stats: Moments, kernel: Kernel) -> Moments:
+        return kernel.from_tile_sums(stats)
 
     # Missing cells
 
     @unbuffered()
     def score_samples(self, data: Rows, params: MixtureParams) -> Array:
         """Log-likelihood of the observed cells of each row."""
-        at = self.bind(params)
+        kernel = self.bind(params)
         out = np.empty(len(data.X))
-        for rows in at.pieces(len(data.X), data.groups):
-            out[rows] = soft(at.log_joint(data.take(rows).X)[0])[1]
+        for rows in kernel.pieces(len(data.X), data.groups):
+            out[rows] = soft(kernel.log_joint(data.take(rows).X)[0])[1]
         return out
 
     def impute(self, X: Array, params: MixtureParams) -> Array:
         """X with every missing cell at its conditional mean, observed cells as they are."""
 
-        def mean(at: Conditioned, work: Any, resp: Array, rows: Any) -> Array:
-            return at.completed(work, resp)
+        def mean(kernel: Conditioned, work: Any, resp: Array, rows: Any) -> Array:
+            return kernel.completed(work, resp)
 
         return self._fill(X, params, mean)
 
@@ -217,13 +217,13 @@ class GaussianMixtureModel(LatentClassModel):
         shift, scale = self.units
         bounds = None if limits is None else (limits - shift) / scale
 
-        def one(at: Conditioned, work: Any, resp: Array, rows: Any) -> Array:
+        def one(kernel: Conditioned, work: Any, resp: Array, rows: Any) -> Array:
             with np.errstate(divide="ignore"):
                 log_resp = np.maximum(np.log(resp), -1e300)
             drawn, weights = [], []
             for uniform in chance:
                 for k, log_r in enumerate(log_resp):
-                    x, log_mass = at.draw(work, k, uniform[rows].T, bounds)
+                    x, log_mass = kernel.draw(work, k, uniform[rows].T, bounds)
                     drawn.append(x)
                     weights.append(log_r + np.maximum(log_mass, -1e300))
             share = soft(np.array(weights))[0]
@@ -236,14 +236,14 @@ class GaussianMixtureModel(LatentClassModel):
     def _fill(self, X: Array, params: MixtureParams, fill: Callable[..., Array]) -> Array:
         out = X.copy()
         data = Rows.of(X)
-        at = self.bind(params)
-        assert isinstance(at, ConditionalKernel | MaskedKernel)
+        kernel = self.bind(params)
+        assert isinstance(kernel, ConditionalKernel | MaskedKernel)
         shift, scale = self.units
         holes = [group for group in data.groups or () if group.n_missing]
-        for rows in at.pieces(len(X), holes):
+        for rows in kernel.pieces(len(X), holes):
             x = data.take(rows).X
-            log_joint, work = at.log_joint(x)
-            filled = fill(at, work, soft(log_joint)[0], rows).T * scale + shift
+            log_joint, work = kernel.log_joint(x)
+            filled = fill(kernel, work, soft(log_joint)[0], rows).T * scale + shift
             out[rows] = np.where(np.isnan(x), filled, x)
         return out
 
@@ -272,12 +272,12 @@ class GaussianMixtureModel(LatentClassModel):
         """Log-density of the prior, up to a constant."""
         if self.prior.is_flat:
             return 0.0
-        at, total = self.components(params), self.total_weight
-        return self.prior.log_density(self.structure, params.weights, at, total)
+        components, total = self.components(params), self.total_weight
+        return self.prior.log_density(self.structure, params.weights, components, total)
 
     def complete_score(self, stats: Moments, params: MixtureParams) -> MixtureParams:
         """Gradient of the objective, from moments about the means of ``params``."""
-        structure, prior, at = self.structure, self.prior, self.components(params)
+        structure, prior, components = self.structure, self.prior, self.components(params)
         n_components, d = params.means.shape
         n_covariances = structure.n_covariances(n_components)
         draws = stats.n + prior.concentration - 1.0
@@ -289,8 +289,8 @@ class GaussianMixtureModel(LatentClassModel):
         scatter = stats.scatter + prior.scatter_of(structure, n_components, self.total_weight)
         return MixtureParams(
             weights,
-            structure.apply(at.precisions, stats.first),
-            structure.gradient(scatter, n, at.precisions, d),
+            structure.apply(components.precisions, stats.first),
+            structure.gradient(scatter, n, components.precisions, d),
         )
 
     # Streams
@@ -320,7 +320,7 @@ class GaussianMixtureModel(LatentClassModel):
             spreads = structure.dense(params.covariances, n_components, d)
         scatter = np.zeros(structure.shape(n_components, d))
         for k, spread in enumerate(spreads):
-            structure.add_spread(scatter, k, (n[k] + rows) * spread)
+            structure.add_conditional_covariance(scatter, k, (n[k] + rows) * spread)
         nothing = Moments(np.zeros(n_components), np.zeros((n_components, d)), 0.0 * scatter)
         of_prior = prior.observe(structure, nothing, params.means)
         scatter -= prior.scatter_of(structure, n_components, total) + of_prior.scatter
@@ -417,8 +417,8 @@ def _sum(parts: Iterator[Moments]) -> Moments:
     return total
 
 
-def mixture_spread(weights: Array, means: Array, variances: Array) -> Units:
+def mixture_std(weights: Array, means: Array, variances: Array) -> Scaling:
     """Mean and standard deviation of the columns under a mixture; variances (K, d)."""
     shares = weights / weights.sum()
     shift = shares @ means
-    return Units(shift, np.sqrt(shares @ (variances + (means - shift) ** 2)))
+    return Scaling(shift, np.sqrt(shares @ (variances + (means - shift) ** 2)))

@@ -62,8 +62,8 @@ class MixtureMoments(EMModel):
     def is_feasible(self, params: WholeParams) -> bool:
         return self.model.is_feasible(_mixture(params))
 
-    def rounding(self, params: WholeParams, objective: float) -> float:
-        return self.model.rounding(_mixture(params), objective)
+    def objective_rounding(self, params: WholeParams, objective: float) -> float:
+        return self.model.objective_rounding(_mixture(params), objective)
 
     def complete_score(self, stats: Moments, params: WholeParams) -> Any:
         score = self.model.complete_score(stats, _mixture(params))

@@ -82,21 +82,21 @@ class Prior(NamedTuple):
         return (n + draws) / (total + len(n) * draws)
 
     def log_density(
-        self, structure: Structure, weights: Array, at: Components, total: float
+        self, structure: Structure, weights: Array, components: Components, total: float
     ) -> float:
         """Log-density up to a constant, which makes a ridge with strength 0 at its mode."""
-        n_components, d = at.means.shape
+        n_components, d = components.means.shape
         scatter = self.scatter_of(structure, n_components, total)
         rows = self.rows_of(structure, n_components, total)
-        value = -0.5 * float((at.precisions * scatter).sum())
+        value = -0.5 * float((components.precisions * scatter).sum())
         if rows > 0.0:
-            value += rows * float(structure.log_det(at.factor, d).sum())
+            value += rows * float(structure.log_det(components.factor, d).sum())
         if self.strength > 0.0:
             log_det = float(np.log(self.ridge / self.strength).sum())
             value += 0.5 * self.strength * total * (log_det + d)
         if self.mean_precision > 0.0:
-            offsets = at.means - self.mean
-            distances = offsets * structure.apply(at.precisions, offsets)
+            offsets = components.means - self.mean
+            distances = offsets * structure.apply(components.precisions, offsets)
             value -= 0.5 * self.mean_precision * float(distances.sum())
         if self.concentration > 1.0:
             shares = np.maximum(weights / weights.sum(), TINY)

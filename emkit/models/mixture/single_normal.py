@@ -10,10 +10,10 @@ from emkit._typing import Array
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import Full
-from emkit.numerics.gaussian import Moments, Units, tile_rows
+from emkit.numerics.gaussian import Moments, Scaling, tile_rows
 
 __all__ = [
-    "GUARD",
+    "MIN_SHRINKAGE",
     "Pairwise",
     "auto_shrinkage",
     "complete_rows",
@@ -22,13 +22,13 @@ __all__ = [
 ]
 
 #: Shrinkage that keeps a covariance positive definite and changes nothing else.
-GUARD = 1e-6
+MIN_SHRINKAGE = 1e-6
 #: Rows that hold a pair of columns, for every column and component, at which shrinkage is gone.
-ENOUGH = 20
+ROWS_PER_PARAMETER = 20
 
 #: Smallest eigenvalue that a correlation matrix starts from: EM leaves a variance that is too
 #: small only slowly, one that is too large fast.
-LIFTED = 0.05
+MIN_EIGENVALUE = 0.05
 #: EM steps before rows are completed for a start.
 STEPS = 5
 
@@ -53,7 +53,7 @@ class PairSums(NamedTuple):
     cross: Array  #: (d, d) of products
 
 
-def pairwise_moments(data: Any, units: Units) -> Pairwise:
+def pairwise_moments(data: Any, units: Scaling) -> Pairwise:
     """Covariance of every pair of columns where both are observed, of rows or blocks of them."""
     (n, first, cross), _ = data.sum(partial(_pair_sums, units))
     shares = np.where(n > 0.0, n, np.inf)
@@ -61,7 +61,7 @@ def pairwise_moments(data: Any, units: Units) -> Pairwise:
     return Pairwise(cross / shares - mean * mean.T, n)
 
 
-def _pair_sums(units: Units, data: Rows) -> tuple[PairSums, float]:
+def _pair_sums(units: Scaling, data: Rows) -> tuple[PairSums, float]:
     d = len(units.shift)
     n, first, cross = np.zeros((3, d, d))
     step = tile_rows(3 * d)
@@ -83,8 +83,8 @@ def normal_start(model: GaussianMixtureModel, pairwise: Pairwise) -> MixturePara
     variances = np.diag(pairwise.covariance)
     correlation = pairwise.correlation
     smallest = float(np.linalg.eigvalsh(correlation)[0])
-    if smallest < LIFTED:
-        shrink = (LIFTED - smallest) / (1.0 - smallest)
+    if smallest < MIN_EIGENVALUE:
+        shrink = (MIN_EIGENVALUE - smallest) / (1.0 - smallest)
         correlation = (1.0 - shrink) * correlation + shrink * np.eye(len(correlation))
     deviation = np.sqrt(variances)
     covariance = correlation * np.outer(deviation, deviation)
@@ -92,7 +92,7 @@ def normal_start(model: GaussianMixtureModel, pairwise: Pairwise) -> MixturePara
     weight = np.array([model.total_weight])
     scatter = np.zeros(structure.shape(1, d))
     spread = variances if structure.independent else covariance
-    structure.add_spread(scatter, 0, weight * spread)
+    structure.add_conditional_covariance(scatter, 0, weight * spread)
     here = MixtureParams(np.ones(1), np.zeros((1, d)), structure.identity(1, d))
     return model.m_step(Moments(weight, np.zeros((1, d)), scatter), here)
 
@@ -131,7 +131,7 @@ def auto_shrinkage(pairwise: Pairwise, n_components: int) -> float:
     d = len(pairwise.n)
     pairs = np.triu_indices(d, 1) if d > 1 else ([0], [0])
     rows, needed = float(pairwise.n[pairs].mean()), float(n_components * d)
-    fade = max(0.0, 1.0 - rows / (ENOUGH * needed))
+    fade = max(0.0, 1.0 - rows / (ROWS_PER_PARAMETER * needed))
     shrinkage = 0.5 * needed / (rows + needed) * fade
-    singular = np.linalg.eigvalsh(pairwise.correlation)[0] < GUARD
-    return max(shrinkage, GUARD) if n_components > 1 or singular else shrinkage
+    singular = np.linalg.eigvalsh(pairwise.correlation)[0] < MIN_SHRINKAGE
+    return max(shrinkage, MIN_SHRINKAGE) if n_components > 1 or singular else shrinkage
