@@ -2,13 +2,16 @@
 
 from copy import copy
 from inspect import signature
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.metrics import make_scorer, r2_score
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metadata_routing import MetadataRequest
 
+from emkit._typing import Array
 from emkit.base.estimator import check_weights
 from emkit.censored.target import load_target
 
@@ -33,7 +36,9 @@ def __dir__() -> list[str]:
 PAIRS = 2**20
 
 
-def concordance_index(y_true, y_pred, sample_weight=None):
+def concordance_index(
+    y_true: Any, y_pred: ArrayLike, sample_weight: ArrayLike | None = None
+) -> float:
     """Share of comparable pairs whose predictions are in the order of the responses: Harrell's C.
 
     A pair is comparable when one response is known to be the larger: its lower bound is above the
@@ -79,7 +84,7 @@ def concordance_index(y_true, y_pred, sample_weight=None):
     >>> concordance_index(y, [0.1, 0.3, 0.2, 0.4])  # the last two are not comparable
     0.8
     """
-    low, high, y_pred, weights = _validate(y_true, y_pred, sample_weight)
+    low, high, predicted, weights = _validate(y_true, y_pred, sample_weight)
     exact = low == high
     # Only these can be the larger one of a pair, and only those the smaller one.
     over, under = np.flatnonzero(low > -np.inf), np.flatnonzero(high < np.inf)
@@ -89,10 +94,10 @@ def concordance_index(y_true, y_pred, sample_weight=None):
         block = under[start : start + step, None]
         known = low[over] > high[block]
         known |= (low[over] == high[block]) & ~(exact[over] & exact[block])
-        credit = (y_pred[over] > y_pred[block]) + 0.5 * (y_pred[over] == y_pred[block])
+        ahead, level = predicted[over] > predicted[block], predicted[over] == predicted[block]
         weight = weights[block[:, 0]]
-        total += weight @ (known @ weights[over])
-        ordered += weight @ ((known * credit) @ weights[over])
+        total += float(weight @ (known @ weights[over]))
+        ordered += float(weight @ ((known * (ahead + 0.5 * level)) @ weights[over]))
     if total == 0.0:
         raise ValueError(
             "No pair of responses is comparable: of no two is it known which is the larger. The "
@@ -101,7 +106,7 @@ def concordance_index(y_true, y_pred, sample_weight=None):
     return float(ordered / total)
 
 
-def r2_exact(y_true, y_pred, sample_weight=None):
+def r2_exact(y_true: Any, y_pred: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
     """R squared on the rows whose response is exact.
 
     Which rows are exact depends on the response wherever long times are the censored ones: this is
@@ -135,11 +140,11 @@ def r2_exact(y_true, y_pred, sample_weight=None):
     >>> r2_exact(y, [1.5, 2.0, 3.0, 9.0])
     0.875
     """
-    low, high, y_pred, weights = _validate(y_true, y_pred, sample_weight)
+    low, high, predicted, weights = _validate(y_true, y_pred, sample_weight)
     exact = (low == high) & (weights > 0.0)
     if not exact.any():
         raise ValueError("No response is exact: R squared has nothing to compare predictions with.")
-    return float(r2_score(low[exact], y_pred[exact], sample_weight=weights[exact]))
+    return float(r2_score(low[exact], predicted[exact], sample_weight=weights[exact]))
 
 
 class ModelScorer:
@@ -183,12 +188,12 @@ class ModelScorer:
     True
     """
 
-    def __init__(self, method, sign):
+    def __init__(self, method: str, sign: int):
         self.method = method
         self.sign = sign
-        self.request = None
+        self.request: bool | str | None = None
 
-    def __call__(self, estimator, X, y=None, sample_weight=None):
+    def __call__(self, estimator: Any, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         while isinstance(estimator, Pipeline):
             if len(estimator) > 1:
                 X = estimator[:-1].transform(X)
@@ -205,10 +210,10 @@ class ModelScorer:
             options["sample_weight"] = sample_weight
         return self.sign * float(method(X, **options))
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"ModelScorer(method={self.method!r}, sign={self.sign})"
 
-    def set_score_request(self, *, sample_weight):
+    def set_score_request(self, *, sample_weight: bool | str | None) -> "ModelScorer":
         """A scorer that asks for weights, or not, under scikit-learn's metadata routing.
 
         Parameters
@@ -226,7 +231,7 @@ class ModelScorer:
         scorer.request = sample_weight
         return scorer
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRequest:
         """What this scorer asks for.
 
         Returns
@@ -258,10 +263,12 @@ concordance_scorer = make_scorer(concordance_index)
 r2_exact_scorer = make_scorer(r2_exact)
 
 
-def _validate(y_true, y_pred, sample_weight):
+def _validate(
+    y_true: Any, y_pred: ArrayLike, sample_weight: ArrayLike | None
+) -> tuple[Array, Array, Array, Array]:
     low, high = load_target(y_true)
-    y_pred = check_array(y_pred, ensure_2d=False, dtype=np.float64, input_name="y_pred")
-    y_pred = column_or_1d(y_pred)
-    check_consistent_length(low, y_pred)
-    weights = check_weights(sample_weight, y_pred)
-    return low, high, y_pred, np.ones(len(low)) if weights is None else weights
+    predicted = check_array(y_pred, ensure_2d=False, dtype=np.float64, input_name="y_pred")
+    predicted = column_or_1d(predicted)
+    check_consistent_length(low, predicted)
+    weights = check_weights(sample_weight, predicted)
+    return low, high, predicted, np.ones(len(low)) if weights is None else weights

@@ -1,15 +1,28 @@
 """How responses come in that are only known to lie in an interval."""
 
+from typing import Any, TypeAlias
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
+
+from emkit._typing import Array
 
 __all__ = ["censored_target", "load_target"]
 
+#: Limit of detection: a number, or an array with one for each row.
+Limit: TypeAlias = Any
 #: A bound as large as this stands for infinity.
 INFINITE = 1e300
 
 
-def censored_target(y, event=None, *, left=None, right=None):
+def censored_target(
+    y: Any,
+    event: ArrayLike | None = None,
+    *,
+    left: Limit = None,
+    right: Limit = None,
+) -> Array:
     """Responses as intervals ``[lower, upper]``, the form that model selection can split.
 
     Parameters
@@ -54,14 +67,14 @@ def censored_target(y, event=None, *, left=None, right=None):
         raise ValueError(
             "event and limits say the same thing in two ways: give event, or left and right."
         )
-    event = np.asarray(event)
-    check_consistent_length(y, event)
-    if event.dtype != bool and not np.isin(event, (0, 1)).all():
-        raise ValueError(f"event must hold True and False (or 1 and 0). Got {np.unique(event)}.")
-    return np.column_stack([y, np.where(event.astype(bool), y, np.inf)])
+    seen = np.asarray(event)
+    check_consistent_length(y, seen)
+    if seen.dtype != bool and not np.isin(seen, (0, 1)).all():
+        raise ValueError(f"event must hold True and False (or 1 and 0). Got {np.unique(seen)}.")
+    return np.column_stack([y, np.where(seen.astype(bool), y, np.inf)])
 
 
-def load_target(y, left=None, right=None):
+def load_target(y: Any, left: Limit = None, right: Limit = None) -> tuple[Array, Array]:
     """Lower and upper bounds of the responses from any form that a regressor takes."""
     if getattr(getattr(y, "dtype", None), "names", None):
         low, high = _from_structured(y, left, right)
@@ -95,7 +108,7 @@ def load_target(y, left=None, right=None):
     return low, high
 
 
-def _limited(y, left, right):
+def _limited(y: Array, left: Limit, right: Limit) -> tuple[Array, Array]:
     low, high = y.copy(), y.copy()
     for limit, name in ((left, "left"), (right, "right")):
         if limit is not None and np.isnan(limit).any():
@@ -111,10 +124,10 @@ def _limited(y, left, right):
     return low, high
 
 
-def _from_structured(y, left, right):
+def _from_structured(y: NDArray[Any], left: Limit, right: Limit) -> tuple[Array, Array]:
     _refuse_limits(left, right, "structured y")
     names = y.dtype.names
-    if len(names) != 2:
+    if names is None or len(names) != 2:
         raise ValueError(
             f"Structured y should have two fields, (event, time) or (lower, upper). Got {names}."
         )
@@ -128,7 +141,7 @@ def _from_structured(y, left, right):
     return first.astype(np.float64), second
 
 
-def _refuse_limits(left, right, form):
+def _refuse_limits(left: Limit, right: Limit, form: str) -> None:
     if left is not None or right is not None:
         raise ValueError(
             f"left={left!r} and right={right!r} are limits of exact responses, but {form} says "
@@ -136,7 +149,7 @@ def _refuse_limits(left, right, form):
         )
 
 
-def _from_scipy(y, event, left, right):
+def _from_scipy(y: Any, event: Any, left: Limit, right: Limit) -> Array:
     if event is not None or left is not None or right is not None:
         raise ValueError("CensoredData says itself what is censored: leave event and limits out.")
     parts = [

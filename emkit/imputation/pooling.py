@@ -3,7 +3,10 @@
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import stdtrit
+
+from emkit._typing import Array
 
 __all__ = ["PooledEstimate", "pool_estimates"]
 
@@ -41,16 +44,16 @@ class PooledEstimate(NamedTuple):
     (np.float64(1.1), np.float64(0.053))
     """
 
-    estimate: np.ndarray
-    std_error: np.ndarray
-    df: np.ndarray
-    variance: np.ndarray
-    within: np.ndarray
-    between: np.ndarray
-    relative_increase: np.ndarray
-    fraction_missing: np.ndarray
+    estimate: Array
+    std_error: Array
+    df: Array
+    variance: Array
+    within: Array
+    between: Array
+    relative_increase: Array
+    fraction_missing: Array
 
-    def confidence_interval(self, level=0.95):
+    def confidence_interval(self, level: float = 0.95) -> tuple[Array, Array]:
         """Lower and upper bounds, from the t distribution with ``df`` degrees of freedom.
 
         Parameters
@@ -76,7 +79,9 @@ class PooledEstimate(NamedTuple):
         return self.estimate - half, self.estimate + half
 
 
-def pool_estimates(estimates, variances, *, df_complete=None):
+def pool_estimates(
+    estimates: ArrayLike, variances: ArrayLike, *, df_complete: float | None = None
+) -> PooledEstimate:
     r"""Combine estimates from m completed tables by Rubin's rules.
 
     .. math:: \bar q = \frac1m \sum_l q_l, \qquad
@@ -121,39 +126,38 @@ def pool_estimates(estimates, variances, *, df_complete=None):
     >>> round(float(pooled.df), 2)
     10.12
     """
-    estimates, variances = _check(estimates, "estimates"), _check(variances, "variances")
-    if estimates.shape != variances.shape:
+    q, u = _check(estimates, "estimates"), _check(variances, "variances")
+    if q.shape != u.shape:
         raise ValueError(
-            "estimates and variances should have the same shape. Got "
-            f"{estimates.shape} and {variances.shape}."
+            f"estimates and variances should have the same shape. Got {q.shape} and {u.shape}."
         )
-    if (variances < 0.0).any():
+    if (u < 0.0).any():
         raise ValueError(
-            f"variances should not be negative. Got {variances.min()!r}. They are squared "
-            "standard errors."
+            f"variances should not be negative. Got {u.min()!r}. They are squared standard errors."
         )
     if df_complete is not None and not df_complete > 0.0:
         raise ValueError(f"df_complete should be positive. Got {df_complete!r}.")
-    m = len(estimates)
-    estimate, within = estimates.mean(axis=0), variances.mean(axis=0)
-    between = estimates.var(axis=0, ddof=1)
+    m = len(q)
+    estimate, within = q.mean(axis=0), u.mean(axis=0)
+    between = q.var(axis=0, ddof=1)
     added = (1.0 + 1.0 / m) * between
     total = within + added
     with np.errstate(divide="ignore", invalid="ignore"):
         increase = np.where(added > 0.0, added / within, 0.0)
         share = np.where(added > 0.0, added / total, 0.0)
-        counted = np.maximum(share, LEAST_SHARE)
-        df = (m - 1.0) / counted**2
+        share_at_least = np.maximum(share, LEAST_SHARE)
+        df = (m - 1.0) / share_at_least**2
         if df_complete is not None and np.isfinite(df_complete):
-            observed = (df_complete + 1.0) / (df_complete + 3.0) * df_complete * (1.0 - counted)
+            complete = (df_complete + 1.0) / (df_complete + 3.0) * df_complete
+            observed = complete * (1.0 - share_at_least)
             df = 1.0 / (1.0 / df + 1.0 / observed)
         # (r + 2 / (df + 3)) / (r + 1) for the relative increase r, which may be infinite
         fraction = share + 2.0 / (df + 3.0) * (1.0 - share)
     return PooledEstimate(estimate, np.sqrt(total), df, total, within, between, increase, fraction)
 
 
-def _check(values, name):
-    values = np.asarray(values, dtype=float)
+def _check(given: ArrayLike, name: str) -> Array:
+    values = np.asarray(given, dtype=float)
     if values.ndim == 0 or len(values) < 2:
         raise ValueError(
             f"{name} should hold one entry for each of two or more tables. Got shape "

@@ -1,9 +1,14 @@
 """What the displays share: matplotlib, axes, colours, names of features."""
 
+from collections.abc import Sequence
 from numbers import Integral
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
+
+from emkit._typing import Array
 
 __all__ = [
     "BLUE",
@@ -25,7 +30,7 @@ OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9")
 BLUE, ORANGE, GREY = OKABE_ITO[0], OKABE_ITO[1], "0.75"
 
 
-def pyplot():
+def pyplot() -> Any:
     """matplotlib.pyplot, imported only when something is drawn."""
     try:
         import matplotlib.pyplot as plt
@@ -36,7 +41,7 @@ def pyplot():
     return plt
 
 
-def check_usable(estimator, display, methods):
+def check_usable(estimator: Any, display: type, methods: Sequence[str]) -> None:
     """TypeError for an estimator that lacks what is drawn, NotFittedError for an unfitted one."""
     missing = [name for name in methods if not hasattr(estimator, name)]
     if missing:
@@ -47,7 +52,7 @@ def check_usable(estimator, display, methods):
     check_is_fitted(estimator)
 
 
-def colours(n):
+def colours(n: int) -> list[Any]:
     """n colours: distinct ones where there are so many, else steps of a uniform map."""
     if n <= len(OKABE_ITO):
         return list(OKABE_ITO[:n])
@@ -55,7 +60,7 @@ def colours(n):
     return list(pyplot().get_cmap("viridis")(np.linspace(0.0, 0.85, n)))
 
 
-def feature_names(estimator):
+def feature_names(estimator: Any) -> NDArray[Any]:
     """Names of the features of fit, made up where they had none."""
     names = getattr(estimator, "feature_names_in_", None)
     if names is None:
@@ -63,7 +68,7 @@ def feature_names(estimator):
     return np.asarray(names, dtype=object)
 
 
-def choose_features(features, names):
+def choose_features(features: Any, names: Sequence[Any] | NDArray[Any]) -> NDArray[np.intp]:
     """Indices of features given by index or name."""
     if isinstance(features, str | Integral):
         features = [features]
@@ -71,7 +76,7 @@ def choose_features(features, names):
     if not features:
         raise ValueError("features is empty: name one at least, by its index or its name.")
     known = {name: j for j, name in enumerate(names)}
-    chosen = []
+    chosen: list[int] = []
     for feature in features:
         integral = isinstance(feature, Integral) and not isinstance(feature, bool)
         j = int(feature) if integral else known.get(feature, -1)
@@ -87,7 +92,7 @@ def choose_features(features, names):
     return np.array(chosen)
 
 
-def check_probabilities(values, name):
+def check_probabilities(values: ArrayLike, name: str) -> Array:
     """Probabilities strictly between 0 and 1, as an array."""
     array = np.atleast_1d(np.asarray(values, dtype=float))
     if array.ndim > 1 or not ((array > 0.0) & (array < 1.0)).all():
@@ -95,14 +100,15 @@ def check_probabilities(values, name):
     return array
 
 
-def axes_for(ax, shape, size):
+def axes_for(ax: Any, shape: tuple[int, int], size: Sequence[float]) -> NDArray[Any]:
     """Axes (rows, columns): those given, or of a new figure with panels of a size in inches."""
     rows, columns = shape
     if ax is None:
         figsize = columns * size[0], rows * size[1]
-        return pyplot().subplots(
+        _, made = pyplot().subplots(
             rows, columns, figsize=figsize, layout="constrained", squeeze=False
-        )[1]
+        )
+        return np.asarray(made)
     axes = np.asarray(ax, dtype=object)
     if axes.size != rows * columns:
         raise ValueError(
@@ -112,12 +118,14 @@ def axes_for(ax, shape, size):
     return axes.reshape(shape)
 
 
-def one_or_all(axes):
+def one_or_all(axes: NDArray[Any]) -> Any:
     """The axes of a picture of one panel, or the array of them."""
     return axes.item() if axes.size == 1 else axes.squeeze()
 
 
-def legend_above(ax, handles=None, ncols=3, fontsize="small"):
+def legend_above(
+    ax: Any, handles: Sequence[Any] | None = None, ncols: int = 3, fontsize: str = "small"
+) -> Any:
     """A legend over the axes, where it hides no data."""
     handles = ax.get_legend_handles_labels()[0] if handles is None else handles
     return ax.legend(

@@ -1,9 +1,12 @@
 """ConvergenceDisplay: how the runs of a fit climbed."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
+from emkit._typing import Array
+from emkit.engine import RunSummary
 from emkit.plotting.common import axes_for, check_usable, colours, one_or_all, pyplot
 
 __all__ = ["ConvergenceDisplay", "Path"]
@@ -14,8 +17,8 @@ STYLES = ("-", "--", "-.", ":")
 class Path(NamedTuple):
     """How a run climbed."""
 
-    e_steps: np.ndarray  #: E-steps made when the iterate was reached, 1 at the start
-    objective: np.ndarray  #: objective there
+    e_steps: NDArray[Any]  #: E-steps made when the iterate was reached, 1 at the start
+    objective: Array  #: objective there
 
 
 class ConvergenceDisplay:
@@ -66,14 +69,22 @@ class ConvergenceDisplay:
     True
     """
 
-    def __init__(self, paths, best, n_failed, unit):
+    def __init__(
+        self,
+        paths: dict[str, list[Path]],
+        best: dict[str, int],
+        n_failed: dict[str, int],
+        unit: str,
+    ):
         self.paths = paths
         self.best = best
         self.n_failed = n_failed
         self.unit = unit
 
     @classmethod
-    def from_estimator(cls, estimator, *, ax=None, **kwargs):
+    def from_estimator(
+        cls, estimator: Any, *, ax: Any = None, **kwargs: Any
+    ) -> "ConvergenceDisplay":
         """Show the runs of one fit.
 
         Parameters
@@ -93,7 +104,9 @@ class ConvergenceDisplay:
         return cls.from_estimators({type(estimator).__name__: estimator}, ax=ax, **kwargs)
 
     @classmethod
-    def from_estimators(cls, estimators, *, ax=None, **kwargs):
+    def from_estimators(
+        cls, estimators: dict[str, Any], *, ax: Any = None, **kwargs: Any
+    ) -> "ConvergenceDisplay":
         """Show the runs of several fits side by side, such as accelerated and plain EM.
 
         Parameters
@@ -132,7 +145,7 @@ class ConvergenceDisplay:
         unit = next(iter(units.values()))
         return cls(paths, best, n_failed, unit).plot(ax, **kwargs)
 
-    def plot(self, ax=None, *, gap=False, **kwargs):
+    def plot(self, ax: Any = None, *, gap: bool = False, **kwargs: Any) -> "ConvergenceDisplay":
         """Draw the display.
 
         Parameters
@@ -155,13 +168,13 @@ class ConvergenceDisplay:
         self.ax_ = ax = one_or_all(axes)
         self.figure_ = ax.figure
         top = max(path.objective.max() for runs in self.paths.values() for path in runs)
-        self.lines_ = {}
+        self.lines_: dict[str, list[Any]] = {}
         for n, (name, runs) in enumerate(self.paths.items()):
             colour = colours(len(self.paths))[n]
             self.lines_[name] = []
             for i, path in enumerate(runs):
                 is_best = i == self.best[name]
-                look = {
+                look: dict[str, Any] = {
                     "color": colour,
                     "linestyle": STYLES[n % len(STYLES)],
                     "linewidth": 2.0 if is_best else 0.9,
@@ -180,37 +193,37 @@ class ConvergenceDisplay:
         ax.legend(frameon=False, fontsize="small", loc="upper right" if gap else "lower right")
         return self
 
-    def _label(self, name):
+    def _label(self, name: str) -> str:
         n, failed = len(self.paths[name]), self.n_failed[name]
         if n + failed == 1:
             return name
         return f"{name}, best of {n + failed} runs" + (f" ({failed} failed)" if failed else "")
 
 
-def _unit(estimator):
+def _unit(estimator: Any) -> str:
     """What the objective of an estimator is in."""
     return "nats per sample" if hasattr(estimator, "lower_bound_") else "nats"
 
 
-def _drawn(estimator):
+def _drawn(estimator: Any) -> list[RunSummary]:
     """The runs that have a path."""
     return [run for run in estimator.runs_ if len(run.history)]
 
 
-def _paths(estimator):
+def _paths(estimator: Any) -> list[Path]:
     """A path for each run that has one; that of the fit, where no run is told of."""
-    runs = [(run.evaluations, run.history) for run in _drawn(estimator)]
-    runs = runs or [(np.arange(1, len(estimator.history_) + 1), estimator.history_)]
-    return [Path(np.array(e_steps), np.array(history)) for e_steps, history in runs]
+    runs = [Path(np.array(run.evaluations), np.array(run.history)) for run in _drawn(estimator)]
+    history = np.array(estimator.history_)
+    return runs or [Path(np.arange(1, len(history) + 1), history)]
 
 
-def _best(estimator):
+def _best(estimator: Any) -> int:
     """Which run the estimator returned."""
     same = [np.array_equal(run.history, estimator.history_) for run in _drawn(estimator)]
     return same.index(True) if any(same) else 0
 
 
-def _gaps(path, top):
+def _gaps(path: Path, top: float) -> tuple[NDArray[Any], Array]:
     """The path as gaps to the top, without those that are rounding."""
     gap = top - path.objective
     above = gap > 1e-15 * abs(top)

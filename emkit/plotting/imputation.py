@@ -1,8 +1,13 @@
 """ImputationDisplay: what is missing and what stands for it."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_array
 
+from emkit._typing import Array
 from emkit.base.estimator import load_with_missing
 from emkit.imputation.imputer import EMImputer
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
@@ -83,7 +88,14 @@ class ImputationDisplay:
     (array([40, 10]), [1])
     """
 
-    def __init__(self, X, imputed, features, feature_names, drawn):
+    def __init__(
+        self,
+        X: Array,
+        imputed: Array,
+        features: Sequence[int] | NDArray[np.intp],
+        feature_names: Sequence[Any] | NDArray[Any],
+        drawn: bool,
+    ):
         if imputed.shape != X.shape or len(feature_names) != X.shape[1]:
             raise ValueError(
                 f"X, imputed and feature_names must have as many features. Got shapes {X.shape} "
@@ -102,7 +114,9 @@ class ImputationDisplay:
         self.drawn = drawn
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, features=None, ax=None, **kwargs):
+    def from_estimator(
+        cls, estimator: Any, X: Any, *, features: Any = None, ax: Any = None, **kwargs: Any
+    ) -> "ImputationDisplay":
         """Show what a fitted imputer makes of X.
 
         Parameters
@@ -147,7 +161,9 @@ class ImputationDisplay:
         drawn = getattr(estimator, "sample_posterior", False)
         return cls(cells, imputed, shown, names, drawn).plot(ax, **kwargs)
 
-    def plot(self, ax=None, *, max_patterns=20, bins=None, **kwargs):
+    def plot(
+        self, ax: Any = None, *, max_patterns: int = 20, bins: Any = None, **kwargs: Any
+    ) -> "ImputationDisplay":
         """Draw the display.
 
         Parameters
@@ -175,12 +191,14 @@ class ImputationDisplay:
         self.ax_ = np.ravel(self.ax_)
         self.figure_ = self.ax_[0].figure
         self._draw_patterns(self.ax_[0], max_patterns)
-        self.observed_, self.imputed_, self.ticks_ = [], [], []
+        self.observed_: list[Any] = []
+        self.imputed_: list[Any] = []
+        self.ticks_: list[Any] = []
         for panel, j in zip(self.ax_[1:], self.features, strict=True):
             self._draw_feature(panel, j, bins, kwargs)
         return self
 
-    def _new_axes(self, n_panels):
+    def _new_axes(self, n_panels: int) -> list[Any]:
         """Patterns at the left, features in a grid beside them."""
         columns = int(np.ceil(np.sqrt(n_panels)))
         rows = int(np.ceil(n_panels / max(columns, 1))) or 1
@@ -192,7 +210,7 @@ class ImputationDisplay:
         panels = [fig.add_subplot(grid[i // columns, 1 + i % columns]) for i in range(n_panels)]
         return [fig.add_subplot(grid[:, 0]), *panels]
 
-    def _draw_patterns(self, ax, max_patterns):
+    def _draw_patterns(self, ax: Any, max_patterns: int) -> None:
         from matplotlib.colors import ListedColormap
 
         missing = np.isnan(self.X)
@@ -221,7 +239,7 @@ class ImputationDisplay:
         more = f" (and {rest.sum()} rows in {len(rest)} more patterns)" if len(rest) else ""
         ax.set_ylabel(f"rows with the pattern{more}")
 
-    def _draw_feature(self, ax, j, bins, kwargs):
+    def _draw_feature(self, ax: Any, j: int, bins: Any, kwargs: dict[str, Any]) -> None:
         missing = np.isnan(self.X[:, j])
         values = self.imputed[:, j]
         observed, imputed = values[~missing], values[missing]
@@ -230,7 +248,7 @@ class ImputationDisplay:
             bins = int(np.clip(2.0 * np.sqrt(few), 8, 30))
         edges = np.histogram_bin_edges(values, bins)
         name = "drawn" if self.drawn else "imputed mean"
-        looks = [
+        looks: list[tuple[Array, list[Any], dict[str, Any], str]] = [
             (observed, self.observed_, {"fill": True, "color": BLUE, "alpha": 0.35}, "observed"),
             (imputed, self.imputed_, {"color": ORANGE, "linewidth": 1.8}, name),
         ]
@@ -241,9 +259,9 @@ class ImputationDisplay:
                 label = f"{label}, {len(part)}"
                 drawn = ax.stairs(density, edges, **{**look, "label": label, **kwargs})
             artists.append(drawn)
-        at = np.full(len(imputed), 0.02)
+        heights = np.full(len(imputed), 0.02)
         self.ticks_ += ax.plot(
-            imputed, at, "|", color=ORANGE, alpha=0.6, transform=ax.get_xaxis_transform()
+            imputed, heights, "|", color=ORANGE, alpha=0.6, transform=ax.get_xaxis_transform()
         )
         ax.margins(y=0.05)
         ax.set_ylim(bottom=0.0)
@@ -251,7 +269,7 @@ class ImputationDisplay:
         legend_above(ax, ncols=2, fontsize="x-small")
 
 
-def _most_missing(X, imputed):
+def _most_missing(X: Array, imputed: Array) -> NDArray[np.intp]:
     """The features with missing cells that are imputed, at most `PANELS`."""
     n = np.where(np.isnan(imputed).any(axis=0), 0, np.isnan(X).sum(axis=0))
     most = np.argsort(-n, kind="stable")[:PANELS]
