@@ -1,26 +1,12 @@
 """The contract between models and the engine: trees that nest, retraction, steps that backtrack."""
 
-import pickle
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pytest
-from scipy import stats
 from systems import Counts, Poisson, Rates
 
-from emkit.engine import (
-    Blocks,
-    EMModel,
-    Genetic,
-    LatentClassModel,
-    OnlineEM,
-    StochasticEM,
-    fit_em,
-    standard_errors,
-    tree,
-)
-from emkit.exceptions import ModelError
+from emkit.engine import Blocks, fit_em, standard_errors
 
 DAYS = np.array([162, 267, 271, 185, 111, 61, 27, 8, 3, 1.0])
 TABLE = np.column_stack([np.arange(10.0), DAYS])
@@ -75,3 +61,16 @@ def nested(params):
 
 def flat(params):
     return Rates(params.weights, params.law.rates)
+
+
+@pytest.mark.parametrize("acceleration", ACCELERATIONS)
+def test_parts_of_parameters_change_nothing(acceleration):
+    options = {"acceleration": acceleration, "tol": 1e-6}
+    plain = fit_em(Poisson(), TABLE, start=START, **options)
+    data = Blocks([TABLE[:4], TABLE[4:]])
+    parts = fit_em(NestedPoisson(), data, start=nested(START), **options)
+    assert parts.n_evaluations == plain.n_evaluations
+    np.testing.assert_allclose(flat(parts.params), plain.params, rtol=1e-10)
+    errors = standard_errors(NestedPoisson(), data, parts)
+    expected = standard_errors(Poisson(), TABLE, plain)
+    np.testing.assert_allclose(flat(errors), expected, rtol=1e-6)
