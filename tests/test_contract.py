@@ -70,7 +70,7 @@ def test_parts_of_parameters_change_nothing(acceleration):
     data = Blocks([TABLE[:4], TABLE[4:]])
     parts = fit_em(NestedPoisson(), data, start=nested(START), **options)
     assert parts.n_evaluations == plain.n_evaluations
-    np.testing.assert_allclose(flat(parts.params), plain.params, rtol=1e-10)
+    np.testing.assert_allclose(flat(parts.params), plain.params, rtol=1e-7)
     errors = standard_errors(NestedPoisson(), data, parts)
     expected = standard_errors(Poisson(), TABLE, plain)
     np.testing.assert_allclose(flat(errors), expected, rtol=1e-6)
