@@ -10,6 +10,7 @@ import numpy as np
 
 from emkit.engine.algorithms import Algorithm
 from emkit.engine.blocks import Blocks
+from emkit.engine.loop import retracted
 from emkit.engine.model import EMModel
 from emkit.engine.result import EMResult, RunSummary, StopReason
 from emkit.exceptions import DataReadError, InfeasibleError, ModelError
@@ -115,9 +116,8 @@ def _run(
     """Climb from one start; a start where the model is not defined is summed up, not raised."""
     rng = np.random.default_rng(start.seed)
     try:
-        params = start.params
-        if params is None:
-            params = _initialize(model, data, rng)
+        given = start.params
+        params = _initialize(model, data, rng) if given is None else retracted(model, given)
         return algorithm.run(model, data, params, rng, run=start.number, **options)
     except (InfeasibleError, np.linalg.LinAlgError) as error:
         return RunSummary(np.nan, np.nan, 0, 0, False, StopReason.INFEASIBLE, str(error))
