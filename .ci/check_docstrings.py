@@ -2,7 +2,7 @@
 
 Every public class and function must have an example, and everything under "Attributes" a type and
 a description; the fields of a record and the members of an enumeration may stand there. A method
-without a docstring is documented where it was first promised.
+without a docstring is documented where it was first promised, an optional one under "Methods".
 """
 
 import inspect
@@ -48,8 +48,14 @@ def methods(cls: type) -> Iterator[str]:
         member = getattr(cls, name, None)
         code = member.fget if isinstance(member, property) else inspect.unwrap(member)
         if inspect.isroutine(code) and str(getattr(code, "__module__", "")).startswith("emkit"):
-            if member.__doc__ or not inspect.getdoc(member):
+            if member.__doc__ or not (inspect.getdoc(member) or name in listed(cls)):
                 yield name
+
+
+def listed(cls: type) -> set[str]:
+    """Optional methods, which the classes above describe under "Methods"."""
+    docs = [ClassDoc(base, config={"show_class_members": False}) for base in cls.__mro__[1:-1]]
+    return {method.name.partition("(")[0] for doc in docs for method in doc["Methods"]}
 
 
 def faults(thing: Any, path: str, ignored: set[str]) -> Iterator[str]:

@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 
 from emkit.engine.acceleration import Acceleration
+from emkit.engine.blocks import require_e_step
 from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.loop import Callback, climb
-from emkit.engine.model import EMModel, MonteCarloModel
+from emkit.engine.model import EMModel
 from emkit.engine.posterior import Tempered, hard
 from emkit.engine.result import EMResult
 
@@ -128,11 +129,7 @@ class EM(Algorithm):
     """
 
     def check(self, model: EMModel, acceleration: Acceleration | None) -> None:
-        if type(model).e_step is MonteCarloModel.e_step:
-            raise TypeError(
-                f"EM needs an exact E-step, and {type(model).__name__} has no method e_step: fit "
-                "it with algorithm='mcem'."
-            )
+        require_e_step(model)
 
     def run(
         self, model: EMModel, data: Any, start: Any, rng: np.random.Generator, **options: Any

@@ -270,11 +270,21 @@ def summaries(data: Any) -> Iterator[Any]:
 
 def e_step(model: EMModel, data: Any, params: Any) -> tuple[Any, float]:
     """Sum of the model's E-step over the blocks of ``data``."""
+    require_e_step(model)
     if not isinstance(data, Blocks):
         return model.e_step(data, params)
     # A random stream is one for all blocks: side by side they would all draw the same.
     total: tuple[Any, float] = data.sum(partial(_step, model, params), together=model.exact)
     return total
+
+
+def require_e_step(model: EMModel) -> None:
+    """TypeError for a model that can only draw what is missing."""
+    if model.e_step is None:
+        raise TypeError(
+            f"EM needs an exact E-step, and {type(model).__name__} has no method e_step: fit it "
+            "with algorithm='mcem'."
+        )
 
 
 def _step(model: EMModel, params: Any, block: Any) -> tuple[Any, float]:

@@ -71,7 +71,8 @@ class LatentClassModel(EMModel):
     array([0.91, 9.97])
     """
 
-    #: Names of the parameters with a row for each class; None: those as long as the first.
+    #: Names of the parameters with a row for each class, dotted where parameters nest
+    #: (``emission.rates``); None: those as long as the first.
     class_fields: tuple[str, ...] | None = None
     #: Names of those that say where a class is, by which classes are matched; None: all of them.
     place_fields: tuple[str, ...] | None = None

@@ -22,6 +22,8 @@ Callback = Callable[[State], Any]
 GROSS_FALL = 1e6
 #: A fall by less than this part of tol is no news: the run has converged as well as was asked.
 SLIGHT_FALL = 1e-4
+#: Most halvings of a step that the model lets backtrack.
+MOST_HALVINGS = 30
 #: Steps on a flat objective without one shorter by that factor: their length is then rounding.
 PATIENCE, SHORTER = 50, 0.97
 EPS = float(np.finfo(float).eps)
@@ -57,6 +59,11 @@ def climb(
             if extrapolation.moved(trace, image, tol, max_iter):
                 continue
             candidate = None if image is None else evaluate(model, data, image, trace.n_iter + 1)
+            if model.backtracks and image is not None:
+                candidate = _halved_until_no_lower(model, data, trace, image, candidate, max_iter)
+                if trace.reason is not None:
+                    trace.report(0.0)
+                    break
             gain = trace.plain_step(candidate, tol, max_iter)
             extrapolation.after_plain_step(trace, gain)
             trace.report(gain)
@@ -65,6 +72,25 @@ def climb(
         interrupt.result = trace.result()  # type: ignore[attr-defined]
         raise
     return trace.result()
+
+
+def _halved_until_no_lower(
+    model: EMModel, data: Any, trace: "_Trace", image: Any, candidate: Point | None, max_iter: int
+) -> Point | None:
+    """The end of a step that may be too long, halved towards where it began."""
+    params = trace.point.params
+    for n_halvings in range(1, MOST_HALVINGS + 1):
+        if candidate is not None:
+            noise = model.objective_rounding(candidate.params, candidate.objective)
+            if candidate.objective >= trace.point.objective - noise:
+                break
+        trace.tried(candidate, False, max_iter)
+        if trace.reason is not None:
+            break
+        part = 0.5**n_halvings
+        shorter = tree.add(tree.scale(params, 1.0 - part), tree.scale(image, part))
+        candidate = evaluate(model, data, shorter, trace.n_iter + 1, proposed=True)
+    return candidate
 
 
 class _Extrapolation:
@@ -103,7 +129,8 @@ class _Extrapolation:
             return False
         if not tree.all_finite(image):  # the plain step ends the run
             return False
-        params = None if self.refused else self.model.propose(trace.point.stats, trace.point.params)
+        propose = None if self.refused else self.model.propose
+        params = None if propose is None else propose(trace.point.stats, trace.point.params)
         own = params is not None
         if not own:
             self.like, self.left = image, max_iter - trace.n_evaluations
@@ -192,11 +219,13 @@ class _Trace:
         before = self.point
         gain = candidate.objective - before.objective
         fell = self.model.exact and gain < 0.0
-        confirmed, self.small = self.small, self.model.progress(before, candidate) < tol
+        measure = self.model.progress
+        progress = gain if measure is None else measure(before, candidate)
+        confirmed, self.small = self.small, progress < tol
         noise = self.model.objective_rounding(candidate.params, candidate.objective)
         self.flat = gain <= noise
         # A model that measures progress by its own units has a tol that says nothing of the gain.
-        own_units = type(self.model).progress is not EMModel.progress
+        own_units = self.model.progress is not None
         if tol <= noise or own_units:
             fell = fell and gain < -noise
         if tol == 0.0 or (tol <= noise and not own_units):

@@ -1,6 +1,7 @@
 """The contract between a model and the engine: an E-step and an M-step."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,57 @@ __all__ = ["EMModel", "MonteCarloModel"]
 class EMModel(ABC):
     """A model with incomplete data: two steps that meet at expected sufficient statistics.
 
-    ``Params`` and ``Stats`` are NamedTuples of float arrays (scalars allowed), immutable in use;
-    the engine adds, flattens and restores them and never looks inside. The statistics are
-    additive: those of two blocks of data at the same parameters are the sum of the statistics of
-    each, so chunks, threads and machines are all the same sum.
+    ``Params`` and ``Stats`` are NamedTuples of float arrays (scalars allowed), or of such
+    NamedTuples, immutable in use; the engine adds, flattens and restores them and never looks
+    inside. The statistics are additive: those of two blocks of data at the same parameters are the
+    sum of the statistics of each, so chunks, processes and machines are all the same sum.
 
     A step that finds its parameters singular raises `numpy.linalg.LinAlgError`; the engine then
     treats the point as infeasible.
+
+    Attributes
+    ----------
+    exact : bool
+        Whether the E-step is; False for a noisy one, with which the objective may fall.
+    backtracks : bool
+        Whether the M-step may step too far, as Newton and gradient steps do: a step at whose end
+        the objective is lower is then halved, and is no error.
+
+    Methods
+    -------
+    progress(before, after)
+        What ``tol`` is compared with after a step, in units of the model's own; 0 where it stands
+        still. Each end has ``params``, ``stats`` and ``objective``. Else the gain in the objective.
+    conditional_step(data, params)
+        ECME: Params at which the observed objective of all the data is no lower than at the image
+        of the M-step, which left some parameters to be raised here (Liu & Rubin 1994).
+    propose(stats, params)
+        Params that may be better than the EM image, such as a Newton step, or None. An accelerated
+        run tries them under the same safeguard as an extrapolation.
+    complete_score(stats, params)
+        Gradient of the expected complete-data objective, prior included, as Params; the statistics
+        may come from other parameters. With those taken at ``params`` it is the gradient of the
+        objective itself (Fisher's identity), which `standard_errors` differentiates.
+    sample_latent(data, params, rng, size)
+        So many draws of what is missing in a block of data, given the rest, for Monte Carlo EM.
+    complete_statistics(data, latent)
+        Stats of a block completed by these draws, averaged over them.
+    sampled_statistics(data, params, rng, size)
+        The two in one, where that is cheaper.
 
     See Also
     --------
     LatentClassModel : The E-step comes for free when what is missing is a class label.
     MonteCarloModel : Draws take the place of an E-step without a formula.
+
+    Notes
+    -----
+    The methods of the list above are optional, and None where a model does not offer them.
+
+    References
+    ----------
+    Liu, C. & Rubin, D. B. (1994). The ECME algorithm: a simple extension of EM and ECM with
+    faster monotone convergence. Biometrika 81, 633-648. doi:10.1093/biomet/81.4.633
 
     Examples
     --------
@@ -55,8 +95,17 @@ class EMModel(ABC):
     2.017
     """
 
-    #: False for a noisy E-step: the objective may then fall.
     exact = True
+    backtracks = False
+
+    # Optional methods, described above.
+    progress: Callable[..., float] | None = None
+    conditional_step: Callable[..., Any] | None = None
+    propose: Callable[..., Any] | None = None
+    complete_score: Callable[..., Any] | None = None
+    sample_latent: Callable[..., Any] | None = None
+    complete_statistics: Callable[..., Any] | None = None
+    sampled_statistics: Callable[..., Any] | None = None
 
     @abstractmethod
     def initialize(self, data: Any, rng: np.random.Generator) -> Any:
@@ -128,6 +177,25 @@ class EMModel(ABC):
         """
         return 0.0
 
+    def retract(self, params: Any) -> Any:
+        """Params of the model close to some that need not be in it. Default: they are in it.
+
+        A family that affine combinations leave, such as covariances with a common orientation,
+        says here how to come back. Called on whatever did not come from the M-step: extrapolations,
+        proposals, averages, recombinations and given starts.
+
+        Parameters
+        ----------
+        params : Params
+            In the model or beside it.
+
+        Returns
+        -------
+        Params
+            In the model; those of the model itself unchanged, up to rounding.
+        """
+        return params
+
     def is_feasible(self, params: Any) -> bool:
         """Whether the model is defined at ``params``. Default: every number is finite.
 
@@ -161,146 +229,6 @@ class EMModel(ABC):
             Most error of it, in nats.
         """
         return 1e-14 * abs(objective)
-
-    def progress(self, before: Any, after: Any) -> float:
-        """What ``tol`` is compared with after a step. Default: the gain in the objective.
-
-        Parameters
-        ----------
-        before, after : Point
-            The ends of the step, each with ``params``, ``stats`` and ``objective``.
-
-        Returns
-        -------
-        float
-            A measure of the step, 0 where it stands still.
-        """
-        return float(after.objective - before.objective)
-
-    def conditional_step(self, data: Any, params: Any) -> Any:
-        """What the M-step leaves: raise the observed objective itself over some parameters (ECME).
-
-        Called after every M-step. Default: nothing is left.
-
-        Parameters
-        ----------
-        data : object or Blocks
-            All the data.
-        params : Params
-            The image of the M-step.
-
-        Returns
-        -------
-        Params
-            At which the objective is no lower than at ``params``.
-
-        References
-        ----------
-        Liu, C. & Rubin, D. B. (1994). The ECME algorithm: a simple extension of EM and ECM with
-        faster monotone convergence. Biometrika 81, 633-648. doi:10.1093/biomet/81.4.633
-        """
-        return params
-
-    def sample_latent(self, data: Any, params: Any, rng: np.random.Generator, size: int) -> Any:
-        """Draw what is missing, given the data: for Monte Carlo EM.
-
-        Parameters
-        ----------
-        data : object
-            One block of data.
-        params : Params
-            Where to draw.
-        rng : numpy.random.Generator
-            Source of randomness.
-        size : int
-            Number of draws.
-
-        Returns
-        -------
-        object
-            The draws, in any form that `complete_statistics` takes.
-        """
-        raise NotImplementedError
-
-    def complete_statistics(self, data: Any, latent: Any) -> Any:
-        """Statistics of the data completed by draws of `sample_latent`, averaged over the draws.
-
-        Parameters
-        ----------
-        data : object
-            One block of data.
-        latent : object
-            What `sample_latent` drew for it.
-
-        Returns
-        -------
-        Stats
-            Means over the draws.
-        """
-        raise NotImplementedError
-
-    def sampled_statistics(
-        self, data: Any, params: Any, rng: np.random.Generator, size: int
-    ) -> Any:
-        """Expected statistics by draws of what is missing.
-
-        Parameters
-        ----------
-        data : object
-            One block of data.
-        params : Params
-            Where to draw.
-        rng : numpy.random.Generator
-            Source of randomness.
-        size : int
-            Number of draws.
-
-        Returns
-        -------
-        Stats
-            Means over the draws.
-        """
-        return self.complete_statistics(data, self.sample_latent(data, params, rng, size))
-
-    def propose(self, stats: Any, params: Any) -> Any:
-        """A point that may be better than the EM image, such as a Newton step, or None.
-
-        An accelerated run tries it under the same safeguard as an extrapolation. Default: None.
-
-        Parameters
-        ----------
-        stats : Stats
-            Expected statistics of all the data.
-        params : Params
-            Where they were taken.
-
-        Returns
-        -------
-        Params or None
-            The point to try.
-        """
-        return None
-
-    def complete_score(self, stats: Any, params: Any) -> Any:
-        """Gradient of the expected complete-data objective, prior included, at ``params``, or None.
-
-        With statistics taken at ``params`` too, it is the gradient of the objective itself
-        (Fisher's identity), which `standard_errors` and the Louis acceleration differentiate.
-        Default: None.
-
-        Parameters
-        ----------
-        stats : Stats
-            Expected statistics of all the data, taken anywhere.
-        params : Params
-            Where to take the gradient.
-
-        Returns
-        -------
-        Params or None
-            One derivative a parameter.
-        """
-        return None
 
     def weight_of(self, data: Any) -> float:
         """Rows in the data, or the sum of their weights: what a batch counts for in `OnlineEM`.
@@ -393,10 +321,7 @@ class MonteCarloModel(EMModel):
     True
     """
 
-    def e_step(self, data: Any, params: Any) -> tuple[Any, float]:
-        raise NotImplementedError(
-            f"{type(self).__name__} has no exact E-step: fit it with algorithm='mcem'."
-        )
+    e_step = None  # type: ignore[assignment]
 
     @abstractmethod
     def sample_latent(self, data: Any, params: Any, rng: np.random.Generator, size: int) -> Any: ...

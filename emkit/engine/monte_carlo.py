@@ -1,7 +1,7 @@
 """Monte Carlo EM: an E-step by draws of what is missing, and what its noise leaves unknown."""
 
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from emkit.engine.algorithms import Algorithm
 from emkit.engine.loop import Callback
 from emkit.engine.model import EMModel, MonteCarloModel
 from emkit.engine.result import EMResult, StopReason
-from emkit.engine.steps import Point, evaluate, m_step
+from emkit.engine.steps import Point, evaluate, m_step, retracted
 from emkit.engine.stochastic import chain_result, report
 from emkit.exceptions import InfeasibleError, ModelError
 
@@ -101,15 +101,14 @@ class MonteCarloEM(Algorithm):
             raise ValueError(f"precision must be above 0. Got {self.precision!r}.")
 
     def check(self, model: EMModel, acceleration: Acceleration | None) -> None:
-        kind, name = type(model), type(model).__name__
-        if kind.sampled_statistics is EMModel.sampled_statistics:
-            for method in ("sample_latent", "complete_statistics"):
-                if getattr(kind, method) is getattr(EMModel, method):
-                    raise TypeError(
-                        f"MonteCarloEM draws what is missing, and {name} does not say how: it has "
-                        f"no method {method}."
-                    )
-        if isinstance(acceleration, Louis) and kind.complete_score is EMModel.complete_score:
+        name = type(model).__name__
+        for method in ("sample_latent", "complete_statistics"):
+            if model.sampled_statistics is None and getattr(model, method) is None:
+                raise TypeError(
+                    f"MonteCarloEM draws what is missing, and {name} does not say how: it has no "
+                    f"method {method}."
+                )
+        if isinstance(acceleration, Louis) and model.complete_score is None:
             raise TypeError(
                 "The Louis step of Monte Carlo EM needs the score of the complete data, and "
                 f"{name} has no method complete_score."
@@ -244,8 +243,15 @@ def _sampled_step(
 
 def _batch(model: EMModel, data: Any, params: Any, rng: np.random.Generator, size: int) -> Any:
     """Statistics of all the data by some draws of what is missing."""
-    parts = [model.sampled_statistics(part, params, rng, size) for part in blocks.iterate(data)]
-    return reduce(tree.add, parts)
+    sampled = model.sampled_statistics or partial(_sampled_statistics, model)
+    return reduce(tree.add, [sampled(part, params, rng, size) for part in blocks.iterate(data)])
+
+
+def _sampled_statistics(
+    model: EMModel, data: Any, params: Any, rng: np.random.Generator, size: int
+) -> Any:
+    assert model.sample_latent is not None and model.complete_statistics is not None
+    return model.complete_statistics(data, model.sample_latent(data, params, rng, size))
 
 
 #: Part of the complete information that must be left for Newton's step to be sound.
@@ -264,9 +270,11 @@ def _newton_step(
     here, mean = tree.flatten(params), tree.scale(reduce(tree.add, batches), 1 / len(batches))
     values, basis = np.linalg.eigh(plain.covariance)
     basis = basis[:, values > 1e-10 * values[-1]]
+    complete_score = model.complete_score
+    assert complete_score is not None
 
     def score(stats: Any, vector: Array) -> Array:
-        gradient = model.complete_score(stats, tree.restore(vector, params))
+        gradient = complete_score(stats, tree.restore(vector, params))
         return basis.T @ tree.flatten(gradient)
 
     h = 1e-5 * float(np.linalg.norm(plain.error) + 1e-3 * np.linalg.norm(here))
@@ -287,7 +295,7 @@ def _newton_step(
     across = plain.move - basis @ (basis.T @ plain.move)
     move = across + inverse @ basis @ scores.mean(axis=0)
     further = inverse @ basis @ complete @ basis.T
-    image = tree.restore(here + move, params)
+    image = retracted(model, tree.restore(here + move, params))
     if not model.is_feasible(image):
         return None
     return _SampledStep(image, move, further @ plain.covariance @ further.T, plain.n_batches, True)

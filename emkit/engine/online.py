@@ -9,7 +9,7 @@ import numpy as np
 from emkit.engine import blocks, tree
 from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.model import EMModel
-from emkit.engine.steps import evaluate, m_step
+from emkit.engine.steps import evaluate, m_step, retracted
 from emkit.exceptions import InfeasibleError
 
 __all__ = ["OnlineEM", "OnlineState"]
@@ -209,7 +209,7 @@ class OnlineEM:
         TypeError
             When the model's M-step needs all the data (ECME).
         """
-        if type(model).conditional_step is not EMModel.conditional_step:
+        if model.conditional_step is not None:
             raise TypeError(
                 f"{type(model).__name__} has a conditional_step, which raises the objective of all "
                 "the data, and online EM sees one batch at a time. Use fit_em."
@@ -218,6 +218,8 @@ class OnlineEM:
         if not weight > 0.0:
             raise ValueError(f"A batch must have rows of positive weight. Got weight {weight!r}.")
         number = state.n_batches + 1
+        if state.stats is None:
+            state = state._replace(params=retracted(model, state.params))
         point = evaluate(model, batch, state.params, number)
         if point is None:
             raise InfeasibleError("The model is not defined at the parameters of the stream.")
@@ -233,6 +235,7 @@ class OnlineEM:
         if image is not None and _is_defined(model, image):
             params, mean = image, model.recentre(mean, state.params, image)
         average, averaged = self._averaged(state, params, seen, weight)
+        average = None if average is None else retracted(model, average)
         return OnlineState(
             params, mean, seen, number, point.log_likelihood / weight, average, averaged
         )

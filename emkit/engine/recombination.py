@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from emkit._typing import Array
+from emkit.engine import tree
 
 __all__ = ["mutate", "recombine"]
 
@@ -23,7 +24,8 @@ def recombine(
     so that a class too many in one place becomes one that is missing in another.
     """
     names = fields or _class_fields(mother)
-    mothers, fathers = _standardised(places or names, mother, father)
+    of_mother, of_father = tree.named_leaves(mother), tree.named_leaves(father)
+    mothers, fathers = _standardised(places or names, of_mother, of_father)
     match = _assign(((mothers[:, None] - fathers) ** 2).sum(axis=2))
     n_classes = len(match)
     centre = fathers[rng.integers(n_classes)]
@@ -32,10 +34,10 @@ def recombine(
     replaced = np.argsort(match)[taken]
     changes = {}
     for name in names:
-        values = np.array(getattr(mother, name), dtype=float)
-        values[replaced] = getattr(father, name)[taken]
-        changes[name] = _same_total(values, getattr(mother, name), getattr(father, name))
-    return mother._replace(**changes)
+        values = np.array(of_mother[name], dtype=float)
+        values[replaced] = of_father[name][taken]
+        changes[name] = _same_total(values, of_mother[name], of_father[name])
+    return tree.replace(mother, changes)
 
 
 #: Part of the way to a neighbour that a class is copied: far enough to be told from it.
@@ -57,7 +59,8 @@ def mutate(
     rows of a parameter is as feasible as they are.
     """
     names = fields or _class_fields(params)
-    (classes,) = _standardised(places or names, params)
+    named = tree.named_leaves(params)
+    (classes,) = _standardised(places or names, named)
     n_classes = len(classes)
     if n_classes < 2:
         return params
@@ -71,19 +74,19 @@ def mutate(
     way = rng.uniform(LEAST_WAY, MOST_WAY)
     changes = {}
     for name in names:
-        values = np.array(getattr(params, name), dtype=float)
+        values = np.array(named[name], dtype=float)
         if _is_share(values):
             values[heir] += values[leaving]
             values[double] = values[leaving] = 0.5 * values[double]
         else:
             values[leaving] = (1.0 - way) * values[double] + way * values[neighbour]
         changes[name] = values
-    return params._replace(**changes)
+    return tree.replace(params, changes)
 
 
 def _class_fields(params: Any) -> tuple[str, ...]:
     """Names of the arrays as long as the first."""
-    arrays = {name: np.shape(leaf) for name, leaf in zip(params._fields, params, strict=True)}
+    arrays = {name: np.shape(leaf) for name, leaf in tree.named_leaves(params).items()}
     lengths = [shape[0] for shape in arrays.values() if shape]
     if not lengths:
         raise TypeError(
@@ -93,11 +96,11 @@ def _class_fields(params: Any) -> tuple[str, ...]:
     return tuple(name for name, shape in arrays.items() if shape and shape[0] == lengths[0])
 
 
-def _standardised(names: tuple[str, ...], *parents: Any) -> list[Array]:
+def _standardised(names: tuple[str, ...], *parents: dict[str, Any]) -> list[Array]:
     """Each parent's classes as rows, every parameter with unit spread over all of them."""
     columns = []
     for name in names:
-        rows = [np.asarray(getattr(parent, name), dtype=float) for parent in parents]
+        rows = [np.asarray(parent[name], dtype=float) for parent in parents]
         flat = np.concatenate([r.reshape(len(r), -1) for r in rows])
         spread = flat.std(axis=0)
         # A parameter counts as one, however many numbers it has.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
+from emkit.engine import tree
 
 __all__ = ["EMResult", "RunSummary", "State", "StopReason"]
 
@@ -217,9 +218,8 @@ class EMResult:
         if self.monte_carlo_error is None:
             return self.params, self.params
         z = NormalDist().inv_cdf(0.5 + 0.5 * level)
-        pairs = list(zip(self.params, self.monte_carlo_error, strict=True))
-        kind = type(self.params)
-        return kind(*(p - z * e for p, e in pairs)), kind(*(p + z * e for p, e in pairs))
+        error = tree.scale(self.monte_carlo_error, z)
+        return tree.add(self.params, tree.scale(error, -1.0)), tree.add(self.params, error)
 
     def summary(self) -> RunSummary:
         """The run in one line, as it stands in ``runs``.

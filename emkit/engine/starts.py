@@ -12,7 +12,7 @@ from emkit.engine.algorithms import Algorithm
 from emkit.engine.blocks import Blocks
 from emkit.engine.model import EMModel
 from emkit.engine.result import EMResult, RunSummary, StopReason
-from emkit.engine.steps import initialize
+from emkit.engine.steps import initialize, retracted
 from emkit.exceptions import InfeasibleError
 
 __all__ = ["Climber", "Outcome", "Start", "best_of", "joined"]
@@ -116,9 +116,8 @@ def _run(
     """Climb from one start; a start where the model is not defined is summed up, not raised."""
     rng = np.random.default_rng(start.seed)
     try:
-        params = start.params
-        if params is None:
-            params = initialize(model, data, rng)
+        given = start.params
+        params = initialize(model, data, rng) if given is None else retracted(model, given)
         return algorithm.run(model, data, params, rng, run=start.number, **options)
     except (InfeasibleError, np.linalg.LinAlgError) as error:
         return RunSummary(np.nan, np.nan, 0, 0, False, StopReason.INFEASIBLE, str(error))

@@ -9,7 +9,7 @@ from emkit.engine import blocks, tree
 from emkit.engine.model import EMModel
 from emkit.exceptions import ClusterError, DataReadError, InfeasibleError, ModelError
 
-__all__ = ["Point", "evaluate", "initialize", "m_step", "require_number"]
+__all__ = ["Point", "evaluate", "initialize", "m_step", "require_number", "retracted"]
 
 
 class Point(NamedTuple):
@@ -36,11 +36,15 @@ def initialize(model: EMModel, data: Any, rng: np.random.Generator) -> Any:
 def evaluate(
     model: EMModel, data: Any, params: Any, n_iter: int, proposed: bool = False
 ) -> Point | None:
-    """E-step at ``params``; None where the model is not defined."""
+    """E-step at ``params``, those of a proposal retracted; None where the model is not defined."""
     step = "is_feasible"
     try:
         # A proposal may lie where the model makes no sense: that is no news to the user.
         with np.errstate(all="ignore") if proposed else nullcontext():
+            if proposed:
+                step = "retract"
+                params = retracted(model, params)
+                step = "is_feasible"
             if not model.is_feasible(params):
                 return None
             step = "e_step"
@@ -50,7 +54,7 @@ def evaluate(
             objective = log_likelihood + float(model.log_prior(params))
     except np.linalg.LinAlgError:
         return None
-    except (ClusterError, DataReadError):
+    except (ClusterError, DataReadError, ModelError):
         raise
     except Exception as error:
         # Overflow and the like at an extrapolated point is the point's fault, not the model's.
@@ -60,13 +64,24 @@ def evaluate(
     return Point(params, stats, log_likelihood, objective)
 
 
+def retracted(model: EMModel, params: Any) -> Any:
+    """Parameters that did not come from the M-step, back in the model."""
+    inside = model.retract(params)
+    wrong = "" if inside is params else tree.mismatch(inside, params)
+    if wrong:
+        raise ModelError(
+            f"retract {wrong}. It must return the type and shapes of what it is given."
+        )
+    return inside
+
+
 def m_step(model: EMModel, data: Any, point: Point, n_iter: int) -> Any:
     """EM image of a point; None where the M-step has no maximiser."""
     step = "m_step"
     try:
         image = model.m_step(point.stats, point.params)
         wrong = tree.mismatch(image, point.params)
-        if not wrong and type(model).conditional_step is not EMModel.conditional_step:
+        if not wrong and model.conditional_step is not None:
             step = "conditional_step"
             image = model.conditional_step(data, image)
             wrong = tree.mismatch(image, point.params)

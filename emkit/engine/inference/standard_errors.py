@@ -337,19 +337,19 @@ def _invert(
 def _names(where: NDArray[np.bool_], like: Any) -> str:
     """Names of the parameters in a mask, a whole array or row of one where all of it is meant."""
     names: list[str] = []
-    for field, mask in zip(like._fields, tree.restore(np.asarray(where), like), strict=True):
+    for name, mask in tree.named_leaves(tree.restore(np.asarray(where), like)).items():
         if np.all(mask):
-            names.append(field)
+            names.append(name)
         elif np.ndim(mask):
-            names += _entries(field, mask)
+            names += _entries(name, mask)
     more = len(names) - MOST_NAMES
     return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _entries(field: str, mask: NDArray[np.bool_]) -> list[str]:
+def _entries(name: str, mask: NDArray[np.bool_]) -> list[str]:
     rows = {(i,) for i in range(len(mask)) if mask.ndim > 1 and np.all(mask[i])}
     entries = sorted(rows | {tuple(i) for i in np.argwhere(mask).tolist() if (i[0],) not in rows})
-    return [f"{field}[{', '.join(map(str, entry))}]" for entry in entries]
+    return [f"{name}[{', '.join(map(str, entry))}]" for entry in entries]
 
 
 def _check_arguments(model: EMModel, result: Any, method: str) -> None:

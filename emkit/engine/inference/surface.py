@@ -7,7 +7,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.engine import tree
 from emkit.engine.model import EMModel
-from emkit.engine.steps import Point, evaluate
+from emkit.engine.steps import Point, evaluate, retracted
 from emkit.exceptions import ModelError
 
 __all__ = ["EPS", "FIRST_STEP", "Chord", "Surface", "sizes_of"]
@@ -72,7 +72,7 @@ class Surface:
     @property
     def is_ecme(self) -> bool:
         """Whether the M-step leaves something to a conditional step."""
-        return type(self.model).conditional_step is not EMModel.conditional_step
+        return self.model.conditional_step is not None
 
     def at(self, vector: Array) -> Point | None:
         """E-step at a vector of parameters; None where the model is not defined."""
@@ -82,8 +82,9 @@ class Surface:
 
     def conditional(self, vector: Array) -> Array:
         """The conditional step after an M-step, as a vector."""
-        params = tree.restore(vector, self.params)
+        assert self.model.conditional_step is not None
         with np.errstate(all="ignore"):
+            params = retracted(self.model, tree.restore(vector, self.params))
             return tree.flatten(self.model.conditional_step(self.data, params))
 
     def image(self, stats: Any, params: Any) -> Array:
@@ -95,7 +96,9 @@ class Surface:
             return np.full_like(self.centre, np.nan)
 
     def score(self, point: Point) -> Array | None:
-        """Gradient of the objective, where the model offers the complete-data score."""
+        """Gradient of the objective, None unless the model offers the complete-data score."""
+        if self.model.complete_score is None:
+            return None
         with np.errstate(all="ignore"):
             score = self.model.complete_score(point.stats, point.params)
         if score is None:
@@ -137,9 +140,10 @@ class Surface:
         return None if edge else flat
 
 
-def sizes_of(tree: Any, empty: float = 1.0) -> Array:
+def sizes_of(values: Any, empty: float = 1.0) -> Array:
     """For every number of a tree the largest of its array; ``empty`` for an array of zeros."""
-    largest = (np.max(np.abs(leaf), initial=0.0) for leaf in tree)
+    leaves = list(tree.leaves(values))
+    largest = [np.max(np.abs(leaf), initial=0.0) for leaf in leaves]
     return np.concatenate(
-        [np.full(np.size(leaf), size or empty) for leaf, size in zip(tree, largest, strict=True)]
+        [np.full(np.size(leaf), size or empty) for leaf, size in zip(leaves, largest, strict=True)]
     )

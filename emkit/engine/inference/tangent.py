@@ -121,10 +121,11 @@ def _leaps(surface: Surface, mirror: NDArray[np.intp]) -> NDArray[np.bool_]:
     """Parameters that the M-step moves when all statistics grow, one array further than others."""
     stats = surface.here.stats
     vector, sizes = tree.flatten(stats), sizes_of(stats)
-    array = np.repeat(np.arange(len(stats)), [np.size(leaf) for leaf in stats])
+    lengths = [np.size(leaf) for leaf in tree.leaves(stats)]
+    array = np.repeat(np.arange(len(lengths)), lengths)
     before = surface.image(stats, surface.params)
     moved = np.zeros(len(before), dtype=bool)
-    for i, far in product(range(len(stats)), FURTHER):
+    for i, far in product(range(len(lengths)), FURTHER):
         after = _shifted(surface, vector, np.where(array == i, far, NEARBY) * sizes, mirror)
         with np.errstate(invalid="ignore"):
             moved |= np.abs(after - before) > 4.0 * EPS * np.maximum(np.abs(after), np.abs(before))
@@ -138,10 +139,10 @@ def _shifted(surface: Surface, vector: Array, by: Array, mirror: NDArray[np.intp
     return surface.image(tree.restore(stats, surface.here.stats), surface.params)
 
 
-def _symmetric(tree: Any) -> NDArray[np.intp]:
+def _symmetric(stats: Any) -> NDArray[np.intp]:
     """For every number of a tree the place across the diagonal, where its array is symmetric."""
     places, start = [], 0
-    for leaf in map(np.asarray, tree):
+    for leaf in map(np.asarray, tree.leaves(stats)):
         place = np.arange(start, start + leaf.size).reshape(leaf.shape)
         start += leaf.size
         if leaf.ndim > 1 and leaf.shape[-1] == leaf.shape[-2]:
