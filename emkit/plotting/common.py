@@ -13,6 +13,7 @@ from emkit._typing import Array
 __all__ = [
     "BLUE",
     "GREY",
+    "OKABE_ITO",
     "ORANGE",
     "axes_for",
     "check_probabilities",
