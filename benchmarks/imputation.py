@@ -55,7 +55,7 @@ class Data(NamedTuple):
     def hide(cls, complete: Array, share: float, rng: np.random.Generator) -> "Data":
         complete = complete / complete.std(axis=0)
         hidden = rng.random(complete.shape) < share
-        # Amelia 1.8.1 reads past the end of an array, and aborts, if no two rows share a pattern.
+        # Two rows share a pattern.
         hidden[1] = hidden[0]
         return cls(complete, np.where(hidden, np.nan, complete))
 
