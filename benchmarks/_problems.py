@@ -7,6 +7,7 @@ import numpy as np
 from _common import Array
 from scipy.special import gammaln
 
+from emkit.datasets import load_death_notices
 from emkit.engine import EMModel, LatentClassModel
 from emkit.models.censored.normal import CensoredNormal, LineParams, prepare
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, Rows
@@ -95,9 +96,8 @@ def linkage() -> Problem:
 
 def death_notices() -> Problem:
     """Days with so many notices of women of 80 and over (Hasselblad 1969)."""
-    days = [162, 267, 271, 185, 111, 61, 27, 8, 3, 1]
     start = Rates(np.array(0.5), np.array([1.0, 3.0]))
-    return Problem(PoissonMixture(), np.array([range(10), days], dtype=float), start)
+    return Problem(PoissonMixture(), np.column_stack(load_death_notices(return_X_y=True)).T, start)
 
 
 def normals(X: Array, means: Array) -> Problem:

@@ -15,7 +15,6 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import joblib
@@ -25,6 +24,7 @@ from scipy.stats import binomtest
 from sklearn.exceptions import ConvergenceWarning
 
 from emkit import EMGaussianMixture
+from emkit.datasets import load_galaxies
 from emkit.engine import Annealing, Genetic, Restarts, ShortRuns, SimulatedAnnealing
 
 #: Restarts first: the others are judged by them.
@@ -57,8 +57,7 @@ def grid() -> Problem:
 
 def galaxies() -> Problem:
     """Velocities of 82 galaxies; equal variances, so that no component collapses onto one."""
-    path = Path(__file__).parent / "galaxies.csv"
-    X = np.loadtxt(path, skiprows=2)[:, None]
+    X = load_galaxies().data
     arguments = {"n_components": 6, "covariance_type": "tied", "reg_covar": 0.0, "tol": 1e-6}
     return Problem(X, arguments, -197.0108, {"random": 100, "kmeans": 30})
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from emkit.datasets import load_death_notices
 from emkit.engine import LatentClassModel
 
 
@@ -46,3 +47,8 @@ class Poisson(LatentClassModel):
 
     def is_feasible(self, params):
         return bool((params.weights > 0).all() and (params.rates > 0).all())
+
+
+def death_notices():
+    """The table of them that `Poisson` takes: number of notices, days with so many."""
+    return np.column_stack(load_death_notices(return_X_y=True))

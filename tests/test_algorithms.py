@@ -716,8 +716,7 @@ def test_louis_finds_the_maximum_of_plain_em(table, maximum):
 def test_louis_crosses_where_plain_em_crawls(golden):
     """Death notices: plain EM takes over a thousand steps."""
     case = golden("classic.json")["death_notices"]
-    days = np.array([162, 267, 271, 185, 111, 61, 27, 8, 3, 1.0])
-    data = np.column_stack([np.arange(10.0), days])
+    data = systems.death_notices()
     start = Rates(np.array([0.3, 0.7]), np.array([1.0, 2.5]))
     result = fit_em(Poisson(), data, start=start, acceleration="louis", tol=1e-12)
     assert result.converged and result.n_evaluations < 100

@@ -1,13 +1,12 @@
 """The engine on models of a few lines: the loop, acceleration, search, errors."""
 
 import warnings
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 from scipy import stats
-from systems import Poisson, Rates
+from systems import Poisson, Rates, death_notices
 
 from emkit.engine import (
     Acceleration,
@@ -23,7 +22,6 @@ from emkit.engine import (
 )
 from emkit.exceptions import InfeasibleError, ModelError
 
-GOLDEN = Path(__file__).parent / "golden"
 ACCELERATIONS = [None, "anderson", "squarem", Anderson(order=2, damping=1.0), Squarem()]
 
 
@@ -78,8 +76,7 @@ def linkage(request, golden):
 
 @pytest.fixture(scope="module")
 def deaths():
-    """Days with so many death notices of women over 80 in The Times (Hasselblad 1969)."""
-    return np.loadtxt(GOLDEN / "death_notices.csv", delimiter=",", skiprows=2)
+    return death_notices()
 
 
 START = Rates(np.array([0.3, 0.7]), np.array([1.0, 2.5]))

@@ -1,7 +1,6 @@
 """Standard errors: against closed forms, published values and Hessians of independent densities."""
 
 import warnings
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from systems import Poisson, Rates
+from systems import Poisson, Rates, death_notices
 
 from emkit import EMGaussianMixture, EMImputer
 from emkit.engine import Blocks, EMModel, fit_em, soft, standard_errors
@@ -21,7 +20,6 @@ from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Units
 
-GOLDEN = Path(__file__).parent / "golden"
 METHODS = ["oakes", "sem"]
 TYPES = sorted(STRUCTURES)
 
@@ -149,8 +147,7 @@ OUTINGS = [(0, [0, 1]), (1, [0, 2]), (1, [2, 1]), (2, [1])]
 
 @pytest.fixture(scope="module")
 def deaths():
-    """Days with so many death notices of women over 80 in The Times (Hasselblad 1969)."""
-    return np.loadtxt(GOLDEN / "death_notices.csv", delimiter=",", skiprows=2)
+    return death_notices()
 
 
 @pytest.fixture(scope="module")
