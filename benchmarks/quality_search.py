@@ -1,9 +1,9 @@
 """Share of runs that reach the best known maximum of hard mixtures, by search, at equal budget.
 
-Run ``python benchmarks/search.py``; ``--quick`` takes few seeds and a small budget, as a smoke
-test. A run spends its budget of E-steps over all its starts and reports its best. A poor start
-("random" responsibilities, "random_from_data" rows) shows what a search makes of it; "kmeans", the
-default, shows how much of that a good start saves.
+Run ``python benchmarks/quality_search.py``; ``--quick`` takes few seeds and a small budget, as a
+smoke test. A run spends its budget of E-steps over all its starts and reports its best. A poor
+start ("random" responsibilities, "random_from_data" rows) shows what a search makes of it;
+"kmeans", the default, shows how much of that a good start saves.
 """
 
 import os

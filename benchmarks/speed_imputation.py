@@ -1,7 +1,7 @@
 """EMImputer against IterativeImputer and R's Amelia: time, likelihood, error, memory.
 
-Run ``python benchmarks/imputation.py``; ``--quick`` takes small data, as a smoke test. Cells are
-missing completely at random; errors are root mean squares over the hidden cells, in standard
+Run ``python benchmarks/speed_imputation.py``; ``--quick`` takes small data, as a smoke test. Cells
+are missing completely at random; errors are root mean squares over the hidden cells, in standard
 deviations of their columns.
 """
 
