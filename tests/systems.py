@@ -3,10 +3,60 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 from emkit.datasets import load_death_notices
-from emkit.engine import LatentClassModel
+from emkit.engine import EMModel, LatentClassModel
+
+
+class Theta(NamedTuple):
+    t: float
+
+
+class Split(NamedTuple):
+    away: float
+    toward: float
+
+
+class Linkage(EMModel):
+    """Four cells (1/2 + t/4, (1-t)/4, (1-t)/4, t/4), the split of the first one missing."""
+
+    def initialize(self, counts, rng):
+        return Theta(rng.uniform(0.1, 0.9))
+
+    def cells(self, t):
+        return np.array([2 + t, 1 - t, 1 - t, t]) / 4
+
+    def split(self, counts, t):
+        return Split(counts[1] + counts[2], counts[0] * t / (2 + t) + counts[3])
+
+    def e_step(self, counts, params):
+        value = special.xlogy(counts, self.cells(params.t)).sum()
+        return self.split(counts, params.t), float(value)
+
+    def m_step(self, stats, params):
+        return Theta(stats.toward / (stats.toward + stats.away))
+
+    def complete_score(self, stats, params):
+        return Theta(stats.toward / params.t - stats.away / (1 - params.t))
+
+    def is_feasible(self, params):
+        return 0 < params.t < 1
+
+
+class LinkageVariant(Linkage):
+    """Cells ((2-t)/4, (1-t)/4, (1+t)/4, t/4), the first and the third of them split."""
+
+    def cells(self, t):
+        return np.array([2 - t, 1 - t, 1 + t, t]) / 4
+
+    def split(self, counts, t):
+        away = counts[0] * (1 - t) / (2 - t) + counts[1]
+        return Split(away, counts[2] * t / (1 + t) + counts[3])
+
+
+#: Offspring that `Linkage` is fitted to (Rao 1965).
+OFFSPRING = np.array([125, 18, 20, 34])
 
 
 class Rates(NamedTuple):

@@ -8,7 +8,8 @@ import systems
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, special, stats
-from systems import Rates
+from systems import OFFSPRING as COUNTS
+from systems import Linkage, Rates, Split, Theta
 
 from emkit import EMGaussianMixture
 from emkit.engine import (
@@ -39,34 +40,6 @@ FEW = settings(max_examples=25, deadline=None)
 STRUCTURES = ["full", "tied", "diag", "spherical"]
 
 
-class Theta(NamedTuple):
-    t: float
-
-
-class Split(NamedTuple):
-    away: float
-    toward: float
-
-
-class Linkage(EMModel):
-    """Four cells (1/2 + t/4, (1-t)/4, (1-t)/4, t/4), the split of the first one missing."""
-
-    def initialize(self, counts, rng):
-        return Theta(rng.uniform(0.1, 0.9))
-
-    def e_step(self, counts, params):
-        t = params.t
-        cells = np.array([2 + t, 1 - t, 1 - t, t]) / 4
-        value = float(special.xlogy(counts, cells).sum())
-        return Split(counts[1] + counts[2], counts[0] * t / (2 + t) + counts[3]), value
-
-    def m_step(self, stats, params):
-        return Theta(stats.toward / (stats.toward + stats.away))
-
-    def is_feasible(self, params):
-        return 0 < params.t < 1
-
-
 class DrawnLinkage(Linkage):
     def sample_latent(self, counts, params, rng, size):
         return rng.binomial(counts[0], params.t / (2 + params.t), size)
@@ -74,11 +47,7 @@ class DrawnLinkage(Linkage):
     def complete_statistics(self, counts, latent):
         return Split(float(counts[1] + counts[2]), latent.mean() + counts[3])
 
-    def complete_score(self, stats, params):
-        return Theta(stats.toward / params.t - stats.away / (1 - params.t))
 
-
-COUNTS = np.array([125, 18, 20, 34])
 EXACT = (15 + np.sqrt(53809)) / 394  # root of 197 t^2 - 15 t - 68
 
 

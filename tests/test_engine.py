@@ -1,12 +1,11 @@
 """The engine on models of a few lines: the loop, acceleration, search, errors."""
 
 import warnings
-from typing import NamedTuple
 
 import numpy as np
 import pytest
 from scipy import stats
-from systems import Poisson, Rates, death_notices
+from systems import OFFSPRING, Linkage, LinkageVariant, Poisson, Rates, Theta, death_notices
 
 from emkit.engine import (
     Acceleration,
@@ -25,52 +24,10 @@ from emkit.exceptions import InfeasibleError, ModelError
 ACCELERATIONS = [None, "anderson", "squarem", Anderson(order=2, damping=1.0), Squarem()]
 
 
-class Theta(NamedTuple):
-    t: float
-
-
-class Split(NamedTuple):
-    away: float
-    toward: float
-
-
-class Linkage(EMModel):
-    """Four cells (1/2 + t/4, (1-t)/4, (1-t)/4, t/4), the split of the first one missing."""
-
-    def initialize(self, counts, rng):
-        return Theta(rng.uniform(0.1, 0.9))
-
-    def cells(self, t):
-        return np.array([2 + t, 1 - t, 1 - t, t]) / 4
-
-    def split(self, counts, t):
-        return Split(counts[1] + counts[2], counts[0] * t / (2 + t) + counts[3])
-
-    def e_step(self, counts, params):
-        return self.split(counts, params.t), float(counts @ np.log(self.cells(params.t)))
-
-    def m_step(self, stats, params):
-        return Theta(stats.toward / (stats.toward + stats.away))
-
-    def is_feasible(self, params):
-        return 0 < params.t < 1
-
-
-class Variant(Linkage):
-    """Cells ((2-t)/4, (1-t)/4, (1+t)/4, t/4)."""
-
-    def cells(self, t):
-        return np.array([2 - t, 1 - t, 1 + t, t]) / 4
-
-    def split(self, counts, t):
-        away = counts[0] * (1 - t) / (2 - t) + counts[1]
-        return Split(away, counts[2] * t / (1 + t) + counts[3])
-
-
 @pytest.fixture(params=["linkage_classic", "linkage_variant"])
 def linkage(request, golden):
     case = golden("linkage.json")[request.param]
-    model = Linkage() if request.param == "linkage_classic" else Variant()
+    model = Linkage() if request.param == "linkage_classic" else LinkageVariant()
     return model, np.array(case["data"]), case
 
 
@@ -233,7 +190,7 @@ def test_prior_is_part_of_the_objective():
         def log_prior(self, params):
             return 2 * np.log(params.t * (1 - params.t))
 
-    counts = np.array([125, 18, 20, 34])
+    counts = OFFSPRING
     result = fit_em(Beta(), counts, start=Theta(0.5), acceleration=None, tol=1e-11)
     assert (np.diff(result.history) >= 0).all()
     expected = Beta().log_prior(result.params)
@@ -285,10 +242,9 @@ def test_best_run_is_kept_and_ties_go_to_the_first(deaths):
     assert max(run.objective for run in tied.runs) <= tied.objective + 1e-8
 
 
-def test_n_jobs_changes_nothing(golden):
-    counts = np.array(golden("linkage.json")["linkage_classic"]["data"])
+def test_n_jobs_changes_nothing():
     one, two = (
-        fit_em(Linkage(), counts, n_init=4, n_jobs=n_jobs, random_state=0) for n_jobs in (1, 2)
+        fit_em(Linkage(), OFFSPRING, n_init=4, n_jobs=n_jobs, random_state=0) for n_jobs in (1, 2)
     )
     assert one.params == two.params
     assert one.runs == two.runs
@@ -324,8 +280,7 @@ def test_a_run_that_collapses_ends_at_its_last_feasible_point_and_loses():
                 raise np.linalg.LinAlgError
             return super().m_step(stats, params)
 
-    counts = np.array([125, 18, 20, 34])
-    result = fit_em(Collapsing(), counts, start=Theta(0.5), acceleration=None)
+    result = fit_em(Collapsing(), OFFSPRING, start=Theta(0.5), acceleration=None)
     assert result.reason is StopReason.INFEASIBLE and not result.converged
     assert 0.6 < result.params.t < 1
 
@@ -447,4 +402,4 @@ class RaisingStart(Linkage):
 @pytest.mark.parametrize("n_jobs", [1, 2])
 def test_broken_models_are_named(model, message, n_jobs):
     with pytest.raises(ModelError, match=message):
-        fit_em(model, np.array([125, 18, 20, 34]), n_init=2, n_jobs=n_jobs, random_state=1)
+        fit_em(model, OFFSPRING, n_init=2, n_jobs=n_jobs, random_state=1)
