@@ -683,12 +683,14 @@ def test_louis_finds_the_maximum_of_plain_em(table, maximum):
 
 
 def test_louis_crosses_where_plain_em_crawls(golden):
-    """Death notices: plain EM takes over a thousand steps."""
+    """Death notices: plain EM takes thousands of steps."""
     case = golden("classic.json")["death_notices"]
     data = systems.death_notices()
     start = Rates(np.array([0.3, 0.7]), np.array([1.0, 2.5]))
     result = fit_em(Poisson(), data, start=start, acceleration="louis", tol=1e-12)
-    assert result.converged and result.n_evaluations < 100
+    options = {"start": start, "acceleration": None, "tol": 1e-12, "max_iter": 10_000}
+    plain = fit_em(Poisson(), data, **options)
+    assert result.converged and result.n_evaluations < plain.n_evaluations / 65
     rates = np.sort(result.params.rates)
     np.testing.assert_allclose(rates, sorted([case["rate"], case["other_rate"]]), atol=1e-5)
 
@@ -724,7 +726,7 @@ def test_below_leaves_the_run_to_plain_em_until_a_step_gains_less(table, scheme)
     assert small > 5
     for a, b in zip(plain[: small + 1], late[: small + 1], strict=True):
         np.testing.assert_array_equal(flat(a.params), flat(b.params))
-    assert late[-1].n_iter < 60
+    assert late[-1].n_iter < plain[-1].n_iter
     assert late[-1].objective == pytest.approx(plain[-1].objective, abs=1e-6)
 
 
