@@ -1,11 +1,13 @@
-"""Small models that several files of tests climb."""
+"""Small models that several files of tests climb.
+
+Worker processes import this file, so it imports little: no scikit-learn, no scipy.stats.
+"""
 
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
-from emkit.datasets import load_death_notices
 from emkit.engine import EMModel, LatentClassModel
 
 
@@ -82,7 +84,9 @@ class Poisson(LatentClassModel):
         return table[:, 1]
 
     def log_joint(self, table, at):
-        return np.log(at.weights)[:, None] + stats.poisson.logpmf(table[:, 0], at.rates[:, None]), 0
+        rates, events = at.rates[:, None], table[:, 0]
+        log_p = special.xlogy(events, rates) - special.gammaln(events + 1) - rates
+        return np.log(at.weights)[:, None] + log_p, 0
 
     def statistics(self, table, resp, work, at):
         return Counts(resp.sum(axis=1), resp @ table[:, 0])
@@ -101,4 +105,6 @@ class Poisson(LatentClassModel):
 
 def death_notices():
     """The table of them that `Poisson` takes: number of notices, days with so many."""
+    from emkit.datasets import load_death_notices
+
     return np.column_stack(load_death_notices(return_X_y=True))
