@@ -74,11 +74,13 @@ class Counts(NamedTuple):
 class Poisson(LatentClassModel):
     """Poisson mixture of a table of counts: columns value and frequency."""
 
-    #: Rates that starts are drawn below.
-    highest = 4.0
+    def __init__(self, n_classes=2, highest=4.0):
+        self.n_classes = n_classes
+        self.highest = highest  #: of the rates that starts are drawn from
 
     def initialize(self, table, rng):
-        return Rates(np.array([0.5, 0.5]), rng.uniform(0.5, self.highest, 2))
+        weights = np.full(self.n_classes, 1 / self.n_classes)
+        return Rates(weights, rng.uniform(0.5, self.highest, self.n_classes))
 
     def weights(self, table):
         return table[:, 1]

@@ -52,7 +52,8 @@ EXACT = (15 + np.sqrt(53809)) / 394  # root of 197 t^2 - 15 t - 68
 
 
 class Poisson(systems.Poisson):
-    highest = 12.0
+    def __init__(self):
+        super().__init__(highest=12.0)
 
 
 def rises(history):
@@ -86,8 +87,7 @@ def joint(seed, n_classes=3, n=40, spread=4.0):
 
 
 class Counted(Poisson):
-    def __init__(self):
-        self.calls = 0
+    calls = 0
 
     def e_step(self, *args, **kwargs):
         self.calls += 1
@@ -388,7 +388,7 @@ def test_labels_of_a_table_are_drawn_as_those_of_its_rows(table):
 def test_what_is_drawn_depends_on_the_seed_alone(table, algorithm):
     def fit(seed, n_jobs=None):
         return fit_em(
-            Poisson(),
+            systems.Poisson(highest=12.0),  # of a file that workers import soon
             table,
             n_init=3,
             algorithm=algorithm,
