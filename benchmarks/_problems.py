@@ -1,4 +1,4 @@
-"""The six standard problems of `six_problems.py`: models, data and one start each."""
+"""What `steps_acceleration.py` climbs: six standard problems, and random mixtures."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -7,6 +7,7 @@ import numpy as np
 from _common import Array
 from scipy.special import gammaln
 
+from emkit.datasets import load_death_notices
 from emkit.engine import EMModel, LatentClassModel
 from emkit.models.censored.normal import CensoredNormal, LineParams, prepare
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, Rows
@@ -95,9 +96,8 @@ def linkage() -> Problem:
 
 def death_notices() -> Problem:
     """Days with so many notices of women of 80 and over (Hasselblad 1969)."""
-    days = [162, 267, 271, 185, 111, 61, 27, 8, 3, 1]
     start = Rates(np.array(0.5), np.array([1.0, 3.0]))
-    return Problem(PoissonMixture(), np.array([range(10), days], dtype=float), start)
+    return Problem(PoissonMixture(), np.column_stack(load_death_notices(return_X_y=True)).T, start)
 
 
 def normals(X: Array, means: Array) -> Problem:
@@ -150,6 +150,31 @@ def missing_cells() -> Problem:
     X = rng.normal(size=(500, 8)) @ rng.normal(size=(8, 8)) / np.sqrt(8.0)
     X[rng.uniform(size=X.shape) < 0.4] = np.nan
     return normals(X[~np.isnan(X).all(axis=1)], np.zeros((1, 8)))
+
+
+class Mixture(NamedTuple):
+    """Rows, and the mixture to be fitted to them."""
+
+    X: Array
+    n_components: int
+    covariance_type: str
+
+
+def random_mixtures(n_cases: int) -> list[Mixture]:
+    """Data of many sizes, dimensions, numbers of components and separations."""
+    rng = np.random.default_rng(20261121)
+    cases = []
+    for case in range(n_cases):
+        n = int(rng.choice([300, 1000, 3000]))
+        d = int(rng.choice([1, 2, 3, 5, 8]))
+        k = int(rng.choice([2, 3, 4, 6, 8]))
+        separation = rng.choice([1.0, 1.5, 2.5, 4.0])
+        means = separation * rng.normal(size=(k, d))
+        shapes = rng.normal(size=(k, d, d)) / np.sqrt(d) + np.eye(d)
+        labels = rng.choice(k, n, p=rng.dirichlet(np.full(k, 5.0)))
+        X = means[labels] + np.einsum("nij,nj->ni", shapes[labels], rng.normal(size=(n, d)))
+        cases.append(Mixture(X, k, ("full", "tied", "diag", "spherical")[case % 4]))
+    return cases
 
 
 PROBLEMS: dict[str, Callable[[], Problem]] = {

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import poisson
 
+from emkit.datasets import load_death_notices
 from emkit.engine import EMModel, fit_em
 
 try:
@@ -19,11 +20,10 @@ except ImportError:  # optional: all but the figure works without it
     plt = None
 
 # %%
-# Days with so many death notices of women of 80 and over, The Times, 1910 to 1912 (Hasselblad 1969,
-# doi:10.1080/01621459.1969.10501071): two Poisson laws that overlap widely.
+# Days with so many death notices in The Times (Hasselblad 1969): two Poisson laws that overlap.
 
-days = np.array([162, 267, 271, 185, 111, 61, 27, 8, 3, 1])
-notices = np.arange(10)
+X, days = load_death_notices(return_X_y=True)
+notices = X[:, 0]
 
 
 class Params(NamedTuple):

@@ -6,15 +6,13 @@ A mixture over its data, how its fit climbed, which mixture to choose, what an i
 and a line through censored responses: one call each, in scikit-learn's Display convention.
 """
 
-from pathlib import Path
-
 import numpy as np
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV, KFold
 
 import emkit.plotting as displays
 from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer
-from emkit.datasets import load_motorettes
+from emkit.datasets import load_airquality, load_motorettes
 
 try:
     import matplotlib.pyplot as plt
@@ -65,7 +63,7 @@ print(f"BIC takes {display.n_components[display.best_index_]} of those with full
 # Air in New York, May to September 1973 (Chambers et al. 1983): on which days what was not
 # measured, and values that stand for it, drawn given the others.
 
-X = np.genfromtxt(Path(__file__).parent / "airquality.csv", delimiter=",", skip_header=1)
+X = load_airquality().data
 imputer = EMImputer(sample_posterior=True, min_value=0.0, random_state=0).fit(X)
 display = displays.ImputationDisplay.from_estimator(imputer, X)
 display.ax_[0].set_xticklabels(["ozone", "sun", "wind", "temperature"])

@@ -53,8 +53,8 @@ for search in [Restarts, Annealing, SimulatedAnnealing, Genetic]:
 
 # %%
 # Of a hundred seeds most reach the best known objective by the genetic search, none by the others
-# (``benchmarks/search.py``). Another problem may have another winner, and the start matters more:
-# of ten drawn by k-means, the default, the best is this maximum, for a hundred E-steps in all.
+# (``benchmarks/quality_search.py``). Another problem may have another winner. The start matters
+# more: of ten by k-means, the default, the best is this maximum, for a hundred E-steps in all.
 
 for (name, seed), mixture in fits.items():
     found = len(np.unique(mixture.means_.round(), axis=0))  # the crossings that have a mean

@@ -6,12 +6,11 @@ Filled once, a table passes for a measured one, and the standard errors of what 
 out too small. `EMImputer` draws many tables, `pool_estimates` puts their answers together.
 """
 
-from pathlib import Path
-
 import numpy as np
 from scipy.stats import t as student
 
 from emkit import EMImputer, pool_estimates
+from emkit.datasets import load_airquality
 
 try:
     import matplotlib.pyplot as plt
@@ -24,7 +23,8 @@ except ImportError:  # optional: all but the figure works without it
 # along with its predictors: to leave the response out of the model that fills them would weaken
 # what ties them to it.
 
-X = np.genfromtxt(Path(__file__).parent / "airquality.csv", delimiter=",", skip_header=1)
+air = load_airquality()
+X = air.data
 
 
 def regress(table):
@@ -48,7 +48,7 @@ for m in [20, 200]:
     results[f"{m} tables pooled"] = pooled.estimate, pooled.std_error, pooled.confidence_interval()
 
 print("Ozone on " + "".join(f"{name:>20}" for name in results))
-for j, name in enumerate(["constant", "Solar.R", "Wind", "Temp"]):
+for j, name in enumerate(["constant", *air.feature_names[1:]]):
     cells = (f"{coef[j]:.3f} ({error[j]:.3f})" for coef, error, _ in results.values())
     print(f"{name:9}" + "".join(f"{cell:>20}" for cell in cells))
 
@@ -68,7 +68,7 @@ if plt is not None:
     for i, (name, (coef, _, (low, high))) in enumerate(results.items()):
         at, half, (color, mark) = np.arange(3) + 0.15 * i, (high - low)[1:] / 2 * sd, looks[i]
         ax.errorbar(coef[1:] * sd, at, None, half, mark, color=color, capsize=3, label=name)
-    ax.set(yticks=np.arange(3) + 0.225, yticklabels=["Solar.R", "Wind", "Temp"])
+    ax.set(yticks=np.arange(3) + 0.225, yticklabels=air.feature_names[1:])
     ax.set(xlabel="ozone (ppb) per standard deviation, 95 % intervals")
     ax.axvline(0.0, color="0.5", linewidth=1)
     ax.invert_yaxis()

@@ -1,38 +1,55 @@
 """The data sets that come with the package."""
 
+from datetime import date
 from importlib.resources import files
 
 import numpy as np
 import pytest
 
-from emkit import EMCensoredRegressor, censored_target
-from emkit.datasets import load_lung, load_motorettes
+from emkit import EMCensoredRegressor, EMImputer, censored_target, datasets
+from emkit.datasets import (
+    load_airquality,
+    load_death_notices,
+    load_galaxies,
+    load_lung,
+    load_motorettes,
+)
 
-LOADERS = pytest.mark.parametrize("load", [load_motorettes, load_lung])
+ALL = {name: getattr(datasets, name) for name in datasets.__all__}
+every_loader = pytest.mark.parametrize("load", ALL.values(), ids=ALL)
+with_target = pytest.mark.parametrize("load", [load_death_notices, load_lung, load_motorettes])
 
 
-@LOADERS
-def test_bunch_is_what_the_regressor_takes(load):
+@every_loader
+def test_bunch_has_the_keys_of_scikit_learn(load):
     bunch = load()
-    n, d = bunch.data.shape
-    assert len(bunch.feature_names) == d
-    assert bunch.target.shape == (n, 2)
-    assert bunch.target_names == ["lower", "upper"]
+    assert bunch.data.dtype == np.float64
+    assert bunch.data.shape == (len(bunch.data), len(bunch.feature_names))
     assert bunch.frame is None
+    assert ("target" in bunch) == ("target_names" in bunch)
+
+
+@pytest.mark.parametrize("load", [load_motorettes, load_lung])
+def test_bounds_are_what_the_regressor_takes(load):
+    bunch = load()
+    assert bunch.target.shape == (len(bunch.data), 2)
+    assert bunch.target_names == ["lower", "upper"]
     low, high = bunch.target.T
     assert np.array_equal(bunch.target, censored_target(low, np.isfinite(high)))
 
 
-@LOADERS
+@every_loader
 def test_descriptions_name_sources_and_variables(load):
     bunch = load()
-    assert "doi:" in bunch.DESCR
+    title, rule, *_ = bunch.DESCR.splitlines()
+    assert rule == "=" * len(title)
+    assert "Source: " in bunch.DESCR and "doi:" in bunch.DESCR
     assert f"{len(bunch.data)} " in bunch.DESCR
     for name in bunch.feature_names:
         assert f"    {name}, " in bunch.DESCR
 
 
-@LOADERS
+@with_target
 def test_return_X_y(load):
     X, y = load(return_X_y=True)
     bunch = load()
@@ -40,18 +57,25 @@ def test_return_X_y(load):
     np.testing.assert_array_equal(y, bunch.target)
 
 
-@LOADERS
+@every_loader
 def test_as_frame(load):
     pd = pytest.importorskip("pandas")
     bunch, arrays = load(as_frame=True), load()
     assert isinstance(bunch.data, pd.DataFrame)
     assert list(bunch.data.columns) == arrays.feature_names
-    assert list(bunch.frame.columns) == [*arrays.feature_names, "lower", "upper"]
+    assert list(bunch.frame.columns) == [*arrays.feature_names, *arrays.get("target_names", [])]
     np.testing.assert_array_equal(bunch.data, arrays.data)
+
+
+@with_target
+def test_as_frame_has_the_target_too(load):
+    pd = pytest.importorskip("pandas")
+    bunch, arrays = load(as_frame=True), load()
     np.testing.assert_array_equal(bunch.target, arrays.target)
+    pd.testing.assert_frame_equal(bunch.frame[arrays.target_names], pd.DataFrame(bunch.target))
     X, y = load(return_X_y=True, as_frame=True)
     pd.testing.assert_frame_equal(X, bunch.data)
-    pd.testing.assert_frame_equal(y, bunch.target)
+    pd.testing.assert_frame_equal(pd.DataFrame(y), pd.DataFrame(bunch.target))
 
 
 def test_a_caller_may_change_what_comes_back():
@@ -100,6 +124,29 @@ def test_lung():
     )
 
 
-def test_tables_are_package_data():
+def test_death_notices():
+    """A row of days for each number of notices; the days are those of the three years."""
+    notices, days = load_death_notices(return_X_y=True)
+    np.testing.assert_array_equal(notices[:, 0], np.arange(10))
+    assert days.sum() == (date(1913, 1, 1) - date(1910, 1, 1)).days
+
+
+def test_galaxies():
+    """Sorted, with the misprint of R's MASS::galaxies that the description tells of."""
+    velocities = load_galaxies().data[:, 0]
+    assert (np.diff(velocities) >= 0).all()
+    assert velocities[77] == 26.690 and "26.690" in load_galaxies().DESCR
+
+
+def test_airquality(golden):
+    """The table of R's datasets::airquality, as the reference answers of the imputer hold it."""
+    air, (case, *_) = load_airquality(), golden("imputer.json")["cases"]
+    assert case["name"] == "airquality"
+    np.testing.assert_array_equal(air.data, np.array(case["X"], dtype=float))
+    assert not np.isnan(EMImputer().fit_transform(air.data)).any()
+
+
+def test_every_loader_has_a_table_and_a_description_in_the_package():
     inside = {entry.name for entry in files("emkit.datasets").iterdir()}
-    assert {"lung.csv", "motorettes.csv"} <= inside
+    names = {name.removeprefix("load_") for name in ALL}
+    assert {f"{name}{ending}" for name in names for ending in (".csv", ".rst")} <= inside

@@ -1,7 +1,6 @@
 """Standard errors: against closed forms, published values and Hessians of independent densities."""
 
 import warnings
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
-from systems import Poisson, Rates
+from systems import Linkage, LinkageVariant, Poisson, Rates, Theta, death_notices
 
 from emkit import EMGaussianMixture, EMImputer
 from emkit.engine import Blocks, EMModel, fit_em, soft, standard_errors
@@ -21,7 +20,6 @@ from emkit.models.rows import Rows
 from emkit.numerics.covariance import NAMES, STRUCTURES
 from emkit.numerics.gaussian import Scaling
 
-GOLDEN = Path(__file__).parent / "golden"
 METHODS = ["oakes", "sem"]
 TYPES = NAMES
 
@@ -31,51 +29,6 @@ def flat(tree):
 
 
 # Models of a few lines
-
-
-class Theta(NamedTuple):
-    t: float
-
-
-class Split(NamedTuple):
-    away: float
-    toward: float
-
-
-class Linkage(EMModel):
-    """Four cells (1/2 + t/4, (1-t)/4, (1-t)/4, t/4), the split of the first one missing."""
-
-    def initialize(self, counts, rng):
-        return Theta(rng.uniform(0.1, 0.9))
-
-    def cells(self, t):
-        return np.array([2 + t, 1 - t, 1 - t, t]) / 4
-
-    def split(self, counts, t):
-        return Split(counts[1] + counts[2], counts[0] * t / (2 + t) + counts[3])
-
-    def e_step(self, counts, params):
-        return self.split(counts, params.t), float(counts @ np.log(self.cells(params.t)))
-
-    def m_step(self, stats, params):
-        return Theta(stats.toward / (stats.toward + stats.away))
-
-    def complete_score(self, stats, params):
-        return Theta(stats.toward / params.t - stats.away / (1 - params.t))
-
-    def is_feasible(self, params):
-        return 0 < params.t < 1
-
-
-class Variant(Linkage):
-    """Cells ((2-t)/4, (1-t)/4, (1+t)/4, t/4)."""
-
-    def cells(self, t):
-        return np.array([2 - t, 1 - t, 1 + t, t]) / 4
-
-    def split(self, counts, t):
-        away = counts[0] * (1 - t) / (2 - t) + counts[1]
-        return Split(away, counts[2] * t / (1 + t) + counts[3])
 
 
 class Coins(NamedTuple):
@@ -149,8 +102,7 @@ OUTINGS = [(0, [0, 1]), (1, [0, 2]), (1, [2, 1]), (2, [1])]
 
 @pytest.fixture(scope="module")
 def deaths():
-    """Days with so many death notices of women over 80 in The Times (Hasselblad 1969)."""
-    return np.loadtxt(GOLDEN / "death_notices.csv", delimiter=",", skiprows=2)
+    return death_notices()
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +115,7 @@ def two_rates(deaths):
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("model, name", [(Linkage(), "classic"), (Variant(), "variant")])
+@pytest.mark.parametrize("model, name", [(Linkage(), "classic"), (LinkageVariant(), "variant")])
 def test_linkage(golden, model, name, method):
     case = golden("linkage.json")[f"linkage_{name}"]
     counts = np.array(case["data"])

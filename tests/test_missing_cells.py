@@ -88,16 +88,21 @@ def test_e_step_is_that_of_conditioning_row_by_row(name, seed, d, k, share):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_shared_patterns_and_complete_rows_take_the_same_answer(name):
-    """Many rows with one pattern, a few with others and complete ones: as one by one."""
+    """Many rows with one pattern, a few with others and complete ones: as one by one.
+
+    Rows are repeated, so that the definition need look at each of them once.
+    """
     rng = np.random.default_rng(3)
     structure, params = random_params(name, 2, 5, rng)
-    X = rng.normal(size=(GROUP_COST, 5))
-    X[:1100, [1, 3]] = np.nan
-    X[1100:1140] = holes(X[1100:1140], 0.4, rng)
+    distinct = rng.normal(size=(140, 5))
+    distinct[:50, [1, 3]] = np.nan
+    distinct[50:90] = holes(distinct[50:90], 0.4, rng)
+    counts = np.repeat([22, 1, GROUP_COST // 50], [50, 40, 50])
+    X = np.repeat(distinct, counts, axis=0)
     rng.shuffle(X)
     model = GaussianMixtureModel(structure, Scaling(np.zeros(5), np.ones(5)), incomplete=True)
     stats, log_likelihood = model.e_step(Rows.of(X), params)
-    n, first, scatter, total = statistics_row_by_row(name, params, X, np.ones(len(X)))
+    n, first, scatter, total = statistics_row_by_row(name, params, distinct, counts)
     np.testing.assert_allclose(log_likelihood, total, rtol=1e-11)
     np.testing.assert_allclose(stats.n, n, rtol=1e-10)
     np.testing.assert_allclose(stats.first, first, rtol=1e-8, atol=1e-9)

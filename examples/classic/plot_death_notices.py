@@ -12,10 +12,11 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import gammaln
 
+from emkit.datasets import load_death_notices
 from emkit.engine import LatentClassModel, fit_em
 
-days = np.array([162, 267, 271, 185, 111, 61, 27, 8, 3, 1])
-notices = np.arange(10)
+X, days = load_death_notices(return_X_y=True)
+notices = X[:, 0]
 
 
 class Params(NamedTuple):

@@ -1,6 +1,6 @@
 """EMCensoredRegressor against R's survreg and a plain L-BFGS: time, likelihood, memory.
 
-Run ``python benchmarks/censored_speed.py``; ``--quick`` takes small data, as a smoke test. Columns
+Run ``python benchmarks/speed_censored.py``; ``--quick`` takes small data, as a smoke test. Columns
 and coefficients are standard normal, noise has standard deviation 1.5. Limits are drawn
 independently of the responses: normal with standard deviation 0.5 about what gives the stated share
 of censored rows. Where kinds are mixed, 20 % of the rows are censored on the left, 20 % on the

@@ -1,11 +1,11 @@
 """How time and memory of the three estimators grow with rows, columns, components, holes, starts.
 
-Run ``python benchmarks/cost_curves.py``; ``--quick`` takes a few small sizes, as a smoke test.
-Every point is a fit of a fixed number of EM steps in a fresh process with one BLAS thread. The
-E-step is the median of those of the fit; growth is that of the resident set during a fit, with the
-data there and a small fit made before, so that it is what the fit takes beyond X. An exponent is
-the slope of the logarithm, by least squares, over the larger half of the sizes, where fixed costs
-have gone.
+Run ``python benchmarks/growth_one_machine.py``; ``--quick`` takes a few small sizes, as a smoke
+test. Every point is a fit of a fixed number of EM steps in a fresh process with one BLAS thread.
+The E-step is the median of those of the fit; growth is that of the resident set during a fit, with
+the data there and a small fit made before, so that it is what the fit takes beyond X. An exponent
+is the slope of the logarithm, by least squares, over the larger half of the sizes, where fixed
+costs have gone.
 """
 
 import os
@@ -32,7 +32,7 @@ from _common import (
     seconds,
     timed_steps,
 )
-from censored_speed import censored_data
+from speed_censored import censored_data
 
 from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer
 

@@ -1,9 +1,9 @@
 """EMGaussianMixture on more rows, chunks and workers, and what follows for very many.
 
-Run ``python benchmarks/scaling.py``; ``--quick`` takes small sizes, as a smoke test. Workers are
-processes of one thread on this machine, joined by its loopback, the client and the scheduler share
-one more process, and BLAS has one thread everywhere. An iteration is the median of the last five
-E-steps of a fit of twenty EM steps. The tables are those of ``benchmarks/scaling.md``.
+Run ``python benchmarks/growth_cluster.py``; ``--quick`` takes small sizes, as a smoke test. Workers
+are processes of one thread on this machine, joined by its loopback, the client and the scheduler
+share one more process, and BLAS has one thread everywhere. An iteration is the median of the last
+five E-steps of a fit of twenty EM steps. The tables are those of ``benchmarks/growth.md``.
 """
 
 import os

@@ -1,9 +1,9 @@
 """One pass of `EMGaussianMixture.partial_fit` over a stream against `fit` to all of it.
 
-Run ``python benchmarks/streams.py``; ``--quick`` takes few rows, as a smoke test. Both run in one
-thread. The gap is the log-likelihood per row that the stream ends below the fit; it is negative
-where a fit at the default tolerance stops short of what the stream reaches. Where steps of several
-kinds are compared, the gap is that to the maximum which the first batch leads to.
+Run ``python benchmarks/quality_streams.py``; ``--quick`` takes few rows, as a smoke test. Both run
+in one thread. The gap is the log-likelihood per row that the stream ends below the fit; it is
+negative where a fit at the default tolerance stops short of what the stream reaches. Where steps of
+several kinds are compared, the gap is that to the maximum which the first batch leads to.
 """
 
 import os

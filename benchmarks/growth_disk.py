@@ -1,6 +1,6 @@
 """Fits of data larger than memory: time, iterations, peak memory.
 
-Run ``python benchmarks/larger_than_memory.py``; ``--quick`` takes a fiftieth of the data, as a
+Run ``python benchmarks/growth_disk.py``; ``--quick`` takes a fiftieth of the data, as a
 smoke test. Rows are made whenever they are sliced, always the same ones; ``--map FOLDER`` writes
 them to memory maps there first, those of one fit after those of another, and fits these. Every fit
 runs in a fresh process, in one thread, and the peak is that of the whole process, with all that was

@@ -1,7 +1,7 @@
 """EMImputer against IterativeImputer and R's Amelia: time, likelihood, error, memory.
 
-Run ``python benchmarks/imputation.py``; ``--quick`` takes small data, as a smoke test. Cells are
-missing completely at random; errors are root mean squares over the hidden cells, in standard
+Run ``python benchmarks/speed_imputation.py``; ``--quick`` takes small data, as a smoke test. Cells
+are missing completely at random; errors are root mean squares over the hidden cells, in standard
 deviations of their columns.
 """
 
@@ -55,7 +55,7 @@ class Data(NamedTuple):
     def hide(cls, complete: Array, share: float, rng: np.random.Generator) -> "Data":
         complete = complete / complete.std(axis=0)
         hidden = rng.random(complete.shape) < share
-        # Amelia 1.8.1 reads past the end of an array, and aborts, if no two rows share a pattern.
+        # Two rows share a pattern.
         hidden[1] = hidden[0]
         return cls(complete, np.where(hidden, np.nan, complete))
 

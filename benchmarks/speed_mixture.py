@@ -1,6 +1,6 @@
 """EMGaussianMixture against scikit-learn's GaussianMixture and R's mclust: time and memory.
 
-Run ``python benchmarks/mixture_speed.py``; ``--quick`` takes small data, as a smoke test.
+Run ``python benchmarks/speed_mixture.py``; ``--quick`` takes small data, as a smoke test.
 """
 
 import os
