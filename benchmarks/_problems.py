@@ -9,7 +9,9 @@ from scipy.special import gammaln
 
 from emkit.datasets import load_death_notices
 from emkit.engine import EMModel, LatentClassModel
-from emkit.models.censored.normal import CensoredNormal, LineParams, prepare
+from emkit.models.censored.first_line import prepare
+from emkit.models.censored.line import LineParams
+from emkit.models.censored.normal import CensoredNormal
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, Rows
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Scaling

@@ -13,7 +13,8 @@ from systems import Linkage, LinkageVariant, Poisson, Rates, Theta, death_notice
 from emkit import EMGaussianMixture, EMImputer
 from emkit.engine import Blocks, EMModel, fit_em, soft, standard_errors
 from emkit.exceptions import DataWarning, ModelError
-from emkit.models.censored.normal import CensoredNormal, prepare
+from emkit.models.censored.first_line import prepare
+from emkit.models.censored.normal import CensoredNormal
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.prior import Prior
 from emkit.models.rows import Rows

@@ -19,7 +19,8 @@ from emkit.censored.rows import LocalBlocks
 from emkit.data import source as _sources
 from emkit.engine import blocks as blocks_of
 from emkit.exceptions import DataWarning
-from emkit.models.censored.data import Responses, prepare, prepare_blocks, thinned
+from emkit.models.censored.data import Responses, thinned
+from emkit.models.censored.first_line import prepare, prepare_blocks
 from emkit.models.rows import BLOCK_ROWS
 
 N, BLOCK = 3000, 500

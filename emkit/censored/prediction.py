@@ -7,11 +7,11 @@ import numpy as np
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from emkit.censored.distributions import DISTRIBUTIONS
 from emkit.censored.rows import each_block, map_blocks, score_blocks
 from emkit.data.dask_collections import is_dask
 from emkit.data.source import joined
 from emkit.models.censored.data import steps
+from emkit.models.laws.registry import LAWS
 
 __all__ = ["CensoredPrediction", "check_level"]
 
@@ -26,11 +26,14 @@ class CensoredPrediction:
 
     @property
     def _distribution(self):
-        return DISTRIBUTIONS[self.distribution]
+        """Distribution of the responses, with the shape parameters of the fit if there is one."""
+        return LAWS[self.distribution].with_shapes(vars(self))
 
     @property
-    def _df(self):
-        return getattr(self, "df_", None)
+    def _free_shapes(self):
+        """Names of the law's shape parameters that are estimated."""
+        shapes = LAWS[self.distribution].law.shapes
+        return [name for name in shapes if getattr(self, name) == "estimate"]
 
     def _location(self, X):
         """The line at rows of X."""
@@ -38,13 +41,6 @@ class CensoredPrediction:
         for rows in steps(len(X)):  # of single precision no copy in double as a whole
             out[rows] = X[rows] @ self.coef_ + self.intercept_
         return out
-
-    def _on_line(self, values):
-        """Values on the scale of the line; for 'lognormal' none is below 0."""
-        if self.distribution != "lognormal":
-            return values
-        with np.errstate(divide="ignore"):
-            return np.log(np.maximum(values, 0.0))
 
     def _each(self, X, compute, *y, width=None):
         """What is computed of each block of X, joined; of a Dask collection lazily.
@@ -57,7 +53,7 @@ class CensoredPrediction:
         return joined(compute(self, rows) for rows in each_block(self, X, *y))
 
     def _at_line(self, X, compute, shape=()):
-        """The same of the line; ``shape`` is that of what is computed for a row."""
+        """``compute(regressor, x'b)`` of all rows; ``shape`` is that of one row's result."""
         width = shape[0] if shape else None
         return self._each(
             X, lambda model, rows: compute(model, model._location(rows.X)), width=width
@@ -79,7 +75,7 @@ class CensoredPrediction:
             On the scale of y: ``exp(line + scale_**2 / 2)`` for 'lognormal'.
         """
         return self._at_line(
-            X, lambda model, location: model._distribution.mean(location, model.scale_, model._df)
+            X, lambda model, location: model._distribution.mean(location, model.scale_)
         )
 
     def predict_quantile(self, X, q=0.5):
@@ -100,10 +96,9 @@ class CensoredPrediction:
         q = np.asarray(q, dtype=float)
         if not ((q > 0.0) & (q < 1.0)).all():
             raise ValueError(f"q must lie strictly between 0 and 1. Got {q}.")
-        away = self.scale_ * self._distribution.quantile(q, self._df)
         return self._at_line(
             X,
-            lambda model, location: model._distribution.to_user(np.add.outer(location, away)),
+            lambda model, location: model._distribution.quantile(location, model.scale_, q),
             q.shape,
         )
 
@@ -143,13 +138,11 @@ class CensoredPrediction:
         times = np.asarray(times, dtype=float)
         if np.isnan(times).any():
             raise ValueError("times contains NaN.")
-        times = self._on_line(times)
-
-        def survival(model, location):
-            away = times - location.reshape(-1, *(1,) * times.ndim)
-            return model._distribution.survival(away / model.scale_, model._df)
-
-        return self._at_line(X, survival, times.shape)
+        return self._at_line(
+            X,
+            lambda model, location: model._distribution.survival(location, model.scale_, times),
+            times.shape,
+        )
 
     def predict_observed(self, X):
         """Mean of the response as it would be observed: ``E[clip(y, left, right)]``.
@@ -175,14 +168,13 @@ class CensoredPrediction:
         """`predict_observed` of rows with their line at ``location``."""
         left = -np.inf if self.left is None else float(self.left)
         right = np.inf if self.right is None else float(self.right)
-        low, high = (np.full(len(location), self._on_line(limit)) for limit in (left, right))
-        above_left, above_right = (
-            self._distribution.survival((bound - location) / self.scale_, self._df)
-            for bound in (low, high)
-        )
+        distribution, scale = self._distribution, self.scale_
+        limits = np.array([left, right])
+        above_left, above_right = distribution.survival(location, scale, limits).T
         at_left = 0.0 if np.isinf(left) else left * (1.0 - above_left)
         at_right = 0.0 if np.isinf(right) else right * above_right
-        mean = self._distribution.truncated_mean(location, self.scale_, low, high, self._df)
+        low, high = (np.full(len(location), end) for end in distribution.link.to_line(limits))
+        mean = distribution.truncated_mean(location, scale, low, high)
         inside = above_left - above_right
         return at_left + np.where(inside > 0.0, inside * mean, 0.0) + at_right
 
@@ -217,18 +209,17 @@ class CensoredPrediction:
 
     def _impute(self, rows, rng=None):
         """Responses of a block, filled by means, or by draws where there is a generator."""
-        low, high = rows.low, rows.high
+        low, high, distribution = rows.low, rows.high, self._distribution
+        to_response = distribution.link.to_response
         censored = low != high
-        out = self._distribution.to_user(np.where(censored, 0.0, low))
+        out = to_response(np.where(censored, 0.0, low))
         location, low, high = self._location(rows.X)[censored], low[censored], high[censored]
-        part = location, self.scale_, low, high, self._df
         if rng is None:
-            out[censored] = self._distribution.truncated_mean(*part)
+            filled = distribution.truncated_mean(location, self.scale_, low, high)
         else:
-            out[censored] = self._distribution.draw(*part, rng)
+            filled = distribution.draw(location, self.scale_, low, high, rng)
         # Rounding must not leave the interval.
-        bounds = (self._distribution.to_user(bound) for bound in (low, high))
-        out[censored] = np.clip(out[censored], *bounds)
+        out[censored] = np.clip(filled, to_response(low), to_response(high))
         return out
 
     # Selection
@@ -251,15 +242,8 @@ class CensoredPrediction:
         return self._each(X, type(self)._log_likelihood, y)
 
     def _log_likelihood(self, rows):
-        location, low, high = self._location(rows.X), rows.low, rows.high
-        a, b = (low - location) / self.scale_, (high - location) / self.scale_
-        exact = low == high
-        out = np.empty(len(location))
-        at_point = self._distribution.log_density(a[exact], self._df) - np.log(self.scale_)
-        out[exact] = at_point + self._distribution.log_jacobian(low[exact])
-        width = (high - low)[~exact] / self.scale_
-        out[~exact] = self._distribution.log_mass(a[~exact], b[~exact], width, self._df)
-        return out
+        location = self._location(rows.X)
+        return self._distribution.log_likelihood(location, self.scale_, rows.low, rows.high)
 
     def score(self, X, y, sample_weight=None):
         """Mean log-likelihood of a row; higher is better.
@@ -296,8 +280,7 @@ class CensoredPrediction:
         return total, n
 
     def _n_parameters(self):
-        estimated = self.distribution == "student_t" and self.df == "estimate"
-        return len(self.coef_) + int(self.fit_intercept) + 1 + int(estimated)
+        return len(self.coef_) + int(self.fit_intercept) + 1 + len(self._free_shapes)
 
     def aic(self, X, y, sample_weight=None):
         """Akaike information criterion; lower is better.

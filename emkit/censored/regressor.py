@@ -1,15 +1,14 @@
 """EMCensoredRegressor: responses are only known to lie in an interval."""
 
 import warnings
+from dataclasses import replace
 from functools import partial
 from math import log
 from numbers import Real
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import ndtr, ndtri
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from emkit.base.estimator import (
@@ -22,22 +21,20 @@ from emkit.base.estimator import (
     warn_unconverged,
 )
 from emkit.base.progress import CallbackSupportMixin, Progress
-from emkit.censored.distributions import DISTRIBUTIONS
+from emkit.censored.fitting import Climb
 from emkit.censored.prediction import CensoredPrediction, check_level
-from emkit.censored.residuals import data_of, line_within, sample_of
+from emkit.censored.residuals import data_of, line_within
 from emkit.censored.rows import load_rows
-from emkit.engine import fit_em
 from emkit.exceptions import DataWarning
-from emkit.models.censored.data import prepare_blocks, pseudo_inverse
-from emkit.models.censored.normal import FLOOR, CensoredNormal, LineParams
-from emkit.models.censored.student_t import CensoredStudentT
+from emkit.models.censored.data import pseudo_inverse
+from emkit.models.censored.first_line import prepare_blocks
+from emkit.models.censored.line import FLOOR, LineParams
+from emkit.models.laws.registry import LAWS
 
 __all__ = ["EMCensoredRegressor"]
 
-#: Gain in nats at which a start has seen enough of a sample of the rows.
-SAMPLE_TOL = 0.01
-#: Degrees of freedom that df="estimate" looks between; beyond them a t is a normal.
-DF_RANGE = (0.5, 200.0)
+#: Names of the shape parameters of all laws.
+SHAPES = sorted({name for distribution in LAWS.values() for name in distribution.law.shapes})
 
 
 class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMixin, BaseEstimator):
@@ -150,7 +147,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
 
     _parameter_constraints: dict = {
         **EM_CONSTRAINTS,
-        "distribution": [StrOptions(set(DISTRIBUTIONS))],
+        "distribution": [StrOptions(set(LAWS))],
         "df": [above(Real, 0.0), StrOptions({"estimate"})],
         "left": [Real, None],
         "right": [Real, None],
@@ -236,14 +233,14 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         """
         rows = load_rows(self, X, y, sample_weight)
         progress = Progress(self, X, y, sample_weight)
-        summarise = self.distribution != "student_t"
+        summarise = LAWS[self.distribution].law.exact_sums_suffice
         prepared = prepare_blocks(rows, self.fit_intercept, summarise=summarise)
         data = data_of(rows, prepared)
         del rows  # those of a cluster need not lie there beside the residuals
         with progress:
-            result, model = self._climb(prepared, data, progress)
+            law, model, result = self._climb(prepared, data, progress)
         warn_unconverged(result, self.max_iter, "Increase alpha")
-        self._publish(result, model, prepared)
+        self._publish(result, law, prepared)
         self._publish_errors(_information(model, data, result.params), prepared.units)
         at_floor = float(result.params.log_scale) < log(2.0 * FLOOR)
         within = not at_floor and line_within(data, prepared, result.params)
@@ -252,54 +249,37 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         return self
 
     def _climb(self, prepared, data, progress):
-        """Result and model; at the best degrees of freedom where these are estimated."""
-        units, gram = prepared.units, prepared.gram
-        sample, every = sample_of(data, prepared)
-        options = {
-            "n_jobs": self.n_jobs,
-            "search": self.search,
-            "acceleration": self.acceleration,
-            "tol": self.tol,
-            "max_iter": self.max_iter,
-            "callback": progress.callback,
-        }
+        """The law of the errors, fitted."""
+        law, free = self._law_to_fit()
 
-        def follow(model):
-            progress.publish = partial(type(self)._publish, model=model, prepared=prepared)
-            return model
+        def follow(law):
+            progress.publish = partial(type(self)._publish, law=law, prepared=prepared)
 
-        first = self._start(units)
-        if self.distribution != "student_t":
-            if every > 1 and self.acceleration is not None and not self._goes_on:
-                # A small part of the rows shows where to start; the others then take few steps.
-                part = units.line, gram / every, self.alpha / every, self.fit_intercept
-                first = fit_em(CensoredNormal(*part), sample, start=first, tol=SAMPLE_TOL).params
-            model = follow(CensoredNormal(units.line, gram, self.alpha, self.fit_intercept))
-            return fit_em(model, data, start=first, **options), model
-
-        student_model = partial(CensoredStudentT, units.line, gram, self.alpha, self.fit_intercept)
-
-        def climb(df, starts):
-            model = follow(student_model(df))
-            return fit_em(model, data, start=starts, **options), model
-
-        def starts_of(model):
-            rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
-            return [first, *(model.initialize(sample, rng) for _ in range(self.n_init - 1))]
-
-        if self.df != "estimate":
-            df = float(self.df)
-            return climb(df, starts_of(student_model(df)))
-        # The profile likelihood of the degrees of freedom, each fit from the best line so far.
-        best = climb(4.0, starts_of(student_model(4.0)))[0].params
-
-        def loss(log_df):
-            return -climb(float(np.exp(log_df)), best)[0].objective
-
-        found = minimize_scalar(
-            loss, bounds=np.log(DF_RANGE), method="bounded", options={"xatol": 1e-6}
+        climb = Climb(
+            prepared,
+            data,
+            alpha=self.alpha,
+            first=self._start(prepared.units),
+            goes_on=self._goes_on,
+            n_init=self.n_init,
+            random_state=self.random_state,
+            options={
+                "n_jobs": self.n_jobs,
+                "search": self.search,
+                "acceleration": self.acceleration,
+                "tol": self.tol,
+                "max_iter": self.max_iter,
+                "callback": progress.callback,
+            },
+            follow=follow,
         )
-        return climb(float(np.exp(found.x)), best)
+        return climb.fit(law, free)
+
+    def _law_to_fit(self):
+        """The law with the shape parameters that are given, and the names of those that are not."""
+        law, free = LAWS[self.distribution].law, self._free_shapes
+        given = {name: float(getattr(self, name)) for name in law.shapes if name not in free}
+        return replace(law, **given), free
 
     @property
     def _goes_on(self):
@@ -322,15 +302,16 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         scale = max(self.scale_ / units.spread, FLOOR)
         return LineParams(coef / units.spread - units.line, np.log(scale))
 
-    def _publish(self, result, model, prepared):
+    def _publish(self, result, law, prepared):
         units = prepared.units
         self.coef_, self.intercept_, self.scale_ = units.to_user(*result.params)
-        self.__dict__.pop("df_", None)  # of an earlier fit
-        if self.distribution == "student_t":
-            self.df_ = model.df
-        jacobian = -prepared.exact.weight * log(units.spread)
-        # It is linear: that of a sum is the sum.
-        jacobian += float(self._distribution.log_jacobian(prepared.exact_total))
+        for name in SHAPES:  # of an earlier fit
+            self.__dict__.pop(f"{name}_", None)
+        for name in law.shapes:
+            setattr(self, f"{name}_", getattr(law, name))
+        # log_jacobian is linear in the response, so its total is its value at the total.
+        jacobian = float(LAWS[self.distribution].link.log_jacobian(prepared.exact_total))
+        jacobian -= prepared.exact.weight * log(units.spread)
         self.log_likelihood_ = result.log_likelihood + jacobian
         self.n_iter_ = result.n_iter
         self.converged_ = result.converged

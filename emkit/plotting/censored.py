@@ -8,8 +8,8 @@ from scipy.special import ndtri
 from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
 
-from emkit.censored.distributions import DISTRIBUTIONS
 from emkit.censored.target import load_target
+from emkit.models.laws.registry import LAWS
 from emkit.plotting.common import (
     BLUE,
     ORANGE,
@@ -191,23 +191,22 @@ class CensoredRegressionDisplay:
         check_usable(estimator, cls, ["predict_survival_function", "predict_quantile"])
         probabilities = check_probabilities(quantiles, "quantiles")
         (level,) = check_probabilities(level, "level")
-        distribution = DISTRIBUTIONS[estimator.distribution]
+        distribution = LAWS[estimator.distribution].with_shapes(vars(estimator))
         target_name = target_name or getattr(y, "name", None) or "response"
         lower, upper = load_target(y, estimator.left, estimator.right)
         distribution.to_line(lower, upper)  # refuses what has no place on its scale
         checked = validate_data(estimator, X, dtype=np.float64, reset=False)
         check_consistent_length(checked, lower)
         rows = _check_rows(rows, len(checked))
-        log_scale = estimator.distribution == "lognormal"
+        log_scale = distribution.link.positive
         times = np.asarray(_times(lower, upper, log_scale) if times is None else times, dtype=float)
-        drawn = _line(estimator, checked, feature, f"fitted median of {target_name}")
+        median_name = f"fitted median of {target_name}"
+        drawn = _line(estimator, distribution, checked, feature, median_name)
         band = None
         if drawn.error is not None:
             half = ndtri(0.5 + 0.5 * level) * drawn.error
-            band = np.column_stack([drawn.location - half, drawn.location + half])
-            band = distribution.to_user(band)
-        beyond = distribution.quantile(probabilities, getattr(estimator, "df_", None))
-        spread = drawn.location[:, None] + estimator.scale_ * beyond
+            band = np.column_stack([drawn.median - half, drawn.median + half])
+            band = distribution.link.to_response(band)
         survival = np.empty((0, len(times)))
         if rows:
             picked = X.iloc[rows] if hasattr(X, "iloc") else checked[rows]
@@ -217,10 +216,10 @@ class CensoredRegressionDisplay:
             lower=lower,
             upper=upper,
             grid=drawn.grid,
-            line=distribution.to_user(drawn.location),
+            line=distribution.link.to_response(drawn.median),
             band=band,
             level=float(level),
-            quantiles=distribution.to_user(spread),
+            quantiles=distribution.quantile(drawn.location, estimator.scale_, probabilities),
             probabilities=probabilities,
             rows=rows,
             times=times,
@@ -337,28 +336,33 @@ class _Line(NamedTuple):
     x: np.ndarray  #: (n_samples,)
     grid: np.ndarray  #: (POINTS,)
     location: np.ndarray  #: (POINTS,) the line, on its own scale
+    median: np.ndarray  #: (POINTS,) of the response, on the scale of the line
     error: np.ndarray | None  #: (POINTS,) its standard error
     label: str
 
 
-def _line(estimator, X, feature, median_label):
+def _line(estimator, distribution, X, feature, median_label):
     """The line against a feature, or against the fitted median of several."""
-    distribution, names = DISTRIBUTIONS[estimator.distribution], feature_names(estimator)
+    names, to_response = feature_names(estimator), distribution.link.to_response
+    away = estimator.scale_ * distribution.law.quantile(np.array(0.5))  # the median, from the line
     if feature is None and len(names) > 1:
         fitted = X @ estimator.coef_ + estimator.intercept_
         location = np.linspace(fitted.min(), fitted.max(), POINTS)
-        x, grid = distribution.to_user(fitted), distribution.to_user(location)
-        return _Line(x, grid, location, None, median_label)
+        median = location + away
+        return _Line(
+            to_response(fitted + away), to_response(median), location, median, None, median_label
+        )
     (j,) = choose_features([0 if feature is None else feature], names)
     grid = np.linspace(X[:, j].min(), X[:, j].max(), POINTS)
     design = np.tile(X.mean(axis=0), (POINTS, 1))
     design[:, j] = grid
     location = design @ estimator.coef_ + estimator.intercept_
-    if estimator.fit_intercept:
-        design = np.column_stack([np.ones(POINTS), design])
-    q = design.shape[1]
-    variance = np.einsum("ij,jk,ik->i", design, estimator.cov_params_[:q, :q], design)
-    return _Line(X[:, j], grid, location, np.sqrt(np.maximum(variance, 0.0)), str(names[j]))
+    # Derivatives of the median in intercept, coefficients and log scale.
+    slopes = np.column_stack([np.ones(POINTS), design, np.full(POINTS, away)])
+    slopes = slopes[:, 0 if estimator.fit_intercept else 1 :]
+    variance = np.einsum("ij,jk,ik->i", slopes, estimator.cov_params_, slopes)
+    error = np.sqrt(np.maximum(variance, 0.0))
+    return _Line(X[:, j], grid, location, location + away, error, str(names[j]))
 
 
 def _times(lower, upper, from_zero):

@@ -14,35 +14,24 @@ expected responses. It moves from the current line by the gradient, so that noth
 the maximum; exact rows enter an E-step through their sums alone.
 """
 
-from abc import abstractmethod
-from typing import Any, NamedTuple
-from weakref import ref
+from typing import NamedTuple
 
 import numpy as np
 
 from emkit._typing import Array
-from emkit.engine.model import EMModel
-from emkit.models.censored.data import Residuals, prepare, pseudo_inverse, steps
+from emkit.models.censored.data import Residuals, steps
+from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
 from emkit.numerics.truncated_normal import curvature, truncated_normal
 
-__all__ = ["FLOOR", "CensoredNormal", "LineParams", "PenalisedLine", "prepare"]
+__all__ = ["CensoredNormal"]
 
 EPS = float(np.finfo(float).eps)
 LOG_ROOT_2PI = 0.5 * float(np.log(2.0 * np.pi))
 #: Eigenvalues of the information this small beside the largest are rounding.
 RANK = 1e-13
-#: The scale may not fall below this part of the spread of the responses about the first line.
-FLOOR = 1e-7
 
 
-class LineParams(NamedTuple):
-    """Coefficients (q,), the intercept first if there is one, and the log of the scale."""
-
-    coef: Array
-    log_scale: Array  #: ()
-
-
-class Moments(NamedTuple):
+class ExpectedResiduals(NamedTuple):
     """Expected sufficient statistics, about the current line."""
 
     n: Array  #: () total weight
@@ -51,58 +40,8 @@ class Moments(NamedTuple):
     information: Array  #: (q + 1, q + 1) observed information of coefficients and log scale
 
 
-class PenalisedLine(EMModel):
-    """What censored regressions share: a line about a first one, a ridge penalty, a floor.
-
-    Parameters
-    ----------
-    line : ndarray of shape (q,)
-        The first line, which the penalty counts from.
-    gram : ndarray of shape (q, q)
-        Gram matrix of all rows.
-    alpha : float
-        Ridge penalty on standardised coefficients.
-    intercept : bool
-        Whether the first coefficient is one, and free of the penalty.
-    """
-
-    def __init__(self, line: Array, gram: Array, alpha: float, intercept: bool):
-        self.line = line
-        self.gram = gram
-        self.penalty = np.full(len(line), alpha)
-        self.penalty[: int(intercept)] = 0.0
-        # Made once: the rows do not change. Least squares of least norm where columns repeat.
-        self.solver, self.rank = pseudo_inverse(gram + np.diag(self.penalty))
-
-    def is_feasible(self, params: LineParams) -> bool:
-        return super().is_feasible(params) and bool(params.log_scale > np.log(0.99 * FLOOR))
-
-    def log_prior(self, params: LineParams) -> float:
-        total = float(self.penalty @ (self.line + params.coef) ** 2)
-        return -0.5 * total * float(np.exp(-2.0 * params.log_scale))
-
-    @abstractmethod
-    def information_step(self, data: Residuals, params: LineParams) -> tuple[Any, float]:
-        """What `information` asks of a block of data: statistics that add, and a number."""
-
-    @abstractmethod
-    def information(self, stats: Any, params: LineParams) -> Array:
-        """Observed information (q + 1, q + 1) of coefficients and log scale."""
-
-    def observed_information(self, data: Residuals, params: LineParams) -> Array:
-        """Observed information of data in one block."""
-        return self.information(self.information_step(data, params)[0], params)
-
-
 class CensoredNormal(PenalisedLine):
     """E-step, M-step and Newton steps of normal censored regression."""
-
-    #: Of the last E-steps; of the data no more than a reference, so that blocks can go.
-    _last: tuple[tuple[ref[Array], LineParams, Moments], ...] = ()
-
-    def __getstate__(self) -> dict[str, Any]:
-        # Other processes have no use for the E-steps of this one.
-        return {**self.__dict__, "_last": ()}
 
     def initialize(self, data: Residuals, rng: np.random.Generator) -> LineParams:
         return LineParams(np.zeros(len(self.line)), np.array(0.0))
@@ -115,7 +54,7 @@ class CensoredNormal(PenalisedLine):
             np.exp(-2.0 * params.log_scale)
         )
 
-    def e_step(self, data: Residuals, params: LineParams) -> tuple[Moments, float]:
+    def e_step(self, data: Residuals, params: LineParams) -> tuple[ExpectedResiduals, float]:
         coef, scale = params.coef, float(np.exp(params.log_scale))
         exact = data.exact
         gradient = exact.cross - exact.gram @ coef
@@ -145,11 +84,11 @@ class CensoredNormal(PenalisedLine):
         information = np.block(
             [[location / scale**2, mixed[:, None] / scale], [mixed[None] / scale, both]]
         )
-        stats = Moments(np.array(n), gradient, np.array(squares), information)
-        self._last = *self._last[-2:], (ref(data.design), params, stats)
+        stats = ExpectedResiduals(np.array(n), gradient, np.array(squares), information)
+        self._keep(data, params, stats)
         return stats, log_likelihood
 
-    def propose(self, stats: Moments, params: LineParams) -> LineParams | None:
+    def propose(self, stats: ExpectedResiduals, params: LineParams) -> LineParams | None:
         """The Newton step, where the objective is concave."""
         information = self.information(stats, params)
         values, vectors = np.linalg.eigh(information)
@@ -157,8 +96,7 @@ class CensoredNormal(PenalisedLine):
         if (values[seen] <= 0.0).any():
             return None
         scale2 = float(np.exp(2.0 * params.log_scale))
-        penalised = self.penalty * (self.line + params.coef)
-        weight = float(penalised @ (self.line + params.coef))
+        penalised, weight = self.penalised(params)
         score = np.append(
             (stats.gradient - penalised) / scale2,
             (float(stats.squares) + weight) / scale2 - float(stats.n),
@@ -167,25 +105,10 @@ class CensoredNormal(PenalisedLine):
         step = vectors @ ((vectors.T @ score) / values[seen])
         return LineParams(params.coef + step[:-1], params.log_scale + step[-1])
 
-    def information_step(self, data: Residuals, params: LineParams) -> tuple[Moments, float]:
-        # A fit to one block ends with it, or with two steps from there that rounding lowered.
-        for design, location, stats in self._last:
-            if design() is data.design and location is params:
-                return stats, 0.0
-        return self.e_step(data, params)
+    def information(self, stats: ExpectedResiduals, params: LineParams) -> Array:
+        return stats.information + self.prior_information(params)
 
-    def information(self, stats: Moments, params: LineParams) -> Array:
-        information = stats.information.copy()
-        scale2 = float(np.exp(2.0 * params.log_scale))
-        penalised = self.penalty * (self.line + params.coef)
-        q = len(penalised)
-        information[range(q), range(q)] += self.penalty / scale2
-        information[:q, q] -= 2.0 * penalised / scale2
-        information[q, :q] -= 2.0 * penalised / scale2
-        information[q, q] += 2.0 * float(penalised @ (self.line + params.coef)) / scale2
-        return information
-
-    def m_step(self, stats: Moments, params: LineParams) -> LineParams:
+    def m_step(self, stats: ExpectedResiduals, params: LineParams) -> LineParams:
         penalised = self.penalty * (self.line + params.coef)
         step = self.solver @ (stats.gradient - penalised)
         coef = params.coef + step

@@ -13,22 +13,18 @@ and the M-step is weighted ridge regression.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.polynomial.legendre import leggauss
-from scipy.special import gammaln, stdtr
 
 from emkit._typing import Array
 from emkit.models.censored.data import Residuals, steps
-from emkit.models.censored.normal import FLOOR, LineParams, PenalisedLine
+from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
+from emkit.numerics.student_t import log_density, log_mass
 
-__all__ = ["CensoredStudentT", "student_log_density", "student_log_mass"]
+__all__ = ["CensoredStudentT"]
 
-#: Part of a tail beyond one bound that must lie within the other: with less, quadrature.
-SHORT = 0.1
 #: Step of the differences of the score, in units of the spread of the responses.
 STEP = 1e-3
 #: Width of an interval that is as good as exact.
 NARROW = 1e-4
-NODES, WEIGHTS = leggauss(20)
 
 
 class WeightedMoments(NamedTuple):
@@ -46,15 +42,6 @@ class CensoredStudentT(PenalisedLine):
     def __init__(self, line: Array, gram: Array, alpha: float, intercept: bool, df: float):
         super().__init__(line, gram, alpha, intercept)
         self.df = df
-
-    def initialize(self, data: Residuals, rng: np.random.Generator) -> LineParams:
-        """A line through a few of the rows, at their bounds."""
-        q = len(self.line)
-        rows = rng.choice(len(data.design), min(2 * q, len(data.design)), replace=False)
-        low, high = data.low[rows], data.high[rows]
-        response = np.where(np.isinf(low), high, np.where(np.isinf(high), low, 0.5 * (low + high)))
-        coef = np.linalg.lstsq(data.design[rows], response, rcond=1e-6)[0]
-        return LineParams(coef, np.array(0.0))
 
     def e_step(self, data: Residuals, params: LineParams) -> tuple[WeightedMoments, float]:
         q, scale = len(params.coef), float(np.exp(params.log_scale))
@@ -87,8 +74,8 @@ class CensoredStudentT(PenalisedLine):
 
     def score(self, stats: WeightedMoments, params: LineParams) -> Array:
         """Gradient of the objective in coefficients and log scale (Fisher's identity)."""
-        penalised = self.penalty * (self.line + params.coef)
-        total = float(stats.squares) + float(penalised @ (self.line + params.coef))
+        penalised, squares = self.penalised(params)
+        total = float(stats.squares) + squares
         scale2 = float(np.exp(2.0 * params.log_scale))
         return np.append((stats.gradient - penalised) / scale2, total / scale2 - float(stats.n))
 
@@ -126,43 +113,19 @@ class CensoredStudentT(PenalisedLine):
         df, exact = self.df, width == 0.0
         z = np.where(exact, low, 0.0)
         u = (df + 1.0) / (df + z * z)
-        values, ue = student_log_density(z, df), u * z
+        values, ue = log_density(z, df), u * z
         some = ~exact
         if some.any():
             a, b, width = low[some], high[some], width[some]
-            log_mass = student_log_mass(a, b, df, width)
+            mass = log_mass(a, b, df, width)
             stretch = np.sqrt((df + 2.0) / df)
-            values[some] = log_mass
-            wider = student_log_mass(a * stretch, b * stretch, df + 2.0, width * stretch)
-            u[some] = np.exp(wider - log_mass)
-            log_a, log_b = student_log_density(a, df), student_log_density(b, df)
-            ue[some] = np.exp(log_a - log_mass) - np.exp(log_b - log_mass)
+            values[some] = mass
+            wider = log_mass(a * stretch, b * stretch, df + 2.0, width * stretch)
+            u[some] = np.exp(wider - mass)
+            log_a, log_b = log_density(a, df), log_density(b, df)
+            ue[some] = np.exp(log_a - mass) - np.exp(log_b - mass)
             narrow = some.copy()
             narrow[some] = width < NARROW  # where that difference would cancel: as if exact
             middle = low[narrow] + 0.5 * (high - low)[narrow]
             ue[narrow] = u[narrow] * middle
         return values, u, ue
-
-
-def student_log_density(z: Array, df: float) -> Array:
-    """Log-density of Student's t; -inf at infinity."""
-    constant = gammaln(0.5 * (df + 1.0)) - gammaln(0.5 * df) - 0.5 * np.log(df * np.pi)
-    with np.errstate(over="ignore"):
-        return constant - 0.5 * (df + 1.0) * np.log1p(z * z / df)
-
-
-def student_log_mass(a: Array, b: Array, df: float, width: Array | None = None) -> Array:
-    """log P(a < t < b)."""
-    reflected = np.abs(b) < np.abs(a)
-    low, high = np.where(reflected, -b, a), np.where(reflected, -a, b)
-    tail, beyond = stdtr(df, -low), stdtr(df, -high)
-    short = tail - beyond < SHORT * tail
-    with np.errstate(divide="ignore"):
-        log_mass = np.log(np.where(short, 1.0, tail - beyond))
-    if short.any():
-        half = 0.5 * (high - low if width is None else width)[short]
-        t = low[short] + half + half * NODES[:, None]
-        density = student_log_density(t, df)
-        top = density.max(axis=0)
-        log_mass[short] = np.log(half) + top + np.log(WEIGHTS @ np.exp(density - top))
-    return log_mass

@@ -1,0 +1,107 @@
+"""What the models of a censored regression share: parameters, ridge penalty, standard errors."""
+
+from abc import abstractmethod
+from typing import Any, NamedTuple
+from weakref import ref
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.engine.model import EMModel
+from emkit.models.censored.data import Residuals, pseudo_inverse, stand_in
+
+__all__ = ["FLOOR", "LineParams", "PenalisedLine"]
+
+#: The scale may not fall below this part of the spread of the responses about the first line.
+FLOOR = 1e-7
+#: E-steps whose statistics are kept for the standard errors: params of the result are among those
+#: of the last three, even where rounding refused two steps from there.
+KEPT = 3
+
+
+class LineParams(NamedTuple):
+    """Coefficients (q,), the intercept first if there is one, and the log of the scale."""
+
+    coef: Array  #: about the first line
+    log_scale: Array  #: ()
+
+
+class PenalisedLine(EMModel):
+    """A line about a first one, with a ridge penalty and a floor under the scale.
+
+    Parameters
+    ----------
+    line : ndarray of shape (q,)
+        The first line, which the penalty counts from.
+    gram : ndarray of shape (q, q)
+        Gram matrix of all rows.
+    alpha : float
+        Ridge penalty on standardised coefficients.
+    intercept : bool
+        Whether the first coefficient is one, and free of the penalty.
+    """
+
+    #: Data, params and statistics of the last E-steps; of the data no more than a reference, so
+    #: that blocks can go.
+    _last: tuple[tuple[ref[Array], LineParams, Any], ...] = ()
+
+    def __init__(self, line: Array, gram: Array, alpha: float, intercept: bool):
+        self.line = line
+        self.gram = gram
+        self.penalty = np.full(len(line), alpha)
+        self.penalty[: int(intercept)] = 0.0
+        # Made once: the rows do not change. Least squares of least norm where columns repeat.
+        self.solver, self.rank = pseudo_inverse(gram + np.diag(self.penalty))
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Other processes have no use for the E-steps of this one.
+        return {**self.__dict__, "_last": ()}
+
+    def initialize(self, data: Residuals, rng: np.random.Generator) -> LineParams:
+        """A line through a few of the rows, at their bounds."""
+        n, q = data.design.shape
+        rows = rng.choice(n, min(2 * q, n), replace=False)
+        response = stand_in(data.low[rows], data.high[rows])
+        coef = np.linalg.lstsq(data.design[rows], response, rcond=1e-6)[0]
+        return LineParams(coef, np.array(0.0))
+
+    def is_feasible(self, params: LineParams) -> bool:
+        return super().is_feasible(params) and bool(params.log_scale > np.log(0.99 * FLOOR))
+
+    def log_prior(self, params: LineParams) -> float:
+        total = float(self.penalty @ (self.line + params.coef) ** 2)
+        return -0.5 * total * float(np.exp(-2.0 * params.log_scale))
+
+    def penalised(self, params: LineParams) -> tuple[Array, float]:
+        """Penalty times coefficients (q,), and times their squares summed up."""
+        coef = self.line + params.coef
+        penalised = self.penalty * coef
+        return penalised, float(penalised @ coef)
+
+    def prior_information(self, params: LineParams) -> Array:
+        """Minus the second derivatives of `log_prior` in coefficients and log scale."""
+        penalised, squares = self.penalised(params)
+        q, scale2 = len(penalised), float(np.exp(2.0 * params.log_scale))
+        information = np.zeros((q + 1, q + 1))
+        information[range(q), range(q)] = self.penalty / scale2
+        information[:q, q] = information[q, :q] = -2.0 * penalised / scale2
+        information[q, q] = 2.0 * squares / scale2
+        return information
+
+    def information_step(self, data: Residuals, params: LineParams) -> tuple[Any, float]:
+        """What `information` asks of a block of data: statistics that add, and a number."""
+        for design, location, stats in self._last:
+            if design() is data.design and location is params:
+                return stats, 0.0
+        return self.e_step(data, params)
+
+    @abstractmethod
+    def information(self, stats: Any, params: LineParams) -> Array:
+        """Observed information (q + 1, q + 1) of coefficients and log scale."""
+
+    def observed_information(self, data: Residuals, params: LineParams) -> Array:
+        """Observed information of data in one block."""
+        return self.information(self.information_step(data, params)[0], params)
+
+    def _keep(self, data: Residuals, params: LineParams, stats: Any) -> None:
+        self._last = *self._last[1 - KEPT :], (ref(data.design), params, stats)

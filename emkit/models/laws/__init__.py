@@ -1,0 +1,1 @@
+"""Laws of the errors of a response, one a file, and links from the response to the line."""

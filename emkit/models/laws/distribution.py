@@ -1,0 +1,113 @@
+"""The distribution of a response about its line: a law of the errors, and a link."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.models.laws.law import Law
+from emkit.models.laws.link import Link
+
+__all__ = ["Distribution"]
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Response = link^-1(location + scale e), with e of the law.
+
+    Parameters
+    ----------
+    name : str
+        What the argument ``distribution`` calls it.
+    law : Law
+        Of the errors, its shape parameters included.
+    link : Link
+        From the response to the line.
+    description : str
+        What it is, in a line of the documentation.
+
+    Raises
+    ------
+    TypeError
+        Where the law is none, or does not offer what the link needs.
+    """
+
+    name: str
+    law: Law
+    link: Link
+    description: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.law, Law):
+            raise TypeError(
+                f"The law of distribution {self.name!r} must be an instance of a subclass of Law, "
+                f"which brings its model. Got {self.law!r}."
+            )
+        if not isinstance(self.law, self.link.requires):
+            raise TypeError(
+                f"distribution {self.name!r} needs the moments of {self.link.requires.__name__}, "
+                f"which {type(self.law).__name__} does not offer: under this link, the mean of a "
+                "response does not follow from that of the error."
+            )
+
+    def with_shapes(self, fitted: Mapping[str, Any]) -> "Distribution":
+        """With the shape parameters among the attributes ``name_`` of a fitted estimator."""
+        shapes = {name: fitted[f"{name}_"] for name in self.law.shapes if f"{name}_" in fitted}
+        return replace(self, law=replace(self.law, **shapes)) if shapes else self
+
+    def to_line(self, low: Array, high: Array) -> tuple[Array, Array]:
+        """Bounds of responses (n,) on the scale of the line; ValueError where no response fits."""
+        if self.link.positive:
+            wrong = np.flatnonzero(((low == high) & (low <= 0.0)) | (high <= 0.0))
+            if len(wrong):
+                i = wrong[0]
+                raise ValueError(
+                    f"distribution={self.name!r} is for positive y. Row {i} of y lies in "
+                    f"[{low[i]}, {high[i]}] ({len(wrong)} such row(s)). Use distribution='normal', "
+                    "or bound from above what is too small to be measured."
+                )
+        return self.link.to_line(low), self.link.to_line(high)
+
+    def quantile(self, location: Array, scale: float, q: Array) -> Array:
+        """Quantiles of responses, of shape ``location.shape + q.shape``."""
+        return self.link.to_response(np.add.outer(location, scale * self.law.quantile(q)))
+
+    def survival(self, location: Array, scale: float, response: Array) -> Array:
+        """P(response larger), of shape ``location.shape + response.shape``."""
+        away = np.subtract.outer(location, self.link.to_line(response))
+        return self.law.sf(-away / scale)
+
+    def mean(self, location: Array, scale: float) -> Array:
+        """Mean of responses."""
+        return self.link.mean(self.law, location, scale)
+
+    def truncated_mean(self, location: Array, scale: float, low: Array, high: Array) -> Array:
+        """Mean of responses given bounds (n,) on the scale of the line."""
+        a, b, width = _standardised(location, scale, low, high)
+        return self.link.truncated_mean(self.law, location, scale, a, b, width)
+
+    def draw(
+        self, location: Array, scale: float, low: Array, high: Array, rng: np.random.Generator
+    ) -> Array:
+        """Draws of responses given bounds (n,) on the scale of the line."""
+        a, b, _ = _standardised(location, scale, low, high)
+        return self.link.to_response(location + scale * self.law.draw(a, b, rng))
+
+    def log_likelihood(self, location: Array, scale: float, low: Array, high: Array) -> Array:
+        """Log-density of exact responses, log-probability of the bounds of others, (n,)."""
+        a, b, width = _standardised(location, scale, low, high)
+        exact = low == high
+        out = np.empty(len(location))
+        density = self.law.log_pdf(a[exact]) - np.log(scale)
+        out[exact] = density + self.link.log_jacobian(low[exact])
+        out[~exact] = self.law.log_mass(a[~exact], b[~exact], width[~exact])
+        return out
+
+
+def _standardised(
+    location: Array, scale: float, low: Array, high: Array
+) -> tuple[Array, Array, Array]:
+    """Bounds of the errors, and their distance from unrounded ones."""
+    return (low - location) / scale, (high - location) / scale, (high - low) / scale

@@ -1,0 +1,93 @@
+"""Links: how a response follows from a value about the line."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.models.laws.law import ExponentialMoments, Law
+
+__all__ = ["IDENTITY", "LOG", "Link"]
+
+
+@dataclass(frozen=True)
+class Link(ABC):
+    """An increasing function of the response that lies about the line."""
+
+    #: Whether responses are positive.
+    positive: ClassVar[bool]
+    #: What the law of the errors must offer for the means below.
+    requires: ClassVar[type]
+
+    @abstractmethod
+    def to_line(self, response: Array) -> Array:
+        """Values on the scale of the line; what no response can be goes to its nearest end."""
+
+    @abstractmethod
+    def to_response(self, value: Array) -> Array:
+        """Values on the scale of the response."""
+
+    @abstractmethod
+    def log_jacobian(self, value: Array) -> Array:
+        """log |d line / d response| at values on the scale of the line, in which it is linear."""
+
+    @abstractmethod
+    def mean(self, law: Any, location: Array, scale: float) -> Array:
+        """Mean of responses."""
+
+    @abstractmethod
+    def truncated_mean(
+        self, law: Any, location: Array, scale: float, a: Array, b: Array, width: Array
+    ) -> Array:
+        """Mean of responses given the bounds a < e < b of their errors."""
+
+
+class _Identity(Link):
+    positive, requires = False, Law
+
+    def to_line(self, response: Array) -> Array:
+        return response
+
+    def to_response(self, value: Array) -> Array:
+        return value
+
+    def log_jacobian(self, value: Array) -> Array:
+        return np.zeros_like(value)
+
+    def mean(self, law: Any, location: Array, scale: float) -> Array:
+        return location + scale * law.mean()
+
+    def truncated_mean(
+        self, law: Any, location: Array, scale: float, a: Array, b: Array, width: Array
+    ) -> Array:
+        return location + scale * law.truncated_mean(a, b, width)
+
+
+class _Log(Link):
+    positive, requires = True, ExponentialMoments
+
+    def to_line(self, response: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            return np.log(np.maximum(response, 0.0))
+
+    def to_response(self, value: Array) -> Array:
+        return np.exp(value)
+
+    def log_jacobian(self, value: Array) -> Array:
+        return -value
+
+    def mean(self, law: Any, location: Array, scale: float) -> Array:
+        return np.exp(location + law.log_mgf(scale))
+
+    def truncated_mean(
+        self, law: Any, location: Array, scale: float, a: Array, b: Array, width: Array
+    ) -> Array:
+        return np.exp(location + law.truncated_log_mgf(scale, a, b, width))
+
+
+#: The response itself lies about the line.
+IDENTITY = _Identity()
+#: The logarithm of the response lies about the line.
+LOG = _Log()

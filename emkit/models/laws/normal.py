@@ -1,0 +1,58 @@
+"""The normal law."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import log_ndtr, ndtr, ndtri, ndtri_exp
+
+from emkit._typing import Array
+from emkit.models.censored.line import PenalisedLine
+from emkit.models.censored.normal import CensoredNormal
+from emkit.models.laws.law import Derivatives, ExponentialMoments, SymmetricLaw
+from emkit.numerics.truncated_normal import truncated_normal
+
+__all__ = ["Normal"]
+
+LOG_ROOT_2PI = 0.5 * float(np.log(2.0 * np.pi))
+
+
+@dataclass(frozen=True)
+class Normal(SymmetricLaw, ExponentialMoments):
+    """Standard normal errors."""
+
+    exact_sums_suffice = True
+
+    def log_pdf_derivatives(self, z: Array) -> Derivatives:
+        return Derivatives(-0.5 * z * z - LOG_ROOT_2PI, -z, np.full_like(z, -1.0))
+
+    def log_sf_derivatives(self, z: Array) -> Derivatives:
+        tail = truncated_normal(z, np.full_like(z, np.inf))
+        return Derivatives(tail.log_mass, -tail.mean, tail.variance - 1.0)
+
+    def log_sf(self, z: Array) -> Array:
+        return log_ndtr(-z)
+
+    def inverse_log_sf(self, log_sf: Array) -> Array:
+        return -ndtri_exp(log_sf)
+
+    def sf(self, z: Array) -> Array:
+        return ndtr(-z)
+
+    def quantile(self, q: Array) -> Array:
+        return ndtri(q)
+
+    def log_mass(self, a: Array, b: Array, width: Array) -> Array:
+        return truncated_normal(a, b, width).log_mass
+
+    def truncated_mean(self, a: Array, b: Array, width: Array) -> Array:
+        return truncated_normal(a, b, width).mean
+
+    def log_mgf(self, t: float) -> float:
+        return 0.5 * t**2
+
+    def truncated_log_mgf(self, t: float, a: Array, b: Array, width: Array) -> Array:
+        # exp(t z) times the density is that of a normal about t.
+        return self.log_mgf(t) + self.log_mass(a - t, b - t, width) - self.log_mass(a, b, width)
+
+    def model(self, line: Array, gram: Array, alpha: float, intercept: bool) -> PenalisedLine:
+        return CensoredNormal(line, gram, alpha, intercept)
