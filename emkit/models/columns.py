@@ -1,6 +1,6 @@
 """Rows of a table whose columns come in groups of different kinds, as data of latent classes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.numerics.gaussian import tile_rows
 from emkit.numerics.patterns import Group, group_rows
 
 __all__ = ["Columns", "arrays", "as_table", "n_rows", "take"]
@@ -47,7 +46,9 @@ class Columns:
 
     groups: Any
     sample_weight: Array | None = None
-    patterns: tuple[Group, ...] | None = field(init=False, repr=False)
+    _patterns: dict[tuple[int, ...], tuple[Group, ...] | None] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         lengths = {len(x) for x in arrays(self.groups)}
@@ -62,7 +63,6 @@ class Columns:
             )
         if any(x.ndim > 2 for x in arrays(self.groups)):
             raise ValueError("A group of columns must be an array of shape (n,) or (n, d).")
-        object.__setattr__(self, "patterns", _patterns(self.groups))
 
     def __len__(self) -> int:
         return n_rows(self.groups)
@@ -88,25 +88,38 @@ class Columns:
         weights = self.sample_weight
         return Columns(take(self.groups, rows), None if weights is None else weights[rows])
 
-    def pieces(self, size: int) -> Iterator[slice | NDArray[np.intp]]:
-        """Rows of the tiles of an E-step: those with missing cells by what they miss.
+    def pieces(
+        self, most: Callable[[int], int], tables: tuple[Array, ...] = ()
+    ) -> Iterator[slice | NDArray[np.intp]]:
+        """Rows of the tiles of an E-step.
 
         Parameters
         ----------
-        size : int
-            Rows of a tile, at most.
+        most : callable
+            Rows of a tile, at most, from the number of cells that each misses in ``tables``.
+        tables : tuple of ndarray, default=()
+            Those of the groups in which it matters which cells a row misses.
 
         Yields
         ------
         slice or ndarray
-            Rows that miss about the same cells.
+            Rows; where cells are missing such as miss about the same.
         """
-        if self.patterns is None:
+        patterns = self._patterns_of(tables)
+        if patterns is None:
+            size = most(0)
             yield from (slice(start, start + size) for start in range(0, len(self), size))
             return
-        for n_missing, rows in self.patterns:
-            most = min(size, tile_rows(max(n_missing**2, 1), least=256)) if n_missing else size
-            yield from np.array_split(rows, -(-len(rows) // most))
+        for n_missing, rows in patterns:
+            yield from np.array_split(rows, -(-len(rows) // most(n_missing)))
+
+    def _patterns_of(self, tables: tuple[Array, ...]) -> tuple[Group, ...] | None:
+        """Rows by what they miss in each table, found once; None where nothing is missing."""
+        incomplete = {id(x): x for x in tables if np.isnan(x.min(initial=0.0))}
+        key = tuple(incomplete)
+        if key not in self._patterns:
+            self._patterns[key] = _common(map(group_rows, incomplete.values()), len(self))
+        return self._patterns[key]
 
 
 def arrays(groups: Any) -> Iterator[Array]:
@@ -136,24 +149,16 @@ def as_table(columns: Array) -> Array:
     return columns[:, None] if columns.ndim == 1 else columns
 
 
-def _patterns(groups: Any) -> tuple[Group, ...] | None:
-    """The rows by what they miss in each table of two columns or more; None where nothing is.
-
-    Columns that stand alone say no more of each other once the class is known, so that it does not
-    matter which of them are missing together.
-    """
-    labels, n_missing = np.zeros(n_rows(groups), dtype=np.intp), np.zeros(1, dtype=np.intp)
-    for x in map(as_table, arrays(groups)):
-        if x.shape[1] < 2 or x.dtype.kind != "f" or not np.isnan(x.min(initial=0.0)):
-            continue
-        of_table = group_rows(x)
-        for i, (_, rows) in enumerate(of_table):
-            labels[rows] = labels[rows] * len(of_table) + i
-        n_missing = np.add.outer(n_missing, [group.n_missing for group in of_table]).ravel()
+def _common(groupings: Iterable[tuple[Group, ...]], n: int) -> tuple[Group, ...] | None:
+    """Rows that are together in every grouping of n rows."""
+    labels, n_missing = np.zeros(n, dtype=np.intp), np.zeros(1, dtype=np.intp)
+    for groups in groupings:
+        labels *= len(groups)
+        for i, group in enumerate(groups):
+            labels[group.rows] += i
+        n_missing = np.add.outer(n_missing, [group.n_missing for group in groups]).ravel()
     if len(n_missing) == 1:
         return None
-    present, labels = np.unique(labels, return_inverse=True)
     return tuple(
-        Group(int(n_missing[old]), np.flatnonzero(labels == new))
-        for new, old in enumerate(present)
+        Group(int(n_missing[label]), np.flatnonzero(labels == label)) for label in np.unique(labels)
     )

@@ -22,7 +22,7 @@ __all__ = ["LatentClassParams", "LatentClasses"]
 
 #: Part of every row that a start shares out among all classes, so that none is without spread.
 SHARED = 0.1
-#: A weight this small stands in for 0, whose logarithm is no number.
+#: A weight this small stands in for 0, by which nothing can be divided.
 TINY = 1e-300
 
 
@@ -77,6 +77,10 @@ class LatentClasses(LatentClassModel):
     ----------
     emission : Emission
         The densities of the classes.
+    total_weight : float, default=0.0
+        Rows in all the data, or sum of their weights, if known: a run then knows to how many digits
+        the objective is exact, which matters where classes lie a million times further apart than
+        they are wide.
 
     See Also
     --------
@@ -99,15 +103,15 @@ class LatentClasses(LatentClassModel):
     >>> result = fit_em(model, data, random_state=0)
     >>> errors = standard_errors(model, data, result)
     >>> result.params.weights.round(2), errors.weights.round(2)
-    (array([0.32, 0.68]), array([0.02, 0.02]))
+    (array([0.27, 0.73]), array([0.02, 0.02]))
     >>> ((model.posterior(data, result.params)[0] > 0.5) == busy).mean().round(2)
     np.float64(0.97)
     """
 
-    def __init__(self, emission: Emission):
+    def __init__(self, emission: Emission, *, total_weight: float = 0.0):
         if not isinstance(emission, Emission):
             raise TypeError(f"emission must be an Emission. Got {emission!r}.")
-        self.emission = emission
+        self.emission, self.total_weight = emission, total_weight
 
     # Starts
 
@@ -148,14 +152,17 @@ class LatentClasses(LatentClassModel):
 
     def bind(self, params: LatentClassParams) -> tuple[Array, Any]:
         # Extrapolated weights sum to 1 only to rounding times the extrapolation.
-        shares = np.maximum(params.weights / params.weights.sum(), TINY)
-        return np.log(shares)[:, None], self.emission.bind(params.emission)
+        with np.errstate(divide="ignore"):
+            log_weights = np.log(params.weights / params.weights.sum())
+        # A class of weight 0 gets a number so low that it never counts, not -inf.
+        return np.maximum(log_weights, -1e300)[:, None], self.emission.bind(params.emission)
 
     def tiles(self, data: Columns, bound: tuple[Array, Any]) -> Iterator[_Tile]:
         if not isinstance(data, Columns):
             raise TypeError(f"The data must be Columns. Got {type(data).__name__}.")
         weights = data.sample_weight
-        for rows in data.pieces(self.emission.tile_rows(data.groups, bound[1])):
+        size = partial(self.emission.tile_rows, data.groups, bound[1])
+        for rows in data.pieces(size, self.emission.joint_tables(data.groups)):
             yield _Tile(take(data.groups, rows), None if weights is None else weights[rows], rows)
 
     def weights(self, tile: _Tile) -> Array | None:
@@ -173,9 +180,7 @@ class LatentClasses(LatentClassModel):
         stats = self.emission.statistics(tile.groups, resp, bound[1])
         return LatentClassStats(resp.sum(axis=1), stats)
 
-    def from_tile_sums(
-        self, stats: LatentClassStats, bound: tuple[Array, Any]
-    ) -> LatentClassStats:
+    def from_tile_sums(self, stats: LatentClassStats, bound: tuple[Array, Any]) -> LatentClassStats:
         return stats._replace(emission=self.emission.from_tile_sums(stats.emission, bound[1]))
 
     @unbuffered()
@@ -215,7 +220,13 @@ class LatentClasses(LatentClassModel):
         return shares and self.emission.is_feasible(params.emission)
 
     def retract(self, params: LatentClassParams) -> LatentClassParams:
-        return params._replace(emission=self.emission.retract(params.emission))
+        return params._replace(emission=self.emission.retract(params.emission, params.weights))
+
+    def objective_rounding(self, params: LatentClassParams, objective: float) -> float:
+        noise = 0.0
+        if self.total_weight > 0.0:
+            noise = 4.0 * self.total_weight * self.emission.rounding(params.emission)
+        return max(super().objective_rounding(params, objective), noise)
 
     @property
     def complete_score(self) -> Callable[..., Any] | None:  # type: ignore[override]

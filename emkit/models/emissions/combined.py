@@ -72,9 +72,13 @@ class _Combined(Emission):
         each = zip(self.parts, self._columns(columns), self._rows(resp), strict=True)
         return Parts(*(part.start(x, r) for part, x, r in each))
 
-    def tile_rows(self, columns: Any, bound: list[Any]) -> int:
+    def tile_rows(self, columns: Any, bound: list[Any], n_missing: int) -> int:
         each = zip(self.parts, self._columns(columns), bound, strict=True)
-        return min(part.tile_rows(x, b) for part, x, b in each)
+        return min(part.tile_rows(x, b, n_missing) for part, x, b in each)
+
+    def joint_tables(self, columns: Any) -> tuple[Array, ...]:
+        each = zip(self.parts, self._columns(columns), strict=True)
+        return tuple(table for part, x in each for table in part.joint_tables(x))
 
     def log_prior(self, params: Parts) -> float:
         return sum(part.log_prior(p) for part, p in zip(self.parts, params, strict=True))
@@ -82,8 +86,12 @@ class _Combined(Emission):
     def is_feasible(self, params: Parts) -> bool:
         return all(part.is_feasible(p) for part, p in zip(self.parts, params, strict=True))
 
-    def retract(self, params: Parts) -> Parts:
-        return Parts(*(part.retract(p) for part, p in zip(self.parts, params, strict=True)))
+    def retract(self, params: Parts, weights: Array) -> Parts:
+        each = zip(self.parts, params, self._rows(weights), strict=True)
+        return Parts(*(part.retract(p, w) for part, p, w in each))
+
+    def rounding(self, params: Parts) -> float:
+        return sum(part.rounding(p) for part, p in zip(self.parts, params, strict=True))
 
     def recentre(self, stats: Parts, before: Parts, after: Parts) -> Parts:
         each = zip(self.parts, stats, before, after, strict=True)
@@ -144,7 +152,7 @@ class Product(_Combined):
     >>> result = fit_em(model, Columns((measured, visits, symptom)), random_state=0)
     >>> normal, poisson, tables = result.params.emission
     >>> np.sort(poisson.rates.ravel()).round(1)
-    array([1.1, 5. ])
+    array([1. , 4.3])
     """
 
     def __init__(self, parts: Iterable[Emission]):

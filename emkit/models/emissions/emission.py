@@ -74,7 +74,7 @@ class Emission(ABC):
     >>> result = fit_em(model, Columns((times, calls)), random_state=0)
     >>> durations, counts = result.params.emission
     >>> np.sort(1.0 / durations.rates).round(1), np.sort(counts.rates.ravel()).round(1)
-    (array([1., 5.]), array([1. , 9.1]))
+    (array([0.9, 5.3]), array([1. , 8.7]))
     """
 
     shared_fields: tuple[str, ...] = ()
@@ -208,7 +208,7 @@ class Emission(ABC):
         """
         return params
 
-    def tile_rows(self, columns: Any, bound: Any) -> int:
+    def tile_rows(self, columns: Any, bound: Any, n_missing: int) -> int:
         """Rows that `log_density` and `statistics` can work on within the cache.
 
         Parameters
@@ -217,6 +217,8 @@ class Emission(ABC):
             All rows of a block.
         bound : object
             What `bind` returned.
+        n_missing : int
+            How many cells each row misses in `joint_tables`, at most.
 
         Returns
         -------
@@ -224,6 +226,21 @@ class Emission(ABC):
             Default: by the number of columns and classes.
         """
         return tile_rows(2 * as_table(columns).shape[1] + self.n_classes)
+
+    def joint_tables(self, columns: Any) -> tuple[Array, ...]:
+        """Tables in which it matters which cells a row misses, so that rows are grouped by it.
+
+        Parameters
+        ----------
+        columns : ndarray or tuple of ndarray
+            All rows of a block.
+
+        Returns
+        -------
+        tuple of ndarray
+            Some of the columns. Default: none.
+        """
+        return ()
 
     def from_tile_sums(self, stats: Any, bound: Any) -> Any:
         """Last touch on the sum of the statistics over the tiles of a block. Default: none.
@@ -272,13 +289,15 @@ class Emission(ABC):
         """
         return tree.all_finite(params)
 
-    def retract(self, params: Any) -> Any:
+    def retract(self, params: Any, weights: Array) -> Any:
         """Params of the family close to some that need not be in it. Default: they are.
 
         Parameters
         ----------
         params : Params
             Such as an extrapolation.
+        weights : ndarray of shape (n_classes,)
+            Shares of the classes, by which closeness may be measured.
 
         Returns
         -------
@@ -303,6 +322,21 @@ class Emission(ABC):
             The same expectations in terms of ``after``.
         """
         return stats
+
+    def rounding(self, params: Any) -> float:
+        """How exact the log-density of a row is. Default: as exact as can be.
+
+        Parameters
+        ----------
+        params : Params
+            Where it is taken.
+
+        Returns
+        -------
+        float
+            Most error of it, in nats, where rows are far from zero beside their spread.
+        """
+        return 0.0
 
     def n_parameters(self, params: Any) -> int:
         """Number of free parameters. Default: as many as there are numbers in them.

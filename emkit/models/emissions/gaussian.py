@@ -9,9 +9,16 @@ from emkit.models.columns import as_table
 from emkit.models.emissions.emission import Emission
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.prior import Prior
-from emkit.numerics.conditional import ConditionalKernel, MaskedKernel, choose_kernel
+from emkit.numerics.conditional import ConditionalKernel, MaskedKernel
 from emkit.numerics.covariance import STRUCTURES, Structure
-from emkit.numerics.gaussian import Components, Moments, Scaling, choose_complete
+from emkit.numerics.gaussian import (
+    Components,
+    Moments,
+    Scaling,
+    choose_complete,
+    takes_features,
+    tile_rows,
+)
 
 __all__ = ["Gaussian", "GaussianParams"]
 
@@ -102,8 +109,14 @@ class Gaussian(Emission):
     def bind(self, params: GaussianParams) -> "_Bound":
         return _Bound(self.structure, params)
 
-    def tile_rows(self, columns: Array, bound: "_Bound") -> int:
+    def tile_rows(self, columns: Array, bound: "_Bound", n_missing: int) -> int:
+        if n_missing:
+            return tile_rows(max(n_missing**2, 2 * bound.components.means.shape[1]), least=256)
         return bound.complete.rows
+
+    def joint_tables(self, columns: Array) -> tuple[Array, ...]:
+        joint = columns.ndim == 2 and columns.shape[1] > 1 and not self.structure.independent
+        return (columns,) if joint else ()
 
     def log_density(self, columns: Array, bound: "_Bound") -> Array:
         return bound.log_density(as_table(columns))
@@ -121,7 +134,7 @@ class Gaussian(Emission):
         return GaussianParams(*mixture.m_step(stats, _with_weights(params))[1:])
 
     def start(self, columns: Array, resp: Array) -> GaussianParams:
-        """M-step from the observed cells of each row, as if columns were independent."""
+        # From the observed cells of each row, as if columns were independent within a class.
         x = as_table(columns).astype(float).T
         observed = np.isfinite(x)
         total = resp.sum(axis=0)
@@ -156,6 +169,11 @@ class Gaussian(Emission):
         mixture = self._mixture(before)
         return mixture.recentre(stats, _with_weights(before), _with_weights(after))
 
+    def rounding(self, params: GaussianParams) -> float:
+        components = self.bind(params).components
+        features = takes_features(self.structure, components)
+        return components.raw_error if features else components.centred_error
+
     def n_parameters(self, params: GaussianParams) -> int:
         return params.means.size + self.structure.n_parameters(*params.means.shape)
 
@@ -187,32 +205,34 @@ class _Bound:
         means = (means - shift) / scale
         self.components = Components.of(structure, log_weights, means, covariances, factor)
         self.complete = choose_complete(structure, self.components, self.scaling)
-        self._incomplete: Any = None
+        self._incomplete: ConditionalKernel | MaskedKernel | None = None
         self._n_reserved = 0
         self._last: tuple[Any, Any] | None = None  # kernel and work of the last tile
 
     def log_density(self, x: Array) -> Array:
         if np.isnan(x.min(initial=0.0)):
-            kernel: Any = self.incomplete
+            kernel: Any = self._for_missing_cells()
+            log_joint = kernel.log_joint_incomplete
         else:
-            kernel = self.complete
+            kernel, log_joint = self.complete, self.complete.log_joint
             if len(x) > self._n_reserved:
                 kernel.reserve(len(x))
                 self._n_reserved = len(x)
-        log_density, work = kernel.log_joint(x)
+        log_density, work = log_joint(x)
         self._last = kernel, work
         return log_density
 
     def moments(self, resp: Array) -> Moments:
+        """Of the rows whose log-density was taken last."""
         assert self._last is not None
         kernel, work = self._last
         return kernel.from_tile_sums(kernel.moments(work, resp))
 
-    @property
-    def incomplete(self) -> ConditionalKernel | MaskedKernel:
-        """The kernel for rows with missing cells, made when the first come."""
+    def _for_missing_cells(self) -> ConditionalKernel | MaskedKernel:
         if self._incomplete is None:
-            self._incomplete = choose_kernel(self.structure, self.components, self.scaling, True)
+            alone = self.structure.independent or self.components.means.shape[1] == 1
+            kind = MaskedKernel if alone else ConditionalKernel
+            self._incomplete = kind(self.structure, self.components, self.scaling)
         return self._incomplete
 
 

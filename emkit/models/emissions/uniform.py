@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from emkit._typing import Array
 from emkit.models.columns import arrays, as_table, n_rows
 from emkit.models.emissions.emission import Emission
+from emkit.numerics.gaussian import tile_rows
 
 __all__ = ["Uniform"]
 
@@ -86,5 +87,5 @@ class Uniform(Emission):
     def complete_score(self, stats: UniformStats, params: UniformParams) -> UniformParams:
         return UniformParams()
 
-    def tile_rows(self, columns: Any, bound: UniformParams) -> int:
-        return 8184
+    def tile_rows(self, columns: Any, bound: UniformParams, n_missing: int) -> int:
+        return tile_rows(1)
