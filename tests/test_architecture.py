@@ -42,12 +42,13 @@ def allowed(importer, module):
     if module in SHARED or layer(module) == importer:
         return True
     target = layer(module)
-    steps = {"emkit.engine.model", "emkit.engine.latent_class", "emkit.engine.posterior"}
+    contract = {"model", "latent_class", "posterior", "recombination", "tree"}
+    steps = {f"emkit.engine.{name}" for name in contract}
     below = {"numerics", "models", "engine"}
     return {
         "numerics": False,
         "engine": False,
-        "models": target == "numerics" or module in steps,
+        "models": target == "numerics" or module in steps | {"emkit.base.lazy"},
         "base": target in {"engine", "data"},
         "data": target in below | {"base"},
         "mixture": target in below | {"base", "data"},

@@ -86,6 +86,10 @@ class ConditionalKernel(Kernel):
     def log_joint(self, rows: Array) -> tuple[Array, Array | Completed]:
         if not np.isnan(rows[0]).any():
             return self._complete.log_joint(rows)
+        return self.log_joint_incomplete(rows)
+
+    def log_joint_incomplete(self, rows: Array) -> tuple[Array, Completed]:
+        """Of any rows, some of which may be complete."""
         n, d = rows.shape
         missing, width = _find_missing(rows)
         cells = missing * n + np.arange(n)  # where they lie in x, flat
@@ -188,6 +192,10 @@ class MaskedKernel(Kernel):
         self._log_weights = np.maximum(components.log_weights, -1e300)[:, None]
 
     def log_joint(self, rows: Array) -> tuple[Array, tuple[Array, Array]]:
+        return self.log_joint_incomplete(rows)
+
+    def log_joint_incomplete(self, rows: Array) -> tuple[Array, tuple[Array, Array]]:
+        """As `ConditionalKernel.log_joint_incomplete`."""
         x = self.units.load(rows, np.empty(rows.shape[::-1]))
         observed = np.isfinite(x).astype(float)
         np.copyto(x, 0.0, where=observed == 0.0)

@@ -134,10 +134,14 @@ class Kernel:
 
     def pieces(self, n: int, groups: Sequence[Group] | None) -> Iterator[slice | NDArray[np.intp]]:
         """Tiles of n rows, with the buffers for them; groups are of rows with missing cells."""
-        self.rows = max(min(self.rows, n), 1)
-        self._allocate()
+        self.reserve(min(self.rows, n))
         for start in range(0, n, self.rows):
             yield slice(start, min(start + self.rows, n))
+
+    def reserve(self, rows: int) -> None:
+        """Make ready for tiles of so many rows."""
+        self.rows = max(rows, 1)
+        self._allocate()
 
     def _centre(self, raw: Moments) -> Moments:
         """Moments about the means from raw ones."""

@@ -1,0 +1,164 @@
+"""Rows of a table whose columns come in groups of different kinds, as data of latent classes."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emkit._typing import Array
+from emkit.numerics.patterns import Group, group_rows
+
+__all__ = ["Columns", "arrays", "as_table", "n_rows", "take"]
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """Rows of a table, their columns in groups; data of `LatentClasses`.
+
+    Parameters
+    ----------
+    groups : ndarray or tuple
+        Columns of one kind, shape (n,) or (n, d), or a tuple of such: what the emission takes. NaN
+        is a missing cell.
+    sample_weight : ndarray of shape (n,), default=None
+        Weights as frequencies: a row of weight 2 counts as two equal rows.
+
+    Raises
+    ------
+    ValueError
+        Where lengths differ, for arrays of more than two dimensions, and for weights below 0.
+
+    See Also
+    --------
+    LatentClasses : The model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit.models import Columns
+    >>> heights, visits = np.array([1.7, np.nan, 1.8]), np.array([0, 2, 1])
+    >>> data = Columns((heights, visits), sample_weight=np.array([1.0, 2.0, 1.0]))
+    >>> len(data), data.total_weight
+    (3, 4.0)
+    """
+
+    groups: Any
+    sample_weight: Array | None = None
+    _patterns: dict[tuple[int, ...], tuple[Group, ...] | None] = field(
+        default_factory=dict, init=False, repr=False
+    )
+
+    def __post_init__(self) -> None:
+        lengths = {len(x) for x in arrays(self.groups)}
+        if self.sample_weight is not None:
+            lengths.add(len(self.sample_weight))
+            if not (self.sample_weight >= 0.0).all():
+                raise ValueError("sample_weight must be 0 or more, without NaN.")
+        if len(lengths) != 1:
+            raise ValueError(
+                "The groups of columns and sample_weight must have the same number of rows. "
+                f"Got {sorted(lengths)}."
+            )
+        if any(x.ndim > 2 for x in arrays(self.groups)):
+            raise ValueError("A group of columns must be an array of shape (n,) or (n, d).")
+
+    def __len__(self) -> int:
+        return n_rows(self.groups)
+
+    @property
+    def total_weight(self) -> float:
+        """Sum of the weights."""
+        return float(len(self) if self.sample_weight is None else self.sample_weight.sum())
+
+    def take(self, rows: slice | NDArray[np.intp]) -> "Columns":
+        """Some of the rows.
+
+        Parameters
+        ----------
+        rows : slice or ndarray
+            Which.
+
+        Returns
+        -------
+        Columns
+            Views, for a slice.
+        """
+        weights = self.sample_weight
+        return Columns(take(self.groups, rows), None if weights is None else weights[rows])
+
+    def pieces(
+        self, most: Callable[[int], int], tables: tuple[Array, ...] = ()
+    ) -> Iterator[slice | NDArray[np.intp]]:
+        """Rows of the tiles of an E-step.
+
+        Parameters
+        ----------
+        most : callable
+            Rows of a tile, at most, from the number of cells that each misses in ``tables``.
+        tables : tuple of ndarray, default=()
+            Those of the groups in which it matters which cells a row misses.
+
+        Yields
+        ------
+        slice or ndarray
+            Rows; where cells are missing such as miss about the same.
+        """
+        patterns = self._patterns_of(tables)
+        if patterns is None:
+            size = most(0)
+            yield from (slice(start, start + size) for start in range(0, len(self), size))
+            return
+        for n_missing, rows in patterns:
+            yield from np.array_split(rows, -(-len(rows) // most(n_missing)))
+
+    def _patterns_of(self, tables: tuple[Array, ...]) -> tuple[Group, ...] | None:
+        """Rows by what they miss in each table, found once; None where nothing is missing."""
+        incomplete = {id(x): x for x in tables if np.isnan(x.min(initial=0.0))}
+        key = tuple(incomplete)
+        if key not in self._patterns:
+            self._patterns[key] = _common(map(group_rows, incomplete.values()), len(self))
+        return self._patterns[key]
+
+
+def arrays(groups: Any) -> Iterator[Array]:
+    """All arrays of some groups of columns."""
+    if isinstance(groups, tuple):
+        for group in groups:
+            yield from arrays(group)
+    else:
+        yield groups
+
+
+def n_rows(groups: Any) -> int:
+    """How many rows the columns have."""
+    return len(next(arrays(groups)))
+
+
+def take(groups: Any, rows: slice | NDArray[np.intp]) -> Any:
+    """Some of the rows of every group."""
+    if isinstance(groups, tuple):
+        return tuple(take(group, rows) for group in groups)
+    return groups[rows] if isinstance(rows, slice) else np.take(groups, rows, axis=0)
+
+
+def as_table(columns: Array) -> Array:
+    """Columns (n, d); a single one may be (n,)."""
+    columns = np.asarray(columns)
+    return columns[:, None] if columns.ndim == 1 else columns
+
+
+def _common(groupings: Iterable[tuple[Group, ...]], n: int) -> tuple[Group, ...] | None:
+    """Rows that are together in every grouping of n rows."""
+    labels, n_missing = np.zeros(n, dtype=np.intp), np.zeros(1, dtype=np.intp)
+    for groups in groupings:
+        labels *= len(groups)
+        for i, group in enumerate(groups):
+            labels[group.rows] += i
+        n_missing = np.add.outer(n_missing, [group.n_missing for group in groups]).ravel()
+    if len(n_missing) == 1:
+        return None
+    return tuple(
+        Group(int(n_missing[label]), np.flatnonzero(labels == label)) for label in np.unique(labels)
+    )

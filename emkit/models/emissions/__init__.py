@@ -1,0 +1,1 @@
+"""What the classes of a mixture say of their columns, one file a family."""

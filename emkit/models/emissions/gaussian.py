@@ -1,0 +1,240 @@
+"""Normal columns, their covariances of any structure, cells of them missing or not."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.models.columns import as_table
+from emkit.models.emissions.emission import Emission
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.prior import Prior
+from emkit.numerics.conditional import ConditionalKernel, MaskedKernel
+from emkit.numerics.covariance import STRUCTURES, Structure
+from emkit.numerics.gaussian import (
+    Components,
+    Moments,
+    Scaling,
+    choose_complete,
+    takes_features,
+    tile_rows,
+)
+
+__all__ = ["Gaussian", "GaussianParams"]
+
+
+class GaussianParams(NamedTuple):
+    """Parameters of `Gaussian`.
+
+    Attributes
+    ----------
+    means : ndarray of shape (n_classes, n_columns)
+        Means of the columns.
+    covariances : ndarray
+        Covariances, in the shape of the covariance type.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit.models.emissions.gaussian import GaussianParams
+    >>> params = GaussianParams(np.zeros((2, 3)), np.array([np.eye(3)] * 2))
+    """
+
+    means: Array
+    covariances: Array
+
+
+class Gaussian(Emission):
+    r"""Columns that are jointly normal within a class.
+
+    .. math:: \log p_k(x) = \log N(x_o; m_{k,o}, C_{k,oo})
+
+    over the cells o that are observed: what is missing counts by its conditional expectation.
+    Parameters are in the units of the columns.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number of classes.
+    covariance_type : str or Structure, default="full"
+        How classes share and shape covariances, as in `EMGaussianMixture`.
+    prior : Prior, default=None
+        Conjugate prior of means and covariances, in the units of the columns. Without one the
+        likelihood has no bound: a class that closes in on a few rows ends a run.
+
+    Raises
+    ------
+    ValueError
+        For an unknown covariance type, and for a prior that grows with the data.
+
+    See Also
+    --------
+    EMGaussianMixture : Normal columns alone, as an estimator.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit.engine import fit_em
+    >>> from emkit.models import Columns, Gaussian, LatentClasses
+    >>> X = load_iris().data
+    >>> model = LatentClasses(Gaussian(3, "tied"))
+    >>> result = fit_em(model, Columns(X), n_init=5, random_state=0)
+    >>> round(result.log_likelihood, 2)
+    -256.35
+    """
+
+    def __init__(
+        self,
+        n_classes: int,
+        covariance_type: str | Structure = "full",
+        *,
+        prior: Prior | None = None,
+    ):
+        super().__init__(n_classes)
+        if not isinstance(covariance_type, Structure):
+            if covariance_type not in STRUCTURES:
+                raise ValueError(
+                    f"covariance_type must be one of {sorted(STRUCTURES)} or a Structure. "
+                    f"Got {covariance_type!r}."
+                )
+            covariance_type = STRUCTURES[covariance_type]
+        if prior is not None and (prior.strength > 0.0 or np.any(prior.ridge)):
+            raise ValueError(
+                "ridge and strength of a prior are per unit of the total weight, which an emission "
+                "does not know. Give scatter and rows instead."
+            )
+        self.structure, self.prior = covariance_type, prior
+
+    def bind(self, params: GaussianParams) -> "_Bound":
+        return _Bound(self.structure, params)
+
+    def tile_rows(self, columns: Array, bound: "_Bound", n_missing: int) -> int:
+        if n_missing:
+            return tile_rows(max(n_missing**2, 2 * bound.components.means.shape[1]), least=256)
+        return bound.complete.rows
+
+    def joint_tables(self, columns: Array) -> tuple[Array, ...]:
+        joint = columns.ndim == 2 and columns.shape[1] > 1 and not self.structure.independent
+        return (columns,) if joint else ()
+
+    def log_density(self, columns: Array, bound: "_Bound") -> Array:
+        return bound.log_density(as_table(columns))
+
+    def statistics(self, columns: Array, resp: Array, bound: "_Bound") -> Moments:
+        return bound.moments(resp)
+
+    def from_tile_sums(self, stats: Moments, bound: "_Bound") -> Moments:
+        n, first, scatter = stats
+        scale = bound.scaling.scale
+        return Moments(n, first * scale, self.structure.rescale(scatter, scale))
+
+    def m_step(self, stats: Moments, params: GaussianParams) -> GaussianParams:
+        mixture = self._mixture(params)
+        return GaussianParams(*mixture.m_step(stats, _with_weights(params))[1:])
+
+    def start(self, columns: Array, resp: Array) -> GaussianParams:
+        # From the observed cells of each row, as if columns were independent within a class.
+        x = as_table(columns).astype(float).T
+        observed = np.isfinite(x)
+        total = resp.sum(axis=0)
+        n_observed = np.maximum(observed @ total, np.finfo(float).tiny)
+        centre = np.where(observed, x, 0.0) @ total / n_observed
+        x = np.where(observed, x - centre[:, None], 0.0)
+        spread = x**2 @ total / n_observed
+        n = resp @ observed.T
+        means = resp @ x.T / np.where(n > 0.0, n, np.inf)
+        d, n_classes, structure = len(x), self.n_classes, self.structure
+        everywhere = np.zeros(structure.shape(n_classes, d))
+        scatter = np.zeros(structure.shape(n_classes, d))
+        for k, r in enumerate(resp):
+            z = np.where(observed, x - means[k][:, None], 0.0)
+            structure.add_scatter(scatter, k, z, r)
+            # A cell that is missing lies about the mean as the others do.
+            absent = (r.sum() - n[k]) * (z**2 @ r) / np.where(n[k] > 0.0, n[k], np.inf)
+            for target, variances in ((scatter, absent), (everywhere, spread)):
+                diagonal = variances if structure.independent else np.diag(variances)
+                structure.add_conditional_covariance(target, k, diagonal)
+        stats = Moments(resp.sum(axis=1), np.zeros_like(means), scatter)
+        return self.m_step(stats, GaussianParams(centre + means, everywhere))
+
+    def log_prior(self, params: GaussianParams) -> float:
+        return self._mixture(params).log_prior(_with_weights(params))
+
+    def complete_score(self, stats: Moments, params: GaussianParams) -> GaussianParams:
+        mixture = self._mixture(params)
+        return GaussianParams(*mixture.complete_score(stats, _with_weights(params))[1:])
+
+    def recentre(self, stats: Moments, before: GaussianParams, after: GaussianParams) -> Moments:
+        mixture = self._mixture(before)
+        return mixture.recentre(stats, _with_weights(before), _with_weights(after))
+
+    def rounding(self, params: GaussianParams) -> float:
+        components = self.bind(params).components
+        features = takes_features(self.structure, components)
+        return components.raw_error if features else components.centred_error
+
+    def n_parameters(self, params: GaussianParams) -> int:
+        return params.means.size + self.structure.n_parameters(*params.means.shape)
+
+    @property
+    def shared_fields(self) -> tuple[str, ...]:  # type: ignore[override]
+        return ("covariances",) if self.structure.n_covariances(2) == 1 else ()
+
+    def _mixture(self, params: GaussianParams) -> GaussianMixtureModel:
+        """The mixture whose M-step and prior these are, in the units of the columns."""
+        d = params.means.shape[1]
+        units = Scaling(np.zeros(d), np.ones(d))
+        return GaussianMixtureModel(self.structure, units, prior=self.prior)
+
+
+class _Bound:
+    """The kernels of some parameters, in units of these: nothing need be known of the data."""
+
+    def __init__(self, structure: Structure, params: GaussianParams):
+        means, covariances = params
+        variances = structure.diagonals(covariances, means.shape).mean(axis=0)
+        shift = means.mean(axis=0)
+        scale = structure.common_scale(np.sqrt(variances + means.var(axis=0)))
+        if not (scale > 0.0).all():
+            raise np.linalg.LinAlgError("a column has no variance in any class")
+        self.structure, self.scaling = structure, Scaling(shift, scale)
+        covariances = structure.rescale(covariances, 1.0 / scale)
+        factor = structure.whitening(covariances)
+        log_weights = np.zeros(len(means))
+        means = (means - shift) / scale
+        self.components = Components.of(structure, log_weights, means, covariances, factor)
+        self.complete = choose_complete(structure, self.components, self.scaling)
+        self._incomplete: ConditionalKernel | MaskedKernel | None = None
+        self._n_reserved = 0
+        self._last: tuple[Any, Any] | None = None  # kernel and work of the last tile
+
+    def log_density(self, x: Array) -> Array:
+        if np.isnan(x.min(initial=0.0)):
+            kernel: Any = self._for_missing_cells()
+            log_joint = kernel.log_joint_incomplete
+        else:
+            kernel, log_joint = self.complete, self.complete.log_joint
+            if len(x) > self._n_reserved:
+                kernel.reserve(len(x))
+                self._n_reserved = len(x)
+        log_density, work = log_joint(x)
+        self._last = kernel, work
+        return log_density
+
+    def moments(self, resp: Array) -> Moments:
+        """Of the rows whose log-density was taken last."""
+        assert self._last is not None
+        kernel, work = self._last
+        return kernel.from_tile_sums(kernel.moments(work, resp))
+
+    def _for_missing_cells(self) -> ConditionalKernel | MaskedKernel:
+        if self._incomplete is None:
+            alone = self.structure.independent or self.components.means.shape[1] == 1
+            kind = MaskedKernel if alone else ConditionalKernel
+            self._incomplete = kind(self.structure, self.components, self.scaling)
+        return self._incomplete
+
+
+def _with_weights(params: GaussianParams) -> MixtureParams:
+    return MixtureParams(np.ones(len(params.means)), *params)

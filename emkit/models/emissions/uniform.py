@@ -1,0 +1,91 @@
+"""Noise: a uniform density for one class."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from emkit._typing import Array
+from emkit.models.columns import arrays, as_table, n_rows
+from emkit.models.emissions.emission import Emission
+from emkit.numerics.gaussian import tile_rows
+
+__all__ = ["Uniform"]
+
+
+class UniformParams(NamedTuple):
+    """Nothing to estimate."""
+
+
+class UniformStats(NamedTuple):
+    """Nothing to add up."""
+
+
+class Uniform(Emission):
+    r"""One class of noise: the same density everywhere.
+
+    .. math:: \log p(x) = -\log V = -\sum_j \log v_j
+
+    The volume is a number that is given, not estimated, and a row outside it has that density too.
+    With a width for each column, the sum is over the cells that are observed.
+
+    Parameters
+    ----------
+    volume : float or array-like of shape (n_columns,)
+        The volume V that the noise fills, or its width :math:`v_j` in each column.
+
+    Raises
+    ------
+    ValueError
+        For a volume that is not above 0, and for a missing cell if V is a single number.
+
+    References
+    ----------
+    Banfield, J. D. & Raftery, A. E. (1993). Model-based Gaussian and non-Gaussian clustering.
+    Biometrics 49, 803-821. doi:10.2307/2532201
+
+    Examples
+    --------
+    Two clusters, and one row in six anywhere.
+
+    >>> import numpy as np
+    >>> from emkit.engine import fit_em
+    >>> from emkit.models import Classes, Columns, Gaussian, LatentClasses, Uniform
+    >>> rng = np.random.default_rng(0)
+    >>> clusters = rng.normal([[0.0, 0.0]] * 250 + [[5.0, 5.0]] * 250)
+    >>> X = np.concatenate([clusters, rng.uniform(-20.0, 20.0, (100, 2))])
+    >>> model = LatentClasses(Classes([Gaussian(2), Uniform(np.ptp(X, axis=0))]))
+    >>> result = fit_em(model, Columns(X), n_init=5, random_state=0)
+    >>> result.params.weights[-1].round(2)
+    np.float64(0.17)
+    """
+
+    def __init__(self, volume: ArrayLike):
+        super().__init__(1)
+        self.volume = np.asarray(volume, dtype=float)
+        if self.volume.ndim > 1 or not (self.volume > 0.0).all() or np.isinf(self.volume).any():
+            raise ValueError(
+                f"volume must be above 0 and finite: one number or one a column. Got {volume!r}."
+            )
+
+    def log_density(self, columns: Any, bound: UniformParams) -> Array:
+        if self.volume.ndim:
+            return -(np.log(self.volume) @ ~np.isnan(as_table(columns)).T)[None]
+        if any(np.isnan(x.min(initial=0.0)) for x in arrays(columns)):
+            raise ValueError(
+                "The volume alone does not give the density of rows with missing cells. Give the "
+                "width of each column as volume."
+            )
+        return np.full((1, n_rows(columns)), -np.log(self.volume))
+
+    def statistics(self, columns: Any, resp: Array, bound: UniformParams) -> UniformStats:
+        return UniformStats()
+
+    def m_step(self, stats: UniformStats, params: UniformParams) -> UniformParams:
+        return UniformParams()
+
+    def complete_score(self, stats: UniformStats, params: UniformParams) -> UniformParams:
+        return UniformParams()
+
+    def tile_rows(self, columns: Any, bound: UniformParams, n_missing: int) -> int:
+        return tile_rows(1)
