@@ -8,14 +8,13 @@ from scipy.optimize import approx_fprime
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 from sklearn.metrics import adjusted_rand_score
+from structures import dense, unit
 
 from emkit import EMGaussianMixture, EMImputer
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.rows import Rows
-from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.covariance import NAMES
 from emkit.numerics.gaussian import FeatureKernel, WhiteningKernel
-
-NAMES = sorted(STRUCTURES)
 
 
 def clusters(n=400, d=4, k=3, share=0.25, seed=0, apart=4.0):
@@ -29,8 +28,7 @@ def clusters(n=400, d=4, k=3, share=0.25, seed=0, apart=4.0):
 def joint(mixture, X):
     """log w_k + log p(observed cells | k), row by row."""
     k, d = mixture.means_.shape
-    structure = STRUCTURES[mixture.covariance_type]
-    covariances = structure.dense(mixture.covariances_, k, d)
+    covariances = dense(mixture.covariance_type, mixture.covariances_, k, d)
     out = np.zeros((len(X), k))
     for i, x in enumerate(X):
         o = np.flatnonzero(~np.isnan(x))
@@ -113,9 +111,7 @@ def test_weights_are_frequencies(name):
     arguments = {"covariance_type": name, "reg_covar": 1e-6, "tol": 1e-9, "max_iter": 1000}
     start = EMGaussianMixture(3, means_init=[X_mean(X, labels == j) for j in range(3)], **arguments)
     # Completing rows for a start draws by row, so both start from the same parameters.
-    start.set_params(
-        weights_init=np.full(3, 1 / 3), precisions_init=unit_precisions(name, 3, X.shape[1])
-    )
+    start.set_params(weights_init=np.full(3, 1 / 3), precisions_init=unit(name, 3, X.shape[1]))
     weighted = start.fit(X, sample_weight=weights)
     means, covariances = weighted.means_.copy(), weighted.covariances_.copy()
     repeated = start.fit(np.repeat(X, weights, axis=0))
@@ -125,15 +121,6 @@ def test_weights_are_frequencies(name):
 
 def X_mean(X, rows):
     return np.nanmean(X[rows], axis=0)
-
-
-def unit_precisions(name, k, d):
-    return {
-        "full": np.tile(np.eye(d), (k, 1, 1)),
-        "tied": np.eye(d),
-        "diag": np.ones((k, d)),
-        "spherical": np.ones(k),
-    }[name]
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -18,12 +18,12 @@ from emkit.models.censored.normal import CensoredNormal, prepare
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.prior import Prior
 from emkit.models.rows import Rows
-from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.covariance import NAMES, STRUCTURES
 from emkit.numerics.gaussian import Scaling
 
 GOLDEN = Path(__file__).parent / "golden"
 METHODS = ["oakes", "sem"]
-TYPES = sorted(STRUCTURES)
+TYPES = NAMES
 
 
 def flat(tree):
@@ -275,7 +275,7 @@ def objective(X, weights, structure, reg_covar, n_components):
     ]
 
     def evaluate(params):
-        covariances = structure.dense(params.covariances, *params.means.shape)
+        covariances = structure.layout.dense(params.covariances, *params.means.shape)
         value = 0.0
         for columns, rows in patterns:
             x, part = X[np.ix_(rows, columns)], np.ix_(columns, columns)
@@ -299,7 +299,7 @@ def directions(params, structure):
     shape = np.shape(params.covariances)
     place = np.arange(sizes[2]).reshape(shape)
     for at in np.ndindex(shape):
-        across = at if structure.independent else (*at[:-2], at[-1], at[-2])
+        across = at if structure.layout.independent else (*at[:-2], at[-1], at[-2])
         if place[at] <= place[across]:
             both = {first + place[at], first + place[across]}
             out.append(unit[sorted(both)].sum(axis=0))
@@ -383,7 +383,7 @@ def test_imputer_of_two_components_against_hessian(covariance_type):
 
     def moments(vector):
         weights, means, covariances = restore(vector, params)
-        dense = structure.dense(covariances, *means.shape)
+        dense = structure.layout.dense(covariances, *means.shape)
         second = np.einsum("k,ki,kj->ij", weights, means, means) + np.tensordot(weights, dense, 1)
         mean = weights @ means
         return np.append(mean, second - np.outer(mean, mean))
@@ -413,7 +413,7 @@ def mixture_model(covariance_type, X, weights, prior):
     structure = STRUCTURES[covariance_type]
     data = Rows.of(X, weights)
     if prior is PRIOR:
-        prior = PRIOR._replace(scatter=structure.prior_from_diagonal(np.array([2.0, 3.0])))
+        prior = PRIOR._replace(scatter=structure.layout.prior_from_diagonal(np.array([2.0, 3.0])))
     units = Scaling(np.array([1.0, 20.0]), np.array([2.0, 40.0]))
     model = GaussianMixtureModel(
         structure,
@@ -425,7 +425,7 @@ def mixture_model(covariance_type, X, weights, prior):
     start = MixtureParams(
         np.array([0.6, 0.4]),
         np.array([[-0.5, -0.5], [1.0, 1.0]]),
-        0.3 * structure.identity(2, 2),
+        0.3 * structure.layout.identity(2, 2),
     )
     return model, data, start
 

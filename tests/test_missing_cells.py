@@ -6,39 +6,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
+from structures import dense, in_shape, random_covariances
 
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
 from emkit.numerics import triangular
-from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.covariance import NAMES, STRUCTURES
 from emkit.numerics.gaussian import Scaling
 from emkit.numerics.patterns import GROUP_COST, group_rows
 
-NAMES = sorted(STRUCTURES)
-
 
 def random_params(name, k, d, rng):
-    structure = STRUCTURES[name]
-    roots = rng.normal(size=(k, d, d))
-    full = roots @ roots.transpose(0, 2, 1) + 0.3 * np.eye(d)
-    covariances = {
-        "full": full,
-        "tied": full[0],
-        "diag": np.diagonal(full, axis1=1, axis2=2).copy(),
-        "spherical": np.diagonal(full, axis1=1, axis2=2)[:, 0].copy(),
-    }[name]
-    return structure, MixtureParams(
-        rng.dirichlet(np.ones(k)), rng.normal(scale=2.0, size=(k, d)), covariances
-    )
-
-
-def dense(name, covariances, k, d):
-    return {
-        "full": lambda: covariances,
-        "tied": lambda: np.broadcast_to(covariances, (k, d, d)),
-        "diag": lambda: np.stack([np.diag(c) for c in covariances]),
-        "spherical": lambda: np.stack([c * np.eye(d) for c in covariances]),
-    }[name]()
+    covariances = random_covariances(name, k, d, rng)
+    means = rng.normal(scale=2.0, size=(k, d))
+    return STRUCTURES[name], MixtureParams(rng.dirichlet(np.ones(k)), means, covariances)
 
 
 def conditioned(x, mean, covariance):
@@ -75,13 +56,7 @@ def statistics_row_by_row(name, params, X, weights):
             n[j] += r
             first[j] += r * z
             scatter[j] += r * (np.outer(z, z) + spread)
-    shaped = {
-        "full": lambda: scatter,
-        "tied": lambda: scatter.sum(axis=0),
-        "diag": lambda: np.diagonal(scatter, axis1=1, axis2=2),
-        "spherical": lambda: np.trace(scatter, axis1=1, axis2=2),
-    }[name]()
-    return n, first, shaped, total
+    return n, first, in_shape(name, scatter), total
 
 
 @pytest.mark.parametrize("name", NAMES)

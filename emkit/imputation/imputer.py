@@ -410,10 +410,10 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     def _start(self, model, data, columns, pairwise):
         """Where to start; None, with the model told how to draw, when that is random."""
-        structure, (shift, scale) = model.structure, model.units
+        shift, scale = model.units
         if self.warm_start and getattr(self, "_fitted", None) is not None:
             before, (old_shift, old_scale), params = self._fitted
-            now = (structure.name, self.n_components, columns.modelled.tolist())
+            now = (model.structure.name, self.n_components, columns.modelled.tolist())
             if now != before:
                 raise ValueError(
                     "warm_start goes on from the last fit, which had (covariance_type, "
@@ -423,7 +423,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             return MixtureParams(
                 params.weights,
                 (params.means * old_scale + old_shift - shift) / scale,
-                structure.rescale(params.covariances, old_scale / scale),
+                model.layout.rescale(params.covariances, old_scale / scale),
             )
         if self.n_components == 1:
             return normal_start(model, pairwise)
@@ -479,17 +479,17 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         self.runs_ = result.runs
 
     def _publish_params(self, params, model, columns):
-        structure, (shift, scale) = model.structure, model.units
+        layout, (shift, scale) = model.layout, model.units
         params = params._replace(weights=params.weights / params.weights.sum())
-        key = (structure.name, self.n_components, columns.modelled.tolist())
+        key = (model.structure.name, self.n_components, columns.modelled.tolist())
         self._fitted = key, model.units, params
         self._columns = columns
         self.weights_ = params.weights
         self.means_ = columns.spread_means(params.means * scale + shift)
-        covariances = structure.rescale(params.covariances, scale)
+        covariances = layout.rescale(params.covariances, scale)
         where = columns.modelled_in_output
-        self.covariances_ = structure.embed(covariances, where, len(columns.kept))
-        self._set_moments(structure.dense(covariances, *params.means.shape), where)
+        self.covariances_ = layout.embed(covariances, where, len(columns.kept))
+        self._set_moments(layout.dense(covariances, *params.means.shape), where)
 
     def _publish_constants(self, columns):
         """Nothing to fit: every feature is constant or empty."""
@@ -498,7 +498,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         self._columns = columns
         self.weights_ = np.full(k, 1.0 / k)
         self.means_ = columns.spread_means(np.empty((k, 0)))
-        self.covariances_ = np.zeros(STRUCTURES[self.covariance_type].shape(k, d))
+        self.covariances_ = np.zeros(STRUCTURES[self.covariance_type].layout.shape(k, d))
         self._set_moments(np.empty((k, 0, 0)), np.arange(0))
         self.shrinkage_ = 0.0
         self.log_likelihood_ = 0.0
@@ -533,7 +533,8 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
     def _model_of_batch(self, stream, data):
         """The model of the stream, its prior that of all rows so far."""
         before = self._fitted[0]
-        now = (self.covariance_type, self.n_components, self._columns.modelled.tolist())
+        structure = STRUCTURES[self.covariance_type]
+        now = (structure.name, self.n_components, self._columns.modelled.tolist())
         if now != before:
             raise ValueError(
                 "partial_fit goes on from batches or a fit that had (covariance_type, "

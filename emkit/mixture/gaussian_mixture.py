@@ -413,7 +413,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         )
         weights = check_weights(sample_weight, X)
         given = check_given(self, *X.shape)
-        check_prior(self.prior, STRUCTURES[self.covariance_type], X.shape[1])
+        check_prior(self.prior, self.covariance_type, X.shape[1])
         incomplete = has_missing(X)
         kept = rows_that_count(X, weights, incomplete)
         if kept is not None:
@@ -440,7 +440,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         data = self._stream_of(X, sample_weight, reset=True)
         refuse_empty_columns(self, data.summary.observed == 0.0)
         given = check_given(self, *data.X.shape)
-        check_prior(self.prior, STRUCTURES[self.covariance_type], data.X.shape[1])
+        check_prior(self.prior, self.covariance_type, data.X.shape[1])
         return data, given
 
     def _stream_of(self, X, sample_weight, *, reset):
@@ -458,7 +458,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         X = as_dask_array(self, X, reset=True)
         check_options(self)
         given = check_given(self, 0, X.shape[1])
-        check_prior(self.prior, STRUCTURES[self.covariance_type], X.shape[1])
+        check_prior(self.prior, self.covariance_type, X.shape[1])
         return load_dask(self, X, sample_weight, min_samples=max(self.n_components, 2)), given
 
     def _model(self, data, warn=True):
@@ -471,7 +471,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         scale = structure.common_scale(np.where(spread > 0.0, spread, stand_in))
         units, k = Scaling(shift, scale), self.n_components
         ridge = self.reg_covar / scale**2
-        prior = internal_prior(self.prior, structure, units, spread, data, k, ridge)
+        prior = internal_prior(self.prior, structure.layout, units, spread, data, k, ridge)
         return GaussianMixtureModel(
             structure,
             units,
@@ -516,14 +516,14 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         )
 
     def _publish_params(self, params, model, dtype):
-        structure, (shift, scale) = model.structure, model.units
-        factor = structure.rescale_factor(model.components(params).factor, scale)
-        self._fitted_type = structure.name  # what a warm start can go on from
+        layout, (shift, scale) = model.layout, model.units
+        factor = layout.rescale_factor(model.components(params).factor, scale)
+        self._fitted_type = model.structure.name  # what a warm start can go on from
         self.weights_ = (params.weights / params.weights.sum()).astype(dtype)
         self.means_ = (params.means * scale + shift).astype(dtype)
-        self.covariances_ = structure.rescale(params.covariances, scale).astype(dtype)
-        self.precisions_cholesky_ = structure.transpose(factor).astype(dtype)
-        self.precisions_ = structure.precisions(factor).astype(dtype)
+        self.covariances_ = layout.rescale(params.covariances, scale).astype(dtype)
+        self.precisions_cholesky_ = layout.transpose(factor).astype(dtype)
+        self.precisions_ = layout.precisions(factor).astype(dtype)
 
     # Streams
 
@@ -557,7 +557,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     def _model_of_batch(self, stream, data):
         """The model of the stream, as it takes one batch."""
         before = (self._fitted_type, *self.means_.shape)
-        now = (self.covariance_type, self.n_components, data.X.shape[1])
+        now = (STRUCTURES[self.covariance_type].name, self.n_components, data.X.shape[1])
         if now != before:
             raise ValueError(
                 "partial_fit goes on from batches or a fit that had (covariance_type, "
@@ -579,13 +579,14 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         structure = STRUCTURES[self.covariance_type]
         weights = np.asarray(self.weights_, dtype=float)
         means = np.asarray(self.means_, dtype=float)
-        factor = structure.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
-        variances = structure.diagonals(structure.covariances(factor), means.shape)
+        layout = structure.layout
+        factor = layout.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
+        variances = layout.diagonals(layout.covariances(factor), means.shape)
         shift, scale = mixture_std(weights, means, variances)
         scale = structure.common_scale(scale)
         data = Rows.of(X)
         model = GaussianMixtureModel(structure, Scaling(shift, scale), incomplete=data.incomplete)
-        factor = structure.rescale_factor(factor, 1.0 / scale)
+        factor = layout.rescale_factor(factor, 1.0 / scale)
         return model, model.given_factor(weights, (means - shift) / scale, factor), data
 
     @unbuffered()
@@ -775,12 +776,12 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
                 "sample."
             )
         rng = check_random_state(self.random_state if random_state is None else random_state)
-        structure = STRUCTURES[self.covariance_type]
+        layout = STRUCTURES[self.covariance_type].layout
         weights = np.asarray(self.weights_, dtype=float)
-        factor = structure.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
+        factor = layout.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
         counts = rng.multinomial(n_samples, weights / weights.sum())
         rows = [
-            mean + structure.draw(factor, k, rng.standard_normal((count, len(mean))))
+            mean + layout.draw(factor, k, rng.standard_normal((count, len(mean))))
             for k, (mean, count) in enumerate(zip(self.means_, counts, strict=True))
         ]
         return np.concatenate(rows), np.repeat(np.arange(len(counts)), counts)
@@ -834,14 +835,14 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         else:
             data = self._batch(X, sample_weight).data
         model = self._model(data, warn=False)
-        structure, (_, scale) = model.structure, model.units
+        scale = model.units.scale
         # A fit at the default tol ends short of the maximum by more than a standard error can bear.
         at = fit_em(model, data, start=last_fit(self, model), tol=ERRORS_TOL, max_iter=1000)
         errors = standard_errors(model, data, at)
         return MixtureErrors(
             errors.weights,
             errors.means * scale,
-            structure.rescale(errors.covariances, scale),
+            model.layout.rescale(errors.covariances, scale),
         )
 
     def summary(self, X=None, sample_weight=None):

@@ -26,15 +26,16 @@ class InitialValues(NamedTuple):
 
 def check_given(mixture, n_samples, n_features):
     """The ``*_init`` arguments of a mixture; ValueError where they make no sense."""
-    k, structure = mixture.n_components, STRUCTURES[mixture.covariance_type]
+    k, covariance_type = mixture.n_components, mixture.covariance_type
+    layout = STRUCTURES[covariance_type].layout
     precisions = _check(
         mixture.precisions_init,
         "precisions_init",
-        f"{structure.name} precision",
-        structure.shape(k, n_features),
+        f"{covariance_type} precision",
+        layout.shape(k, n_features),
     )
     if precisions is not None:
-        structure.check_precisions(precisions)
+        layout.check_precisions(precisions, covariance_type)
     return InitialValues(
         _check_weights(mixture.weights_init, k),
         _check(mixture.means_init, "means_init", "means", (k, n_features)),
@@ -45,14 +46,14 @@ def check_given(mixture, n_samples, n_features):
 
 def given_start(mixture, model, data, given):
     """Where to start; None, with the model told how to draw, when that is random."""
-    structure, (shift, scale) = model.structure, model.units
+    layout, (shift, scale) = model.layout, model.units
     parts = MixtureParams(given.weights, None, None)
     if given.means is not None:
         parts = parts._replace(means=(given.means - shift) / scale)
     if given.precisions is not None:
-        precisions = structure.rescale(given.precisions, scale)
-        factor = structure.whitening_from_precisions(precisions)
-        parts = parts._replace(covariances=structure.covariances(factor))
+        precisions = layout.rescale(given.precisions, scale)
+        factor = layout.whitening_from_precisions(precisions)
+        parts = parts._replace(covariances=layout.covariances(factor))
     if all(part is not None for part in parts):
         return parts
     k, resp, n_rows = mixture.n_components, given.resp, data.X.shape[0]
@@ -74,8 +75,8 @@ def given_start(mixture, model, data, given):
 
 def last_fit(mixture, model):
     """The parameters of the last fit, for a warm start."""
-    structure, (shift, scale) = model.structure, model.units
-    now = (structure.name, mixture.n_components, len(shift))
+    shift, scale = model.units
+    now = (model.structure.name, mixture.n_components, len(shift))
     before = (mixture._fitted_type, *mixture.means_.shape)
     if now != before:
         raise ValueError(
@@ -87,7 +88,7 @@ def last_fit(mixture, model):
     return MixtureParams(
         weights / weights.sum(),
         (np.asarray(mixture.means_, dtype=float) - shift) / scale,
-        structure.rescale(np.asarray(mixture.covariances_, dtype=float), 1.0 / scale),
+        model.layout.rescale(np.asarray(mixture.covariances_, dtype=float), 1.0 / scale),
     )
 
 

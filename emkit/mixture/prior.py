@@ -8,6 +8,7 @@ import numpy as np
 
 from emkit.models.mixture.prior import Prior
 from emkit.models.mixture.single_normal import pairwise_moments
+from emkit.numerics.covariance import STRUCTURES
 
 __all__ = ["MixturePrior", "check_prior", "internal_prior"]
 
@@ -119,37 +120,38 @@ class MixturePrior:
             )
 
 
-def check_prior(prior, structure, n_features):
-    """ValueError where a `MixturePrior` does not go with the data's columns or the structure."""
+def check_prior(prior, covariance_type, n_features):
+    """ValueError where a `MixturePrior` does not go with the covariance type or the columns."""
     if not isinstance(prior, MixturePrior):
         return
-    low = 0 if structure.independent else n_features - 1
+    layout = STRUCTURES[covariance_type].layout
+    low = 0 if layout.independent else n_features - 1
     dof = prior.degrees_of_freedom
     if dof is not None and 0.0 < dof <= low:
         raise ValueError(
             f"degrees_of_freedom of the prior must be more than {low} for {n_features} feature(s) "
-            f"and covariance_type={structure.name!r}, or the density cannot be normalised. Got "
+            f"and covariance_type={covariance_type!r}, or the density cannot be normalised. Got "
             f"{dof!r}."
         )
     for name, value, shape in (
         ("mean", prior.mean, (n_features,)),
-        ("covariance", prior.covariance, structure.prior_shape(n_features)),
+        ("covariance", prior.covariance, layout.shape_of_one(n_features)),
     ):
         if value is not None and np.shape(value) != shape:
             raise ValueError(
                 f"{name} of the prior must have the shape {shape} for {n_features} feature(s) and "
-                f"covariance_type={structure.name!r}. Got {np.shape(value)}."
+                f"covariance_type={covariance_type!r}. Got {np.shape(value)}."
             )
 
 
-def internal_prior(prior, structure, units, spread, data, n_components, ridge):
+def internal_prior(prior, layout, units, spread, data, n_components, ridge):
     """A prior in internal units, the ridge on top.
 
     Parameters
     ----------
     prior : MixturePrior, "mclust" or None
         Checked.
-    structure, units, data
+    layout, units, data
         Of the model; the shift of the units is the mean of the columns.
     spread : ndarray of shape (d,)
         Standard deviations of the columns, in the user's units.
@@ -168,11 +170,11 @@ def internal_prior(prior, structure, units, spread, data, n_components, ridge):
         mean = (np.asarray(prior.mean, dtype=float) - shift) / scale
     dof = d + 2.0 if prior.degrees_of_freedom is None else float(prior.degrees_of_freedom)
     if dof > 0.0:
-        rows = structure.prior_rows(dof, d)
+        rows = layout.prior_rows(dof, d)
         if prior.covariance is None:
-            scatter = _mclust_scatter(structure, units, spread, data, n_components)
+            scatter = _mclust_scatter(layout, units, spread, data, n_components)
         else:
-            scatter = structure.rescale(np.asarray(prior.covariance, dtype=float), 1.0 / scale)
+            scatter = layout.rescale(np.asarray(prior.covariance, dtype=float), 1.0 / scale)
     return Prior(
         ridge,
         scatter=scatter,
@@ -183,7 +185,7 @@ def internal_prior(prior, structure, units, spread, data, n_components, ridge):
     )
 
 
-def _mclust_scatter(structure, units, spread, data, n_components):
+def _mclust_scatter(layout, units, spread, data, n_components):
     """The data's covariance, shared out among the components as mclust does."""
     d, total = len(spread), data.total_weight
     if total <= 1.0:
@@ -193,10 +195,10 @@ def _mclust_scatter(structure, units, spread, data, n_components):
             "multiply them so that they sum to the number of rows, or give the prior a covariance."
         )
     factor = total / (total - 1.0) / n_components ** (2.0 / d)
-    if structure.independent:
+    if layout.independent:
         # One number for columns of any spread: mclust's choice, kept so that fits agree.
-        variance = np.full(structure.prior_shape(d), np.mean(spread**2))
-        return structure.rescale(factor * variance, 1.0 / units.scale)
+        variance = np.full(layout.shape_of_one(d), np.mean(spread**2))
+        return layout.rescale(factor * variance, 1.0 / units.scale)
     pairwise = pairwise_moments(data, units)
     variances = np.diag(pairwise.covariance)
     singular = (variances == 0.0).any()

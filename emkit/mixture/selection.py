@@ -19,16 +19,16 @@ from emkit.data.source import Source, is_source
 from emkit.engine import StopReason
 from emkit.exceptions import DataWarning
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
-from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.covariance import SCIKIT_LEARN, STRUCTURES
 
 __all__ = ["EMGaussianMixtureIC"]
 
 CRITERIA = ("bic", "aic", "icl")
 #: Arguments that every fit of the grid gets as they are.
 PASSED_ON = ("tol", "reg_covar", "max_iter", "init_params", "search", "acceleration", "prior")
-#: A variance less than so many times what reg_covar adds to it is no estimate,
+#: A variance below so many times what reg_covar adds to it is the prior's, not the data's;
 MIN_OF_PRIOR = 2.0
-#: among columns whose variance is more than so many times reg_covar.
+#: judged only in columns whose variance is more than so many times reg_covar.
 LARGE_COLUMN = 100.0
 
 
@@ -291,7 +291,7 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
             )
         types = self.covariance_type
         if isinstance(types, str):
-            types = list(STRUCTURES) if types == "all" else [types]
+            types = SCIKIT_LEARN if types == "all" else [types]
         unknown = [name for name in types if name not in STRUCTURES]
         if unknown or not len(types):
             raise ValueError(
@@ -299,10 +299,11 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
                 f"{self.covariance_type!r}."
             )
         sizes = range(self.min_components, self.max_components + 1)
+        spelled = {}
+        for name in types:
+            spelled.setdefault(STRUCTURES[name], name)  # an alias is no other type
         return [
-            {"n_components": k, "covariance_type": name}
-            for name in dict.fromkeys(types)
-            for k in sizes
+            {"n_components": k, "covariance_type": name} for name in spelled.values() for k in sizes
         ]
 
     def _publish(self, grid, fits, X, sample_weight):
@@ -371,19 +372,23 @@ def _climb(mixture, X, sample_weight):
 def _singularity(mixture):
     """What is singular in a fitted mixture but for reg_covar, or empty."""
     structure, reg_covar = STRUCTURES[mixture.covariance_type], mixture.reg_covar
+    layout = structure.layout
     k, d = mixture.means_.shape
     weights, means, covariances = (
         np.asarray(part, dtype=float)
         for part in (mixture.weights_, mixture.means_, mixture.covariances_)
     )
-    dense = structure.dense(covariances, k, d)
+    dense = layout.dense(covariances, k, d)
     variances = np.diagonal(dense, axis1=1, axis2=2) + (means - weights @ means) ** 2
     # Beside small columns reg_covar is a prior that was meant, or the fit has warned of it.
     columns = weights @ variances > LARGE_COLUMN * reg_covar
     smallest = np.linalg.eigvalsh(dense[:, columns][:, :, columns])[:, :1]
-    # What an M-step adds to a covariance is reg_covar / k over the share of rows that it is of.
-    share = weights if structure.n_covariances(k) == k else np.full(k, 1.0 / k)
-    little = (smallest * k * share[:, None] < MIN_OF_PRIOR * reg_covar).any(axis=1)
+    # The covariances of an M-step in which no row lies beside its mean: a multiple of 1 each.
+    ridge = layout.prior_from_diagonal(np.full(d, reg_covar / layout.n_covariances(k)))
+    ridges = np.broadcast_to(ridge, covariances.shape)
+    of_prior = structure.estimate(ridges, layout.counts(weights, d), covariances)
+    floor = MIN_OF_PRIOR * layout.diagonals(of_prior, (k, d))[:, :1]
+    little = (smallest < floor).any(axis=1)
     steered = np.flatnonzero(little & (weights > 0.0))
     ended = any(run.reason is StopReason.INFEASIBLE for run in mixture.runs_)
     if not len(steered) and (mixture.converged_ or not ended):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.engine.latent_class import LatentClassModel
+from emkit.numerics.constants import EPS
 from emkit.numerics.gaussian import tile_rows
 
 __all__ = ["KMeans", "KMeansParams", "Points", "distant_rows"]
@@ -73,7 +74,6 @@ class Points(NamedTuple):
 STOPS = ("mse", "mae", "shift")
 #: As many rows as there may be, to bound the rounding of their sum of squares.
 MANY_ROWS = 1e9
-EPS = float(np.finfo(float).eps)
 
 
 class KMeans(LatentClassModel):

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.numerics import triangular
-from emkit.numerics.covariance import Structure
+from emkit.numerics.constants import LOG_ROOT_2PI
+from emkit.numerics.covariance import Layout
 from emkit.numerics.gaussian import (
     NEGLIGIBLE,
     CompleteKernel,
@@ -29,6 +30,9 @@ from emkit.numerics.gaussian import (
     Moments,
     Scaling,
     choose_complete,
+    chosen,
+    moments_of,
+    rows_that_count,
     tile_rows,
 )
 from emkit.numerics.patterns import Group
@@ -36,16 +40,19 @@ from emkit.numerics.truncated_normal import draw_between
 
 __all__ = ["ConditionalKernel", "MaskedKernel", "choose_kernel"]
 
-LOG_2PI = float(np.log(2.0 * np.pi))
-
 
 class Completed(NamedTuple):
     """A tile of rows completed under each component."""
 
-    missing: NDArray[np.intp]  #: (m, n) columns that are missing, ascending; (m, 1) if all share.
-    #: Columns from d on are those that make up for a row that misses fewer.
+    #: (m, n) columns that are missing, ascending, or (m, 1) where all rows miss the same. Padding
+    #: columns d, d + 1, ... fill up rows that miss fewer than m.
+    missing: NDArray[np.intp]
     centred: list[Array]  #: for each component (d, n), x - mean with conditional means filled in
     factors: list[Array]  #: Cholesky factors of P_mm (m, m, n or 1); one if components share P
+
+    def factor(self, k: int) -> Array:
+        """That of component k."""
+        return self.factors[min(k, len(self.factors) - 1)]
 
 
 class ConditionalKernel(Kernel):
@@ -54,10 +61,10 @@ class ConditionalKernel(Kernel):
     Complete rows go to the kernel that complete data would go to.
     """
 
-    def __init__(self, structure: Structure, components: Components, units: Scaling):
-        super().__init__(structure, components, units)
+    def __init__(self, layout: Layout, components: Components, units: Scaling):
+        super().__init__(layout, components, units)
         d = components.means.shape[1]
-        self._complete = choose_complete(structure, components, units)
+        self._complete = choose_complete(layout, components, units)
         self._precisions = components.precisions.reshape(-1, d, d)
         self._log_scale = np.log(units.scale)
 
@@ -88,54 +95,51 @@ class ConditionalKernel(Kernel):
         cells = missing * n + np.arange(n)  # where they lie in x, flat
         x = np.zeros((width, n))
         self.units.load(rows, x[:d])
-        centred: list[Array] = []
-        factors: list[Array] = []
+        work = Completed(missing, [], [])
         log_joint = np.empty((len(self.components.means), n))
-        for k, mean in enumerate(self.components.means):
-            z = x.copy() if k < len(self.components.means) - 1 else x
-            z[:d] -= mean[:, None]
-            z.reshape(-1)[cells] = 0.0
-            if k < len(self._precisions):
+        for k in range(len(log_joint)):
+            if k < len(self._precisions):  # else the components share one
                 precision = np.eye(width)
                 precision[:d, :d] = self._precisions[k]
-                factor = triangular.cholesky(_gather(precision, missing))
-                pivots = np.einsum("iin->in", factor)
-                # Logarithms of products of eight, which do not overflow: a logarithm is dear.
-                eights = np.multiply.reduceat(pivots, np.arange(0, len(pivots), 8), axis=0)
-                log_det = np.log(eights).sum(axis=0)
-                factors.append(factor)
-            filling = triangular.solve_lower(factor, np.take(precision @ z, cells))
-            z.reshape(-1)[cells] = -triangular.solve_upper(factor, filling)
-            z = z[:d]
-            white = self.structure.whiten(self.components.factor, k, z.copy())
-            np.einsum("ij,ij->j", white, white, out=log_joint[k])
-            log_joint[k] *= -0.5
-            log_joint[k] += self.constants if self.constants.ndim == 0 else self.constants[k]
+                work.factors.append(triangular.cholesky(_gather(precision, missing)))
+                log_det = _log_det(work.factors[-1])
+            z = self._complete_rows(x, cells, k, precision, work.factors[-1])
+            self._log_density(z, k, out=log_joint[k])
             log_joint[k] -= log_det
-            centred.append(z)
+            work.centred.append(z)
         unobserved = np.zeros(width)
-        unobserved[:d] = self._log_scale + 0.5 * LOG_2PI
+        unobserved[:d] = self._log_scale + LOG_ROOT_2PI
         log_joint += unobserved[missing].sum(axis=0)
-        return log_joint, Completed(missing, centred, factors)
+        return log_joint, work
+
+    def _complete_rows(
+        self, x: Array, cells: NDArray[np.intp], k: int, precision: Array, factor: Array
+    ) -> Array:
+        """x - m_k (d, n) with the conditional means of what is missing."""
+        d = self.components.means.shape[1]
+        z = x - np.pad(self.components.means[k], (0, len(x) - d))[:, None]
+        z.reshape(-1)[cells] = 0.0
+        right = triangular.solve_lower(factor, np.take(precision @ z, cells))
+        z.reshape(-1)[cells] = -triangular.solve_upper(factor, right)
+        return z[:d]
+
+    def _log_density(self, z: Array, k: int, out: Array) -> None:
+        """L of component k for completed rows, as if all cells were observed."""
+        white = self.layout.whiten(self.components.factor, k, z.copy())
+        np.einsum("ij,ij->j", white, white, out=out)
+        out *= -0.5
+        out += self.constants[k]
 
     def moments(self, work: Array | Completed, resp: Array) -> Moments:
         if not isinstance(work, Completed):
             return self._complete.from_tile_sums(self._complete.moments(work, resp))
-        n_components, d = self.components.means.shape
-        first = np.zeros((n_components, d))
-        scatter = np.zeros(self.structure.shape(n_components, d))
-        floor = NEGLIGIBLE * resp.max(initial=0.0)
-        for k, (z, r) in enumerate(zip(work.centred, resp, strict=True)):
-            mine = _counted(r, floor)
-            part, r = (z, r) if mine is None else (np.take(z, mine, axis=1), r[mine])
-            first[k] = part @ r
-            self.structure.add_scatter(scatter, k, part, r)
+        d, floor = self.components.means.shape[1], NEGLIGIBLE * resp.max(initial=0.0)
+        moments = moments_of(self.layout, lambda k, rows: chosen(work.centred[k], rows), resp, d)
         # Components that share P share the conditional covariances.
-        shared = len(work.factors) < n_components
-        for k, r in enumerate(resp.sum(axis=0)[None] if shared else resp):
-            unknown = _expected_spread(work.missing, work.factors[k], r, floor, d)
-            self.structure.add_conditional_covariance(scatter, k, unknown)
-        return Moments(resp.sum(axis=1), first, scatter)
+        for k, r in enumerate(resp.sum(axis=0)[None] if self.layout.shared else resp):
+            unknown = _expected_spread(work.missing, work.factor(k), r, floor, d)
+            self.layout.add_conditional_covariance(moments.scatter, k, unknown)
+        return moments
 
     def completed(self, work: Completed, resp: Array) -> Array:
         """Conditional means (d, n) of the rows under the mixture."""
@@ -160,7 +164,7 @@ class ConditionalKernel(Kernel):
         uniform, out = np.full((width, n), 0.5), np.zeros((width, n))
         uniform[:d], out[:d] = chance, work.centred[k]
         missing = np.broadcast_to(work.missing, (len(work.missing), n))
-        factor = work.factors[min(k, len(work.factors) - 1)]
+        factor = work.factor(k)
         rows, noise, log_mass = np.arange(n), np.zeros(missing.shape), np.zeros(n)
         # P_mm = L L': noise of covariance inv(P_mm) solves L' noise = standard normals.
         for i in range(len(missing) - 1, -1, -1):
@@ -178,13 +182,13 @@ class ConditionalKernel(Kernel):
 class MaskedKernel(Kernel):
     """Components whose columns are independent: what is missing says nothing and learns nothing."""
 
-    def __init__(self, structure: Structure, components: Components, units: Scaling):
-        super().__init__(structure, components, units)
+    def __init__(self, layout: Layout, components: Components, units: Scaling):
+        super().__init__(layout, components, units)
         n_components, d = components.means.shape
         self.rows = tile_rows(3 * d + n_components)
-        precisions = structure.diagonals(components.precisions, (n_components, d))
-        self._column_constants = 0.5 * np.log(precisions) - 0.5 * LOG_2PI - np.log(units.scale)
-        self._variances = structure.diagonals(components.covariances, (n_components, d))
+        precisions = layout.diagonals(components.precisions, (n_components, d))
+        self._column_constants = 0.5 * np.log(precisions) - LOG_ROOT_2PI - np.log(units.scale)
+        self._variances = layout.diagonals(components.covariances, (n_components, d))
         self._log_weights = np.maximum(components.log_weights, -1e300)[:, None]
 
     def log_joint(self, rows: Array) -> tuple[Array, tuple[Array, Array]]:
@@ -197,25 +201,22 @@ class MaskedKernel(Kernel):
         np.copyto(x, 0.0, where=observed == 0.0)
         log_joint = self._column_constants @ observed
         for k in range(len(log_joint)):
-            white = self.structure.whiten(self.components.factor, k, self._centred(x, observed, k))
+            white = self.layout.whiten(self.components.factor, k, self._centred(x, observed, k))
             log_joint[k] -= 0.5 * np.einsum("ij,ij->j", white, white)
         log_joint += self._log_weights
         return log_joint, (x, observed)
 
     def moments(self, work: tuple[Array, Array], resp: Array) -> Moments:
         x, observed = work
-        n_components, d = self.components.means.shape
-        first = np.zeros((n_components, d))
-        scatter = np.zeros(self.structure.shape(n_components, d))
-        n = resp.sum(axis=1)
-        for k, r in enumerate(resp):
-            z = self._centred(x, observed, k)
-            first[k] = z @ r
-            self.structure.add_scatter(scatter, k, z, r)
-            self.structure.add_conditional_covariance(
-                scatter, k, (n[k] - observed @ r) * self._variances[k]
-            )
-        return Moments(n, first, scatter)
+
+        # To pick rows out of two arrays costs more than to weigh all.
+        moments = moments_of(
+            self.layout, lambda k, _: self._centred(x, observed, k), resp, len(x), sparse=False
+        )
+        for k, unobserved in enumerate(moments.n[:, None] - resp @ observed.T):
+            unknown = unobserved * self._variances[k]
+            self.layout.add_conditional_covariance(moments.scatter, k, unknown)
+        return moments
 
     def completed(self, work: tuple[Array, Array], resp: Array) -> Array:
         """Conditional means (d, n) of the rows under the mixture."""
@@ -242,13 +243,13 @@ class MaskedKernel(Kernel):
 
 
 def choose_kernel(
-    structure: Structure, components: Components, units: Scaling, incomplete: bool
+    layout: Layout, components: Components, units: Scaling, incomplete: bool
 ) -> CompleteKernel | ConditionalKernel | MaskedKernel:
     """The kernel for complete data, or for data with missing cells, at these components."""
     if not incomplete:
-        return choose_complete(structure, components, units)
-    kernel = MaskedKernel if structure.independent else ConditionalKernel
-    return kernel(structure, components, units)
+        return choose_complete(layout, components, units)
+    kernel = MaskedKernel if layout.independent else ConditionalKernel
+    return kernel(layout, components, units)
 
 
 def _find_missing(rows: Array) -> tuple[NDArray[np.intp], int]:
@@ -273,6 +274,14 @@ def _columns(cells: NDArray[np.intp], n: int, width: int) -> NDArray[np.intp]:
     return cells.reshape(n, -1) - np.arange(0, n * width, width)[:, None]
 
 
+def _log_det(factor: Array) -> Array:
+    """log|L| of Cholesky factors L (m, m, n)."""
+    pivots = np.einsum("iin->in", factor)
+    # Logarithms of products of eight, which do not overflow: a logarithm is dear.
+    eights = np.multiply.reduceat(pivots, np.arange(0, len(pivots), 8), axis=0)
+    return np.log(eights).sum(axis=0)
+
+
 def _gather(precision: Array, missing: NDArray[np.intp]) -> Array:
     """Lower triangles of P_mm, (m, m, n)."""
     m, n = missing.shape
@@ -291,7 +300,7 @@ def _expected_spread(
     if missing.shape[1] == 1:
         r = r.sum(keepdims=True)
     else:
-        mine = _counted(r, floor)
+        mine = rows_that_count(r, floor)
         if mine is not None:
             missing, factor, r = missing[:, mine], factor[:, :, mine], r[mine]
     covariances = triangular.inverse(factor)
@@ -304,9 +313,3 @@ def _expected_spread(
         total += np.bincount(cells, values, minlength=width * width)
     lower = total.reshape(width, width)[:d, :d]
     return lower + np.tril(lower, -1).T
-
-
-def _counted(r: Array, floor: float) -> NDArray[np.intp] | None:
-    """Rows whose responsibility counts; None where most do and a copy would not pay."""
-    mine = np.flatnonzero(r > floor)
-    return mine if len(mine) < 0.8 * len(r) else None

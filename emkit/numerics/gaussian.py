@@ -12,17 +12,19 @@ are one matrix product. It squares uncentred numbers, so `choose_complete` takes
 costs no accuracy. `WhiteningKernel` centres first and is right for any means.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.numerics.covariance import Structure
+from emkit.numerics.constants import EPS, LOG_ROOT_2PI
+from emkit.numerics.covariance import Layout
 from emkit.numerics.patterns import Group
 
 __all__ = [
+    "NEGLIGIBLE",
     "CompleteKernel",
     "Components",
     "FeatureKernel",
@@ -31,13 +33,15 @@ __all__ = [
     "Scaling",
     "WhiteningKernel",
     "choose_complete",
+    "chosen",
     "moments_about",
+    "moments_of",
+    "rows_that_count",
     "takes_features",
     "tile_rows",
 ]
 
 
-EPS = float(np.finfo(float).eps)
 #: Error of a log-density, and of a covariance relative to its smallest eigenvalue, at which
 #: features give way to whitening.
 FEATURE_ERROR = 1e-11
@@ -50,7 +54,7 @@ class Moments(NamedTuple):
 
     n: Array  #: (K,) sum of responsibilities
     first: Array  #: (K, d) sum of r (x - m)
-    scatter: Array  #: sum of r (x - m)(x - m)', in the shape of the structure
+    scatter: Array  #: sum of r (x - m)(x - m)', in the shape of the covariances
 
 
 class Scaling(NamedTuple):
@@ -91,7 +95,7 @@ class Components(NamedTuple):
     log_weights: Array  #: (K,) log a_k; -inf for a component of weight 0
     means: Array  #: (K, d)
     covariances: Array
-    factor: Array  #: W of the structure
+    factor: Array  #: W of the layout
     precisions: Array  #: W'W
     raw_error: float  #: of the log-density of a row, from features
     centred_error: float  #: and from centred rows
@@ -99,15 +103,15 @@ class Components(NamedTuple):
     @classmethod
     def of(
         cls,
-        structure: Structure,
+        layout: Layout,
         log_weights: Array,
         means: Array,
         covariances: Array,
         factor: Array,
     ) -> "Components":
-        precisions = structure.precisions(factor)
-        precision = structure.diagonals(precisions, means.shape)
-        variance = structure.diagonals(covariances, means.shape)
+        precisions = layout.precisions(factor)
+        precision = layout.diagonals(precisions, means.shape)
+        variance = layout.diagonals(covariances, means.shape)
         raw = EPS * float((precision * (means**2 + variance)).sum(axis=1).max())
         # A row is rounded beside its mean before it is centred.
         beside = np.sqrt(precision) * np.abs(means)
@@ -120,14 +124,12 @@ class Kernel:
 
     rows: int
 
-    def __init__(self, structure: Structure, components: Components, units: Scaling):
+    def __init__(self, layout: Layout, components: Components, units: Scaling):
         d = components.means.shape[1]
-        self.structure, self.components, self.units = structure, components, units
+        self.layout, self.components, self.units = layout, components, units
         # A component of weight 0 gets a number so low that it never counts, not -inf.
         self.constants = np.maximum(components.log_weights, -1e300) + (
-            structure.log_det(components.factor, d)
-            - 0.5 * d * np.log(2.0 * np.pi)
-            + units.log_jacobian
+            layout.log_det(components.factor, d) - d * LOG_ROOT_2PI + units.log_jacobian
         )
 
     def pieces(self, n: int, groups: Sequence[Group] | None) -> Iterator[slice | NDArray[np.intp]]:
@@ -145,7 +147,7 @@ class Kernel:
         """Moments about the means from raw ones."""
         n, first, scatter = raw
         means = self.components.means
-        scatter = self.structure.centre(scatter, n, first, means)
+        scatter = self.layout.centre(scatter, n, first, means)
         return Moments(n, first - n[:, None] * means, scatter)
 
     def _allocate(self) -> None:
@@ -159,15 +161,15 @@ class Kernel:
 class FeatureKernel(Kernel):
     """All components as one product of coefficients and features; moments are taken raw."""
 
-    def __init__(self, structure: Structure, components: Components, units: Scaling):
-        super().__init__(structure, components, units)
+    def __init__(self, layout: Layout, components: Components, units: Scaling):
+        super().__init__(layout, components, units)
         n_components, d = components.means.shape
-        n_features = 1 + d + structure.n_quadratic(d)
-        linear = structure.apply(components.precisions, components.means)
+        n_features = 1 + d + layout.n_quadratic(d)
+        linear = layout.apply(components.precisions, components.means)
         self._coefficients = np.empty((n_components, n_features))
         self._coefficients[:, 0] = self.constants - 0.5 * (components.means * linear).sum(axis=1)
         self._coefficients[:, 1 : 1 + d] = linear
-        self._coefficients[:, 1 + d :] = structure.coefficients(components.precisions, n_components)
+        self._coefficients[:, 1 + d :] = layout.coefficients(components.precisions, n_components)
         # OpenBLAS multiplies up to a million triples without packing copies: twice as fast here.
         unpacked = 1_000_000 // (n_features * n_components)
         most = unpacked if unpacked >= 384 else 8192
@@ -184,17 +186,17 @@ class FeatureKernel(Kernel):
         n, d = rows.shape
         features = self._features[:, :n]
         x = self.units.load(rows, features[1 : 1 + d])
-        self.structure.quadratic(x, self.components.factor, features[1 + d :])
+        self.layout.quadratic(x, self.components.factor, features[1 + d :])
         return np.matmul(self._coefficients, features, out=self._log_joint[:, :n]), features
 
     def moments(self, features: Array, resp: Array) -> Moments:
         """Raw moments; `from_tile_sums` centres their sum."""
         x = features[1 : 1 + self.components.means.shape[1]]
-        sums, raw = self.structure.raw_moments(features, x, resp)
+        sums, raw = self.layout.raw_moments(features, x, resp)
         return Moments(sums[0], sums[1:].T, raw)
 
     def from_tile_sums(self, raw: Moments) -> Moments:
-        scatter = self.structure.unpack(raw.scatter, self.components.means.shape[1])
+        scatter = self.layout.unpack(raw.scatter, self.components.means.shape[1])
         return self._centre(raw._replace(scatter=scatter))
 
 
@@ -204,8 +206,8 @@ class WhiteningKernel(Kernel):
     Where nothing would cancel, the moments are taken raw, which saves a pass over the rows.
     """
 
-    def __init__(self, structure: Structure, components: Components, units: Scaling):
-        super().__init__(structure, components, units)
+    def __init__(self, layout: Layout, components: Components, units: Scaling):
+        super().__init__(layout, components, units)
         n_components, d = components.means.shape
         self.rows = tile_rows(2 * d + n_components)
         self._raw = components.raw_error <= FEATURE_ERROR
@@ -223,7 +225,7 @@ class WhiteningKernel(Kernel):
         log_joint = self._log_joint[:, :n]
         for k, mean in enumerate(self.components.means):
             np.subtract(x, mean[:, None], out=centred)
-            white = self.structure.whiten(self.components.factor, k, centred)
+            white = self.layout.whiten(self.components.factor, k, centred)
             np.square(white, out=white)
             white.sum(axis=0, out=log_joint[k])
         log_joint *= -0.5
@@ -232,7 +234,7 @@ class WhiteningKernel(Kernel):
 
     def moments(self, x: Array, resp: Array) -> Moments:
         """Moments about the means; raw ones, a pass cheaper, where nothing cancels."""
-        return moments_about(self.structure, x, resp, None if self._raw else self.components.means)
+        return moments_about(self.layout, x, resp, None if self._raw else self.components.means)
 
     def from_tile_sums(self, moments: Moments) -> Moments:
         return self._centre(moments) if self._raw else moments
@@ -241,32 +243,62 @@ class WhiteningKernel(Kernel):
 CompleteKernel = FeatureKernel | WhiteningKernel
 
 
-def moments_about(structure: Structure, x: Array, resp: Array, means: Array | None) -> Moments:
+def moments_about(layout: Layout, x: Array, resp: Array, means: Array | None) -> Moments:
     """Moments of x (d, n) under responsibilities (K, n), about ``means`` or, raw, about zero."""
-    n_components, d = len(resp), len(x)
-    first = np.zeros((n_components, d))
-    scatter = np.zeros(structure.shape(n_components, d))
+
+    def centred(k: int, rows: NDArray[np.intp] | None) -> Array:
+        part = chosen(x, rows)
+        if means is None:
+            return part
+        return np.subtract(part, means[k][:, None], out=None if rows is None else part)
+
+    return moments_of(layout, centred, resp, len(x))
+
+
+def moments_of(
+    layout: Layout,
+    centred: Callable[[int, NDArray[np.intp] | None], Array],
+    resp: Array,
+    n_features: int,
+    *,
+    sparse: bool = True,
+) -> Moments:
+    """Moments of rows that are centred for each component, under responsibilities (K, n).
+
+    ``centred`` gives the rows (d, m) of component k that are asked for by their numbers, or all n;
+    a sparse sum leaves out those that add nothing.
+    """
+    first = np.zeros((len(resp), n_features))
+    scatter = np.zeros(layout.shape(*first.shape))
     floor = NEGLIGIBLE * resp.max(initial=0.0)
     for k, r in enumerate(resp):
-        mine = np.flatnonzero(r > floor)
-        few = len(mine) < 0.8 * len(r)  # fewer than that are worth a copy
-        part, r = (np.take(x, mine, axis=1), r[mine]) if few else (x, r)
-        if means is not None:
-            part = np.subtract(part, means[k][:, None], out=part if few else None)
-        first[k] = part @ r
-        structure.add_scatter(scatter, k, part, r)
+        rows = rows_that_count(r, floor) if sparse else None
+        z, r = centred(k, rows), r if rows is None else r[rows]
+        first[k] = z @ r
+        layout.add_scatter(scatter, k, z, r)
     return Moments(resp.sum(axis=1), first, scatter)
 
 
-def takes_features(structure: Structure, components: Components) -> bool:
+def rows_that_count(resp: Array, floor: float) -> NDArray[np.intp] | None:
+    """Numbers of the rows above the floor; None, for all, where most are and no copy would pay."""
+    rows = np.flatnonzero(resp > floor)
+    return rows if len(rows) < 0.8 * len(resp) else None
+
+
+def chosen(x: Array, rows: NDArray[np.intp] | None) -> Array:
+    """Some of the rows of x (d, n), or x itself for all."""
+    return x if rows is None else np.take(x, rows, axis=1)
+
+
+def takes_features(layout: Layout, components: Components) -> bool:
     """Whether features are the faster kernel, and accurate, at these components."""
     n_components, d = components.means.shape
     # Measured on 90 pairs of d and K: where K triangular products beat the long feature vector.
-    wide = structure.n_quadratic(d) > d and 144 * n_components <= d * d
+    wide = layout.n_quadratic(d) > d and 144 * n_components <= d * d
     return components.raw_error <= FEATURE_ERROR and not wide
 
 
-def choose_complete(structure: Structure, components: Components, units: Scaling) -> CompleteKernel:
+def choose_complete(layout: Layout, components: Components, units: Scaling) -> CompleteKernel:
     """The faster kernel among those that are accurate at these components."""
-    kernel = FeatureKernel if takes_features(structure, components) else WhiteningKernel
-    return kernel(structure, components, units)
+    kernel = FeatureKernel if takes_features(layout, components) else WhiteningKernel
+    return kernel(layout, components, units)

@@ -12,6 +12,7 @@ from numpy.polynomial.legendre import leggauss
 from scipy.special import erfcx, log_ndtr, ndtri, ndtri_exp
 
 from emkit._typing import Array
+from emkit.numerics.constants import LOG_ROOT_2PI
 
 __all__ = ["Truncated", "curvature", "draw_between", "truncated_normal"]
 
@@ -25,7 +26,6 @@ SHORT = 0.75
 #: Width below which the third moment of an interval is nothing beside the second.
 NARROW = 0.01
 NODES, WEIGHTS = leggauss(8)
-LOG_ROOT_2PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
 class Truncated(NamedTuple):

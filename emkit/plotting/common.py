@@ -8,6 +8,7 @@ from sklearn.utils.validation import check_is_fitted
 __all__ = [
     "BLUE",
     "GREY",
+    "OKABE_ITO",
     "ORANGE",
     "axes_for",
     "check_probabilities",

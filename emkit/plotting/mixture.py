@@ -143,7 +143,7 @@ class MixtureDisplay:
             np.asarray(getattr(estimator, name), dtype=float)
             for name in ("weights_", "means_", "covariances_")
         )
-        covariances = STRUCTURES[estimator.covariance_type].dense(covariances, *means.shape)
+        covariances = STRUCTURES[estimator.covariance_type].layout.dense(covariances, *means.shape)
         names = feature_names(estimator)
         if features is None:
             features = _most_separated(weights, means, covariances)

@@ -1,16 +1,21 @@
 """SelectionDisplay: which number of components, which covariance."""
 
+from itertools import cycle
+
 import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from emkit.numerics.covariance import STRUCTURES
-from emkit.plotting.common import axes_for, check_usable, colours, one_or_all, pyplot
+from emkit.numerics.covariance import NAMES, STRUCTURES
+from emkit.plotting.common import OKABE_ITO, axes_for, check_usable, one_or_all, pyplot
 
 __all__ = ["SelectionDisplay"]
 
 CRITERIA = {"bic": "BIC", "aic": "AIC", "icl": "ICL"}
-MARKERS = ("o", "s", "^", "D")
+#: Markers, one more than the colours: 42 types have a pair of their own.
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+#: Colour and marker of each covariance type, in every picture.
+LOOKS = dict(zip(NAMES, zip(cycle(OKABE_ITO), cycle(MARKERS)), strict=False))
 
 
 class SelectionDisplay:
@@ -109,7 +114,8 @@ class SelectionDisplay:
         for estimator in estimators:
             check_usable(estimator, cls, [criterion, "covariance_type"])
         models = [(est.covariance_type, len(est.weights_)) for est in estimators]
-        twice = {model for model in models if models.count(model) > 1}
+        known = [(STRUCTURES[kind].name, k) for kind, k in models]
+        twice = {model for model in known if known.count(model) > 1}
         if twice:
             raise ValueError(
                 "Each covariance type and number of components must come once. Got several of "
@@ -157,9 +163,10 @@ class SelectionDisplay:
             known = [key.removeprefix("mean_test_") for key in results if "mean_test" in key]
             raise ValueError(f"metric must be one of {known}. Got {metric!r}.")
         means, spread = results[f"mean_test_{metric}"], results[f"std_test_{metric}"]
-        best = {}
-        for i, model in enumerate(_models(search)):
-            if np.isfinite(means[i]) and (model not in best or means[i] > means[best[model]]):
+        best, models = {}, _models(search)
+        for i in np.flatnonzero(np.isfinite(means)):
+            model = STRUCTURES[models[i][0]].name, models[i][1]
+            if model not in best or means[i] > means[best[model]]:
                 best[model] = i
         if not best:
             raise ValueError(
@@ -167,7 +174,8 @@ class SelectionDisplay:
                 "why."
             )
         kept = list(best.values())
-        types, n_components = (np.array(part) for part in zip(*best, strict=True))
+        shown = [models[i] for i in kept]
+        types, n_components = (np.array(part) for part in zip(*shown, strict=True))
         errors = spread[kept] / np.sqrt(search.n_splits_)
         name = f"cross-validated {_score_name(search, metric)}"
         return cls(n_components, types, means[kept], errors, name, True).plot(ax, **kwargs)
@@ -196,12 +204,13 @@ class SelectionDisplay:
         self.ax_ = ax = one_or_all(axes)
         self.figure_ = ax.figure
         self.lines_, self.error_bars_ = {}, {}
-        # A type has the same colour and marker in every picture.
-        for colour, marker, kind in zip(colours(4), MARKERS, STRUCTURES, strict=True):
-            own = np.flatnonzero(self.covariance_types == kind)
+        names = np.array([STRUCTURES[kind].name for kind in self.covariance_types])
+        for name, (colour, marker) in LOOKS.items():
+            own = np.flatnonzero(names == name)
             own = own[self.n_components[own].argsort()]
             if not len(own):
                 continue
+            kind = str(self.covariance_types[own[0]])  # as the user spells it
             x, y = self.n_components[own], self.values[own]
             look = {"color": colour, "marker": marker, "markersize": 5, "label": kind}
             (self.lines_[kind],) = ax.plot(x, y, **{**look, **kwargs})

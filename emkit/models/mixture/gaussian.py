@@ -26,6 +26,7 @@ from emkit.models.mixture.prior import Prior
 from emkit.models.mixture.split_merge import split_merge
 from emkit.models.rows import Rows
 from emkit.numerics.conditional import ConditionalKernel, MaskedKernel, choose_kernel
+from emkit.numerics.constants import EPS
 from emkit.numerics.covariance import Structure
 from emkit.numerics.gaussian import (
     CompleteKernel,
@@ -45,8 +46,6 @@ __all__ = [
 ]
 
 
-EPS = float(np.finfo(float).eps)
-
 Conditioned = ConditionalKernel | MaskedKernel
 Kernel = CompleteKernel | Conditioned
 
@@ -65,8 +64,8 @@ class GaussianMixtureModel(LatentClassModel):
     Parameters
     ----------
     structure : Structure
-        Shape of the covariances.
-    units : Units
+        What the components have in common in their covariances.
+    units : Scaling
         Shift and scale of the columns.
     ridge : ndarray of shape (d,)
         Scale R of the prior per unit of total weight, in internal units.
@@ -97,7 +96,7 @@ class GaussianMixtureModel(LatentClassModel):
         accelerate_below: float = 1e-3,
         draw_start: Callable[..., MixtureParams] | None = None,
     ):
-        self.structure = structure
+        self.structure, self.layout = structure, structure.layout
         self.units = units
         if prior is None:
             prior = Prior(np.zeros(len(units.shift)) if ridge is None else ridge, strength)
@@ -119,12 +118,12 @@ class GaussianMixtureModel(LatentClassModel):
     def objective_rounding(self, params: MixtureParams, objective: float) -> float:
         components = self.components(params)
         # Where cells are missing, complete rows still may go by features.
-        masked = self.incomplete and self.structure.independent
-        features = not masked and takes_features(self.structure, components)
+        masked = self.incomplete and self.layout.independent
+        features = not masked and takes_features(self.layout, components)
         error = components.raw_error if features else components.centred_error
         n_components, d = params.means.shape
-        rows = self.prior.rows_of(self.structure, n_components, self.total_weight)
-        of_prior = EPS * rows * d * self.structure.n_covariances(n_components)
+        rows = self.prior.rows_of(self.layout, n_components, self.total_weight)
+        of_prior = EPS * rows * d * self.layout.n_covariances(n_components)
         noise = 4.0 * (error * self.total_weight + of_prior)
         if self.prior.is_informative:
             # The prior may all but cancel the log-likelihood.
@@ -138,13 +137,19 @@ class GaussianMixtureModel(LatentClassModel):
         weights = params.weights
         return super().is_feasible(params) and bool((weights >= 0.0).all() and weights.any())
 
+    def retract(self, params: MixtureParams) -> MixtureParams:
+        covariances = self.structure.retract(params.covariances, params.weights)
+        if covariances is params.covariances:
+            return params
+        return params._replace(covariances=covariances)
+
     # E-step
 
     def components(self, params: MixtureParams) -> Components:
         """The components with their whitening factors, kept for the last parameters seen."""
         last = self._last
         if last is None or last[0] is not params:
-            factor = self.structure.whitening(params.covariances)
+            factor = self.layout.whitening(params.covariances)
             last = self._last = (params, self._components(params, factor))
         return last[1]
 
@@ -152,15 +157,14 @@ class GaussianMixtureModel(LatentClassModel):
         # Extrapolated weights sum to 1 only to rounding times the extrapolation.
         with np.errstate(divide="ignore"):
             log_weights = np.log(params.weights / params.weights.sum())
-        return Components.of(self.structure, log_weights, params.means, params.covariances, factor)
+        return Components.of(self.layout, log_weights, params.means, params.covariances, factor)
 
     def bind(self, params: MixtureParams) -> Kernel:
-        kernel = self.components(params)
-        return choose_kernel(self.structure, kernel, self.units, self.incomplete)
+        return choose_kernel(self.layout, self.components(params), self.units, self.incomplete)
 
     def given_factor(self, weights: Array, means: Array, factor: Array) -> MixtureParams:
         """Parameters at a given whitening factor, which `bind` then takes as it is."""
-        params = MixtureParams(weights, means, self.structure.covariances(factor))
+        params = MixtureParams(weights, means, self.layout.covariances(factor))
         self._last = (params, self._components(params, factor))
         return params
 
@@ -250,22 +254,18 @@ class GaussianMixtureModel(LatentClassModel):
     # M-step
 
     def m_step(self, stats: Moments, params: MixtureParams) -> MixtureParams:
-        structure, prior, n_components = self.structure, self.prior, len(stats.n)
+        layout, prior, (n_components, d) = self.layout, self.prior, params.means.shape
         total = stats.n.sum()
-        empty = stats.n <= EPS * total
-        n = np.where(empty, 0.0, stats.n)
+        n = np.where(stats.n <= EPS * total, 0.0, stats.n)
         weights = prior.weights(n, total)
+        counts = prior.counts(layout, n, total, d)
         if prior.mean_precision > 0.0:
-            stats = prior.observe(structure, stats, params.means)
+            stats = prior.observe(layout, stats, params.means)
             n = stats.n
         delta = stats.first / np.where(n == 0.0, np.inf, n)[:, None]
-        scatter = prior.scatter_of(structure, n_components, total)
-        rows = prior.rows_of(structure, n_components, total)
-        # The rows at the prior's mean are in n.
-        beside = rows - prior.mean_precision * n_components / structure.n_covariances(n_components)
-        covariances = structure.estimate(stats.scatter, n, delta, scatter, beside)
-        if rows == 0.0 and empty.any():
-            covariances = structure.keep(covariances, params.covariances, empty)
+        scatter = stats.scatter - layout.outer(n[:, None] * delta, delta)
+        scatter += prior.scatter_of(layout, n_components, total)
+        covariances = self.structure.estimate(scatter, counts, params.covariances)
         return MixtureParams(weights, params.means + delta, covariances)
 
     def log_prior(self, params: MixtureParams) -> float:
@@ -273,24 +273,22 @@ class GaussianMixtureModel(LatentClassModel):
         if self.prior.is_flat:
             return 0.0
         components, total = self.components(params), self.total_weight
-        return self.prior.log_density(self.structure, params.weights, components, total)
+        return self.prior.log_density(self.layout, params.weights, components, total)
 
     def complete_score(self, stats: Moments, params: MixtureParams) -> MixtureParams:
         """Gradient of the objective, from moments about the means of ``params``."""
-        structure, prior, components = self.structure, self.prior, self.components(params)
+        layout, prior, components = self.layout, self.prior, self.components(params)
         n_components, d = params.means.shape
-        n_covariances = structure.n_covariances(n_components)
         draws = stats.n + prior.concentration - 1.0
         weights = draws / params.weights - draws.sum() / params.weights.sum()
-        rows = prior.rows_of(structure, n_components, self.total_weight)
-        n = stats.n + rows * n_covariances / n_components
+        counts = prior.counts(layout, stats.n, self.total_weight, d)
         if prior.mean_precision > 0.0:
-            stats = prior.observe(structure, stats, params.means)
-        scatter = stats.scatter + prior.scatter_of(structure, n_components, self.total_weight)
+            stats = prior.observe(layout, stats, params.means)
+        scatter = stats.scatter + prior.scatter_of(layout, n_components, self.total_weight)
         return MixtureParams(
             weights,
-            structure.apply(components.precisions, stats.first),
-            structure.gradient(scatter, n, components.precisions, d),
+            layout.apply(components.precisions, stats.first),
+            layout.gradient(scatter, counts, components.precisions),
         )
 
     # Streams
@@ -301,29 +299,24 @@ class GaussianMixtureModel(LatentClassModel):
     def recentre(self, stats: Moments, before: MixtureParams, after: MixtureParams) -> Moments:
         n, first, scatter = stats
         moved = after.means - before.means
-        scatter = self.structure.centre(scatter, n, first, moved)
+        scatter = self.layout.centre(scatter, n, first, moved)
         return Moments(n, first - n[:, None] * moved, scatter)
 
     def implied_statistics(self, params: MixtureParams, total: float) -> Moments:
         """Moments of data of a total weight whose M-step is ``params``.
 
-        At a stationary point they are those of the data.
+        At a stationary point they are those of the data, but for scatter that the structure's
+        constraint takes away.
         """
-        structure, prior, (n_components, d) = self.structure, self.prior, params.means.shape
+        layout, prior, (n_components, d) = self.layout, self.prior, params.means.shape
+        # The M-step backwards: what was observed is what the estimate needs less the prior's part.
         draws = prior.concentration - 1.0
         n = np.maximum(params.weights * (total + n_components * draws) - draws, 0.0)
-        rows = prior.rows_of(structure, n_components, total)
-        rows *= structure.n_covariances(n_components) / n_components
-        if structure.independent:
-            spreads = structure.diagonals(params.covariances, (n_components, d))
-        else:
-            spreads = structure.dense(params.covariances, n_components, d)
-        scatter = np.zeros(structure.shape(n_components, d))
-        for k, spread in enumerate(spreads):
-            structure.add_conditional_covariance(scatter, k, (n[k] + rows) * spread)
-        nothing = Moments(np.zeros(n_components), np.zeros((n_components, d)), 0.0 * scatter)
-        of_prior = prior.observe(structure, nothing, params.means)
-        scatter -= prior.scatter_of(structure, n_components, total) + of_prior.scatter
+        counts = prior.counts(layout, n, total, d)
+        needed = layout.align(counts) * params.covariances
+        nothing = Moments(np.zeros(n_components), np.zeros((n_components, d)), 0.0 * needed)
+        of_prior = prior.observe(layout, nothing, params.means)
+        scatter = needed - prior.scatter_of(layout, n_components, total) - of_prior.scatter
         return Moments(n, -of_prior.first, scatter)
 
     # Search
@@ -332,11 +325,12 @@ class GaussianMixtureModel(LatentClassModel):
 
     @property
     def class_fields(self) -> tuple[str, ...]:  # type: ignore[override]
-        shared = self.structure.n_covariances(2) == 1
-        return ("weights", "means") if shared else ("weights", "means", "covariances")
+        if self.layout.shared:
+            return ("weights", "means")
+        return ("weights", "means", "covariances")
 
     def mutate(self, params: MixtureParams, rng: np.random.Generator) -> MixtureParams:
-        return split_merge(self.structure, params, self.class_fields, rng)
+        return split_merge(self.layout, params, self.class_fields, rng)
 
     # Starts
 
@@ -354,10 +348,9 @@ class GaussianMixtureModel(LatentClassModel):
             first += resp @ x.T
         # An empty component waits at the centre of the data, with their spread, at weight 0.
         means = first / np.where(n > 0.0, n, np.inf)[:, None]
-        unit = self.structure.identity(n_components, d)
+        unit = self.layout.identity(n_components, d)
         parts = (
-            moments_about(self.structure, x, resp, means)
-            for x, resp in self._assigned(data, assign)
+            moments_about(self.layout, x, resp, means) for x, resp in self._assigned(data, assign)
         )
         return self.m_step(_sum(parts), MixtureParams(n / n.sum(), means, unit))
 
@@ -369,8 +362,8 @@ class GaussianMixtureModel(LatentClassModel):
         stats, _ = data.sum(partial(self._nearest, means))
         even = np.full(len(means), stats.n.sum() / len(means))
         return self.m_step(
-            Moments(even, np.zeros_like(means), self.structure.pool(stats.scatter, len(means))),
-            MixtureParams(even, means, self.structure.identity(*means.shape)),
+            Moments(even, np.zeros_like(means), self.layout.pool(stats.scatter)),
+            MixtureParams(even, means, self.layout.identity(*means.shape)),
         )
 
     def _nearest(self, means: Array, data: Rows) -> tuple[Moments, float]:
@@ -380,7 +373,7 @@ class GaussianMixtureModel(LatentClassModel):
             [(means @ x - half_norm).argmax(axis=0) for x, _ in self._loaded(data)]
         )
         parts = (
-            moments_about(self.structure, x, resp, means)
+            moments_about(self.layout, x, resp, means)
             for x, resp in self._assigned(data, one_hot(labels, len(means)))
         )
         return _sum(parts), 0.0

@@ -44,7 +44,7 @@ class MixtureMoments(EMModel):
         location = weights @ means
         apart = means - location
         covariance = (weights * apart.T) @ apart
-        dense = self.model.structure.dense(params.covariances, *means.shape)
+        dense = self.model.layout.dense(params.covariances, *means.shape)
         return WholeParams(*params, location, covariance + np.tensordot(weights, dense, 1))
 
     def initialize(self, data: Rows, rng: np.random.Generator) -> WholeParams:
@@ -58,6 +58,9 @@ class MixtureMoments(EMModel):
 
     def log_prior(self, params: WholeParams) -> float:
         return self.model.log_prior(_mixture(params))
+
+    def retract(self, params: WholeParams) -> WholeParams:
+        return params._replace(**self.model.retract(_mixture(params))._asdict())
 
     def is_feasible(self, params: WholeParams) -> bool:
         return self.model.is_feasible(_mixture(params))

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.numerics.covariance import Structure
+from emkit.numerics.covariance import Layout
 from emkit.numerics.gaussian import Components, Moments
 
 __all__ = ["Prior"]
@@ -36,7 +36,7 @@ class Prior(NamedTuple):
 
     ridge: Array  #: (d,) diagonal of scatter per unit of total weight
     strength: float = 0.0  #: rows that it stands for, per unit of total weight
-    scatter: Array | float = 0.0  #: scatter of each covariance, in the structure's `prior_shape`
+    scatter: Array | float = 0.0  #: scatter of each covariance, in the shape of one covariance
     rows: float = 0.0  #: rows that it stands for, those of the means aside
     mean: Array | float = 0.0  #: (d,) where the means are drawn to
     mean_precision: float = 0.0  #: kappa, in rows
@@ -52,26 +52,31 @@ class Prior(NamedTuple):
         penalty = self.strength > 0.0 or self.ridge.any()
         return not penalty and not self.is_informative
 
-    def scatter_of(self, structure: Structure, n_components: int, total: float) -> Array:
+    def scatter_of(self, layout: Layout, n_components: int, total: float) -> Array:
         """Lambda: the scatter that each covariance is given at a total weight."""
-        share = total / structure.n_covariances(n_components)
-        return structure.prior_from_diagonal(self.ridge * share) + self.scatter
+        share = total / layout.n_covariances(n_components)
+        return layout.prior_from_diagonal(self.ridge * share) + self.scatter
 
-    def rows_of(self, structure: Structure, n_components: int, total: float) -> float:
+    def rows_of(self, layout: Layout, n_components: int, total: float) -> float:
         """rho: the rows that it stands for."""
-        n_covariances = structure.n_covariances(n_components)
+        n_covariances = layout.n_covariances(n_components)
         rows = self.strength * total / n_covariances + self.rows
         if self.mean_precision > 0.0:
             rows += n_components / n_covariances  # |C|^-1/2 of every component's normal
         return rows
 
-    def observe(self, structure: Structure, stats: Moments, means: Array) -> Moments:
+    def counts(self, layout: Layout, n: Array, total: float, n_features: int) -> Array:
+        """`Layout.counts` of n rows a component and of the prior's, those of the means included."""
+        rows = self.rows_of(layout, len(n), total)
+        return layout.counts(n, n_features) + rows * layout.columns(n_features)
+
+    def observe(self, layout: Layout, stats: Moments, means: Array) -> Moments:
         """Moments about ``means`` with the prior's rows in them."""
         rows = np.array([self.mean_precision])
         offsets = self.mean - means
         scatter = stats.scatter.copy()
         for k, offset in enumerate(offsets):
-            structure.add_scatter(scatter, k, offset[:, None], rows)
+            layout.add_scatter(scatter, k, offset[:, None], rows)
         return Moments(stats.n + rows, stats.first + rows * offsets, scatter)
 
     def weights(self, n: Array, total: float) -> Array:
@@ -82,21 +87,21 @@ class Prior(NamedTuple):
         return (n + draws) / (total + len(n) * draws)
 
     def log_density(
-        self, structure: Structure, weights: Array, components: Components, total: float
+        self, layout: Layout, weights: Array, components: Components, total: float
     ) -> float:
         """Log-density up to a constant, which makes a ridge with strength 0 at its mode."""
         n_components, d = components.means.shape
-        scatter = self.scatter_of(structure, n_components, total)
-        rows = self.rows_of(structure, n_components, total)
+        scatter = self.scatter_of(layout, n_components, total)
+        rows = self.rows_of(layout, n_components, total)
         value = -0.5 * float((components.precisions * scatter).sum())
         if rows > 0.0:
-            value += rows * float(structure.log_det(components.factor, d).sum())
+            value += rows * float(layout.log_det(components.factor, d).sum())
         if self.strength > 0.0:
             log_det = float(np.log(self.ridge / self.strength).sum())
             value += 0.5 * self.strength * total * (log_det + d)
         if self.mean_precision > 0.0:
             offsets = components.means - self.mean
-            distances = offsets * structure.apply(components.precisions, offsets)
+            distances = offsets * layout.apply(components.precisions, offsets)
             value -= 0.5 * self.mean_precision * float(distances.sum())
         if self.concentration > 1.0:
             shares = np.maximum(weights / weights.sum(), TINY)

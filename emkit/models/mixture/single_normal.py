@@ -9,7 +9,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
-from emkit.numerics.covariance import Full
+from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Moments, Scaling, tile_rows
 
 __all__ = [
@@ -88,12 +88,12 @@ def normal_start(model: GaussianMixtureModel, pairwise: Pairwise) -> MixturePara
         correlation = (1.0 - shrink) * correlation + shrink * np.eye(len(correlation))
     deviation = np.sqrt(variances)
     covariance = correlation * np.outer(deviation, deviation)
-    structure, d = model.structure, len(variances)
+    layout, d = model.layout, len(variances)
     weight = np.array([model.total_weight])
-    scatter = np.zeros(structure.shape(1, d))
-    spread = variances if structure.independent else covariance
-    structure.add_conditional_covariance(scatter, 0, weight * spread)
-    here = MixtureParams(np.ones(1), np.zeros((1, d)), structure.identity(1, d))
+    scatter = np.zeros(layout.shape(1, d))
+    spread = variances if layout.independent else covariance
+    layout.add_conditional_covariance(scatter, 0, weight * spread)
+    here = MixtureParams(np.ones(1), np.zeros((1, d)), layout.identity(1, d))
     return model.m_step(Moments(weight, np.zeros((1, d)), scatter), here)
 
 
@@ -106,7 +106,7 @@ def complete_rows(model: GaussianMixtureModel, data: Rows, rng: np.random.Genera
     total, d = data.total_weight, len(model.units.shift)
     strength = (d + 1.0) / total  # so many rows of prior keep any data positive definite
     normal = GaussianMixtureModel(
-        Full(),
+        STRUCTURES["full"],
         model.units,
         strength * np.diag(pairwise.covariance),
         total,

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from emkit.numerics.covariance import Structure
+from emkit.numerics.covariance import Layout
 
 __all__ = ["split_merge"]
 
@@ -13,7 +13,7 @@ APART = 0.8
 
 
 def split_merge(
-    structure: Structure, params: Any, fields: tuple[str, ...], rng: np.random.Generator
+    layout: Layout, params: Any, fields: tuple[str, ...], rng: np.random.Generator
 ) -> Any:
     """Two components that overlap become one, and one that is wide becomes two.
 
@@ -29,7 +29,7 @@ def split_merge(
     n_components, d = means.shape
     if n_components < 2:
         return params
-    covariances = structure.dense(params.covariances, n_components, d)
+    covariances = layout.dense(params.covariances, n_components, d)
     apart = means[:, None] - means
     pooled = covariances[:, None] + covariances
     distances = np.einsum("kli,kli->kl", apart, np.linalg.solve(pooled, apart[..., None])[..., 0])

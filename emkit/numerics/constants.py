@@ -1,0 +1,9 @@
+"""Numbers that many files need."""
+
+import numpy as np
+
+__all__ = ["EPS", "LOG_ROOT_2PI"]
+
+EPS = float(np.finfo(float).eps)
+#: log sqrt(2 pi), minus the log-density of a standard normal at its mean.
+LOG_ROOT_2PI = 0.5 * float(np.log(2.0 * np.pi))

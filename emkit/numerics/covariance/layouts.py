@@ -1,0 +1,310 @@
+"""The three forms of a covariance: one variance, a variance for each column, a matrix."""
+
+from functools import lru_cache
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.blas import dtrmm
+from scipy.linalg.lapack import dtrtri
+
+from emkit._typing import Array
+from emkit.numerics.covariance.layout import Layout
+
+__all__ = ["Matrix", "Scalar", "Vector"]
+
+
+#: A variance, or one given the columns before it, this small beside its own column's is rounding.
+SINGULAR = 1e-14
+#: A variance this small, in units of the data's own spread, is below what doubles resolve.
+COLLAPSED = 1e-30
+#: Columns from which half the multiplications are worth a triangular product.
+FEW_COLUMNS = 16
+
+
+class Matrix(Layout):
+    """Covariance matrices (..., d, d)."""
+
+    ndim: ClassVar[int] = 2
+
+    def columns(self, n_features: int) -> int:
+        return 1
+
+    def n_numbers(self, n_features: int) -> int:
+        return n_features * (n_features + 1) // 2
+
+    def identity(self, n_components: int, n_features: int) -> Array:
+        return np.broadcast_to(np.eye(n_features), self.shape(n_components, n_features))
+
+    def rescale(self, covariances: Array, scale: Array) -> Array:
+        return covariances * np.outer(scale, scale)
+
+    def rescale_factor(self, factor: Array, scale: Array) -> Array:
+        return factor / scale
+
+    def whitening(self, covariances: Array) -> Array:
+        lower: Array = np.linalg.cholesky(covariances)
+        pivots = np.diagonal(lower, axis1=-2, axis2=-1) ** 2
+        variances = np.diagonal(covariances, axis1=-2, axis2=-1)
+        if (pivots <= SINGULAR * variances).any() or (variances <= COLLAPSED).any():
+            raise np.linalg.LinAlgError("singular covariance")
+        return _invert_lower(lower)
+
+    def whitening_from_precisions(self, precisions: Array) -> Array:
+        # P = W'W with W lower triangular is a Cholesky factorisation read from the last column.
+        flipped: Array = np.linalg.cholesky(precisions[..., ::-1, ::-1])
+        return self.transpose(flipped[..., ::-1, ::-1])
+
+    def transpose(self, factor: Array) -> Array:
+        return np.ascontiguousarray(np.swapaxes(factor, -1, -2))
+
+    def precisions(self, factor: Array) -> Array:
+        return np.swapaxes(factor, -1, -2) @ factor
+
+    def covariances(self, factor: Array) -> Array:
+        lower = _invert_lower(factor)
+        return lower @ np.swapaxes(lower, -1, -2)
+
+    def check_precisions(self, precisions: Array, name: str) -> None:
+        for precision in precisions.reshape(-1, *precisions.shape[-2:]):
+            symmetric = np.allclose(precision, precision.T)
+            if not (symmetric and (np.linalg.eigvalsh(precision) > 0.0).all()):
+                raise ValueError(f"'{name} precision' should be symmetric, positive-definite")
+
+    def log_det(self, factor: Array, n_features: int) -> Array:
+        return np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
+
+    def diagonals(self, matrices: Array, shape: tuple[int, int]) -> Array:
+        return np.broadcast_to(np.diagonal(matrices, axis1=-2, axis2=-1), shape)
+
+    def dense(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        return np.broadcast_to(covariances, (n_components, n_features, n_features))
+
+    def embed(self, covariances: Array, columns: NDArray[np.intp], n_features: int) -> Array:
+        out = np.zeros((*covariances.shape[:-2], n_features, n_features))
+        out[..., columns[:, None], columns] = covariances
+        return out
+
+    def apply(self, matrices: Array, vectors: Array) -> Array:
+        return (matrices @ vectors[..., None])[..., 0]
+
+    def _multiply(self, factor: Array, x: Array) -> Array:
+        if len(factor) < FEW_COLUMNS:
+            return factor @ x  # BLAS starts threads for the smallest triangular product
+        # BLAS is column-major: transposes of row-major arrays cost no copy.
+        return dtrmm(1.0, factor.T, x.T, side=1, lower=0, overwrite_b=1).T
+
+    def _divide(self, rows: Array, factor: Array) -> Array:
+        return rows @ _invert_lower(factor).T
+
+    def _n_products(self, n_features: int) -> int:
+        return n_features * (n_features + 1) // 2
+
+    def _products(self, x: Array, out: Array) -> None:
+        row = 0
+        for i in range(len(x)):
+            stop = row + len(x) - i
+            np.multiply(x[i], x[i:], out=out[row:stop])
+            row = stop
+
+    def _coefficients(self, precisions: Array) -> Array:
+        rows, columns, halves = _upper(precisions.shape[-1])
+        return halves * precisions[:, rows, columns]
+
+    def _unpack(self, raw: Array, n_features: int) -> Array:
+        rows, columns, _ = _upper(n_features)
+        dense = np.empty((raw.shape[1], n_features, n_features))
+        dense[:, rows, columns] = raw.T
+        dense[:, columns, rows] = raw.T
+        return dense
+
+    def outer(self, a: Array, b: Array) -> Array:
+        product = a.T @ b if self.shared else a[:, :, None] * b[:, None, :]
+        return 0.5 * (product + np.swapaxes(product, -1, -2))
+
+    def _scatter(self, x: Array, resp: Array) -> Array:
+        scaled = x if (resp == 1.0).all() else x * np.sqrt(resp)
+        return scaled @ scaled.T
+
+    def gradient(self, scatter: Array, counts: Array, precisions: Array) -> Array:
+        return 0.5 * (precisions @ scatter @ precisions - self.align(counts) * precisions)
+
+    def prior_from_diagonal(self, diagonal: Array) -> Array:
+        return np.diag(diagonal)
+
+    def prior_rows(self, degrees_of_freedom: float, n_features: int) -> float:
+        return degrees_of_freedom + n_features + 1.0
+
+
+class _Variances(Layout):
+    """What vectors and scalars share: variances, and factors that are their inverse roots."""
+
+    def identity(self, n_components: int, n_features: int) -> Array:
+        return np.ones(self.shape(n_components, n_features))
+
+    def whitening(self, covariances: Array) -> Array:
+        if not (covariances > COLLAPSED).all():
+            raise np.linalg.LinAlgError("singular covariance")
+        return 1.0 / np.sqrt(covariances)
+
+    def whitening_from_precisions(self, precisions: Array) -> Array:
+        return np.sqrt(precisions)
+
+    def precisions(self, factor: Array) -> Array:
+        return factor**2
+
+    def covariances(self, factor: Array) -> Array:
+        return 1.0 / factor**2
+
+    def check_precisions(self, precisions: Array, name: str) -> None:
+        if (precisions <= 0.0).any():
+            raise ValueError(f"'{name} precision' should be positive")
+
+    def dense(self, covariances: Array, n_components: int, n_features: int) -> Array:
+        variances = self.diagonals(covariances, (n_components, n_features))
+        return variances[:, :, None] * np.eye(n_features)
+
+    def gradient(self, scatter: Array, counts: Array, precisions: Array) -> Array:
+        return 0.5 * precisions * (precisions * scatter - self.align(counts))
+
+    def prior_rows(self, degrees_of_freedom: float, n_features: int) -> float:
+        return (degrees_of_freedom + 2.0) / self.columns(n_features)
+
+
+class Vector(_Variances):
+    """A variance for each column (..., d)."""
+
+    ndim: ClassVar[int] = 1
+
+    def columns(self, n_features: int) -> int:
+        return 1
+
+    def n_numbers(self, n_features: int) -> int:
+        return n_features
+
+    def rescale(self, covariances: Array, scale: Array) -> Array:
+        return covariances * scale**2
+
+    def rescale_factor(self, factor: Array, scale: Array) -> Array:
+        return factor / scale
+
+    def log_det(self, factor: Array, n_features: int) -> Array:
+        return np.log(factor).sum(axis=-1)
+
+    def diagonals(self, matrices: Array, shape: tuple[int, int]) -> Array:
+        return np.broadcast_to(matrices, shape)
+
+    def embed(self, covariances: Array, columns: NDArray[np.intp], n_features: int) -> Array:
+        out = np.zeros((*covariances.shape[:-1], n_features))
+        out[..., columns] = covariances
+        return out
+
+    def apply(self, matrices: Array, vectors: Array) -> Array:
+        return matrices * vectors
+
+    def _multiply(self, factor: Array, x: Array) -> Array:
+        return np.multiply(factor[:, None], x, out=x)
+
+    def _divide(self, rows: Array, factor: Array) -> Array:
+        return rows / factor
+
+    def _n_products(self, n_features: int) -> int:
+        return n_features
+
+    def _products(self, x: Array, out: Array) -> None:
+        np.square(x, out=out)
+
+    def _coefficients(self, precisions: Array) -> Array:
+        return -0.5 * precisions
+
+    def _unpack(self, raw: Array, n_features: int) -> Array:
+        return raw.T
+
+    def outer(self, a: Array, b: Array) -> Array:
+        product = a * b
+        return product.sum(axis=0) if self.shared else product
+
+    def _scatter(self, x: Array, resp: Array) -> Array:
+        return np.square(x) @ resp
+
+    def prior_from_diagonal(self, diagonal: Array) -> Array:
+        return diagonal
+
+
+class Scalar(_Variances):
+    """One variance for all columns: (K,) or ()."""
+
+    ndim: ClassVar[int] = 0
+
+    def columns(self, n_features: int) -> int:
+        return n_features
+
+    def n_numbers(self, n_features: int) -> int:
+        return 1
+
+    def rescale(self, covariances: Array, scale: Array) -> Array:
+        return covariances * scale[0] ** 2
+
+    def rescale_factor(self, factor: Array, scale: Array) -> Array:
+        return factor / scale[0]
+
+    def log_det(self, factor: Array, n_features: int) -> Array:
+        return n_features * np.log(factor)
+
+    def diagonals(self, matrices: Array, shape: tuple[int, int]) -> Array:
+        return np.broadcast_to(matrices[..., None], shape)
+
+    def embed(self, covariances: Array, columns: NDArray[np.intp], n_features: int) -> Array:
+        return covariances
+
+    def apply(self, matrices: Array, vectors: Array) -> Array:
+        return matrices[..., None] * vectors
+
+    def _multiply(self, factor: Array, x: Array) -> Array:
+        return np.multiply(factor, x, out=x)
+
+    def _divide(self, rows: Array, factor: Array) -> Array:
+        return rows / factor
+
+    def _n_products(self, n_features: int) -> int:
+        return 1
+
+    def _products(self, x: Array, out: Array) -> None:
+        np.einsum("ij,ij->j", x, x, out=out[0])
+
+    def _coefficients(self, precisions: Array) -> Array:
+        return -0.5 * precisions[:, None]
+
+    def _unpack(self, raw: Array, n_features: int) -> Array:
+        return raw[0]
+
+    def outer(self, a: Array, b: Array) -> Array:
+        product = (a * b).sum(axis=1)
+        return product.sum() if self.shared else product
+
+    def _scatter(self, x: Array, resp: Array) -> Array:
+        return (np.square(x) @ resp).sum()
+
+    def _fold(self, covariance: Array) -> Array:
+        return covariance.sum()
+
+    def prior_from_diagonal(self, diagonal: Array) -> Array:
+        return diagonal.sum()
+
+
+@lru_cache(maxsize=8)
+def _upper(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
+    """Rows and columns of the upper triangle, and the coefficients of -x'Px / 2 over it."""
+    rows, columns = np.triu_indices(d)
+    return rows, columns, np.where(rows == columns, -0.5, -1.0)
+
+
+def _invert_lower(matrices: Array) -> Array:
+    """Inverses of lower triangular matrices (..., d, d)."""
+    inverses = np.empty_like(matrices)
+    for index in np.ndindex(matrices.shape[:-2]):
+        upper, info = dtrtri(matrices[index].T, lower=0)
+        if info:
+            raise np.linalg.LinAlgError("singular triangular factor")
+        inverses[index] = upper.T
+    return inverses

@@ -1,0 +1,90 @@
+"""A covariance structure: a layout that the kernels know, and the constraint on it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.numerics.covariance.layout import Layout
+
+__all__ = ["Structure"]
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What components have in common in their covariances; by itself, no more than the layout says.
+
+    A constraint within the layout overrides `n_parameters` and `estimate`, and says whether it is
+    closed. A module of this package that assigns one to ``STRUCTURE`` registers it.
+
+    Parameters
+    ----------
+    name : str
+        The ``covariance_type`` of estimators.
+    aliases : tuple of str
+        Other names for it.
+    description : str
+        What a component's covariance is, for documentation.
+    layout : Layout
+        How the covariances lie in their array.
+    closed : bool, default=True
+        Whether affine combinations of covariances of the structure have it.
+    scale_invariant : bool, default=True
+        Whether covariances keep the structure when columns are multiplied by different numbers.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    description: str
+    layout: Layout
+    closed: bool = True
+    scale_invariant: bool = True
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        """Free parameters of the covariances."""
+        return self.layout.n_covariances(n_components) * self.layout.n_numbers(n_features)
+
+    def estimate(self, scatter: Array, counts: Array, previous: Array) -> Array:
+        """Covariances C of the structure that maximise -sum(n log|C| + tr(S C^-1)) / 2.
+
+        Parameters
+        ----------
+        scatter : ndarray
+            S about the means, a prior's included, in the shape of the covariances.
+        counts : ndarray of shape (n_components,), or () where components share
+            n, as `Layout.counts` gives it; 0 for a component without rows.
+        previous : ndarray
+            The covariances before. They stay those of a component without rows, and may be where a
+            search begins.
+
+        Returns
+        -------
+        covariances : ndarray
+            Perhaps singular, where S is.
+        """
+        counts = self.layout.align(counts)
+        empty = counts <= 0.0
+        return np.where(empty, previous, scatter / np.where(empty, 1.0, counts))
+
+    def retract(self, covariances: Array, weights: Array) -> Array:
+        """The covariances of the structure that are closest to some that need not have it.
+
+        Closest in Kullback-Leibler divergence, summed over components by their weights (K,): the
+        M-step of rows that have these covariances.
+        """
+        if self.closed:
+            return covariances
+        weights = self.layout.counts(np.maximum(weights, 0.0), 1)
+        return self.estimate(self.layout.align(weights) * covariances, weights, covariances)
+
+    def gradient(self, scatter: Array, counts: Array, precisions: Array) -> Array | None:
+        """Derivative of what `estimate` maximises by the covariances; None if it is not offered.
+
+        By all numbers of the layout: of a constraint within it, directions along the structure are
+        taken by the caller.
+        """
+        return self.layout.gradient(scatter, counts, precisions)
+
+    def common_scale(self, scale: Array) -> Array:
+        """Units of the columns that keep the structure."""
+        return scale if self.scale_invariant else np.full_like(scale, np.sqrt(np.mean(scale**2)))
