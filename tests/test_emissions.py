@@ -32,7 +32,7 @@ from emkit.models import (
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.prior import Prior
 from emkit.models.rows import Rows
-from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.covariance import NAMES, STRUCTURES
 from emkit.numerics.gaussian import Scaling
 
 LEVELS = [3, 2]
@@ -73,12 +73,12 @@ def permuted(params, order):
 # Densities
 
 
-@pytest.mark.parametrize("covariance_type", STRUCTURES)
+@pytest.mark.parametrize("covariance_type", NAMES)
 def test_normal_densities_are_those_of_the_observed_cells(covariance_type):
     normal, _, _ = three_groups(60, missing=0.3)
     emission = Gaussian(2, covariance_type)
     params = emission.start(normal, np.random.default_rng(1).dirichlet([1, 1], 60).T)
-    dense = emission.structure.dense(params.covariances, 2, 2)
+    dense = emission.layout.dense(params.covariances, 2, 2)
     expected = np.zeros((2, 60))
     for k, i in np.ndindex(2, 60):
         seen = ~np.isnan(normal[i])
@@ -129,21 +129,19 @@ def test_a_rate_or_a_probability_of_zero():
 # One class: closed forms
 
 
-@pytest.mark.parametrize("covariance_type", STRUCTURES)
+@pytest.mark.parametrize("covariance_type", NAMES)
 def test_one_class_has_its_closed_form(covariance_type):
     normal, counts, codes = three_groups()
     weights = np.random.default_rng(3).uniform(0.5, 2.0, len(normal))
     data = Columns((normal, counts, codes), weights)
     result = fit_em(LatentClasses(three_parts(1, covariance_type)), data, tol=1e-12)
     gaussian, poisson, categorical = result.params.emission
-    covariance = np.cov(normal.T, aweights=weights, ddof=0)
-    if STRUCTURES[covariance_type].independent:
-        covariance = np.diag(np.diag(covariance))
-    if covariance_type == "spherical":
-        covariance = np.eye(2) * np.trace(covariance) / 2.0
-    dense = STRUCTURES[covariance_type].dense(gaussian.covariances, 1, 2)
+    whole = np.cov(normal.T, aweights=weights, ddof=0)
+    variances = np.diag(whole)
+    layout = STRUCTURES[covariance_type].layout
+    expected = {2: whole, 1: np.diag(variances), 0: variances.mean() * np.eye(2)}[layout.ndim]
+    np.testing.assert_allclose(layout.dense(gaussian.covariances, 1, 2)[0], expected)
     np.testing.assert_allclose(gaussian.means[0], np.average(normal, axis=0, weights=weights))
-    np.testing.assert_allclose(dense[0], covariance)
     np.testing.assert_allclose(poisson.rates[0], np.average(counts, axis=0, weights=weights))
     shares = [np.bincount(c.astype(int), weights) / weights.sum() for c in codes.T]
     np.testing.assert_allclose(categorical.probabilities[0], np.concatenate(shares))
@@ -202,7 +200,7 @@ def test_restarts_in_processes_are_those_in_this_one():
     np.testing.assert_allclose(flatten(side_by_side.params), flatten(alone.params), rtol=1e-12)
 
 
-@pytest.mark.parametrize("covariance_type", STRUCTURES)
+@pytest.mark.parametrize("covariance_type", NAMES)
 def test_a_weight_is_so_many_rows(covariance_type):
     groups, times = three_groups(80, missing=0.2), np.random.default_rng(5).integers(0, 4, 80)
     model = LatentClasses(three_parts(2, covariance_type))
@@ -335,8 +333,8 @@ def problems(draw):
         if kind == "g":
             table = rng.normal(draw(st.sampled_from([0.0, 1e3])), rng.uniform(0.1, 10.0, d), (n, d))
             prior = Prior(np.zeros(d), scatter=0.1, rows=1.0)
-            structure = STRUCTURES[draw(st.sampled_from(sorted(STRUCTURES)))]
-            prior = prior._replace(scatter=structure.prior_from_diagonal(0.1 * np.ones(d)))
+            structure = STRUCTURES[draw(st.sampled_from(NAMES))]
+            prior = prior._replace(scatter=structure.layout.prior_from_diagonal(0.1 * np.ones(d)))
             parts.append(Gaussian(n_classes, structure, prior=prior))
         elif kind == "p":
             table = rng.poisson(rng.uniform(0.0, 8.0, d), (n, d)).astype(float)
@@ -385,7 +383,7 @@ def test_statistics_of_halves_add_up(problem):
 
 
 @pytest.mark.parametrize("missing", [0.0, 0.2])
-@pytest.mark.parametrize("covariance_type", STRUCTURES)
+@pytest.mark.parametrize("covariance_type", NAMES)
 def test_normal_columns_alone_are_the_gaussian_mixture(covariance_type, missing):
     normal = three_groups(200, missing=missing)[0]
     emission = Gaussian(3, covariance_type)

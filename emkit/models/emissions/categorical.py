@@ -10,10 +10,9 @@ from emkit._typing import Array
 from emkit.engine import tree
 from emkit.models.columns import as_table
 from emkit.models.emissions.emission import Emission
+from emkit.numerics.constants import EPS
 
 __all__ = ["Categorical", "CategoricalParams"]
-
-EPS = float(np.finfo(float).eps)
 
 
 class CategoricalParams(NamedTuple):

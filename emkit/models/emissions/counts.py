@@ -9,10 +9,10 @@ from emkit._typing import Array
 from emkit.engine import tree
 from emkit.models.columns import as_table
 from emkit.models.emissions.emission import Emission, standardise
+from emkit.numerics.constants import EPS
 
 __all__ = ["Poisson", "PoissonParams"]
 
-EPS = float(np.finfo(float).eps)
 #: A rate this small stands in for 0, whose logarithm is no number.
 TINY = 1e-300
 

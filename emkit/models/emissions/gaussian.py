@@ -104,7 +104,8 @@ class Gaussian(Emission):
                 "ridge and strength of a prior are per unit of the total weight, which an emission "
                 "does not know. Give scatter and rows instead."
             )
-        self.structure, self.prior = covariance_type, prior
+        self.structure, self.layout = covariance_type, covariance_type.layout
+        self.prior = prior
 
     def bind(self, params: GaussianParams) -> "_Bound":
         return _Bound(self.structure, params)
@@ -115,7 +116,7 @@ class Gaussian(Emission):
         return bound.complete.rows
 
     def joint_tables(self, columns: Array) -> tuple[Array, ...]:
-        joint = columns.ndim == 2 and columns.shape[1] > 1 and not self.structure.independent
+        joint = columns.ndim == 2 and columns.shape[1] > 1 and not self.layout.independent
         return (columns,) if joint else ()
 
     def log_density(self, columns: Array, bound: "_Bound") -> Array:
@@ -127,7 +128,7 @@ class Gaussian(Emission):
     def from_tile_sums(self, stats: Moments, bound: "_Bound") -> Moments:
         n, first, scatter = stats
         scale = bound.scaling.scale
-        return Moments(n, first * scale, self.structure.rescale(scatter, scale))
+        return Moments(n, first * scale, self.layout.rescale(scatter, scale))
 
     def m_step(self, stats: Moments, params: GaussianParams) -> GaussianParams:
         mixture = self._mixture(params)
@@ -144,19 +145,21 @@ class Gaussian(Emission):
         spread = x**2 @ total / n_observed
         n = resp @ observed.T
         means = resp @ x.T / np.where(n > 0.0, n, np.inf)
-        d, n_classes, structure = len(x), self.n_classes, self.structure
-        everywhere = np.zeros(structure.shape(n_classes, d))
-        scatter = np.zeros(structure.shape(n_classes, d))
+        shape, layout = self.layout.shape(self.n_classes, len(x)), self.layout
+        everywhere, scatter = np.zeros(shape), np.zeros(shape)
         for k, r in enumerate(resp):
             z = np.where(observed, x - means[k][:, None], 0.0)
-            structure.add_scatter(scatter, k, z, r)
+            layout.add_scatter(scatter, k, z, r)
             # A cell that is missing lies about the mean as the others do.
             absent = (r.sum() - n[k]) * (z**2 @ r) / np.where(n[k] > 0.0, n[k], np.inf)
             for target, variances in ((scatter, absent), (everywhere, spread)):
-                diagonal = variances if structure.independent else np.diag(variances)
-                structure.add_conditional_covariance(target, k, diagonal)
+                diagonal = variances if layout.independent else np.diag(variances)
+                layout.add_conditional_covariance(target, k, diagonal)
         stats = Moments(resp.sum(axis=1), np.zeros_like(means), scatter)
         return self.m_step(stats, GaussianParams(centre + means, everywhere))
+
+    def retract(self, params: GaussianParams, weights: Array) -> GaussianParams:
+        return params._replace(covariances=self.structure.retract(params.covariances, weights))
 
     def log_prior(self, params: GaussianParams) -> float:
         return self._mixture(params).log_prior(_with_weights(params))
@@ -171,7 +174,7 @@ class Gaussian(Emission):
 
     def rounding(self, params: GaussianParams) -> float:
         components = self.bind(params).components
-        features = takes_features(self.structure, components)
+        features = takes_features(self.layout, components)
         return components.raw_error if features else components.centred_error
 
     def n_parameters(self, params: GaussianParams) -> int:
@@ -179,7 +182,7 @@ class Gaussian(Emission):
 
     @property
     def shared_fields(self) -> tuple[str, ...]:  # type: ignore[override]
-        return ("covariances",) if self.structure.n_covariances(2) == 1 else ()
+        return ("covariances",) if self.layout.shared else ()
 
     def _mixture(self, params: GaussianParams) -> GaussianMixtureModel:
         """The mixture whose M-step and prior these are, in the units of the columns."""
@@ -193,18 +196,19 @@ class _Bound:
 
     def __init__(self, structure: Structure, params: GaussianParams):
         means, covariances = params
-        variances = structure.diagonals(covariances, means.shape).mean(axis=0)
+        layout = self.layout = structure.layout
+        variances = layout.diagonals(covariances, means.shape).mean(axis=0)
         shift = means.mean(axis=0)
         scale = structure.common_scale(np.sqrt(variances + means.var(axis=0)))
         if not (scale > 0.0).all():
             raise np.linalg.LinAlgError("a column has no variance in any class")
-        self.structure, self.scaling = structure, Scaling(shift, scale)
-        covariances = structure.rescale(covariances, 1.0 / scale)
-        factor = structure.whitening(covariances)
+        self.scaling = Scaling(shift, scale)
+        covariances = layout.rescale(covariances, 1.0 / scale)
+        factor = layout.whitening(covariances)
         log_weights = np.zeros(len(means))
         means = (means - shift) / scale
-        self.components = Components.of(structure, log_weights, means, covariances, factor)
-        self.complete = choose_complete(structure, self.components, self.scaling)
+        self.components = Components.of(layout, log_weights, means, covariances, factor)
+        self.complete = choose_complete(layout, self.components, self.scaling)
         self._incomplete: ConditionalKernel | MaskedKernel | None = None
         self._n_reserved = 0
         self._last: tuple[Any, Any] | None = None  # kernel and work of the last tile
@@ -230,9 +234,9 @@ class _Bound:
 
     def _for_missing_cells(self) -> ConditionalKernel | MaskedKernel:
         if self._incomplete is None:
-            alone = self.structure.independent or self.components.means.shape[1] == 1
+            alone = self.layout.independent or self.components.means.shape[1] == 1
             kind = MaskedKernel if alone else ConditionalKernel
-            self._incomplete = kind(self.structure, self.components, self.scaling)
+            self._incomplete = kind(self.layout, self.components, self.scaling)
         return self._incomplete
 
 
