@@ -113,7 +113,7 @@ class Gaussian(Emission):
     def tile_rows(self, columns: Array, bound: "_Bound", n_missing: int) -> int:
         if n_missing:
             return tile_rows(max(n_missing**2, 2 * bound.components.means.shape[1]), least=256)
-        return bound.complete.rows
+        return bound.rows
 
     def joint_tables(self, columns: Array) -> tuple[Array, ...]:
         joint = columns.ndim == 2 and columns.shape[1] > 1 and not self.layout.independent
@@ -197,11 +197,10 @@ class _Bound:
     def __init__(self, structure: Structure, params: GaussianParams):
         means, covariances = params
         layout = self.layout = structure.layout
-        variances = layout.diagonals(covariances, means.shape).mean(axis=0)
-        shift = means.mean(axis=0)
-        scale = structure.common_scale(np.sqrt(variances + means.var(axis=0)))
-        if not (scale > 0.0).all():
+        spread = layout.diagonals(covariances, means.shape).mean(axis=0) + means.var(axis=0)
+        if not (spread > 0.0).all():
             raise np.linalg.LinAlgError("a column has no variance in any class")
+        shift, scale = means.mean(axis=0), structure.common_scale(np.sqrt(spread))
         self.scaling = Scaling(shift, scale)
         covariances = layout.rescale(covariances, 1.0 / scale)
         factor = layout.whitening(covariances)
@@ -209,6 +208,7 @@ class _Bound:
         means = (means - shift) / scale
         self.components = Components.of(layout, log_weights, means, covariances, factor)
         self.complete = choose_complete(layout, self.components, self.scaling)
+        self.rows = self.complete.rows  # of a tile
         self._incomplete: ConditionalKernel | MaskedKernel | None = None
         self._n_reserved = 0
         self._last: tuple[Any, Any] | None = None  # kernel and work of the last tile
