@@ -20,7 +20,7 @@ except ImportError:  # optional: all but the figure works without it
 
 # %%
 # Customers of two kinds: age and income (normal), visits in a month (counts), how they pay (one of
-# three), and minutes until the first purchase (exponential). One cell in ten of the others is missing.
+# three), and minutes until the first purchase (exponential). Cells of the others are missing.
 
 rng = np.random.default_rng(0)
 n = 1500

@@ -125,11 +125,6 @@ class Gaussian(Emission):
     def statistics(self, columns: Array, resp: Array, bound: "_Bound") -> Moments:
         return bound.moments(resp)
 
-    def from_tile_sums(self, stats: Moments, bound: "_Bound") -> Moments:
-        n, first, scatter = stats
-        scale = bound.scaling.scale
-        return Moments(n, first * scale, self.layout.rescale(scatter, scale))
-
     def m_step(self, stats: Moments, params: GaussianParams) -> GaussianParams:
         mixture = self._mixture(params)
         return GaussianParams(*mixture.m_step(stats, _with_weights(params))[1:])
@@ -230,7 +225,9 @@ class _Bound:
         """Of the rows whose log-density was taken last."""
         assert self._last is not None
         kernel, work = self._last
-        return kernel.from_tile_sums(kernel.moments(work, resp))
+        n, first, scatter = kernel.from_tile_sums(kernel.moments(work, resp))
+        scale = self.scaling.scale
+        return Moments(n, first * scale, self.layout.rescale(scatter, scale))
 
     def _for_missing_cells(self) -> ConditionalKernel | MaskedKernel:
         if self._incomplete is None:
