@@ -280,6 +280,17 @@ def test_standard_errors_are_those_of_the_hessian(method):
     assert errors.weights[0] == pytest.approx(errors.weights[1], rel=1e-6)
 
 
+@pytest.mark.parametrize("covariance_type", NAMES)
+def test_standard_errors_do_not_depend_on_the_method(covariance_type):
+    model, data = LatentClasses(three_parts(2, covariance_type)), Columns(three_groups(400, 0.1))
+    result = fit_em(model, data, random_state=0, tol=1e-11)
+    errors = standard_errors(model, data, result)
+    assert all((leaf > 0.0).all() for leaf in leaves(errors) if leaf.ndim < 3)
+    if model.complete_score is not None:
+        again = standard_errors(model, data, result, method="sem")
+        np.testing.assert_allclose(flatten(errors), flatten(again), rtol=2e-3, atol=1e-12)
+
+
 @pytest.mark.parametrize("search", ["short_runs", "annealing", "simulated_annealing", "genetic"])
 def test_every_search_climbs_it(search):
     groups = three_groups(150, missing=0.1)

@@ -1,5 +1,6 @@
 """Normal columns, their covariances of any structure, cells of them missing or not."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -159,9 +160,15 @@ class Gaussian(Emission):
     def log_prior(self, params: GaussianParams) -> float:
         return self._mixture(params).log_prior(_with_weights(params))
 
-    def complete_score(self, stats: Moments, params: GaussianParams) -> GaussianParams:
-        mixture = self._mixture(params)
-        return GaussianParams(*mixture.complete_score(stats, _with_weights(params))[1:])
+    @property
+    def complete_score(self) -> Callable[..., GaussianParams] | None:  # type: ignore[override]
+        # Along a curve, differences of the score are not the information.
+        return self._complete_score if self.structure.closed else None
+
+    def _complete_score(self, stats: Moments, params: GaussianParams) -> GaussianParams:
+        complete_score = self._mixture(params).complete_score
+        assert complete_score is not None
+        return GaussianParams(*complete_score(stats, _with_weights(params))[1:])
 
     def recentre(self, stats: Moments, before: GaussianParams, after: GaussianParams) -> Moments:
         mixture = self._mixture(before)
