@@ -37,6 +37,9 @@ from emkit.numerics.gaussian import Scaling
 
 LEVELS = [3, 2]
 
+#: Some runs are cut short on purpose.
+cut_short = pytest.mark.filterwarnings("ignore:The best run did not converge")
+
 
 def three_groups(n=300, missing=0.0, seed=0):
     """Rows of two classes: two normal columns, two counts and two categories; some cells NaN."""
@@ -191,6 +194,7 @@ def test_blocks_and_workers_change_nothing(missing):
     assert parts.objective == pytest.approx(whole.objective, abs=1e-9)
 
 
+@cut_short
 def test_restarts_in_processes_are_those_in_this_one():
     data, model = Columns(three_groups(missing=0.1)), LatentClasses(three_parts())
     alone, side_by_side = (
@@ -276,6 +280,17 @@ def test_standard_errors_are_those_of_the_hessian(method):
     assert errors.weights[0] == pytest.approx(errors.weights[1], rel=1e-6)
 
 
+@pytest.mark.parametrize("covariance_type", NAMES)
+def test_standard_errors_do_not_depend_on_the_method(covariance_type):
+    model, data = LatentClasses(three_parts(2, covariance_type)), Columns(three_groups(400, 0.1))
+    result = fit_em(model, data, random_state=0, tol=1e-11)
+    errors = standard_errors(model, data, result)
+    assert all((leaf > 0.0).all() for leaf in leaves(errors) if leaf.ndim < 3)
+    if model.complete_score is not None:
+        again = standard_errors(model, data, result, method="sem")
+        np.testing.assert_allclose(flatten(errors), flatten(again), rtol=2e-3, atol=1e-12)
+
+
 @pytest.mark.parametrize("search", ["short_runs", "annealing", "simulated_annealing", "genetic"])
 def test_every_search_climbs_it(search):
     groups = three_groups(150, missing=0.1)
@@ -351,6 +366,7 @@ def problems(draw):
     return LatentClasses(emission, total_weight=2.0 * n), Columns(groups, weights), seed
 
 
+@cut_short
 @settings(max_examples=60, deadline=None)
 @given(problems(), st.sampled_from([None, "anderson", "squarem"]))
 def test_the_objective_never_falls(problem, acceleration):
@@ -395,11 +411,12 @@ def test_normal_columns_alone_are_the_gaussian_mixture(covariance_type, missing)
         incomplete=missing > 0.0,
     )
     start = MixtureParams(params.weights, *params.emission)
-    options = {"tol": 1e-12, "max_iter": 200, "acceleration": None}
-    ours = fit_em(model, data, start=params, **options)
-    theirs = fit_em(mixture, Rows.of(normal), start=start, **options)
-    assert ours.log_likelihood == pytest.approx(theirs.log_likelihood, abs=1e-10)
-    np.testing.assert_allclose(flatten(ours.params), flatten(theirs.params), rtol=1e-8, atol=1e-10)
+    for _ in range(30):
+        params = model.m_step(model.e_step(data, params)[0], params)
+        start = mixture.m_step(mixture.e_step(Rows.of(normal), start)[0], start)
+    theirs = mixture.e_step(Rows.of(normal), start)[1]
+    assert model.e_step(data, params)[1] == pytest.approx(theirs, abs=1e-10)
+    np.testing.assert_allclose(flatten(params), flatten(start), rtol=1e-9, atol=1e-11)
 
 
 def test_categories_alone_are_latent_class_analysis(golden):
@@ -452,9 +469,6 @@ def test_normal_columns_and_categories_with_missing_cells(golden):
     np.testing.assert_allclose(categorical.probabilities, np.hstack(reference["tables"]), atol=1e-3)
 
 
-MCLUST = {"full": "VVV", "tied": "EEE", "diag": "VVI", "spherical": "VII"}
-
-
 def noisy(golden, name):
     reference = golden("emissions.json")["noise"]
     original = golden("mixture.json")["datasets"][name.split("+")[0]]["X"]
@@ -462,11 +476,13 @@ def noisy(golden, name):
 
 
 @pytest.mark.parametrize("acceleration", [None, "anderson", "squarem"])
-@pytest.mark.parametrize("covariance_type", MCLUST)
+@pytest.mark.parametrize("covariance_type", NAMES)
 def test_noise_is_mclusts(golden, covariance_type, acceleration):
     reference = golden("emissions.json")["noise"]
-    cases = [case for case in reference["cases"] if case["model"] == MCLUST[covariance_type]]
-    assert len(cases) == 3
+    structure = STRUCTURES[covariance_type]
+    letters = {structure.name, *structure.aliases}
+    cases = [case for case in reference["cases"] if case["model"] in letters]
+    assert len(cases) == (0 if "VVE" in letters else 3)
     for case in cases:
         data, n_clusters = Columns(noisy(golden, case["data"])), case["G"]
         given = reference["starts"][f"{case['data']}_G{n_clusters}"]
@@ -573,6 +589,7 @@ def test_an_emission_of_three_methods():
 # Forms and messages
 
 
+@cut_short
 def test_models_and_results_pickle():
     data, model = Columns(three_groups(60, missing=0.2)), LatentClasses(three_parts())
     result = fit_em(model, data, random_state=0, max_iter=3)
@@ -635,6 +652,7 @@ def test_importing_the_models_brings_no_scikit_learn():
         (lambda: Columns((np.ones(2), np.ones(3))), ValueError, r"number of rows. Got \[2, 3\]"),
         (lambda: Columns(np.ones(2), np.ones(3)), ValueError, r"Got \[2, 3\]"),
         (lambda: Columns(np.ones(2), -np.ones(2)), ValueError, "sample_weight must be 0 or more"),
+        (lambda: Columns([np.ones(2)]), TypeError, "tuple of ndarrays.* Got list"),
         (lambda: Columns(np.ones((2, 2, 2))), ValueError, r"shape \(n,\) or \(n, d\)"),
         (
             lambda: LatentClasses(Poisson(2)).start(Columns(np.ones(3)), np.ones((3, 2))),

@@ -29,6 +29,8 @@ class Columns:
     ------
     ValueError
         Where lengths differ, for arrays of more than two dimensions, and for weights below 0.
+    TypeError
+        For a group that is neither an array nor a tuple.
 
     See Also
     --------
@@ -46,8 +48,8 @@ class Columns:
 
     groups: Any
     sample_weight: Array | None = None
-    _patterns: dict[tuple[int, ...], tuple[Group, ...] | None] = field(
-        default_factory=dict, init=False, repr=False
+    _patterns: list[tuple[tuple[Array, ...], tuple[Group, ...] | None]] = field(
+        default_factory=list, init=False, repr=False
     )
 
     def __post_init__(self) -> None:
@@ -115,11 +117,13 @@ class Columns:
 
     def _patterns_of(self, tables: tuple[Array, ...]) -> tuple[Group, ...] | None:
         """Rows by what they miss in each table, found once; None where nothing is missing."""
+        for known, patterns in self._patterns:
+            if list(map(id, known)) == list(map(id, tables)):
+                return patterns
         incomplete = {id(x): x for x in tables if np.isnan(x.min(initial=0.0))}
-        key = tuple(incomplete)
-        if key not in self._patterns:
-            self._patterns[key] = _common(map(group_rows, incomplete.values()), len(self))
-        return self._patterns[key]
+        patterns = _common(map(group_rows, incomplete.values()), len(self))
+        self._patterns.append((tables, patterns))
+        return patterns
 
 
 def arrays(groups: Any) -> Iterator[Array]:
@@ -127,8 +131,13 @@ def arrays(groups: Any) -> Iterator[Array]:
     if isinstance(groups, tuple):
         for group in groups:
             yield from arrays(group)
-    else:
+    elif isinstance(groups, np.ndarray):
         yield groups
+    else:
+        raise TypeError(
+            "Columns are an ndarray, or a tuple of ndarrays, one for each part of a product. "
+            f"Got {type(groups).__name__}."
+        )
 
 
 def n_rows(groups: Any) -> int:

@@ -180,9 +180,6 @@ class LatentClasses(LatentClassModel):
         stats = self.emission.statistics(tile.groups, resp, bound[1])
         return LatentClassStats(resp.sum(axis=1), stats)
 
-    def from_tile_sums(self, stats: LatentClassStats, bound: tuple[Array, Any]) -> LatentClassStats:
-        return stats._replace(emission=self.emission.from_tile_sums(stats.emission, bound[1]))
-
     @unbuffered()
     def posterior(self, data: Columns, params: LatentClassParams) -> Array:
         """Probabilities of the classes, given what is observed of each row.

@@ -60,10 +60,6 @@ class _Combined(Emission):
         each = zip(self.parts, self._columns(columns), self._rows(resp), bound, strict=True)
         return Parts(*(part.statistics(x, r, b) for part, x, r, b in each))
 
-    def from_tile_sums(self, stats: Parts, bound: list[Any]) -> Parts:
-        each = zip(self.parts, stats, bound, strict=True)
-        return Parts(*(part.from_tile_sums(s, b) for part, s, b in each))
-
     def m_step(self, stats: Parts, params: Parts) -> Parts:
         each = zip(self.parts, stats, params, strict=True)
         return Parts(*(part.m_step(s, p) for part, s, p in each))

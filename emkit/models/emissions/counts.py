@@ -8,7 +8,8 @@ from scipy.special import gammaln
 from emkit._typing import Array
 from emkit.engine import tree
 from emkit.models.columns import as_table
-from emkit.models.emissions.emission import Emission, standardise
+from emkit.models.emissions.emission import Emission
+from emkit.models.emissions.partition import standardise
 from emkit.numerics.constants import EPS
 
 __all__ = ["Poisson", "PoissonParams"]

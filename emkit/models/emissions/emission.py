@@ -9,7 +9,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.engine import tree
 from emkit.models.columns import as_table, n_rows
-from emkit.models.emissions.partition import kmeans_partition
+from emkit.models.emissions.partition import kmeans_partition, standardise
 from emkit.numerics.gaussian import tile_rows
 
 __all__ = ["Emission"]
@@ -242,23 +242,6 @@ class Emission(ABC):
         """
         return ()
 
-    def from_tile_sums(self, stats: Any, bound: Any) -> Any:
-        """Last touch on the sum of the statistics over the tiles of a block. Default: none.
-
-        Parameters
-        ----------
-        stats : Stats
-            The sum.
-        bound : object
-            What `bind` returned.
-
-        Returns
-        -------
-        Stats
-            Additive over blocks.
-        """
-        return stats
-
     def log_prior(self, params: Any) -> float:
         """Log-density of a prior on the parameters, up to a constant. Default: 0.
 
@@ -352,14 +335,3 @@ class Emission(ABC):
             What information criteria count.
         """
         return sum(np.size(leaf) for leaf in tree.leaves(params))
-
-
-def standardise(x: Array) -> Array:
-    """Columns (n, d) with mean 0 and variance 1; 0 for a missing cell and a constant column."""
-    x = np.array(x, dtype=float)
-    missing = np.isnan(x)
-    n = np.maximum((~missing).sum(axis=0), 1)
-    x -= np.where(missing, 0.0, x).sum(axis=0) / n
-    x[missing] = 0.0
-    scale = np.sqrt((x**2).sum(axis=0) / n)
-    return x / np.where(scale > 0.0, scale, 1.0)

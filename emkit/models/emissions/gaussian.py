@@ -1,5 +1,6 @@
 """Normal columns, their covariances of any structure, cells of them missing or not."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -113,7 +114,7 @@ class Gaussian(Emission):
     def tile_rows(self, columns: Array, bound: "_Bound", n_missing: int) -> int:
         if n_missing:
             return tile_rows(max(n_missing**2, 2 * bound.components.means.shape[1]), least=256)
-        return bound.complete.rows
+        return bound.rows
 
     def joint_tables(self, columns: Array) -> tuple[Array, ...]:
         joint = columns.ndim == 2 and columns.shape[1] > 1 and not self.layout.independent
@@ -124,11 +125,6 @@ class Gaussian(Emission):
 
     def statistics(self, columns: Array, resp: Array, bound: "_Bound") -> Moments:
         return bound.moments(resp)
-
-    def from_tile_sums(self, stats: Moments, bound: "_Bound") -> Moments:
-        n, first, scatter = stats
-        scale = bound.scaling.scale
-        return Moments(n, first * scale, self.layout.rescale(scatter, scale))
 
     def m_step(self, stats: Moments, params: GaussianParams) -> GaussianParams:
         mixture = self._mixture(params)
@@ -164,9 +160,15 @@ class Gaussian(Emission):
     def log_prior(self, params: GaussianParams) -> float:
         return self._mixture(params).log_prior(_with_weights(params))
 
-    def complete_score(self, stats: Moments, params: GaussianParams) -> GaussianParams:
-        mixture = self._mixture(params)
-        return GaussianParams(*mixture.complete_score(stats, _with_weights(params))[1:])
+    @property
+    def complete_score(self) -> Callable[..., GaussianParams] | None:  # type: ignore[override]
+        # Along a curve, differences of the score are not the information.
+        return self._complete_score if self.structure.closed else None
+
+    def _complete_score(self, stats: Moments, params: GaussianParams) -> GaussianParams:
+        complete_score = self._mixture(params).complete_score
+        assert complete_score is not None
+        return GaussianParams(*complete_score(stats, _with_weights(params))[1:])
 
     def recentre(self, stats: Moments, before: GaussianParams, after: GaussianParams) -> Moments:
         mixture = self._mixture(before)
@@ -197,11 +199,10 @@ class _Bound:
     def __init__(self, structure: Structure, params: GaussianParams):
         means, covariances = params
         layout = self.layout = structure.layout
-        variances = layout.diagonals(covariances, means.shape).mean(axis=0)
-        shift = means.mean(axis=0)
-        scale = structure.common_scale(np.sqrt(variances + means.var(axis=0)))
-        if not (scale > 0.0).all():
+        spread = layout.diagonals(covariances, means.shape).mean(axis=0) + means.var(axis=0)
+        if not (spread > 0.0).all():
             raise np.linalg.LinAlgError("a column has no variance in any class")
+        shift, scale = means.mean(axis=0), structure.common_scale(np.sqrt(spread))
         self.scaling = Scaling(shift, scale)
         covariances = layout.rescale(covariances, 1.0 / scale)
         factor = layout.whitening(covariances)
@@ -209,6 +210,7 @@ class _Bound:
         means = (means - shift) / scale
         self.components = Components.of(layout, log_weights, means, covariances, factor)
         self.complete = choose_complete(layout, self.components, self.scaling)
+        self.rows = self.complete.rows  # of a tile
         self._incomplete: ConditionalKernel | MaskedKernel | None = None
         self._n_reserved = 0
         self._last: tuple[Any, Any] | None = None  # kernel and work of the last tile
@@ -230,7 +232,9 @@ class _Bound:
         """Of the rows whose log-density was taken last."""
         assert self._last is not None
         kernel, work = self._last
-        return kernel.from_tile_sums(kernel.moments(work, resp))
+        n, first, scatter = kernel.from_tile_sums(kernel.moments(work, resp))
+        scale = self.scaling.scale
+        return Moments(n, first * scale, self.layout.rescale(scatter, scale))
 
     def _for_missing_cells(self) -> ConditionalKernel | MaskedKernel:
         if self._incomplete is None:

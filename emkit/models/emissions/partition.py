@@ -1,4 +1,4 @@
-"""Random partitions of rows to start from."""
+"""Random partitions of rows, to start from."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from emkit._typing import Array
 from emkit.engine.posterior import hard
 from emkit.models.kmeans import KMeans, Points
 
-__all__ = ["kmeans_partition"]
+__all__ = ["kmeans_partition", "standardise"]
 
 #: Rows that k-means looks at; of longer data it takes a random sample.
 SAMPLE_ROWS = 25_000
@@ -28,3 +28,14 @@ def kmeans_partition(
             break
     labels = kmeans.labels(Points(x), centres)
     return (labels == np.arange(n_classes)[:, None]).astype(float)
+
+
+def standardise(x: Array) -> Array:
+    """Columns (n, d) with mean 0 and variance 1; 0 for a missing cell and a constant column."""
+    x = np.array(x, dtype=float)
+    missing = np.isnan(x)
+    n = np.maximum((~missing).sum(axis=0), 1)
+    x -= np.where(missing, 0.0, x).sum(axis=0) / n
+    x[missing] = 0.0
+    scale = np.sqrt((x**2).sum(axis=0) / n)
+    return x / np.where(scale > 0.0, scale, 1.0)

@@ -14,11 +14,15 @@ __all__ = ["Uniform"]
 
 
 class UniformParams(NamedTuple):
-    """Nothing to estimate."""
+    """The density (1,) of a complete row, which is given, not estimated."""
+
+    density: Array
 
 
 class UniformStats(NamedTuple):
-    """Nothing to add up."""
+    """Weight of the class."""
+
+    n: float
 
 
 class Uniform(Emission):
@@ -79,13 +83,16 @@ class Uniform(Emission):
         return np.full((1, n_rows(columns)), -np.log(self.volume))
 
     def statistics(self, columns: Any, resp: Array, bound: UniformParams) -> UniformStats:
-        return UniformStats()
+        return UniformStats(float(resp.sum()))
 
     def m_step(self, stats: UniformStats, params: UniformParams) -> UniformParams:
-        return UniformParams()
+        return UniformParams(np.array([1.0 / self.volume.prod()]))
 
     def complete_score(self, stats: UniformStats, params: UniformParams) -> UniformParams:
-        return UniformParams()
+        return UniformParams(np.zeros(1))
+
+    def n_parameters(self, params: UniformParams) -> int:
+        return 0
 
     def tile_rows(self, columns: Any, bound: UniformParams, n_missing: int) -> int:
         return tile_rows(1)
