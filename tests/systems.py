@@ -3,9 +3,44 @@
 from typing import NamedTuple
 
 import numpy as np
+import pytest
 from scipy import stats
 
-from emkit.engine import LatentClassModel
+from emkit.engine import EMModel, LatentClassModel
+
+#: For a test that cuts its runs short on purpose.
+cut_short = pytest.mark.filterwarnings("ignore::emkit.exceptions.NotConvergedWarning")
+
+
+class Theta(NamedTuple):
+    t: float
+
+
+class Split(NamedTuple):
+    away: float
+    toward: float
+
+
+class Linkage(EMModel):
+    """Four cells (1/2 + t/4, (1-t)/4, (1-t)/4, t/4), the split of the first one missing."""
+
+    def initialize(self, counts, rng):
+        return Theta(rng.uniform(0.1, 0.9))
+
+    def cells(self, t):
+        return np.array([2 + t, 1 - t, 1 - t, t]) / 4
+
+    def split(self, counts, t):
+        return Split(counts[1] + counts[2], counts[0] * t / (2 + t) + counts[3])
+
+    def e_step(self, counts, params):
+        return self.split(counts, params.t), float(counts @ np.log(self.cells(params.t)))
+
+    def m_step(self, stats, params):
+        return Theta(stats.toward / (stats.toward + stats.away))
+
+    def is_feasible(self, params):
+        return 0 < params.t < 1
 
 
 class Rates(NamedTuple):

@@ -1,6 +1,5 @@
 """EMCensoredRegressor: responses are only known to lie in an interval."""
 
-import warnings
 from functools import partial
 from math import log
 from numbers import Real
@@ -26,8 +25,8 @@ from emkit.censored.distributions import DISTRIBUTIONS
 from emkit.censored.prediction import CensoredPrediction, check_level
 from emkit.censored.residuals import data_of, line_within, sample_of
 from emkit.censored.rows import load_rows
-from emkit.engine import fit_em
-from emkit.exceptions import DataWarning
+from emkit.engine.fit import best_run
+from emkit.exceptions import DataWarning, warn
 from emkit.models.censored.data import prepare_blocks, pseudo_inverse
 from emkit.models.censored.normal import FLOOR, CensoredNormal, LineParams
 from emkit.models.censored.student_t import CensoredStudentT
@@ -273,15 +272,15 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
             if every > 1 and self.acceleration is not None and not self._goes_on:
                 # A small part of the rows shows where to start; the others then take few steps.
                 part = units.line, gram / every, self.alpha / every, self.fit_intercept
-                first = fit_em(CensoredNormal(*part), sample, start=first, tol=SAMPLE_TOL).params
+                first = best_run(CensoredNormal(*part), sample, start=first, tol=SAMPLE_TOL).params
             model = follow(CensoredNormal(units.line, gram, self.alpha, self.fit_intercept))
-            return fit_em(model, data, start=first, **options), model
+            return best_run(model, data, start=first, **options), model
 
         student_model = partial(CensoredStudentT, units.line, gram, self.alpha, self.fit_intercept)
 
         def climb(df, starts):
             model = follow(student_model(df))
-            return fit_em(model, data, start=starts, **options), model
+            return best_run(model, data, start=starts, **options), model
 
         def starts_of(model):
             rng = np.random.default_rng(check_random_state(self.random_state).randint(2**31))
@@ -361,21 +360,19 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
     def _warn_of_degeneracy(self, at_floor, within, rank):
         q = len(self.coef_) + int(self.fit_intercept)
         if rank < q:
-            warnings.warn(
+            warn(
                 f"Columns of X are collinear: of {q} coefficients {rank} are identified. The line "
                 "of least norm is returned; standard errors are of what is identified. Drop "
                 "columns or set alpha.",
                 DataWarning,
-                stacklevel=4,
             )
         if at_floor or within:
             what = "every response" if at_floor else "every interval"
-            warnings.warn(
+            warn(
                 f"The likelihood has no finite maximum: a line passes through {what}, and it "
                 f"grows as the scale goes to 0. scale_={self.scale_:.3g} is where the fit "
                 "stopped; it is no estimate. There are too few exact responses for the columns.",
                 DataWarning,
-                stacklevel=4,
             )
 
     # What was learned

@@ -11,7 +11,7 @@ from emkit.engine import blocks, tree
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.model import EMModel
 from emkit.engine.result import EMResult, State, StopReason
-from emkit.engine.steps import Point, evaluate, m_step, require_number
+from emkit.engine.steps import Point, evaluate, m_step, require_finite
 from emkit.exceptions import InfeasibleError, ModelError
 
 __all__ = ["Callback", "climb"]
@@ -47,7 +47,7 @@ def climb(
     point = evaluate(model, data, start, 0)
     if point is None:
         raise InfeasibleError("The model is not defined at the start (singular or infeasible).")
-    require_number(point, 0)
+    require_finite(model, point, 0)
     trace = _Trace(model, point, run, callback)
     extrapolation = _Extrapolation(model, data, acceleration)
     if max_iter == 0:
@@ -215,7 +215,7 @@ class _Trace:
             self.tried(None, False, max_iter)
             self.reason = StopReason.INFEASIBLE
             return 0.0
-        require_number(candidate, self.n_iter + 1)
+        require_finite(self.model, candidate, self.n_iter + 1)
         before = self.point
         gain = candidate.objective - before.objective
         fell = self.model.exact and gain < 0.0

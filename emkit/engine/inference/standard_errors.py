@@ -12,7 +12,6 @@ the EM map (SEM), whose eigenvectors diagonalise the observed information too: w
 objective along the eigenvectors.
 """
 
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +23,7 @@ from emkit.engine.inference.surface import FIRST_STEP, Chord, Surface
 from emkit.engine.inference.tangent import tangent
 from emkit.engine.model import EMModel, MonteCarloModel
 from emkit.engine.result import EMResult
-from emkit.exceptions import DataWarning, ModelError
+from emkit.exceptions import DataWarning, ModelError, warn
 
 __all__ = ["standard_errors"]
 
@@ -177,7 +176,7 @@ def standard_errors(model: EMModel, data: Any, result: Any, *, method: str = "au
     if isinstance(result, EMResult) and not result.converged:
         notes.insert(0, f"The result did not converge ({result.reason.value}).")
     if notes:
-        warnings.warn(" ".join(notes), DataWarning, stacklevel=2)
+        warn(" ".join(notes), DataWarning)
     return tree.restore(errors, surface.params)
 
 
