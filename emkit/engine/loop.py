@@ -11,8 +11,8 @@ from emkit.engine import blocks, tree
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.model import EMModel
 from emkit.engine.result import EMResult, State, StopReason
-from emkit.engine.steps import Point, evaluate, m_step, require_finite
-from emkit.exceptions import InfeasibleError, ModelError
+from emkit.engine.steps import Point, evaluate, lowered, m_step, require_finite
+from emkit.exceptions import InfeasibleError
 
 __all__ = ["Callback", "climb"]
 
@@ -252,13 +252,7 @@ class _Trace:
         """A plain step fell beyond rounding: the end of the run, or an error of the model."""
         before = self.point.objective
         if objective < before - GROSS_FALL * noise:
-            raise ModelError(
-                f"m_step lowered the objective from {before!r} to {objective!r} at iteration "
-                f"{self.n_iter}. EM cannot do that: either m_step does not maximise what e_step "
-                "expects, or e_step (or log_prior) does not return the objective at its "
-                "parameters. Check them on a few rows by hand; set `exact = False` if the E-step "
-                "is random."
-            )
+            raise lowered(self.model, "m_step", before, objective, self.n_iter)
         self.reason = StopReason.DECREASE
 
     def report(self, gain: float) -> None:

@@ -19,11 +19,13 @@ __all__ = [
     "complete_score",
     "evaluate",
     "initialize",
+    "lowered",
     "m_step",
     "require_finite",
     "retracted",
     "sampled_point",
     "sampled_statistics",
+    "written",
 ]
 
 
@@ -62,7 +64,7 @@ def evaluate(
             step = "e_step"
             stats, log_likelihood = blocks.e_step(model, data, params)
             if n_iter == 0:  # their kind is that of the first
-                require_tree(stats, _written(model, "from_tile_sums"))
+                require_tree(stats, written(model, "from_tile_sums"))
             log_likelihood = as_number(log_likelihood, "e_step", "log_likelihood")
             step = "log_prior"
             objective = log_likelihood + as_number(model.log_prior(params), "log_prior")
@@ -161,7 +163,7 @@ def require_finite(model: EMModel, point: Point, n_iter: int) -> None:
         return
     step, value = "log_prior", point.objective
     if not np.isfinite(point.log_likelihood):
-        step, value = _written(model, "log_joint"), point.log_likelihood
+        step, value = written(model, "log_joint"), point.log_likelihood
     verb = "gave a log-likelihood of" if step == "log_joint" else "returned"
     raise ModelError(
         f"{step} {verb} {value!r} at iteration {n_iter}, at parameters that is_feasible "
@@ -170,7 +172,19 @@ def require_finite(model: EMModel, point: Point, n_iter: int) -> None:
     )
 
 
-def _written(model: EMModel, instead: str) -> str:
+def lowered(model: EMModel, method: str, before: float, after: float, n_iter: int) -> ModelError:
+    """The error of a step that lowered the objective."""
+    e_step, statistics = written(model, "log_joint"), written(model, "statistics")
+    fails = f"maximise what {statistics} expects" if method == "m_step" else "raise it"
+    return ModelError(
+        f"{method} lowered the objective from {before!r} to {after!r} at iteration {n_iter}. EM "
+        f"cannot do that: either {method} does not {fails}, or {e_step} (or log_prior) does not "
+        "return the objective at its parameters. Check them on a few rows by hand; set `exact = "
+        "False` if the E-step is random, `backtracks = True` if m_step may step too far."
+    )
+
+
+def written(model: EMModel, instead: str) -> str:
     """The method that the user wrote where others write e_step."""
     return instead if type(model).e_step is LatentClassModel.e_step else "e_step"
 
