@@ -1,6 +1,19 @@
 """What emkit raises and warns of, beyond the built-in errors."""
 
-__all__ = ["ClusterError", "DataReadError", "DataWarning", "InfeasibleError", "ModelError"]
+import sys
+import warnings
+
+__all__ = [
+    "ClusterError",
+    "DataReadError",
+    "DataWarning",
+    "InfeasibleError",
+    "ModelError",
+    "NotConvergedWarning",
+]
+
+#: Packages whose frames stand between a user's line and the place where emkit warns.
+_BETWEEN = {"emkit", "sklearn", "joblib", "contextlib"}
 
 
 def __dir__() -> list[str]:
@@ -103,3 +116,29 @@ class InfeasibleError(ValueError):
 
     def __str__(self) -> str:
         return self.message
+
+
+class NotConvergedWarning(UserWarning):
+    """The best run of `emkit.engine.fit_em` ended before it converged; its reason is named.
+
+    Estimators warn with scikit-learn's ``ConvergenceWarning`` instead.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from emkit.exceptions import NotConvergedWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", NotConvergedWarning)  # a fit that stops short raises
+    """
+
+
+def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
+    """Warn at the user's line: that of the nearest frame which is not of emkit or between."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and _is_between(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_between(module: str) -> bool:
+    return module.partition(".")[0] in _BETWEEN

@@ -70,7 +70,7 @@ def climb(**options):
     def callback(state):
         path.append((model.n_e_steps, state.objective))
 
-    fit_em(model, notices, start=start, tol=0.0, max_iter=2000, callback=callback, **options)
+    fit_em(model, notices, start=start, tol=0.0, max_iter=10_000, callback=callback, **options)
     return np.array(path).T
 
 

@@ -7,6 +7,7 @@ import pytest
 import systems
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marks import cut_short
 from scipy import optimize, special, stats
 from systems import OFFSPRING as COUNTS
 from systems import Linkage, Rates, Split, Theta
@@ -97,6 +98,7 @@ class Counted(Poisson):
 # Classification EM
 
 
+@cut_short  # a class may die
 @given(
     seed=SEEDS,
     weight=st.floats(0.1, 0.9),
@@ -210,6 +212,7 @@ def test_tempered_is_soft_at_1_and_hard_in_the_cold(seed):
         np.testing.assert_allclose(got, expected, atol=1e-6)
 
 
+@cut_short
 @given(beta=st.floats(0.2, 5.0), rates=st.lists(st.floats(0.5, 15.0), min_size=2, max_size=2))
 @FEW
 def test_tempered_objective_never_falls(table, beta, rates):
@@ -252,6 +255,7 @@ def test_a_bad_schedule_is_refused(betas):
         AnnealedEM(betas)
 
 
+@cut_short
 @pytest.mark.parametrize("cap", [0, 1, 2, 7, 30])
 @pytest.mark.parametrize(
     "algorithm",
@@ -404,6 +408,7 @@ def test_what_is_drawn_depends_on_the_seed_alone(table, algorithm):
     assert [r.objective for r in first.runs] != [r.objective for r in other.runs]
 
 
+@cut_short
 @pytest.mark.parametrize("algorithm", ["sem", "cem", SimulatedAnnealingEM(20)])
 @pytest.mark.parametrize("seed", range(3))
 def test_a_class_that_loses_its_rows_ends_nothing_but_itself(algorithm, seed):
@@ -506,6 +511,7 @@ def test_the_interval_covers_what_endless_sampling_gives(name, acceleration, tab
     assert (covered.sum(axis=0) >= stats.binom.ppf(1e-4, n_seeds, 0.95)).all()
 
 
+@cut_short
 def test_draws_grow_where_noise_hides_the_step_and_not_beyond_the_most():
     sizes = []
 
@@ -598,6 +604,7 @@ def test_monte_carlo_em_takes_the_conditional_step():
     assert result.params.mean == pytest.approx(359 / 9, rel=1e-14)
 
 
+@cut_short
 def test_monte_carlo_em_ends_at_its_last_feasible_point():
     class Singular(DrawnLinkage):
         def e_step(self, counts, params):
@@ -682,6 +689,7 @@ def test_louis_finds_the_maximum_of_plain_em(table, maximum):
     assert rises(fast.history)
 
 
+@cut_short
 def test_louis_crosses_where_plain_em_crawls(golden):
     """Death notices: plain EM takes thousands of steps."""
     case = golden("classic.json")["death_notices"]
@@ -829,6 +837,7 @@ def test_progress_is_what_tol_is_compared_with():
     assert min(steps[:-2]) >= 1e-4
 
 
+@cut_short
 @pytest.mark.parametrize("acceleration", [None, "anderson", "squarem", "louis"])
 def test_an_image_that_is_not_a_number_ends_the_run_where_it_is(acceleration):
     class Undefined(Linkage):

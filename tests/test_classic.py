@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marks import cut_short
 from scipy import optimize, special, stats
 from sklearn.mixture import GaussianMixture
 
@@ -215,6 +216,7 @@ def test_every_acceleration_finds_the_zero_of_the_score(system, acceleration):
     np.testing.assert_allclose(fit.log_likelihood, log_likelihood(exact), rtol=1e-12)
 
 
+@cut_short
 @given(seed=SEEDS)
 @FEW
 @pytest.mark.parametrize("build", INTERIOR, ids=lambda build: build.__name__.strip("_"))
@@ -228,6 +230,7 @@ def test_plain_em_never_falls_from_a_random_start(build, seed):
 # What single examples claim.
 
 
+@cut_short
 @pytest.mark.parametrize("which", ["classic", "variant"])
 def test_linkage_goes_the_published_way(which, golden):
     g, case = example("linkage"), golden("linkage.json")[f"linkage_{which}"]
@@ -245,6 +248,7 @@ def test_linkage_goes_the_published_way(which, golden):
     assert f"maximum  {float(case['mle']):.6f} +- {float(case['se']):.6f}" in g["printed"]
 
 
+@cut_short
 def test_two_coins_go_the_published_way(golden):
     g, case = example("two_coins"), golden("classic.json")["two_coins"]
     model, tosses, start = g["TwoCoins"](), g["tosses"], g["start"]
@@ -272,6 +276,7 @@ def test_coins_that_start_alike_stay_alike(p):
     assert fit_em(g["TwoCoins"](), g["tosses"], start=uneven).log_likelihood > best - 1e-6
 
 
+@cut_short
 def test_gene_counting_goes_the_published_way(golden):
     g, case = example("abo"), golden("classic.json")["abo"]
     assert dict(zip(["A", "B", "AB", "O"], g["counts"], strict=True)) == case["counts"]
@@ -296,6 +301,7 @@ def test_expected_genes_are_those_of_all_pairs_of_parents(seed):
     assert value == pytest.approx(g["counts"] @ np.log(groups), rel=1e-12)
 
 
+@cut_short
 def test_death_notices_have_the_maximum_that_r_finds(golden):
     g, case = example("death_notices"), golden("classic.json")["death_notices"]
     fit = fit_em(g["PoissonMixture"](), g["notices"], start=g["start"], tol=0.0)
@@ -357,6 +363,7 @@ def test_a_collapse_is_higher_than_the_maximum_and_refused():
     assert fit_em(g["TwoNormals"](), g["data"], start=starts).converged  # of the two, the maximum
 
 
+@cut_short
 def test_each_step_leaves_the_part_of_the_error_that_is_missing():
     g = example("failure_times")
     iterates = path(g["Lifetimes"](), g["data"], g["Params"](10.0), 15)
@@ -450,6 +457,7 @@ def test_the_degrees_of_freedom_are_those_of_a_general_maximiser(seed):
 # Latent assignment.
 
 
+@cut_short
 def test_outings_go_the_exact_way(golden):
     g, case = example("latent_assignment"), golden("classic.json")["outings"]
     exact = [[[float(Fraction(p)) for p in row] for row in table] for table in case["iterates"]]
@@ -545,6 +553,7 @@ def test_a_long_word_neither_underflows_nor_loses_a_letter(seed, length):
     np.testing.assert_allclose(first + move.sum(axis=0), emit.sum(axis=1), rtol=1e-9)
 
 
+@cut_short
 @given(seed=SEEDS)
 @FEW
 def test_words_climb_together_and_their_order_is_nothing(seed):
@@ -619,6 +628,7 @@ def test_the_bound_touches_once_and_its_top_is_the_m_step(at):
     assert slope == pytest.approx((up - down) / (2 * h), rel=1e-3, abs=1e-3)
 
 
+@cut_short
 def test_the_bound_is_of_the_linkage_model_and_drawn(monkeypatch):
     g, linkage = example("lower_bound"), example("linkage")
     model, counts = linkage["variant"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marks import cut_short
 from scipy import stats
 
 from emkit.engine import Blocks, OnlineEM, fit_em, standard_errors
@@ -36,9 +37,6 @@ from emkit.numerics.covariance import NAMES, STRUCTURES
 from emkit.numerics.gaussian import Scaling
 
 LEVELS = [3, 2]
-
-#: Some runs are cut short on purpose.
-cut_short = pytest.mark.filterwarnings("ignore:The best run did not converge")
 
 
 def three_groups(n=300, missing=0.0, seed=0):

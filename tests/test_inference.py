@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marks import cut_short
 from scipy import stats
 from systems import Linkage, LinkageVariant, Poisson, Rates, Theta, death_notices
 
@@ -639,6 +640,7 @@ def test_equal_components_are_a_saddle(deaths):
         assert "for weights, rates: not determined" in message
 
 
+@cut_short
 def test_result_short_of_the_maximum(deaths, two_rates):
     start = Rates(np.array([0.3, 0.7]), np.array([1.0, 2.5]))
     result = fit_em(Poisson(), deaths, start=start, acceleration=None, max_iter=5)

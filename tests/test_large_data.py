@@ -156,7 +156,7 @@ def test_an_error_in_a_worker_is_the_error_of_the_model(at_once, at_home):
 
     home = os.getpid()
     parts = Blocks([Points(np.eye(2)), Points(np.eye(2))])
-    with pytest.raises(RuntimeError, match="e_step failed at iteration .*in a worker"):
+    with pytest.raises(RuntimeError, match="statistics failed at iteration .*in a worker"):
         fit_em(Broken(1), parts, n_jobs=2, algorithm="cem")
     assert at_once or at_home
 

@@ -7,6 +7,7 @@ import pytest
 import systems
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marks import cut_short
 from structures import dense, nearest
 from systems import Rates
 
@@ -109,6 +110,7 @@ def test_every_search_keeps_the_best_of_its_runs(counts, search):
     assert len(result.log_likelihoods) == result.n_iter
 
 
+@cut_short
 @pytest.mark.parametrize("search", ["restarts", "short_runs", "genetic"])
 @pytest.mark.parametrize("seed", range(3))
 def test_more_starts_are_never_worse_than_a_part_of_the_way_of_the_first(counts, search, seed):
@@ -142,6 +144,7 @@ def test_every_search_fits_a_mixture(search):
 # Budgets
 
 
+@cut_short
 @pytest.mark.parametrize("make", BUDGETED)
 @pytest.mark.parametrize("acceleration", ["anderson", "louis"])
 @pytest.mark.parametrize("budget", [1, 2, 7, 8, 9, 40, 133])
@@ -153,6 +156,7 @@ def test_a_budget_holds(counts, make, acceleration, budget):
     assert np.isfinite(result.objective)
 
 
+@cut_short
 @pytest.mark.parametrize("algorithm", ["em", "cem", "sem"])
 @pytest.mark.parametrize("budget", [1, 2, 30, 101])
 def test_restarts_spend_the_whole_budget(counts, budget, algorithm):
@@ -162,6 +166,7 @@ def test_restarts_spend_the_whole_budget(counts, budget, algorithm):
     assert len(result.runs) >= budget / 21
 
 
+@cut_short
 def test_a_budget_counts_real_e_steps(counts):
     for search in (Restarts(55), ShortRuns(budget=55), Genetic(55, population=3, n_iter=2)):
         model = Counted()
@@ -254,6 +259,7 @@ def test_a_search_that_is_a_form_of_em_takes_no_other(counts, search):
 # Short runs
 
 
+@cut_short
 @pytest.mark.parametrize("cap", [0, 1, 4, 5, 6, 12])
 @pytest.mark.parametrize("search", ["short_runs", "genetic"])
 def test_short_runs_and_the_long_one_are_within_max_iter(counts, search, cap):
@@ -383,6 +389,7 @@ def test_recombined_classes_find_the_grid(grid, seed):
     assert len(np.unique(np.rint(genetic.means_ / 8).astype(int), axis=0)) == 25
 
 
+@cut_short
 def test_a_genetic_search_has_two_parents_of_any_model_with_classes(counts):
     result = fit_em(Poisson(4), counts, search=Genetic(300, population=2, n_iter=1), random_state=0)
     assert cost(result) <= 300 and len(result.runs) > 50

@@ -1,7 +1,6 @@
 """What the estimators share; the only file that touches scikit-learn's private API."""
 
 import mmap
-import warnings
 from functools import partial
 from numbers import Integral, Real
 
@@ -19,6 +18,7 @@ from sklearn.utils.validation import (
 )
 
 from emkit.engine import Acceleration, Blocks, EMResult, StopReason
+from emkit.exceptions import warn
 
 __all__ = [
     "EM_CONSTRAINTS",
@@ -213,7 +213,7 @@ def output_container(estimator):
     return _get_output_config("transform", estimator)["dense"]
 
 
-def warn_unconverged(result: EMResult, max_iter: int, remedy: str, stacklevel: int = 4) -> None:
+def warn_unconverged(result: EMResult, max_iter: int, remedy: str) -> None:
     """Warn when the best run did not converge, unless no iteration was asked for."""
     if result.converged or max_iter == 0:
         return
@@ -231,4 +231,4 @@ def warn_unconverged(result: EMResult, max_iter: int, remedy: str, stacklevel: i
             " The objective fell beyond rounding: the data are too ill-conditioned for double "
             f"precision. Scale the columns or {remedy[0].lower()}{remedy[1:]}."
         )
-    warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel)
+    warn(message, ConvergenceWarning)

@@ -9,7 +9,8 @@ from scipy.optimize import minimize_scalar
 from sklearn.utils import check_random_state
 
 from emkit.censored.residuals import sample_of
-from emkit.engine import EMResult, fit_em
+from emkit.engine import EMResult
+from emkit.engine.fit import best_run
 from emkit.models.censored.data import Prepared
 from emkit.models.censored.line import LineParams, PenalisedLine
 from emkit.models.laws.law import Law
@@ -93,7 +94,7 @@ class Climb:
         model = self._model(law)
         start = self._starts(law, model) if start is None else start
         self.follow(law)
-        return Fit(law, model, fit_em(model, self.data, start=start, **self.options))
+        return Fit(law, model, best_run(model, self.data, start=start, **self.options))
 
     def _model(self, law: Law, every: int = 1) -> PenalisedLine:
         """Model of the rows, or of one in so many."""
@@ -112,4 +113,4 @@ class Climb:
             return self.first
         # A small part of the rows shows where to start; the others then take few steps.
         part = self._model(law, self.every)
-        return fit_em(part, self.sample, start=self.first, tol=SAMPLE_TOL).params
+        return best_run(part, self.sample, start=self.first, tol=SAMPLE_TOL).params

@@ -1,6 +1,5 @@
 """EMCensoredRegressor: responses are only known to lie in an interval."""
 
-import warnings
 from dataclasses import replace
 from functools import partial
 from math import log
@@ -25,7 +24,7 @@ from emkit.censored.fitting import Climb
 from emkit.censored.prediction import CensoredPrediction, check_level
 from emkit.censored.residuals import data_of, line_within
 from emkit.censored.rows import load_rows
-from emkit.exceptions import DataWarning
+from emkit.exceptions import DataWarning, warn
 from emkit.models.censored.data import pseudo_inverse
 from emkit.models.censored.first_line import prepare_blocks
 from emkit.models.censored.line import FLOOR, LineParams
@@ -342,21 +341,19 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
     def _warn_of_degeneracy(self, at_floor, within, rank):
         q = len(self.coef_) + int(self.fit_intercept)
         if rank < q:
-            warnings.warn(
+            warn(
                 f"Columns of X are collinear: of {q} coefficients {rank} are identified. The line "
                 "of least norm is returned; standard errors are of what is identified. Drop "
                 "columns or set alpha.",
                 DataWarning,
-                stacklevel=4,
             )
         if at_floor or within:
             what = "every response" if at_floor else "every interval"
-            warnings.warn(
+            warn(
                 f"The likelihood has no finite maximum: a line passes through {what}, and it "
                 f"grows as the scale goes to 0. scale_={self.scale_:.3g} is where the fit "
                 "stopped; it is no estimate. There are too few exact responses for the columns.",
                 DataWarning,
-                stacklevel=4,
             )
 
     # What was learned

@@ -10,7 +10,8 @@ observed data :math:`x`, missing data :math:`z` and complete-data statistics :ma
 and the M-step sees the data through :math:`s` alone. Because statistics add, those of `Blocks` are
 a sum. The E-step also returns the log-likelihood at :math:`\theta`, so that the objective reported
 is that of the parameters returned. Whole models stand in the examples of `fit_em`,
-`LatentClassModel` and `standard_errors`; ``examples/plot_your_own_em.py`` takes one step by step.
+`LatentClassModel` and `standard_errors`; ``examples/plot_your_own_em.py`` takes one step by step;
+`check_model` tries a new one on a few rows.
 
 What each method of a model buys:
 
@@ -55,6 +56,7 @@ Which form of EM, and which search over starts:
 from emkit.engine.acceleration import Acceleration, Anderson, Louis, Squarem
 from emkit.engine.algorithms import EM, Algorithm, AnnealedEM, ClassificationEM
 from emkit.engine.blocks import Blocks
+from emkit.engine.checking import check_model
 from emkit.engine.fit import fit_em
 from emkit.engine.inference.standard_errors import standard_errors
 from emkit.engine.latent_class import LatentClassModel
@@ -95,6 +97,7 @@ __all__ = [
     "StochasticEM",
     "StopReason",
     "Tempered",
+    "check_model",
     "fit_em",
     "hard",
     "soft",

@@ -1,6 +1,5 @@
 """Data in blocks: because statistics add, the E-step is a sum over them."""
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from copy import copy
@@ -13,8 +12,9 @@ import joblib
 import numpy as np
 
 from emkit.engine import tree
+from emkit.engine.contract import require_pair
 from emkit.engine.model import EMModel
-from emkit.exceptions import DataReadError
+from emkit.exceptions import DataReadError, warn
 
 __all__ = ["Blocks", "e_step", "iterate", "summaries", "read"]
 
@@ -214,11 +214,10 @@ class Workers:
 
     def _go_on_alone(self, error: PicklingError) -> None:
         told = str(error.__cause__).strip().strip('"').strip().splitlines() or [str(error)]
-        warnings.warn(
+        warn(
             "The model or its data cannot be sent to other processes: the run goes on in this one. "
             f"Make them picklable, or set n_jobs=1. ({told[-1]})",
             RuntimeWarning,
-            stacklevel=2,
         )
         self._spent = -np.inf
         self._parallel = None
@@ -272,7 +271,7 @@ def e_step(model: EMModel, data: Any, params: Any) -> tuple[Any, float]:
     """Sum of the model's E-step over the blocks of ``data``."""
     require_e_step(model)
     if not isinstance(data, Blocks):
-        return model.e_step(data, params)
+        return _step(model, params, data)
     # A random stream is one for all blocks: side by side they would all draw the same.
     total: tuple[Any, float] = data.sum(partial(_step, model, params), together=model.exact)
     return total
@@ -288,4 +287,4 @@ def require_e_step(model: EMModel) -> None:
 
 
 def _step(model: EMModel, params: Any, block: Any) -> tuple[Any, float]:
-    return model.e_step(block, params)
+    return require_pair(model.e_step(block, params))

@@ -3,18 +3,17 @@
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from emkit.engine.acceleration import resolve as resolve_acceleration
 from emkit.engine.algorithms import EM, Algorithm, ClassificationEM
+from emkit.engine.arguments import check_options, given_starts, require_model, seed_sequence
 from emkit.engine.loop import Callback
 from emkit.engine.model import EMModel
 from emkit.engine.monte_carlo import MonteCarloEM
-from emkit.engine.result import EMResult
+from emkit.engine.result import EMResult, StopReason
 from emkit.engine.search import resolve_search
 from emkit.engine.starts import Climber, Start, best_of
 from emkit.engine.stochastic import StochasticEM
-from emkit.exceptions import InfeasibleError
+from emkit.exceptions import InfeasibleError, NotConvergedWarning, warn
 
 __all__ = ["fit_em"]
 
@@ -91,11 +90,18 @@ def fit_em(
     ValueError
         For an argument out of range.
     TypeError
-        When the model lacks a method that the algorithm needs.
+        For an argument of the wrong type, and when the model lacks a method that the algorithm
+        needs.
     InfeasibleError
         When no start is feasible (a ValueError).
     ModelError
         When the model breaks its contract; names the method and the iteration.
+
+    Warns
+    -----
+    NotConvergedWarning
+        When the best run did not converge, and was not told to end by ``max_iter=0``, its callback
+        or the schedule of a stochastic algorithm.
 
     References
     ----------
@@ -133,7 +139,42 @@ def fit_em(
     >>> round(float(result.params.t), 10), result.converged
     (0.6268214979, True)
     """
-    _check_arguments(n_init, tol, max_iter)
+    result = best_run(
+        model,
+        data,
+        start=start,
+        n_init=n_init,
+        n_jobs=n_jobs,
+        search=search,
+        algorithm=algorithm,
+        acceleration=acceleration,
+        tol=tol,
+        max_iter=max_iter,
+        random_state=random_state,
+        callback=callback,
+    )
+    warn_unconverged(result, tol=tol, max_iter=max_iter)
+    return result
+
+
+def best_run(
+    model: EMModel,
+    data: Any,
+    *,
+    start: Any = None,
+    n_init: int = 1,
+    n_jobs: int | None = None,
+    search: Any = "restarts",
+    algorithm: Any = "em",
+    acceleration: Any = "anderson",
+    tol: float = 1e-8,
+    max_iter: int = 1000,
+    random_state: Any = None,
+    callback: Callback | None = None,
+) -> EMResult:
+    """As `fit_em`, without its warning: for estimators, which warn in words of their own."""
+    require_model(model)
+    check_options(n_init, n_jobs, tol, max_iter, callback)
     scheme = resolve_acceleration(acceleration)
     form = _resolve_algorithm(algorithm)
     form.check(model, scheme)
@@ -141,7 +182,7 @@ def fit_em(
     climber = Climber(
         model,
         data,
-        _seed_sequence(random_state),
+        seed_sequence(random_state),
         n_jobs,
         algorithm=form,
         acceleration=scheme,
@@ -168,24 +209,7 @@ def _starts(climber: Climber, start: Any, n_init: int) -> list[Start]:
     """Every start with its own seed, before any run begins."""
     if start is None:
         return climber.draw(n_init)
-    given = list(start) if isinstance(start, list) else [start]
-    if not given:
-        raise ValueError("start must be Params or a list of at least one. Got an empty list.")
-    for params in given:
-        if not (isinstance(params, tuple) and hasattr(params, "_fields")):
-            raise TypeError(
-                "start must be Params (a NamedTuple of float arrays) or a list of them. "
-                f"Got {type(params).__name__}."
-            )
-    return [climber.draw(1, params)[0] for params in given]
-
-
-def _seed_sequence(random_state: Any) -> np.random.SeedSequence:
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.SeedSequence(random_state.randint(2**32, size=4, dtype=np.uint32))
-    if isinstance(random_state, np.random.Generator):
-        return np.random.SeedSequence(random_state.integers(2**32, size=4, dtype=np.uint32))
-    return np.random.SeedSequence(random_state)
+    return [climber.draw(1, params)[0] for params in given_starts(start)]
 
 
 _ALGORITHMS: dict[str, Algorithm] = {
@@ -207,10 +231,27 @@ def _resolve_algorithm(algorithm: Any) -> Algorithm:
     )
 
 
-def _check_arguments(n_init: int, tol: float, max_iter: int) -> None:
-    if n_init < 1:
-        raise ValueError(f"n_init must be at least 1. Got {n_init!r}.")
-    if not tol >= 0.0:
-        raise ValueError(f"tol must be a number of nats, 0 or more. Got {tol!r}.")
-    if max_iter < 0:
-        raise ValueError(f"max_iter must be 0 or more. Got {max_iter!r}.")
+#: Why a run did not converge, and what helps.
+UNCONVERGED = {
+    StopReason.MAX_ITER: "it reached {limit} before {rule}. Allow more steps, ask for less, or "
+    "start elsewhere.",
+    StopReason.INFEASIBLE: "after {n_iter} step(s) the M-step led where the model is not defined "
+    "(is_feasible says no, or a LinAlgError), and the last point before is returned. Likely the "
+    "maximum lies on a boundary that is_feasible excludes, or a class collapsed: let is_feasible "
+    "accept the boundary, add a prior (log_prior), or start elsewhere.",
+    StopReason.DECREASE: "a plain EM step lowered the objective by more than its rounding. "
+    "Likely the data are ill-conditioned: center and scale them, or say in objective_rounding how "
+    "exact the objective is.",
+}
+
+
+def warn_unconverged(result: EMResult, *, tol: float, max_iter: int) -> None:
+    """Warn of a best run that failed to converge; not of one that was told to end."""
+    if result.reason not in UNCONVERGED or max_iter == 0:
+        return
+    within = max(result.n_iter, result.n_evaluations - 1) < max_iter
+    limit = "the budget of its search" if within else f"max_iter={max_iter}"
+    sampled = result.monte_carlo_error is not None
+    rule = "it was as precise as asked" if sampled else f"a step gained less than tol={tol:g}"
+    why = UNCONVERGED[result.reason].format(limit=limit, rule=rule, n_iter=result.n_iter)
+    warn(f"The best run did not converge: {why}", NotConvergedWarning)

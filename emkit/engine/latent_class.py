@@ -9,6 +9,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.engine import tree
+from emkit.engine.contract import Breach, blame, require_joint, require_named, require_weights
 from emkit.engine.model import EMModel
 from emkit.engine.posterior import Stochastic, soft
 from emkit.engine.recombination import mutate, recombine
@@ -247,20 +248,33 @@ class LatentClassModel(EMModel):
         objective : float
             What its rows add to the objective; for `soft` the log-likelihood.
         """
-        bound = self.bind(params)
-        total, objective = None, 0.0
-        for tile in self.tiles(data, bound):
-            log_joint, work = self.log_joint(tile, bound)
-            weights = self.weights(tile)
-            resp, values = posterior(log_joint, rng, weights)
-            if weights is None:
-                objective += float(values.sum())
-            else:
-                objective += float(weights @ values)
-                resp *= weights
-            stats = self.statistics(tile, resp, work, bound)
-            total = stats if total is None else tree.add(total, stats)
-        return self.from_tile_sums(total, bound), objective
+        total, objective, method, given = None, 0.0, "bind", ""
+        try:
+            bound = self.bind(params)
+            method = "tiles"
+            for tile in self.tiles(data, bound):
+                method = "log_joint"
+                log_joint, work = require_joint(self.log_joint(tile, bound), tile, params)
+                method = "weights"
+                weights = require_weights(self.weights(tile), log_joint)
+                method = "log_joint"
+                resp, values = posterior(log_joint, rng, weights)
+                if weights is None:
+                    objective += float(values.sum())
+                else:
+                    objective += float(weights @ values)
+                    resp *= weights
+                method, given = "statistics", f"resp of shape {resp.shape}"
+                stats = require_named(self.statistics(tile, resp, work, bound), method)
+                total = stats if total is None else tree.add(total, stats)
+                method, given = "tiles", ""
+            if total is None:
+                raise Breach("tiles", "returned no tile")
+            method = "from_tile_sums"
+            return require_named(self.from_tile_sums(total, bound), method), objective
+        except Exception as error:
+            blame(error, method, given)
+            raise
 
     def sampled_statistics(
         self, data: Any, params: Any, rng: np.random.Generator, size: int

@@ -11,8 +11,8 @@ from emkit.engine import blocks, tree
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.model import EMModel
 from emkit.engine.result import EMResult, State, StopReason
-from emkit.engine.steps import Point, evaluate, m_step, require_number
-from emkit.exceptions import InfeasibleError, ModelError
+from emkit.engine.steps import Point, evaluate, lowered, m_step, require_finite
+from emkit.exceptions import InfeasibleError
 
 __all__ = ["Callback", "climb"]
 
@@ -47,7 +47,7 @@ def climb(
     point = evaluate(model, data, start, 0)
     if point is None:
         raise InfeasibleError("The model is not defined at the start (singular or infeasible).")
-    require_number(point, 0)
+    require_finite(model, point, 0)
     trace = _Trace(model, point, run, callback)
     extrapolation = _Extrapolation(model, data, acceleration)
     if max_iter == 0:
@@ -215,7 +215,7 @@ class _Trace:
             self.tried(None, False, max_iter)
             self.reason = StopReason.INFEASIBLE
             return 0.0
-        require_number(candidate, self.n_iter + 1)
+        require_finite(self.model, candidate, self.n_iter + 1)
         before = self.point
         gain = candidate.objective - before.objective
         fell = self.model.exact and gain < 0.0
@@ -252,13 +252,7 @@ class _Trace:
         """A plain step fell beyond rounding: the end of the run, or an error of the model."""
         before = self.point.objective
         if objective < before - GROSS_FALL * noise:
-            raise ModelError(
-                f"m_step lowered the objective from {before!r} to {objective!r} at iteration "
-                f"{self.n_iter}. EM cannot do that: either m_step does not maximise what e_step "
-                "expects, or e_step (or log_prior) does not return the objective at its "
-                "parameters. Check them on a few rows by hand; set `exact = False` if the E-step "
-                "is random."
-            )
+            raise lowered(self.model, "m_step", before, objective, self.n_iter)
         self.reason = StopReason.DECREASE
 
     def report(self, gain: float) -> None:

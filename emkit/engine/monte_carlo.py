@@ -1,22 +1,22 @@
 """Monte Carlo EM: an E-step by draws of what is missing, and what its noise leaves unknown."""
 
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from scipy.special import fdtr
 
 from emkit._typing import Array
-from emkit.engine import blocks, tree
+from emkit.engine import tree
 from emkit.engine.acceleration import Acceleration, Louis
 from emkit.engine.algorithms import Algorithm
 from emkit.engine.loop import Callback
 from emkit.engine.model import EMModel, MonteCarloModel
 from emkit.engine.result import EMResult, StopReason
-from emkit.engine.steps import Point, evaluate, m_step, retracted
+from emkit.engine.steps import Point, evaluate, m_step, retracted, sampled_point, sampled_statistics
 from emkit.engine.stochastic import chain_result, report
-from emkit.exceptions import InfeasibleError, ModelError
+from emkit.exceptions import InfeasibleError
 
 __all__ = ["MonteCarloEM"]
 
@@ -127,7 +127,7 @@ class MonteCarloEM(Algorithm):
         callback: Callback | None = None,
         run: int = 0,
     ) -> EMResult:
-        first = _point(model, data, start)
+        first = _point(model, data, start, 0)
         if first is None:
             raise InfeasibleError("The model is not defined at the start (singular or infeasible).")
         points, louis = [first], isinstance(acceleration, Louis)
@@ -141,7 +141,7 @@ class MonteCarloEM(Algorithm):
             here = points[-1].params
             asked: dict[str, Any] = {"size": size, "louis": louis, "n_iter": len(points)}
             step = _sampled_step(model, data, points[-1], rng, **asked)
-            point = None if step is None else _point(model, data, step.image)
+            point = None if step is None else _point(model, data, step.image, len(points))
             if step is None or point is None:
                 reason = StopReason.INFEASIBLE
                 report(callback, run, points, reason)
@@ -215,16 +215,11 @@ def _sampled_step(
     params, here = point.params, tree.flatten(point.params)
     n_batches = max(20, 2 * len(here) + 2)
     each = -(-size // n_batches)
+    args = (params, rng, each, n_iter)
     try:
-        batches = [_batch(model, data, params, rng, each) for _ in range(n_batches)]
+        batches = [sampled_statistics(model, data, *args) for _ in range(n_batches)]
     except np.linalg.LinAlgError:
         return None
-    except Exception as error:
-        raise ModelError(
-            f"sample_latent or complete_statistics failed at iteration {n_iter} with "
-            f"{type(error).__name__}: {error}. complete_statistics must return a NamedTuple of "
-            "arrays, of the data completed by the draws and averaged over them."
-        ) from error
     total = reduce(tree.add, batches)
     means = [tree.scale(total, 1.0 / n_batches)]
     for batch in batches:
@@ -239,19 +234,6 @@ def _sampled_step(
     move = tree.flatten(images[0]) - here
     plain = _SampledStep(images[0], move, covariance, n_batches)
     return (louis and _newton_step(model, params, batches, each, plain)) or plain
-
-
-def _batch(model: EMModel, data: Any, params: Any, rng: np.random.Generator, size: int) -> Any:
-    """Statistics of all the data by some draws of what is missing."""
-    sampled = model.sampled_statistics or partial(_sampled_statistics, model)
-    return reduce(tree.add, [sampled(part, params, rng, size) for part in blocks.iterate(data)])
-
-
-def _sampled_statistics(
-    model: EMModel, data: Any, params: Any, rng: np.random.Generator, size: int
-) -> Any:
-    assert model.sample_latent is not None and model.complete_statistics is not None
-    return model.complete_statistics(data, model.sample_latent(data, params, rng, size))
 
 
 #: Part of the complete information that must be left for Newton's step to be sound.
@@ -301,14 +283,9 @@ def _newton_step(
     return _SampledStep(image, move, further @ plain.covariance @ further.T, plain.n_batches, True)
 
 
-def _point(model: EMModel, data: Any, params: Any) -> Point | None:
-    """A point without statistics, its objective where the model can tell it; None where the model
-    is not defined."""
-    if not model.is_feasible(params):
-        return None
+def _point(model: EMModel, data: Any, params: Any, n_iter: int) -> Point | None:
+    """A point without statistics; None where the model is not defined."""
     if isinstance(model, MonteCarloModel):
-        parts = blocks.iterate(data)
-        log_likelihood = float(sum(model.log_likelihood(part, params) for part in parts))
-        return Point(params, None, log_likelihood, log_likelihood + model.log_prior(params))
-    point = evaluate(model, data, params, 0)
+        return sampled_point(model, data, params, n_iter)
+    point = evaluate(model, data, params, n_iter)
     return None if point is None else point._replace(stats=None)

@@ -1,6 +1,5 @@
 """EMImputer: cells are missing."""
 
-import warnings
 from copy import copy
 from functools import partial
 from numbers import Integral, Real
@@ -31,8 +30,9 @@ from emkit.base.estimator import (
 from emkit.base.progress import CallbackSupportMixin, Progress
 from emkit.data.dask_collections import is_dask, map_rows, score_rows
 from emkit.data.source import Source, is_source, joined, lazy
-from emkit.engine import StopReason, fit_em, standard_errors
-from emkit.exceptions import DataWarning, InfeasibleError
+from emkit.engine import StopReason, standard_errors
+from emkit.engine.fit import best_run
+from emkit.exceptions import DataWarning, InfeasibleError, warn
 from emkit.imputation.columns import Cells, Columns
 from emkit.imputation.filling import Filler
 from emkit.imputation.table import each_block, load_table
@@ -310,8 +310,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         `emkit.exceptions.ClusterError`.
         """
         progress = Progress(self, X, y, sample_weight)
-        warn = partial(warnings.warn, category=DataWarning, stacklevel=5)
-        self._fit(X, sample_weight, warn, progress)
+        self._fit(X, sample_weight, partial(warn, category=DataWarning), progress)
         progress.done()
         return self
 
@@ -336,7 +335,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
                 self._warn_of_collapse(shrinkage, warn)
                 shrinkage = MIN_SHRINKAGE
                 result, model = climb(shrinkage)
-        warn_unconverged(result, self.max_iter, "Increase shrinkage", stacklevel=5)
+        warn_unconverged(result, self.max_iter, "Increase shrinkage")
         self._publish(result, model, columns, shrinkage, data, pairwise)
 
     def _load(self, X, sample_weight):
@@ -369,7 +368,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             pairwise=pairwise,
         )
         try:
-            result = fit_em(
+            result = best_run(
                 model,
                 in_blocks(data),
                 start=self._start(model, data, columns, pairwise),
@@ -521,12 +520,11 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         data, columns, cells = load_table(self, X, sample_weight, self._columns)
         news = columns.changed(cells)
         if len(news):
-            warnings.warn(
+            warn(
                 f"Feature(s) {self._name(news)} had no value or one value only when the stream "
                 "began, and are filled as they were then, though they vary in this batch. Clone "
                 "the estimator to begin anew, with more rows in the first batch.",
                 DataWarning,
-                stacklevel=3,
             )
         return Batch(data, cells.weight, cells.missing_fraction)
 

@@ -1,6 +1,5 @@
 """EMGaussianMixture: the labels are missing."""
 
-import warnings
 from copy import copy
 from functools import partial
 from math import log
@@ -46,9 +45,10 @@ from emkit.data.source import (
     joined,
     lazy,
 )
-from emkit.engine import Algorithm, fit_em, soft, standard_errors
+from emkit.engine import Algorithm, soft, standard_errors
+from emkit.engine.fit import best_run
 from emkit.engine.latent_class import unbuffered
-from emkit.exceptions import DataWarning, InfeasibleError
+from emkit.exceptions import DataWarning, InfeasibleError, warn
 from emkit.mixture.initial import check_given, given_start, last_fit
 from emkit.mixture.prior import MixturePrior, check_prior, internal_prior
 from emkit.mixture.streaming import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
@@ -361,7 +361,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             seed = check_random_state(seed)
         try:
             with progress:
-                result = fit_em(
+                result = best_run(
                     model,
                     in_blocks(data),
                     start=start,
@@ -487,12 +487,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         names = getattr(self, "feature_names_in_", np.arange(len(spread)))
         shown = ", ".join(str(name) for name in names[steered[:5]])
         constant = "; constant columns are among them" if (spread[steered] == 0.0).any() else ""
-        warnings.warn(
+        warn(
             f"reg_covar={self.reg_covar:g} exceeds 1 % of the variance of {len(steered)} column(s)"
             f" ({shown}{', ...' if len(steered) > 5 else ''}){constant}. It then steers the fit. "
             "Scale the data (StandardScaler), lower reg_covar, or drop columns without variance.",
             DataWarning,
-            stacklevel=5,
         )
 
     def _publish(self, result, model, data):
@@ -531,7 +530,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         stream, batch = self._stream, self._batch(X, sample_weight)
         model, start, n = stream.model, stream.state.params, batch.weight
         data = in_blocks(batch.data)
-        result = fit_em(model, data, start=start, tol=FIRST_BATCH_TOL * n, max_iter=1000)
+        result = best_run(model, data, start=start, tol=FIRST_BATCH_TOL * n, max_iter=1000)
         self._publish_params(result.params, model, stream.dtype)
         self.lower_bound_ = result.log_likelihood / n
         return Stream.after_fit(model, result.params, batch.data)
@@ -837,7 +836,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         model = self._model(data, warn=False)
         scale = model.units.scale
         # A fit at the default tol ends short of the maximum by more than a standard error can bear.
-        at = fit_em(model, data, start=last_fit(self, model), tol=ERRORS_TOL, max_iter=1000)
+        at = best_run(model, data, start=last_fit(self, model), tol=ERRORS_TOL, max_iter=1000)
         errors = standard_errors(model, data, at)
         return MixtureErrors(
             errors.weights,

@@ -17,7 +17,7 @@ from emkit.base.estimator import FLOATS, StrOptions, at_least, check_weights, fi
 from emkit.data.dask_collections import as_dask_array, is_dask
 from emkit.data.source import Source, is_source
 from emkit.engine import StopReason
-from emkit.exceptions import DataWarning
+from emkit.exceptions import DataWarning, warn
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.numerics.covariance import SCIKIT_LEARN, STRUCTURES
 
@@ -318,7 +318,7 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
         self.best_params_ = grid[self.best_index_]
         best, _, warned = fits[self.best_index_]
         for warning in warned:
-            warnings.warn(warning, stacklevel=4)
+            warn(warning)
         self.best_estimator_ = best
         self.weights_ = best.weights_
         self.means_ = best.means_
@@ -410,11 +410,10 @@ def _warn_of_failures(grid, failures):
     reason = f"{where}: {failures[failed[0]]}"
     if len(failed) == len(grid):
         raise ValueError(f"None of the {len(grid)} fits of the grid can be used. With {reason}")
-    warnings.warn(
+    warn(
         f"{len(failed)} of the {len(grid)} fits of the grid are left out; results_['failure'] "
         f"says why, one by one. With {reason}",
         DataWarning,
-        stacklevel=5,
     )
 
 

@@ -1,6 +1,5 @@
 """What `partial_fit` of the mixture and of the imputer share: online EM, one batch a call."""
 
-import warnings
 from copy import copy
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -8,7 +7,7 @@ from typing import Any, NamedTuple
 from emkit._typing import Array
 from emkit.base.estimator import at_least, between, in_blocks
 from emkit.engine import EM, OnlineEM, OnlineState
-from emkit.exceptions import DataWarning
+from emkit.exceptions import DataWarning, warn
 from emkit.models.mixture.gaussian import GaussianMixtureModel, Rows
 from emkit.models.mixture.single_normal import Pairwise
 from emkit.numerics.gaussian import Moments
@@ -127,19 +126,19 @@ class PartialFitMixin:
                 f"{stream.dtype}. Convert the batch, as with X.astype({str(stream.dtype)!r})."
             )
         if data.X.shape[0] == 0:
-            warnings.warn(
-                "Nothing is observed in the batch: it changes nothing.", DataWarning, stacklevel=2
+            warn(
+                "Nothing is observed in the batch: it changes nothing.",
+                DataWarning,
             )
             return self
         model = self._model_of_batch(stream, data)
         state = online.update(model, stream.state, in_blocks(data))
         if state.params is stream.state.params:
-            warnings.warn(
+            warn(
                 "The batch leads to a singular covariance, likely of a component with hardly any "
                 "rows: the parameters stay as they were. Give the prior more weight, raise "
                 "learning_offset, or lower n_components.",
                 DataWarning,
-                stacklevel=2,
             )
         self._stream = stream._replace(model=model, state=state)
         self._publish_stream(batch)

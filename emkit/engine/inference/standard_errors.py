@@ -12,25 +12,21 @@ the EM map (SEM), whose eigenvectors diagonalise the observed information too: w
 objective along the eigenvectors.
 """
 
-import warnings
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.engine import tree
-from emkit.engine.inference.surface import FIRST_STEP, Chord, Surface
-from emkit.engine.inference.tangent import tangent
+from emkit.engine.inference.frame import Frame, names_of
+from emkit.engine.inference.surface import Surface
 from emkit.engine.model import EMModel, MonteCarloModel
 from emkit.engine.result import EMResult
-from emkit.exceptions import DataWarning, ModelError
+from emkit.exceptions import DataWarning, ModelError, warn
 
 __all__ = ["standard_errors"]
 
-#: Fall of the objective (nats) at the ends of a chord: about 2e-4 standard errors; more
-#: where the objective is rounded too much for that, up to a tenth.
-FALL, COARSE = 3e-8, 5e-3
 #: The same for second differences of the objective, as a power of its rounding: rounding and the
 #: error of the formula are then both small, in mixtures of small components too.
 CURVATURE_FALL = 0.45
@@ -47,9 +43,6 @@ OFF_MAXIMUM = 0.1
 STANDSTILL = 1e-6
 #: Difference of two measurements of one curvature, relative, that rounding cannot explain.
 DISAGREEMENT = 5e-3
-#: Names in a warning.
-MOST_NAMES = 8
-
 METHODS = ("auto", "oakes", "sem")
 RIDGE = (
     "not determined: the objective is flat along a ridge, or the result no maximum. Hold some of "
@@ -162,7 +155,7 @@ def standard_errors(model: EMModel, data: Any, result: Any, *, method: str = "au
             f"method='oakes' differentiates complete_score, which {type(model).__name__} does not "
             "offer. Write it, or use method='sem'."
         )
-    frame = _Frame.of(surface)
+    frame = Frame.of(surface)
     if score is None or method == "sem":
         information = _sem(surface, frame)
     else:
@@ -170,58 +163,18 @@ def standard_errors(model: EMModel, data: Any, result: Any, *, method: str = "au
     step = surface.image(surface.here.stats, surface.params) - surface.centre
     errors, trouble = _invert(frame, information, step)
     notes = [
-        f"No standard errors for {_names(where, surface.params)}: {note}"
+        f"No standard errors for {names_of(where, surface.params)}: {note}"
         for note, where in trouble
         if where.any()
     ]
     if isinstance(result, EMResult) and not result.converged:
         notes.insert(0, f"The result did not converge ({result.reason.value}).")
     if notes:
-        warnings.warn(" ".join(notes), DataWarning, stacklevel=2)
+        warn(" ".join(notes), DataWarning)
     return tree.restore(errors, surface.params)
 
 
-class _Frame(NamedTuple):
-    """Directions one for each parameter that is free, each as long as lets the objective fall by
-    half a nat, were it quadratic: a standard error where the others are known."""
-
-    basis: Array  #: (P, q) directions
-    pivots: NDArray[np.intp]  #: (q,) parameter that each direction is named after
-    lengths: Array  #: (q,) what of each direction makes one unit of its parameter
-    chords: list[Chord]  #: along the directions, their steps in units of these
-    flat: NDArray[np.bool_]  #: (P,) parameters along which nothing is known
-    edge: NDArray[np.bool_]  #: (P,) parameters held at a boundary
-
-    @classmethod
-    def of(cls, surface: Surface) -> "_Frame":
-        directions, pivots, edge = tangent(surface)
-        target = min(max(FALL, 1e3 * surface.noise), COARSE)
-        sizes, step = surface.sizes, 0.0
-        flat = np.zeros(len(sizes), dtype=bool)
-        kept, lengths, chords = [], [], []
-        for i, direction in enumerate(directions.T):
-            size = sizes[pivots[i]]
-            # The last step of an array is a good guess for its next parameter.
-            guess = step if i and size == sizes[pivots[i - 1]] else FIRST_STEP * size
-            chord = surface.chord(direction, guess, target, slack=30.0)
-            step = FIRST_STEP * size
-            if chord is None:
-                edge[pivots[i]] = True
-            elif abs(chord.fall) < target / 30.0:
-                flat |= direction != 0.0
-            else:
-                step = chord.step
-                length = 1.0 / np.sqrt(abs(chord.curvature))
-                kept.append(i)
-                lengths.append(length)
-                chords.append(chord._replace(step=step / length))
-        basis = directions[:, kept] * np.array(lengths)
-        # Held at a boundary too: what could only move with a parameter that is.
-        edge |= directions.any(axis=1) & ~basis.any(axis=1) & ~flat
-        return cls(basis, pivots[kept], np.array(lengths), chords, flat, edge)
-
-
-def _oakes(surface: Surface, frame: _Frame) -> Array:
+def _oakes(surface: Surface, frame: Frame) -> Array:
     """The information along the frame, by differences of the score."""
     used = frame.basis.any(axis=1)
     basis = frame.basis[used]
@@ -239,7 +192,7 @@ def _oakes(surface: Surface, frame: _Frame) -> Array:
     return 0.5 * (information + information.T)
 
 
-def _sem(surface: Surface, frame: _Frame) -> Array:
+def _sem(surface: Surface, frame: Frame) -> Array:
     """The information along the frame, from the EM map and curvatures of the objective."""
     q = len(frame.chords)
     # With directions left out the map does not stay among the others.
@@ -271,7 +224,7 @@ def _eigenvectors(jacobian: Array) -> tuple[Array, NDArray[np.bool_]]:
 
 
 def _from_curvatures(
-    surface: Surface, frame: _Frame, vectors: Array, near: NDArray[np.bool_]
+    surface: Surface, frame: Frame, vectors: Array, near: NDArray[np.bool_]
 ) -> Array:
     """The information along the frame, of which only near pairs of vectors have cross terms."""
     directions = frame.basis @ vectors
@@ -303,14 +256,14 @@ def _curvature(surface: Surface, direction: Array) -> float:
     return (16.0 * fall - chord.fall) / (6.0 * half**2)
 
 
-def _disagrees(information: Array, frame: _Frame) -> bool:
+def _disagrees(information: Array, frame: Frame) -> bool:
     """Whether its diagonal is not the curvature of the objective, to which a frame is scaled."""
     curvatures = np.array([chord.curvature for chord in frame.chords])
     return bool((np.abs(np.diag(information) - curvatures) > DISAGREEMENT).any())
 
 
 def _invert(
-    frame: _Frame, information: Array, step: Array
+    frame: Frame, information: Array, step: Array
 ) -> tuple[Array, list[tuple[str, NDArray[np.bool_]]]]:
     """Standard errors, and the parameters that have none with the reason."""
     values, vectors = np.linalg.eigh(information)
@@ -332,24 +285,6 @@ def _invert(
         (SLOPE, off & ~still),
         (UNBOUND, still),
     ]
-
-
-def _names(where: NDArray[np.bool_], like: Any) -> str:
-    """Names of the parameters in a mask, a whole array or row of one where all of it is meant."""
-    names: list[str] = []
-    for name, mask in tree.named_leaves(tree.restore(np.asarray(where), like)).items():
-        if np.all(mask):
-            names.append(name)
-        elif np.ndim(mask):
-            names += _entries(name, mask)
-    more = len(names) - MOST_NAMES
-    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
-
-
-def _entries(name: str, mask: NDArray[np.bool_]) -> list[str]:
-    rows = {(i,) for i in range(len(mask)) if mask.ndim > 1 and np.all(mask[i])}
-    entries = sorted(rows | {tuple(i) for i in np.argwhere(mask).tolist() if (i[0],) not in rows})
-    return [f"{name}[{', '.join(map(str, entry))}]" for entry in entries]
 
 
 def _check_arguments(model: EMModel, result: Any, method: str) -> None:

@@ -7,8 +7,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.engine import tree
 from emkit.engine.model import EMModel
-from emkit.engine.steps import Point, evaluate, retracted
-from emkit.exceptions import ModelError
+from emkit.engine.steps import Point, complete_score, evaluate, retracted
 
 __all__ = ["EPS", "FIRST_STEP", "Chord", "Surface", "sizes_of"]
 
@@ -100,13 +99,8 @@ class Surface:
         if self.model.complete_score is None:
             return None
         with np.errstate(all="ignore"):
-            score = self.model.complete_score(point.stats, point.params)
-        if score is None:
-            return None
-        wrong = tree.mismatch(score, self.params)
-        if wrong:
-            raise ModelError(f"complete_score {wrong}. It must have the shapes of the parameters.")
-        return tree.flatten(score)
+            score = complete_score(self.model, point)
+        return None if score is None else tree.flatten(score)
 
     def chord(self, direction: Array, step: float, target: float, slack: float) -> Chord | None:
         """A chord at whose ends the objective falls by ``target``, within a factor ``slack``.

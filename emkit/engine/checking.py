@@ -1,0 +1,276 @@
+"""check_model: the contract of a model, tried on data."""
+
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from joblib.externals.loky.backend.reduction import dumps
+
+from emkit.engine import tree
+from emkit.engine.additive import Split, check_halves
+from emkit.engine.arguments import given_starts, require_model, seed_sequence
+from emkit.engine.inference.frame import Frame, names_of
+from emkit.engine.inference.surface import Surface
+from emkit.engine.model import EMModel
+from emkit.engine.steps import (
+    Point,
+    evaluate,
+    initialize,
+    lowered,
+    m_step,
+    require_finite,
+    retracted,
+    sampled_statistics,
+    written,
+)
+from emkit.exceptions import ModelError
+
+__all__ = ["check_model"]
+
+#: Plain steps that must not lower the objective, and how many times its rounding makes a fall.
+N_STEPS, FALL = 5, 1e3
+#: Parts of the way from one point to the next, and beyond it, where a family may be left.
+WAYS = (0.5, 1.5)
+#: What is in the model already moves by no more than that part when it is retracted.
+STILL = 1e-8
+#: Slopes by the score and by differences of the objective agree to that part of the steepest.
+SLOPE = 1e-4
+#: Draws of what is missing, to see what their statistics look like.
+N_DRAWS = 2
+
+
+def check_model(
+    model: EMModel,
+    data: Any,
+    *,
+    start: Any = None,
+    split: Split | str | None = "rows",
+    random_state: Any = None,
+) -> None:
+    """Try the contract of a model on data, before it is fitted or shared.
+
+    Types and shapes of what its methods return; an E-step that gives the same answer twice and
+    leaves its arguments alone; statistics of two halves of the data that add up to those of all;
+    five plain EM steps that do not lower the objective; a ``complete_score`` that agrees with
+    differences of the objective; a ``retract`` that changes nothing the second time; draws of the
+    form of the statistics; and a model that survives the way to another process.
+
+    Parameters
+    ----------
+    model : EMModel
+        What to try.
+    data : object or Blocks
+        Some data to try it on, a few hundred rows at most: it costs E-steps by the dozen.
+    start : Params, default=None
+        Where to begin; drawn by ``model.initialize`` when None.
+    split : {"rows"}, callable or None, default="rows"
+        How data are cut in two. "rows" cuts arrays, and tuples of arrays of one length, along
+        their first axis; a callable takes the data and returns both halves; None leaves the halves
+        out, for data that are no rows, such as the counts of a table. Of `Blocks` it is the first
+        block that is cut.
+    random_state : None, int, numpy Generator or RandomState, default=None
+        Source of the start.
+
+    Raises
+    ------
+    ModelError
+        For the first part of the contract that is broken; names the method and what to do.
+    TypeError
+        For what is no model, and for data that cannot be cut as ``split`` says.
+
+    See Also
+    --------
+    fit_em : Checks what it meets on its way, no more.
+
+    Examples
+    --------
+    Times to failure, some cut off. The statistics of this model are means, which do not add up.
+
+    >>> from typing import NamedTuple
+    >>> import numpy as np
+    >>> from emkit.engine import EMModel, check_model
+    >>> class Params(NamedTuple):
+    ...     mean: float
+    >>> class Stats(NamedTuple):
+    ...     total: float
+    ...     n: float
+    >>> class Failures(EMModel):
+    ...     def initialize(self, rows, rng):
+    ...         return Params(rng.uniform(1.0, 10.0))
+    ...     def e_step(self, rows, params):
+    ...         times, failed = rows
+    ...         expected = times + params.mean * ~failed
+    ...         log_likelihood = -failed.sum() * np.log(params.mean) - times.sum() / params.mean
+    ...         return Stats(expected.mean(), 1.0), log_likelihood
+    ...     def m_step(self, stats, params):
+    ...         return Params(stats.total / stats.n)
+    >>> rows = np.array([2.0, 3.0, 5.0, 6.0, 8.0]), np.array([True, True, False, True, True])
+    >>> check_model(Failures(), rows, start=Params(5.0))
+    Traceback (most recent call last):
+    emkit.exceptions.ModelError: e_step is not additive: total of all rows is ...
+    """
+    require_model(model)
+    rng = np.random.default_rng(seed_sequence(random_state))
+    params = _start(model, data, start, rng)
+    if model.e_step is None:
+        stats = sampled_statistics(model, data, params, rng, N_DRAWS, 0)
+        point = Point(params, stats, np.nan, np.nan)
+        m_step(model, data, point, 1)
+        _check_pickling(model)
+        return
+    point = _check_e_step(model, data, params)
+    check_halves(model, data, params, split)
+    _check_draws(model, data, point, rng)
+    before, after = _check_steps(model, data, point)
+    _check_retract(model, before.params, after.params)
+    _check_score(model, data, after.params)
+    other = _check_pickling(model)
+    _require_alike(model, after, evaluate(other, data, after.params, 0), "from another process")
+
+
+def _start(model: EMModel, data: Any, start: Any, rng: np.random.Generator) -> Any:
+    """A start at which the model is defined."""
+    if start is not None:
+        return retracted(model, given_starts(start)[0])
+    params = initialize(model, data, rng)
+    if not model.is_feasible(params):
+        raise ModelError(
+            f"initialize drew parameters that is_feasible refuses: {params!r}. A start must be "
+            "where the model is defined."
+        )
+    return params
+
+
+def _check_e_step(model: EMModel, data: Any, params: Any) -> Point:
+    """The E-step twice: the same answer, finite, and its arguments as they were."""
+    method = written(model, "log_joint")
+    with _untouched(method, params):
+        point = evaluate(model, data, params, 0)
+    if point is None:
+        raise ModelError(f"The model is not defined at {params!r}. Give another start.")
+    require_finite(model, point, 0)
+    _require_alike(model, point, evaluate(model, data, params, 0), "the second time")
+    return point
+
+
+@contextmanager
+def _untouched(method: str, *trees: Any) -> Iterator[None]:
+    """ModelError where a method changes its arguments, which the engine uses again."""
+    kept = [tree.flatten(each) for each in trees]
+    yield
+    for values, each in zip(kept, trees, strict=True):
+        if not np.array_equal(values, tree.flatten(each), equal_nan=True):
+            raise ModelError(f"{method} changed its {type(each).__name__} in place. Copy it first.")
+
+
+def _require_alike(model: EMModel, point: Point, again: Point | None, when: str) -> None:
+    noise = model.objective_rounding(point.params, point.objective)
+    if model.exact and (again is None or abs(again.objective - point.objective) > noise):
+        got = None if again is None else again.objective
+        raise ModelError(
+            f"{written(model, 'log_joint')} gave another objective {when} at the same parameters, "
+            f"{got!r} instead of {point.objective!r}. Likely it keeps something in the model or "
+            "changes its data. If it draws, set `exact = False`."
+        )
+
+
+def _check_draws(model: EMModel, data: Any, point: Point, rng: np.random.Generator) -> None:
+    """Statistics by draws have the form of those of the E-step."""
+    method = "sampled_statistics"
+    if model.sampled_statistics is None:
+        method = "complete_statistics"
+        if model.sample_latent is None or model.complete_statistics is None:
+            return
+    stats = sampled_statistics(model, data, point.params, rng, N_DRAWS, 0)
+    if wrong := tree.mismatch(stats, point.stats):
+        raise ModelError(f"{method} {wrong}. Its statistics must be of the form of e_step's.")
+
+
+def _check_steps(model: EMModel, data: Any, point: Point) -> tuple[Point, Point]:
+    """Plain EM steps that do not lower the objective; the ends of the last one."""
+    before = point
+    for n_iter in range(1, N_STEPS + 1):
+        with _untouched("m_step", point.params, point.stats):
+            image = m_step(model, data, point, n_iter)
+        after = None if image is None else evaluate(model, data, image, n_iter)
+        if after is None and n_iter == 1:
+            raise ModelError(
+                "m_step led from the start to where the model is not defined (is_feasible says no, "
+                f"or a LinAlgError): {image!r}. Give another start."
+            )
+        if after is None:
+            break
+        require_finite(model, after, n_iter)
+        _require_no_fall(model, data, point, after, n_iter)
+        before, point = point, after
+    return before, point
+
+
+def _require_no_fall(model: EMModel, data: Any, before: Point, after: Point, n_iter: int) -> None:
+    noise = FALL * model.objective_rounding(after.params, after.objective)
+    if not model.exact or model.backtracks or after.objective >= before.objective - noise:
+        return
+    method = "m_step"
+    if model.conditional_step is not None:
+        image = evaluate(model, data, model.m_step(before.stats, before.params), n_iter)
+        if image is not None and image.objective > after.objective + noise:
+            before, method = image, "conditional_step"
+    raise lowered(model, method, before.objective, after.objective, n_iter)
+
+
+def _check_retract(model: EMModel, before: Any, after: Any) -> None:
+    """What is in the model stays, also what a first retraction has brought there."""
+    start, end = tree.flatten(before), tree.flatten(after)
+    inside = [after]
+    for way in WAYS:
+        beside = tree.restore(start + way * (end - start), after)
+        try:
+            with np.errstate(all="ignore"):
+                inside.append(model.retract(beside))
+        except (np.linalg.LinAlgError, ArithmeticError):
+            continue
+    for params in inside:
+        if not tree.all_finite(params):
+            continue
+        moved = tree.distance(retracted(model, params), params)
+        if moved > STILL:
+            raise ModelError(
+                f"retract moved parameters that are in the model already, by {moved:.2g} of their "
+                "size. Retracting twice must be retracting once."
+            )
+
+
+def _check_score(model: EMModel, data: Any, params: Any) -> None:
+    """The complete-data score is the gradient of the objective along what the M-step can move."""
+    surface = Surface(model, data, params)
+    score = surface.score(surface.here)
+    if score is None:
+        return
+    frame = Frame.of(surface)
+    slopes = np.array([chord.slope for chord in frame.chords])
+    off = np.abs(frame.basis.T @ score - slopes)
+    if not len(off) or off.max() <= SLOPE * max(1.0, np.abs(slopes).max()):
+        return
+    worst = int(off.argmax())
+    named = names_of(np.arange(len(score)) == frame.pivots[worst], params)
+    told = frame.basis[:, worst] @ score / frame.lengths[worst]
+    raise ModelError(
+        f"complete_score is not the gradient of the objective: along {named} it gives {told:.6g}, "
+        f"and differences of the objective {slopes[worst] / frame.lengths[worst]:.6g}. Check it by "
+        "differences of the expected complete-data objective, log_prior included."
+    )
+
+
+def _check_pickling(model: EMModel) -> EMModel:
+    """The model as it arrives in another process."""
+    try:
+        other: EMModel = pickle.loads(dumps(model))
+    except Exception as error:
+        raise ModelError(
+            f"{type(model).__name__} cannot be sent to another process, as n_jobs and clusters do: "
+            f"{type(error).__name__}: {error}. Keep open files, locks and iterators out of its "
+            "attributes, or leave them out in __getstate__."
+        ) from error
+    return other
