@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils import check_array
 
-from emkit.base.estimator import load_with_missing
+from emkit.data.checks import load_with_missing
 from emkit.imputation.imputer import EMImputer
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.plotting.common import (

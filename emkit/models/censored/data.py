@@ -61,7 +61,7 @@ class Responses(NamedTuple):
 class Blockwise(Protocol):
     """Data in blocks, wherever these lie."""
 
-    def gather(self, function: Callable[..., Any], *values: Any) -> Iterable[Any]:
+    def map(self, function: Callable[..., Any], *values: Any) -> Iterable[Any]:
         """What a function gives for every block, and one of each of the values, in order."""
 
     def sum(self, step: Callable[[Any], tuple[Any, float]]) -> tuple[Any, float]:
@@ -73,7 +73,7 @@ class Undivided(NamedTuple):
 
     block: Any
 
-    def gather(self, function: Callable[..., Any], *values: Any) -> Iterable[Any]:
+    def map(self, function: Callable[..., Any], *values: Any) -> Iterable[Any]:
         return map(function, (self.block,), *values)
 
     def sum(self, step: Callable[[Any], tuple[Any, float]]) -> tuple[Any, float]:
@@ -206,7 +206,7 @@ class ResidualBlocks(Sequence[Residuals]):
 def thinned(data: Blockwise, counts: Sequence[int], every: int) -> Residuals:
     """One row of so many, with as large a part of the exact rows' sums."""
     starts = (every // 2 - np.cumsum([0, *counts[:-1]])) % every
-    parts = list(data.gather(partial(_thinned, every), starts.tolist()))
+    parts = list(data.map(partial(_thinned, every), starts.tolist()))
     first = parts[0]
     if len(parts) == 1:
         return first._replace(exact=first.exact.part(every))
@@ -245,7 +245,7 @@ def prepare_blocks(data: Blockwise, intercept: bool, *, summarise: bool = True) 
     The first line is least squares with each censored response at its finite bound, or in the
     middle of its two. Exact rows are summed up, or, where ``summarise`` is False, kept.
     """
-    summaries = list(data.gather(ResponseSummary.of))
+    summaries = list(data.map(ResponseSummary.of))
     units = _first_units(summaries, intercept)
     (gram, cross), total = data.sum(partial(_normal_equations, units))
     units = units._replace(line=pseudo_inverse(gram)[0] @ cross)
