@@ -496,10 +496,13 @@ def test_forms_that_draw_in_a_row_are_refused(client):
         rows.sum(len, together=False)
 
 
-def test_a_batch_of_a_stream_must_be_in_memory():
-    fitted = mixture(tol=1e-3).fit(data())
-    with pytest.raises(ValueError, match="in memory.*compute"):
-        fitted.partial_fit(da.from_array(data(), chunks=1000))
+def test_batches_of_a_stream_may_lie_on_the_cluster(client):
+    local, remote = mixture(), mixture()
+    for batch in np.split(data(0.1), 3):
+        local.partial_fit(batch)
+        remote.partial_fit(da.from_array(batch, chunks=(400, D)))
+    for name in ("weights_", "means_", "covariances_", "n_samples_seen_", "n_batches_"):
+        np.testing.assert_allclose(getattr(remote, name), getattr(local, name), rtol=1e-9)
 
 
 def test_a_grid_of_mixtures_is_that_of_the_memory(client):

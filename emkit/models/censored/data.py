@@ -19,7 +19,6 @@ __all__ = [
     "Blockwise",
     "ExactSums",
     "Prepared",
-    "ResidualBlocks",
     "Residuals",
     "Responses",
     "Standardised",
@@ -188,19 +187,6 @@ class Prepared(NamedTuple):
             None if rows.weight is None else rows.weight[kept],
             exact if with_sums else ExactSums.none(len(units.line)),
         )
-
-
-class ResidualBlocks(Sequence[Residuals]):
-    """Residuals of blocks of rows in memory, worked out whenever they are asked for."""
-
-    def __init__(self, blocks: Sequence[Responses], prepared: Prepared):
-        self.blocks, self.prepared = blocks, prepared
-
-    def __len__(self) -> int:
-        return len(self.blocks)
-
-    def __getitem__(self, i: Any) -> Any:
-        return self.prepared.residuals(self.blocks[i], with_sums=i == 0)
 
 
 def thinned(data: Blockwise, counts: Sequence[int], every: int) -> Residuals:
