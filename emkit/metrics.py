@@ -12,8 +12,8 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from emkit._typing import Array
-from emkit.base.estimator import check_weights
 from emkit.censored.target import load_target
+from emkit.data.checks import check_weights
 
 __all__ = [
     "ModelScorer",

@@ -26,8 +26,10 @@ from emkit import (
 )
 from emkit.data import dask_collections as of_dask
 from emkit.data.dask_blocks import Chunks, DaskRows
+from emkit.data.opened import open_data
 from emkit.engine import Genetic, SimulatedAnnealing, StochasticEM
 from emkit.exceptions import ClusterError, DataWarning
+from emkit.mixture.reader import MixtureReader
 from emkit.models.rows import Rows, Summary, measure_scaling
 
 distributed = pytest.importorskip("distributed")
@@ -97,6 +99,12 @@ def assert_same(remote, local, atol=1e-10):
     for name in ("weights_", "means_", "covariances_", "precisions_cholesky_", "history_"):
         np.testing.assert_allclose(getattr(remote, name), getattr(local, name), rtol=0, atol=atol)
     assert (remote.n_iter_, remote.converged_) == (local.n_iter_, local.converged_)
+
+
+def chunks_of(collection, weights=None):
+    """The data of a fit to a collection."""
+    opened = open_data(mixture(), collection, MixtureReader(), sample_weight=weights, reset=True)
+    return opened.fit_data()
 
 
 def at_step(monkeypatch, number, act):
@@ -169,7 +177,7 @@ def test_starts_are_drawn_from_a_sample_of_rows_that_are_many(client, monkeypatc
     weights = (np.arange(N) % 2).astype(float) if weighted else None
     monkeypatch.setattr(of_dask, "sample_size", lambda *_: size)
     collection = da.from_array(X, chunks=((2000, 0, 1000), D))
-    rows = of_dask.load_dask(mixture(), collection, weights, min_samples=2)
+    rows = chunks_of(collection, weights)
     sample = rows.start_data
     assert sample.X.shape == (size, D) and sample.sample_weight is None
     where = (sample.X[:, None, :] == X[None]).all(axis=2).argmax(axis=1)
@@ -483,15 +491,18 @@ def test_what_a_cluster_does_not_do_is_told_before_any_work(options, message):
 
 
 def test_forms_that_draw_in_a_row_are_refused(client):
-    rows = of_dask.load_dask(mixture(), da.from_array(data(), chunks=1000), None, min_samples=2)
+    rows = chunks_of(da.from_array(data(), chunks=1000))
     with pytest.raises(ClusterError, match="Draws that follow"):
         rows.sum(len, together=False)
 
 
-def test_a_batch_of_a_stream_must_be_in_memory():
-    fitted = mixture(tol=1e-3).fit(data())
-    with pytest.raises(ValueError, match="in memory.*compute"):
-        fitted.partial_fit(da.from_array(data(), chunks=1000))
+def test_batches_of_a_stream_may_lie_on_the_cluster(client):
+    local, remote = mixture(), mixture()
+    for batch in np.split(data(0.1), 3):
+        local.partial_fit(batch)
+        remote.partial_fit(da.from_array(batch, chunks=(400, D)))
+    for name in ("weights_", "means_", "covariances_", "n_samples_seen_", "n_batches_"):
+        np.testing.assert_allclose(getattr(remote, name), getattr(local, name), rtol=1e-9)
 
 
 def test_a_grid_of_mixtures_is_that_of_the_memory(client):

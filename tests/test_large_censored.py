@@ -14,9 +14,9 @@ from sklearn.exceptions import ConvergenceWarning
 from tables import Parts, Slices, cut
 
 from emkit import EMCensoredRegressor
-from emkit.censored import rows as _censored_rows
-from emkit.censored.rows import LocalBlocks
+from emkit.data import memory as _memory
 from emkit.data import source as _sources
+from emkit.engine import Blocks
 from emkit.engine import blocks as blocks_of
 from emkit.exceptions import DataWarning
 from emkit.models.censored.data import Responses, thinned
@@ -39,7 +39,7 @@ def short_blocks(monkeypatch):
 @pytest.fixture
 def in_blocks(short_blocks, monkeypatch):
     """Rows in memory go in blocks too."""
-    monkeypatch.setattr(_censored_rows, "BLOCK_ROWS", BLOCK)
+    monkeypatch.setattr(_memory, "BLOCK_ROWS", BLOCK)
 
 
 def sample(distribution="normal", n=N, seed=0):
@@ -122,7 +122,7 @@ def test_a_partition_into_blocks_changes_nothing(sizes, every):
     ]
     blocks = [block for block in blocks if len(block.X)]
     one, units, gram = prepare(X, *y.T, weight, True)
-    prepared = prepare_blocks(LocalBlocks(blocks), True)
+    prepared = prepare_blocks(Blocks(blocks), True)
     assert_allclose(prepared.gram, gram, atol=1e-12 * weight.sum())
     if np.linalg.cond(gram) < 1e6:
         assert_allclose(prepared.units.line, units.line, atol=1e-8 * np.abs(units.line).max())
@@ -130,7 +130,7 @@ def test_a_partition_into_blocks_changes_nothing(sizes, every):
     assert sum(part.exact.weight for part in parts) == pytest.approx(one.exact.weight)
     counts = tuple(len(part.design) for part in parts)
     assert counts == prepared.counts and sum(counts) == len(one.design)
-    some = thinned(LocalBlocks(parts), counts, every)
+    some = thinned(Blocks(parts), counts, every)
     rows = np.concatenate([part.low for part in parts])[every // 2 :: every]
     assert_array_equal(some.low, rows)
     assert some.exact.weight == pytest.approx(one.exact.weight / every)
@@ -339,7 +339,7 @@ def test_other_rows_at_another_pass(last):
         def __iter__(self):
             return iter(self.parts[: 1 if next(passes) > last else None])
 
-    with pytest.raises((RuntimeError, ValueError), match="the same at every pass"):
+    with pytest.raises((RuntimeError, ValueError), match="the same rows at every pass"):
         fitted(Shrinking(*cut(X).parts), Shrinking(*cut(y).parts), acceleration=None)
 
 
@@ -358,7 +358,7 @@ def test_blocks_in_memory_give_what_one_block_gives(distribution, weighted, monk
     X, y, weight = sample(distribution)
     given = X, y, weight if weighted else None
     one = fitted(*given, distribution=distribution)
-    monkeypatch.setattr(_censored_rows, "BLOCK_ROWS", BLOCK)
+    monkeypatch.setattr(_memory, "BLOCK_ROWS", BLOCK)
     agree(one, fitted(*given, distribution=distribution))
 
 
@@ -429,7 +429,7 @@ def test_float32_is_not_copied_to_double(monkeypatch):
     rng = np.random.default_rng(0)
     X = rng.standard_normal((40_000, 40), dtype=np.float32)
     y = X[:, 0] + rng.normal(size=len(X))
-    monkeypatch.setattr(_censored_rows, "BLOCK_ROWS", 4096)
+    monkeypatch.setattr(_memory, "BLOCK_ROWS", 4096)
     tracemalloc.start()
     try:
         model = EMCensoredRegressor(right=0.0).fit(X, y)

@@ -1,16 +1,17 @@
 """What a fitted censored regression says of rows, old and new."""
 
+from collections.abc import Callable
+from copy import copy
 from functools import partial
 from math import log
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
 
-from emkit.censored.rows import each_block, map_blocks, score_blocks
-from emkit.data.dask_collections import is_dask
-from emkit.data.source import joined
-from emkit.models.censored.data import steps
+from emkit._typing import Array
+from emkit.censored.rows import open_rows, require_y
+from emkit.models.censored.data import Responses, steps
 from emkit.models.laws.registry import LAWS
 
 __all__ = ["CensoredPrediction", "check_level"]
@@ -42,22 +43,25 @@ class CensoredPrediction:
             out[rows] = X[rows] @ self.coef_ + self.intercept_
         return out
 
-    def _each(self, X, compute, *y, width=None):
-        """What is computed of each block of X, joined; of a Dask collection lazily.
+    def _each(self, X: Any, compute: Callable[..., Array], y: Any = None, **options: Any) -> Any:
+        """What ``compute`` gives for every row: an array, of a Dask collection a lazy one.
 
-        ``compute`` takes the regressor, which a lazy result holds as it is now, and the block.
+        It takes the regressor, which a lazy result holds as it is now, and `Responses`. Options
+        are those of `Opened.map`.
         """
-        check_is_fitted(self)
-        if is_dask(X):
-            return map_blocks(self, compute, X, *y, width=width)
-        return joined(compute(self, rows) for rows in each_block(self, X, *y))
+        opened = open_rows(self, X, y)
+        return opened.map(partial(compute, copy(self)), dtype=np.float64, **options)
 
-    def _at_line(self, X, compute, shape=()):
-        """``compute(regressor, x'b)`` of all rows; ``shape`` is that of one row's result."""
-        width = shape[0] if shape else None
-        return self._each(
-            X, lambda model, rows: compute(model, model._location(rows.X)), width=width
-        )
+    def _at_line(self, X: Any, compute: Callable[..., Array], shape: tuple[int, ...] = ()) -> Any:
+        """What ``compute(regressor, line)`` gives for the line at every row.
+
+        ``shape`` is that of the result for one row.
+        """
+
+        def at_rows(model: Any, rows: Responses) -> Array:
+            return compute(model, model._location(rows.X))
+
+        return self._each(X, at_rows, width=shape[0] if shape else None)
 
     # Prediction
 
@@ -197,15 +201,13 @@ class CensoredPrediction:
         y : ndarray of shape (n_samples,)
             Exact responses as they were, censored ones filled, on the scale of y.
         """
+        require_y(self, y)
         if not sample:
             return self._each(X, type(self)._impute, y)
-        check_is_fitted(self)
         source = self.random_state if random_state is None else random_state
         seed = check_random_state(source).randint(2**31)
-        if is_dask(X):
-            return map_blocks(self, partial(_draw_chunk, seed), X, y, numbered=True)
-        rng = np.random.default_rng(seed)
-        return self._each(X, lambda model, rows: model._impute(rows, rng), y)
+        draw = partial(_draw, seed, np.random.default_rng(seed))
+        return self._each(X, draw, y, numbered=True)
 
     def _impute(self, rows, rng=None):
         """Responses of a block, filled by means, or by draws where there is a generator."""
@@ -239,9 +241,10 @@ class CensoredPrediction:
         log_likelihood : ndarray of shape (n_samples,)
             In nats, on the scale of y.
         """
+        require_y(self, y)
         return self._each(X, type(self)._log_likelihood, y)
 
-    def _log_likelihood(self, rows):
+    def _log_likelihood(self, rows: Responses) -> Array:
         location = self._location(rows.X)
         return self._distribution.log_likelihood(location, self.scale_, rows.low, rows.high)
 
@@ -262,22 +265,13 @@ class CensoredPrediction:
         score : float
             Weighted mean of `score_samples`.
         """
-        total, n = self._sums(X, sample_weight, y)
+        total, n = self._total(X, y, sample_weight)
         return total / n
 
-    def _sums(self, X, sample_weight, y):
+    def _total(self, X: Any, y: Any, sample_weight: Any) -> tuple[float, float]:
         """Log-likelihood of the rows, and their total weight."""
-        check_is_fitted(self)
-        if is_dask(X):
-            return score_blocks(self, X, sample_weight, y)
-        total = n = 0.0
-        for rows in each_block(self, X, y, sample_weight):
-            values = self._log_likelihood(rows)
-            total += float(values.sum() if rows.weight is None else rows.weight @ values)
-            n += rows.total_weight
-        if n == 0.0:
-            raise ValueError("X has no rows of positive weight: there is no score.")
-        return total, n
+        require_y(self, y)
+        return open_rows(self, X, y, sample_weight).sum(self._log_likelihood)
 
     def _n_parameters(self):
         return len(self.coef_) + int(self.fit_intercept) + 1 + len(self._free_shapes)
@@ -299,7 +293,7 @@ class CensoredPrediction:
         aic : float
             ``-2 log L + 2 p`` for p free parameters.
         """
-        return -2.0 * self._sums(X, sample_weight, y)[0] + 2.0 * self._n_parameters()
+        return -2.0 * self._total(X, y, sample_weight)[0] + 2.0 * self._n_parameters()
 
     def bic(self, X, y, sample_weight=None):
         """Bayesian information criterion; lower is better.
@@ -318,13 +312,15 @@ class CensoredPrediction:
         bic : float
             ``-2 log L + p log n`` for p free parameters.
         """
-        total, n = self._sums(X, sample_weight, y)
+        total, n = self._total(X, y, sample_weight)
         return -2.0 * total + self._n_parameters() * log(n)
 
 
-def _draw_chunk(seed, model, rows, number):
-    """Filled by draws of a chunk's own."""
-    return model._impute(rows, np.random.default_rng([seed, number]))
+def _draw(
+    seed: int, rng: np.random.Generator, model: Any, rows: Responses, number: int | None
+) -> Array:
+    """Filled by draws: of one generator for rows in their order, of one a block otherwise."""
+    return model._impute(rows, rng if number is None else np.random.default_rng([seed, number]))
 
 
 def check_level(level):

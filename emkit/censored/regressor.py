@@ -16,14 +16,15 @@ from emkit.base.estimator import (
     above,
     at_least,
     fit_context,
-    load_pandas,
+    require_same,
     warn_unconverged,
 )
+from emkit.base.optional import optional_import
 from emkit.base.progress import CallbackSupportMixin, Progress
 from emkit.censored.fitting import Climb
 from emkit.censored.prediction import CensoredPrediction, check_level
 from emkit.censored.residuals import data_of, line_within
-from emkit.censored.rows import load_rows
+from emkit.censored.rows import load_rows, open_rows, require_y
 from emkit.exceptions import DataWarning, warn
 from emkit.models.censored.data import pseudo_inverse
 from emkit.models.censored.first_line import prepare_blocks
@@ -230,12 +231,14 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         standardised columns are worked out block by block at every iteration, in double
         precision, which takes more time than keeping them.
         """
-        rows = load_rows(self, X, y, sample_weight)
-        progress = Progress(self, X, y, sample_weight)
+        require_y(self, y)
+        opened = open_rows(self, X, y, sample_weight, reset=True)
+        rows = load_rows(opened)
+        progress = Progress(self, X, y, sample_weight, in_memory=opened.in_memory)
         summarise = LAWS[self.distribution].law.exact_sums_suffice
         prepared = prepare_blocks(rows, self.fit_intercept, summarise=summarise)
         data = data_of(rows, prepared)
-        del rows  # those of a cluster need not lie there beside the residuals
+        del rows, opened  # those of a cluster need not lie there beside the residuals
         with progress:
             law, model, result = self._climb(prepared, data, progress)
         warn_unconverged(result, self.max_iter, "Increase alpha")
@@ -289,11 +292,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         q = len(units.line)
         if not self._goes_on:
             return LineParams(np.zeros(q), np.array(0.0))
-        if len(self.coef_) != len(units.scale):
-            raise ValueError(
-                f"warm_start goes on from the last fit, which had {len(self.coef_)} features; now "
-                f"they are {len(units.scale)}. Refit with warm_start=False."
-            )
+        require_same("warm_start", "n_features", len(self.coef_), len(units.scale))
         coef = self.coef_ * units.scale
         if self.fit_intercept:
             at_centre = self.intercept_ + self.coef_ @ units.shift - units.centre
@@ -393,7 +392,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         """
         check_is_fitted(self)
         check_level(level)
-        pd = load_pandas("EMCensoredRegressor.summary")
+        pd = optional_import("pandas", "pandas", "EMCensoredRegressor.summary")
         names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(len(self.coef_))])
         estimate = np.concatenate([self.coef_, [np.log(self.scale_)]])
         index = [*names, "log(scale)"]

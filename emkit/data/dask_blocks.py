@@ -1,16 +1,19 @@
 """Blocks of data on the workers of a cluster: asked one by one, changed there, summed as a tree."""
 
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
 
-from emkit.engine import Blocks, tree
+from emkit.base.optional import optional_import
+from emkit.data.blocks import DataBlocks, SummarisedRows
+from emkit.engine import tree
 from emkit.exceptions import ClusterError
-from emkit.models.rows import Rows, Summary, Table, summarise
-from emkit.numerics.gaussian import Scaling
+from emkit.models.rows import Rows, Summary
 
 __all__ = ["FAN", "Chunks", "DaskRows", "get_client"]
 
@@ -18,7 +21,7 @@ __all__ = ["FAN", "Chunks", "DaskRows", "get_client"]
 FAN = 8
 
 
-class Chunks(Blocks):
+class Chunks(DataBlocks):
     """Blocks of data on the workers of a cluster, each worked on where it lies.
 
     Parameters
@@ -35,31 +38,36 @@ class Chunks(Blocks):
 
     pinned = True
 
-    def __init__(self, client, futures, dtype, weighted):
+    def __init__(self, client: Any, futures: Iterable[Any], dtype: Any, weighted: bool):
         super().__init__(futures)
         self.client, self.dtype, self.weighted = client, dtype, weighted
 
-    def gather(self, function, *values):
-        """What a function gives for every block, and one of each of the values, as a list here."""
-        with _telling(self.client, (ValueError, TypeError)):
-            return self.client.gather(self.map(function, *values)._blocks)
+    def map(self, function: Callable[..., Any], *values: Iterable[Any]) -> list[Any]:
+        """What a function gives for every block, and one of each of the values, here."""
+        with _as_cluster_errors(self.client, (ValueError, TypeError)):
+            gathered: list[Any] = self.client.gather(
+                self.convert(function, *map(list, values))._blocks
+            )
+            return gathered
 
-    def map(self, function, *values):
-        """The blocks that a function makes of these, kept there."""
-        with _telling(self.client):
+    def convert(
+        self, function: Callable[..., Any], *values: Sequence[Any], keep: bool = True
+    ) -> "Chunks":
+        """The blocks that a function makes of these, and one of each of the values, kept there."""
+        with _as_cluster_errors(self.client):
             futures = self.client.map(function, self._blocks, *values, pure=False)
         return self._with(futures)
 
-    def take(self, chosen):
+    def take(self, chosen: Iterable[Any]) -> "Chunks":
         """The blocks that are chosen, by one bool each."""
         return self._with([f for f, keep in zip(self, chosen, strict=True) if keep])
 
-    def _with(self, futures):
+    def _with(self, futures: list[Any]) -> "Chunks":
         other = copy(self)
         other._blocks = futures
         return other
 
-    def sum(self, step, together=True):
+    def sum(self, step: Callable[[Any], tuple[Any, float]], together: bool = True) -> Any:
         """Sum over the blocks, always in the same order."""
         if not together:
             raise ClusterError(
@@ -69,7 +77,7 @@ class Chunks(Blocks):
             )
         from dask import delayed
 
-        with _telling(self.client, (np.linalg.LinAlgError, ArithmeticError)):
+        with _as_cluster_errors(self.client, (np.linalg.LinAlgError, ArithmeticError)):
             # A task's result is made again where a worker is lost; scattered data are gone.
             shipped = delayed(_same, pure=False)(step)
             apply, add = delayed(_apply, pure=False), delayed(_add, pure=False)
@@ -78,56 +86,39 @@ class Chunks(Blocks):
                 parts = [add(*parts[i : i + FAN]) for i in range(0, len(parts), FAN)]
             return self.client.gather(self.client.compute(parts[0]))
 
-    def blocks(self, min_samples, size, random_state):
-        """Blocks of `Rows` as data of a model; see `DaskRows`."""
-        summaries = self.gather(Summary.of)
-        n = sum(s.n for s in summaries)
-        if n < min_samples:
-            raise ValueError(
-                f"Found array with {n} sample(s) (of positive weight, with a value) while a "
-                f"minimum of {min_samples} is required."
-            )
-        return DaskRows(self, summaries, size=size, random_state=random_state)
 
-
-class DaskRows(Chunks):
+class DaskRows(SummarisedRows, Chunks):
     """Rows on the workers of a cluster, to a model what `Rows` are.
 
     Parameters
     ----------
     chunks : Chunks
         Of `Rows`.
-    summaries : list of Summary
-        One for each chunk.
+    summaries : sequence of Summary
+        One for each chunk; some have rows.
     size : int
         Rows that starts are drawn from, where there are more than twice as many.
     random_state : int, RandomState instance or None
         Source of that sample.
     """
 
-    def __init__(self, chunks, summaries, *, size, random_state):
+    def __init__(
+        self, chunks: Chunks, summaries: Sequence[Summary], *, size: int, random_state: Any
+    ):
         kept = chunks.take([s.n for s in summaries])
-        super().__init__(kept.client, kept._blocks, kept.dtype, kept.weighted)
+        Chunks.__init__(self, kept.client, kept._blocks, kept.dtype, kept.weighted)
         del self.start_data  # gathered when it is asked for
-        self._summaries = [s for s in summaries if s.n]
-        self.summary = summarise(self._summaries)
-        self.X = Table((self.summary.n, len(self.summary.mean)), self.dtype)
+        SummarisedRows.__init__(self, [s for s in summaries if s.n])
         self.size, self.random_state = size, random_state
-        self.incomplete = self.summary.incomplete
-        self.total_weight = self.summary.total_weight
-
-    def summaries(self):
-        return iter(self._summaries)
-
-    def spread(self):
-        """Mean and standard deviation of every column, from those of the chunks."""
-        return Scaling(self.summary.mean, self.summary.spread)
 
     @cached_property
-    def start_data(self):
-        """The rows that starts are drawn from: a sample, or all where they are few."""
+    def start_data(self) -> Any:
+        """What starts are drawn from: a sample of the rows, gathered here, or all where few.
+
+        It is not all the data, as elsewhere; the rows of a sample have no weights.
+        """
         if self.summary.n <= 2 * self.size:
-            parts, weighted = self.gather(_same), self.weighted
+            parts, weighted = self.map(_same), self.weighted
         else:
             parts, weighted = self._sample(), False
         weights = [np.ones(len(p.X)) if p.sample_weight is None else p.sample_weight for p in parts]
@@ -135,7 +126,7 @@ class DaskRows(Chunks):
         rows = Rows.of if self.incomplete else Rows
         return rows(X, np.concatenate(weights) if weighted else None)
 
-    def _sample(self):
+    def _sample(self) -> list[Rows]:
         """Rows drawn of every chunk, in proportion to weight."""
         seed = check_random_state(self.random_state).randint(2**31)
         rng = np.random.default_rng(seed)
@@ -146,23 +137,17 @@ class DaskRows(Chunks):
             counts = [s.n for s in self._summaries]
             sizes = rng.multivariate_hypergeometric(counts, self.size, method="marginals")
         seeds, drawn = rng.integers(2**32, size=len(sizes)), sizes > 0
-        return self.take(drawn).gather(_draw, sizes[drawn].tolist(), seeds[drawn].tolist())
+        return self.take(drawn).map(_draw, sizes[drawn].tolist(), seeds[drawn].tolist())
 
 
 # The client's side
 
 
-def get_client():
+def get_client() -> Any:
     """The current client of a cluster; errors say how there comes to be one."""
+    distributed = optional_import("distributed", "dask", "A fit to a Dask collection")
     try:
-        from distributed import get_client
-    except ImportError as error:
-        raise ImportError(
-            "To fit a Dask collection takes dask.distributed, which is not installed. "
-            'Install it with: pip install "emkit[dask]"'
-        ) from error
-    try:
-        return get_client()
+        return distributed.get_client()
     except ValueError as error:
         raise ValueError(
             "X is a Dask collection, which is fitted on a cluster, and there is no client of one. "
@@ -171,17 +156,18 @@ def get_client():
 
 
 @contextmanager
-def _telling(client, expected=()):
+def _as_cluster_errors(client: Any, expected: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """What is expected is raised as it is; all else is the cluster's, and said to be."""
+    as_they_are: tuple[type[Exception], ...] = (*expected, ClusterError)
     try:
         yield
-    except (*expected, ClusterError):
+    except as_they_are:
         raise
     except Exception as error:
         raise ClusterError(_lost(client, error)) from error
 
 
-def _lost(client, error):
+def _lost(client: Any, error: Exception) -> str:
     """What a failure means and what to do."""
     from distributed import CancelledError, KilledWorker
     from distributed.comm import CommClosedError
@@ -203,20 +189,20 @@ def _lost(client, error):
 # The workers' side
 
 
-def _draw(rows, size, seed):
+def _draw(rows: Rows, size: int, seed: int) -> Rows:
     return rows.sample(size, np.random.default_rng(seed))
 
 
-def _same(value):
+def _same(value: Any) -> Any:
     return value
 
 
-def _apply(step, block):
+def _apply(step: Callable[[Any], Any], block: Any) -> Any:
     with np.errstate(all="ignore"):  # what is not finite is judged by the client
         return step(block)
 
 
-def _add(*parts):
+def _add(*parts: tuple[Any, float]) -> tuple[Any, float]:
     stats, number = parts[0]
     for more, gain in parts[1:]:
         stats, number = tree.add(stats, more), number + gain

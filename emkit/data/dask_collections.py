@@ -6,42 +6,120 @@ it imports dask.
 """
 
 import math
-from copy import copy
+from collections.abc import Callable, Iterable
 from functools import partial
 from numbers import Real
+from typing import Any
 
 import numpy as np
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from emkit.base.estimator import FLOATS, refuse_empty_columns
-from emkit.data.dask_blocks import FAN, Chunks, get_client
-from emkit.data.source import block_that_counts, check_block, in_context
+from emkit._typing import Array
+from emkit.base.estimator import FLOATS
+from emkit.data.dask_blocks import Chunks, DaskRows, get_client
+from emkit.data.opened import Opened, Task, is_dask
+from emkit.data.reader import R, Reader
 from emkit.engine import SimulatedAnnealing, SimulatedAnnealingEM, StochasticEM
 from emkit.models.mixture.starts import sample_size
+from emkit.models.rows import Summary
 
-__all__ = [
-    "FAN",
-    "as_dask_array",
-    "check_options",
-    "is_dask",
-    "load_chunks",
-    "load_dask",
-    "map_rows",
-    "score_rows",
-]
+__all__ = ["Clustered"]
 
 
-def is_dask(X):
-    """Whether X is a Dask array or DataFrame, told without importing dask."""
-    package = type(X).__module__.partition(".")[0]
-    return package in {"dask", "dask_expr"} and hasattr(X, "to_delayed") and hasattr(X, "shape")
+class Clustered(Opened[R]):
+    """Rows of a Dask collection, worked on where its chunks lie."""
+
+    #: What was read of the chunks for the last survey, on the workers.
+    _surveyed: Chunks | None = None
+
+    def _open(self) -> None:
+        _refuse_fields(self.y)
+        missing_values = self.reader.missing_values
+        self.X = as_dask_array(self.estimator, self.X, missing_values, reset=self.reset)
+        self.n_features = self.X.shape[1]
+        self.dtype = self.X.dtype if self.X.dtype in FLOATS else np.dtype(np.float64)
+        if self.reset and self.reader.n_components:
+            check_options(self.estimator)
+
+    def survey(
+        self, look: Callable[[R], Any], counted: Callable[[R], R] | None = None
+    ) -> list[Any]:
+        self._surveyed = self._load(partial(_read, self.reader))
+        return self._surveyed.map(look)
+
+    def fit_data(self, min_samples: int = 1, counted: Callable[[R], R] | None = None) -> Any:
+        count = counted or self.reader.counted
+        if self._surveyed is None:
+            chunks = self._load(partial(_load_chunk, self.reader, count))
+        else:
+            chunks = self._surveyed.convert(count)
+            self._surveyed = None  # the rows as they were read need not lie there too
+        summaries = chunks.map(Summary.of)
+        nothing = self._nothing(summaries, min_samples)
+        if nothing is not None:
+            return nothing
+        size = sample_size(self.estimator.n_components, len(summaries[0].mean))
+        return DaskRows(chunks, summaries, size=size, random_state=self.estimator.random_state)
+
+    def blocks(self, look: Callable[[R], Any]) -> tuple[Chunks, Iterable[Any]]:
+        chunks = self._load(partial(_load_chunk, self.reader, self.reader.counted))
+        seen = chunks.map(partial(_look, look))
+        kept = chunks.take([has_rows for has_rows, _ in seen])
+        return kept, [found for has_rows, found in seen if has_rows]
+
+    def _load(self, load: Callable[..., R]) -> Chunks:
+        """What ``load(*chunk)`` makes of every chunk, on the workers."""
+        from dask import delayed
+
+        client = get_client()
+        load = delayed(load, pure=False)
+        # They keep their graph, so that what a lost worker held is loaded again.
+        futures = client.compute([load(*chunk) for chunk in self._chunks()])
+        return Chunks(client, futures, self.dtype, self.sample_weight is not None)
+
+    def _map(self, task: Task) -> Any:
+        shape = () if task.width is None else (task.width,)
+        nothing: Any = np.empty((0, *shape), task.dtype)
+        y = () if self.y is None else (_as_columns(_beside(self.X, self.y, "y")),)
+        return self.X.map_blocks(
+            partial(_compute, self.reader, task, nothing),
+            *y,
+            meta=nothing,
+            **({"drop_axis": 1} if task.width is None else {"chunks": (self.X.chunks[0], shape)}),
+        )
+
+    def _sums(self, compute: Callable[[R], Array]) -> Iterable[tuple[float, float]]:
+        import dask
+
+        score = dask.delayed(partial(_score, self.reader, compute), pure=False)
+        (sums,) = dask.compute([score(*chunk) for chunk in self._chunks()])
+        return list(sums)
+
+    def _chunks(self) -> Iterable[tuple[Any, ...]]:
+        """Number, rows, weights and y of every chunk, the latter None if none; not computed yet."""
+        rows = self.X.to_delayed().ravel()
+        weights = y = [None] * len(rows)
+        if self.sample_weight is not None:
+            values = self.sample_weight
+            if not is_dask(values):
+                values = check_array(
+                    values, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
+                )
+            weights = _beside(self.X, values, "sample_weight").to_delayed().ravel()
+        if self.y is not None:
+            y = _beside(self.X, self.y, "y").to_delayed().ravel()
+        return zip(range(len(rows)), rows, weights, y, strict=True)
 
 
-def check_options(estimator):
+# What is asked of a collection
+
+
+def check_options(estimator: Any) -> None:
     """ValueError for what a fit of a Dask collection does not offer."""
     drawing = (StochasticEM, SimulatedAnnealingEM)
-    algorithm, search = getattr(estimator, "algorithm", "em"), estimator.search
+    algorithm = getattr(estimator, "algorithm", "em")
+    search = getattr(estimator, "search", "restarts")
     if getattr(estimator, "resp_init", None) is not None:
         what = "resp_init, which has a row for each of X. Give means_init instead"
     elif algorithm == "sem" or isinstance(algorithm, drawing):
@@ -53,16 +131,16 @@ def check_options(estimator):
     raise ValueError(f"A Dask collection is not fitted with {what}, or gather X with X.compute().")
 
 
-def as_dask_array(estimator, X, *, reset):
+def as_dask_array(estimator: Any, X: Any, missing_values: Any, *, reset: bool) -> Any:
     """X as a Dask array of one chunk of columns, names and number of its features checked.
 
-    Of floats, unless the estimator's ``missing_values`` may be objects or words among the cells.
+    Of floats, unless ``missing_values`` may be objects or words among the cells.
     """
     if X.ndim != 2:
         raise ValueError(f"Expected 2D array, got a Dask collection of {X.ndim} dimension(s).")
     if hasattr(X, "dtypes"):
         validate_data(estimator, X._meta, skip_check_array=True, reset=reset)
-        return _as_floats(estimator, X, X.dtypes).to_dask_array()
+        return _as_floats(missing_values, X, X.dtypes).to_dask_array()
     if X.dtype.kind == "c":
         raise ValueError(f"Complex data not supported. Got X of dtype {X.dtype}.")
     if math.isnan(X.shape[1]):
@@ -70,120 +148,34 @@ def as_dask_array(estimator, X, *, reset):
             "The number of columns of X is not known. Call X.compute_chunk_sizes() first."
         )
     validate_data(estimator, np.empty((0, X.shape[1])), skip_check_array=True, reset=reset)
-    return _one_wide(_as_floats(estimator, X, [X.dtype]))
+    return _one_wide(_as_floats(missing_values, X, [X.dtype]))
 
 
-def _one_wide(X):
+def _one_wide(X: Any) -> Any:
     return X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
 
 
-def _as_floats(estimator, X, dtypes):
-    marks = getattr(estimator, "missing_values", np.nan)
-    if not isinstance(marks, Real) and any(dtype.kind not in "buif" for dtype in dtypes):
+def _as_floats(missing_values: Any, X: Any, dtypes: Iterable[Any]) -> Any:
+    if not isinstance(missing_values, Real) and any(d.kind not in "buif" for d in dtypes):
         return X
     single = all(dtype == np.float32 for dtype in dtypes)
     return X.astype(np.float32 if single else np.float64)
 
 
-def _float_of(X):
-    return X.dtype if X.dtype in FLOATS else np.dtype(np.float64)
-
-
-# What a fit works on
-
-
-def load_chunks(X, sample_weight, load, *y):
-    """What ``load(rows, weights, where, *y)`` makes of every chunk of a Dask array, on the workers.
-
-    ``where`` names the chunk in an error.
-    """
-    from dask import delayed
-
-    client = get_client()
-    load = delayed(load, pure=False)
-    # They keep their graph, so that what a lost worker held is loaded again.
-    futures = client.compute(
-        [
-            load(rows, weights, _where(number), *beside)
-            for number, (rows, weights, *beside) in enumerate(_chunks(X, sample_weight, *y))
-        ]
-    )
-    return Chunks(client, futures, _float_of(X), sample_weight is not None)
-
-
-def load_dask(estimator, X, sample_weight, *, min_samples):
-    """Rows of a Dask array persisted on the workers, every chunk checked; an error names it.
-
-    Rows of weight 0 and rows without a value are left out.
-    """
-    chunks = load_chunks(X, sample_weight, partial(_load, X.dtype))
-    size = sample_size(estimator.n_components, X.shape[1])
-    data = chunks.blocks(min_samples, size, estimator.random_state)
-    refuse_empty_columns(estimator, data.summary.observed == 0.0)
-    return data
-
-
-# What is told of rows
-
-
-def map_rows(estimator, method, X, *y, dtype=None, width=None, numbered=False):
-    """What a method gives for the rows of X, lazily, chunk by chunk: a Dask array.
-
-    The method is one of the estimator, by its name, or any function of a chunk, of its number
-    where it is ``numbered``, and of the chunk of y where there is one. ``dtype`` is that of X by
-    default; ``width`` the number of columns, None for a vector.
-    """
-    check_is_fitted(estimator, ["weights_", "coef_"], all_or_any=any)
-    X = as_dask_array(estimator, X, reset=False)
-    dtype = np.dtype(_float_of(X) if dtype is None else dtype)
-    shape = () if width is None else (width,)
-    compute = getattr(_nameless(estimator), method) if isinstance(method, str) else method
-    return X.map_blocks(
-        partial(_call_numbered if numbered else _call, compute, np.empty((0, *shape), dtype)),
-        *(_as_columns(_beside(X, values, "y")) for values in y),
-        meta=np.empty((0, *shape), dtype),
-        **({"drop_axis": 1} if width is None else {"chunks": (X.chunks[0], shape)}),
-    )
-
-
-def score_rows(estimator, X, sample_weight, *of, y=None):
-    """What the estimator's ``_sums`` gives, the total weight second, summed over the chunks."""
-    import dask
-
-    check_is_fitted(estimator, ["weights_", "coef_"], all_or_any=any)
-    X = as_dask_array(estimator, X, reset=False)
-    score = dask.delayed(partial(_score, _nameless(estimator), of), pure=False)
-    chunks = _chunks(X, sample_weight, *(() if y is None else (y,)))
-    (parts,) = dask.compute([score(*chunk, where=_where(i)) for i, chunk in enumerate(chunks)])
-    value, total = (math.fsum(column) for column in zip(*parts, strict=True))
-    if total == 0.0:
-        raise ValueError("X has no rows of positive weight with a value: there is no score.")
-    return value, total
-
-
 # What goes with the rows
 
 
-def _where(number):
-    return f"That is in chunk {number} of X."
+def _refuse_fields(y: Any) -> None:
+    names = getattr(getattr(y, "dtype", None), "names", None)
+    if names:
+        raise ValueError(
+            f"y must hold numbers where X is a Dask collection. Got fields {names}: whether "
+            "they are events or bounds shows in all rows alone. Make it [lower, upper], infinite "
+            "where it is open, as `censored_target` does of an array."
+        )
 
 
-def _chunks(X, sample_weight, *y):
-    """Chunks of rows, each with its weights or None, and with that of y; not computed yet."""
-    rows = X.to_delayed().ravel()
-    if sample_weight is None:
-        weights = [None] * len(rows)
-    else:
-        if not is_dask(sample_weight):
-            sample_weight = check_array(
-                sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
-            )
-        weights = _beside(X, sample_weight, "sample_weight").to_delayed().ravel()
-    targets = (_beside(X, values, "y").to_delayed().ravel() for values in y)
-    return list(zip(rows, weights, *targets, strict=True))
-
-
-def _beside(X, values, name):
+def _beside(X: Any, values: Any, name: str) -> Any:
     """Numbers that go with the rows of X, as a Dask array in the same chunks of rows."""
     import dask
     import dask.array as da
@@ -210,42 +202,47 @@ def _beside(X, values, name):
     return _one_wide(values) if values.ndim == 2 else values
 
 
-def _check_shape(shape, n, name):
+def _check_shape(shape: tuple[int, ...], n: int, name: str) -> None:
     forms = [(n,), (n, 2)] if name == "y" else [(n,)]
     if shape not in forms:
-        forms = " or ".join(map(str, forms))
-        raise ValueError(f"{name} must have shape {forms}, with a row for each of X. Got {shape}.")
+        told = " or ".join(map(str, forms))
+        raise ValueError(f"{name} must have shape {told}, with a row for each of X. Got {shape}.")
 
 
-def _as_columns(y):
+def _as_columns(y: Any) -> Any:
     return y[:, None] if y.ndim == 1 else y
-
-
-def _nameless(estimator):
-    """The estimator without names of features, which the chunks of an array do not have."""
-    estimator = copy(estimator)
-    vars(estimator).pop("feature_names_in_", None)
-    return estimator
 
 
 # The workers' side
 
 
-def _load(dtype, X, weights, where):
-    """A chunk as rows that count, checked."""
-    return block_that_counts(*check_block(X, weights, where, dtype))
+def _read(reader: Reader[R], number: int, X: Any, weights: Any = None, y: Any = None) -> R:
+    """A chunk as rows, checked; an error names it."""
+    context = f"That is in chunk {number} of X."
+    return reader.read_block(X, weights, y, context, f"{context} Its first row is row 0 of y.")
 
 
-def _call(compute, nothing, X):
-    return compute(X) if len(X) else nothing
+def _load_chunk(
+    reader: Reader[R], counted: Callable[[R], R], number: int, X: Any, weights: Any, y: Any
+) -> R:
+    return counted(_read(reader, number, X, weights, y))
 
 
-def _call_numbered(compute, nothing, X, *y, block_id=None):
-    return compute(X, block_id[0], *y) if len(X) else nothing
+def _look(look: Callable[[R], Any], rows: R) -> tuple[bool, Any]:
+    return len(rows.X) > 0, look(rows) if len(rows.X) else None
 
 
-def _score(estimator, of, X, weights, *y, where):
-    if not len(X) or (weights is not None and not np.any(weights)):
-        return 0.0, 0.0
-    with in_context(where):
-        return estimator._sums(X, weights, *of, *y)
+def _compute(
+    reader: Reader[R], task: Task, nothing: Array, X: Any, y: Any = None, *, block_id: Any = None
+) -> Array:
+    if not len(X):
+        return nothing
+    number = block_id[0]
+    return task(_read(reader, number, X, None, y), number)
+
+
+def _score(
+    reader: Reader[R], compute: Callable[[R], Array], number: int, X: Any, weights: Any, y: Any
+) -> tuple[float, float]:
+    rows = _read(reader, number, X, weights, y)
+    return reader.weighted_sum(compute, rows)

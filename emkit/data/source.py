@@ -1,47 +1,24 @@
-"""Data larger than memory: read block by block, at every pass anew, and checked on the way."""
+"""Data larger than memory: read block by block, at every pass anew."""
 
 import mmap
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import validate_data
 
-from emkit.base.estimator import (
-    FLOATS,
-    check_weights,
-    has_missing,
-    is_private,
-    map_of,
-    rows_that_count,
-)
-from emkit.engine import Blocks
-from emkit.engine.blocks import read
-from emkit.models.rows import BLOCK_ROWS, Rows, Summary, Table, draw_numbers, summarise
-from emkit.numerics.gaussian import Scaling
+from emkit.data.checks import is_private, map_of
+from emkit.data.lazy import LazyBlocks
+from emkit.models.rows import BLOCK_ROWS
 
-__all__ = [
-    "Block",
-    "EmptySourceError",
-    "Loaded",
-    "RowStream",
-    "Source",
-    "check_block",
-    "check_block_weights",
-    "block_that_counts",
-    "is_source",
-    "joined",
-    "lazy",
-    "in_context",
-]
+__all__ = ["Block", "Source", "is_source"]
 
 #: Bytes from which a memory map is read block by block: a smaller one may as well be an array.
 LARGE = 2**28
 
 
-def is_source(X):
+def is_source(X: Any) -> bool:
     """Whether X is read in blocks: a memory map, what has slices of rows, what iterates blocks."""
     if isinstance(X, np.ndarray):
         return X.nbytes >= LARGE and isinstance(X, np.memmap) and map_of(X) is not None
@@ -51,7 +28,7 @@ def is_source(X):
     return is_sliceable(X) or _gives_blocks(X)
 
 
-def is_sliceable(X):
+def is_sliceable(X: Any) -> bool:
     """Whether X, in memory or not, has a shape, a dtype and slices of rows."""
     if isinstance(X, np.ndarray):
         return True
@@ -60,14 +37,10 @@ def is_sliceable(X):
     return sliceable and not foreign and isinstance(X.dtype, np.dtype)
 
 
-def _gives_blocks(X):
+def _gives_blocks(X: Any) -> bool:
     arrays = ("shape", "__array__", "__array_interface__", "__dataframe__", "__dlpack__", "iloc")
     blocks = hasattr(X, "__iter__") and not any(hasattr(X, name) for name in arrays)
     return blocks or type(X) is LazyBlocks
-
-
-class EmptySourceError(ValueError):
-    """A source has too few rows that count."""
 
 
 class Block(NamedTuple):
@@ -80,44 +53,14 @@ class Block(NamedTuple):
     y: Any = None
 
     @property
-    def where(self) -> str:
+    def context(self) -> str:
+        """Where an error in X or the weights lies."""
         return f"That is in block {self.number} of X, from row {self.start}."
 
-
-def check_block(X, sample_weight, where, dtype=FLOATS, ensure_all_finite="allow-nan"):
-    """Rows and weights of a block, checked; an error says ``where``."""
-    with in_context(where):
-        X = check_array(X, dtype=dtype, ensure_all_finite=ensure_all_finite, ensure_min_samples=0)
-        return X, check_block_weights(sample_weight, X)
-
-
-@contextmanager
-def in_context(where):
-    """A ValueError says ``where`` too."""
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(f"{error}\n{where}") from error
-
-
-def check_block_weights(sample_weight, X):
-    """As `check_weights`, but all may be zero in a block."""
-    if sample_weight is None:
-        return None
-    weights = np.asarray(sample_weight, dtype=np.float64)
-    if weights.shape != (len(X),):
-        raise ValueError(
-            f"sample_weight must have shape ({len(X)},), one number a row. Got {weights.shape}."
-        )
-    return check_weights(weights, X) if weights.any() else weights
-
-
-def block_that_counts(X, sample_weight):
-    """The rows of a block that count: of positive weight, with a value."""
-    kept = rows_that_count(X, sample_weight, has_missing(X))
-    if kept is not None:
-        X, sample_weight = X[kept], None if sample_weight is None else sample_weight[kept]
-    return Rows.of(X, sample_weight)
+    @property
+    def context_of_y(self) -> str:
+        """Where an error in y lies."""
+        return f"That is in block {self.number} of y, whose row 0 is row {self.start}."
 
 
 class Source:
@@ -141,7 +84,7 @@ class Source:
                     "read once. Give an object whose __iter__ starts anew, or "
                     "emkit.engine.Blocks([...])."
                 )
-        self.sliceable, self.array = is_sliceable(X), X
+        self.sliceable, self.array, self.block_rows = is_sliceable(X), X, BLOCK_ROWS
         self.sample_weight, self.y = map(_as_array, (sample_weight, y))
         if self.sliceable:
             _require_rows(X.shape)
@@ -163,6 +106,11 @@ class Source:
         # Objects and words may be marks of missing cells.
         self._read_as = None if self._dtype.kind in "OUST" else self.dtype
 
+    @property
+    def n_rows(self) -> int:
+        """Rows, where they can be sliced."""
+        return int(self.array.shape[0])
+
     def __iter__(self) -> Iterator[Block]:
         start = 0
         beside = [_Beside(name, getattr(self, name)) for name in ("sample_weight", "y")]
@@ -177,7 +125,7 @@ class Source:
     def _read(self) -> Iterator[Any]:
         """Blocks of X, all of one width and dtype."""
         if self.sliceable:
-            for start in range(0, int(self.array.shape[0]), BLOCK_ROWS):
+            for start in range(0, self.n_rows, self.block_rows):
                 yield self._slice(start)
             return
         for number, block in enumerate(self.array):
@@ -202,12 +150,12 @@ class Source:
             yield block if hasattr(block, "iloc") else np.asarray(block, dtype=self._read_as)
 
     def _slice(self, start: int) -> Any:
-        stop = min(start + BLOCK_ROWS, int(self.array.shape[0]))
+        stop = min(start + self.block_rows, self.n_rows)
         return _copy(self.array, start, stop, self._read_as)
 
     def block(self, number: int) -> Block:
         """One block of rows that can be sliced, with what belongs to them."""
-        start = number * BLOCK_ROWS
+        start = number * self.block_rows
         X = self._slice(start)
         beside = (
             _Beside(name, getattr(self, name)).take(number, start, start + len(X))
@@ -307,7 +255,7 @@ def _copy(array: Any, start: int, stop: int, dtype: Any = None) -> Any:
 
 
 def _dtype(block: Any) -> np.dtype:
-    """Of an array, or the common one of a frame's columns."""
+    """dtype of an array; for a frame the common dtype of its columns."""
     if hasattr(block, "dtype"):
         return np.dtype(block.dtype)
     if hasattr(block, "dtypes"):
@@ -315,192 +263,3 @@ def _dtype(block: Any) -> np.dtype:
         plain = all(isinstance(kind, np.dtype) for kind in kinds)
         return np.result_type(*kinds) if plain else np.dtype(object)
     return np.asarray(block).dtype
-
-
-class Loaded(Sequence[Any]):
-    """Rows of a source that can be sliced, by the number of their block."""
-
-    def __init__(self, source: Source, load: Callable[[Block], Any], numbers: Sequence[int]):
-        self.source, self.load, self.numbers = source, load, numbers
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def __getitem__(self, i: Any) -> Any:
-        return self.load(self.source.block(self.numbers[i]))
-
-
-class RowStream(Blocks):
-    """Rows of a source, to a model what `Rows` are.
-
-    Parameters
-    ----------
-    source : Source
-        What is read.
-    load : callable
-        From a `Block` to the `Rows` of it that count, checked.
-    min_samples : int
-        Rows that there must be.
-    summaries : sequence of Summary, optional
-        Of the rows of every block, where they are known; by default all are read for them.
-    """
-
-    def __init__(
-        self,
-        source: Source,
-        load: Callable[[Block], Rows],
-        min_samples: int = 1,
-        summaries: Sequence[Summary] | None = None,
-    ):
-        if summaries is None:
-            summaries = [Summary.of(load(block)) for block in source]
-        n = sum(s.n for s in summaries)
-        if n < max(min_samples, 1):
-            raise EmptySourceError(
-                f"Found array with {n} sample(s) (of positive weight, with a value) while a "
-                f"minimum of {min_samples} is required."
-            )
-        super().__init__(Loaded(source, load, [i for i, s in enumerate(summaries) if s.n]))
-        self.source, self.load = source, load
-        self.pinned = not source.picklable
-        self._summaries = [s for s in summaries if s.n]
-        self.summary = summarise(self._summaries)
-        self.X = Table((n, len(self.summary.mean)), source.dtype)
-        self.weighted = source.sample_weight is not None
-        self.incomplete = self.summary.incomplete
-        self.total_weight = self.summary.total_weight
-        self.start_data = self
-
-    def __iter__(self) -> Iterator[Rows]:
-        return read(self._rows())
-
-    def _rows(self) -> Iterator[Rows]:
-        n = 0
-        for block in self.source:
-            rows = self.load(block)
-            if len(rows.X):
-                n += len(rows.X)
-                yield rows
-        if n != self.X.shape[0]:
-            raise ValueError(
-                f"X gave {n} rows, and {self.X.shape[0]} when it was first read. It must give the "
-                "same rows at every pass."
-            )
-
-    def __len__(self) -> int:
-        return len(self._summaries)
-
-    def summaries(self) -> Iterator[Summary]:
-        return iter(self._summaries)
-
-    def spread(self) -> Scaling:
-        """Mean and standard deviation of every column."""
-        return Scaling(self.summary.mean, self.summary.spread)
-
-    def sample(self, size: int, rng: np.random.Generator) -> Rows:
-        """As `Rows.sample`; the same rows where none has a weight."""
-        n, make = self.X.shape[0], Rows.of if self.incomplete else Rows
-        if n <= size:
-            X, weights, _ = zip(*self, strict=True)
-            return make(np.concatenate(X), np.concatenate(weights) if self.weighted else None)
-        if self.weighted:
-            shares = np.array([s.total_weight for s in self._summaries]) / self.total_weight
-            drawn: Any = rng.multinomial(size, shares)
-        else:
-            counts = np.cumsum([s.n for s in self._summaries])
-            numbers = draw_numbers(n, size, rng)
-            drawn = np.split(numbers, np.searchsorted(numbers, counts[:-1]))
-        parts, start = [], 0
-        for rows, some in zip(self, drawn, strict=True):
-            here = rows.draw(some, rng) if self.weighted else some - start
-            parts.append(np.take(rows.X, here, axis=0))
-            start += len(rows.X)
-        return make(np.concatenate(parts))
-
-
-def joined(parts: Iterable[Any]) -> Any:
-    """Parts one after the other in one array; a single one as it is."""
-    parts = list(parts)
-    if not parts:
-        raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def lazy(
-    source: Source, compute: Callable[[Block], Any], n_features: int, dtype: Any
-) -> "LazyBlocks":
-    """What is computed of the rows of a source, when it is read."""
-    return (LazyRows if source.sliceable else LazyBlocks)(source, compute, n_features, dtype)
-
-
-class LazyBlocks:
-    """Rows computed of those of an iterable of blocks whenever it is iterated.
-
-    Parameters
-    ----------
-    source : Source
-        What is read.
-    compute : callable
-        From a `Block` to the rows in its place.
-    n_features : int
-        Width of these.
-    dtype : dtype
-        Their floating type.
-    """
-
-    def __init__(
-        self, source: Source, compute: Callable[[Block], Any], n_features: int, dtype: Any
-    ):
-        self._source, self._compute = source, compute
-        self._width, self._dtype = n_features, np.dtype(dtype)
-
-    def __iter__(self) -> Iterator[Any]:
-        return map(self._compute, self._source)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        raise TypeError(
-            "These rows come in blocks that are computed when they are iterated; they are no "
-            "array. Take them block by block, or all at once: numpy.concatenate(list(rows))."
-        )
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} of {self._width} columns, computed when read>"
-
-
-class LazyRows(LazyBlocks):
-    """Rows computed of those of a source whenever they are sliced, a block at a time.
-
-    It has a shape, a dtype, a length and slices of rows; ``numpy.asarray`` computes all.
-    """
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        return len(self), self._width
-
-    @property
-    def dtype(self) -> np.dtype:
-        return self._dtype
-
-    ndim = 2
-
-    def __len__(self) -> int:
-        return int(self._source.array.shape[0])
-
-    def __getitem__(self, rows: slice) -> Any:
-        if not isinstance(rows, slice) or rows.step not in (None, 1):
-            raise TypeError(
-                f"Rows that are computed when read are taken by slices without a step. Got "
-                f"{rows!r}. For others take numpy.asarray of a slice first."
-            )
-        start, stop, _ = rows.indices(len(self))
-        parts = [np.empty((0, self._width), self._dtype)]
-        for number in range(start // BLOCK_ROWS, -(-stop // BLOCK_ROWS)):
-            at = number * BLOCK_ROWS
-            block = self._compute(self._source.block(number))
-            parts.append(block[max(start - at, 0) : stop - at])
-        return np.concatenate(parts)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
-        if copy is False:
-            raise ValueError("These rows are computed when read: there is nothing to view.")
-        return np.asarray(self[:], dtype=dtype)

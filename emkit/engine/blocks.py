@@ -97,6 +97,23 @@ class Blocks:
             return self._blocks[int(rng.integers(len(self)))]
         return next(iter(self))
 
+    def map(self, function: Callable[..., Any], *values: Iterable[Any]) -> Iterable[Any]:
+        """What a function gives for every block, and one of each of the values, in order.
+
+        Parameters
+        ----------
+        function : callable
+            From a block and values to a result.
+        *values : iterable
+            One for each block.
+
+        Returns
+        -------
+        iterable
+            A result for each block, worked out as they are taken.
+        """
+        return map(function, self, *values)
+
     def summaries(self) -> Iterator[Any]:
         """What stands for the blocks where it is asked how much they weigh. Default: themselves.
 

@@ -1,13 +1,13 @@
 """The columns of a table to be imputed: which are modelled, constant, empty, dropped."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 from emkit._typing import Array
-from emkit.data.source import block_that_counts
+from emkit.data.checks import rows_with_value
 from emkit.models.rows import Rows
 
 __all__ = ["Cells", "Columns", "check_limits"]
@@ -65,7 +65,7 @@ class Columns(NamedTuple):
     constants: Array  #: (n_features,) the value of a constant column, 0 of an empty one, else NaN
 
     @classmethod
-    def of(cls, cells, keep_empty):
+    def of(cls, cells: Cells, keep_empty: bool) -> "Columns":
         low, high = cells.low, cells.high
         empty = np.isnan(low)
         constants = np.where(low == high, low, np.nan)
@@ -74,38 +74,38 @@ class Columns(NamedTuple):
         return cls(*map(np.flatnonzero, (np.isnan(constants), kept, empty)), constants)
 
     @classmethod
-    def all(cls, n_features):
+    def all(cls, n_features: int) -> "Columns":
         """As they are where every column varies."""
         modelled = np.arange(n_features)
         return cls(modelled, modelled, modelled[:0], np.full(n_features, np.nan))
 
     @property
-    def modelled_in_output(self):
+    def modelled_in_output(self) -> NDArray[np.intp]:
         """Where the modelled columns are among those that are kept."""
         return np.searchsorted(self.kept, self.modelled)
 
-    def take_modelled(self, X):
+    def take_modelled(self, X: Array) -> Array:
         """The modelled columns of X; X itself where that is all."""
         return X if len(self.modelled) == X.shape[1] else X[:, self.modelled]
 
-    def rows(self, rows):
+    def rows(self, rows: Rows) -> Rows:
         """Those of positive weight that have a value in the modelled columns, and these alone."""
-        return block_that_counts(self.take_modelled(rows.X), rows.sample_weight)
+        return rows_with_value(self.take_modelled(rows.X), rows.sample_weight)
 
-    def spread_means(self, means):
+    def spread_means(self, means: Array) -> Array:
         """Means (K, n_modelled) beside the values of the other columns that are kept."""
         out = np.tile(self.constants[self.kept], (len(means), 1))
         out[:, self.modelled_in_output] = means
         return out
 
-    def changed(self, cells):
+    def changed(self, cells: Cells) -> NDArray[np.intp]:
         """Columns that vary now and are not modelled."""
         fixed = ~np.isnan(self.constants)
         empty = np.isin(np.arange(len(fixed)), self.empty)
         same = (cells.low == self.constants) & (cells.high == self.constants) & ~empty
         return np.flatnonzero(fixed & ~np.isnan(cells.low) & ~same)
 
-    def fill_constants(self, X, limits):
+    def fill_constants(self, X: Array, limits: Array) -> Array:
         """The kept columns, those filled that are not modelled."""
         out = X[:, self.kept]
         constants = self.constants[self.kept]
@@ -115,7 +115,7 @@ class Columns(NamedTuple):
         return out
 
 
-def check_limits(imputer, n_features):
+def check_limits(imputer: Any, n_features: int) -> Array:
     """min_value and max_value as an array (2, n_features)."""
     limits = []
     for name, default in (("min_value", -np.inf), ("max_value", np.inf)):

@@ -7,11 +7,10 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from emkit._typing import Array
-from emkit.data.source import Block
 from emkit.imputation.columns import Columns, check_limits
-from emkit.imputation.table import read_block
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.truncated_draws import draw_within
+from emkit.models.rows import Rows
 
 __all__ = ["Filler"]
 
@@ -23,7 +22,6 @@ class Filler(NamedTuple):
     fitted: tuple[GaussianMixtureModel, MixtureParams] | None
     limits: Array  #: (2, n_features) of what is filled in
     indicated: NDArray[np.intp]  #: features whose missing cells are told in columns of their own
-    missing_values: Any
     seed: Any  #: of draws; None for conditional means
 
     @classmethod
@@ -38,7 +36,6 @@ class Filler(NamedTuple):
             None if imputer._fitted is None else imputer._model(),
             check_limits(imputer, imputer.n_features_in_),
             np.arange(0) if indicator is None else indicator.features_,
-            imputer.missing_values,
             seed,
         )
 
@@ -47,19 +44,9 @@ class Filler(NamedTuple):
         """Columns of what is filled."""
         return len(self.columns.kept) + len(self.indicated)
 
-    def block(self, block: Block) -> Array:
-        """A block of a source, filled."""
-        return self._part(block.X, block.number, block.where)
-
-    def chunk(self, X: Any, number: int) -> Array:
-        """A chunk of a Dask array, filled."""
-        return self._part(X, number, f"That is in chunk {number} of X.")
-
-    def _part(self, X: Any, number: int, where: str) -> Array:
-        return self.fill(read_block(X, None, where, self.missing_values).X, (number,))
-
-    def fill(self, X: Array, place: tuple[int, ...] = ()) -> Array:
-        """X filled; its place in longer data goes into the seed of the draws."""
+    def fill(self, rows: Rows, number: int | None = None) -> Array:
+        """Rows filled; the number of their block in longer data goes into the seed of the draws."""
+        X, place = rows.X, () if number is None else (number,)
         columns = self.columns
         if self.fitted is None:
             out = columns.fill_constants(X, self.limits)

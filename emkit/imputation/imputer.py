@@ -1,9 +1,11 @@
 """EMImputer: cells are missing."""
 
+from collections.abc import Callable
 from copy import copy
 from functools import partial
 from numbers import Integral, Real
-from typing import NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import joblib
 import numpy as np
@@ -12,6 +14,7 @@ from sklearn.impute import MissingIndicator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from emkit._typing import Array
 from emkit.base.estimator import (
     EM_CONSTRAINTS,
     MissingValues,
@@ -20,32 +23,32 @@ from emkit.base.estimator import (
     between,
     feature_names_in,
     fit_context,
-    in_blocks,
-    load_pandas,
-    load_with_missing,
     output_container,
-    takes_nan,
+    require_same,
     warn_unconverged,
 )
+from emkit.base.optional import optional_import
 from emkit.base.progress import CallbackSupportMixin, Progress
-from emkit.data.dask_collections import is_dask, map_rows, score_rows
-from emkit.data.source import Source, is_source, joined, lazy
-from emkit.engine import StopReason, standard_errors
+from emkit.data.checks import in_blocks, takes_nan
+from emkit.data.lazy import gathered
+from emkit.data.opened import place_of
+from emkit.engine import EMResult, StopReason, standard_errors
 from emkit.engine.fit import best_run
 from emkit.exceptions import DataWarning, InfeasibleError, warn
 from emkit.imputation.columns import Cells, Columns
 from emkit.imputation.filling import Filler
-from emkit.imputation.table import each_block, load_table
+from emkit.imputation.table import Table, load_table, open_table
+from emkit.mixture.initial import NO_PARTS, Drawn, Given, Start
 from emkit.mixture.streaming import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.moments import MixtureMoments
 from emkit.models.mixture.single_normal import (
     MIN_SHRINKAGE,
+    Pairwise,
     auto_shrinkage,
     normal_start,
     pairwise_moments,
 )
-from emkit.models.mixture.starts import draw
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Scaling
@@ -58,6 +61,23 @@ ALMOST_ONE = 1.0 - 1e-8
 COLLAPSING = 1e-8
 #: Resamples to try until one has something in every column.
 RESAMPLES = 100
+
+
+class Prepared(NamedTuple):
+    """What is known of the data of a fit before the first step."""
+
+    data: Any  #: `Rows` or blocks of them
+    columns: Columns
+    units: Scaling
+    pairwise: Pairwise
+
+
+class Reached(NamedTuple):
+    """Where a climb ended, and the model of a shrinkage that it was of."""
+
+    result: EMResult
+    model: GaussianMixtureModel
+    shrinkage: float
 
 
 class MomentErrors(NamedTuple):
@@ -309,14 +329,17 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         Dask arrays. A search that draws labels is refused, and a cluster that is lost is a
         `emkit.exceptions.ClusterError`.
         """
-        progress = Progress(self, X, y, sample_weight)
-        self._fit(X, sample_weight, partial(warn, category=DataWarning), progress)
+        opened = open_table(self, X, sample_weight, reset=True)
+        progress = Progress(self, X, y, sample_weight, in_memory=opened.in_memory)
+        table = self._load(opened)
+        del opened  # what is not fitted need not be held
+        self._fit(table, partial(warn, category=DataWarning), progress)
         progress.done()
         return self
 
-    def _fit(self, X, sample_weight, warn, progress):
+    def _fit(self, table: Table, warn: Callable[[str], None], progress: Progress) -> None:
         """Fit; what the data force is told to ``warn``."""
-        data, columns = self._load(X, sample_weight)
+        data, columns = table.data, table.columns
         self._warn_of_empty(columns, warn)
         if data is None:
             self._publish_constants(columns)
@@ -324,29 +347,24 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         units = data.spread()
         units = Scaling(units.shift, STRUCTURES[self.covariance_type].common_scale(units.scale))
         pairwise = pairwise_moments(data, units)
+        prepared = Prepared(data, columns, units, pairwise)
         self._warn_of_pairs(pairwise, columns, warn)
         shrinkage = self.shrinkage
         if shrinkage == "auto":
             shrinkage = auto_shrinkage(pairwise, self.n_components)
-        climb = partial(self._climb, data, columns, units, pairwise, progress=progress)
+        climb = partial(self._climb, prepared, progress)
         with progress:
-            result, model = climb(shrinkage)
-            if result is None:
-                self._warn_of_collapse(shrinkage, warn)
-                shrinkage = MIN_SHRINKAGE
-                result, model = climb(shrinkage)
-        warn_unconverged(result, self.max_iter, "Increase shrinkage")
-        self._publish(result, model, columns, shrinkage, data, pairwise)
+            reached = climb(shrinkage) or climb(MIN_SHRINKAGE)
+        assert reached is not None  # an InfeasibleError otherwise
+        if reached.shrinkage != shrinkage:
+            self._warn_of_collapse(shrinkage, warn)
+        warn_unconverged(reached.result, self.max_iter, "Increase shrinkage")
+        self._publish(*reached, prepared)
 
-    def _load(self, X, sample_weight):
-        """The data of the columns that are modelled, and which these are."""
-        data, columns, cells = load_table(self, X, sample_weight)
-        n = cells.n if data is None else data.X.shape[0]
-        if n < self.n_components:
-            raise ValueError(
-                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
-                f"n_samples = {n}"
-            )
+    def _load(self, opened: Any) -> Table:
+        """The data of the columns that are modelled, which these are, and what was missing."""
+        table = load_table(self, opened)
+        cells = table.cells
         self.missing_fraction_ = cells.missing_fraction
         self.n_samples_seen_ = cells.weight
         self.n_batches_ = 0
@@ -354,24 +372,20 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         if self.add_indicator:
             row = np.where(cells.missing > 0.0, np.nan, 0.0)
             self.indicator_ = MissingIndicator(error_on_new=False).fit(row[None])
-        return data, columns
+        return table
 
-    def _climb(self, data, columns, units, pairwise, shrinkage, progress):
-        """Result and model; no result where the likelihood has no maximum."""
-        model = self._prior_model(data, units, pairwise, shrinkage)
+    def _climb(self, prepared: Prepared, progress: Progress, shrinkage: float) -> Reached | None:
+        """To a maximum at a shrinkage; None where there is none, and a larger one has it."""
+        model = self._prior_model(prepared, shrinkage)
         progress.publish = partial(
-            type(self)._publish,
-            model=model,
-            columns=columns,
-            shrinkage=shrinkage,
-            data=data,
-            pairwise=pairwise,
+            type(self)._publish, model=model, shrinkage=shrinkage, prepared=prepared
         )
+        start = self._start(model, prepared)
         try:
             result = best_run(
                 model,
-                in_blocks(data),
-                start=self._start(model, data, columns, pairwise),
+                in_blocks(prepared.data),
+                start=start.params if isinstance(start, Given) else None,
                 n_init=self.n_init,
                 n_jobs=self.n_jobs,
                 search=self.search,
@@ -382,20 +396,25 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
                 callback=progress.callback,
             )
         except InfeasibleError:
-            return None, model
+            if shrinkage >= MIN_SHRINKAGE:
+                raise
+            return None
         # On its way to a singular covariance, whether it got there or ran out of iterations.
         error = model.components(result.params).centred_error
         collapsed = result.reason is StopReason.INFEASIBLE or (
             not result.converged and error > COLLAPSING
         )
-        return (None if collapsed and shrinkage < MIN_SHRINKAGE else result), model
+        if collapsed and shrinkage < MIN_SHRINKAGE:
+            return None
+        return Reached(result, model, shrinkage)
 
-    def _prior_model(self, data, units, pairwise, shrinkage):
+    def _prior_model(self, prepared: Prepared, shrinkage: float) -> GaussianMixtureModel:
         """The model with the prior that a shrinkage stands for."""
+        data, units = prepared.data, prepared.units
         structure, k = STRUCTURES[self.covariance_type], self.n_components
         s = min(shrinkage, ALMOST_ONE)
         strength = s / (1.0 - s)
-        variances = np.diag(pairwise.covariance) / k ** (2.0 / len(units.scale))
+        variances = np.diag(prepared.pairwise.covariance) / k ** (2.0 / len(units.scale))
         return GaussianMixtureModel(
             structure,
             units,
@@ -405,35 +424,31 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             incomplete=data.incomplete,
             # One normal has one basin, as a rule: nothing to lose by extrapolating at once.
             accelerate_below=np.inf if k == 1 else 1e-3,
+            draw_start=Drawn("kmeans", k, NO_PARTS, data.shape[0]),
         )
 
-    def _start(self, model, data, columns, pairwise):
-        """Where to start; None, with the model told how to draw, when that is random."""
+    def _start(self, model: GaussianMixtureModel, prepared: Prepared) -> Start:
+        """Where to start: from the last fit, from pairs of columns, or from random draws."""
         shift, scale = model.units
         if self.warm_start and getattr(self, "_fitted", None) is not None:
             before, (old_shift, old_scale), params = self._fitted
-            now = (model.structure.name, self.n_components, columns.modelled.tolist())
-            if now != before:
-                raise ValueError(
-                    "warm_start goes on from the last fit, which had (covariance_type, "
-                    f"n_components, columns) = {before}; now they are {now}. Refit with "
-                    "warm_start=False or clone the estimator."
+            modelled = prepared.columns.modelled.tolist()
+            require_same(
+                "warm_start",
+                "(covariance_type, n_components, columns)",
+                before,
+                now=(model.structure.name, self.n_components, modelled),
+            )
+            return Given(
+                MixtureParams(
+                    params.weights,
+                    (params.means * old_scale + old_shift - shift) / scale,
+                    model.layout.rescale(params.covariances, old_scale / scale),
                 )
-            return MixtureParams(
-                params.weights,
-                (params.means * old_scale + old_shift - shift) / scale,
-                model.layout.rescale(params.covariances, old_scale / scale),
             )
         if self.n_components == 1:
-            return normal_start(model, pairwise)
-        model.draw_start = partial(
-            draw,
-            method="kmeans",
-            n_components=self.n_components,
-            parts=MixtureParams(None, None, None),
-            n_rows=data.X.shape[0],
-        )
-        return None
+            return Given(normal_start(model, prepared.pairwise))
+        return model.draw_start
 
     def _warn_of_empty(self, columns, warn):
         if len(columns.empty):
@@ -467,9 +482,11 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         more = ", ..." if len(columns) > 5 else ""
         return ", ".join(str(names[j]) for j in columns[:5]) + more
 
-    def _publish(self, result, model, columns, shrinkage, data, pairwise):
-        self._publish_params(result.params, model, columns)
-        self._stream = Stream.after_fit(model, self._fitted[-1], data, pairwise)
+    def _publish(
+        self, result: EMResult, model: GaussianMixtureModel, shrinkage: float, prepared: Prepared
+    ) -> None:
+        self._publish_params(result.params, model, prepared.columns)
+        self._stream = Stream.after_fit(model, self._fitted[-1], prepared.data, prepared.pairwise)
         self.shrinkage_ = float(shrinkage)
         self.log_likelihood_ = result.log_likelihood
         self.n_iter_ = result.n_iter
@@ -517,7 +534,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     def _batch(self, X, sample_weight):
         """The rows of a batch that count, in the columns that are modelled."""
-        data, columns, cells = load_table(self, X, sample_weight, self._columns)
+        data, columns, cells = load_table(self, open_table(self, X, sample_weight), self._columns)
         news = columns.changed(cells)
         if len(news):
             warn(
@@ -530,17 +547,16 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     def _model_of_batch(self, stream, data):
         """The model of the stream, its prior that of all rows so far."""
-        before = self._fitted[0]
-        structure = STRUCTURES[self.covariance_type]
-        now = (structure.name, self.n_components, self._columns.modelled.tolist())
-        if now != before:
-            raise ValueError(
-                "partial_fit goes on from batches or a fit that had (covariance_type, "
-                f"n_components, columns) = {before}; now they are {now}. Clone the estimator to "
-                "begin anew."
-            )
+        modelled = self._columns.modelled.tolist()
+        require_same(
+            "partial_fit",
+            "(covariance_type, n_components, columns)",
+            before=self._fitted[0],
+            now=(STRUCTURES[self.covariance_type].name, self.n_components, modelled),
+        )
         shrinkage = self._shrinkage_at(stream, stream.state.weight + data.total_weight)
-        return self._prior_model(data, stream.model.units, stream.pairwise, shrinkage)
+        prepared = Prepared(data, self._columns, stream.model.units, stream.pairwise)
+        return self._prior_model(prepared, shrinkage)
 
     def _shrinkage_at(self, stream, weight):
         """Shrinkage when so much was seen: what few rows needed fades."""
@@ -578,24 +594,11 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             object of their kind: rows are computed when they are read, always to the same values.
             A frame that `set_output` asks for gathers them, but not blocks of an iterable.
         """
-        check_is_fitted(self)
+        opened = open_table(self, X)
         filler = Filler.of(self)
-        if is_dask(X):
-            return map_rows(self, filler.chunk, X, width=filler.width, numbered=True)
-        if is_source(X):
-            source = Source(X)
-            source.check(self, reset=False)
-            rows = lazy(source, filler.block, filler.width, source.dtype)
-            container = output_container(self)
-            if container == "default":
-                return rows
-            if source.sliceable:
-                return np.asarray(rows)
-            raise ValueError(
-                f"set_output(transform={container!r}) makes one frame of all rows, and X is an "
-                "iterable of blocks. Use set_output(transform='default') and take block by block."
-            )
-        return filler.fill(load_with_missing(self, X, self.missing_values, reset=False))
+        rows = opened.map(filler.fill, width=filler.width, lazy=True, numbered=True)
+        container = output_container(self)
+        return rows if container == "default" else gathered(rows, container)
 
     def _model(self):
         (name, *_), units, params = self._fitted
@@ -668,16 +671,13 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         log_likelihood : ndarray of shape (n_samples,)
             In nats; 0 for a row with nothing observed.
         """
-        check_is_fitted(self)
-        if is_dask(X):
-            return map_rows(self, "score_samples", X, dtype=np.float64)
-        return joined(self._log_density(rows.X) for rows in each_block(self, X))
+        return open_table(self, X).map(self._log_density, dtype=np.float64)
 
-    def _log_density(self, X):
+    def _log_density(self, rows: Rows) -> Array:
         if self._fitted is None:
-            return np.zeros(len(X))
+            return np.zeros(len(rows.X))
         model, params = self._model()
-        return model.score_samples(Rows.of(self._columns.take_modelled(X)), params)
+        return model.score_samples(Rows.of(self._columns.take_modelled(rows.X)), params)
 
     def score(self, X, y=None, sample_weight=None):
         """Mean log-likelihood of the observed cells of a row; higher is better.
@@ -696,22 +696,8 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         score : float
             Weighted mean of `score_samples`.
         """
-        check_is_fitted(self)
-        log_likelihood, n = self._sums(X, sample_weight)
+        log_likelihood, n = open_table(self, X, sample_weight).sum(self._log_density)
         return log_likelihood / n
-
-    def _sums(self, X, sample_weight):
-        """Log-likelihood of the rows of X, and their total weight."""
-        if is_dask(X):
-            return score_rows(self, X, sample_weight)
-        log_likelihood = n = 0.0
-        for rows in each_block(self, X, sample_weight):
-            values, weights = self._log_density(rows.X), rows.sample_weight
-            log_likelihood += float(values.sum() if weights is None else weights @ values)
-            n += rows.total_weight
-        if n == 0.0:
-            raise ValueError("X has no rows of positive weight: there is no score.")
-        return log_likelihood, n
 
     def standard_errors(self, X, sample_weight=None):
         """Standard errors of ``location_`` and ``covariance_``, from the observed information.
@@ -753,17 +739,16 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         >>> np.allclose(errors.location, X.std(axis=0) / 20)
         True
         """
-        check_is_fitted(self)
-        data, _, _ = load_table(self, X, sample_weight, self._columns)
-        return self._errors(data)
+        opened = open_table(self, X, sample_weight)
+        return self._errors(load_table(self, opened, self._columns).data)
 
     def _errors(self, data):
         d = len(self.location_)
         location, covariance = np.zeros(d), np.zeros((d, d))
         if self._fitted is not None:
             _, units, params = self._fitted
-            pairwise = pairwise_moments(data, units)
-            model = MixtureMoments(self._prior_model(data, units, pairwise, self.shrinkage_))
+            prepared = Prepared(data, self._columns, units, pairwise_moments(data, units))
+            model = MixtureMoments(self._prior_model(prepared, self.shrinkage_))
             errors = standard_errors(model, data, model.extend(params))
             where = self._columns.modelled_in_output
             location[where] = errors.location * units.scale
@@ -827,14 +812,14 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         petal width (cm)     0.000  1.199  0.760      0.062                0.000
         """
         check_is_fitted(self)
-        pd = load_pandas("EMImputer.summary")
+        pd = optional_import("pandas", "pandas", "EMImputer.summary")
         if X is None and sample_weight is not None:
             raise ValueError("sample_weight weighs the rows of X, and X is not given. Give both.")
         kept = self._columns.kept
         variance = np.diag(self.covariance_)
         columns = {"mean": self.location_, "std": np.sqrt(variance)}
         if X is not None:
-            data, _, cells = load_table(self, X, sample_weight, self._columns)
+            data, _, cells = load_table(self, open_table(self, X, sample_weight), self._columns)
             error = self._errors(data).location
             with np.errstate(invalid="ignore"):
                 known = variance / cells.weight / error**2
@@ -878,7 +863,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         """
         if not isinstance(n_imputations, Integral) or n_imputations < 1:
             raise ValueError(f"n_imputations must be an int, at least 1. Got {n_imputations!r}.")
-        if is_dask(X) or is_source(X):
+        if not place_of(X).in_memory:
             raise ValueError(
                 "multiple_impute fits bootstrap resamples of the rows, for which X must be in "
                 f"memory. Got {type(X).__name__}. Give a sample of the rows; or take transform "
@@ -900,10 +885,10 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         return tags
 
 
-def _impute_resampled(whole, X, seed):
+def _impute_resampled(whole: EMImputer, X: Any, seed: int) -> Any:
     """X drawn under the fit to a bootstrap resample of its rows."""
     rng = np.random.default_rng(seed)
-    cells = load_with_missing(whole, X, whole.missing_values, reset=False)
+    (cells,) = open_table(whole, X).survey(attrgetter("X"))
     n = len(cells)
     for _ in range(RESAMPLES):
         counts = rng.multinomial(n, np.full(n, 1.0 / n))
@@ -921,6 +906,7 @@ def _impute_resampled(whole, X, seed):
     imputer = copy(whole).set_params(random_state=seed)
     # The fit to all of X has said what there is to say of the data.
     imputer.set_params(verbose=0).__dict__.pop("_skl_callbacks", None)
-    imputer._fit(X, counts, lambda message: None, Progress(imputer, X, None, counts))
+    table = imputer._load(open_table(imputer, X, counts, reset=True))
+    imputer._fit(table, lambda message: None, Progress(imputer, X, None, counts))
     imputer._columns, imputer.indicator_ = whole._columns, whole.indicator_
     return imputer.transform(X)

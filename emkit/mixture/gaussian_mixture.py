@@ -1,58 +1,39 @@
 """EMGaussianMixture: the labels are missing."""
 
-from copy import copy
+from collections.abc import Callable
 from functools import partial
 from math import log
 from numbers import Integral, Real
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
+from emkit._typing import Array
 from emkit.base.estimator import (
     EM_CONSTRAINTS,
-    FLOATS,
     StrOptions,
     at_least,
-    check_weights,
     feature_names_in,
     fit_context,
-    has_missing,
-    in_blocks,
-    load_pandas,
-    refuse_empty_columns,
-    rows_that_count,
+    require_same,
     warn_unconverged,
 )
+from emkit.base.optional import optional_import
 from emkit.base.progress import CallbackSupportMixin, Progress, n_starts
-from emkit.data.dask_collections import (
-    as_dask_array,
-    check_options,
-    is_dask,
-    load_dask,
-    map_rows,
-    score_rows,
-)
-from emkit.data.source import (
-    EmptySourceError,
-    RowStream,
-    Source,
-    block_that_counts,
-    check_block,
-    is_source,
-    joined,
-    lazy,
-)
+from emkit.data.checks import has_missing, in_blocks, refuse_empty_columns, rows_that_count
+from emkit.data.opened import Opened, open_data
 from emkit.engine import Algorithm, soft, standard_errors
 from emkit.engine.fit import best_run
 from emkit.engine.latent_class import unbuffered
 from emkit.exceptions import DataWarning, InfeasibleError, warn
-from emkit.mixture.initial import check_given, given_start, last_fit
+from emkit.mixture.initial import Drawn, Given, InitialValues, check_given, last_fit, start_of
 from emkit.mixture.prior import MixturePrior, check_prior, internal_prior
+from emkit.mixture.reader import MixtureReader
 from emkit.mixture.streaming import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
-from emkit.models.mixture.gaussian import GaussianMixtureModel, mixture_std
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, mixture_std
 from emkit.models.mixture.starts import STARTS
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
@@ -341,10 +322,16 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         forms and searches that draw labels, and ``resp_init``. A cluster that is lost is a
         `emkit.exceptions.ClusterError`.
         """
-        data, given = self._validate(X, sample_weight)
-        model = self._model(data)
-        go_on = self.warm_start and hasattr(self, "converged_")
-        start = last_fit(self, model) if go_on else given_start(self, model, data, given)
+        opened = self._open(X, sample_weight, reset=True)
+        given = self._check_given(opened)
+        data = opened.fit_data(self.n_components)
+        refuse_empty_columns(self, data)
+        model = self._model(data, given)
+        if self.warm_start and hasattr(self, "converged_"):
+            start = last_fit(self, model)
+        else:
+            start = start_of(model, data, model.draw_start, given.resp)
+        params = start.params if isinstance(start, Given) else None
         n = data.total_weight
         progress = Progress(
             self,
@@ -352,10 +339,12 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             y,
             sample_weight,
             publish=partial(type(self)._publish, model=model, data=data),
-            n_starts=n_starts(self, start),
+            n_starts=n_starts(self, params),
             per=n,
             interval=self.verbose_interval,
+            in_memory=opened.in_memory,
         )
+        del opened  # what is not fitted need not be held
         seed = self.random_state  # an int as it is: making a RandomState of it takes time
         if not isinstance(seed, Integral):
             seed = check_random_state(seed)
@@ -364,7 +353,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
                 result = best_run(
                     model,
                     in_blocks(data),
-                    start=start,
+                    start=params,
                     n_init=self.n_init,
                     n_jobs=self.n_jobs,
                     search=self.search,
@@ -376,7 +365,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
                     callback=progress.callback,
                 )
         except InfeasibleError as error:
-            hint = FLOAT32_HINT if data.X.dtype == np.float32 else ""
+            hint = FLOAT32_HINT if data.dtype == np.float32 else ""
             raise ValueError(ILL_DEFINED + hint) from error
         warn_unconverged(result, self.max_iter, "Increase reg_covar")
         self._publish(result, model, data)
@@ -402,69 +391,24 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         """
         return self.fit(X, sample_weight=sample_weight).predict(X)
 
-    def _validate(self, X, sample_weight):
-        """Data, and the parts of a start that were given, in the user's units."""
-        if is_dask(X):
-            return self._validate_dask(X, sample_weight)
-        if is_source(X):
-            return self._validate_source(X, sample_weight)
-        X = validate_data(
-            self, X, dtype=FLOATS, ensure_min_samples=2, ensure_all_finite="allow-nan"
-        )
-        weights = check_weights(sample_weight, X)
-        given = check_given(self, *X.shape)
-        check_prior(self.prior, self.covariance_type, X.shape[1])
-        incomplete = has_missing(X)
-        kept = rows_that_count(X, weights, incomplete)
-        if kept is not None:
-            X = X[kept]
-            weights = None if weights is None else weights[kept]
-            if given.resp is not None:
-                given = given._replace(resp=given.resp[kept])
-        if len(X) < self.n_components:
-            raise ValueError(
-                f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
-                f"n_samples = {len(X)}"
-            )
-        if incomplete:
-            refuse_empty_columns(self, np.isnan(X).all(axis=0))
-        return (Rows.of if incomplete else Rows)(X, weights), given
+    def _open(self, X: Any, sample_weight: Any = None, *, reset: bool = False) -> Opened[Rows]:
+        reader = MixtureReader(self.n_components)
+        return open_data(self, X, reader, sample_weight=sample_weight, reset=reset)
 
-    def _validate_source(self, X, sample_weight):
-        """The same for data that are read block by block."""
-        if self.resp_init is not None:
-            raise ValueError(
-                "resp_init has a row for each of X, and X is read block by block. Give means_init "
-                "instead."
-            )
-        data = self._stream_of(X, sample_weight, reset=True)
-        refuse_empty_columns(self, data.summary.observed == 0.0)
-        given = check_given(self, *data.X.shape)
-        check_prior(self.prior, self.covariance_type, data.X.shape[1])
-        return data, given
+    def _check_given(self, opened: Opened[Rows]) -> InitialValues:
+        """What is given of a start and of the prior, checked; of the rows that count."""
+        given = check_given(self, opened.n_samples, opened.n_features)
+        check_prior(self.prior, self.covariance_type, opened.n_features)
+        if given.resp is None:
+            return given
+        # In memory: elsewhere it is refused.
+        (kept,) = opened.survey(_rows_that_count)
+        return given if kept is None else given._replace(resp=given.resp[kept])
 
-    def _stream_of(self, X, sample_weight, *, reset):
-        """The rows that count of data that are read block by block."""
-        source = Source(X, sample_weight)
-        source.check(self, reset=reset)
-
-        def load(block):
-            return block_that_counts(*check_block(block.X, block.sample_weight, block.where))
-
-        return RowStream(source, load, max(self.n_components, 2) if reset else 1)
-
-    def _validate_dask(self, X, sample_weight):
-        """The same for a Dask collection, whose rows stay on the workers of its cluster."""
-        X = as_dask_array(self, X, reset=True)
-        check_options(self)
-        given = check_given(self, 0, X.shape[1])
-        check_prior(self.prior, self.covariance_type, X.shape[1])
-        return load_dask(self, X, sample_weight, min_samples=max(self.n_components, 2)), given
-
-    def _model(self, data, warn=True):
-        """The model in units of the data."""
+    def _model(self, data: Any, given: InitialValues | None = None) -> GaussianMixtureModel:
+        """The model in units of the data; to be fitted, where a start is given or to be drawn."""
         shift, spread = data.spread()
-        if warn:
+        if given is not None:
             self._warn_of_prior(spread)
         structure = STRUCTURES[self.covariance_type]
         stand_in = np.sqrt(self.reg_covar) if self.reg_covar > 0.0 else 1.0
@@ -472,12 +416,16 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         units, k = Scaling(shift, scale), self.n_components
         ridge = self.reg_covar / scale**2
         prior = internal_prior(self.prior, structure.layout, units, spread, data, k, ridge)
+        draws = None
+        if given is not None:
+            draws = Drawn(self.init_params, k, given.parts(structure.layout, units), data.shape[0])
         return GaussianMixtureModel(
             structure,
             units,
             total_weight=data.total_weight,
             prior=prior,
             incomplete=data.incomplete,
+            draw_start=draws,
         )
 
     def _warn_of_prior(self, spread):
@@ -497,7 +445,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     def _publish(self, result, model, data):
         """Attributes in the user's units and floating type."""
         n = data.total_weight
-        self._publish_params(result.params, model, data.X.dtype)
+        self._publish_params(result.params, model, data.dtype)
         self._stream = Stream.after_fit(model, result.params, data)
         self.n_samples_seen_, self.n_batches_ = n, 0
         self.converged_ = result.converged
@@ -535,45 +483,30 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         self.lower_bound_ = result.log_likelihood / n
         return Stream.after_fit(model, result.params, batch.data)
 
-    def _batch(self, X, sample_weight):
-        """The rows of a batch that count."""
-        if is_source(X):
-            check_is_fitted(self, "weights_")
-            try:
-                data = self._stream_of(X, sample_weight, reset=False)
-            except EmptySourceError:
-                dtype = Source(X).dtype
-                return Batch(Rows(np.empty((0, self.n_features_in_), dtype)), 0.0)
-            return Batch(data, data.total_weight)
-        X = self._check_X(X)
-        weights = check_weights(sample_weight, X)
-        kept = rows_that_count(X, weights, has_missing(X))
-        if kept is not None:
-            X, weights = X[kept], None if weights is None else weights[kept]
-        data = Rows.of(X, weights)
+    def _batch(self, X: Any, sample_weight: Any) -> Batch:
+        """The rows of a batch that count, of which there may be none."""
+        data = self._open(X, sample_weight).fit_data(0)
         return Batch(data, data.total_weight)
 
     def _model_of_batch(self, stream, data):
         """The model of the stream, as it takes one batch."""
-        before = (self._fitted_type, *self.means_.shape)
-        now = (STRUCTURES[self.covariance_type].name, self.n_components, data.X.shape[1])
-        if now != before:
-            raise ValueError(
-                "partial_fit goes on from batches or a fit that had (covariance_type, "
-                f"n_components, n_features) = {before}; now they are {now}. Clone the estimator "
-                "to begin anew."
-            )
+        require_same(
+            "partial_fit",
+            "(covariance_type, n_components, n_features)",
+            before=(self._fitted_type, *self.means_.shape),
+            now=(STRUCTURES[self.covariance_type].name, self.n_components, data.shape[1]),
+        )
         return stream.model_of(data)
 
     def _publish_stream(self, batch):
         state = self._stream.state
-        self._publish_params(state.estimate, self._stream.model, batch.data.X.dtype)
+        self._publish_params(state.estimate, self._stream.model, batch.data.dtype)
         self.lower_bound_ = state.log_likelihood
         self.n_samples_seen_, self.n_batches_ = state.weight, state.n_batches
 
     # The fitted distribution
 
-    def _at(self, X):
+    def _at(self, X: Array) -> tuple[GaussianMixtureModel, MixtureParams, Rows]:
         """The model and its parameters in units of the fitted mixture, and X as its data."""
         structure = STRUCTURES[self.covariance_type]
         weights = np.asarray(self.weights_, dtype=float)
@@ -589,38 +522,13 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         return model, model.given_factor(weights, (means - shift) / scale, factor), data
 
     @unbuffered()
-    def _reduce(self, X, compute, out):
-        """Fill ``out`` with what is computed of the log-joint (K, n) of tile after tile of X."""
-        model, params, data = self._at(X)
+    def _reduce(self, rows: Rows, compute: Callable[[Array], Any], out: Any) -> Any:
+        """Fill ``out`` with what is computed of the log-joint (K, n) of tile after tile of rows."""
+        model, params, data = self._at(rows.X)
         kernel = model.bind(params)
-        for rows in kernel.pieces(len(X), data.groups):
-            out[rows] = compute(kernel.log_joint(data.take(rows).X)[0])
+        for some in kernel.pieces(len(data.X), data.groups):
+            out[some] = compute(kernel.log_joint(data.take(some).X)[0])
         return out
-
-    def _check_X(self, X):
-        check_is_fitted(self, "weights_")
-        if is_dask(X):
-            raise ValueError(
-                "X must be in memory for partial_fit. Got a Dask collection: take X.compute(), of "
-                "some of the rows if they do not fit."
-            )
-        return validate_data(self, X, dtype=FLOATS, reset=False, ensure_all_finite="allow-nan")
-
-    def _blocks(self, X, sample_weight=None):
-        """X with its weights, checked: one block, or those of a source."""
-        if not is_source(X):
-            X = self._check_X(X)
-            yield X, check_weights(sample_weight, X)
-            return
-        check_is_fitted(self, "weights_")
-        source = Source(X, sample_weight)
-        source.check(self, reset=False)
-        for block in source:
-            yield check_block(block.X, block.sample_weight, block.where)
-
-    def _each(self, X, compute):
-        """What is computed of each block of X, joined."""
-        return joined(compute(block) for block, _ in self._blocks(X))
 
     def score_samples(self, X):
         """Log-likelihood of each row.
@@ -635,12 +543,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         log_prob : ndarray of shape (n_samples,)
             Log-density of each row under the mixture.
         """
-        if is_dask(X):
-            return map_rows(self, "score_samples", X)
-        return self._each(X, self._log_prob)
+        return self._open(X).map(self._log_prob)
 
-    def _log_prob(self, X):
-        return self._reduce(X, lambda log_joint: soft(log_joint)[1], np.empty(len(X), X.dtype))
+    def _log_prob(self, rows: Rows) -> Array:
+        out = np.empty(len(rows.X), rows.dtype)
+        return self._reduce(rows, lambda log_joint: soft(log_joint)[1], out)
 
     def score(self, X, y=None, sample_weight=None):
         """Log-likelihood per sample.
@@ -659,21 +566,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         log_likelihood : float
             Weighted mean of the log-densities of the rows.
         """
-        log_likelihood, n = self._sums(X, sample_weight)
+        log_likelihood, n = self._open(X, sample_weight).sum(self._log_prob)
         return log_likelihood / n
-
-    def _sums(self, X, sample_weight, of="_log_prob"):
-        """Sum over the rows of X of what a method tells of each, and their total weight."""
-        if is_dask(X):
-            return score_rows(self, X, sample_weight, of)
-        total = n = 0.0
-        for block, weights in self._blocks(X, sample_weight):
-            values = getattr(self, of)(block)
-            total += float(values.sum() if weights is None else weights @ values)
-            n += _total(block, weights)
-        if n == 0.0:
-            raise ValueError("X has no rows of positive weight with a value: there is no score.")
-        return total, n
 
     def predict(self, X):
         """Most probable component of each row.
@@ -688,14 +582,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         labels : ndarray of shape (n_samples,)
             Index of the component.
         """
-        if is_dask(X):
-            return map_rows(self, "predict", X, dtype=np.int64)
+        return self._open(X).map(self._labels, dtype=np.int64)
 
-        def labels(block):
-            nearest = partial(np.argmax, axis=0)
-            return self._reduce(block, nearest, np.empty(len(block), np.int64))
-
-        return self._each(X, labels)
+    def _labels(self, rows: Rows) -> Array:
+        out = np.empty(len(rows.X), np.int64)
+        return self._reduce(rows, partial(np.argmax, axis=0), out)
 
     def predict_proba(self, X):
         """Posterior probability of each component for each row.
@@ -710,13 +601,12 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         resp : ndarray of shape (n_samples, n_components)
             Responsibilities; rows sum to 1.
         """
-        if is_dask(X):
-            return map_rows(self, "predict_proba", X, width=len(self.means_))
-        return self._each(X, self._resp)
+        opened = self._open(X)
+        return opened.map(self._resp, width=len(self.means_))
 
-    def _resp(self, X):
-        resp = np.empty((len(X), len(self.means_)), X.dtype)
-        return self._reduce(X, lambda log_joint: soft(log_joint)[0].T, resp)
+    def _resp(self, rows: Rows) -> Array:
+        out = np.empty((len(rows.X), len(self.means_)), rows.dtype)
+        return self._reduce(rows, lambda log_joint: soft(log_joint)[0].T, out)
 
     def impute(self, X):
         """Fill what is missing with its conditional mean under the mixture.
@@ -731,24 +621,12 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         X : ndarray of shape (n_samples, n_features)
             A copy with every NaN replaced; observed cells as they were.
         """
-        if is_dask(X):
-            return map_rows(self, "impute", X, width=X.shape[1])
-        if is_source(X):
-            check_is_fitted(self, "weights_")
-            source = Source(X)
-            source.check(self, reset=False)
+        opened = self._open(X)
+        return opened.map(self._impute, width=opened.n_features, lazy=True)
 
-            fitted = copy(self)  # it may be fitted again before the rows are read
-
-            def fill(block):
-                return fitted._impute(check_block(block.X, None, block.where)[0])
-
-            return lazy(source, fill, source.n_features, source.dtype)
-        return self._impute(self._check_X(X))
-
-    def _impute(self, X):
-        model, params, data = self._at(X)
-        return model.impute(X, params) if data.incomplete else X.copy()
+    def _impute(self, rows: Rows) -> Array:
+        model, params, data = self._at(rows.X)
+        return model.impute(rows.X, params) if data.incomplete else rows.X.copy()
 
     def sample(self, n_samples=1, random_state=None):
         """Draw from the fitted mixture.
@@ -827,17 +705,13 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         >>> np.allclose(errors.means, X.std() / 20)
         True
         """
-        check_is_fitted(self, "weights_")
-        if is_dask(X):
-            X = as_dask_array(self, X, reset=False)
-            data = load_dask(self, X, sample_weight, min_samples=1)
-        else:
-            data = self._batch(X, sample_weight).data
-        model = self._model(data, warn=False)
+        data = self._open(X, sample_weight).fit_data()
+        model = self._model(data)
         scale = model.units.scale
         # A fit at the default tol ends short of the maximum by more than a standard error can bear.
-        at = best_run(model, data, start=last_fit(self, model), tol=ERRORS_TOL, max_iter=1000)
-        errors = standard_errors(model, data, at)
+        start = last_fit(self, model).params
+        maximum = best_run(model, data, start=start, tol=ERRORS_TOL, max_iter=1000)
+        errors = standard_errors(model, data, maximum)
         return MixtureErrors(
             errors.weights,
             errors.means * scale,
@@ -884,7 +758,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         1           0.319    0.234      0.039       0.013
         """
         check_is_fitted(self, "weights_")
-        pd = load_pandas("EMGaussianMixture.summary")
+        pd = optional_import("pandas", "pandas", "EMGaussianMixture.summary")
         if X is None and sample_weight is not None:
             raise ValueError("sample_weight weighs the rows of X, and X is not given. Give both.")
         names = feature_names_in(self, None)
@@ -922,7 +796,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         aic : float
             ``-2 log L + 2 p`` for p free parameters.
         """
-        return -2.0 * self._sums(X, sample_weight)[0] + 2.0 * self._n_parameters()
+        log_likelihood, _ = self._open(X, sample_weight).sum(self._log_prob)
+        return -2.0 * log_likelihood + 2.0 * self._n_parameters()
 
     def bic(self, X, sample_weight=None):
         """Bayesian information criterion; lower is better.
@@ -939,7 +814,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         bic : float
             ``-2 log L + p log n`` for p free parameters.
         """
-        log_likelihood, n = self._sums(X, sample_weight)
+        log_likelihood, n = self._open(X, sample_weight).sum(self._log_prob)
         return -2.0 * log_likelihood + self._n_parameters() * log(n)
 
     def icl(self, X, sample_weight=None):
@@ -965,16 +840,16 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         with the integrated completed likelihood. IEEE Transactions on Pattern Analysis and
         Machine Intelligence 22, 719-725. doi:10.1109/34.865189
         """
-        entropy_bound = -self._sums(X, sample_weight, "_log_largest")[0]
-        return self.bic(X, sample_weight) + 2.0 * entropy_bound
+        log_largest, _ = self._open(X, sample_weight).sum(self._log_largest)
+        return self.bic(X, sample_weight) - 2.0 * log_largest
 
-    def _log_largest(self, X):
+    def _log_largest(self, rows: Rows) -> Array:
         """Logarithm of the largest responsibility of each row."""
 
-        def largest(log_joint):
+        def largest(log_joint: Array) -> Array:
             return np.log(soft(log_joint)[0].max(axis=0))
 
-        return self._reduce(X, largest, np.empty(len(X)))
+        return self._reduce(rows, largest, np.empty(len(rows.X)))
 
 
 def _summary_columns(prefix, weights, means, names):
@@ -985,10 +860,5 @@ def _summary_columns(prefix, weights, means, names):
     return columns
 
 
-def _total(X, sample_weight):
-    """Number of samples: rows with a value, or the sum of their weights."""
-    weights = sample_weight
-    kept = rows_that_count(X, weights, has_missing(X))
-    if weights is None:
-        return float(len(X) if kept is None else kept.sum())
-    return float(weights.sum() if kept is None else weights[kept].sum())
+def _rows_that_count(rows: Rows) -> Any:
+    return rows_that_count(rows.X, rows.sample_weight, has_missing(rows.X))

@@ -1,30 +1,76 @@
 """Where a mixture starts: what the user gives, checked before any work, in the model's units."""
 
-from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from sklearn.utils import check_array
 
 from emkit._typing import Array
-from emkit.models.mixture.gaussian import MixtureParams, one_hot
+from emkit.base.estimator import require_same
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, one_hot
 from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.mixture.starts import draw, override, sample_rows
-from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.covariance import STRUCTURES, Layout
+from emkit.numerics.gaussian import Scaling
 
-__all__ = ["InitialValues", "check_given", "given_start", "last_fit"]
+__all__ = [
+    "NO_PARTS",
+    "Drawn",
+    "Given",
+    "InitialValues",
+    "Start",
+    "check_given",
+    "last_fit",
+    "start_of",
+]
+
+#: Parts of a start where nothing is given.
+NO_PARTS = MixtureParams(*(None,) * 3)  # type: ignore[arg-type]
+
+
+class Given(NamedTuple):
+    """A start that nothing of is random."""
+
+    params: MixtureParams
+
+
+class Drawn(NamedTuple):
+    """Random starts: as ``draw_start`` of a model, it draws one."""
+
+    method: str  #: one of `STARTS`
+    n_components: int
+    parts: MixtureParams  #: what is given, in the model's units; None for what is drawn
+    n_rows: int  #: of the data, of which a model may be shown a sample
+
+    def __call__(
+        self, model: GaussianMixtureModel, data: Any, rng: np.random.Generator
+    ) -> MixtureParams:
+        return draw(model, data, rng, **self._asdict())
+
+
+Start: TypeAlias = Given | Drawn
 
 
 class InitialValues(NamedTuple):
-    """Parts of a start in the user's units; None where nothing was given."""
+    """What is given of a start, in the user's units; None where nothing is."""
 
     weights: Array | None
     means: Array | None
     precisions: Array | None
     resp: np.ndarray | None  #: labels (n,) or responsibilities (n, K)
 
+    def parts(self, layout: Layout, units: Scaling) -> MixtureParams:
+        """The parameters among them, in units of a model; None where not given."""
+        means, covariances = self.means, None
+        if means is not None:
+            means = (means - units.shift) / units.scale
+        if self.precisions is not None:
+            precisions = layout.rescale(self.precisions, units.scale)
+            covariances = layout.covariances(layout.whitening_from_precisions(precisions))
+        return NO_PARTS._replace(weights=self.weights, means=means, covariances=covariances)
 
-def check_given(mixture, n_samples, n_features):
+
+def check_given(mixture: Any, n_samples: int, n_features: int) -> InitialValues:
     """The ``*_init`` arguments of a mixture; ValueError where they make no sense."""
     k, covariance_type = mixture.n_components, mixture.covariance_type
     layout = STRUCTURES[covariance_type].layout
@@ -44,69 +90,68 @@ def check_given(mixture, n_samples, n_features):
     )
 
 
-def given_start(mixture, model, data, given):
-    """Where to start; None, with the model told how to draw, when that is random."""
-    layout, (shift, scale) = model.layout, model.units
-    parts = MixtureParams(given.weights, None, None)
-    if given.means is not None:
-        parts = parts._replace(means=(given.means - shift) / scale)
-    if given.precisions is not None:
-        precisions = layout.rescale(given.precisions, scale)
-        factor = layout.whitening_from_precisions(precisions)
-        parts = parts._replace(covariances=layout.covariances(factor))
+def start_of(
+    model: GaussianMixtureModel, data: Any, draws: Drawn, resp: np.ndarray | None
+) -> Start:
+    """Where to start: from what is given, or, where that leaves it open, from random draws.
+
+    ``resp`` are labels or responsibilities of the rows of the data, or None.
+    """
+    parts, k = draws.parts, draws.n_components
     if all(part is not None for part in parts):
-        return parts
-    k, resp, n_rows = mixture.n_components, given.resp, data.X.shape[0]
-    if data.incomplete and (resp is not None or parts.means is not None):
+        return Given(parts)
+    if resp is None and parts.means is None:
+        return draws
+    if data.incomplete:
         # What is given decides the start, so the draws that complete the rows are always the same.
         rng = np.random.default_rng(0)
         rows = data if resp is not None else sample_rows(data.start_data, k, rng)
         data = complete_rows(model, rows, rng)
-    if resp is not None:
-        assign = one_hot(resp, k) if resp.ndim == 1 else (lambda rows: resp[rows].T)
-        return override(model.from_partition(data, k, assign), parts)
-    if parts.means is not None:
-        return override(model.from_means(data, parts.means), parts)
-    model.draw_start = partial(
-        draw, method=mixture.init_params, n_components=k, parts=parts, n_rows=n_rows
-    )
-    return None
+    if resp is None:
+        return Given(override(model.from_means(data, parts.means), parts))
+    params = model.from_partition(data, k, _assigned(resp, k))
+    return Given(override(params, parts))
 
 
-def last_fit(mixture, model):
+def _assigned(resp: np.ndarray, n_components: int) -> Any:
+    """From row numbers to the responsibilities (K, n) of these rows."""
+    return one_hot(resp, n_components) if resp.ndim == 1 else (lambda rows: resp[rows].T)
+
+
+def last_fit(mixture: Any, model: GaussianMixtureModel) -> Given:
     """The parameters of the last fit, for a warm start."""
     shift, scale = model.units
-    now = (model.structure.name, mixture.n_components, len(shift))
-    before = (mixture._fitted_type, *mixture.means_.shape)
-    if now != before:
-        raise ValueError(
-            "warm_start goes on from the last fit, which had (covariance_type, n_components, "
-            f"n_features) = {before}; now they are {now}. Refit with warm_start=False or clone "
-            "the estimator."
-        )
+    require_same(
+        "warm_start",
+        "(covariance_type, n_components, n_features)",
+        before=(mixture._fitted_type, *mixture.means_.shape),
+        now=(model.structure.name, mixture.n_components, len(shift)),
+    )
     weights = np.asarray(mixture.weights_, dtype=float)
-    return MixtureParams(
-        weights / weights.sum(),
-        (np.asarray(mixture.means_, dtype=float) - shift) / scale,
-        model.layout.rescale(np.asarray(mixture.covariances_, dtype=float), 1.0 / scale),
+    return Given(
+        MixtureParams(
+            weights / weights.sum(),
+            (np.asarray(mixture.means_, dtype=float) - shift) / scale,
+            model.layout.rescale(np.asarray(mixture.covariances_, dtype=float), 1.0 / scale),
+        )
     )
 
 
-def _check(value, argument, label, shape):
+def _check(value: Any, argument: str, label: str, shape: tuple[int, ...]) -> Array | None:
     """An initial parameter as float64 of the shape given, or None."""
     if value is None:
         return None
-    value = check_array(
+    checked: Array = check_array(
         value, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=argument
     )
-    if value.shape != shape:
+    if checked.shape != shape:
         raise ValueError(
-            f"The parameter '{label}' should have the shape of {shape}, but got {value.shape}"
+            f"The parameter '{label}' should have the shape of {shape}, but got {checked.shape}"
         )
-    return value
+    return checked
 
 
-def _check_weights(value, n_components):
+def _check_weights(value: Any, n_components: int) -> Array | None:
     weights = _check(value, "weights_init", "weights", (n_components,))
     if weights is None:
         return None
@@ -125,10 +170,10 @@ def _check_weights(value, n_components):
     return weights / weights.sum()
 
 
-def _check_resp(value, n_samples, n_components):
+def _check_resp(value: Any, n_samples: int, n_components: int) -> np.ndarray | None:
     if value is None:
         return None
-    resp = check_array(value, ensure_2d=False, input_name="resp_init")
+    resp: np.ndarray = check_array(value, ensure_2d=False, input_name="resp_init")
     if resp.shape not in {(n_samples,), (n_samples, n_components)}:
         raise ValueError(
             f"resp_init should have the shape of ({n_samples},) (labels) or ({n_samples}, "

@@ -11,14 +11,14 @@ import joblib
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from emkit.base.estimator import FLOATS, StrOptions, at_least, check_weights, fit_context
-from emkit.data.dask_collections import as_dask_array, is_dask
-from emkit.data.source import Source, is_source
+from emkit.base.estimator import StrOptions, at_least, fit_context
+from emkit.data.opened import open_data
 from emkit.engine import StopReason
 from emkit.exceptions import DataWarning, warn
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
+from emkit.mixture.reader import MixtureReader
 from emkit.numerics.covariance import SCIKIT_LEARN, STRUCTURES
 
 __all__ = ["EMGaussianMixtureIC"]
@@ -235,7 +235,10 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
         them then follow each other, but for those of a memory map.
         """
         grid = self._grid()
-        n_jobs = self._check(X, sample_weight)
+        opened = open_data(self, X, MixtureReader(), sample_weight=sample_weight, reset=True)
+        # On a cluster each fit has all the workers; what only this process can read stays in it.
+        n_jobs = self.n_jobs if opened.picklable else None
+        del opened
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init)
         options = {name: getattr(self, name) for name in PASSED_ON}
         tried = joblib.Parallel(n_jobs, verbose=self.verbose)(
@@ -267,20 +270,6 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
             Most probable component of each row.
         """
         return self.fit(X, sample_weight=sample_weight).predict(X)
-
-    def _check(self, X, sample_weight):
-        """Check the data; returns how many fits may go on side by side."""
-        if is_dask(X):
-            as_dask_array(self, X, reset=True)
-            return None  # each has all workers of the cluster
-        if is_source(X):
-            Source(X, sample_weight).check(self, reset=True)
-            return self.n_jobs if isinstance(X, np.memmap) else None  # others may not travel
-        checked = validate_data(
-            self, X, dtype=FLOATS, ensure_min_samples=2, ensure_all_finite="allow-nan"
-        )
-        check_weights(sample_weight, checked)
-        return self.n_jobs
 
     def _grid(self):
         """Arguments of every fit; ValueError where there is none."""

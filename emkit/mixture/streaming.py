@@ -5,7 +5,8 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 from emkit._typing import Array
-from emkit.base.estimator import at_least, between, in_blocks
+from emkit.base.estimator import at_least, between
+from emkit.data.checks import in_blocks
 from emkit.engine import EM, OnlineEM, OnlineState
 from emkit.exceptions import DataWarning, warn
 from emkit.models.mixture.gaussian import GaussianMixtureModel, Rows
@@ -45,7 +46,7 @@ class Stream(NamedTuple):
         params = params._replace(weights=params.weights / params.weights.sum())
         weight = data.total_weight
         stats = Moments(*(x / weight for x in model.implied_statistics(params, weight)))
-        return cls(model, OnlineState(params, stats, weight), data.X.dtype, weight, pairwise)
+        return cls(model, OnlineState(params, stats, weight), data.dtype, weight, pairwise)
 
     def model_of(self, data):
         """The model as it takes one batch."""
@@ -120,12 +121,12 @@ class PartialFitMixin:
         self._require_stream()
         batch = self._batch(X, sample_weight)
         data, stream = batch.data, self._stream
-        if data.X.dtype != stream.dtype:
+        if data.dtype != stream.dtype:
             raise ValueError(
-                f"All batches of a stream must have the same dtype. Got {data.X.dtype} after "
+                f"All batches of a stream must have the same dtype. Got {data.dtype} after "
                 f"{stream.dtype}. Convert the batch, as with X.astype({str(stream.dtype)!r})."
             )
-        if data.X.shape[0] == 0:
+        if data.shape[0] == 0:
             warn(
                 "Nothing is observed in the batch: it changes nothing.",
                 DataWarning,

@@ -16,7 +16,6 @@ __all__ = [
     "RowBlocks",
     "Rows",
     "Summary",
-    "Table",
     "measure_scaling",
     "pool",
     "summarise",
@@ -37,6 +36,15 @@ class Rows(NamedTuple):
     def of(cls, X: Array, sample_weight: Array | None = None) -> "Rows":
         """Rows with their groups, where anything is missing."""
         return cls(X, sample_weight, group_rows(X) if np.isnan(X.min(initial=0.0)) else None)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        n, d = self.X.shape
+        return n, d
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.X.dtype
 
     @property
     def incomplete(self) -> bool:
@@ -60,7 +68,7 @@ class Rows(NamedTuple):
         return step(self)
 
     def blocks(self) -> "RowBlocks | None":
-        """The rows in blocks for threads to share; None where that is not worth it."""
+        """The rows in blocks for processes to share; None where that is not worth it."""
         return RowBlocks(self) if len(self.X) >= 2 * BLOCK_ROWS else None
 
     def take(self, rows: slice | NDArray[np.intp]) -> "Rows":
@@ -114,13 +122,6 @@ class RowBlocks(Sequence[Rows]):
         if i not in self._groups:
             self._groups[i] = group_rows(block.X)
         return block._replace(groups=self._groups[i])
-
-
-class Table(NamedTuple):
-    """Shape and floating type of rows that lie elsewhere."""
-
-    shape: tuple[int, int]
-    dtype: np.dtype
 
 
 class Summary(NamedTuple):

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
+from emkit.base.optional import optional_import
 
 __all__ = [
     "BLUE",
@@ -33,13 +34,7 @@ BLUE, ORANGE, GREY = OKABE_ITO[0], OKABE_ITO[1], "0.75"
 
 def pyplot() -> Any:
     """matplotlib.pyplot, imported only when something is drawn."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError(
-            'Displays need matplotlib, which is not installed: pip install "emkit[plot]".'
-        ) from error
-    return plt
+    return optional_import("matplotlib.pyplot", "plot", "A display")
 
 
 def check_usable(estimator: Any, display: type, methods: Sequence[str]) -> None:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 from emkit._typing import Array
-from emkit.base.estimator import load_with_missing
+from emkit.data.checks import load_with_missing
 from emkit.imputation.imputer import EMImputer
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.plotting.common import (

@@ -12,7 +12,6 @@ __all__ = [
     "Blockwise",
     "ExactSums",
     "Prepared",
-    "ResidualBlocks",
     "Residuals",
     "Responses",
     "Standardised",
@@ -50,7 +49,7 @@ class Responses(NamedTuple):
 class Blockwise(Protocol):
     """Data in blocks, wherever these lie."""
 
-    def gather(self, function: Callable[..., Any], *values: Any) -> Iterable[Any]:
+    def map(self, function: Callable[..., Any], *values: Any) -> Iterable[Any]:
         """What a function gives for every block, and one of each of the values, in order."""
 
     def sum(self, step: Callable[[Any], tuple[Any, float]]) -> tuple[Any, float]:
@@ -167,23 +166,10 @@ class Prepared(NamedTuple):
         )
 
 
-class ResidualBlocks(Sequence[Residuals]):
-    """Residuals of blocks of rows in memory, worked out whenever they are asked for."""
-
-    def __init__(self, blocks: Sequence[Responses], prepared: Prepared):
-        self.blocks, self.prepared = blocks, prepared
-
-    def __len__(self) -> int:
-        return len(self.blocks)
-
-    def __getitem__(self, i: Any) -> Any:
-        return self.prepared.residuals(self.blocks[i], with_sums=i == 0)
-
-
 def thinned(data: Blockwise, counts: Sequence[int], every: int) -> Residuals:
     """One row of so many, with as large a part of the exact rows' sums."""
     starts = (every // 2 - np.cumsum([0, *counts[:-1]])) % every
-    parts = list(data.gather(partial(_thinned, every), starts.tolist()))
+    parts = list(data.map(partial(_thinned, every), starts.tolist()))
     first = parts[0]
     if len(parts) == 1:
         return first._replace(exact=first.exact.part(every))

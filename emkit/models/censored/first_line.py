@@ -35,7 +35,7 @@ class Undivided(NamedTuple):
 
     block: Any
 
-    def gather(self, function: Callable[..., Any], *values: Any) -> Iterable[Any]:
+    def map(self, function: Callable[..., Any], *values: Any) -> Iterable[Any]:
         return map(function, (self.block,), *values)
 
     def sum(self, step: Callable[[Any], tuple[Any, float]]) -> tuple[Any, float]:
@@ -63,7 +63,7 @@ def prepare_blocks(data: Blockwise, intercept: bool, *, summarise: bool = True) 
     The first line is least squares with each censored response at its finite bound, or in the
     middle of its two. Exact rows are summed up, or, where ``summarise`` is False, kept.
     """
-    summaries = list(data.gather(ResponseSummary.of))
+    summaries = list(data.map(ResponseSummary.of))
     units = _first_units(summaries, intercept)
     (gram, cross), total = data.sum(partial(_normal_equations, units))
     units = units._replace(line=pseudo_inverse(gram)[0] @ cross)

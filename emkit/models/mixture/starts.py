@@ -33,7 +33,7 @@ def sample_size(n_components: int, d: int) -> int:
 
 def sample_rows(data: Any, n_components: int, rng: np.random.Generator) -> Rows:
     """A sample of the rows, or all where there are few."""
-    n, d = data.X.shape
+    n, d = data.shape
     size = sample_size(n_components, d)
     sample: Rows = data.sample(n if n <= 2 * size else size, rng)
     return sample
@@ -149,7 +149,7 @@ def draw(
     sample = sample_rows(data, n_components, rng)
     complete = complete_rows(model, sample, rng) if sample.incomplete else sample
     params = STARTS[method](model, complete, n_components, rng)
-    times = (n_rows or data.X.shape[0]) / len(sample.X)
+    times = (n_rows or data.shape[0]) / len(sample.X)
     if method == "kmeans" and times > 1.0:
         params = _refined(model, sample, params, steps=int(times) * REFINE)
     return override(params, parts)

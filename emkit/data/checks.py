@@ -1,0 +1,206 @@
+"""What is asked of rows before they are worked on: types, weights, missing cells, memory maps."""
+
+import mmap
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils.validation import validate_data
+
+from emkit._typing import Array
+from emkit.base.estimator import (
+    FLOATS,
+    check_sample_weight,
+    is_pandas_na,
+    is_scalar_nan,
+    mask_of,
+)
+from emkit.engine import Blocks
+from emkit.models.rows import Rows
+
+__all__ = [
+    "check_block_weights",
+    "check_weights",
+    "has_missing",
+    "in_blocks",
+    "in_context",
+    "is_private",
+    "load_with_missing",
+    "map_of",
+    "mark_missing",
+    "part_of",
+    "refuse_empty_columns",
+    "rows_that_count",
+    "rows_with_value",
+    "takes_nan",
+]
+
+# Weights
+
+
+def check_weights(sample_weight: Any, X: Array) -> Array | None:
+    """Sample weights as float64, or None; ValueError where they are negative or all zero."""
+    if sample_weight is None:
+        return None
+    weights: Array = check_sample_weight(
+        sample_weight, X, dtype=np.float64, ensure_non_negative=True
+    )
+    if not weights.any():
+        raise ValueError(
+            "Sample weights must contain at least one positive number. Got zeros only: no row "
+            "would count. Leave sample_weight out to weigh all rows alike."
+        )
+    return weights.copy() if is_private(weights) else weights
+
+
+def check_block_weights(sample_weight: Any, X: Array) -> Array | None:
+    """As `check_weights`, but all may be zero in a block."""
+    if sample_weight is None:
+        return None
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != (len(X),):
+        raise ValueError(
+            f"sample_weight must have shape ({len(X)},), one number a row. Got {weights.shape}."
+        )
+    return check_weights(weights, X) if weights.any() else weights
+
+
+# Missing cells
+
+
+def has_missing(X: Array) -> bool:
+    """Whether any cell is NaN."""
+    return bool(np.isnan(X.min(initial=0.0)))
+
+
+def takes_nan(missing_values: Any) -> bool:
+    """Whether NaN is what marks a missing cell."""
+    return bool(is_scalar_nan(missing_values) or is_pandas_na(missing_values))
+
+
+def load_with_missing(estimator: Any, X: Any, missing_values: Any, *, reset: bool) -> Array:
+    """`mark_missing` of X, number and names of its features set or checked."""
+    return mark_missing(X, missing_values, partial(validate_data, estimator, reset=reset))
+
+
+def mark_missing(X: Any, missing_values: Any, check: Callable[..., Any]) -> Array:
+    """X as floats with NaN where a cell is missing; ValueError for NaN that marks nothing.
+
+    ``check`` is `check_array` or the like, with what it takes besides types and finiteness.
+    """
+    allowed = "allow-nan" if takes_nan(missing_values) else True
+    objects = is_pandas_na(missing_values) or not isinstance(missing_values, Real)
+    if not objects:
+        X = check(X, dtype=FLOATS, ensure_all_finite=allowed)
+        if is_scalar_nan(missing_values):
+            return X
+        return np.where(X == missing_values, X.dtype.type(np.nan), X)
+    # A mark that is no number: find it before the rest is made numbers.
+    X = check(X, dtype=None, ensure_all_finite=allowed)
+    if X.dtype.kind == "f":
+        return X.astype(X.dtype if X.dtype in FLOATS else np.float64, copy=False)
+    missing = mask_of(X, missing_values)
+    numbers: NDArray[Any] = np.where(missing, np.nan, X.astype(object))
+    try:
+        numbers = numbers.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"X must hold numbers besides missing_values={missing_values!r}: {error}."
+        ) from error
+    if not np.isfinite(numbers[~missing]).all():
+        raise ValueError(
+            f"Input X contains NaN or infinity besides missing_values={missing_values!r}."
+        )
+    return numbers
+
+
+# Rows and columns that tell something
+
+
+def rows_that_count(X: Array, weights: Array | None, incomplete: bool) -> NDArray[np.bool_] | None:
+    """Which rows tell something: of positive weight, with a value; None where all do."""
+    kept = np.ones(len(X), dtype=bool) if weights is None else weights > 0.0
+    if incomplete:
+        kept &= ~np.isnan(X).all(axis=1)
+    return None if kept.all() else kept
+
+
+def rows_with_value(X: Array, sample_weight: Array | None) -> Rows:
+    """`Rows` of those that count: of positive weight, with a value."""
+    incomplete = has_missing(X)
+    kept = rows_that_count(X, sample_weight, incomplete)
+    if kept is not None:
+        X, sample_weight = X[kept], None if sample_weight is None else sample_weight[kept]
+    return (Rows.of if incomplete else Rows)(X, sample_weight)
+
+
+def part_of(rows: Any, chosen: Any) -> Any:
+    """Some of the rows, by a mask or slice, of a NamedTuple of arrays with an entry a row."""
+    return type(rows)(*(None if part is None else part[chosen] for part in rows))
+
+
+def refuse_empty_columns(estimator: Any, data: Any) -> None:
+    """ValueError where a column has no value in the rows of a fit, which are those that count."""
+    if not data.incomplete:
+        return
+    if isinstance(data, Rows):
+        empty: Any = np.isnan(data.X).all(axis=0)
+    else:
+        empty = data.summary.observed == 0.0
+    if empty.any():
+        names = getattr(estimator, "feature_names_in_", np.arange(len(empty)))
+        raise ValueError(
+            f"Nothing is observed in column(s) {', '.join(str(name) for name in names[empty])} of "
+            "X (in rows of positive weight): nothing can be learned of them. Drop them."
+        )
+
+
+# Memory
+
+
+def in_blocks(data: Any) -> Any:
+    """Data in blocks for processes to share, where there are enough of them."""
+    if isinstance(data, Blocks):
+        return data
+    if is_private(data.X):
+        data = data._replace(X=data.X.copy())
+    blocks = data.blocks()
+    return data if blocks is None else Blocks(blocks, start_data=data)
+
+
+def is_private(array: Any) -> bool:
+    """Whether an array is of a memory map that other processes would not read alike.
+
+    Its changes are this one's alone, or it runs backwards, which joblib cannot send.
+    """
+    source = map_of(array)
+    if source is None:
+        return False
+    return source.mode == "c" or any(step < 0 for step in array.strides)
+
+
+def map_of(array: Any) -> Any:
+    """The memory map that an array is a view of, or None."""
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap) and isinstance(array.base, mmap.mmap):
+            return array
+        array = array.base
+    return None
+
+
+# Errors
+
+
+@contextmanager
+def in_context(context: str | None) -> Iterator[None]:
+    """Append a text, which names the block that was read, to any ValueError raised inside."""
+    try:
+        yield
+    except ValueError as error:
+        if context is None:
+            raise
+        raise ValueError(f"{error}\n{context}") from error

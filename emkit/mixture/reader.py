@@ -1,0 +1,41 @@
+"""How rows of a mixture are read: cells may be missing; a row without a value does not count."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from emkit._typing import Array
+from emkit.base.estimator import FLOATS
+from emkit.data.checks import has_missing, rows_that_count, rows_with_value
+from emkit.data.reader import Reader
+from emkit.models.rows import Rows
+
+__all__ = ["MixtureReader"]
+
+
+@dataclass(frozen=True)
+class MixtureReader(Reader[Rows]):
+    """Reader of the rows of a mixture."""
+
+    n_components: int = 1
+
+    min_samples: ClassVar[int] = 2
+    counting: ClassVar[str] = "of positive weight, with a value"
+    scored: ClassVar[str] = "of positive weight with a value"
+
+    def cells(self, X: Any, check: Callable[..., Any]) -> Array:
+        X = check(X, dtype=FLOATS, ensure_all_finite="allow-nan")
+        return X
+
+    def rows(self, X: Array, sample_weight: Array | None, y: Any, *, whole: bool) -> Rows:
+        return Rows(X, sample_weight)
+
+    def counted(self, rows: Rows) -> Rows:
+        return rows_with_value(rows.X, rows.sample_weight)
+
+    def weights(self, rows: Rows) -> tuple[Array | None, float]:
+        X, weights, _ = rows
+        kept = rows_that_count(X, weights, has_missing(X))
+        if weights is None:
+            return None, float(len(X) if kept is None else kept.sum())
+        return weights, float(weights.sum() if kept is None else weights[kept].sum())
