@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from marks import cut_short
 from scipy import optimize, special, stats
+from structures import dense
 from systems import OFFSPRING as COUNTS
 from systems import Linkage, Rates, Split, Theta
 
@@ -35,10 +36,10 @@ from emkit.engine import (
 )
 from emkit.engine.algorithms import with_posterior
 from emkit.exceptions import InfeasibleError, ModelError
+from emkit.numerics.covariance import NAMES
 
 SEEDS = st.integers(0, 2**32 - 1)
 FEW = settings(max_examples=25, deadline=None)
-STRUCTURES = ["full", "tied", "diag", "spherical"]
 
 
 class DrawnLinkage(Linkage):
@@ -121,7 +122,7 @@ def test_cem_climbs_in_the_classification_likelihood(seed, weight, rates):
         assert result.reason is StopReason.INFEASIBLE
 
 
-@given(seed=SEEDS, covariance_type=st.sampled_from(STRUCTURES), k=st.integers(1, 4))
+@given(seed=SEEDS, covariance_type=st.sampled_from(NAMES), k=st.integers(1, 4))
 @FEW
 def test_cem_of_a_mixture_ends_at_the_partition_that_its_parameters_are_of(
     seed, covariance_type, k
@@ -145,12 +146,7 @@ def test_cem_of_a_mixture_ends_at_the_partition_that_its_parameters_are_of(
     np.testing.assert_allclose(mixture.weights_, n / len(X), atol=1e-12)
     for j in np.flatnonzero(n):
         np.testing.assert_allclose(mixture.means_[j], X[labels == j].mean(axis=0), atol=1e-9)
-    full = {
-        "full": lambda c: c,
-        "tied": lambda c: np.array([c] * k),
-        "diag": lambda c: np.array([np.diag(v) for v in c]),
-        "spherical": lambda c: np.array([v * np.eye(2) for v in c]),
-    }[covariance_type](mixture.covariances_)
+    full = dense(covariance_type, mixture.covariances_, k, 2)
     value = sum(
         np.log(mixture.weights_[j])
         + stats.multivariate_normal.logpdf(x, mixture.means_[j], full[j])
@@ -703,7 +699,7 @@ def test_louis_crosses_where_plain_em_crawls(golden):
     np.testing.assert_allclose(rates, sorted([case["rate"], case["other_rate"]]), atol=1e-5)
 
 
-@given(seed=SEEDS, covariance_type=st.sampled_from(STRUCTURES))
+@given(seed=SEEDS, covariance_type=st.sampled_from(NAMES))
 @settings(max_examples=10, deadline=None)
 def test_louis_never_lowers_the_objective_of_a_mixture_and_ends_where_plain_em_stays(
     seed, covariance_type

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from structures import unit
 
 import emkit
 from emkit import (
@@ -31,6 +32,7 @@ from emkit.engine import Genetic, SimulatedAnnealing, StochasticEM
 from emkit.exceptions import ClusterError, DataWarning
 from emkit.mixture.reader import MixtureReader
 from emkit.models.rows import Rows, Summary, measure_scaling
+from emkit.numerics.covariance import NAMES
 
 distributed = pytest.importorskip("distributed")
 dask = pytest.importorskip("dask")
@@ -38,7 +40,6 @@ TCP = pytest.importorskip("distributed.comm.tcp").TCP
 da = pytest.importorskip("dask.array")
 dd = pytest.importorskip("dask.dataframe")
 
-TYPES = ["full", "tied", "diag", "spherical"]
 N, D, K = 3000, 3, 3
 
 
@@ -82,16 +83,10 @@ def mixture(**options):
 
 def given_start(covariance_type):
     """A start that leaves nothing to chance."""
-    precisions = {
-        "full": np.array([np.eye(D)] * K),
-        "tied": np.eye(D),
-        "diag": np.ones((K, D)),
-        "spherical": np.ones(K),
-    }
     return {
         "weights_init": [0.2, 0.3, 0.5],
         "means_init": np.outer([-2.0, 1.0, 3.0], np.ones(D)),
-        "precisions_init": precisions[covariance_type],
+        "precisions_init": unit(covariance_type, K, D),
     }
 
 
@@ -126,7 +121,7 @@ def at_step(monkeypatch, number, act):
 
 @pytest.mark.filterwarnings("ignore:Best performing:sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("missing", [0.0, 0.2])
-@pytest.mark.parametrize("covariance_type", TYPES)
+@pytest.mark.parametrize("covariance_type", NAMES)
 def test_the_answer_is_that_of_the_memory(client, covariance_type, missing):
     X = data(missing)
     weights = np.random.default_rng(1).integers(0, 3, N).astype(float)

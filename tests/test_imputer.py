@@ -14,16 +14,17 @@ from scipy.special import logsumexp, softmax
 from scipy.stats import kstest, multivariate_normal, norm, truncnorm
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from structures import dense
 
 from emkit import EMGaussianMixture, EMImputer, pool_estimates
 from emkit.exceptions import DataWarning
+from emkit.numerics.covariance import NAMES, STRUCTURES
 
-KINDS = ["full", "tied", "diag", "spherical"]
 ACCELERATIONS = ["anderson", "squarem", None]
 #: To the optimum, as near as rounding lets it.
 EXACT = {"tol": 1e-12, "max_iter": 5000}
 
-each_kind = pytest.mark.parametrize("kind", KINDS)
+each_kind = pytest.mark.parametrize("kind", NAMES)
 
 
 def punched(X, share, seed=0):
@@ -63,13 +64,7 @@ def fit_quietly(imputer, X, sample_weight=None):
 
 def matrices(imputer):
     """Covariances as (K, d, d), whatever the structure."""
-    n_components, d = imputer.means_.shape
-    return {
-        "full": lambda c: c,
-        "tied": lambda c: np.repeat(c[None], n_components, axis=0),
-        "diag": lambda c: c[:, :, None] * np.eye(d),
-        "spherical": lambda c: c[:, None, None] * np.eye(d),
-    }[imputer.covariance_type](imputer.covariances_)
+    return dense(imputer.covariance_type, imputer.covariances_, *imputer.means_.shape)
 
 
 def conditional(x, mean, covariance):
@@ -187,7 +182,7 @@ def problems(draw):
     }[weights]
     imputer = EMImputer(
         draw(st.integers(1, 3)),
-        covariance_type=draw(st.sampled_from(KINDS)),
+        covariance_type=draw(st.sampled_from(NAMES)),
         shrinkage=draw(st.sampled_from([0.1, "auto"])),
         acceleration=draw(st.sampled_from(ACCELERATIONS)),
         tol=draw(st.sampled_from([1e-4, 1e-9])),
@@ -312,7 +307,7 @@ def test_auto_shrinkage_is_gone_at_20_rows_for_every_column():
     assert 0.0 < EMImputer().fit(collinear).shrinkage_ <= 1e-6
 
 
-@pytest.mark.parametrize("kind", ["diag", "spherical"])
+@pytest.mark.parametrize("kind", [n for n in NAMES if STRUCTURES[n].layout.independent])
 def test_a_run_ends_where_only_rounding_moves(kind):
     for seed in range(20):
         data = punched(complete_table(40, 3, seed), 0.25, seed)
@@ -423,7 +418,7 @@ def test_the_order_of_rows_and_columns_does_not_matter(kind, shrinkage):
 @each_shrinkage
 @each_kind
 def test_units_do_not_matter(kind, shrinkage, n_components, shift):
-    powers = [30, 30, 30] if kind == "spherical" else [-30, 0, 30]
+    powers = [-30, 0, 30] if STRUCTURES[kind].scale_invariant else [30, 30, 30]
     scale = 2.0 ** np.array(powers)  # 1e-9, 1 and 1e9, nearly; exact in doubles
     imputer = EMImputer(
         n_components, covariance_type=kind, shrinkage=shrinkage, tol=1e-6, random_state=0
@@ -538,7 +533,7 @@ def test_location_and_covariance_are_the_moments_of_the_mixture(kind):
 @each_kind
 def test_a_mixture_at_the_same_parameters_fills_alike(kind, n_components):
     imputer = EMImputer(n_components, covariance_type=kind, random_state=0).fit(Y)
-    independent = kind in {"diag", "spherical"}
+    independent = STRUCTURES[kind].layout.independent
     precisions = (np.reciprocal if independent else np.linalg.inv)(imputer.covariances_)
     mixture = EMGaussianMixture(
         n_components,

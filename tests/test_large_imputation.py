@@ -12,6 +12,7 @@ from tables import Parts, Slices, cut
 from emkit import EMImputer
 from emkit.exceptions import DataWarning
 from emkit.models.rows import BLOCK_ROWS
+from emkit.numerics.covariance import NAMES
 
 SIZE = 700  #: rows of a block
 N, D = 2000, 4
@@ -71,7 +72,7 @@ def test_a_source_gives_what_the_array_gives(kind, constants, weighted):
     assert found == pytest.approx(expected, rel=1e-12)
 
 
-@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize("covariance_type", NAMES)
 def test_mixtures_start_from_the_same_rows(covariance_type):
     options = {"n_components": 2, "covariance_type": covariance_type, "random_state": 0}
     options |= {"n_init": 2, "tol": 1e-3, "acceleration": None}

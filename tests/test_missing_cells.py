@@ -97,7 +97,8 @@ def test_shared_patterns_and_complete_rows_take_the_same_answer(name):
     distinct = rng.normal(size=(140, 5))
     distinct[:50, [1, 3]] = np.nan
     distinct[50:90] = holes(distinct[50:90], 0.4, rng)
-    counts = np.repeat([22, 1, GROUP_COST // 50], [50, 40, 50])
+    alone = GROUP_COST // 2**2  # so many rows that miss the same two cells are a group
+    counts = np.repeat([alone // 50 + 1, 1, GROUP_COST // 50], [50, 40, 50])
     X = np.repeat(distinct, counts, axis=0)
     rng.shuffle(X)
     model = GaussianMixtureModel(structure, Scaling(np.zeros(5), np.ones(5)), incomplete=True)

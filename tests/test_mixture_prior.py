@@ -12,12 +12,13 @@ from scipy.special import logsumexp, softmax
 from scipy.stats import invgamma, invwishart, multivariate_normal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+from structures import dense, unit
 
 from emkit import EMGaussianMixture, MixturePrior
 from emkit.engine import StopReason
+from emkit.numerics.covariance import NAMES, STRUCTURES
 
-TYPES = ["full", "tied", "diag", "spherical"]
-BY_MODEL = {"VVV": "full", "EEE": "tied", "VVI": "diag", "VII": "spherical"}
+MODELS = ["VVV", "EEE", "VVI", "VII"]  # whose M-step in mclust is that of the density
 FLAT = MixturePrior(mean_precision=0.0, degrees_of_freedom=0.0)
 
 
@@ -33,13 +34,13 @@ def holes(X, seed=0, share=0.2):
 
 def full_prior(name, d, **changes):
     """A prior with nothing left to the data."""
-    scale = {"full": np.eye(d) + 0.5, "tied": np.eye(d) + 0.5, "diag": np.arange(1.0, d + 1.0)}
+    scale = {2: np.eye(d) + 0.5, 1: np.arange(1.0, d + 1.0), 0: 1.5}
     given = {
         "weight_concentration": 2.5,
         "mean_precision": 0.7,
         "mean": np.linspace(-1.0, 1.0, d),
         "degrees_of_freedom": d + 3.5,
-        "covariance": scale.get(name, 1.5),
+        "covariance": scale[STRUCTURES[name].layout.ndim],
     }
     return MixturePrior(**(given | changes))
 
@@ -47,14 +48,8 @@ def full_prior(name, d, **changes):
 # The objective written out, in the user's units and up to a constant
 
 
-def dense(mixture):
-    k, d = mixture.means_.shape
-    return {
-        "full": lambda C: C,
-        "tied": lambda C: np.repeat(C[None], k, axis=0),
-        "diag": lambda C: C[:, :, None] * np.eye(d),
-        "spherical": lambda C: C[:, None, None] * np.eye(d),
-    }[mixture.covariance_type](mixture.covariances_)
+def matrices(mixture):
+    return dense(mixture.covariance_type, mixture.covariances_, *mixture.means_.shape)
 
 
 def log_likelihood(X, sample_weight, weights, means, covariances):
@@ -76,11 +71,12 @@ def log_prior(prior, name, weights, means, covariances):
         spread = covariance / prior.mean_precision
         value += multivariate_normal.logpdf(mean, prior.mean, spread)
     dof, scale = prior.degrees_of_freedom, prior.covariance
-    for covariance in covariances[:1] if name == "tied" else covariances:
-        if name in {"full", "tied"}:
+    layout = STRUCTURES[name].layout
+    for covariance in covariances[:1] if layout.shared else covariances:
+        if layout.ndim == 2:
             value += invwishart.logpdf(covariance, dof, scale)
         else:
-            variances = np.diag(covariance) if name == "diag" else covariance[0, 0]
+            variances = np.diag(covariance) if layout.ndim == 1 else covariance[0, 0]
             value += invgamma.logpdf(variances, dof / 2.0, scale=np.divide(scale, 2.0)).sum()
     return value
 
@@ -99,23 +95,25 @@ def objective(X, sample_weight, name, prior, reg_covar, params):
 
 
 def unpack(theta, name, k, d):
+    structure = STRUCTURES[name]
     logits, means, rest = np.split(theta, [k, k + k * d])
-    if name in {"diag", "spherical"}:
-        variances = np.broadcast_to(np.exp(rest).reshape(k, -1), (k, d))
-        covariances = variances[:, :, None] * np.eye(d)
+    weights = softmax(logits)
+    if structure.layout.independent:
+        covariances = np.exp(rest).reshape(structure.layout.shape(k, d))
     else:
         rest = rest.reshape(-1, d * (d + 1) // 2)
         lower = np.zeros((len(rest), d, d))
         lower[:, *np.tril_indices(d)] = rest
         diagonal = np.arange(d)
         lower[:, diagonal, diagonal] = np.exp(lower[:, diagonal, diagonal])
-        covariances = np.broadcast_to(lower @ np.swapaxes(lower, 1, 2), (k, d, d))
-    return softmax(logits), means.reshape(k, d), covariances
+        covariances = (lower @ np.swapaxes(lower, 1, 2)).reshape(structure.layout.shape(k, d))
+    covariances = structure.retract(covariances, weights)
+    return weights, means.reshape(k, d), dense(name, covariances, k, d)
 
 
 def pack(mixture):
-    name, d = mixture.covariance_type, mixture.n_features_in_
-    if name in {"diag", "spherical"}:
+    d = mixture.n_features_in_
+    if STRUCTURES[mixture.covariance_type].layout.independent:
         rest = np.log(mixture.covariances_)
     else:
         lower = np.linalg.cholesky(mixture.covariances_.reshape(-1, d, d))
@@ -138,10 +136,10 @@ def assert_fit_is(mixture, X, fit):
     assert mixture.score(X) == pytest.approx(mixture.lower_bound_, rel=1e-12)
     assert_allclose(mixture.weights_, fit["weights"], rtol=1e-7)
     assert_allclose(mixture.means_, fit["means"], rtol=1e-7)
-    assert_allclose(dense(mixture), fit["covariances"], rtol=1e-7)
+    assert_allclose(matrices(mixture), fit["covariances"], rtol=1e-7)
 
 
-@pytest.mark.parametrize("model", BY_MODEL)
+@pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("acceleration", ["anderson", None])
 @pytest.mark.parametrize("case", ["faithful", "singleton"])
 def test_mclust_finds_the_same(golden, model, acceleration, case):
@@ -151,7 +149,7 @@ def test_mclust_finds_the_same(golden, model, acceleration, case):
     X = np.array(reference.get("X", faithful))
     mixture = EMGaussianMixture(
         reference["G"],
-        covariance_type=BY_MODEL[model],
+        covariance_type=model,
         prior="mclust",
         reg_covar=0.0,
         tol=1e-14 if acceleration is None else 1e-12,
@@ -178,7 +176,7 @@ def test_the_name_is_the_prior_that_mclust_prints(golden, model):
     )
     mixture = EMGaussianMixture(
         2,
-        covariance_type=BY_MODEL[model],
+        covariance_type=model,
         prior=prior,
         reg_covar=0.0,
         tol=1e-12,
@@ -194,7 +192,7 @@ def test_the_name_is_the_prior_that_mclust_prints(golden, model):
 # The maximum of the density written out
 
 
-@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
     ("k", "weighted", "missing"),
     [(1, False, False), (1, True, True), (2, True, False), (3, False, True), (4, True, True)],
@@ -232,7 +230,7 @@ def test_the_gradient_of_the_objective_is_zero(name, k, weighted, missing):
     assert plain == pytest.approx(log_likelihood(X, sample_weight, *params), rel=1e-10)
 
 
-@pytest.mark.parametrize("name", ["full", "tied", "spherical"])
+@pytest.mark.parametrize("name", ["full", "tied", "spherical", "EEI", "EEV"])
 def test_brute_force_finds_nothing_higher(name):
     X, _ = clusters(seed=3, n=14, k=2)
     ones, prior = np.ones(len(X)), full_prior(name, 2, weight_concentration=3.0)
@@ -254,7 +252,7 @@ def test_brute_force_finds_nothing_higher(name):
     order, own = weights.argsort(), mixture.weights_.argsort()
     assert_allclose(weights[order], mixture.weights_[own], atol=1e-4)
     assert_allclose(means[order], mixture.means_[own], atol=1e-3)
-    assert_allclose(covariances[order], dense(mixture)[own], atol=1e-3)
+    assert_allclose(covariances[order], matrices(mixture)[own], atol=1e-3)
 
 
 def test_one_component_in_closed_form():
@@ -280,7 +278,7 @@ def test_one_component_in_closed_form():
 
 @settings(max_examples=60, deadline=None)
 @given(
-    name=st.sampled_from(TYPES),
+    name=st.sampled_from(NAMES),
     k=st.integers(1, 4),
     seed=st.integers(0, 2**16),
     concentration=st.sampled_from([1.0, 1.1, 20.0]),
@@ -320,11 +318,12 @@ def test_the_objective_never_falls(
 # Laws
 
 
-@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_named_prior_follows_the_units(name):
-    """Each column its own unit; 'diag' and 'spherical' take mclust's one number for all."""
+    """Each column its own unit; variances take mclust's one number for all."""
     X, labels = clusters(n=90, d=3)
-    common = name in {"diag", "spherical"}
+    structure = STRUCTURES[name]
+    common = structure.layout.independent or not structure.scale_invariant
     scale = np.full(3, 1e3) if common else np.array([1e-3, 1.0, 1e4])
     shift = np.array([1e3, -5.0, 1e6])
     mixture = EMGaussianMixture(
@@ -333,12 +332,14 @@ def test_the_named_prior_follows_the_units(name):
     moved = clone(mixture).fit(X * scale + shift)
     assert_allclose(moved.weights_, mixture.weights_, rtol=1e-6)
     assert_allclose((moved.means_ - shift) / scale, mixture.means_, rtol=1e-6, atol=1e-6)
-    assert_allclose(dense(moved) / np.outer(scale, scale), dense(mixture), rtol=1e-5, atol=1e-8)
+    assert_allclose(
+        matrices(moved) / np.outer(scale, scale), matrices(mixture), rtol=1e-5, atol=1e-8
+    )
     jacobian = np.log(scale).sum()
     assert moved.lower_bound_ == pytest.approx(mixture.lower_bound_ - jacobian, abs=1e-8)
 
 
-@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("missing", [False, True])
 def test_integer_weights_are_repeated_rows(name, missing):
     X, labels = clusters()
@@ -349,7 +350,7 @@ def test_integer_weights_are_repeated_rows(name, missing):
     ).set_params(means_init=[X[labels == c][:4].mean(axis=0) for c in range(3)])
     if missing:
         mixture.set_params(means_init=np.nan_to_num(mixture.means_init))
-        mixture.set_params(weights_init=[0.3, 0.3, 0.4], precisions_init=unit_precisions(name))
+        mixture.set_params(weights_init=[0.3, 0.3, 0.4], precisions_init=unit(name, 3, 2))
     weighted = clone(mixture).fit(X, sample_weight=counts)
     repeated = clone(mixture).fit(np.repeat(X, counts, axis=0))
     assert weighted.lower_bound_ == pytest.approx(repeated.lower_bound_, rel=1e-10)
@@ -357,12 +358,7 @@ def test_integer_weights_are_repeated_rows(name, missing):
     assert_allclose(weighted.covariances_, repeated.covariances_, rtol=1e-5, atol=1e-6)
 
 
-def unit_precisions(name, k=3, d=2):
-    eye = np.eye(d)
-    return {"full": np.array([eye] * k), "tied": eye, "diag": np.ones((k, d))}.get(name, np.ones(k))
-
-
-@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_flat_prior_is_none(name):
     X, labels = clusters()
     mixture = EMGaussianMixture(3, covariance_type=name, resp_init=labels).fit(X)
@@ -371,7 +367,7 @@ def test_a_flat_prior_is_none(name):
     assert_array_equal(flat.history_, mixture.history_)
 
 
-@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize("name", NAMES)
 def test_many_rows_outweigh_the_prior(name):
     """The distance to maximum likelihood is of the order 1 / n."""
     X, labels = clusters(n=30, k=2)
@@ -388,12 +384,12 @@ def test_many_rows_outweigh_the_prior(name):
     assert apart[1] == pytest.approx(apart[0] / 100.0, rel=0.05)
 
 
-@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_prior_without_doubt_is_the_answer(name):
     X, labels = clusters()
     dof = 1e9
     scale = np.array([[2.0, 0.5], [0.5, 1.0]])
-    scale = {"full": scale, "tied": scale, "diag": np.array([2.0, 1.0])}.get(name, 2.0)
+    scale = {2: scale, 1: np.array([2.0, 1.0]), 0: 2.0}[STRUCTURES[name].layout.ndim]
     prior = MixturePrior(
         weight_concentration=1e9,
         mean_precision=1e9,
@@ -407,7 +403,7 @@ def test_a_prior_without_doubt_is_the_answer(name):
     assert_allclose(mixture.covariances_, np.broadcast_to(scale, mixture.covariances_.shape), 1e-5)
 
 
-@pytest.mark.parametrize("name", TYPES)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("concentration", [1.0, 2.0])
 def test_an_empty_component_goes_where_the_prior_has_it(name, concentration):
     X, _ = clusters(k=2)
@@ -418,9 +414,10 @@ def test_an_empty_component_goes_where_the_prior_has_it(name, concentration):
     start = clone(mixture).set_params(max_iter=0).fit(X)
     assert_allclose(start.means_[2], prior.mean)
     dof, scale = prior.degrees_of_freedom, np.asarray(prior.covariance)
-    rows = {"full": dof + 4.0, "diag": dof + 3.0, "spherical": dof + 4.0}
-    if name != "tied":
-        assert_allclose(start.covariances_[2], scale / rows[name])
+    structure = STRUCTURES[name]
+    if structure.closed and not structure.layout.shared:
+        rows = {2: dof + 4.0, 1: dof + 3.0, 0: dof + 4.0}[structure.layout.ndim]
+        assert_allclose(start.covariances_[2], scale / rows)
     mixture.fit(X)
     assert (mixture.weights_[2] > 0.0) == (concentration > 1.0)
 

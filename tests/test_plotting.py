@@ -18,10 +18,12 @@ from sklearn.linear_model import LinearRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import make_pipeline
+from structures import dense
 
 import emkit.plotting
 from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer, censored_target
 from emkit.engine import StopReason
+from emkit.numerics.covariance import NAMES
 from emkit.plotting import (
     CensoredRegressionDisplay,
     ConvergenceDisplay,
@@ -32,8 +34,6 @@ from emkit.plotting import (
 
 matplotlib.use("Agg")
 plt = pytest.importorskip("matplotlib.pyplot")
-
-TYPES = ["full", "tied", "diag", "spherical"]
 
 
 @pytest.fixture(autouse=True)
@@ -191,7 +191,7 @@ def test_a_wrong_feature_is_named(features, message, iris, mixture):
 # MixtureDisplay.
 
 
-@pytest.mark.parametrize("covariance_type", TYPES)
+@pytest.mark.parametrize("covariance_type", NAMES)
 def test_the_marginal_is_the_integral_of_the_joint_density(covariance_type, iris):
     X = iris.to_numpy()[:, :2]
     mixture = EMGaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(X)
@@ -220,22 +220,17 @@ def test_components_add_up_and_bars_have_area_one(iris, mixture):
     assert display.ax_.get_xlabel() == "petal width (cm)"
 
 
-@pytest.mark.parametrize("covariance_type", TYPES)
+@pytest.mark.parametrize("covariance_type", NAMES)
 def test_ellipses_hold_their_share_of_the_marginal(covariance_type, iris):
     X = iris.to_numpy()
     mixture = EMGaussianMixture(2, covariance_type=covariance_type, random_state=0).fit(X)
     levels = [0.3, 0.9, 0.99]
     display = MixtureDisplay.from_estimator(mixture, X, features=[3, 1], levels=levels)
     assert len(display.ellipses_) == 2 * 3
-    precisions = GaussianMixture(2, covariance_type=covariance_type)
+    matrices = dense(covariance_type, mixture.covariances_, 2, 4)
     for n, line in enumerate(display.ellipses_):
         k, level = n // 3, levels[n % 3]
-        covariance = {
-            "full": lambda k=k: mixture.covariances_[k],
-            "tied": lambda: mixture.covariances_,
-            "diag": lambda k=k: np.diag(mixture.covariances_[k]),
-            "spherical": lambda k=k: np.eye(4) * mixture.covariances_[k],
-        }[precisions.covariance_type]()[np.ix_([3, 1], [3, 1])]
+        covariance = matrices[k][np.ix_([3, 1], [3, 1])]
         z = np.column_stack(line.get_data()) - mixture.means_[k, [3, 1]]
         distance = np.einsum("ij,jk,ik->i", z, np.linalg.inv(covariance), z)
         np.testing.assert_allclose(distance, stats.chi2(2).ppf(level), rtol=1e-9)
@@ -445,11 +440,11 @@ def test_criteria_are_those_of_the_estimators(criterion, iris):
 
 
 def test_a_search_shows_its_scores(iris):
-    grid = {"n_components": [1, 2, 3], "covariance_type": TYPES, "reg_covar": [1e-4, 1e-3]}
+    grid = {"n_components": [1, 2, 3], "covariance_type": NAMES, "reg_covar": [1e-4, 1e-3]}
     folds = KFold(4, shuffle=True, random_state=0)
     search = GridSearchCV(EMGaussianMixture(random_state=0), grid, cv=folds).fit(iris)
     display = SelectionDisplay.from_search(search)
-    assert sorted(display.lines_) == sorted(TYPES)
+    assert sorted(display.lines_) == sorted(NAMES)
     scores, results = search.cv_results_["mean_test_score"], search.cv_results_
     for kind, line in display.lines_.items():
         own = results["param_covariance_type"] == kind

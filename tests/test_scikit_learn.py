@@ -17,9 +17,9 @@ from sklearn.utils.estimator_checks import (
 )
 
 from emkit import EMCensoredRegressor, EMGaussianMixture, EMGaussianMixtureIC, EMImputer
+from emkit.numerics.covariance import NAMES
 
 sklearn_version = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
-TYPES = ["full", "tied", "diag", "spherical"]
 
 
 class GaussianMixture(EMGaussianMixture):
@@ -94,7 +94,7 @@ def test_theirs_of_all_mixtures():
 ESTIMATORS = [
     EMGaussianMixture(n_components=k, covariance_type=covariance_type)
     for k in (1, 2)
-    for covariance_type in TYPES
+    for covariance_type in NAMES
 ]
 
 
@@ -121,7 +121,7 @@ class FromFixedMeans(EMGaussianMixture):
     fit_mixture = EMGaussianMixture.fit
 
 
-@pytest.mark.parametrize("covariance_type", TYPES)
+@pytest.mark.parametrize("covariance_type", NAMES)
 @pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
 def test_weights_are_repetitions_from_means_init(covariance_type):
     mixture = FromFixedMeans(2, covariance_type=covariance_type)

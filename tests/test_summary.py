@@ -18,10 +18,10 @@ from emkit import (
     pool_estimates,
 )
 from emkit.engine import AnnealedEM, ShortRuns
+from emkit.numerics.covariance import NAMES
 
 pd = pytest.importorskip("pandas")
 
-TYPES = ["full", "tied", "diag", "spherical"]
 X, SPECIES = load_iris(return_X_y=True)
 ESTIMATORS = [
     EMGaussianMixture(2),
@@ -46,7 +46,7 @@ def monotone(n=200, seed=0):
 # Mixtures
 
 
-@pytest.mark.parametrize("covariance_type", TYPES)
+@pytest.mark.parametrize("covariance_type", NAMES)
 @pytest.mark.parametrize("cells", [X, holes(X, 0.1)], ids=["complete", "holes"])
 def test_components_are_the_attributes(covariance_type, cells):
     mixture = EMGaussianMixture(2, covariance_type=covariance_type, random_state=0).fit(cells)

@@ -106,8 +106,8 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         Components of the mixture; 1 is the multivariate normal.
     missing_values : int, float, str, np.nan, None or pandas.NA, default=np.nan
         What marks a missing cell. Under np.nan, pandas.NA in nullable columns counts too.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        Structure of the component covariances, as in `EMGaussianMixture`.
+    covariance_type : str, default='full'
+        What the components have in common in their covariances: any of `EMGaussianMixture`.
     shrinkage : float in [0, 1] or 'auto', default='auto'
         How far covariances are drawn to their diagonal: the M-step is
         ``C = (1 - s) S + s D`` (for a component of average weight), with D the diagonal of the
@@ -160,7 +160,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         Component means; features are those that `transform` keeps.
     covariances_ : ndarray
         Component covariances in the shape that ``covariance_type`` gives; 0 for features that
-        are constant or empty (of which 'spherical' does not tell).
+        are constant or empty (of which a common variance, as of 'spherical', does not tell).
     location_ : ndarray of shape (n_features_out,)
         Mean of the fitted distribution.
     covariance_ : ndarray of shape (n_features_out, n_features_out)

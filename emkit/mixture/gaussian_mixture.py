@@ -29,6 +29,7 @@ from emkit.engine import Algorithm, soft, standard_errors
 from emkit.engine.fit import best_run
 from emkit.engine.latent_class import unbuffered
 from emkit.exceptions import DataWarning, InfeasibleError, warn
+from emkit.mixture.covariance_types import documented
 from emkit.mixture.initial import Drawn, Given, InitialValues, check_given, last_fit, start_of
 from emkit.mixture.prior import MixturePrior, check_prior, internal_prior
 from emkit.mixture.reader import MixtureReader
@@ -66,6 +67,7 @@ class MixtureErrors(NamedTuple):
     covariances: np.ndarray
 
 
+@documented
 class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, BaseEstimator):
     r"""Gaussian mixture by maximum likelihood, the labels being what is missing.
 
@@ -82,9 +84,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     ----------
     n_components : int, default=1
         Number of components.
-    covariance_type : {'full', 'tied', 'diag', 'spherical'}, default='full'
-        'full': each component its own matrix; 'tied': all components one matrix; 'diag': each
-        component its own variances; 'spherical': each component one variance.
+    covariance_type : str, default='full'
+        What the components have in common in their covariances, in words or in the letters of R's
+        mclust, and with it the shape of ``covariances_``:
+
+        <covariance types>
     tol : float, default=1e-3
         Gain of one EM step, in nats per sample (mean objective), below which a run has converged.
     reg_covar : float, default=1e-6
@@ -136,8 +140,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     prior : {'mclust'}, MixturePrior or None, default=None
         Prior on weights, means and covariances, beside ``reg_covar``, which adds to it. None is
         maximum likelihood but for ``reg_covar``; 'mclust' is the default prior of R's mclust,
-        which keeps components of a few rows from collapsing (see `MixturePrior`). For 'diag' and
-        'spherical' it takes the columns to be of comparable scale.
+        which keeps components of a few rows from collapsing (see `MixturePrior`). Where
+        covariances are variances it takes the columns to be of comparable scale.
     learning_decay : float in (0.5, 1], default=0.7
         In `partial_fit`, batch t moves the mean of the statistics by
         ``(t + learning_offset) ** -learning_decay`` of the way (see `emkit.engine.OnlineEM`).
@@ -154,17 +158,12 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     means_ : ndarray of shape (n_components, n_features)
         Component means.
     covariances_ : ndarray
-        Component covariances; the shape depends on ``covariance_type``::
-
-            (n_components, n_features, n_features) if 'full',
-            (n_features, n_features)               if 'tied',
-            (n_components, n_features)             if 'diag',
-            (n_components,)                        if 'spherical'
-
+        Component covariances, in the shape that ``covariance_type`` says: matrices, or variances
+        where columns are independent within a component.
     precisions_ : ndarray
         Inverses of the covariances, same shape.
     precisions_cholesky_ : ndarray
-        Upper triangular U with U U' the precision (square roots for 'diag' and 'spherical').
+        Upper triangular U with U U' the precision; of variances the inverse square roots.
     converged_ : bool
         Whether the best run converged.
     n_iter_ : int

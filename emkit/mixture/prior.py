@@ -29,15 +29,18 @@ class MixturePrior:
               m_k \mid C_k \sim N(\mu, C_k / \kappa), \qquad
               C_k \sim \operatorname{InverseWishart}(\nu, \Lambda);
 
-    for 'diag' and 'spherical' every variance is
-    :math:`\sigma^2 \sim \operatorname{InverseGamma}(\nu/2, \Lambda/2)`, and 'tied' has one
-    covariance for all means. The M-step of 'full' is, with :math:`n_k`, :math:`\bar x_k` and
-    :math:`S_k` the expected count, mean and scatter of a component,
+    where covariances are variances, as with 'diag', every one is
+    :math:`\sigma^2 \sim \operatorname{InverseGamma}(\nu/2, \Lambda/2)`, and a covariance that
+    components share, as with 'tied', is one for all means. A constraint beyond that, as with
+    'EEV', takes the density where it holds. The M-step of 'full' is, with :math:`n_k`,
+    :math:`\bar x_k` and :math:`S_k` the expected count, mean and scatter of a component,
 
     .. math:: C_k = \Bigl(S_k + \Lambda + \frac{\kappa n_k}{\kappa + n_k}
               (\bar x_k - \mu)(\bar x_k - \mu)^\top\Bigr) \Big/ (n_k + \nu + d + 2).
 
-    The defaults are those of R's mclust, the same as ``prior="mclust"`` in `EMGaussianMixture`.
+    The defaults are those of R's mclust, the same as ``prior="mclust"`` in `EMGaussianMixture`;
+    mclust's own fits of 'EEI' and 'EEV' differ, as it gives the prior less weight there than this
+    density has.
     Names are those of `sklearn.mixture.BayesianGaussianMixture`, whose arguments end in
     ``_prior``.
 
@@ -50,14 +53,14 @@ class MixturePrior:
     mean : array-like of shape (n_features,), default=None
         Where the means are drawn to. None is the mean of the observed cells of every column.
     degrees_of_freedom : float, default=None
-        More than ``n_features - 1`` for 'full' and 'tied', more than 0 for the others; 0 leaves
-        the covariances without a prior. None is ``n_features + 2``.
+        More than ``n_features - 1`` for matrices, as with 'full' and 'tied', more than 0 for
+        variances; 0 leaves the covariances without a prior. None is ``n_features + 2``.
     covariance : array-like, default=None
         Positive definite scale, in the shape of one covariance: (n_features, n_features) for
         'full' and 'tied', (n_features,) for 'diag', a number for 'spherical'. None is the
         covariance of the data (divisor n - 1) over ``n_components ** (2 / n_features)``, for
-        'diag' and 'spherical' its mean variance in every place. Where that covariance is
-        singular, as with no more rows than columns, its diagonal is taken.
+        variances its mean variance in every place. Where that covariance is singular, as with no
+        more rows than columns, its diagonal is taken.
 
     Raises
     ------
@@ -237,9 +240,9 @@ def _check_covariance(covariance):
         good = good and (np.linalg.eigvalsh(values) > 0.0).all()
     if not good:
         raise ValueError(
-            "covariance of the prior must be symmetric and positive definite: a matrix ('full', "
-            "'tied'), a vector of positive variances ('diag') or a positive number ('spherical'). "
-            f"Got {covariance!r}."
+            "covariance of the prior must be symmetric and positive definite: a matrix (as for "
+            "'full'), a vector of positive variances (as for 'diag') or a positive number (as for "
+            f"'spherical'). Got {covariance!r}."
         )
 
 

@@ -61,8 +61,9 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
         Smallest number of components to try.
     max_components : int, default=9
         Largest number of components to try.
-    covariance_type : {'all', 'full', 'tied', 'diag', 'spherical'} or list of them, default='all'
-        Covariance types to try, as in `EMGaussianMixture`.
+    covariance_type : str or list of str, default='all'
+        Covariance types to try, any of `EMGaussianMixture`; 'all' are the four of scikit-learn:
+        'full', 'tied', 'diag' and 'spherical'.
     criterion : {'bic', 'aic', 'icl'}, default='bic'
         What to minimise. BIC finds the density, ICL clusters that are apart, AIC what predicts
         best (and often too many components).
@@ -77,7 +78,7 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
         Starts of each fit; the best of those that did not collapse counts.
     init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, default='kmeans'
         How a start is drawn. For a number of components the covariance types have the same starts
-        (but 'spherical' takes one scale for all columns).
+        (but some, such as 'spherical', take one scale for all columns).
     search : str or search object, default='restarts'
         What is done from each start, as in `EMGaussianMixture` with one.
     acceleration : {'anderson', 'louis', 'squarem'}, Acceleration or None, default='anderson'

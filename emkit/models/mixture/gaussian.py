@@ -275,7 +275,12 @@ class GaussianMixtureModel(LatentClassModel):
         components, total = self.components(params), self.total_weight
         return self.prior.log_density(self.layout, params.weights, components, total)
 
-    def complete_score(self, stats: Moments, params: MixtureParams) -> MixtureParams:
+    @property
+    def complete_score(self) -> Callable[..., MixtureParams] | None:  # type: ignore[override]
+        """The score; None on a curve, along which its differences are not the information."""
+        return self._complete_score if self.structure.closed else None
+
+    def _complete_score(self, stats: Moments, params: MixtureParams) -> MixtureParams:
         """Gradient of the objective, from moments about the means of ``params``."""
         layout, prior, components = self.layout, self.prior, self.components(params)
         n_components, d = params.means.shape

@@ -3,7 +3,8 @@
 They follow from the others, so nothing changes for EM; but `standard_errors` then tells theirs.
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -68,7 +69,12 @@ class MixtureMoments(EMModel):
     def objective_rounding(self, params: WholeParams, objective: float) -> float:
         return self.model.objective_rounding(_mixture(params), objective)
 
-    def complete_score(self, stats: Moments, params: WholeParams) -> Any:
+    @property
+    def complete_score(self) -> Callable[..., WholeParams] | None:  # type: ignore[override]
+        return None if self.model.complete_score is None else self._complete_score
+
+    def _complete_score(self, stats: Moments, params: WholeParams) -> WholeParams:
+        assert self.model.complete_score is not None
         score = self.model.complete_score(stats, _mixture(params))
         return WholeParams(*score, np.zeros_like(params.location), np.zeros_like(params.covariance))
 

@@ -72,11 +72,8 @@ class Prior(NamedTuple):
 
     def observe(self, layout: Layout, stats: Moments, means: Array) -> Moments:
         """Moments about ``means`` with the prior's rows in them."""
-        rows = np.array([self.mean_precision])
-        offsets = self.mean - means
-        scatter = stats.scatter.copy()
-        for k, offset in enumerate(offsets):
-            layout.add_scatter(scatter, k, offset[:, None], rows)
+        rows, offsets = self.mean_precision, self.mean - means
+        scatter = stats.scatter + layout.outer(rows * offsets, offsets)
         return Moments(stats.n + rows, stats.first + rows * offsets, scatter)
 
     def weights(self, n: Array, total: float) -> Array:

@@ -152,7 +152,7 @@ def draw(
     times = (n_rows or data.shape[0]) / len(sample.X)
     if method == "kmeans" and times > 1.0:
         params = _refined(model, sample, params, steps=int(times) * REFINE)
-    return override(params, parts)
+    return model.retract(override(params, parts))
 
 
 def override(params: MixtureParams, parts: MixtureParams) -> MixtureParams:
