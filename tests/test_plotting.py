@@ -23,6 +23,7 @@ from structures import dense
 import emkit.plotting
 from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer, censored_target
 from emkit.engine import StopReason
+from emkit.models.laws.registry import LAWS
 from emkit.numerics.covariance import NAMES
 from emkit.plotting import (
     CensoredRegressionDisplay,
@@ -617,10 +618,11 @@ def test_every_response_is_drawn_as_what_it_is(rows, intervals):
     plt.close(display.figure_)
 
 
-@pytest.mark.parametrize("distribution", ["normal", "lognormal", "student_t"])
+@pytest.mark.parametrize("distribution", LAWS)
 def test_the_line_and_quantiles_are_those_of_the_estimator(distribution, intervals):
     X, y, _ = intervals
-    y = np.exp(0.3 * y) if distribution == "lognormal" else y
+    log = LAWS[distribution].link.positive
+    y = np.exp(0.3 * y) if log else y
     regressor = EMCensoredRegressor(distribution=distribution).fit(X, y)
     display = CensoredRegressionDisplay.from_estimator(
         regressor, X, y, quantiles=[0.05, 0.5, 0.8], rows=[3, 0], target_name="life (h)"
@@ -629,7 +631,6 @@ def test_the_line_and_quantiles_are_those_of_the_estimator(distribution, interva
     np.testing.assert_allclose(display.line_.get_ydata(), regressor.predict_quantile(grid, 0.5))
     for q, line in zip([0.05, 0.5, 0.8], display.quantile_lines_, strict=True):
         np.testing.assert_allclose(line.get_ydata(), regressor.predict_quantile(grid, q))
-    log = distribution == "lognormal"
     assert display.ax_[0].get_yscale() == ("log" if log else "linear")
     assert display.ax_[0].get_ylabel() == display.ax_[1].get_xlabel() == "life (h)"
     wanted = regressor.predict_survival_function(X[[3, 0]], display.times)
@@ -638,6 +639,33 @@ def test_the_line_and_quantiles_are_those_of_the_estimator(distribution, interva
         assert line.get_label() == f"row {row}"
     low, high = display.band.T
     assert ((low < display.line) & (display.line < high)).all()
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("distribution", LAWS)
+def test_the_band_is_that_of_the_median_by_the_delta_method(distribution, fit_intercept, intervals):
+    X, y, _ = intervals
+    log = LAWS[distribution].link.positive
+    y = np.exp(0.3 * y) if log else y
+    options = {"distribution": distribution, "fit_intercept": fit_intercept}
+    regressor = EMCensoredRegressor(**options).fit(X, y)
+    display = CensoredRegressionDisplay.from_estimator(regressor, X, y, level=0.9)
+    theta = np.r_[regressor.intercept_, regressor.coef_, np.log(regressor.scale_)]
+    grid, free = display.grid[[0, 80, 200], None], slice(0 if fit_intercept else 1, None)
+
+    def medians(theta):
+        moved = copy(regressor)
+        moved.intercept_, moved.coef_, moved.scale_ = theta[0], theta[1:-1], np.exp(theta[-1])
+        median = moved.predict_quantile(grid, 0.5)
+        return np.log(median) if log else median
+
+    steps = 1e-5 * np.eye(len(theta))
+    slopes = np.array([(medians(theta + h) - medians(theta - h)) / 2e-5 for h in steps])[free]
+    error = np.sqrt(np.einsum("ji,jk,ki->i", slopes, regressor.cov_params_, slopes))
+    half = stats.norm.ppf(0.95) * error
+    band = np.column_stack([medians(theta) - half, medians(theta) + half])
+    band = np.exp(band) if log else band
+    np.testing.assert_allclose(display.band[[0, 80, 200]], band, rtol=1e-6)
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])

@@ -17,6 +17,7 @@ from sklearn.utils.estimator_checks import (
 )
 
 from emkit import EMCensoredRegressor, EMGaussianMixture, EMGaussianMixtureIC, EMImputer
+from emkit.models.laws.registry import LAWS
 from emkit.numerics.covariance import NAMES
 
 sklearn_version = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
@@ -192,8 +193,8 @@ def test_estimator_checks_of_imputers(estimator, check):
 REGRESSORS = [
     EMCensoredRegressor(),
     EMCensoredRegressor(alpha=1.0),
-    EMCensoredRegressor(distribution="student_t"),
     EMCensoredRegressor(fit_intercept=False),
+    *(EMCensoredRegressor(distribution=name) for name in LAWS if not LAWS[name].link.positive),
 ]
 WITHOUT_Y = "calls score_samples(X); the likelihood of a response needs y (predict is tested below)"
 

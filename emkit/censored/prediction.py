@@ -76,7 +76,8 @@ class CensoredPrediction:
         Returns
         -------
         y : ndarray of shape (n_samples,)
-            On the scale of y: ``exp(line + scale_**2 / 2)`` for 'lognormal'.
+            On the scale of y: ``exp(line + scale_**2 / 2)`` for 'lognormal',
+            ``exp(line) * gamma(1 + scale_)`` for 'weibull'.
         """
         return self._at_line(
             X, lambda model, location: model._distribution.mean(location, model.scale_)

@@ -29,7 +29,7 @@ from emkit.exceptions import DataWarning, warn
 from emkit.models.censored.data import pseudo_inverse
 from emkit.models.censored.first_line import prepare_blocks
 from emkit.models.censored.line import FLOOR, LineParams
-from emkit.models.laws.registry import LAWS
+from emkit.models.laws.registry import LAWS, document_laws
 
 __all__ = ["EMCensoredRegressor"]
 
@@ -37,6 +37,7 @@ __all__ = ["EMCensoredRegressor"]
 SHAPES = sorted({name for distribution in LAWS.values() for name in distribution.law.shapes})
 
 
+@document_laws
 class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMixin, BaseEstimator):
     r"""Linear regression by maximum likelihood when responses are only known to an interval.
 
@@ -52,9 +53,12 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
 
     Parameters
     ----------
-    distribution : {'normal', 'lognormal', 'student_t'}, default='normal'
-        Distribution of the responses about the line: normal; normal for their logarithm, with
-        everything reported on the scale of y; Student t with ``df`` degrees of freedom.
+    distribution : {laws}, default='normal'
+        Law of the errors about the line, in a location-scale family:
+
+        {list of laws}
+
+        Predictions and log-likelihoods are on the scale of y, of whatever the line is.
     df : float or 'estimate', default=4.0
         Degrees of freedom of 'student_t'.
     left, right : float or None, default=None
@@ -70,11 +74,12 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         Most points to try after a start, one E-step each.
     n_init : int, default=1
         Starts of 'student_t', whose likelihood can have several maxima: the first is least
-        squares, the others are lines through a few rows. The others have one maximum.
+        squares, the others are lines through a few rows. Other laws have one maximum.
     search : {'restarts', 'short_runs'} or search object, default='restarts'
         What to do with several starts.
     acceleration : {'anderson', 'squarem'}, Acceleration or None, default='anderson'
-        Newton steps and extrapolation under EM's safeguard; None is plain EM.
+        Newton steps and extrapolation under EM's safeguard; None is plain EM. Steps of 'logistic'
+        and 'weibull' are Newton's in any case, halved until the objective rises.
     n_jobs : int, default=None
         Workers, as in joblib: for the starts, and of those left over for the blocks of a run, from
         131072 rows on.
@@ -88,7 +93,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,)
-        Coefficients; of log y for 'lognormal'.
+        Coefficients of the line; for 'lognormal' and 'weibull' that of log y.
     intercept_ : float
         Intercept.
     scale_ : float
@@ -242,8 +247,12 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         with progress:
             law, model, result = self._climb(prepared, data, progress)
         warn_unconverged(result, self.max_iter, "Increase alpha")
-        self._publish(result, law, prepared)
-        self._publish_errors(_information(model, data, result.params), prepared.units)
+        stats, _ = data.sum(partial(model.information_step, params=result.params))
+        information = model.information(stats, result.params)
+        rounding = model.objective_rounding(result.params, result.objective)
+        polished = model.polish(stats, result.params, rounding)
+        self._publish(replace(result, params=polished), law, prepared)
+        self._publish_errors(information, prepared.units)
         at_floor = float(result.params.log_scale) < log(2.0 * FLOOR)
         within = not at_floor and line_within(data, prepared, result.params)
         self._warn_of_degeneracy(at_floor, within, model.rank)
@@ -417,12 +426,6 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True
         return tags
-
-
-def _information(model, data, params):
-    """Observed information of all the data."""
-    stats, _ = data.sum(partial(model.information_step, params=params))
-    return model.information(stats, params)
 
 
 def _inverse(information):

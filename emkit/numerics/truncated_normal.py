@@ -14,7 +14,7 @@ from scipy.special import erfcx, log_ndtr, ndtri, ndtri_exp
 from emkit._typing import Array
 from emkit.numerics.constants import LOG_ROOT_2PI
 
-__all__ = ["Truncated", "curvature", "draw_between", "truncated_normal"]
+__all__ = ["LOG_ROOT_2PI", "Truncated", "curvature", "draw_between", "truncated_normal"]
 
 #: From here on moments are taken about the end of the interval: about 0 they would cancel.
 TAIL_FROM = 3.0

@@ -36,7 +36,7 @@ class CensoredRegressionDisplay:
 
     Dots are exact responses; an arrow starts at the bound of a response that is only known to lie
     beyond it; a bar spans the interval of one that lies between two bounds. The line is the median
-    of the response (for all but 'lognormal' the mean too), the band its pointwise confidence
+    of the response (where its law is symmetric the mean too), the band its pointwise confidence
     interval, and the dashed lines are quantiles of the response.
 
     Use `from_estimator` to make one.

@@ -91,7 +91,7 @@ class Standardised(NamedTuple):
 
 
 class ExactSums(NamedTuple):
-    """What exact rows say of the line, about the first one."""
+    """Sums over the exact rows, of residuals about the first line."""
 
     weight: float  #: total weight
     gram: Array  #: (q, q)
@@ -103,7 +103,7 @@ class ExactSums(NamedTuple):
         return cls(0.0, np.zeros((q, q)), np.zeros(q), 0.0)
 
     def part(self, every: int) -> "ExactSums":
-        """As of one row in so many."""
+        """The sums of one row in ``every``, as if all rows were alike."""
         weight, gram, cross, squares = self
         return ExactSums(weight / every, gram / every, cross / every, squares / every)
 
@@ -111,7 +111,7 @@ class ExactSums(NamedTuple):
 class Residuals(NamedTuple):
     """A block of the data of a fit, about the first line and in units of the spread about it."""
 
-    design: Array  #: (m, q) of the censored rows
+    design: Array  #: (m, q) of the rows that an E-step goes over
     low: Array  #: (m,)
     high: Array  #: (m,)
     width: Array  #: (m,) high - low, where these two would cancel
@@ -124,7 +124,7 @@ class Residuals(NamedTuple):
         return bool(((self.low < fitted) & (fitted < self.high)).all())
 
     def take(self, rows: slice) -> "Residuals":
-        """Copies of some of the censored rows: views would keep the whole block."""
+        """Copies of some of the rows: views would keep the whole block."""
         return self._replace(
             design=self.design[rows].copy(),
             low=self.low[rows].copy(),
@@ -145,7 +145,7 @@ class Prepared(NamedTuple):
     summarise: bool  #: whether exact rows are no more than their sums
 
     def residuals(self, rows: Responses, with_sums: bool = True) -> Residuals:
-        """Data of a block, with the sums of all exact rows, which one block must have, or none."""
+        """Residuals of a block; one block carries the sums of all exact rows, the others none."""
         units, exact = self.units, self.exact
         kept = np.flatnonzero(rows.low < rows.high) if self.summarise else np.arange(len(rows.X))
         # Sorted by kind: a tile of one kind goes the shorter way.
@@ -167,7 +167,7 @@ class Prepared(NamedTuple):
 
 
 def thinned(data: Blockwise, counts: Sequence[int], every: int) -> Residuals:
-    """One row of so many, with as large a part of the exact rows' sums."""
+    """One row in ``every`` of all blocks, with as large a part of the exact rows' sums."""
     starts = (every // 2 - np.cumsum([0, *counts[:-1]])) % every
     parts = list(data.map(partial(_thinned, every), starts.tolist()))
     first = parts[0]
@@ -193,6 +193,7 @@ def stand_in(low: Array, high: Array) -> Array:
 
 
 def steps(n: int) -> Iterator[slice]:
+    """Slices of n rows that are worked on at a time."""
     return (slice(start, min(start + STEP, n)) for start in range(0, n, STEP))
 
 

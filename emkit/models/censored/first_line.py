@@ -31,7 +31,7 @@ EXACT_FIT = 1e-13
 
 
 class Undivided(NamedTuple):
-    """Data in one block, as such in several."""
+    """Data in one block, with the methods of `Blockwise`."""
 
     block: Any
 
@@ -58,7 +58,7 @@ def prepare(
 
 
 def prepare_blocks(data: Blockwise, intercept: bool, *, summarise: bool = True) -> Prepared:
-    """What is known of all rows, blocks of `Responses`, before the first step, in three passes.
+    """Units, first line and sums of all rows (blocks of `Responses`), in three passes.
 
     The first line is least squares with each censored response at its finite bound, or in the
     middle of its two. Exact rows are summed up, or, where ``summarise`` is False, kept.
@@ -79,7 +79,7 @@ def prepare_blocks(data: Blockwise, intercept: bool, *, summarise: bool = True) 
 
 
 class ResponseSummary(NamedTuple):
-    """What the units are made of, of a block."""
+    """What a block contributes to the units."""
 
     n: int
     n_censored: int
@@ -120,7 +120,7 @@ class LineSums(NamedTuple):
 
 
 def _first_units(summaries: list[ResponseSummary], intercept: bool) -> Standardised:
-    """Units without a line as yet."""
+    """Units with a first line of zeros."""
     weights = np.array([part.weight for part in summaries])
     shift, scale = _pooled(weights, [part.columns for part in summaries])
     if not intercept:  # about 0
@@ -134,7 +134,7 @@ def _first_units(summaries: list[ResponseSummary], intercept: bool) -> Standardi
 
 
 def _normal_equations(units: Standardised, rows: Responses) -> tuple[NormalEquations, float]:
-    """And the total weight."""
+    """Normal equations of a block, and its total weight."""
     q = len(units.line)
     gram, cross = np.zeros((q, q)), np.zeros(q)
     response = units.response(rows.stand_in)
@@ -147,7 +147,7 @@ def _normal_equations(units: Standardised, rows: Responses) -> tuple[NormalEquat
 
 
 def _sums_about_line(units: Standardised, rows: Responses) -> tuple[LineSums, float]:
-    """And the weighted sum of all squares, at their stand-ins."""
+    """Sums over the exact rows of a block, and the weighted squares of all, at their stand-ins."""
     line, q = units.line, len(units.line)
     weight, total, squares, squares_of_all = 0.0, 0.0, 0.0, 0.0
     gram, cross = np.zeros((q, q)), np.zeros(q)

@@ -99,6 +99,14 @@ class PenalisedLine(EMModel):
     def information(self, stats: Any, params: LineParams) -> Array:
         """Observed information (q + 1, q + 1) of coefficients and log scale."""
 
+    def polish(self, stats: Any, params: LineParams, rounding: float) -> LineParams:
+        """Where a step leads that gains less than the rounding of the objective; or ``params``.
+
+        Rounding can turn the gain of the last step of a run into a loss, and so refuse it. Default:
+        ``params``.
+        """
+        return params
+
     def observed_information(self, data: Residuals, params: LineParams) -> Array:
         """Observed information of data in one block."""
         return self.information(self.information_step(data, params)[0], params)

@@ -29,6 +29,8 @@ __all__ = ["LocationScale"]
 MIN_CURVATURE = 1e-10
 #: Longest step of the log scale.
 MAX_STEP = 2.0
+#: Promised gain in nats a row that says that rows lie many scales off the line.
+FAR = 10.0
 
 
 class Slopes(NamedTuple):
@@ -54,12 +56,13 @@ class LocationScale(PenalisedLine):
     def __init__(self, law: ErrorLaw, line: Array, gram: Array, alpha: float, intercept: bool):
         super().__init__(line, gram, alpha, intercept)
         self.law = law
+        # Columns have variance 1, or a mean square of 1 where there is no intercept.
+        self.weight = max(float(gram.diagonal().max()), np.finfo(float).tiny)
         # In these coordinates the information of least squares is the identity.
-        weight = max(float(gram.diagonal().max()), np.finfo(float).tiny)  # columns have variance 1
         directions = whitening(gram + np.diag(self.penalty))
         self.directions = np.zeros((len(line) + 1, directions.shape[1] + 1))
         self.directions[:-1, :-1] = directions
-        self.directions[-1, -1] = weight**-0.5
+        self.directions[-1, -1] = self.weight**-0.5
 
     def acceleration_threshold(self, data: Residuals) -> float:
         return -np.inf  # there is nothing to extrapolate where steps are Newton's
@@ -89,25 +92,39 @@ class LocationScale(PenalisedLine):
         return stats, log_likelihood
 
     def m_step(self, stats: Slopes, params: LineParams) -> LineParams:
-        """The Newton step; uphill even where the objective is not concave."""
+        return self._newton_step(stats, params)[0]
+
+    def polish(self, stats: Slopes, params: LineParams, rounding: float) -> LineParams:
+        image, gain = self._newton_step(stats, params)
+        return image if gain <= rounding else params
+
+    def _newton_step(self, stats: Slopes, params: LineParams) -> tuple[LineParams, float]:
+        """Its end, and the gain that the quadratic model promises.
+
+        It leads uphill even where the objective is not concave.
+        """
         scale, directions = float(np.exp(params.log_scale)), self.directions
-        unit = np.append(np.full(len(self.line), scale), 1.0)  # of parameters in units of the scale
+        unit = np.append(np.full(len(self.line), scale), 1.0)  # derivatives are in units of it
         penalised, squares = self.penalised(params)
         prior = np.append(-penalised / scale, squares / scale**2)
         gradient = directions.T @ (stats.gradient + prior)
         information = stats.information + np.outer(unit, unit) * self.prior_information(params)
         values, vectors = np.linalg.eigh(directions.T @ information @ directions)
-        values = np.maximum(np.abs(values), MIN_CURVATURE * np.abs(values).max())
-        step = vectors @ ((vectors.T @ gradient) / values)
-        # Where the log scale would go too far, the best step of the line beside what it may.
-        least = max(-MAX_STEP, float(np.log(FLOOR) - params.log_scale)) / directions[-1, -1]
-        allowed = np.clip(step[-1], least, MAX_STEP / directions[-1, -1])
-        if allowed != step[-1]:
-            curvature = (vectors * values) @ vectors.T
-            pull = gradient[:-1] - curvature[:-1, -1] * allowed
-            step = np.append(np.linalg.solve(curvature[:-1, :-1], pull), allowed)
+        values = np.abs(values)
+        least = MIN_CURVATURE * max(float(values.max()), MIN_CURVATURE)
+        inverse = (vectors / np.maximum(values, least)) @ vectors.T
+        step = inverse @ gradient
+        gain = 0.5 * float(gradient @ step)
+        if gain > FAR * self.weight and gradient[-1] > 0.0:
+            # Far out in an exponential tail Newton's steps are short: first a larger scale.
+            step = np.zeros_like(step)
+            step[-1] = MAX_STEP / directions[-1, -1]
+        # Where the log scale would go too far, it goes as far as it may, and the line best with it.
+        shortest = max(-MAX_STEP, float(np.log(FLOOR) - params.log_scale)) / directions[-1, -1]
+        excess = step[-1] - np.clip(step[-1], shortest, MAX_STEP / directions[-1, -1])
+        step -= inverse[-1] * (excess / inverse[-1, -1])
         change = unit * (directions @ step)
-        return LineParams(params.coef + change[:-1], params.log_scale + change[-1])
+        return LineParams(params.coef + change[:-1], params.log_scale + change[-1]), gain
 
     def information(self, stats: Slopes, params: LineParams) -> Array:
         unit = np.append(np.full(len(self.line), np.exp(-params.log_scale)), 1.0)

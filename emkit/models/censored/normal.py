@@ -8,10 +8,10 @@ objective is
           - \frac{\alpha}{2 s^2} \sum_j \beta_j^2,
           \qquad z_i = \frac{y_i - x_i^\top b}{s},
 
-:math:`a_i` and :math:`b_i` the same of :math:`l_i` and :math:`u_i`,
-with :math:`\beta_j` the coefficients of standardised columns. The M-step is ridge regression of the
-expected responses. It moves from the current line by the gradient, so that nothing cancels near
-the maximum; exact rows enter an E-step through their sums alone.
+:math:`a_i` and :math:`b_i` being :math:`z_i` at :math:`l_i` and :math:`u_i`, and :math:`\beta_j`
+the coefficients of standardised columns. The M-step is ridge regression of the expected responses.
+It moves from the current line by the gradient, so that nothing cancels near the maximum; exact rows
+enter an E-step through their sums alone.
 """
 
 from typing import NamedTuple
@@ -21,12 +21,11 @@ import numpy as np
 from emkit._typing import Array
 from emkit.models.censored.data import Residuals, steps
 from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
-from emkit.numerics.truncated_normal import curvature, truncated_normal
+from emkit.numerics.truncated_normal import LOG_ROOT_2PI, curvature, truncated_normal
 
 __all__ = ["CensoredNormal"]
 
 EPS = float(np.finfo(float).eps)
-LOG_ROOT_2PI = 0.5 * float(np.log(2.0 * np.pi))
 #: Eigenvalues of the information this small beside the largest are rounding.
 RANK = 1e-13
 

@@ -9,11 +9,9 @@ from emkit._typing import Array
 from emkit.models.censored.line import PenalisedLine
 from emkit.models.censored.normal import CensoredNormal
 from emkit.models.laws.law import Derivatives, ExponentialMoments, SymmetricLaw
-from emkit.numerics.truncated_normal import truncated_normal
+from emkit.numerics.truncated_normal import LOG_ROOT_2PI, truncated_normal
 
 __all__ = ["Normal"]
-
-LOG_ROOT_2PI = 0.5 * float(np.log(2.0 * np.pi))
 
 
 @dataclass(frozen=True)

@@ -2,24 +2,37 @@
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TypeVar
 
 from emkit.models.laws.distribution import Distribution
+from emkit.models.laws.gumbel import GumbelMin
 from emkit.models.laws.link import IDENTITY, LOG
+from emkit.models.laws.logistic import Logistic
 from emkit.models.laws.normal import Normal
 from emkit.models.laws.student_t import StudentT
 
-__all__ = ["LAWS"]
+__all__ = ["LAWS", "document_laws"]
 
+T = TypeVar("T", bound=type)
+
+_DISTRIBUTIONS = [
+    Distribution("normal", Normal(), IDENTITY, "normal"),
+    Distribution("lognormal", Normal(), LOG, "normal, of log y"),
+    Distribution("logistic", Logistic(), IDENTITY, "logistic"),
+    Distribution(
+        "weibull", GumbelMin(), LOG, "smallest extreme, of log y; y is Weibull of shape 1 / scale"
+    ),
+    Distribution("student_t", StudentT(), IDENTITY, "Student t with ``df`` degrees of freedom"),
+]
 #: Distributions by name.
-LAWS: Mapping[str, Distribution] = MappingProxyType(
-    {
-        distribution.name: distribution
-        for distribution in [
-            Distribution("normal", Normal(), IDENTITY, "normal errors"),
-            Distribution("lognormal", Normal(), LOG, "normal errors of log y"),
-            Distribution(
-                "student_t", StudentT(), IDENTITY, "Student t errors with ``df`` degrees of freedom"
-            ),
-        ]
-    }
-)
+LAWS: Mapping[str, Distribution] = MappingProxyType({d.name: d for d in _DISTRIBUTIONS})
+
+
+def document_laws(cls: T) -> T:
+    """Write the names of all laws, and a list of what they are, into the docstring of a class."""
+    names = ", ".join(repr(name) for name in LAWS)
+    lines = [f"- {name!r}: {distribution.description}" for name, distribution in LAWS.items()]
+    if cls.__doc__:  # there is none under -OO
+        text = cls.__doc__.replace("{laws}", f"{{{names}}}")
+        cls.__doc__ = text.replace("{list of laws}", "\n        ".join(lines))
+    return cls

@@ -1,0 +1,170 @@
+"""Weibull and logistic regressions against R's survreg and 80-bit arithmetic (failure_times.json).
+
+Two more laws come by transforming y: an extreme y is the logarithm of a Weibull time, a
+log-logistic one the exponential of a logistic response.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.special import gamma
+
+from emkit import EMCensoredRegressor
+from emkit.metrics import concordance_index
+from emkit.models.laws.registry import LAWS
+
+REFERENCE = json.loads((Path(__file__).parent / "golden" / "failure_times.json").read_text())
+CASES = {case["id"]: case for case in REFERENCE["cases"]}
+#: Distribution of ours, what makes its y of the case's, and back, and log |d ours / d theirs|.
+DIRECT = {name: (name, lambda y: y, lambda y: y, np.zeros_like) for name in LAWS}
+OURS = DIRECT | {
+    "extreme": ("weibull", np.exp, np.log, lambda y: y),
+    "loglogistic": ("logistic", np.log, np.exp, lambda y: -np.log(y)),
+}
+
+
+def load(name):
+    """X and [lower, upper] of a data set."""
+    data = REFERENCE["data"][name]
+    low, high = (np.array(data[side], dtype=float) for side in ("lower", "upper"))
+    y = np.column_stack([np.nan_to_num(low, nan=-np.inf), np.nan_to_num(high, nan=np.inf)])
+    return np.array(data["X"]), y
+
+
+@pytest.mark.parametrize("case_id", CASES)
+def test_reference_answers(case_id):
+    case, within = CASES[case_id], REFERENCE["tolerances"]
+    expected, (X, y) = case["expected"], load(case["data"])
+    distribution, to_ours, to_theirs, log_jacobian = OURS[case["distribution"]]
+    weight = np.array(case.get("sample_weight") or np.ones(len(X)), dtype=float)
+    with np.errstate(divide="ignore"):
+        z = to_ours(np.maximum(y, 0.0) if case["distribution"] == "loglogistic" else y)
+    model = EMCensoredRegressor(distribution=distribution).fit(X, z, weight)
+    assert model.converged_ and (np.diff(model.history_) >= 0.0).all()
+
+    found = np.r_[model.intercept_, model.coef_, np.log(model.scale_)]
+    best = np.r_[expected["intercept"], expected["coef"], np.log(expected["scale"])]
+    errors = np.array(expected["standard_errors"])
+    assert_allclose(found / errors, best / errors, rtol=0.0, atol=within["estimates_in_se"])
+    assert_allclose(model.standard_errors_, errors, rtol=within["standard_errors_relative"])
+
+    exact = y[:, 0] == y[:, 1]
+    jacobian = float(weight[exact] @ log_jacobian(y[exact, 0]))
+    close = {"rtol": within["log_likelihood_relative"]}
+    assert_allclose(model.log_likelihood_ + jacobian, expected["log_likelihood"], **close)
+    total = model.score(X, z, weight) * weight.sum()
+    assert_allclose(total + jacobian, expected["log_likelihood"], **close)
+
+    first, close = expected["predict_first_rows"], {"rtol": within["predictions_relative"]}
+    quantiles = to_theirs(model.predict_quantile(X[:3], [0.1, 0.5, 0.9]))
+    wanted = np.column_stack([first[name] for name in ("q10", "median", "q90")])
+    assert_allclose(quantiles, wanted, **close)
+    if distribution == case["distribution"]:
+        assert_allclose(model.predict(X[:3]), first["mean"], **close)
+
+
+# Lung cancer, of which the reference has the data: the score equations in plain NumPy
+
+#: Derivatives of the log-likelihood of rows in z, and whether they have a density, hence log scale.
+LUNG = {
+    "weibull": lambda z, event: (event - np.exp(z), event),
+    "logistic": lambda z, event: (event - (1.0 + event) / (1.0 + np.exp(-z)), event),
+}
+
+
+@pytest.mark.parametrize("distribution", LUNG)
+def test_the_score_equations_of_lung(distribution):
+    X, y = load("lung_2")
+    model = EMCensoredRegressor(distribution=distribution).fit(X, y)
+    event = np.isfinite(y[:, 1]).astype(float)
+    response = np.log(y[:, 0]) if distribution == "weibull" else y[:, 0]
+    design = np.column_stack([np.ones(len(X)), X])
+    z = (response - model.intercept_ - X @ model.coef_) / model.scale_
+    slope, n = LUNG[distribution](z, event)
+    score = np.append(-(slope @ design) / model.scale_, -(slope @ z) - n.sum())
+    if distribution == "logistic":
+        assert round(model.log_likelihood_, 3) == -1163.029  # as survreg 3.5.3 prints it
+    # The Newton step that is left, in standard errors.
+    step = model.cov_params_ @ score / model.standard_errors_
+    assert_allclose(step, 0.0, atol=REFERENCE["tolerances"]["estimates_in_se"])
+
+
+# What a Weibull regression is
+
+
+def weibull_data(n=200, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.standard_normal((n, 2))
+    time = np.exp(2.0 + X @ [0.5, -0.3]) * rng.weibull(1.6, n)
+    limit = np.quantile(time, 0.7)
+    return X, np.column_stack([np.minimum(time, limit), np.where(time < limit, time, np.inf)])
+
+
+def test_a_weibull_fit_is_one_of_proportional_hazards():
+    X, y = weibull_data()
+    model = EMCensoredRegressor(distribution="weibull").fit(X, y)
+    times = np.array([1.0, 5.0, 20.0])
+    rows = X[:4]
+    cumulative = -np.log(model.predict_survival_function(rows, times))
+    shape, scale = 1.0 / model.scale_, np.exp(rows @ model.coef_ + model.intercept_)
+    assert_allclose(cumulative, (times / scale[:, None]) ** shape, rtol=1e-10)
+    assert_allclose(model.predict(rows), scale * gamma(1.0 + 1.0 / shape), rtol=1e-12)
+    # The score of the scale of time: cumulative hazards of all rows add up to the events.
+    hazard = -np.log(
+        [model.predict_survival_function(x[None], t)[0] for x, t in zip(X, y[:, 0], strict=True)]
+    )
+    assert_allclose(hazard.sum(), np.isfinite(y[:, 1]).sum(), rtol=1e-8)
+    assert concordance_index(y, model.predict(X)) > 0.6
+
+
+@pytest.mark.parametrize("distribution", [name for name in LAWS if LAWS[name].link.positive])
+def test_a_power_of_time_changes_units_only(distribution):
+    X, y = weibull_data(seed=1)
+    model = EMCensoredRegressor(distribution=distribution).fit(X, y)
+    powered = EMCensoredRegressor(distribution=distribution).fit(X, y**2.0)
+    for name in ("coef_", "intercept_", "scale_"):
+        assert_allclose(getattr(powered, name), 2.0 * getattr(model, name), rtol=1e-6)
+    assert_allclose(powered.predict_quantile(X), model.predict_quantile(X) ** 2.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize("distribution", LAWS)
+def test_rows_far_out_keep_all_finite(distribution):
+    X, y = weibull_data(n=60, seed=2)
+    options = {"distribution": distribution}
+    model = EMCensoredRegressor(**options).fit(X, y)
+    # Thousands of scales away; but less than the floor of the scale is below the spread.
+    big = 1e9 if LAWS[distribution].link.positive else 1e5
+    far = np.array(
+        [
+            [1 / big, 1 / big],
+            [big, big],
+            [0.0, 1 / big],
+            [big, np.inf],
+            [big, 2 * big],
+            [0.5, 1.0] / np.float64(big),
+        ]
+    )
+    rows = X[: len(far)]
+    assert np.isfinite(model.score_samples(rows, far)).all()
+    for sample in (False, True):
+        filled = model.impute(rows, far, sample=sample, random_state=0)
+        assert np.isfinite(filled).all()
+        assert (far[:, 0] * (1.0 - 1e-13) <= filled).all()
+        assert (filled <= far[:, 1] * (1.0 + 1e-13)).all()
+    for row in far:
+        with_far = EMCensoredRegressor(**options).fit(np.vstack([X, X[:1]]), np.vstack([y, row]))
+        assert with_far.converged_ and np.isfinite(with_far.log_likelihood_)
+        assert np.isfinite(with_far.standard_errors_).all()
+        assert (np.diff(with_far.history_) >= 0.0).all()
+
+
+@pytest.mark.parametrize("distribution", LAWS)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_score_of_the_data_is_the_log_likelihood(distribution, weighted):
+    X, y = weibull_data(seed=3)
+    weight = np.random.default_rng(0).uniform(0.1, 3.0, len(X)) if weighted else np.ones(len(X))
+    model = EMCensoredRegressor(distribution=distribution, alpha=2.0).fit(X, y, weight)
+    assert_allclose(model.score(X, y, weight) * weight.sum(), model.log_likelihood_, rtol=1e-11)
