@@ -110,3 +110,69 @@ def death_notices():
     from emkit.datasets import load_death_notices
 
     return np.column_stack(load_death_notices(return_X_y=True))
+
+
+class Normals(NamedTuple):
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+
+
+class Scatter(NamedTuple):
+    n: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+
+
+class Rotated(LatentClassModel):
+    """Normals whose covariances differ by a rotation (EEV), which affine combinations leave."""
+
+    def __init__(self, n_classes=2):
+        self.n_classes = n_classes
+
+    def initialize(self, X, rng):
+        rows = X[rng.choice(len(X), self.n_classes, replace=False)]
+        spread = np.tile(np.cov(X.T, bias=True), (self.n_classes, 1, 1))
+        return Normals(np.full(self.n_classes, 1 / self.n_classes), rows, spread)
+
+    def log_joint(self, X, params):
+        from scipy.stats import multivariate_normal
+
+        parts = zip(*params, strict=True)
+        return np.array([np.log(w) + multivariate_normal.logpdf(X, m, c) for w, m, c in parts]), 0
+
+    def statistics(self, X, resp, work, params):
+        outer = np.einsum("ki,ip,iq->kpq", resp, X, X)
+        return Scatter(resp.sum(axis=1), resp @ X, outer)
+
+    def m_step(self, stats, params):
+        means = stats.first / stats.n[:, None]
+        covariances = stats.second / stats.n[:, None, None] - means[:, :, None] * means[:, None]
+        return self.retract(Normals(stats.n / stats.n.sum(), means, covariances))
+
+    def retract(self, params):
+        """The nearest covariances (Kullback-Leibler) that share their eigenvalues."""
+        values, axes = np.linalg.eigh(params.covariances)
+        shared = params.weights @ values / params.weights.sum()
+        return params._replace(covariances=(axes * shared) @ axes.swapaxes(1, 2))
+
+    def is_feasible(self, params):
+        positive = (np.linalg.eigvalsh(params.covariances) > 0).all()
+        return bool(positive and (params.weights > 0).all())
+
+
+class ScoredRotated(Rotated):
+    """With the gradient in all numbers of the covariances, as if each could move by itself."""
+
+    def complete_score(self, stats, params):
+        n, means, inverse = stats.n[:, None, None], params.means, np.linalg.inv(params.covariances)
+        cross = stats.first[:, :, None] * means[:, None]
+        scatter = (
+            stats.second - cross - cross.swapaxes(1, 2) + n * means[:, :, None] * means[:, None]
+        )
+        offsets = stats.first - stats.n[:, None] * means
+        return Normals(
+            stats.n / params.weights - stats.n.sum(),
+            np.einsum("kpq,kq->kp", inverse, offsets),
+            0.5 * (inverse @ scatter @ inverse - n * inverse),
+        )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from systems import Counts, Linkage, Poisson, Rates, Split, Theta
+from systems import Counts, Linkage, Poisson, Rates, Rotated, ScoredRotated, Split, Theta
 from test_classic import INTERIOR, example
 
 from emkit import MixturePrior
@@ -121,6 +121,8 @@ OWN = {
     "poisson": (lambda: (Poisson(), TABLE, {}),),
     "linkage": (lambda: (Linkage(), COUNTS, {"split": None}),),
     "poisson_blocks": (lambda: (Poisson(), Blocks([TABLE[:2], TABLE[2:]]), {}),),
+    "rotated": (lambda: (Rotated(2), X[:, ::2], {}),),
+    "rotated_score": (lambda: (ScoredRotated(2), X[:, ::2], {}),),
     "hidden_markov": (words,),
     **{build.__name__: (classic, build) for build in INTERIOR},
 }

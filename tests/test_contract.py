@@ -7,6 +7,7 @@ import pytest
 from systems import Counts, Poisson, Rates
 
 from emkit.engine import Blocks, fit_em, standard_errors
+from emkit.exceptions import DataWarning
 
 DAYS = np.array([162, 267, 271, 185, 111, 61, 27, 8, 3, 1.0])
 TABLE = np.column_stack([np.arange(10.0), DAYS])
@@ -74,3 +75,9 @@ def test_parts_of_parameters_change_nothing(acceleration):
     errors = standard_errors(NestedPoisson(), data, parts)
     expected = standard_errors(Poisson(), TABLE, plain)
     np.testing.assert_allclose(flat(errors), expected, rtol=1e-6)
+
+
+def test_a_warning_names_a_parameter_by_its_path():
+    params = Nested(Law(np.full(2, TABLE[:, 0] @ DAYS / DAYS.sum())), np.array([0.5, 0.5]))
+    with pytest.warns(DataWarning, match="No standard errors for law.rates, weights: not determ"):
+        standard_errors(NestedPoisson(), TABLE, params)

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from marks import cut_short
 from scipy import stats
 from structures import dense
-from systems import Linkage, LinkageVariant, Poisson, Rates, Theta, death_notices
+from systems import (
+    Linkage,
+    LinkageVariant,
+    Normals,
+    Poisson,
+    Rates,
+    Rotated,
+    ScoredRotated,
+    Theta,
+    death_notices,
+)
 
 from emkit import EMGaussianMixture, EMImputer
 from emkit.engine import Blocks, EMModel, fit_em, soft, standard_errors
@@ -164,6 +174,99 @@ def test_death_notices(deaths, two_rates, method):
     errors = standard_errors(Poisson(), deaths, two_rates, method=method)
     np.testing.assert_allclose(errors.weights, exact[0], rtol=1e-6)
     np.testing.assert_allclose(errors.rates, exact[1:], rtol=1e-6)
+
+
+# Curved families
+
+
+def rotations(angles):
+    return np.array([[[np.cos(a), -np.sin(a)], [np.sin(a), np.cos(a)]] for a in angles])
+
+
+def rotated(free, n_classes):
+    """The parameters of `Rotated` in numbers that are free of each other."""
+    logits, means, logs, angles = np.split(free, np.cumsum([n_classes - 1, 2 * n_classes, 2]))
+    weights = np.exp([*logits, 0.0])
+    axes = rotations(angles)
+    covariances = (axes * np.exp(logs)) @ axes.swapaxes(1, 2)
+    return Normals(weights / weights.sum(), means.reshape(-1, 2), covariances)
+
+
+def free_numbers(params):
+    values, axes = np.linalg.eigh(params.covariances)
+    logits = np.log(params.weights[:-1] / params.weights[-1])
+    angles = np.arctan2(axes[:, 1, 0], axes[:, 0, 0])
+    return np.concatenate([logits, params.means.ravel(), np.log(values[0]), angles])
+
+
+def hessian(function, at, step):
+    """By central differences, extrapolated to steps of length 0."""
+    units = step * np.eye(len(at))
+
+    def second(a, b):
+        return (function(at + a + b) - function(at + a - b)
+                - function(at - a + b) + function(at - a - b)) / (4 * step**2)  # fmt: skip
+
+    wide = np.array([[second(a, b) for b in units] for a in units])
+    half = np.array([[4 * second(a / 2, b / 2) for b in units] for a in units])
+    return (4 * half - wide) / 3
+
+
+@pytest.fixture(scope="module", params=[2, 3])
+def turned(request):
+    """Normals of one shape, turned, and data whose shapes differ: the family does not hold."""
+    k, rng = request.param, np.random.default_rng(3)
+    means = np.array([[0.0, 0.0], [2.5, 0.5], [-1.0, 3.0]])[:k]
+    axes = rotations([0.4, 1.9, 2.8])[:k]
+    rows = [
+        rng.normal(size=(250, 2)) * [0.5 + 0.1 * i, 1.4 - 0.2 * i] @ axes[i].T + means[i]
+        for i in range(k)
+    ]
+    X = np.concatenate(rows)
+    covariances = (axes * [0.3, 1.5]) @ axes.swapaxes(1, 2)
+    start = Normals(np.full(k, 1 / k), means, covariances)
+    result = fit_em(Rotated(k), X, start=start, tol=1e-10, max_iter=3000)
+    at = free_numbers(result.params)
+    information = -hessian(lambda free: Rotated(k).e_step(X, rotated(free, k))[1], at, 1e-2)
+    ways = 1e-5 * np.eye(len(at))
+    slopes = [flat(rotated(at + w, k)) - flat(rotated(at - w, k)) for w in ways]
+    slopes = np.transpose(slopes) / 2e-5
+    exact = np.sqrt(np.diag(slopes @ np.linalg.inv(information) @ slopes.T))
+    return k, X, result, exact
+
+
+@pytest.mark.parametrize(
+    ("family", "method"),
+    [(Rotated, "auto"), (ScoredRotated, "auto"), (ScoredRotated, "oakes"), (ScoredRotated, "sem")],
+)
+def test_standard_errors_within_a_family_that_affine_combinations_leave(turned, family, method):
+    k, X, result, exact = turned
+    errors = standard_errors(family(k), X, result, method=method)
+    np.testing.assert_allclose(flat(errors), exact, rtol=1e-4)
+
+
+def test_a_rough_retraction_costs_digits_and_no_more(turned):
+    class Rough(ScoredRotated):
+        """As if it iterated to a tolerance, as the search for a common orientation does."""
+
+        def retract(self, params):
+            inside = super().retract(params)
+            return inside._replace(covariances=inside.covariances.round(9))
+
+    k, X, result, exact = turned
+    errors = standard_errors(Rough(k), X, result)
+    np.testing.assert_allclose(flat(errors), exact, rtol=1e-3)
+
+
+def test_a_family_that_is_not_curved_may_have_a_retraction(deaths, two_rates):
+    class Normalised(Poisson):
+        def retract(self, params):
+            return params._replace(weights=params.weights / params.weights.sum())
+
+    errors = standard_errors(Normalised(), deaths, two_rates)
+    np.testing.assert_allclose(
+        flat(errors), flat(standard_errors(Poisson(), deaths, two_rates)), rtol=1e-9
+    )
 
 
 def test_blocks_and_bare_parameters(deaths, two_rates):

@@ -5,9 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.pipeline import make_pipeline
 from systems import Counts, Linkage, Poisson, Rates, Split, Theta
 
-from emkit import EMGaussianMixture
+from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer
 from emkit.engine import (
     EM,
     Anderson,
@@ -19,7 +21,7 @@ from emkit.engine import (
     fit_em,
     standard_errors,
 )
-from emkit.exceptions import ModelError, NotConvergedWarning
+from emkit.exceptions import DataWarning, ModelError, NotConvergedWarning
 
 COUNTS = np.array([125, 18, 20, 34])
 TABLE = np.column_stack([np.arange(6.0), [20.0, 25.0, 15.0, 10.0, 20.0, 10.0]])
@@ -513,15 +515,43 @@ def test_a_run_that_was_told_to_end_says_nothing(arguments):
 
 
 def test_an_estimator_warns_once_in_the_words_of_scikit_learn():
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.pipeline import make_pipeline
-
-    X = np.random.default_rng(0).normal(size=(60, 2))
     mixture = EMGaussianMixture(3, max_iter=1, tol=0.0, random_state=0)
     for estimator in (mixture, make_pipeline(mixture)):
         with pytest.warns(ConvergenceWarning, match="did not converge") as caught:
             estimator.fit(X)
         assert [warning.filename for warning in caught] == [__file__]
+
+
+def one_rate():
+    """Two classes that are one: what tells them apart is not determined."""
+    params = Rates(np.array([0.5, 0.5]), np.full(2, TABLE[:, 1] @ TABLE[:, 0] / TABLE[:, 1].sum()))
+    standard_errors(Poisson(), TABLE, params)
+
+
+def in_a_pipeline(estimator):
+    return lambda: make_pipeline(estimator).fit(X)
+
+
+X = np.random.default_rng(0).normal(size=(30, 2))
+TWICE = X[:, [0, 0]]
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: EMGaussianMixture(2, reg_covar=0.1, random_state=0).fit(X),
+        lambda: EMGaussianMixture(2, reg_covar=0.1, random_state=0).fit_predict(X),
+        in_a_pipeline(EMGaussianMixture(2, reg_covar=0.1, random_state=0)),
+        lambda: EMImputer().fit_transform(np.column_stack([X, np.full(30, np.nan)])),
+        lambda: EMCensoredRegressor().fit(TWICE, X[:, 1]),
+        one_rate,
+    ],
+    ids=["fit", "fit_predict", "pipeline", "imputer", "regressor", "standard_errors"],
+)
+def test_a_warning_points_at_the_line_of_the_user(call):
+    with pytest.warns(DataWarning) as caught:
+        call()
+    assert {warning.filename for warning in caught} == {__file__}
 
 
 def test_a_score_that_cannot_be_one_is_named():

@@ -7,14 +7,25 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.engine import tree
-from emkit.engine.inference.surface import FIRST_STEP, Chord, Surface
+from emkit.engine.inference.surface import EPS, FIRST_STEP, Chord, Status, Surface
 from emkit.engine.inference.tangent import tangent
+from emkit.engine.steps import Point
 
 __all__ = ["Frame", "names_of"]
 
 #: Fall of the objective (nats) at the ends of a chord: about 2e-4 standard errors; more
 #: where the objective is rounded too much for that, up to a tenth.
 FALL, COARSE = 3e-8, 5e-3
+#: Fall in a curved family, some thousandths of a standard error away: a retraction that iterates
+#: may end several digits before rounding does.
+CURVED_FALL = 1e-5
+#: How far the fall at the ends of a chord may be from that, as a factor.
+SLACK = 30.0
+#: Steps that tell whether a family is curved: how many, how long, and how far from the family they
+#: may end if it is straight, relative to the size of the parameters.
+N_MIXED, AWAY, STRAIGHT = 5, 1e-3, 1e-11
+#: Step along a direction by which its turned image is measured, in standard errors.
+TURN = 1e-2
 #: Names that a message has room for.
 MOST_NAMES = 8
 
@@ -29,11 +40,13 @@ class Frame(NamedTuple):
     chords: list[Chord]  #: along the directions, their steps in units of these
     flat: NDArray[np.bool_]  #: (P,) parameters along which nothing is known
     edge: NDArray[np.bool_]  #: (P,) parameters held at a boundary
+    curved: bool  #: whether affine combinations leave the model
 
     @classmethod
     def of(cls, surface: Surface) -> "Frame":
         directions, pivots, edge = tangent(surface)
-        target = min(max(FALL, 1e3 * surface.noise), COARSE)
+        curved = _is_curved(surface, directions)
+        target = CURVED_FALL if curved else min(max(FALL, 1e3 * surface.noise), COARSE)
         sizes, step = surface.sizes, 0.0
         flat = np.zeros(len(sizes), dtype=bool)
         kept, lengths, chords = [], [], []
@@ -41,22 +54,46 @@ class Frame(NamedTuple):
             size = sizes[pivots[i]]
             # The last step of an array is a good guess for its next parameter.
             guess = step if i and size == sizes[pivots[i - 1]] else FIRST_STEP * size
-            chord = surface.chord(direction, guess, target, slack=30.0)
+            found = surface.chord(direction, guess, target, SLACK)
             step = FIRST_STEP * size
-            if chord is None:
-                edge[pivots[i]] = True
-            elif abs(chord.fall) < target / 30.0:
-                flat |= direction != 0.0
-            else:
-                step = chord.step
-                length = 1.0 / np.sqrt(abs(chord.curvature))
+            if found.chord is not None:
+                step = found.chord.step
+                length = 1.0 / np.sqrt(abs(found.chord.curvature))
                 kept.append(i)
                 lengths.append(length)
-                chords.append(chord._replace(step=step / length))
+                chords.append(found.chord._replace(step=step / length))
+            elif found.status is Status.EDGE:
+                edge[pivots[i]] = True
+            else:
+                flat |= direction != 0.0
         basis = directions[:, kept] * np.array(lengths)
         # Held at a boundary too: what could only move with a parameter that is.
         edge |= directions.any(axis=1) & ~basis.any(axis=1) & ~flat
-        return cls(basis, pivots[kept], np.array(lengths), chords, flat, edge)
+        return cls(basis, pivots[kept], np.array(lengths), chords, flat, edge, curved)
+
+    def slopes(self, surface: Surface, point: Point) -> Array:
+        """Slopes of the objective at a point along the directions, by the complete-data score.
+
+        In a curved family the directions turn on the way to the point, as retraction says; the
+        score there is not of the family, and what of it is across must not be counted.
+        """
+        score, used = surface.score(point), self.basis.any(axis=1)
+        assert score is not None
+        turned = self.basis.T
+        if self.curved:
+            here, ways = tree.flatten(point.params), TURN * self.basis.T
+            turned = (surface.retracted(here + ways) - surface.retracted(here - ways)) / (2 * TURN)
+        slopes: Array = turned[:, used] @ score[used]
+        return slopes
+
+
+def _is_curved(surface: Surface, directions: Array) -> bool:
+    """Whether steps that mix all directions leave the model."""
+    mixed = directions @ np.random.default_rng(2).standard_normal((directions.shape[1], N_MIXED))
+    longest = np.abs(mixed / surface.sizes[:, None]).max(axis=0, initial=EPS)
+    there = surface.centre + (AWAY * mixed / longest).T
+    apart = np.abs(surface.retracted(there) - there)
+    return not bool((apart <= STRAIGHT * surface.sizes).all())
 
 
 def names_of(where: NDArray[np.bool_], like: Any) -> str:

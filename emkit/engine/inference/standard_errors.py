@@ -2,9 +2,11 @@ r"""Standard errors out of the EM operator: the observed information without sec
 
 Parameters may be bound to each other (weights sum to 1, covariances are symmetric), so everything
 happens along directions in which the M-step can move them, one for each free parameter, found by
-perturbing the statistics. Steps are sized by what the objective says, some ten-thousandths of a
-standard error, whatever the units. Either the complete-data score is differentiated (Oakes), or
-the EM map (SEM), whose eigenvectors diagonalise the observed information too: with
+perturbing the statistics. Where the family is curved, a step along them ends where the model's
+``retract`` says: at a maximum, second derivatives along such paths are those of the family. Steps
+are sized by what the objective says, some ten-thousandths of a standard error, whatever the units.
+Either the complete-data score is differentiated (Oakes), or the EM map (SEM), whose eigenvectors
+diagonalise the observed information too: with
 
 .. math:: J = 1 - I_c^{-1} I, \qquad J T = T \Lambda
 
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.engine import tree
 from emkit.engine.inference.frame import Frame, names_of
+from emkit.engine.inference.information import disagrees, oakes, sem
 from emkit.engine.inference.surface import Surface
 from emkit.engine.model import EMModel, MonteCarloModel
 from emkit.engine.result import EMResult
@@ -27,12 +30,6 @@ from emkit.exceptions import DataWarning, ModelError, warn
 
 __all__ = ["standard_errors"]
 
-#: The same for second differences of the objective, as a power of its rounding: rounding and the
-#: error of the formula are then both small, in mixtures of small components too.
-CURVATURE_FALL = 0.45
-#: Eigenvalues of the EM map closer than that leave their eigenvectors to rounding, partly or
-#: wholly.
-NEAR, EQUAL = 1e-2, 1e-5
 #: An information matrix with a unit diagonal is singular below that eigenvalue.
 SINGULAR = 1e-6
 #: Part of a parameter that may lie along a direction without information.
@@ -41,8 +38,6 @@ LOADING = 1e-3
 OFF_MAXIMUM = 0.1
 #: Steps of EM that small beside the distance to the maximum go nowhere.
 STANDSTILL = 1e-6
-#: Difference of two measurements of one curvature, relative, that rounding cannot explain.
-DISAGREEMENT = 5e-3
 METHODS = ("auto", "oakes", "sem")
 RIDGE = (
     "not determined: the objective is flat along a ridge, or the result no maximum. Hold some of "
@@ -57,6 +52,11 @@ SLOPE = (
     "with a smaller tol and a larger max_iter, on the same data; if this stays, the maximum lies "
     "on the boundary."
 )
+NO_GRADIENT = (
+    "complete_score is not the gradient of the objective: differences of it and of the objective "
+    "give different curvatures. Check it by finite differences of the expected complete-data "
+    "objective, log_prior included, as check_model does."
+)
 UNBOUND = (
     "where the objective rises although EM stands still: m_step binds parameters that it lets "
     "move when its statistics do. Divide counts by their sum, not by a total known beforehand."
@@ -70,9 +70,10 @@ def standard_errors(model: EMModel, data: Any, result: Any, *, method: str = "au
               I = -\frac{\partial^2}{\partial\theta\,\partial\theta^\top}
                   \bigl(\ell(\theta; \text{data}) + \log p(\theta)\bigr)
 
-    at the result, within the linear constraints that the M-step keeps. A model with
-    ``complete_score`` needs two E-steps for each free parameter; any other needs about six,
-    and four more for each pair of equal eigenvalues of the EM map.
+    at the result, within the family that the M-step keeps to: linear constraints, and whatever
+    else the model's ``retract`` leads back to. A model with ``complete_score`` needs two E-steps
+    for each free parameter; any other needs about six, and four more for each pair of equal
+    eigenvalues of the EM map.
 
     Parameters
     ----------
@@ -156,10 +157,14 @@ def standard_errors(model: EMModel, data: Any, result: Any, *, method: str = "au
             "offer. Write it, or use method='sem'."
         )
     frame = Frame.of(surface)
-    if score is None or method == "sem":
-        information = _sem(surface, frame)
-    else:
-        information = _oakes(surface, frame)
+    information = None if score is None or method == "sem" else oakes(surface, frame)
+    if information is not None and disagrees(information, frame):
+        # A retraction that iterates may be too rough to differentiate.
+        if method == "oakes" or not frame.curved:
+            raise ModelError(NO_GRADIENT)
+        information = None
+    if information is None:
+        information = sem(surface, frame)
     step = surface.image(surface.here.stats, surface.params) - surface.centre
     errors, trouble = _invert(frame, information, step)
     notes = [
@@ -172,94 +177,6 @@ def standard_errors(model: EMModel, data: Any, result: Any, *, method: str = "au
     if notes:
         warn(" ".join(notes), DataWarning)
     return tree.restore(errors, surface.params)
-
-
-def _oakes(surface: Surface, frame: Frame) -> Array:
-    """The information along the frame, by differences of the score."""
-    used = frame.basis.any(axis=1)
-    basis = frame.basis[used]
-    information = np.empty((len(frame.chords), len(frame.chords)))
-    for i, chord in enumerate(frame.chords):
-        ends = surface.score(chord.minus), surface.score(chord.plus)
-        assert ends[0] is not None and ends[1] is not None
-        information[i] = basis.T @ (ends[0] - ends[1])[used] / (2.0 * chord.step)
-    if _disagrees(information, frame):
-        raise ModelError(
-            "complete_score is not the gradient of the objective: differences of it and of the "
-            "objective of e_step (and log_prior) give different curvatures. Check it by finite "
-            "differences of the expected complete-data objective."
-        )
-    return 0.5 * (information + information.T)
-
-
-def _sem(surface: Surface, frame: Frame) -> Array:
-    """The information along the frame, from the EM map and curvatures of the objective."""
-    q = len(frame.chords)
-    # With directions left out the map does not stay among the others.
-    if not (surface.is_ecme or frame.edge.any() or frame.flat.any()):
-        jacobian = np.empty((q, q))
-        for i, chord in enumerate(frame.chords):
-            plus, minus = (surface.image(e.stats, e.params) for e in (chord.plus, chord.minus))
-            jacobian[:, i] = (plus - minus)[frame.pivots] / frame.lengths / (2.0 * chord.step)
-        if np.isfinite(jacobian).all():
-            vectors, near = _eigenvectors(jacobian)
-            information = _from_curvatures(surface, frame, vectors, near)
-            if not _disagrees(information, frame):
-                return information
-    # The map of an M-step that only raises its objective (GEM, ECM) has other eigenvectors.
-    return _from_curvatures(surface, frame, np.eye(q), np.ones((q, q), dtype=bool))
-
-
-def _eigenvectors(jacobian: Array) -> tuple[Array, NDArray[np.bool_]]:
-    """A real basis of eigenvectors, and which pairs have eigenvalues too close to tell apart."""
-    values, complex_vectors = np.linalg.eig(jacobian)
-    order = np.argsort(values.real, kind="stable")
-    values, complex_vectors = values[order], complex_vectors[:, order]
-    # Conjugate pairs are equal eigenvalues, rounded: real and imaginary part span the same plane.
-    vectors = np.where(values.imag < 0.0, complex_vectors.imag, complex_vectors.real)
-    breaks = np.flatnonzero(np.diff(values.real) > EQUAL) + 1
-    for group in np.split(np.arange(len(values)), breaks):
-        vectors[:, group] = np.linalg.qr(vectors[:, group])[0]
-    return vectors, np.abs(values.real[:, None] - values.real) < NEAR
-
-
-def _from_curvatures(
-    surface: Surface, frame: Frame, vectors: Array, near: NDArray[np.bool_]
-) -> Array:
-    """The information along the frame, of which only near pairs of vectors have cross terms."""
-    directions = frame.basis @ vectors
-    curvatures = np.array([_curvature(surface, direction) for direction in directions.T])
-    curved = curvatures > 0.0
-    lengths = 1.0 / np.sqrt(np.where(curved, curvatures, 1.0))
-    directions, vectors = directions * lengths, vectors * lengths
-    diagonal = np.diag(curvatures * lengths**2)
-    for i, j in np.argwhere(np.triu(near, 1)):
-        if curved[i] and curved[j]:
-            both = _curvature(surface, directions[:, i] + directions[:, j])
-            diagonal[i, j] = diagonal[j, i] = 0.5 * both - 1.0
-    inverse = np.linalg.inv(vectors)
-    information: Array = inverse.T @ diagonal @ inverse
-    return information
-
-
-def _curvature(surface: Surface, direction: Array) -> float:
-    """Minus the second derivative of the objective along a direction; 0 where it is flat."""
-    target = surface.noise**CURVATURE_FALL
-    chord = surface.chord(direction, float(np.sqrt(2.0 * target)), target, slack=3.0)
-    if chord is None or abs(chord.fall) < target / 3.0:
-        return 0.0
-    half = 0.5 * chord.step
-    ends = [surface.at(surface.centre + step * direction) for step in (-half, half)]
-    if ends[0] is None or ends[1] is None:
-        return chord.curvature
-    fall = surface.here.objective - 0.5 * (ends[0].objective + ends[1].objective)
-    return (16.0 * fall - chord.fall) / (6.0 * half**2)
-
-
-def _disagrees(information: Array, frame: Frame) -> bool:
-    """Whether its diagonal is not the curvature of the objective, to which a frame is scaled."""
-    curvatures = np.array([chord.curvature for chord in frame.chords])
-    return bool((np.abs(np.diag(information) - curvatures) > DISAGREEMENT).any())
 
 
 def _invert(

@@ -1,5 +1,8 @@
 """The objective about a result: what it is along directions of the parameters."""
 
+from collections.abc import Callable
+from enum import Enum
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,15 +12,17 @@ from emkit.engine import tree
 from emkit.engine.model import EMModel
 from emkit.engine.steps import Point, complete_score, evaluate, retracted
 
-__all__ = ["EPS", "FIRST_STEP", "Chord", "Surface", "sizes_of"]
+__all__ = ["EPS", "FIRST_STEP", "Bracket", "Chord", "Status", "Surface", "sizes_of"]
 
-#: First step along a direction, beside the size of the parameters.
+#: First step along a direction, relative to the size of the parameters.
 FIRST_STEP = 1e-5
-#: Steps to try, each up to a thousand times longer or shorter.
-ATTEMPTS = 12
-#: A parameter this close to where the model ends, beside its size, is at the boundary.
+#: Steps to try for a chord, and by how much the next may be longer or shorter than the last.
+ATTEMPTS, MOST_CHANGE = 12, 1e3
+#: How much shorter a step is that follows one to where the model is not defined.
+FURTHER_IN = 30.0
+#: A parameter this close to where the model ends, relative to its size, is at the boundary.
 EDGE = 1e-4
-#: Relative change of the statistics that tells the size of parameters.
+#: Relative change of the statistics by which the size of the parameters is found.
 JITTER = 1e-2
 EPS = float(np.finfo(float).eps)
 
@@ -37,6 +42,21 @@ class Chord(NamedTuple):
     @property
     def curvature(self) -> float:
         return 2.0 * self.fall / self.step**2
+
+
+class Status(Enum):
+    """How the search for a chord ended."""
+
+    FOUND = "found"
+    FLAT = "flat"  #: the objective hardly falls, however long the step
+    EDGE = "edge"  #: the model ends so close by that nothing can be told
+
+
+class Bracket(NamedTuple):
+    """How the search for a chord ended, and the chord where it was found."""
+
+    status: Status
+    chord: Chord | None = None
 
 
 class Surface:
@@ -102,36 +122,62 @@ class Surface:
             score = complete_score(self.model, point)
         return None if score is None else tree.flatten(score)
 
-    def chord(self, direction: Array, step: float, target: float, slack: float) -> Chord | None:
-        """A chord at whose ends the objective falls by ``target``, within a factor ``slack``.
+    def retracted(self, vectors: Array) -> Array:
+        """Vectors of parameters, one a row, back in the model; NaN where that is not defined."""
+        out = np.full_like(vectors, np.nan)
+        for i, vector in enumerate(vectors):
+            try:
+                with np.errstate(all="ignore"):
+                    out[i] = tree.flatten(self.model.retract(tree.restore(vector, self.params)))
+            except (np.linalg.LinAlgError, ArithmeticError):
+                continue
+        return out
 
-        Where it is flat the longest that was found; None where one end is not defined however
-        short the step, or only for steps so short that nothing can be told.
-        """
-        low, high, flat = 0.0, np.inf, None
-        for _ in range(ATTEMPTS):
-            minus = self.at(self.centre - step * direction)
-            plus = None if minus is None else self.at(self.centre + step * direction)
-            guess = step / 30.0
-            if minus is None or plus is None:
+    def chord(self, direction: Array, step: float, target: float, slack: float) -> Bracket:
+        """A chord at whose ends the objective falls by ``target``, within a factor ``slack``."""
+        size = 1.0 / (np.abs(direction) / self.sizes).max()
+        return bracket(partial(self._chord, direction), step, target, slack, EDGE * size)
+
+    def _chord(self, direction: Array, step: float) -> Chord | None:
+        minus = self.at(self.centre - step * direction)
+        plus = None if minus is None else self.at(self.centre + step * direction)
+        if minus is None or plus is None:
+            return None
+        fall = self.here.objective - 0.5 * (minus.objective + plus.objective)
+        return Chord(minus, plus, step, fall)
+
+
+def bracket(
+    chord_of: Callable[[float], Chord | None],
+    step: float,
+    target: float,
+    slack: float,
+    edge: float,
+) -> Bracket:
+    """The step whose chord falls by ``target``, within a factor ``slack``.
+
+    A fall grows as the square of the step, which says where to look next; between the longest step
+    that fell too little and the shortest that fell too much, or had no chord, their middle.
+    """
+    low, high = 0.0, np.inf
+    for _ in range(ATTEMPTS):
+        chord = chord_of(step)
+        if chord is None:
+            high, guess = step, step / FURTHER_IN
+        else:
+            size = abs(chord.fall)
+            if target / slack <= size <= target * slack:
+                return Bracket(Status.FOUND, chord)
+            change = np.sqrt(target / max(size, EPS))
+            guess = step * float(np.clip(change, 1.0 / MOST_CHANGE, MOST_CHANGE))
+            if size > target:
                 high = step
             else:
-                fall = self.here.objective - 0.5 * (minus.objective + plus.objective)
-                chord = Chord(minus, plus, step, fall)
-                size = abs(fall)
-                if target / slack <= size <= target * slack:
-                    return chord
-                guess = step * float(np.clip(np.sqrt(target / max(size, EPS)), 1e-3, 1e3))
-                if size > target:
-                    high = step
-                else:
-                    low, flat = step, chord
-            if not low < guess < high:
-                guess = np.sqrt(low * high) if low > 0.0 else high / 30.0
-            step = guess
-        size = 1.0 / (np.abs(direction) / self.sizes).max()
-        edge = np.isfinite(high) and low < EDGE * size
-        return None if edge else flat
+                low = step
+        if not low < guess < high:
+            guess = np.sqrt(low * high) if low > 0.0 else high / FURTHER_IN
+        step = guess
+    return Bracket(Status.EDGE if np.isfinite(high) and low < edge else Status.FLAT)
 
 
 def sizes_of(values: Any, empty: float = 1.0) -> Array:

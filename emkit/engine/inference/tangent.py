@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import qr
 
 from emkit._typing import Array
 from emkit.engine import tree
@@ -12,18 +13,22 @@ from emkit.engine.inference.surface import EPS, FIRST_STEP, Surface, sizes_of
 
 __all__ = ["tangent"]
 
-#: How far the M-step's image should move when a statistic is perturbed, beside its size.
+#: A statistic is perturbed so that the M-step's image moves by that part of its size: above its
+#: rounding, and so little that the map is straight.
 LEAST_MOVE, MOST_MOVE = 1e-7, 1e-4
-#: Steps to try for that, each a hundred times longer or shorter.
-ATTEMPTS = 12
-#: Moves below that part of the largest are rounding.
+#: Perturbations to try for that, each so many times longer or shorter than the last.
+ATTEMPTS, CHANGE = 12, 100.0
+#: What moves by less than that part of what moves most is taken to stand still.
 NOISE = 1e-8
-#: A parameter is free that others leave undetermined by more than that part.
+#: A parameter follows from others if these say what it does to that part.
 FREE = 1e-5
-#: How far to go from the result, relative, to see whether a statistic is symmetric there too.
-NEARBY = 1e-2
-#: The same to see whether a parameter moves at all: the size of some statistics may be rounding.
-FURTHER = (1.0, 1e4, 1e8, 1e12)
+#: Of equal choices, the free parameter is one at 0 rather than one as large as its array, by far.
+LARGE = 1e-2
+#: Relative change of all statistics by which two of them that are equal by chance part.
+APART = 1e-2
+#: Relative changes of one array of statistics that move whatever the M-step can move at all. Sizes
+#: may be rounding, as those of an empty class: hence the large ones.
+GROWTH = (1.0, 1e4, 1e8, 1e12)
 
 
 def tangent(surface: Surface) -> tuple[Array, NDArray[np.intp], NDArray[np.bool_]]:
@@ -31,42 +36,93 @@ def tangent(surface: Surface) -> tuple[Array, NDArray[np.intp], NDArray[np.bool_
     parameters it only moves by leaps, such as those of an empty class.
 
     Each direction moves its own parameter by one, none of the other directions' parameters, and
-    of the rest what the constraints ask. Small parameters come first, so that it is the largest
-    weight that makes room, and one at a boundary has a direction of its own.
+    of the rest what the constraints ask.
     """
     mirror = _mirror(surface)
     moves = _moves(surface, mirror)
-    norms = np.linalg.norm(moves, axis=0)
-    sizes = surface.sizes
-    pivots: list[int] = []
-    span = np.empty((0, len(moves)))
-    for p in np.argsort(np.abs(surface.centre) / sizes, kind="stable"):
-        if norms[p] == 0.0:
-            continue
-        rest = moves[:, p] / norms[p]
-        for _ in range(2):
-            rest = rest - (span @ rest) @ span
-        length = np.linalg.norm(rest)
-        if length > FREE:
-            span = np.vstack([span, rest / length])
-            pivots.append(int(p))
-    chosen = np.array(sorted(pivots), dtype=np.intp)
-    norms = np.where(norms > 0.0, norms, 1.0)
-    shares = np.linalg.lstsq(moves[:, chosen] / norms[chosen], moves / norms, rcond=None)[0]
-    shares[np.abs(shares) < NOISE] = 0.0
-    scale = norms * sizes
-    directions = shares.T * scale[:, None] / scale[chosen]
+    chosen = _free(moves, np.abs(surface.centre) / surface.sizes)
+    directions = _directions(moves, chosen, surface.sizes)
     still = (moves == 0.0).all(axis=0)
     alone = np.flatnonzero(still & _conditional(surface))
-    directions = np.hstack([directions, np.eye(len(sizes))[:, alone]])
+    directions = np.hstack([directions, np.eye(len(still))[:, alone]])
     leaps = still & _leaps(surface, mirror)
     leaps[alone] = False
     return directions, np.append(chosen, alone), leaps
 
 
+# Perturb the statistics
+
+
+def _moves(surface: Surface, mirror: NDArray[np.intp]) -> Array:
+    """How far the M-step moves each parameter with each statistic, (S, P), relative to its size;
+    the largest move of a statistic is 1."""
+    sizes = sizes_of(surface.here.stats)
+    moves = np.zeros((len(sizes), len(surface.sizes)))
+    for j, size in enumerate(sizes):
+        if mirror[j] >= j:  # the other of a pair moves with this one
+            moves[j] = _move(surface, [j, mirror[j]], FIRST_STEP * size)
+    return moves
+
+
+def _move(surface: Surface, numbers: list[Any], step: float) -> Array:
+    """Move of the parameters with some statistics; 0 where no step gives one that can be told."""
+    point = surface.here
+    vector, none = tree.flatten(point.stats), np.zeros(len(surface.sizes))
+    still = surface.image(point.stats, point.params)
+    for _ in range(ATTEMPTS):
+        ends = []
+        for end in (-step, step):
+            stats = vector.copy()
+            stats[numbers] += end
+            image = surface.image(tree.restore(stats, point.stats), point.params)
+            ends.append(image if np.isfinite(image).all() else still)
+        move = (ends[1] - ends[0]) / surface.sizes
+        largest = np.abs(move).max()
+        if LEAST_MOVE <= largest <= MOST_MOVE:
+            return np.where(np.abs(move) > NOISE * largest, move / largest, 0.0)
+        step = step * CHANGE if largest < LEAST_MOVE else step / CHANGE
+    return none
+
+
+# Choose the parameters that are free, and express the others by them
+
+
+def _free(moves: Array, heights: Array) -> NDArray[np.intp]:
+    """Parameters that all others follow from, as many as the moves have dimensions.
+
+    ``heights`` are relative to the largest of an array: small parameters are chosen rather, so that
+    it is the largest weight that makes room, and one at a boundary has a direction of its own.
+    """
+    moving = np.flatnonzero(moves.any(axis=0))
+    if not len(moving):
+        return moving
+    columns = moves[:, moving] / np.linalg.norm(moves[:, moving], axis=0)
+    _, upper, order = qr(columns, mode="economic", pivoting=True)
+    rank = np.count_nonzero(np.abs(np.diag(upper)) > FREE)
+    # The columns again, in so many coordinates and without what is rounding.
+    known = np.empty((rank, len(moving)))
+    known[:, order] = upper[:rank]
+    order = qr(known / (heights[moving] + LARGE), mode="r", pivoting=True)[-1]
+    return np.sort(moving[order[:rank]])
+
+
+def _directions(moves: Array, chosen: NDArray[np.intp], sizes: Array) -> Array:
+    """What all parameters do when each of the chosen ones moves by one, (P, q)."""
+    norms = np.linalg.norm(moves, axis=0)
+    norms[norms == 0.0] = 1.0
+    shares = np.linalg.lstsq(moves[:, chosen] / norms[chosen], moves / norms, rcond=None)[0]
+    shares[np.abs(shares) < NOISE] = 0.0
+    scale = norms * sizes
+    directions: Array = shares.T * scale[:, None] / scale[chosen]
+    return directions
+
+
+# What does not move with the statistics
+
+
 def _conditional(surface: Surface) -> NDArray[np.bool_]:
     """Parameters that the conditional step finds again when they are moved alone."""
-    steps = NEARBY * surface.sizes
+    steps = APART * surface.sizes
     found = np.zeros(len(steps), dtype=bool)
     if not surface.is_ecme:
         return found
@@ -77,31 +133,22 @@ def _conditional(surface: Surface) -> NDArray[np.bool_]:
     return found
 
 
-def _moves(surface: Surface, mirror: NDArray[np.intp]) -> Array:
-    """How far the M-step moves each parameter with each statistic, (S, P), beside its size."""
-    point = surface.here
-    vector, sizes = tree.flatten(point.stats), surface.sizes
-    still = surface.image(point.stats, point.params)
-    moves = np.zeros((len(vector), len(sizes)))
-    for j, size in enumerate(sizes_of(point.stats)):
-        step = FIRST_STEP * size if mirror[j] >= j else 0.0
-        for _ in range(ATTEMPTS if step else 0):
-            ends = []
-            for sign in (-1.0, 1.0):
-                stats = vector.copy()
-                stats[[j, mirror[j]]] += sign * step
-                image = surface.image(tree.restore(stats, point.stats), point.params)
-                ends.append(image if np.isfinite(image).all() else still)
-            move = (ends[1] - ends[0]) / sizes
-            largest = np.abs(move).max()
-            if largest < LEAST_MOVE:
-                step *= 100.0
-            elif largest > MOST_MOVE:
-                step /= 100.0
-            else:
-                moves[j] = np.where(np.abs(move) > NOISE * largest, move / largest, 0.0)
-                break
-    return moves
+def _leaps(surface: Surface, mirror: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Parameters that the M-step moves when all statistics grow, one array further than others."""
+    stats = surface.here.stats
+    vector, sizes = tree.flatten(stats), sizes_of(stats)
+    lengths = [np.size(leaf) for leaf in tree.leaves(stats)]
+    array = np.repeat(np.arange(len(lengths)), lengths)
+    before = surface.image(stats, surface.params)
+    moved = np.zeros(len(before), dtype=bool)
+    for i, far in product(range(len(lengths)), GROWTH):
+        after = _shifted(surface, vector, np.where(array == i, far, APART) * sizes, mirror)
+        with np.errstate(invalid="ignore"):
+            moved |= np.abs(after - before) > 4.0 * EPS * np.maximum(np.abs(after), np.abs(before))
+    return moved
+
+
+# Statistics
 
 
 def _mirror(surface: Surface) -> NDArray[np.intp]:
@@ -111,25 +158,10 @@ def _mirror(surface: Surface) -> NDArray[np.intp]:
     """
     mirror = _symmetric(surface.here.stats)
     vector = tree.flatten(surface.here.stats)
-    nearby = surface.at(_shifted(surface, vector, NEARBY * vector, mirror))
+    nearby = surface.at(_shifted(surface, vector, APART * vector, mirror))
     if nearby is None:
         return mirror
     return np.where(_symmetric(nearby.stats) == mirror, mirror, np.arange(len(mirror)))
-
-
-def _leaps(surface: Surface, mirror: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """Parameters that the M-step moves when all statistics grow, one array further than others."""
-    stats = surface.here.stats
-    vector, sizes = tree.flatten(stats), sizes_of(stats)
-    lengths = [np.size(leaf) for leaf in tree.leaves(stats)]
-    array = np.repeat(np.arange(len(lengths)), lengths)
-    before = surface.image(stats, surface.params)
-    moved = np.zeros(len(before), dtype=bool)
-    for i, far in product(range(len(lengths)), FURTHER):
-        after = _shifted(surface, vector, np.where(array == i, far, NEARBY) * sizes, mirror)
-        with np.errstate(invalid="ignore"):
-            moved |= np.abs(after - before) > 4.0 * EPS * np.maximum(np.abs(after), np.abs(before))
-    return moved
 
 
 def _shifted(surface: Surface, vector: Array, by: Array, mirror: NDArray[np.intp]) -> Array:
