@@ -26,7 +26,9 @@ from _common import Array, Table, gaussian_clusters, main, seconds, timed_steps
 from distributed.comm.tcp import TCP
 
 from emkit import EMGaussianMixture
-from emkit.data.dask_collections import FAN, load_dask
+from emkit.data.dask_blocks import FAN
+from emkit.data.opened import open_data
+from emkit.mixture.reader import MixtureReader
 
 D = 10
 STEPS, LAST = 20, 5
@@ -213,7 +215,8 @@ def start_up(n_chunks: int) -> tuple[float, float]:
     with cluster(2).as_current():
         X = on_workers(HARDLY_ANY * n_chunks, 4, n_chunks)
         began = time.process_time()
-        wall = seconds(lambda: load_dask(mixture(4), X, None, min_samples=2).start_data)
+        opened = open_data(mixture(4), X, MixtureReader(4), reset=True)
+        wall = seconds(lambda: opened.fit_data().start_data)
     return wall, time.process_time() - began
 
 
