@@ -13,15 +13,17 @@ from emkit import MixturePrior
 from emkit.engine import Blocks, EMModel, MonteCarloModel, check_model
 from emkit.exceptions import ModelError
 from emkit.mixture.prior import internal_prior
+from emkit.models import Categorical, Columns, Gaussian, LatentClasses, Product
+from emkit.models import Poisson as PoissonCounts
 from emkit.models.censored.data import ExactSums
-from emkit.models.censored.normal import CensoredNormal, prepare
-from emkit.models.censored.student_t import CensoredStudentT
+from emkit.models.censored.first_line import prepare
 from emkit.models.kmeans import KMeans, Points
+from emkit.models.laws.registry import LAWS
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.moments import MixtureMoments
 from emkit.models.mixture.starts import draw
 from emkit.models.rows import Rows
-from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.covariance import NAMES, STRUCTURES
 from emkit.numerics.gaussian import Scaling
 
 RNG = np.random.default_rng(0)
@@ -46,7 +48,7 @@ def mixture(name, X, weights=None, prior=None, n_components=2):
     shift, spread = data.spread()
     units = Scaling(shift, structure.common_scale(spread))
     ridge = np.full(X.shape[1], 1e-3)
-    prior = internal_prior(prior, structure, units, spread, data, n_components, ridge)
+    prior = internal_prior(prior, structure.layout, units, spread, data, n_components, ridge)
     parts = MixtureParams(None, None, None)
     model = GaussianMixtureModel(
         structure,
@@ -61,7 +63,7 @@ def mixture(name, X, weights=None, prior=None, n_components=2):
 
 MIXTURES = {
     f"{name}-{label}": (mixture, name, *arguments)
-    for name in STRUCTURES
+    for name in NAMES
     for label, arguments in {
         "complete": (X,),
         "holes": (HOLES,),
@@ -78,18 +80,33 @@ def whole_mixture(name):
     return MixtureMoments(model), data, options
 
 
-def censored(make, summarise=True):
+def censored(law):
     y = X @ [1.0, 0.1, 0.0] + RNG.normal(size=len(X))
     low, high = y.copy(), y.copy()
     high[y > np.median(y)], low[y > np.median(y)] = np.inf, np.median(y)
     low[:9], high[:9] = y[:9] - 0.5, y[:9] + 0.5
-    data, units, gram = prepare(X, low, high, WEIGHTS, True, summarise=summarise)
+    data, units, gram = prepare(X, low, high, WEIGHTS, True, summarise=law.exact_sums_suffice)
 
     def cut(data):
         second = data.take(slice(30, None))._replace(exact=ExactSums.none(len(gram)))
         return data.take(slice(0, 30)), second
 
-    return make(units.line, gram, 0.5, True), data, {"split": cut}
+    return law.model(units.line, gram, 0.5, True), data, {"split": cut}
+
+
+def emissions(name, incomplete):
+    """Classes that say something of normal, Poisson and categorical columns."""
+    normal = X.copy()
+    if incomplete:
+        normal[::7, 1] = np.nan
+    counts, codes = RNG.poisson(3.0, len(X)), RNG.integers(0, 3, len(X))
+    parts = [Gaussian(2, name), PoissonCounts(2), Categorical(2, 3)]
+    data = Columns((normal, counts, codes), WEIGHTS)
+
+    def cut(data):
+        return data.take(slice(100)), data.take(slice(100, None))
+
+    return LatentClasses(Product(parts)), data, {"split": cut}
 
 
 def cut_columns(data):
@@ -114,10 +131,11 @@ def words():
 
 OWN = {
     **MIXTURES,
-    **{f"whole-{name}": (whole_mixture, name) for name in STRUCTURES},
+    **{f"whole-{name}": (whole_mixture, name) for name in NAMES},
+    **{f"emissions-{name}": (emissions, name, False) for name in NAMES},
+    **{f"emissions-{name}-holes": (emissions, name, True) for name in NAMES},
     "kmeans": (lambda: (KMeans(3), Points(X, WEIGHTS), {}),),
-    "censored_normal": (censored, CensoredNormal),
-    "censored_t": (censored, lambda *parts: CensoredStudentT(*parts, df=4.0), False),
+    **{f"censored_{name}": (censored, distribution.law) for name, distribution in LAWS.items()},
     "poisson": (lambda: (Poisson(), TABLE, {}),),
     "linkage": (lambda: (Linkage(), COUNTS, {"split": None}),),
     "poisson_blocks": (lambda: (Poisson(), Blocks([TABLE[:2], TABLE[2:]]), {}),),
