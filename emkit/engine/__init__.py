@@ -32,6 +32,7 @@ What each method of a model buys:
 Guaranteed, for exact E-steps: the objective never falls beyond rounding, accelerated or not;
 ``converged`` means that one plain EM step gained less than ``tol``; the same seed gives the same
 starts, whatever ``n_jobs``. An M-step that only raises its objective (GEM) keeps all of it.
+A best run that did not converge is warned of (`emkit.exceptions.NotConvergedWarning`).
 
 Not guaranteed: the highest maximum, or that a stationary point is a maximum and no saddle. A small
 gain is not a small distance: plain EM that crawls stops too early unless ``tol`` is smaller. Forms

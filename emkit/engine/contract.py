@@ -99,7 +99,7 @@ def fault(value: Any, name: str = "") -> str:
     if not name:
         return f"{describe(value)}, which is no NamedTuple"
     number = isinstance(value, float | int) and not isinstance(value, bool)
-    if number or (hasattr(value, "dtype") and np.dtype(value.dtype).kind in "fiu"):
+    if number or getattr(getattr(value, "dtype", None), "kind", None) in ("f", "i", "u"):
         return ""
     return f"{describe(value)} as {name}, which is neither a float array nor a number"
 

@@ -11,7 +11,7 @@ from emkit.engine import blocks, tree
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.model import EMModel
 from emkit.engine.result import EMResult, State, StopReason
-from emkit.engine.steps import Point, evaluate, lowered, m_step, require_finite
+from emkit.engine.steps import Point, evaluate, lowered, m_step, own_proposal, require_finite
 from emkit.exceptions import InfeasibleError
 
 __all__ = ["Callback", "climb"]
@@ -129,8 +129,7 @@ class _Extrapolation:
             return False
         if not tree.all_finite(image):  # the plain step ends the run
             return False
-        propose = None if self.refused else self.model.propose
-        params = None if propose is None else propose(trace.point.stats, trace.point.params)
+        params = None if self.refused else own_proposal(self.model, trace.point, trace.n_iter + 1)
         own = params is not None
         if not own:
             self.like, self.left = image, max_iter - trace.n_evaluations

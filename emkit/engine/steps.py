@@ -21,6 +21,7 @@ __all__ = [
     "initialize",
     "lowered",
     "m_step",
+    "own_proposal",
     "require_finite",
     "retracted",
     "sampled_point",
@@ -105,6 +106,16 @@ def m_step(model: EMModel, data: Any, point: Point, n_iter: int) -> Any:
     return image
 
 
+def own_proposal(model: EMModel, point: Point, n_iter: int) -> Any:
+    """A point of the model's own that may be better than the EM image, or None."""
+
+    def proposed() -> Any:
+        params = None if model.propose is None else model.propose(point.stats, point.params)
+        return None if params is None else _like(params, point.params, "propose")
+
+    return called("propose", n_iter, proposed)
+
+
 def complete_score(model: EMModel, point: Point) -> Any:
     """Gradient of the objective at a point, or None; for a model that offers the method."""
 
@@ -122,14 +133,14 @@ def sampled_statistics(
     """Statistics of all the data by some draws of what is missing."""
 
     def of_block(block: Any) -> Any:
-        if model.sampled_statistics is not None:
-            args = params, rng, size
-            stats = called("sampled_statistics", n_iter, model.sampled_statistics, block, *args)
-            return called("sampled_statistics", n_iter, require_tree, stats, "sampled_statistics")
-        assert model.sample_latent is not None and model.complete_statistics is not None
-        latent = called("sample_latent", n_iter, model.sample_latent, block, params, rng, size)
-        stats = called("complete_statistics", n_iter, model.complete_statistics, block, latent)
-        return called("complete_statistics", n_iter, require_tree, stats, "complete_statistics")
+        method, function = "sampled_statistics", model.sampled_statistics
+        args: tuple[Any, ...] = (params, rng, size)
+        if function is None:
+            assert model.sample_latent is not None and model.complete_statistics is not None
+            args = (called("sample_latent", n_iter, model.sample_latent, block, *args),)
+            method, function = "complete_statistics", model.complete_statistics
+        stats = called(method, n_iter, function, block, *args)
+        return called(method, n_iter, require_tree, stats, method)
 
     return reduce(tree.add, map(of_block, blocks.iterate(data)))
 
