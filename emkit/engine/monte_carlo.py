@@ -11,9 +11,10 @@ from emkit._typing import Array
 from emkit.engine import blocks, tree
 from emkit.engine.acceleration import Acceleration, Louis
 from emkit.engine.algorithms import Algorithm
-from emkit.engine.loop import Callback, Point, evaluate, m_step, retracted
+from emkit.engine.loop import Callback
 from emkit.engine.model import EMModel, MonteCarloModel
 from emkit.engine.result import EMResult, StopReason
+from emkit.engine.steps import Point, evaluate, m_step, retracted
 from emkit.engine.stochastic import chain_result, report
 from emkit.exceptions import InfeasibleError, ModelError
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from emkit.engine import blocks, tree
 from emkit.engine.latent_class import LatentClassModel
-from emkit.engine.loop import evaluate, m_step, retracted
 from emkit.engine.model import EMModel
+from emkit.engine.steps import evaluate, m_step, retracted
 from emkit.exceptions import InfeasibleError
 
 __all__ = ["OnlineEM", "OnlineState"]

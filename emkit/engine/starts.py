@@ -10,10 +10,10 @@ import numpy as np
 
 from emkit.engine.algorithms import Algorithm
 from emkit.engine.blocks import Blocks
-from emkit.engine.loop import retracted
 from emkit.engine.model import EMModel
 from emkit.engine.result import EMResult, RunSummary, StopReason
-from emkit.exceptions import DataReadError, InfeasibleError, ModelError
+from emkit.engine.steps import initialize, retracted
+from emkit.exceptions import InfeasibleError
 
 __all__ = ["Climber", "Outcome", "Start", "best_of", "joined"]
 
@@ -117,22 +117,10 @@ def _run(
     rng = np.random.default_rng(start.seed)
     try:
         given = start.params
-        params = _initialize(model, data, rng) if given is None else retracted(model, given)
+        params = initialize(model, data, rng) if given is None else retracted(model, given)
         return algorithm.run(model, data, params, rng, run=start.number, **options)
     except (InfeasibleError, np.linalg.LinAlgError) as error:
         return RunSummary(np.nan, np.nan, 0, 0, False, StopReason.INFEASIBLE, str(error))
-
-
-def _initialize(model: EMModel, data: Any, rng: np.random.Generator) -> Any:
-    block = data.start_block(rng) if isinstance(data, Blocks) else data
-    try:
-        return model.initialize(block, rng)
-    except (InfeasibleError, DataReadError, np.linalg.LinAlgError):
-        raise
-    except Exception as error:
-        raise ModelError(
-            f"initialize failed at iteration 0 with {type(error).__name__}: {error}"
-        ) from error
 
 
 def best_of(outcomes: list[Outcome], tol: float) -> int | None:

@@ -10,10 +10,11 @@ from emkit._typing import Array
 from emkit.engine import tree
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.algorithms import Algorithm, need_classes, with_earlier_cost, with_posterior
-from emkit.engine.loop import Callback, Point, climb, evaluate, m_step
+from emkit.engine.loop import Callback, climb
 from emkit.engine.model import EMModel
 from emkit.engine.posterior import Stochastic
 from emkit.engine.result import EMResult, State, StopReason
+from emkit.engine.steps import Point, evaluate, m_step
 from emkit.exceptions import InfeasibleError
 
 __all__ = ["SimulatedAnnealingEM", "StochasticEM", "chain_result", "report"]

@@ -6,8 +6,8 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.engine import tree
-from emkit.engine.loop import Point, evaluate, retracted
 from emkit.engine.model import EMModel
+from emkit.engine.steps import Point, evaluate, retracted
 from emkit.exceptions import ModelError
 
 __all__ = ["EPS", "FIRST_STEP", "Chord", "Surface", "sizes_of"]
