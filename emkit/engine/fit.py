@@ -7,16 +7,16 @@ import numpy as np
 
 from emkit.engine.acceleration import resolve as resolve_acceleration
 from emkit.engine.algorithms import EM, Algorithm, ClassificationEM
-from emkit.engine.loop import Callback
 from emkit.engine.model import EMModel
 from emkit.engine.monte_carlo import MonteCarloEM
+from emkit.engine.options import Callback, RunOptions
 from emkit.engine.result import EMResult
 from emkit.engine.search import resolve_search
 from emkit.engine.starts import Climber, Start, best_of
 from emkit.engine.stochastic import StochasticEM
 from emkit.exceptions import InfeasibleError
 
-__all__ = ["fit_em"]
+__all__ = ["ALGORITHMS", "fit_em"]
 
 
 def fit_em(
@@ -138,17 +138,8 @@ def fit_em(
     form = _resolve_algorithm(algorithm)
     form.check(model, scheme)
     search = resolve_search(search)
-    climber = Climber(
-        model,
-        data,
-        _seed_sequence(random_state),
-        n_jobs,
-        algorithm=form,
-        acceleration=scheme,
-        tol=tol,
-        max_iter=max_iter,
-        callback=callback,
-    )
+    options = RunOptions(scheme, tol, max_iter, callback)
+    climber = Climber(model, data, form, options, _seed_sequence(random_state), n_jobs)
     try:
         outcomes = search(climber, _starts(climber, start, n_init))
     except KeyboardInterrupt as interrupt:
@@ -188,7 +179,8 @@ def _seed_sequence(random_state: Any) -> np.random.SeedSequence:
     return np.random.SeedSequence(random_state)
 
 
-_ALGORITHMS: dict[str, Algorithm] = {
+#: Forms of EM by the names that `fit_em` takes.
+ALGORITHMS: dict[str, Algorithm] = {
     "em": EM(),
     "cem": ClassificationEM(),
     "sem": StochasticEM(),
@@ -200,10 +192,10 @@ def _resolve_algorithm(algorithm: Any) -> Algorithm:
     """The form of EM meant by a name or an object."""
     if isinstance(algorithm, Algorithm):
         return algorithm
-    if isinstance(algorithm, str) and algorithm in _ALGORITHMS:
-        return _ALGORITHMS[algorithm]
+    if isinstance(algorithm, str) and algorithm in ALGORITHMS:
+        return ALGORITHMS[algorithm]
     raise ValueError(
-        f"algorithm must be one of {sorted(_ALGORITHMS)} or an Algorithm object. Got {algorithm!r}."
+        f"algorithm must be one of {sorted(ALGORITHMS)} or an Algorithm object. Got {algorithm!r}."
     )
 
 
