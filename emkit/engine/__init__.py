@@ -64,9 +64,18 @@ from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.model import EMModel, MonteCarloModel
 from emkit.engine.monte_carlo import MonteCarloEM
 from emkit.engine.online import OnlineEM, OnlineState
+from emkit.engine.options import RunOptions
 from emkit.engine.posterior import Stochastic, Tempered, hard, soft
 from emkit.engine.result import EMResult, RunSummary, State, StopReason
-from emkit.engine.search import Annealing, Genetic, Restarts, ShortRuns, SimulatedAnnealing
+from emkit.engine.search import (
+    Annealing,
+    Genetic,
+    Restarts,
+    Search,
+    ShortRuns,
+    SimulatedAnnealing,
+)
+from emkit.engine.starts import Climber, Outcome, Start
 from emkit.engine.stochastic import SimulatedAnnealingEM, StochasticEM
 
 __all__ = [
@@ -78,6 +87,7 @@ __all__ = [
     "Annealing",
     "Blocks",
     "ClassificationEM",
+    "Climber",
     "EMModel",
     "EMResult",
     "Genetic",
@@ -87,12 +97,16 @@ __all__ = [
     "MonteCarloModel",
     "OnlineEM",
     "OnlineState",
+    "Outcome",
     "Restarts",
+    "RunOptions",
     "RunSummary",
+    "Search",
     "ShortRuns",
     "SimulatedAnnealing",
     "SimulatedAnnealingEM",
     "Squarem",
+    "Start",
     "State",
     "Stochastic",
     "StochasticEM",

@@ -13,7 +13,7 @@ import numpy as np
 
 from emkit._typing import Array
 
-__all__ = ["Acceleration", "Anderson", "Louis", "Squarem", "resolve"]
+__all__ = ["ACCELERATIONS", "Acceleration", "Anderson", "Louis", "Squarem", "resolve"]
 
 #: The EM map of a run on flat parameters; None where the model is not defined.
 EMMap = Callable[[Array], Array | None]
@@ -95,8 +95,9 @@ CUT = 1e-10
 LOG_ODDS_STEP = 0.18
 #: Step of a difference, relative.
 DIFFERENCE = 1e-6
-#: A derivative is worth keeping while it makes steps shorter by that factor.
-SHRINKING = 0.1
+#: A derivative is worth keeping while it makes steps shorter by that factor, and steps below that
+#: part of the parameters are too close to rounding for a new one.
+SHRINKING, TINY = 0.1, 1e-12
 #: Newton's step is halved down to that part before plain EM takes over.
 SMALLEST_PART = 0.25
 
@@ -148,8 +149,7 @@ class Anderson(Acceleration):
         self._log_odds = np.log(damping / (1.0 - damping)) if damping < 1.0 else np.inf
         self._pairs: list[tuple[Array, Array]] = []
         self._substitute: Squarem | None = None
-        self._failures = 0
-        self._wait = 0
+        self._pause = Pause()
 
     def propose(self, point: Array, image: Array) -> Array | None:
         if len(self._pairs) > self.order:
@@ -157,8 +157,7 @@ class Anderson(Acceleration):
         self._pairs.append((point, image))
         if self._substitute is not None:
             return self._substitute.propose(point, image)
-        if self._wait:
-            self._wait -= 1
+        if self._pause.goes_on():
             return None
         if len(self._pairs) < 2:
             return None
@@ -181,11 +180,10 @@ class Anderson(Acceleration):
             self._substitute.feedback(better)
             if not better:
                 self._substitute = None
-                self._failures = min(self._failures + 1, 3)
-                self._wait = 2**self._failures - 1
+                self._pause.begin()
         elif better:
             self._log_odds += LOG_ODDS_STEP
-            self._failures = 0
+            self._pause = Pause()
         else:
             self._log_odds -= LOG_ODDS_STEP
             self._substitute = Squarem()
@@ -285,20 +283,19 @@ class Louis(Acceleration):
         self._jacobian: Array | None = None
         self._length = np.inf
         self._part = 1.0  # of Newton's step to take
-        self._failures = 0
-        self._wait = 0
+        self._pause = Pause()
 
     def attach(self, em_map: EMMap) -> None:
         self._em_map = em_map
 
     def propose(self, point: Array, image: Array) -> Array | None:
-        if self._wait:
-            self._wait -= 1
+        if self._pause.goes_on():
             return None
         step = image - point
         length = float(np.linalg.norm(step))
         whole = self._part == 1.0
-        if self._jacobian is None or (whole and length > SHRINKING * self._length):
+        worn = self._jacobian is None or (whole and length > SHRINKING * self._length)
+        if worn and length > TINY * np.linalg.norm(point):
             self._jacobian = self._differentiate(point, image)
         self._length = length
         if self._jacobian is None:
@@ -326,7 +323,7 @@ class Louis(Acceleration):
 
     def feedback(self, better: bool) -> None:
         if better:
-            self._failures = 0
+            self._pause = Pause()
             if self._part < 1.0:
                 self._jacobian = None
                 self._part *= 2.0
@@ -338,8 +335,23 @@ class Louis(Acceleration):
     def _rest(self) -> None:
         """Leave the next steps to plain EM."""
         self._jacobian, self._part = None, 1.0
-        self._failures = min(self._failures + 1, 3)
-        self._wait = 2**self._failures - 1
+        self._pause.begin()
+
+
+class Pause:
+    """Plain steps to wait after one failure after the other: 1, 3, 7, 7, ..."""
+
+    def __init__(self) -> None:
+        self.n_failures = self.left = 0
+
+    def begin(self) -> None:
+        self.n_failures = min(self.n_failures + 1, 3)
+        self.left = 2**self.n_failures - 1
+
+    def goes_on(self) -> bool:
+        """Whether this step is one to wait."""
+        self.left -= 1
+        return self.left >= 0
 
 
 def _above_zero(below: float) -> float:
@@ -362,7 +374,8 @@ def _ridge(along: Array, s: Array, target: float) -> float:
     return ridge
 
 
-_BY_NAME: dict[str, type[Acceleration]] = {
+#: Schemes by the names that `fit_em` takes.
+ACCELERATIONS: dict[str, type[Acceleration]] = {
     "anderson": Anderson,
     "louis": Louis,
     "squarem": Squarem,
@@ -373,9 +386,9 @@ def resolve(acceleration: "str | Acceleration | None") -> Acceleration | None:
     """The scheme meant by a name, an object or None."""
     if acceleration is None or isinstance(acceleration, Acceleration):
         return acceleration
-    if isinstance(acceleration, str) and acceleration in _BY_NAME:
-        return _BY_NAME[acceleration]()
+    if isinstance(acceleration, str) and acceleration in ACCELERATIONS:
+        return ACCELERATIONS[acceleration]()
     raise ValueError(
-        f"acceleration must be one of {sorted(_BY_NAME)}, None or an Acceleration object. "
+        f"acceleration must be one of {sorted(ACCELERATIONS)}, None or an Acceleration object. "
         f"Got {acceleration!r}."
     )

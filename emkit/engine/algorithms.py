@@ -16,8 +16,9 @@ import numpy as np
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.blocks import require_e_step
 from emkit.engine.latent_class import LatentClassModel
-from emkit.engine.loop import Callback, climb
+from emkit.engine.loop import climb
 from emkit.engine.model import EMModel
+from emkit.engine.options import RunOptions
 from emkit.engine.posterior import Tempered, hard
 from emkit.engine.result import EMResult
 
@@ -39,12 +40,13 @@ class Algorithm(ABC):
     --------
     Another form made of one that is there: EM that stops ten times later.
 
+    >>> from dataclasses import replace
     >>> from sklearn.datasets import load_iris
     >>> from emkit import EMGaussianMixture
     >>> from emkit.engine import EM, Algorithm
     >>> class Patient(Algorithm):
-    ...     def run(self, *args, tol, **options):
-    ...         return EM().run(*args, tol=tol / 10.0, **options)
+    ...     def run(self, model, data, start, rng, options):
+    ...         return EM().run(model, data, start, rng, replace(options, tol=options.tol / 10.0))
     >>> X = load_iris().data
     >>> lengths = []
     >>> for algorithm in (EM(), Patient()):
@@ -77,12 +79,7 @@ class Algorithm(ABC):
         data: Any,
         start: Any,
         rng: np.random.Generator,
-        *,
-        acceleration: Acceleration | None,
-        tol: float,
-        max_iter: int,
-        callback: Callback | None = None,
-        run: int = 0,
+        options: RunOptions,
     ) -> EMResult:
         """Climb from one start.
 
@@ -96,16 +93,8 @@ class Algorithm(ABC):
             Where to begin.
         rng : numpy.random.Generator
             The run's own source of randomness.
-        acceleration : Acceleration or None
-            Extrapolation scheme.
-        tol : float
-            Gain of a plain step, in nats, below which the run has converged.
-        max_iter : int
-            Most points to try after the start.
-        callback : callable, default=None
-            Called with a `State` after every accepted iterate; ends the run by returning True.
-        run : int, default=0
-            Number of the start, for the callback.
+        options : RunOptions
+            Acceleration, tolerance, budget and callback.
 
         Returns
         -------
@@ -132,9 +121,14 @@ class EM(Algorithm):
         require_e_step(model)
 
     def run(
-        self, model: EMModel, data: Any, start: Any, rng: np.random.Generator, **options: Any
+        self,
+        model: EMModel,
+        data: Any,
+        start: Any,
+        rng: np.random.Generator,
+        options: RunOptions,
     ) -> EMResult:
-        return climb(model, data, start, **options)
+        return climb(model, data, start, options)
 
 
 @dataclass(frozen=True)
@@ -169,13 +163,18 @@ class ClassificationEM(Algorithm):
         need_classes(self, model)
 
     def run(
-        self, model: EMModel, data: Any, start: Any, rng: np.random.Generator, **options: Any
+        self,
+        model: EMModel,
+        data: Any,
+        start: Any,
+        rng: np.random.Generator,
+        options: RunOptions,
     ) -> EMResult:
         # The EM map is piecewise constant: there is nothing to extrapolate.
-        options["acceleration"] = None
+        options = replace(options, acceleration=None)
         # A class that loses its last row is no news: the model is not defined there, or it is.
         with np.errstate(divide="ignore", invalid="ignore"):
-            return climb(with_posterior(model, hard), data, start, **options)
+            return climb(with_posterior(model, hard), data, start, options)
 
 
 @dataclass(frozen=True)
@@ -232,27 +231,21 @@ class AnnealedEM(Algorithm):
         data: Any,
         start: Any,
         rng: np.random.Generator,
-        *,
-        max_iter: int,
-        **options: Any,
+        options: RunOptions,
     ) -> EMResult:
         n_iter = n_evaluations = 0
         for beta in self.betas[:-1]:
-            left = max_iter - n_evaluations
+            left = options.max_iter - n_evaluations
             if left <= 0:
                 break
-            stage = climb(
-                with_posterior(model, Tempered(beta)),
-                data,
-                start,
-                acceleration=None,
-                tol=options["tol"],
-                max_iter=min(self.n_iter, left - 1),
-            )
+            # The callback hears of the last stage alone, whose objective is the likelihood.
+            few = RunOptions(tol=options.tol, max_iter=min(self.n_iter, left - 1))
+            stage = climb(with_posterior(model, Tempered(beta)), data, start, few)
             start = stage.params
             n_iter += stage.n_iter
             n_evaluations += stage.n_evaluations
-        last = climb(model, data, start, max_iter=max(max_iter - n_evaluations, 0), **options)
+        left = max(options.max_iter - n_evaluations, 0)
+        last = climb(model, data, start, replace(options, max_iter=left))
         return with_earlier_cost(last, n_iter, n_evaluations)
 
 

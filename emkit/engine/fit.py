@@ -6,16 +6,16 @@ from typing import Any
 from emkit.engine.acceleration import resolve as resolve_acceleration
 from emkit.engine.algorithms import EM, Algorithm, ClassificationEM
 from emkit.engine.arguments import check_options, given_starts, require_model, seed_sequence
-from emkit.engine.loop import Callback
 from emkit.engine.model import EMModel
 from emkit.engine.monte_carlo import MonteCarloEM
+from emkit.engine.options import Callback, RunOptions
 from emkit.engine.result import EMResult, StopReason
 from emkit.engine.search import resolve_search
 from emkit.engine.starts import Climber, Start, best_of
 from emkit.engine.stochastic import StochasticEM
 from emkit.exceptions import InfeasibleError, NotConvergedWarning, warn
 
-__all__ = ["fit_em"]
+__all__ = ["ALGORITHMS", "fit_em"]
 
 
 def fit_em(
@@ -179,17 +179,8 @@ def best_run(
     form = _resolve_algorithm(algorithm)
     form.check(model, scheme)
     search = resolve_search(search)
-    climber = Climber(
-        model,
-        data,
-        seed_sequence(random_state),
-        n_jobs,
-        algorithm=form,
-        acceleration=scheme,
-        tol=tol,
-        max_iter=max_iter,
-        callback=callback,
-    )
+    options = RunOptions(scheme, tol, max_iter, callback)
+    climber = Climber(model, data, form, options, seed_sequence(random_state), n_jobs)
     try:
         outcomes = search(climber, _starts(climber, start, n_init))
     except KeyboardInterrupt as interrupt:
@@ -212,7 +203,8 @@ def _starts(climber: Climber, start: Any, n_init: int) -> list[Start]:
     return [climber.draw(1, params)[0] for params in given_starts(start)]
 
 
-_ALGORITHMS: dict[str, Algorithm] = {
+#: Forms of EM by the names that `fit_em` takes.
+ALGORITHMS: dict[str, Algorithm] = {
     "em": EM(),
     "cem": ClassificationEM(),
     "sem": StochasticEM(),
@@ -224,10 +216,10 @@ def _resolve_algorithm(algorithm: Any) -> Algorithm:
     """The form of EM meant by a name or an object."""
     if isinstance(algorithm, Algorithm):
         return algorithm
-    if isinstance(algorithm, str) and algorithm in _ALGORITHMS:
-        return _ALGORITHMS[algorithm]
+    if isinstance(algorithm, str) and algorithm in ALGORITHMS:
+        return ALGORITHMS[algorithm]
     raise ValueError(
-        f"algorithm must be one of {sorted(_ALGORITHMS)} or an Algorithm object. Got {algorithm!r}."
+        f"algorithm must be one of {sorted(ALGORITHMS)} or an Algorithm object. Got {algorithm!r}."
     )
 
 

@@ -1,8 +1,8 @@
 """Monte Carlo EM: an E-step by draws of what is missing, and what its noise leaves unknown."""
 
 from dataclasses import dataclass
-from functools import reduce
-from typing import Any
+from functools import cached_property, reduce
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import fdtr
@@ -11,8 +11,8 @@ from emkit._typing import Array
 from emkit.engine import tree
 from emkit.engine.acceleration import Acceleration, Louis
 from emkit.engine.algorithms import Algorithm
-from emkit.engine.loop import Callback
 from emkit.engine.model import EMModel, MonteCarloModel
+from emkit.engine.options import RunOptions
 from emkit.engine.result import EMResult, StopReason
 from emkit.engine.steps import Point, evaluate, m_step, retracted, sampled_point, sampled_statistics
 from emkit.engine.stochastic import chain_result, report
@@ -120,59 +120,56 @@ class MonteCarloEM(Algorithm):
         data: Any,
         start: Any,
         rng: np.random.Generator,
-        *,
-        acceleration: Acceleration | None,
-        tol: float,
-        max_iter: int,
-        callback: Callback | None = None,
-        run: int = 0,
+        options: RunOptions,
     ) -> EMResult:
         first = _point(model, data, start, 0)
         if first is None:
             raise InfeasibleError("The model is not defined at the start (singular or infeasible).")
-        points, louis = [first], isinstance(acceleration, Louis)
-        size, still = self.size, 0
-        reason = None if max_iter > 0 else StopReason.MAX_ITER
-        error, last = np.full(tree.flatten(start).shape, np.inf), np.inf
-        rates: list[float] = []
-        if report(callback, run, points, reason) and reason is None:
-            reason = StopReason.CALLBACK
+        points, size, contraction = [first], self.size, _Contraction()
+        n_still, error = 0, np.full(tree.flatten(start).shape, np.inf)
+        reason = report(options, points, None if options.max_iter else StopReason.MAX_ITER)
         while reason is None:
-            here = points[-1].params
-            asked: dict[str, Any] = {"size": size, "louis": louis, "n_iter": len(points)}
-            step = _sampled_step(model, data, points[-1], rng, **asked)
+            louis = isinstance(options.acceleration, Louis)
+            step = _sampled_step(model, data, points, rng, size=size, louis=louis)
             point = None if step is None else _point(model, data, step.image, len(points))
             if step is None or point is None:
                 reason = StopReason.INFEASIBLE
-                report(callback, run, points, reason)
+                report(options, points, reason)
                 break
-            confidence = step.confidence()
-            if confidence <= self.level:
-                size = min(int(np.ceil(size * (1.0 + self.growth))), self.max_size)
-            length = float(np.linalg.norm(step.move)) if confidence > CLEAR else np.inf
-            if max(length, last) < np.inf and not step.newton:
-                rates.append(min(length / last, SLOWEST))
-            last = length
-            # EM has 1 / (1 - rate) of such steps before it; Newton's is the last.
-            rate = float(np.median(rates[-5:] or FIRST_RATE))
-            ahead = 1.0 if step.newton else 1.0 / (1.0 - rate)
-            error = ahead * step.error
-            reach = ahead * np.abs(step.move) + SIGMAS * error
-            within = reach <= self.precision * (np.abs(tree.flatten(here)) + SMALL)
-            still = still + 1 if within.all() else 0
+            size, contraction = self._next_size(size, step), contraction.after(step)
+            error = contraction.ahead * step.error
+            reach = contraction.ahead * np.abs(step.move) + SIGMAS * error
+            within = reach <= self.precision * (np.abs(tree.flatten(points[-1].params)) + SMALL)
+            n_still = n_still + 1 if within.all() else 0
             points.append(point)
-            if still == STILL:
-                reason = StopReason.TOLERANCE
-            elif len(points) > max_iter:
-                reason = StopReason.MAX_ITER
-            if report(callback, run, points, reason) and reason is None:
-                reason = StopReason.CALLBACK
+            reason = StopReason.MAX_ITER if len(points) > options.max_iter else None
+            reason = report(options, points, StopReason.TOLERANCE if n_still == STILL else reason)
         return chain_result(
-            points,
-            reason,
-            n_evaluations=len(points),
-            error=tree.restore(error, start),
+            points, reason, n_evaluations=len(points), error=tree.restore(error, start)
         )
+
+    def _next_size(self, size: int, step: "_SampledStep") -> int:
+        """Draws of the next E-step: more where noise hides the step."""
+        if step.confidence > self.level:
+            return size
+        return min(int(np.ceil(size * (1.0 + self.growth))), self.max_size)
+
+
+class _Contraction(NamedTuple):
+    """How fast steps shrink, from those that stand out of the noise."""
+
+    rates: tuple[float, ...] = ()
+    last: float = np.inf  #: length of the last step
+    ahead: float = 1.0  #: the way to the end of the run, in steps as long as the last one
+
+    def after(self, step: "_SampledStep") -> "_Contraction":
+        length = float(np.linalg.norm(step.move)) if step.confidence > CLEAR else np.inf
+        rates = self.rates
+        if max(length, self.last) < np.inf and not step.newton:
+            rates = (*rates[-4:], min(length / self.last, SLOWEST))
+        # EM has 1 / (1 - rate) of such steps before it; Newton's is the last.
+        rate = float(np.median(rates or FIRST_RATE))
+        return _Contraction(rates, length, 1.0 if step.newton else 1.0 / (1.0 - rate))
 
 
 @dataclass(frozen=True)
@@ -189,6 +186,7 @@ class _SampledStep:
     def error(self) -> Array:
         return np.sqrt(np.diagonal(self.covariance))
 
+    @cached_property
     def confidence(self) -> float:
         """Level of the confidence region about the image that ends at the point (Hotelling)."""
         values, vectors = np.linalg.eigh(self.covariance)
@@ -204,14 +202,14 @@ class _SampledStep:
 def _sampled_step(
     model: EMModel,
     data: Any,
-    point: Point,
+    points: list[Point],
     rng: np.random.Generator,
     *,
     size: int,
     louis: bool,
-    n_iter: int,
 ) -> _SampledStep | None:
-    """The EM image of a point by draws, in batches; None where the M-step has no maximiser."""
+    """The EM image of the last point by draws, in batches; None where there is none."""
+    point, n_iter = points[-1], len(points)
     params, here = point.params, tree.flatten(point.params)
     n_batches = max(20, 2 * len(here) + 2)
     each = -(-size // n_batches)

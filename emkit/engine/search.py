@@ -1,30 +1,100 @@
 """Search: where runs start and which go on, because EM finds the nearest maximum only.
 
-A search is a callable of a `Climber` and its first starts, and returns all outcomes; `fit_em` keeps
-the best of them. A ``budget`` counts E-steps over all the data, of all runs together, so that
-searches compare; with None the starts are ``n_init``.
+A ``budget`` counts E-steps over all the data, of all runs together, so that searches compare; with
+None the starts are ``n_init``.
 """
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from emkit.engine.algorithms import EM, Algorithm, AnnealedEM
 from emkit.engine.latent_class import LatentClassModel
+from emkit.engine.options import RunOptions
 from emkit.engine.result import EMResult, StopReason
 from emkit.engine.starts import Climber, Outcome, Start, best_of, joined
 from emkit.engine.stochastic import SimulatedAnnealingEM
 
-__all__ = ["Annealing", "Genetic", "Restarts", "ShortRuns", "SimulatedAnnealing", "resolve_search"]
+__all__ = [
+    "SEARCHES",
+    "Annealing",
+    "Genetic",
+    "Restarts",
+    "Search",
+    "ShortRuns",
+    "SimulatedAnnealing",
+    "resolve_search",
+]
 
 
 #: Part of a genetic search's budget for its last climb.
 LAST = 0.1
 
 
+class Search(ABC):
+    """Where runs start and which go on: a callable of a `Climber` and its first starts.
+
+    Examples
+    --------
+    Of many starts, the better half after ten plain steps goes on to the end.
+
+    >>> from dataclasses import replace
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import Search
+    >>> class Halving(Search):
+    ...     def __call__(self, climber, starts):
+    ...         few = replace(climber.options, max_iter=10, acceleration=None)
+    ...         short = sorted(climber(starts, few), key=lambda run: -run.objective)
+    ...         half = short[: (len(short) + 1) // 2]
+    ...         return climber([climber.draw(1, run.params)[0] for run in half])
+    >>> mixture = EMGaussianMixture(3, n_init=10, search=Halving(), random_state=0)
+    >>> len(mixture.fit(load_iris().data).runs_)
+    5
+    """
+
+    @abstractmethod
+    def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
+        """Climb.
+
+        Parameters
+        ----------
+        climber : Climber
+            Climbs from starts and draws new ones.
+        starts : list of Start
+            Those given, or ``n_init`` that are drawn.
+
+        Returns
+        -------
+        list of EMResult or RunSummary
+            The outcomes, of which `fit_em` keeps the best.
+        """
+
+
+class EveryStart(Search):
+    """Climb from every start, or from as many as a budget allows, by a form of EM."""
+
+    budget: int | None
+    #: Form of EM that the search brings along; None is what the fit was asked for.
+    algorithm: Algorithm | None = None
+
+    def __post_init__(self) -> None:
+        _check_budget(self.budget)
+        _ = self.algorithm  # which checks its own arguments
+
+    def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
+        if self.algorithm is not None:
+            require_plain_em(climber, self.algorithm)
+        if self.budget is None:
+            return climber(starts, algorithm=self.algorithm)
+        return climb_on_budget(self.budget, climber, starts, self.algorithm)
+
+
 @dataclass(frozen=True)
-class Restarts:
+class Restarts(EveryStart):
     """Climb from every start to the end.
 
     Parameters
@@ -45,15 +115,9 @@ class Restarts:
 
     budget: int | None = None
 
-    def __post_init__(self) -> None:
-        _check_budget(self)
-
-    def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
-        return climb_on_budget(self.budget, climber, starts)
-
 
 @dataclass(frozen=True)
-class ShortRuns:
+class ShortRuns(Search):
     """A few iterations from every start, then the best one to the end (em-EM).
 
     Parameters
@@ -84,19 +148,19 @@ class ShortRuns:
     budget: int | None = None
 
     def __post_init__(self) -> None:
-        _check_budget(self)
-        _check_steps(self)
+        _check_budget(self.budget)
+        _check_steps(self.n_iter)
 
     def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
         if self.budget is not None:
             n = max(self.budget // (2 * (self.n_iter + 1)), 1)
             starts = (starts + climber.draw(max(n - len(starts), 0)))[:n]
-        outcomes = climber(starts, **few_steps(climber, self))
+        outcomes = climber(starts, few_steps(climber, self.n_iter, self.budget))
         return best_to_the_end(climber, starts, outcomes, self.budget)
 
 
 @dataclass(frozen=True)
-class Annealing:
+class Annealing(EveryStart):
     r"""Deterministic annealing EM from every start: the objective is flattened, then restored.
 
     For mixtures whose components overlap or share clusters in many ways; a start then matters
@@ -126,21 +190,13 @@ class Annealing:
     n_iter: int = AnnealedEM.n_iter
     budget: int | None = None
 
-    def __post_init__(self) -> None:
-        _check_budget(self)
-        self._algorithm()
-
-    def _algorithm(self) -> AnnealedEM:
+    @property
+    def algorithm(self) -> AnnealedEM:  # type: ignore[override]
         return AnnealedEM(self.betas, self.n_iter)
-
-    def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
-        return climb_on_budget(
-            self.budget, climber, starts, algorithm=require_plain_em(climber, self._algorithm())
-        )
 
 
 @dataclass(frozen=True)
-class SimulatedAnnealing:
+class SimulatedAnnealing(EveryStart):
     """Stochastic labels at a falling temperature from every start, then EM.
 
     For starts near a maximum that is not the highest: the noise leads on. See
@@ -166,21 +222,13 @@ class SimulatedAnnealing:
     n_iter: int = SimulatedAnnealingEM.n_iter
     budget: int | None = None
 
-    def __post_init__(self) -> None:
-        _check_budget(self)
-        self._algorithm()
-
-    def _algorithm(self) -> SimulatedAnnealingEM:
+    @property
+    def algorithm(self) -> SimulatedAnnealingEM:  # type: ignore[override]
         return SimulatedAnnealingEM(self.n_iter)
-
-    def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
-        return climb_on_budget(
-            self.budget, climber, starts, algorithm=require_plain_em(climber, self._algorithm())
-        )
 
 
 @dataclass(frozen=True)
-class Genetic:
+class Genetic(Search):
     """An evolving population: recombined components, a few EM steps, selection by the objective.
 
     Two parents are matched class by class; a child takes one parent's classes in a part of the
@@ -221,8 +269,8 @@ class Genetic:
             raise ValueError(
                 "budget must be a number of E-steps: a population has no end. Got None."
             )
-        _check_budget(self)
-        _check_steps(self)
+        _check_budget(self.budget)
+        _check_steps(self.n_iter)
         if self.population < 2:
             raise ValueError(f"population must be at least 2. Got {self.population!r}.")
 
@@ -233,10 +281,10 @@ class Genetic:
                 f"A genetic search recombines classes, and {type(model).__name__} has none: it "
                 "must be a LatentClassModel, with the methods log_joint and statistics."
             )
-        rng, few = climber.generator(), few_steps(climber, self)
+        rng, few = climber.generator(), few_steps(climber, self.n_iter, self.budget)
         n = min(self.population, max(int((1.0 - LAST) * self.budget) // (self.n_iter + 1), 1))
         starts = (starts + climber.draw(max(n - len(starts), 0)))[:n]
-        outcomes = climber(starts, **few)
+        outcomes = climber(starts, few)
         while (
             spent(outcomes) + self.population // 2 * (self.n_iter + 1) <= (1.0 - LAST) * self.budget
         ):
@@ -246,7 +294,7 @@ class Genetic:
                 child = self._child(model, [run.params for run in alive], i % 2 == 0, rng)
                 children += climber.draw(1, child)
             starts = starts + children
-            outcomes = outcomes + climber(children, **few)
+            outcomes = outcomes + climber(children, few)
         return best_to_the_end(climber, starts, outcomes, self.budget)
 
     def _child(
@@ -276,12 +324,11 @@ def fittest(outcomes: list[Outcome], n: int) -> list[EMResult]:
     return kept
 
 
-def few_steps(climber: Climber, search: "ShortRuns | Genetic") -> dict[str, Any]:
+def few_steps(climber: Climber, n_iter: int, budget: int | None) -> RunOptions:
     """Options of a short run: some plain steps, no more than the fit allows and a budget holds."""
-    most = climber.options["max_iter"]
-    if search.budget is not None:
-        most = min(most, search.budget - 1)
-    return {"max_iter": min(search.n_iter, most), "acceleration": None}
+    most = climber.options.max_iter if budget is None else budget - 1
+    most = min(n_iter, most, climber.options.max_iter)
+    return replace(climber.options, max_iter=most, acceleration=None)
 
 
 def best_to_the_end(
@@ -293,44 +340,46 @@ def best_to_the_end(
         return outcomes
     short = outcomes[best]
     assert isinstance(short, EMResult)
-    most = climber.options["max_iter"] - short.n_iter
+    most = climber.options.max_iter - short.n_iter
     if budget is not None:
         most = min(most, budget - spent(outcomes) - 1)
     if most <= 0 or short.reason not in (StopReason.MAX_ITER, StopReason.SCHEDULE):
         return outcomes
     start = climber.again(starts[best], short.params)
-    (long,) = climber([start], max_iter=most)
+    (long,) = climber([start], replace(climber.options, max_iter=most))
     return [*outcomes[:best], joined(short, long), *outcomes[best + 1 :]]
 
 
-def require_plain_em(climber: Climber, form: Algorithm) -> Algorithm:
-    """The form of EM that a search brings along, where nothing speaks against it."""
-    asked = climber.options["algorithm"]
-    if not isinstance(asked, EM):
+def require_plain_em(climber: Climber, form: Algorithm) -> None:
+    """ValueError where a search brings a form of EM along and another one was asked for."""
+    if not isinstance(climber.algorithm, EM):
         raise ValueError(
             f"The search climbs by {type(form).__name__}, which does not go with another "
-            f"algorithm: leave it 'em', or take search='restarts'. Got {asked!r}."
+            "algorithm: leave it 'em', or take search='restarts'. "
+            f"Got {climber.algorithm!r}."
         )
     form.check(climber.model, None)
-    return form
 
 
 def climb_on_budget(
-    budget: int | None, climber: Climber, starts: list[Start], **options: Any
+    budget: int, climber: Climber, starts: list[Start], algorithm: Algorithm | None
 ) -> list[Outcome]:
-    """Climb from the starts, or from as many as a budget allows."""
-    if budget is None:
-        return climber(starts, **options)
+    """Climb from the starts, and from new ones, until so many E-steps are spent.
+
+    A wave of runs goes on in parallel, each with all that is left; one that overspends is climbed
+    again with what is left then.
+    """
     outcomes: list[Outcome] = []
-    most, left = climber.options["max_iter"], budget
+    options, left = climber.options, budget
     while left > 0:
-        # Side by side, each as if the others cost nothing: what is too long is climbed again.
         wave, starts = starts[: climber.n_workers], starts[climber.n_workers :]
         wave += climber.draw(climber.n_workers - len(wave))
-        tried = climber(wave, **options, max_iter=min(most, left - 1))
+        within = replace(options, max_iter=min(options.max_iter, left - 1))
+        tried = climber(wave, within, algorithm)
         for start, outcome in zip(wave, tried, strict=True):
             if outcome.n_evaluations > left:
-                (outcome,) = climber([climber.again(start)], **options, max_iter=left - 1)
+                rest = replace(options, max_iter=left - 1)
+                (outcome,) = climber([climber.again(start)], rest, algorithm)
             outcomes.append(outcome)
             left -= max(outcome.n_evaluations, 1)
             if left <= 0:
@@ -343,17 +392,18 @@ def spent(outcomes: list[Outcome]) -> int:
     return sum(max(outcome.n_evaluations, 1) for outcome in outcomes)
 
 
-def _check_budget(search: Any) -> None:
-    if search.budget is not None and not search.budget >= 1:
-        raise ValueError(f"budget must be a number of E-steps, at least 1. Got {search.budget!r}.")
+def _check_budget(budget: int | None) -> None:
+    if budget is not None and not budget >= 1:
+        raise ValueError(f"budget must be a number of E-steps, at least 1. Got {budget!r}.")
 
 
-def _check_steps(search: Any) -> None:
-    if search.n_iter < 1:
-        raise ValueError(f"n_iter must be at least 1. Got {search.n_iter!r}.")
+def _check_steps(n_iter: int) -> None:
+    if n_iter < 1:
+        raise ValueError(f"n_iter must be at least 1. Got {n_iter!r}.")
 
 
-_BY_NAME: dict[str, Any] = {
+#: Searches by the names that `fit_em` takes.
+SEARCHES: dict[str, Search] = {
     "restarts": Restarts(),
     "short_runs": ShortRuns(),
     "annealing": Annealing(),
@@ -362,12 +412,12 @@ _BY_NAME: dict[str, Any] = {
 }
 
 
-def resolve_search(search: Any) -> Any:
+def resolve_search(search: Any) -> Callable[[Climber, list[Start]], list[Outcome]]:
     """The search meant by a name or an object."""
-    if isinstance(search, str) and search in _BY_NAME:
-        return _BY_NAME[search]
+    if isinstance(search, str) and search in SEARCHES:
+        return SEARCHES[search]
     if callable(search) and not isinstance(search, type):
         return search
     raise ValueError(
-        f"search must be one of {sorted(_BY_NAME)} or a search object. Got {search!r}."
+        f"search must be one of {sorted(SEARCHES)} or a search object. Got {search!r}."
     )

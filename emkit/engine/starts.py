@@ -2,7 +2,6 @@
 
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 import joblib
@@ -11,6 +10,7 @@ import numpy as np
 from emkit.engine.algorithms import Algorithm
 from emkit.engine.blocks import Blocks
 from emkit.engine.model import EMModel
+from emkit.engine.options import RunOptions
 from emkit.engine.result import EMResult, RunSummary, StopReason
 from emkit.engine.steps import initialize, retracted
 from emkit.exceptions import InfeasibleError
@@ -25,7 +25,24 @@ Outcome = EMResult | RunSummary
 
 
 class Start(NamedTuple):
-    """One start of a search: given parameters, or drawn; and the seed of all that is random."""
+    """One start of a search.
+
+    Attributes
+    ----------
+    number : int
+        Number of the run, for the callback.
+    seed : numpy.random.SeedSequence
+        Of all that is random in the run.
+    params : Params or None
+        Where to begin; None is drawn by the model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit.engine import Start
+    >>> Start(0, np.random.SeedSequence(1)).params is None
+    True
+    """
 
     number: int
     seed: np.random.SeedSequence
@@ -33,46 +50,93 @@ class Start(NamedTuple):
 
 
 class Climber:
-    """Climbs from starts, in parallel: what a search has to work with.
+    """Climbs from starts, in parallel: what a search has to work with. See `Search`.
 
-    ``climber(starts, **options)`` gives an outcome for each start; the options replace those of
-    the fit (``algorithm``, ``acceleration``, ``tol``, ``max_iter``). ``climber.draw(n)`` makes more
-    starts, which do not depend on how many others there are.
+    Parameters
+    ----------
+    model : EMModel
+        What is fitted.
+    data : object or Blocks
+        What it is fitted to.
+    algorithm : Algorithm
+        The form of EM that the fit was asked for.
+    options : RunOptions
+        What the fit tells every run.
+    seeds : numpy.random.SeedSequence
+        Source of the starts.
+    n_jobs : int, default=None
+        Processes, as in joblib.
+
+    Examples
+    --------
+    `fit_em` makes one; a search calls it.
+
+    >>> import numpy as np
+    >>> from emkit.engine import EM, Climber, RunOptions
+    >>> from emkit.models.kmeans import KMeans, Points
+    >>> data = Points(np.array([[0.0], [1.0], [10.0], [11.0]]))
+    >>> seeds = np.random.SeedSequence(0)
+    >>> climber = Climber(KMeans(2), data, EM(), RunOptions(tol=0.0), seeds)
+    >>> outcomes = climber(climber.draw(3))
+    >>> [outcome.converged for outcome in outcomes]
+    [True, True, True]
     """
 
     def __init__(
         self,
         model: EMModel,
         data: Any,
+        algorithm: Algorithm,
+        options: RunOptions,
         seeds: np.random.SeedSequence,
-        n_jobs: int | None,
-        **options: Any,
+        n_jobs: int | None = None,
     ):
-        self.model = model
-        self.options = options
+        self.model, self.data = model, data
+        self.algorithm, self.options = algorithm, options
         self.n_jobs = n_jobs
-        self.data = data
         self._seeds = seeds
         self._n_drawn = 0
         self._outcomes: list[Outcome] = []
 
-    def __call__(self, starts: list[Start], **options: Any) -> list[Outcome]:
+    def __call__(
+        self,
+        starts: list[Start],
+        options: RunOptions | None = None,
+        algorithm: Algorithm | None = None,
+    ) -> list[Outcome]:
+        """Climb from each start.
+
+        Parameters
+        ----------
+        starts : list of Start
+            Where from.
+        options : RunOptions, default=None
+            None is what the fit was asked for; a search may ``replace`` some of it.
+        algorithm : Algorithm, default=None
+            None is what the fit was asked for.
+
+        Returns
+        -------
+        list of EMResult or RunSummary
+            How each run ended, or why it failed.
+        """
         blocks = self.data if isinstance(self.data, Blocks) else None
         # With two workers or more for a start, each run in turn has them all for its blocks.
         side_by_side = len(starts) > 1 and self.n_workers > 1
         if blocks is not None and (blocks.pinned or 2 * len(starts) <= self.n_free):
             side_by_side = False
-        options = {**self.options, **options}
+        told = algorithm or self.algorithm, options or self.options
         if side_by_side:
-            run = joblib.delayed(partial(_run, self.model, self.data, **options))
-            outcomes = list(joblib.Parallel(self.n_jobs)(run(start) for start in starts))
+            run = joblib.delayed(_run)
+            jobs = (run(self.model, self.data, start, *told) for start in starts)
+            outcomes = list(joblib.Parallel(self.n_jobs)(jobs))
             self._outcomes += outcomes
             return outcomes
         outcomes = []
         share = nullcontext(self.data) if blocks is None else blocks.shared(self.n_free)
         with share as data:
             for start in starts:
-                outcomes.append(_run(self.model, data, start, **options))
+                outcomes.append(_run(self.model, data, start, *told))
                 self._outcomes.append(outcomes[-1])
         return outcomes
 
@@ -89,36 +153,79 @@ class Climber:
         return self.n_workers if here else 1
 
     def best_so_far(self, running: Outcome | None) -> EMResult | None:
-        """The best of all runs that have ended and of the one that is running."""
+        """The best of all runs that have ended and of the one that is running.
+
+        Parameters
+        ----------
+        running : EMResult, RunSummary or None
+            Where the one that is running is.
+
+        Returns
+        -------
+        EMResult or None
+            None where all have failed.
+        """
         outcomes = self._outcomes + ([] if running is None else [running])
         best = best_of(outcomes, tol=0.0)
         return None if best is None else outcomes[best]  # type: ignore[return-value]
 
     def draw(self, n: int, params: Any = None) -> list[Start]:
-        """The next n starts, with seeds of their own; with ``params`` they are not random."""
+        """More starts, which do not depend on how many others there are.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        params : Params, default=None
+            Where they begin; None is drawn by the model, each by a seed of its own.
+
+        Returns
+        -------
+        list of Start
+            The next n starts.
+        """
         first, self._n_drawn = self._n_drawn, self._n_drawn + n
         seeds = self._seeds.spawn(n)
         return [Start(first + i, seed, params) for i, seed in enumerate(seeds)]
 
     def again(self, start: Start, params: Any = None) -> Start:
-        """The start under a new number, to climb from it once more or to go on from ``params``."""
+        """A start under a new number.
+
+        Parameters
+        ----------
+        start : Start
+            To climb from once more.
+        params : Params, default=None
+            Where to begin instead, such as the end of a short run.
+
+        Returns
+        -------
+        Start
+            With the seed of the other one.
+        """
         self._n_drawn += 1
         return Start(self._n_drawn - 1, start.seed, start.params if params is None else params)
 
     def generator(self) -> np.random.Generator:
-        """A random stream of the search's own, whatever starts were drawn."""
+        """A random stream of the search's own, whatever starts were drawn.
+
+        Returns
+        -------
+        numpy.random.Generator
+            The same stream each time.
+        """
         return np.random.default_rng([*self._seeds.generate_state(4), 1])
 
 
 def _run(
-    model: EMModel, data: Any, start: Start, *, algorithm: Algorithm, **options: Any
+    model: EMModel, data: Any, start: Start, algorithm: Algorithm, options: RunOptions
 ) -> Outcome:
     """Climb from one start; a start where the model is not defined is summed up, not raised."""
     rng = np.random.default_rng(start.seed)
     try:
         given = start.params
         params = initialize(model, data, rng) if given is None else retracted(model, given)
-        return algorithm.run(model, data, params, rng, run=start.number, **options)
+        return algorithm.run(model, data, params, rng, replace(options, run=start.number))
     except (InfeasibleError, np.linalg.LinAlgError) as error:
         return RunSummary(np.nan, np.nan, 0, 0, False, StopReason.INFEASIBLE, str(error))
 
@@ -127,26 +234,21 @@ def best_of(outcomes: list[Outcome], tol: float) -> int | None:
     """Index of the run to keep: the highest; of ties one that converged, then an earlier one."""
     best: int | None = None
     for i, outcome in enumerate(outcomes):
-        if not isinstance(outcome, EMResult):
-            continue
-        if best is None:
-            best = i
-            continue
-        leader = outcomes[best]
-        assert isinstance(leader, EMResult)
-        # A collapsing run climbs without bound, so its objective says nothing.
-        collapsed = outcome.reason is StopReason.INFEASIBLE
-        leader_collapsed = leader.reason is StopReason.INFEASIBLE
-        size = abs(leader.objective)
-        margin = max(min(tol, TIE * size), 1e-12 * size)
-        if collapsed == leader_collapsed:
-            # A short run may have come within a tie of the long one that it led to.
-            ahead = 0.0 if outcome.converged and not leader.converged else margin
-            if outcome.objective > leader.objective + ahead:
-                best = i
-        elif leader_collapsed:
-            best = i
+        if best is None or _takes_the_lead(outcome, outcomes[best], tol):
+            best = i if isinstance(outcome, EMResult) else best
     return best
+
+
+def _takes_the_lead(later: Outcome, leader: Outcome, tol: float) -> bool:
+    # A collapsing run climbs without bound, so its objective says nothing.
+    sound, leader_sound = (run.reason is not StopReason.INFEASIBLE for run in (later, leader))
+    if sound != leader_sound:
+        return sound
+    size = abs(leader.objective)
+    tie = max(min(tol, TIE * size), 1e-12 * size)
+    if later.converged and not leader.converged:
+        tie = 0.0  # a short run may have come within a tie of the long one that it led to
+    return later.objective > leader.objective + tie
 
 
 def joined(short: EMResult, long: Outcome) -> Outcome:

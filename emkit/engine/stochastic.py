@@ -1,7 +1,7 @@
 """Forms of EM that draw labels: stochastic EM and simulated annealing."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,9 @@ from emkit._typing import Array
 from emkit.engine import tree
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.algorithms import Algorithm, need_classes, with_earlier_cost, with_posterior
-from emkit.engine.loop import Callback, climb
+from emkit.engine.loop import climb
 from emkit.engine.model import EMModel
+from emkit.engine.options import RunOptions
 from emkit.engine.posterior import Stochastic
 from emkit.engine.result import EMResult, State, StopReason
 from emkit.engine.steps import Point, evaluate, m_step
@@ -86,23 +87,17 @@ class StochasticEM(Algorithm):
         data: Any,
         start: Any,
         rng: np.random.Generator,
-        *,
-        acceleration: Acceleration | None,
-        tol: float,
-        max_iter: int,
-        callback: Callback | None = None,
-        run: int = 0,
+        options: RunOptions,
     ) -> EMResult:
-        if max_iter == 0:
-            rest: dict[str, Any] = {"callback": callback, "run": run}
-            return climb(model, data, start, acceleration=None, tol=tol, max_iter=0, **rest)
+        if options.max_iter == 0:
+            return climb(model, data, start, options)
         points: list[Point] = []
-        shares = [1.0] * max_iter  # the average is the last point tried
-        reason = StopReason.SCHEDULE
+        shares = [1.0] * options.max_iter  # the average is the last point tried
+        reason = None
         for point in chain_points(model, data, start, shares, rng):
             points.append(point._replace(stats=None))
-            if report(callback, run, points, None):
-                reason = StopReason.CALLBACK
+            reason = report(options, points, None)
+            if reason is not None:
                 break
         kept = points[min(int(self.burn_in * len(points)) + 1, len(points) - 1) :]
         chain = np.array([tree.flatten(point.params) for point in kept])
@@ -113,7 +108,8 @@ class StochasticEM(Algorithm):
         if average is not None and average.objective > best.objective:
             best = average._replace(stats=None)
         points.append(best)
-        report(callback, run, points, reason)
+        reason = reason or StopReason.SCHEDULE
+        report(options, points, reason)
         error = tree.restore(_batch_means_error(chain), start)
         return chain_result(points, reason, n_evaluations=n_evaluations, error=error)
 
@@ -162,28 +158,29 @@ class SimulatedAnnealingEM(Algorithm):
         data: Any,
         start: Any,
         rng: np.random.Generator,
-        *,
-        max_iter: int,
-        **options: Any,
+        options: RunOptions,
     ) -> EMResult:
-        n_visits = min(self.n_iter + 1, max_iter)
+        n_visits = min(self.n_iter + 1, options.max_iter)
         cooling = 0.5 + 0.5 * np.cos(np.pi * np.arange(n_visits) / self.n_iter)
         params = start
         for point in chain_points(model, data, start, cooling, rng):
             params = point.params
-        last = climb(model, data, params, max_iter=max_iter - n_visits, **options)
+        left = options.max_iter - n_visits
+        last = climb(model, data, params, replace(options, max_iter=left))
         return with_earlier_cost(last, max(n_visits - 1, 0), n_visits)
 
 
-def report(callback: Callback | None, run: int, points: list[Point], reason: Any) -> bool:
-    """Report the last point to the callback; whether it asks to stop."""
-    if callback is None:
-        return False
-    now, before = points[-1], points[-2] if len(points) > 1 else None
-    gain = np.inf if before is None else now.objective - before.objective
-    n_iter = len(points) - 1
-    state = State(run, n_iter, now.objective, gain, now.params, reason, now.log_likelihood)
-    return callback(state) is True
+def report(
+    options: RunOptions, points: list[Point], reason: StopReason | None
+) -> StopReason | None:
+    """Report the last point to the callback; the reason to end, which may be the callback's."""
+    if options.callback is None:
+        return reason
+    now, n_iter = points[-1], len(points) - 1
+    gain = now.objective - points[-2].objective if n_iter else np.inf
+    state = State(options.run, n_iter, now.objective, gain, now.params, reason, now.log_likelihood)
+    asked = options.callback(state) is True and reason is None
+    return StopReason.CALLBACK if asked else reason
 
 
 def _batch_means_error(chain: Array, n_batches: int = 10) -> Array:
