@@ -76,14 +76,20 @@ def conditional(x, mean, covariance):
 
 
 def log_joint(X, weights, means, covariances):
-    """Log of component weight times density of the observed cells, (K, n)."""
+    """Log of component weight times density of the observed cells, (K, n).
+
+    In units of the standard deviations: SciPy's eigenvalues lose the small ones beside columns in
+    other units.
+    """
     out = np.tile(np.log(weights)[:, None], len(X))
     patterns, labels = np.unique(~np.isnan(X), axis=0, return_inverse=True)
     for label, seen in enumerate(patterns):
         rows = labels.ravel() == label
         for k in range(len(weights)) if seen.any() else ():
-            part = multivariate_normal(means[k, seen], covariances[k][np.ix_(seen, seen)])
-            out[k, rows] += part.logpdf(X[rows][:, seen])
+            covariance = covariances[k][np.ix_(seen, seen)]
+            sd = np.sqrt(np.diag(covariance))
+            part = multivariate_normal(means[k, seen] / sd, covariance / np.outer(sd, sd))
+            out[k, rows] += part.logpdf(X[rows][:, seen] / sd) - np.log(sd).sum()
     return out
 
 
