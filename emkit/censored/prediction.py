@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from emkit._typing import Array
 from emkit.censored.rows import open_rows, require_y
 from emkit.models.censored.data import Responses, steps
+from emkit.models.laws.distribution import Distribution
 from emkit.models.laws.registry import LAWS
 
 __all__ = ["CensoredPrediction", "check_level"]
@@ -23,20 +24,29 @@ class CensoredPrediction:
     Of rows in a Dask collection, a method that gives something for each of them gives a Dask array.
     """
 
+    distribution: str
+    fit_intercept: bool
+    left: float | None
+    right: float | None
+    random_state: Any
+    coef_: Array
+    intercept_: float
+    scale_: float
+
     # The fitted line
 
     @property
-    def _distribution(self):
+    def _distribution(self) -> Distribution:
         """Distribution of the responses, with the shape parameters of the fit if there is one."""
         return LAWS[self.distribution].with_shapes(vars(self))
 
     @property
-    def _free_shapes(self):
+    def _free_shapes(self) -> list[str]:
         """Names of the law's shape parameters that are estimated."""
         shapes = LAWS[self.distribution].law.shapes
         return [name for name in shapes if getattr(self, name) == "estimate"]
 
-    def _location(self, X):
+    def _location(self, X: Any) -> Array:
         """The line at rows of X."""
         out = np.empty(len(X))
         for rows in steps(len(X)):  # of single precision no copy in double as a whole
@@ -65,7 +75,7 @@ class CensoredPrediction:
 
     # Prediction
 
-    def predict(self, X):
+    def predict(self, X: Any) -> Any:
         """Mean of the response, were it observed.
 
         Parameters
@@ -83,7 +93,7 @@ class CensoredPrediction:
             X, lambda model, location: model._distribution.mean(location, model.scale_)
         )
 
-    def predict_quantile(self, X, q=0.5):
+    def predict_quantile(self, X: Any, q: Any = 0.5) -> Any:
         """Quantiles of the response.
 
         Parameters
@@ -107,7 +117,7 @@ class CensoredPrediction:
             q.shape,
         )
 
-    def predict_interval(self, X, level=0.95):
+    def predict_interval(self, X: Any, level: float = 0.95) -> Any:
         """Interval that holds a new response with the given probability.
 
         Parameters
@@ -125,7 +135,7 @@ class CensoredPrediction:
         check_level(level)
         return self.predict_quantile(X, [0.5 - 0.5 * level, 0.5 + 0.5 * level])
 
-    def predict_survival_function(self, X, times):
+    def predict_survival_function(self, X: Any, times: Any) -> Any:
         """Probability that the response is larger than each of some values.
 
         Parameters
@@ -149,7 +159,7 @@ class CensoredPrediction:
             times.shape,
         )
 
-    def predict_observed(self, X):
+    def predict_observed(self, X: Any) -> Any:
         """Mean of the response as it would be observed: ``E[clip(y, left, right)]``.
 
         Parameters
@@ -169,7 +179,7 @@ class CensoredPrediction:
             )
         return self._at_line(X, type(self)._observed)
 
-    def _observed(self, location):
+    def _observed(self, location: Array) -> Any:
         """`predict_observed` of rows with their line at ``location``."""
         left = -np.inf if self.left is None else float(self.left)
         right = np.inf if self.right is None else float(self.right)
@@ -183,7 +193,7 @@ class CensoredPrediction:
         inside = above_left - above_right
         return at_left + np.where(inside > 0.0, inside * mean, 0.0) + at_right
 
-    def impute(self, X, y, *, sample=False, random_state=None):
+    def impute(self, X: Any, y: Any, *, sample: bool = False, random_state: Any = None) -> Any:
         """Fill censored responses given their intervals.
 
         Parameters
@@ -210,13 +220,13 @@ class CensoredPrediction:
         draw = partial(_draw, seed, np.random.default_rng(seed))
         return self._each(X, draw, y, numbered=True)
 
-    def _impute(self, rows, rng=None):
+    def _impute(self, rows: Responses, rng: np.random.Generator | None = None) -> Array:
         """Responses of a block, filled by means, or by draws where there is a generator."""
         low, high, distribution = rows.low, rows.high, self._distribution
         to_response = distribution.link.to_response
         censored = low != high
         out = to_response(np.where(censored, 0.0, low))
-        location, low, high = self._location(rows.X)[censored], low[censored], high[censored]
+        location, low, high = (self._location(rows.X)[censored], low[censored], high[censored])
         if rng is None:
             filled = distribution.truncated_mean(location, self.scale_, low, high)
         else:
@@ -227,7 +237,7 @@ class CensoredPrediction:
 
     # Selection
 
-    def score_samples(self, X, y):
+    def score_samples(self, X: Any, y: Any) -> Any:
         """Log-likelihood of each row: log-density where exact, log-probability where censored.
 
         Parameters
@@ -249,7 +259,7 @@ class CensoredPrediction:
         location = self._location(rows.X)
         return self._distribution.log_likelihood(location, self.scale_, rows.low, rows.high)
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Mean log-likelihood of a row; higher is better.
 
         Parameters
@@ -274,10 +284,10 @@ class CensoredPrediction:
         require_y(self, y)
         return open_rows(self, X, y, sample_weight).sum(self._log_likelihood)
 
-    def _n_parameters(self):
+    def _n_parameters(self) -> int:
         return len(self.coef_) + int(self.fit_intercept) + 1 + len(self._free_shapes)
 
-    def aic(self, X, y, sample_weight=None):
+    def aic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Akaike information criterion; lower is better.
 
         Parameters
@@ -296,7 +306,7 @@ class CensoredPrediction:
         """
         return -2.0 * self._total(X, y, sample_weight)[0] + 2.0 * self._n_parameters()
 
-    def bic(self, X, y, sample_weight=None):
+    def bic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Bayesian information criterion; lower is better.
 
         Parameters
@@ -324,7 +334,7 @@ def _draw(
     return model._impute(rows, rng if number is None else np.random.default_rng([seed, number]))
 
 
-def check_level(level):
+def check_level(level: float) -> None:
     """ValueError where it is no probability between 0 and 1."""
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must lie between 0 and 1. Got {level!r}.")

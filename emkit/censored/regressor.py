@@ -4,12 +4,14 @@ from dataclasses import replace
 from functools import partial
 from math import log
 from numbers import Real
+from typing import Any, Self
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
+from emkit._typing import Array
 from emkit.base.estimator import (
     EM_CONSTRAINTS,
     StrOptions,
@@ -25,10 +27,12 @@ from emkit.censored.fitting import Climb
 from emkit.censored.prediction import CensoredPrediction, check_level
 from emkit.censored.residuals import data_of, line_within
 from emkit.censored.rows import load_rows, open_rows, require_y
+from emkit.engine import EMResult
 from emkit.exceptions import DataWarning, warn
-from emkit.models.censored.data import pseudo_inverse
+from emkit.models.censored.data import Prepared, Standardised, pseudo_inverse
 from emkit.models.censored.first_line import prepare_blocks
 from emkit.models.censored.line import FLOOR, LineParams
+from emkit.models.laws.law import Law
 from emkit.models.laws.registry import LAWS, document_laws
 
 __all__ = ["EMCensoredRegressor"]
@@ -163,21 +167,21 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
     def __init__(
         self,
         *,
-        distribution="normal",
-        df=4.0,
-        left=None,
-        right=None,
-        alpha=0.0,
-        fit_intercept=True,
-        tol=1e-8,
-        max_iter=1000,
-        n_init=1,
-        search="restarts",
-        acceleration="anderson",
-        n_jobs=None,
-        random_state=None,
-        warm_start=False,
-        verbose=0,
+        distribution: str = "normal",
+        df: float | str = 4.0,
+        left: float | None = None,
+        right: float | None = None,
+        alpha: float = 0.0,
+        fit_intercept: bool = True,
+        tol: float = 1e-8,
+        max_iter: int = 1000,
+        n_init: int = 1,
+        search: Any = "restarts",
+        acceleration: Any = "anderson",
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: Any = 0,
     ):
         self.distribution = distribution
         self.df = df
@@ -198,7 +202,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
     # Fitting
 
     @fit_context
-    def fit(self, X, y, sample_weight=None):
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit the line.
 
         Parameters
@@ -259,11 +263,11 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         progress.done()
         return self
 
-    def _climb(self, prepared, data, progress):
+    def _climb(self, prepared: Prepared, data: Any, progress: Progress) -> Any:
         """The law of the errors, fitted."""
         law, free = self._law_to_fit()
 
-        def follow(law):
+        def follow(law: Law) -> None:
             progress.publish = partial(type(self)._publish, law=law, prepared=prepared)
 
         climb = Climb(
@@ -286,18 +290,18 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         )
         return climb.fit(law, free)
 
-    def _law_to_fit(self):
+    def _law_to_fit(self) -> tuple[Law, Any]:
         """The law with the shape parameters that are given, and the names of those that are not."""
         law, free = LAWS[self.distribution].law, self._free_shapes
         given = {name: float(getattr(self, name)) for name in law.shapes if name not in free}
         return replace(law, **given), free
 
     @property
-    def _goes_on(self):
+    def _goes_on(self) -> bool:
         """Whether there is a last fit to go on from."""
         return self.warm_start and hasattr(self, "coef_")
 
-    def _start(self, units):
+    def _start(self, units: Standardised) -> LineParams:
         q = len(units.line)
         if not self._goes_on:
             return LineParams(np.zeros(q), np.array(0.0))
@@ -309,7 +313,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         scale = max(self.scale_ / units.spread, FLOOR)
         return LineParams(coef / units.spread - units.line, np.log(scale))
 
-    def _publish(self, result, law, prepared):
+    def _publish(self, result: EMResult, law: Law, prepared: Prepared) -> None:
         units = prepared.units
         self.coef_, self.intercept_, self.scale_ = units.to_user(*result.params)
         for name in SHAPES:  # of an earlier fit
@@ -317,7 +321,9 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         for name in law.shapes:
             setattr(self, f"{name}_", getattr(law, name))
         # log_jacobian is linear in the response, so its total is its value at the total.
-        jacobian = float(LAWS[self.distribution].link.log_jacobian(prepared.exact_total))
+        jacobian = float(
+            LAWS[self.distribution].link.log_jacobian(np.asarray(prepared.exact_total))
+        )
         jacobian -= prepared.exact.weight * log(units.spread)
         self.log_likelihood_ = result.log_likelihood + jacobian
         self.n_iter_ = result.n_iter
@@ -332,7 +338,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
             for run in result.runs
         )
 
-    def _publish_errors(self, information, units):
+    def _publish_errors(self, information: Array, units: Standardised) -> None:
         """Covariance of the parameters in the user's units."""
         q = len(units.line)
         lead = int(self.fit_intercept)
@@ -346,7 +352,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         self.cov_params_ = change @ _inverse(information) @ change.T
         self.standard_errors_ = np.sqrt(np.maximum(np.diag(self.cov_params_), 0.0))
 
-    def _warn_of_degeneracy(self, at_floor, within, rank):
+    def _warn_of_degeneracy(self, at_floor: bool, within: bool, rank: int) -> None:
         q = len(self.coef_) + int(self.fit_intercept)
         if rank < q:
             warn(
@@ -366,7 +372,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
 
     # What was learned
 
-    def summary(self, level=0.95):
+    def summary(self, level: float = 0.95) -> Any:
         """Estimates with their uncertainty.
 
         Parameters
@@ -406,7 +412,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         estimate = np.concatenate([self.coef_, [np.log(self.scale_)]])
         index = [*names, "log(scale)"]
         if self.fit_intercept:
-            estimate, index = np.append(self.intercept_, estimate), ["intercept", *index]
+            estimate, index = (np.append(self.intercept_, estimate), ["intercept", *index])
         with np.errstate(divide="ignore", invalid="ignore"):
             z = estimate / self.standard_errors_
         half = ndtri(0.5 + 0.5 * level) * self.standard_errors_
@@ -422,13 +428,13 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
             index=index,
         )
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True
         return tags
 
 
-def _inverse(information):
+def _inverse(information: Array) -> Array:
     """Inverse over the directions that the data see, whatever the units of the parameters."""
     scale = np.sqrt(np.maximum(np.abs(np.diag(information)), np.finfo(float).tiny))
     return pseudo_inverse(information / np.outer(scale, scale))[0] / np.outer(scale, scale)

@@ -71,7 +71,8 @@ class Columns(NamedTuple):
         constants = np.where(low == high, low, np.nan)
         constants[empty] = 0.0
         kept = np.ones(len(low), dtype=bool) if keep_empty else ~empty
-        return cls(*map(np.flatnonzero, (np.isnan(constants), kept, empty)), constants)
+        modelled, returned, without = map(np.flatnonzero, (np.isnan(constants), kept, empty))
+        return cls(modelled, returned, without, constants)
 
     @classmethod
     def all(cls, n_features: int) -> "Columns":

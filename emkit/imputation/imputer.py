@@ -5,10 +5,11 @@ from copy import copy
 from functools import partial
 from numbers import Integral, Real
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import joblib
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.impute import MissingIndicator
 from sklearn.utils import check_random_state
@@ -252,28 +253,28 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     def __init__(
         self,
-        n_components=1,
+        n_components: int = 1,
         *,
-        missing_values=np.nan,
-        covariance_type="full",
-        shrinkage="auto",
-        tol=1e-4,
-        max_iter=200,
-        n_init=1,
-        search="restarts",
-        acceleration="anderson",
-        sample_posterior=False,
-        add_indicator=False,
-        keep_empty_features=False,
-        min_value=-np.inf,
-        max_value=np.inf,
-        n_jobs=None,
-        random_state=None,
-        warm_start=False,
-        verbose=0,
-        learning_decay=0.7,
-        learning_offset=0.0,
-        average=False,
+        missing_values: Any = np.nan,
+        covariance_type: str = "full",
+        shrinkage: float | str = "auto",
+        tol: float = 1e-4,
+        max_iter: int = 200,
+        n_init: int = 1,
+        search: Any = "restarts",
+        acceleration: Any = "anderson",
+        sample_posterior: bool = False,
+        add_indicator: bool = False,
+        keep_empty_features: bool = False,
+        min_value: Any = -np.inf,
+        max_value: Any = np.inf,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: Any = 0,
+        learning_decay: float = 0.7,
+        learning_offset: float = 0.0,
+        average: bool | int = False,
     ):
         self.n_components = n_components
         self.missing_values = missing_values
@@ -300,7 +301,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
     # Fitting
 
     @fit_context
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the distribution that fills what is missing.
 
         Parameters
@@ -349,9 +350,8 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         pairwise = pairwise_moments(data, units)
         prepared = Prepared(data, columns, units, pairwise)
         self._warn_of_pairs(pairwise, columns, warn)
-        shrinkage = self.shrinkage
-        if shrinkage == "auto":
-            shrinkage = auto_shrinkage(pairwise, self.n_components)
+        chosen = self.shrinkage == "auto"
+        shrinkage = auto_shrinkage(pairwise, self.n_components) if chosen else float(self.shrinkage)
         climb = partial(self._climb, prepared, progress)
         with progress:
             reached = climb(shrinkage) or climb(MIN_SHRINKAGE)
@@ -448,9 +448,10 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             )
         if self.n_components == 1:
             return Given(normal_start(model, prepared.pairwise))
+        assert isinstance(model.draw_start, Drawn)
         return model.draw_start
 
-    def _warn_of_empty(self, columns, warn):
+    def _warn_of_empty(self, columns: Columns, warn: Callable[..., None]) -> None:
         if len(columns.empty):
             fate = "kept and filled with 0" if self.keep_empty_features else "dropped"
             warn(
@@ -458,7 +459,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
                 "Drop them from X, or see keep_empty_features."
             )
 
-    def _warn_of_collapse(self, shrinkage, warn):
+    def _warn_of_collapse(self, shrinkage: float | str, warn: Callable[..., None]) -> None:
         warn(
             f"The likelihood has no finite maximum at shrinkage={shrinkage:g}: some covariance is "
             "singular (collinear columns, or too few rows for the columns). "
@@ -466,7 +467,9 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             "n_components."
         )
 
-    def _warn_of_pairs(self, pairwise, columns, warn):
+    def _warn_of_pairs(
+        self, pairwise: Pairwise, columns: Columns, warn: Callable[..., None]
+    ) -> None:
         apart = np.argwhere(np.triu(pairwise.n == 0.0))
         if len(apart):
             pairs = ", ".join(f"({self._name(columns.modelled[pair])})" for pair in apart[:3])
@@ -477,7 +480,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
                 "shrinkage. Do not interpret their covariance."
             )
 
-    def _name(self, columns):
+    def _name(self, columns: NDArray[np.intp]) -> str:
         names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
         more = ", ..." if len(columns) > 5 else ""
         return ", ".join(str(names[j]) for j in columns[:5]) + more
@@ -494,11 +497,13 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         self.history_ = result.history
         self.runs_ = result.runs
 
-    def _publish_params(self, params, model, columns):
+    def _publish_params(
+        self, params: MixtureParams, model: GaussianMixtureModel, columns: Columns
+    ) -> None:
         layout, (shift, scale) = model.layout, model.units
         params = params._replace(weights=params.weights / params.weights.sum())
         key = (model.structure.name, self.n_components, columns.modelled.tolist())
-        self._fitted = key, model.units, params
+        self._fitted: Any = key, model.units, params
         self._columns = columns
         self.weights_ = params.weights
         self.means_ = columns.spread_means(params.means * scale + shift)
@@ -507,7 +512,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         self.covariances_ = layout.embed(covariances, where, len(columns.kept))
         self._set_moments(layout.dense(covariances, *params.means.shape), where)
 
-    def _publish_constants(self, columns):
+    def _publish_constants(self, columns: Columns) -> None:
         """Nothing to fit: every feature is constant or empty."""
         k, d = self.n_components, len(columns.kept)
         self._fitted = self._stream = None
@@ -523,7 +528,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         self.history_ = np.zeros(1)
         self.runs_ = ()
 
-    def _set_moments(self, covariances, where):
+    def _set_moments(self, covariances: Array, where: NDArray[np.intp]) -> None:
         """Mean and covariance of the whole distribution, from the components'."""
         self.location_ = self.weights_ @ self.means_
         apart = self.means_ - self.location_
@@ -532,7 +537,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     # Streams
 
-    def _batch(self, X, sample_weight):
+    def _batch(self, X: Any, sample_weight: Any) -> Batch:
         """The rows of a batch that count, in the columns that are modelled."""
         data, columns, cells = load_table(self, open_table(self, X, sample_weight), self._columns)
         news = columns.changed(cells)
@@ -545,7 +550,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             )
         return Batch(data, cells.weight, cells.missing_fraction)
 
-    def _model_of_batch(self, stream, data):
+    def _model_of_batch(self, stream: Stream, data: Any) -> GaussianMixtureModel:
         """The model of the stream, its prior that of all rows so far."""
         modelled = self._columns.modelled.tolist()
         require_same(
@@ -555,30 +560,33 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             now=(STRUCTURES[self.covariance_type].name, self.n_components, modelled),
         )
         shrinkage = self._shrinkage_at(stream, stream.state.weight + data.total_weight)
+        assert stream.pairwise is not None  # as of every stream of an imputer
         prepared = Prepared(data, self._columns, stream.model.units, stream.pairwise)
         return self._prior_model(prepared, shrinkage)
 
-    def _shrinkage_at(self, stream, weight):
+    def _shrinkage_at(self, stream: Stream, weight: float) -> float:
         """Shrinkage when so much was seen: what few rows needed fades."""
         if self.shrinkage != "auto":
             return self.shrinkage_
+        assert stream.pairwise is not None  # as of every stream of an imputer
         rows = stream.pairwise.n * (weight / stream.weight)
         fading = auto_shrinkage(stream.pairwise._replace(n=rows), self.n_components)
         return max(fading, min(self.shrinkage_, MIN_SHRINKAGE))
 
-    def _publish_stream(self, batch):
+    def _publish_stream(self, batch: Batch) -> None:
         model, state = self._stream.model, self._stream.state
         self._publish_params(state.estimate, model, self._columns)
         self.shrinkage_ = self._shrinkage_at(self._stream, state.weight)
         self.log_likelihood_ = state.log_likelihood * batch.data.total_weight
         self.n_samples_seen_ += batch.weight
         self.n_batches_ = state.n_batches
-        share = batch.weight / self.n_samples_seen_
-        self.missing_fraction_ = (1 - share) * self.missing_fraction_ + share * batch.missing
+        share, missing = batch.weight / self.n_samples_seen_, batch.missing
+        assert missing is not None  # as of every batch of an imputer
+        self.missing_fraction_ = (1 - share) * self.missing_fraction_ + share * missing
 
     # Imputing
 
-    def transform(self, X):
+    def transform(self, X: Any) -> Any:
         """Fill what is missing in X.
 
         Parameters
@@ -600,11 +608,11 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         container = output_container(self)
         return rows if container == "default" else gathered(rows, container)
 
-    def _model(self):
+    def _model(self) -> tuple[GaussianMixtureModel, MixtureParams]:
         (name, *_), units, params = self._fitted
         return GaussianMixtureModel(STRUCTURES[name], units, incomplete=True), params
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: Any) -> Any:
         """Put the marks of missing cells back where the indicator has them.
 
         Parameters
@@ -636,7 +644,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         out[missing] = self.missing_values
         return out
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
         """Names of the features that `transform` returns.
 
         Parameters
@@ -658,7 +666,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     # The fitted distribution
 
-    def score_samples(self, X):
+    def score_samples(self, X: Any) -> Any:
         """Log-likelihood of the observed cells of each row.
 
         Parameters
@@ -679,7 +687,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         model, params = self._model()
         return model.score_samples(Rows.of(self._columns.take_modelled(rows.X)), params)
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Mean log-likelihood of the observed cells of a row; higher is better.
 
         Parameters
@@ -699,7 +707,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         log_likelihood, n = open_table(self, X, sample_weight).sum(self._log_density)
         return log_likelihood / n
 
-    def standard_errors(self, X, sample_weight=None):
+    def standard_errors(self, X: Any, sample_weight: Any = None) -> Any:
         """Standard errors of ``location_`` and ``covariance_``, from the observed information.
 
         Parameters
@@ -742,7 +750,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         opened = open_table(self, X, sample_weight)
         return self._errors(load_table(self, opened, self._columns).data)
 
-    def _errors(self, data):
+    def _errors(self, data: Any) -> Any:
         d = len(self.location_)
         location, covariance = np.zeros(d), np.zeros((d, d))
         if self._fitted is not None:
@@ -757,7 +765,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             )
         return MomentErrors(location, covariance)
 
-    def summary(self, X=None, sample_weight=None):
+    def summary(self, X: Any = None, sample_weight: Any = None) -> Any:
         r"""What was missing of each feature, and what that costs, as a table.
 
         The fraction of information missing about the mean of feature j is
@@ -830,7 +838,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     # Multiple imputation
 
-    def multiple_impute(self, X, n_imputations=5, random_state=None):
+    def multiple_impute(self, X: Any, n_imputations: int = 5, random_state: Any = None) -> Any:
         """Impute X several times over, with the uncertainty of the parameters in it.
 
         Each table is drawn (as with ``sample_posterior=True``) under the fit to a bootstrap
@@ -878,7 +886,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             joblib.delayed(_impute_resampled)(whole, X, int(seed)) for seed in seeds[1:]
         )
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = takes_nan(self.missing_values)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]

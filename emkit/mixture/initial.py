@@ -1,5 +1,6 @@
 """Where a mixture starts: what the user gives, checked before any work, in the model's units."""
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -34,7 +35,8 @@ class Given(NamedTuple):
     params: MixtureParams
 
 
-class Drawn(NamedTuple):
+@dataclass(frozen=True)
+class Drawn:
     """Random starts: as ``draw_start`` of a model, it draws one."""
 
     method: str  #: one of `STARTS`
@@ -45,7 +47,7 @@ class Drawn(NamedTuple):
     def __call__(
         self, model: GaussianMixtureModel, data: Any, rng: np.random.Generator
     ) -> MixtureParams:
-        return draw(model, data, rng, **self._asdict())
+        return draw(model, data, rng, **vars(self))
 
 
 Start: TypeAlias = Given | Drawn
@@ -67,7 +69,7 @@ class InitialValues(NamedTuple):
         if self.precisions is not None:
             precisions = layout.rescale(self.precisions, units.scale)
             covariances = layout.covariances(layout.whitening_from_precisions(precisions))
-        return NO_PARTS._replace(weights=self.weights, means=means, covariances=covariances)
+        return MixtureParams(self.weights, means, covariances)  # type: ignore[arg-type]
 
 
 def check_given(mixture: Any, n_samples: int, n_features: int) -> InitialValues:

@@ -6,9 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from emkit._typing import Array
 from emkit.models.mixture.prior import Prior
 from emkit.models.mixture.single_normal import pairwise_moments
-from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.covariance import STRUCTURES, Layout
+from emkit.numerics.gaussian import Scaling
 
 __all__ = ["MixturePrior", "check_prior", "internal_prior"]
 
@@ -93,7 +95,7 @@ class MixturePrior:
     degrees_of_freedom: float | None = None
     covariance: Any = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_number(
             "weight_concentration",
             self.weight_concentration,
@@ -123,7 +125,7 @@ class MixturePrior:
             )
 
 
-def check_prior(prior, covariance_type, n_features):
+def check_prior(prior: Any, covariance_type: str, n_features: int) -> None:
     """ValueError where a `MixturePrior` does not go with the covariance type or the columns."""
     if not isinstance(prior, MixturePrior):
         return
@@ -147,7 +149,15 @@ def check_prior(prior, covariance_type, n_features):
             )
 
 
-def internal_prior(prior, layout, units, spread, data, n_components, ridge):
+def internal_prior(
+    prior: Any,
+    layout: Layout,
+    units: Scaling,
+    spread: Array,
+    data: Any,
+    n_components: int,
+    ridge: Array,
+) -> Prior:
     """A prior in internal units, the ridge on top.
 
     Parameters
@@ -168,7 +178,9 @@ def internal_prior(prior, layout, units, spread, data, n_components, ridge):
     prior = MixturePrior() if prior == "mclust" else prior
     shift, scale = units
     d = len(shift)
-    mean, scatter, rows = 0.0, 0.0, 0.0
+    mean: Array | float = 0.0
+    scatter: Array | float = 0.0
+    rows = 0.0
     if prior.mean is not None:
         mean = (np.asarray(prior.mean, dtype=float) - shift) / scale
     dof = d + 2.0 if prior.degrees_of_freedom is None else float(prior.degrees_of_freedom)
@@ -188,7 +200,9 @@ def internal_prior(prior, layout, units, spread, data, n_components, ridge):
     )
 
 
-def _mclust_scatter(layout, units, spread, data, n_components):
+def _mclust_scatter(
+    layout: Layout, units: Scaling, spread: Array, data: Any, n_components: int
+) -> Array:
     """The data's covariance, shared out among the components as mclust does."""
     d, total = len(spread), data.total_weight
     if total <= 1.0:
@@ -210,7 +224,7 @@ def _mclust_scatter(layout, units, spread, data, n_components):
     return factor * pairwise.covariance
 
 
-def _check_number(name, value, low, why):
+def _check_number(name: str, value: Any, low: float, why: str) -> None:
     real = isinstance(value, Real) and not isinstance(value, bool)
     if not (real and low <= value < np.inf):
         raise ValueError(
@@ -218,7 +232,7 @@ def _check_number(name, value, low, why):
         )
 
 
-def _check_mean(mean):
+def _check_mean(mean: Any) -> None:
     if mean is None:
         return
     values = _numbers("mean", mean)
@@ -228,16 +242,16 @@ def _check_mean(mean):
         )
 
 
-def _check_covariance(covariance):
+def _check_covariance(covariance: Any) -> None:
     if covariance is None:
         return
     values = _numbers("covariance", covariance)
-    good = values.ndim <= 2 and np.isfinite(values).all()
+    good = values.ndim <= 2 and bool(np.isfinite(values).all())
     if good and values.ndim < 2:
-        good = (values > 0.0).all()
+        good = bool((values > 0.0).all())
     elif good:
         good = values.shape[0] == values.shape[1] and np.allclose(values, values.T)
-        good = good and (np.linalg.eigvalsh(values) > 0.0).all()
+        good = good and bool((np.linalg.eigvalsh(values) > 0.0).all())
     if not good:
         raise ValueError(
             "covariance of the prior must be symmetric and positive definite: a matrix (as for "
@@ -246,7 +260,7 @@ def _check_covariance(covariance):
         )
 
 
-def _numbers(name, value):
+def _numbers(name: str, value: Any) -> Array:
     try:
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:

@@ -1,15 +1,16 @@
 """What `partial_fit` of the mixture and of the imputer share: online EM, one batch a call."""
 
+from collections.abc import Callable
 from copy import copy
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from emkit._typing import Array
 from emkit.base.estimator import at_least, between
 from emkit.data.checks import in_blocks
 from emkit.engine import EM, OnlineEM, OnlineState
 from emkit.exceptions import DataWarning, warn
-from emkit.models.mixture.gaussian import GaussianMixtureModel, Rows
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, Rows
 from emkit.models.mixture.single_normal import Pairwise
 from emkit.numerics.gaussian import Moments
 
@@ -41,14 +42,20 @@ class Stream(NamedTuple):
     pairwise: Pairwise | None = None  #: of the first batch, where the prior is made of it
 
     @classmethod
-    def after_fit(cls, model, params, data, pairwise=None):
+    def after_fit(
+        cls,
+        model: GaussianMixtureModel,
+        params: MixtureParams,
+        data: Any,
+        pairwise: Pairwise | None = None,
+    ) -> "Stream":
         """From fitted parameters, which stand for the data that they were fitted to."""
         params = params._replace(weights=params.weights / params.weights.sum())
         weight = data.total_weight
         stats = Moments(*(x / weight for x in model.implied_statistics(params, weight)))
         return cls(model, OnlineState(params, stats, weight), data.dtype, weight, pairwise)
 
-    def model_of(self, data):
+    def model_of(self, data: Any) -> GaussianMixtureModel:
         """The model as it takes one batch."""
         model = copy(self.model)
         model.incomplete = data.incomplete
@@ -63,7 +70,16 @@ class PartialFitMixin:
     ``_model_of_batch(stream, data)``; and ``_publish_stream(batch)``.
     """
 
-    def partial_fit(self, X, y=None, sample_weight=None):
+    learning_decay: float
+    learning_offset: float
+    average: bool | int
+    fit: Callable[..., Any]
+    _batch: Callable[..., Batch]
+    _model_of_batch: Callable[..., GaussianMixtureModel]
+    _publish_stream: Callable[[Batch], None]
+    _stream: Any  # a `Stream`; None where no column varies
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Go on with one batch of a stream, by online EM; memory does not grow.
 
         The first batch is fitted as `fit` would (a mixture to 1e-5 nats per sample, whatever
@@ -127,10 +143,7 @@ class PartialFitMixin:
                 f"{stream.dtype}. Convert the batch, as with X.astype({str(stream.dtype)!r})."
             )
         if data.shape[0] == 0:
-            warn(
-                "Nothing is observed in the batch: it changes nothing.",
-                DataWarning,
-            )
+            warn("Nothing is observed in the batch: it changes nothing.", DataWarning)
             return self
         model = self._model_of_batch(stream, data)
         state = online.update(model, stream.state, in_blocks(data))
@@ -145,7 +158,7 @@ class PartialFitMixin:
         self._publish_stream(batch)
         return self
 
-    def _online(self):
+    def _online(self) -> Any:
         algorithm = getattr(self, "algorithm", "em")
         if algorithm != "em" and not isinstance(algorithm, EM):
             raise ValueError(
@@ -154,7 +167,7 @@ class PartialFitMixin:
             )
         return OnlineEM(self.learning_decay, self.learning_offset, self.average)
 
-    def _require_stream(self):
+    def _require_stream(self) -> None:
         if self._stream is None:
             raise ValueError(
                 "partial_fit goes on from a first batch, or a fit, in which every feature was "
@@ -162,7 +175,7 @@ class PartialFitMixin:
                 "anew, with more rows in the first batch."
             )
 
-    def _first_batch(self, X, sample_weight):
+    def _first_batch(self, X: Any, sample_weight: Any) -> None:
         """Fit the first batch; it leaves a stream behind."""
         try:
             self.fit(X, sample_weight=sample_weight)
@@ -177,6 +190,6 @@ class PartialFitMixin:
         self._stream = stream._replace(state=stream.state._replace(n_batches=1))
         self.n_batches_ = 1
 
-    def _settled(self, X, sample_weight):
+    def _settled(self, X: Any, sample_weight: Any) -> Any:
         """The stream after a fit to the first batch. Default: as the fit left it."""
         return self._stream

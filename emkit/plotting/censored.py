@@ -1,7 +1,7 @@
 """CensoredRegressionDisplay: responses with their bounds, and the fitted line."""
 
 from numbers import Integral
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
@@ -9,6 +9,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.validation import validate_data
 
 from emkit.censored.target import load_target
+from emkit.models.laws.distribution import Distribution
 from emkit.models.laws.registry import LAWS
 from emkit.plotting.common import (
     BLUE,
@@ -105,21 +106,21 @@ class CensoredRegressionDisplay:
     def __init__(
         self,
         *,
-        x,
-        lower,
-        upper,
-        grid,
-        line,
-        band,
-        level,
-        quantiles,
-        probabilities,
-        rows,
-        times,
-        survival,
-        feature_name,
-        target_name,
-        log_scale,
+        x: Any,
+        lower: Any,
+        upper: Any,
+        grid: Any,
+        line: Any,
+        band: Any,
+        level: float,
+        quantiles: Any,
+        probabilities: Any,
+        rows: Any,
+        times: Any,
+        survival: Any,
+        feature_name: Any,
+        target_name: Any,
+        log_scale: Any,
     ):
         self.x = x
         self.lower = lower
@@ -140,19 +141,19 @@ class CensoredRegressionDisplay:
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        X,
-        y,
+        estimator: Any,
+        X: Any,
+        y: Any,
         *,
-        feature=None,
-        level=0.95,
-        quantiles=(0.1, 0.9),
-        rows=(),
-        times=None,
-        target_name=None,
-        ax=None,
-        **kwargs,
-    ):
+        feature: Any = None,
+        level: float = 0.95,
+        quantiles: Any = (0.1, 0.9),
+        rows: Any = (),
+        times: Any = None,
+        target_name: Any = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Any:
         """Show responses and the line fitted to them.
 
         Parameters
@@ -229,7 +230,7 @@ class CensoredRegressionDisplay:
             log_scale=log_scale,
         ).plot(ax, **kwargs)
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax: Any = None, **kwargs: Any) -> Any:
         """Draw the display.
 
         Parameters
@@ -260,12 +261,12 @@ class CensoredRegressionDisplay:
         for handle in legend.legend_handles:
             if handle.get_label().endswith("t-censored"):  # an arrow of full length has no room
                 handle.set(markersize=12)
-        self.survival_lines_ = []
+        self.survival_lines_: list[Any] = []
         if self.rows:
             self._draw_survival(axes[0, 1])
         return self
 
-    def _draw_line(self, ax):
+    def _draw_line(self, ax: Any) -> None:
         (self.line_,) = ax.plot(self.grid, self.line, color=BLUE, linewidth=1.8, label="median")
         self.band_ = None
         if self.band is not None:
@@ -285,7 +286,7 @@ class CensoredRegressionDisplay:
             shown = ", ".join(f"{100.0 * p:.3g}" for p in self.probabilities)
             self.quantile_lines_[0].set_label(f"{shown} % quantiles")
 
-    def _draw_responses(self, ax, kwargs):
+    def _draw_responses(self, ax: Any, kwargs: Any) -> None:
         from matplotlib.path import Path
 
         x, low, high = self.x, self.lower, self.upper
@@ -316,7 +317,7 @@ class CensoredRegressionDisplay:
             label="interval-censored",
         )
 
-    def _draw_survival(self, ax):
+    def _draw_survival(self, ax: Any) -> None:
         for n, (row, curve) in enumerate(zip(self.rows, self.survival, strict=True)):
             self.survival_lines_ += ax.plot(
                 self.times,
@@ -341,7 +342,9 @@ class _Line(NamedTuple):
     label: str
 
 
-def _line(estimator, distribution, X, feature, median_label):
+def _line(
+    estimator: Any, distribution: Distribution, X: Any, feature: Any, median_label: str
+) -> Any:
     """The line against a feature, or against the fitted median of several."""
     names, to_response = feature_names(estimator), distribution.link.to_response
     away = estimator.scale_ * distribution.law.quantile(np.array(0.5))  # the median, from the line
@@ -365,7 +368,7 @@ def _line(estimator, distribution, X, feature, median_label):
     return _Line(X[:, j], grid, location, location + away, error, str(names[j]))
 
 
-def _times(lower, upper, from_zero):
+def _times(lower: Any, upper: Any, from_zero: bool) -> Any:
     """Values over the range of the bounds."""
     bounds = np.concatenate([lower, upper])
     bounds = bounds[np.isfinite(bounds)]
@@ -374,15 +377,15 @@ def _times(lower, upper, from_zero):
     return np.linspace(low if from_zero else low - margin, high + margin, POINTS)
 
 
-def _check_rows(rows, n):
+def _check_rows(rows: Any, n: int) -> Any:
     rows = list(np.atleast_1d(rows))
-    wrong = [row for row in rows if not isinstance(row, Integral) or not 0 <= row < n]
+    wrong = [row for row in rows if not isinstance(row, Integral) or not 0 <= int(row) < n]
     if wrong:
         raise ValueError(f"rows must be indices of rows of X, from 0 to {n - 1}. Got {wrong[0]}.")
     return [int(row) for row in rows]
 
 
-def _is_empty(artist):
+def _is_empty(artist: Any) -> bool:
     """Whether an artist of responses has none."""
     if hasattr(artist, "get_segments"):
         return not artist.get_segments()

@@ -1,8 +1,11 @@
 """MixtureDisplay: data, components and density of a Gaussian mixture."""
 
+from typing import Any
+
 import numpy as np
 from sklearn.utils import check_array
 
+from emkit._typing import Array
 from emkit.numerics.covariance import STRUCTURES
 from emkit.plotting.common import (
     GREY,
@@ -21,7 +24,7 @@ __all__ = ["MixtureDisplay"]
 
 #: Features of a grid of pairs that nobody chose.
 GRID = 5
-STYLES = ("-", "--", ":", "-.")
+STYLES: tuple[Any, ...] = ("-", "--", ":", "-.")
 
 
 class MixtureDisplay:
@@ -89,7 +92,15 @@ class MixtureDisplay:
     3
     """
 
-    def __init__(self, X, responsibilities, weights, means, covariances, feature_names):
+    def __init__(
+        self,
+        X: Any,
+        responsibilities: Array,
+        weights: Array,
+        means: Array,
+        covariances: Array,
+        feature_names: Any,
+    ):
         n, d = X.shape
         k = len(weights)
         shapes = {
@@ -112,7 +123,9 @@ class MixtureDisplay:
         self.feature_names = list(feature_names)
 
     @classmethod
-    def from_estimator(cls, estimator, X, *, features=None, ax=None, **kwargs):
+    def from_estimator(
+        cls, estimator: Any, X: Any, *, features: Any = None, ax: Any = None, **kwargs: Any
+    ) -> Any:
         """Show data under a fitted mixture.
 
         Parameters
@@ -157,7 +170,9 @@ class MixtureDisplay:
             names[shown],
         ).plot(ax, **kwargs)
 
-    def plot(self, ax=None, *, levels=(0.5, 0.95), bins=None, **kwargs):
+    def plot(
+        self, ax: Any = None, *, levels: Any = (0.5, 0.95), bins: Any = None, **kwargs: Any
+    ) -> Any:
         """Draw the display.
 
         Parameters
@@ -183,8 +198,12 @@ class MixtureDisplay:
         shape, size = ((1, 1), (6.0, 4.5)) if d <= 2 else ((d, d), (2.4, 2.2))
         axes = axes_for(ax, shape, size)
         self.ax_, self.figure_ = one_or_all(axes), axes.flat[0].figure
-        self.histograms_, self.component_lines_, self.density_lines_ = [], [], []
-        self.points_, self.ellipses_, self.margins_ = [], [], []
+        self.histograms_: list[Any] = []
+        self.component_lines_: list[Any] = []
+        self.density_lines_: list[Any] = []
+        self.points_: list[Any] = []
+        self.ellipses_: list[Any] = []
+        self.margins_: list[Any] = []
         self._colours = colours(len(self.weights))
         self._limits = [self._range(j, levels.max(initial=0.5)) for j in range(d)]
         if d == 1:
@@ -195,7 +214,7 @@ class MixtureDisplay:
             self._draw_grid(axes, levels, bins, kwargs)
         return self
 
-    def _range(self, j, level):
+    def _range(self, j: int, level: float) -> Any:
         """Limits of an axis that hold the data and the ellipses."""
         x, used = self.X[:, j], self.weights > 0.0
         half = _radius(level) * np.sqrt(self.covariances[used, j, j])
@@ -203,7 +222,7 @@ class MixtureDisplay:
         low, high = np.nanmin(all_of_it), np.nanmax(all_of_it)
         return low - 0.06 * (high - low), high + 0.06 * (high - low)
 
-    def _draw_one(self, ax, j, bins):
+    def _draw_one(self, ax: Any, j: int, bins: Any) -> list[Any]:
         """A feature by itself; returns what the legend names."""
         x = self.X[:, j]
         missing = np.isnan(x)
@@ -227,9 +246,9 @@ class MixtureDisplay:
         ax.set_ylim(0.0, 1.12 * tallest)
         return [bars, self.component_lines_[-len(each)], total]
 
-    def _densities(self, j):
+    def _densities(self, j: int) -> Any:
         """Points along a feature and the weighted density of each component (K, m) there."""
-        mean, scale = self.means[:, j, None], np.sqrt(self.covariances[:, j, j])[:, None]
+        mean, scale = (self.means[:, j, None], np.sqrt(self.covariances[:, j, j])[:, None])
         low, high = self._limits[j]
         # Steps that show the narrowest component as well as the widest.
         own = (mean + scale * np.linspace(-4.0, 4.0, 65)).ravel()
@@ -238,7 +257,7 @@ class MixtureDisplay:
         z = (grid - mean) / scale
         return grid, self.weights[:, None] * np.exp(-0.5 * z**2) / (scale * np.sqrt(2.0 * np.pi))
 
-    def _draw_two(self, ax, i, j, levels, kwargs):
+    def _draw_two(self, ax: Any, i: int, j: int, levels: Any, kwargs: Any) -> list[Any]:
         """Feature j against feature i; returns what the legend names."""
         x, y = self.X[:, i], self.X[:, j]
         has_x, has_y = ~np.isnan(x), ~np.isnan(y)
@@ -276,22 +295,22 @@ class MixtureDisplay:
         ax.set(xlabel=self.feature_names[i], ylabel=self.feature_names[j])
         return [points, *([below] if only_x.any() or only_y.any() else []), *_level_key(levels)]
 
-    def _draw_ellipses(self, ax, i, j, levels):
+    def _draw_ellipses(self, ax: Any, i: int, j: int, levels: Any) -> None:
         angle = np.linspace(0.0, 2.0 * np.pi, 121)
         for k, colour in enumerate(self._colours):
-            mean, covariance = self.means[k, [i, j]], self.covariances[k][np.ix_([i, j], [i, j])]
+            mean, covariance = (self.means[k, [i, j]], self.covariances[k][np.ix_([i, j], [i, j])])
             scale = np.sqrt(np.diag(covariance))
             rho = np.clip(covariance[0, 1] / scale.prod(), -1.0, 1.0)
-            circle = np.cos(angle), rho * np.cos(angle) + np.sqrt(1.0 - rho**2) * np.sin(angle)
+            circle = (np.cos(angle), rho * np.cos(angle) + np.sqrt(1.0 - rho**2) * np.sin(angle))
             for n, level in enumerate(levels):
                 outline = mean[:, None] + _radius(level) * scale[:, None] * circle
                 style = STYLES[n % len(STYLES)]
                 self.ellipses_ += ax.plot(*outline, style, color=colour, linewidth=1.3)
             self._number(ax, k, mean, va="center", color="black")
 
-    def _draw_grid(self, axes, levels, bins, kwargs):
+    def _draw_grid(self, axes: Any, levels: Any, bins: Any, kwargs: Any) -> None:
         """One feature on the diagonal, two below it."""
-        d = len(axes)
+        d, key = len(axes), []
         for row, column in np.ndindex(d, d):
             ax = axes[row, column]
             if row < column:
@@ -319,7 +338,7 @@ class MixtureDisplay:
         axes[0, 1].legend(handles=key, loc="upper left", frameon=False, fontsize="small")
 
     @staticmethod
-    def _number(ax, k, grid, **look):
+    def _number(ax: Any, k: int, grid: Any, **look: Any) -> None:
         """The number of a component, legible on any ground."""
         from matplotlib.patheffects import withStroke
 
@@ -335,7 +354,7 @@ class MixtureDisplay:
             **look,
         )
 
-    def _row_colours(self):
+    def _row_colours(self) -> Any:
         """Colour of each row's component, faded to grey as far as it is in doubt."""
         from matplotlib.colors import to_rgb
 
@@ -347,12 +366,12 @@ class MixtureDisplay:
         return certain * own + (1.0 - certain) * np.array(to_rgb(GREY))
 
 
-def _radius(level):
+def _radius(level: float) -> float:
     """Mahalanobis radius of the ellipse that holds a probability of a normal in two dimensions."""
     return np.sqrt(-2.0 * np.log1p(-level))
 
 
-def _level_key(levels):
+def _level_key(levels: Any) -> list[Any]:
     """What the line styles of the ellipses mean."""
     from matplotlib.lines import Line2D
 
@@ -362,7 +381,7 @@ def _level_key(levels):
     ]
 
 
-def _most_separated(weights, means, covariances):
+def _most_separated(weights: Array, means: Array, covariances: Array) -> Any:
     """The features, at most `GRID`, in which the components differ most."""
     between = weights @ (means - weights @ means) ** 2
     within = weights @ np.diagonal(covariances, axis1=1, axis2=2)

@@ -1,11 +1,14 @@
 """SelectionDisplay: which number of components, which covariance."""
 
 from itertools import cycle
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
+from emkit._typing import Array
 from emkit.numerics.covariance import NAMES, STRUCTURES
 from emkit.plotting.common import OKABE_ITO, axes_for, check_usable, one_or_all, pyplot
 
@@ -70,7 +73,15 @@ class SelectionDisplay:
     2
     """
 
-    def __init__(self, n_components, covariance_types, values, errors, criterion, higher_is_better):
+    def __init__(
+        self,
+        n_components: NDArray[np.intp],
+        covariance_types: NDArray[Any],
+        values: Array,
+        errors: Array | None,
+        criterion: str,
+        higher_is_better: bool,
+    ):
         self.n_components = n_components
         self.covariance_types = covariance_types
         self.values = values
@@ -80,8 +91,15 @@ class SelectionDisplay:
 
     @classmethod
     def from_estimators(
-        cls, estimators, X, *, criterion="bic", sample_weight=None, ax=None, **kwargs
-    ):
+        cls,
+        estimators: Any,
+        X: Any,
+        *,
+        criterion: str = "bic",
+        sample_weight: Any = None,
+        ax: Any = None,
+        **kwargs: Any,
+    ) -> Any:
         """Compare fitted mixtures.
 
         Parameters
@@ -128,7 +146,9 @@ class SelectionDisplay:
         return cls(n_components, types, values, None, name, False).plot(ax, **kwargs)
 
     @classmethod
-    def from_search(cls, search, *, metric=None, ax=None, **kwargs):
+    def from_search(
+        cls, search: Any, *, metric: str | None = None, ax: Any = None, **kwargs: Any
+    ) -> Any:
         """Show what a search found by cross-validation.
 
         Where it varied other parameters too, the best of them stands for each number of components
@@ -163,7 +183,8 @@ class SelectionDisplay:
             known = [key.removeprefix("mean_test_") for key in results if "mean_test" in key]
             raise ValueError(f"metric must be one of {known}. Got {metric!r}.")
         means, spread = results[f"mean_test_{metric}"], results[f"std_test_{metric}"]
-        best, models = {}, _models(search)
+        best: dict[tuple[str, int], np.intp] = {}
+        models = _models(search)
         for i in np.flatnonzero(np.isfinite(means)):
             model = STRUCTURES[models[i][0]].name, models[i][1]
             if model not in best or means[i] > means[best[model]]:
@@ -181,11 +202,11 @@ class SelectionDisplay:
         return cls(n_components, types, means[kept], errors, name, True).plot(ax, **kwargs)
 
     @property
-    def best_index_(self):
+    def best_index_(self) -> int:
         """Index of the best model."""
         return int(self.values.argmax() if self.higher_is_better else self.values.argmin())
 
-    def plot(self, ax=None, **kwargs):
+    def plot(self, ax: Any = None, **kwargs: Any) -> Any:
         """Draw the display.
 
         Parameters
@@ -238,7 +259,7 @@ class SelectionDisplay:
         return self
 
 
-def _models(search):
+def _models(search: Any) -> Any:
     """Covariance type and number of components of each candidate of a search."""
     known = search.estimator.get_params()
     candidates = search.cv_results_["params"]
@@ -259,12 +280,12 @@ def _models(search):
     return [(own.get(kind, known[kind]), own.get(k, known[k])) for own in candidates]
 
 
-def _sibling(name):
+def _sibling(name: str) -> Any:
     """Name of the covariance type beside that of a number of components."""
     return name.removesuffix("n_components") + "covariance_type"
 
 
-def _score_name(search, metric):
+def _score_name(search: Any, metric: str | None) -> Any:
     last = search.estimator
     if isinstance(last, Pipeline):
         last = last[-1]
