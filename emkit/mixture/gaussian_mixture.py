@@ -707,7 +707,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         They are taken at the very maximum: from the fit, which may have ended short of it, EM
         climbs on until a step gains less than 1e-8 nats. Priors are part of the objective and so
         of the information. It is of one labelling of the components, and takes two E-steps for
-        each free parameter.
+        each free parameter, some more where covariances have a constraint such as that of 'EEV'.
 
         Examples
         --------

@@ -117,7 +117,9 @@ class ConditionalKernel(Kernel):
     ) -> Array:
         """x - m_k (d, n) with the conditional means of what is missing."""
         d = self.components.means.shape[1]
-        z = x - np.pad(self.components.means[k], (0, len(x) - d))[:, None]
+        z = x if k == len(self.components.means) - 1 else np.empty_like(x)  # the last may have it
+        np.subtract(x[:d], self.components.means[k][:, None], out=z[:d])
+        z[d:] = 0.0
         z.reshape(-1)[cells] = 0.0
         right = triangular.solve_lower(factor, np.take(precision @ z, cells))
         z.reshape(-1)[cells] = -triangular.solve_upper(factor, right)
@@ -213,8 +215,8 @@ class MaskedKernel(Kernel):
         moments = moments_of(
             self.layout, lambda k, _: self._centred(x, observed, k), resp, len(x), sparse=False
         )
-        for k, unobserved in enumerate(moments.n[:, None] - resp @ observed.T):
-            unknown = unobserved * self._variances[k]
+        for k, r in enumerate(resp):
+            unknown = (moments.n[k] - observed @ r) * self._variances[k]
             self.layout.add_conditional_covariance(moments.scatter, k, unknown)
         return moments
 
