@@ -49,6 +49,8 @@ def test_reference_answers(case_id):
     best = np.r_[expected["intercept"], expected["coef"], np.log(expected["scale"])]
     errors = np.array(expected["standard_errors"])
     assert_allclose(found / errors, best / errors, rtol=0.0, atol=within["estimates_in_se"])
+    if distribution != "lognormal":  # rounding of the objective does not end Newton's steps early
+        assert_allclose(found / errors, best / errors, rtol=0.0, atol=1e-10)
     assert_allclose(model.standard_errors_, errors, rtol=within["standard_errors_relative"])
 
     exact = y[:, 0] == y[:, 1]

@@ -17,7 +17,7 @@ __all__ = ["log_mgf_between", "mean_between"]
 #: Upper bound below which F(z) is exp(z) to rounding.
 LEFT = -36.0
 #: Lower bound from which on the continued fraction is exact to rounding, with so many terms.
-RIGHT, TERMS = 3.5, 60
+RIGHT, TERMS = 3.5, 20
 #: Largest z whose exponential is taken.
 LARGEST = 600.0
 TINY = float(np.finfo(float).tiny)
