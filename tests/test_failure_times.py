@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose
 from scipy.special import gamma
 
 from emkit import EMCensoredRegressor
+from emkit.datasets import load_lung
 from emkit.metrics import concordance_index
 from emkit.models.laws.registry import LAWS
 
@@ -66,6 +67,24 @@ def test_reference_answers(case_id):
     assert_allclose(quantiles, wanted, **close)
     if distribution == case["distribution"]:
         assert_allclose(model.predict(X[:3]), first["mean"], **close)
+
+
+SURVREG = json.loads((Path(__file__).parent / "golden" / "survreg.json").read_text())["cases"]
+
+
+@pytest.mark.parametrize("case", SURVREG, ids=lambda case: f"{case['data']}-{case['distribution']}")
+def test_survreg_on_its_own_data(case):
+    if case["data"] == "lung":
+        X, y = load_lung(return_X_y=True)
+        X = X[:, :2]  # age and sex
+    else:
+        X, y = load("ovarian_2")
+    model = EMCensoredRegressor(distribution=case["distribution"]).fit(X, y)
+    found = np.r_[model.intercept_, model.coef_, np.log(model.scale_)]
+    errors = np.array(case["standard_errors"])
+    assert_allclose(found / errors, np.array(case["estimates"]) / errors, rtol=0.0, atol=1e-7)
+    assert_allclose(model.standard_errors_, errors, rtol=1e-6)
+    assert_allclose(model.log_likelihood_, case["log_likelihood"], rtol=1e-10)
 
 
 # Lung cancer, of which the reference has the data: the score equations in plain NumPy
