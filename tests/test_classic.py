@@ -323,6 +323,7 @@ def test_the_short_cut_is_shorter_and_ends_higher():
     assert g["one"].log_likelihood == pytest.approx(one, abs=1e-8)
 
 
+@cut_short
 def test_two_normals_are_those_of_r_and_of_scikit_learn(golden):
     g, case = example("two_normals"), golden("classic.json")["crabs"]
     x, counts = g["data"]

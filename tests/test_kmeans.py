@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans as SklearnKMeans
+from systems import cut_short
 
 from emkit import EMGaussianMixture
 from emkit.engine import Blocks, StopReason, fit_em, soft
@@ -143,6 +144,7 @@ def test_each_rule_stops_when_its_measure_is_below_tol_twice(stop, scale):
     assert full.objective >= result.objective
 
 
+@cut_short
 @pytest.mark.parametrize("stop", ["mse", "mae", "shift"])
 @pytest.mark.parametrize("cap", [0, 1, 3])
 def test_max_iter_caps_the_steps_of_every_rule(stop, cap):

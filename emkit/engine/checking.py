@@ -110,6 +110,15 @@ def check_model(
     >>> check_model(Failures(), rows, start=Params(5.0))
     Traceback (most recent call last):
     emkit.exceptions.ModelError: e_step is not additive: total of all rows is ...
+
+    Sums do.
+
+    >>> class Sound(Failures):
+    ...     def e_step(self, rows, params):
+    ...         (mean, _), log_likelihood = super().e_step(rows, params)
+    ...         n = len(rows[0])
+    ...         return Stats(n * mean, n), log_likelihood
+    >>> check_model(Sound(), rows, start=Params(5.0))
     """
     require_model(model)
     rng = np.random.default_rng(seed_sequence(random_state))

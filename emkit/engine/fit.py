@@ -243,7 +243,8 @@ def warn_unconverged(result: EMResult, *, tol: float, max_iter: int) -> None:
         return
     within = max(result.n_iter, result.n_evaluations - 1) < max_iter
     limit = "the budget of its search" if within else f"max_iter={max_iter}"
-    sampled = result.monte_carlo_error is not None
-    rule = "it was as precise as asked" if sampled else f"a step gained less than tol={tol:g}"
+    rule = f"a step gained less than tol={tol:g}" if tol > 0.0 else "it stood still (tol=0)"
+    if result.monte_carlo_error is not None:
+        rule = "it was as precise as asked"
     why = UNCONVERGED[result.reason].format(limit=limit, rule=rule, n_iter=result.n_iter)
     warn(f"The best run did not converge: {why}", NotConvergedWarning)
