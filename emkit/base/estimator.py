@@ -19,6 +19,8 @@ from sklearn.utils.validation import (
 )
 
 from emkit.engine import Acceleration, Blocks, EMResult, StopReason
+from emkit.engine.acceleration import ACCELERATIONS
+from emkit.engine.search import SEARCHES
 
 __all__ = [
     "EM_CONSTRAINTS",
@@ -71,11 +73,8 @@ EM_CONSTRAINTS = {
     "max_iter": [at_least(Integral, 0)],
     "n_init": [at_least(Integral, 1)],
     "n_jobs": [Integral, None],
-    "search": [
-        StrOptions({"restarts", "short_runs", "annealing", "simulated_annealing", "genetic"}),
-        callable,
-    ],
-    "acceleration": [StrOptions({"anderson", "louis", "squarem"}), Acceleration, None],
+    "search": [StrOptions(set(SEARCHES)), callable],
+    "acceleration": [StrOptions(set(ACCELERATIONS)), Acceleration, None],
     "random_state": ["random_state"],
     "warm_start": ["boolean"],
     "verbose": ["verbose"],

@@ -47,6 +47,7 @@ from emkit.data.source import (
     lazy,
 )
 from emkit.engine import Algorithm, fit_em, soft, standard_errors
+from emkit.engine.fit import ALGORITHMS
 from emkit.engine.latent_class import unbuffered
 from emkit.exceptions import DataWarning, InfeasibleError
 from emkit.mixture.initial import check_given, given_start, last_fit
@@ -245,7 +246,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         "means_init": ["array-like", None],
         "precisions_init": ["array-like", None],
         "resp_init": ["array-like", None],
-        "algorithm": [StrOptions({"em", "cem", "sem"}), Algorithm],
+        # Nothing is to be drawn where the E-step has a formula.
+        "algorithm": [StrOptions(set(ALGORITHMS) - {"mcem"}), Algorithm],
         "prior": [StrOptions({"mclust"}), MixturePrior, None],
         "verbose_interval": [at_least(Integral, 1)],
     }
@@ -503,17 +505,10 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         self.n_samples_seen_, self.n_batches_ = n, 0
         self.converged_ = result.converged
         self.n_iter_ = result.n_iter
-        self.lower_bound_ = result.log_likelihood / n
-        self.lower_bounds_ = (result.log_likelihoods / n).tolist()
-        self.history_ = result.history / n
-        self.runs_ = tuple(
-            run._replace(
-                objective=run.objective / n,
-                log_likelihood=run.log_likelihood / n,
-                history=tuple(value / n for value in run.history),
-            )
-            for run in result.runs
-        )
+        per_row = result.rescaled(per=n)
+        self.lower_bound_ = per_row.log_likelihood
+        self.lower_bounds_ = per_row.log_likelihoods.tolist()
+        self.history_, self.runs_ = per_row.history, per_row.runs
 
     def _publish_params(self, params, model, dtype):
         structure, (shift, scale) = model.structure, model.units
