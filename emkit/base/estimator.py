@@ -14,6 +14,8 @@ from sklearn.utils.validation import _check_feature_names_in
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 from emkit.engine import Acceleration, EMResult, StopReason
+from emkit.engine.acceleration import ACCELERATIONS
+from emkit.engine.search import SEARCHES
 from emkit.exceptions import warn
 
 __all__ = [
@@ -61,11 +63,8 @@ EM_CONSTRAINTS = {
     "max_iter": [at_least(Integral, 0)],
     "n_init": [at_least(Integral, 1)],
     "n_jobs": [Integral, None],
-    "search": [
-        StrOptions({"restarts", "short_runs", "annealing", "simulated_annealing", "genetic"}),
-        callable,
-    ],
-    "acceleration": [StrOptions({"anderson", "louis", "squarem"}), Acceleration, None],
+    "search": [StrOptions(set(SEARCHES)), callable],
+    "acceleration": [StrOptions(set(ACCELERATIONS)), Acceleration, None],
     "random_state": ["random_state"],
     "warm_start": ["boolean"],
     "verbose": ["verbose"],

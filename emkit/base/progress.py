@@ -137,8 +137,8 @@ class Progress:
             )
             self.last = now
         if state.reason is not None and self.estimator.verbose >= 2:
-            converged = state.reason in (StopReason.TOLERANCE, StopReason.SCHEDULE)
-            print(f"Initialization {'converged' if converged else 'did not converge'}.")
+            ended = "converged" if state.reason.converged else "did not converge"
+            print(f"Initialization {ended}.")
 
     # Callbacks
 
@@ -184,15 +184,11 @@ class Progress:
 
 
 def _as_result(state: State) -> EMResult:
-    reason = state.reason or StopReason.MAX_ITER
-    return EMResult(
-        params=state.params,
-        objective=state.objective,
-        log_likelihood=state.log_likelihood,
+    return EMResult.of(
+        state,
+        state.reason or StopReason.MAX_ITER,
         n_iter=state.n_iter,
         n_evaluations=state.n_iter + 1,
-        converged=reason in (StopReason.TOLERANCE, StopReason.SCHEDULE),
-        reason=reason,
         history=np.array([state.objective]),
         evaluations=np.array([state.n_iter + 1]),
         log_likelihoods=np.array([state.log_likelihood]),

@@ -325,18 +325,11 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
             LAWS[self.distribution].link.log_jacobian(np.asarray(prepared.exact_total))
         )
         jacobian -= prepared.exact.weight * log(units.spread)
-        self.log_likelihood_ = result.log_likelihood + jacobian
+        result = result.rescaled(plus=jacobian)
+        self.log_likelihood_ = result.log_likelihood
         self.n_iter_ = result.n_iter
         self.converged_ = result.converged
-        self.history_ = result.history + jacobian
-        self.runs_ = tuple(
-            run._replace(
-                objective=run.objective + jacobian,
-                log_likelihood=run.log_likelihood + jacobian,
-                history=tuple(value + jacobian for value in run.history),
-            )
-            for run in result.runs
-        )
+        self.history_, self.runs_ = result.history, result.runs
 
     def _publish_errors(self, information: Array, units: Standardised) -> None:
         """Covariance of the parameters in the user's units."""

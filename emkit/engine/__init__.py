@@ -59,6 +59,7 @@ from emkit.engine.algorithms import EM, Algorithm, AnnealedEM, ClassificationEM
 from emkit.engine.blocks import Blocks
 from emkit.engine.checking import check_model
 from emkit.engine.fit import fit_em
+from emkit.engine.genetic import Genetic
 from emkit.engine.inference.standard_errors import standard_errors
 from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.model import EMModel, MonteCarloModel
@@ -67,15 +68,8 @@ from emkit.engine.online import OnlineEM, OnlineState
 from emkit.engine.options import RunOptions
 from emkit.engine.posterior import Stochastic, Tempered, hard, soft
 from emkit.engine.result import EMResult, RunSummary, State, StopReason
-from emkit.engine.search import (
-    Annealing,
-    Genetic,
-    Restarts,
-    Search,
-    ShortRuns,
-    SimulatedAnnealing,
-)
-from emkit.engine.starts import Climber, Outcome, Start
+from emkit.engine.search import Annealing, Restarts, ShortRuns, SimulatedAnnealing
+from emkit.engine.starts import Climber, Outcome, Search, Start
 from emkit.engine.stochastic import SimulatedAnnealingEM, StochasticEM
 
 __all__ = [

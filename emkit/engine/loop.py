@@ -72,12 +72,13 @@ def plain_step(trace: Trace) -> None:
 
 
 def step_of_model(trace: Trace) -> Point | None:
-    """The EM image of the point; of a model that backtracks, where its step does not fall."""
+    """The EM image of the point; for a model that backtracks, as far as that does not fall."""
     here, image = trace.point, trace.image(trace.point)
     if image is None:
         return None
     there = trace.evaluate(image)
-    for n_halvings in range(1, MOST_HALVINGS + 1 if trace.model.backtracks else 1):
+    n_allowed = MOST_HALVINGS if trace.model.backtracks and trace.model.exact else 0
+    for n_halvings in range(1, n_allowed + 1):
         if there is not None and there.objective >= here.objective - trace.noise_of(there):
             break
         trace.book(there)

@@ -28,6 +28,15 @@ class RunOptions:
         Called with a `State` after every accepted iterate; ends the run by returning True.
     run : int, default=0
         Number of the start, for the callback.
+
+    Examples
+    --------
+    A search or a form of EM of one's own changes some of them for its runs.
+
+    >>> from dataclasses import replace
+    >>> from emkit.engine import RunOptions
+    >>> replace(RunOptions(tol=1e-6), max_iter=5)
+    RunOptions(acceleration=None, tol=1e-06, max_iter=5, callback=None, run=0)
     """
 
     acceleration: Acceleration | None = None

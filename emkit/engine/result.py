@@ -1,6 +1,6 @@
 """What a fit returns."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -52,6 +52,11 @@ class StopReason(Enum):
     CALLBACK = "callback"
     INTERRUPT = "interrupt"
 
+    @property
+    def converged(self) -> bool:
+        """Whether the run ended by its own rule or schedule."""
+        return self in (StopReason.TOLERANCE, StopReason.SCHEDULE)
+
 
 class State(NamedTuple):
     """What a callback sees, at the start and after every accepted iterate.
@@ -94,6 +99,27 @@ class State(NamedTuple):
     params: Any
     reason: StopReason | None
     log_likelihood: float
+
+    @classmethod
+    def of(
+        cls, point: Any, *, run: int, n_iter: int, gain: float, reason: StopReason | None
+    ) -> "State":
+        """The state of a run at a point.
+
+        Parameters
+        ----------
+        point : Point
+            With ``params``, ``objective`` and ``log_likelihood``.
+        run, n_iter, gain, reason : object
+            As in the state.
+
+        Returns
+        -------
+        State
+            What the callback sees.
+        """
+        params, log_likelihood = point.params, point.log_likelihood
+        return cls(run, n_iter, point.objective, gain, params, reason, log_likelihood)
 
 
 class RunSummary(NamedTuple):
@@ -139,6 +165,25 @@ class RunSummary(NamedTuple):
     message: str
     history: tuple[float, ...] = ()
     evaluations: tuple[int, ...] = ()
+
+    def rescaled(self, per: float = 1.0, plus: float = 0.0) -> "RunSummary":
+        """The same run in other units: see `EMResult.rescaled`.
+
+        Parameters
+        ----------
+        per, plus : float
+            What every objective is divided by, and what is then added.
+
+        Returns
+        -------
+        RunSummary
+            The rest as it was.
+        """
+        return self._replace(
+            objective=self.objective / per + plus,
+            log_likelihood=self.log_likelihood / per + plus,
+            history=tuple(value / per + plus for value in self.history),
+        )
 
 
 @dataclass(frozen=True)
@@ -199,6 +244,57 @@ class EMResult:
     log_likelihoods: Array
     runs: tuple[RunSummary, ...] = ()
     monte_carlo_error: Any = None
+
+    @classmethod
+    def of(cls, point: Any, reason: StopReason, **rest: Any) -> "EMResult":
+        """The result of a run that ended at a point.
+
+        Parameters
+        ----------
+        point : Point or State
+            With ``params``, ``objective`` and ``log_likelihood``.
+        reason : StopReason
+            Why it ended there.
+        **rest : object
+            All other attributes but ``converged``.
+
+        Returns
+        -------
+        EMResult
+            Without ``runs``.
+        """
+        return cls(
+            params=point.params,
+            objective=point.objective,
+            log_likelihood=point.log_likelihood,
+            converged=reason.converged,
+            reason=reason,
+            **rest,
+        )
+
+    def rescaled(self, per: float = 1.0, plus: float = 0.0) -> "EMResult":
+        """The same result in other units, such as nats per row, or of other responses.
+
+        Parameters
+        ----------
+        per : float, default=1.0
+            What every objective and log-likelihood is divided by.
+        plus : float, default=0.0
+            What is then added to each.
+
+        Returns
+        -------
+        EMResult
+            The rest as it was.
+        """
+        return replace(
+            self,
+            objective=self.objective / per + plus,
+            log_likelihood=self.log_likelihood / per + plus,
+            history=self.history / per + plus,
+            log_likelihoods=self.log_likelihoods / per + plus,
+            runs=tuple(run.rescaled(per, plus) for run in self.runs),
+        )
 
     def interval(self, level: float = 0.95) -> tuple[Any, Any]:
         """Limits between which endless sampling would lie, by the Monte Carlo error.

@@ -1,5 +1,6 @@
-"""One start and what becomes of it; many starts in parallel."""
+"""What a search has to work with: starts, and climbs from them in parallel."""
 
+from abc import ABC, abstractmethod
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from emkit.engine.result import EMResult, RunSummary, StopReason
 from emkit.engine.steps import initialize, retracted
 from emkit.exceptions import InfeasibleError
 
-__all__ = ["Climber", "Outcome", "Start", "best_of", "joined"]
+__all__ = ["Climber", "Outcome", "Search", "Start", "best_of", "joined"]
 
 #: Objectives closer than this part of themselves, or than tol, are taken for the same optimum.
 TIE = 1e-7
@@ -215,6 +216,46 @@ class Climber:
             The same stream each time.
         """
         return np.random.default_rng([*self._seeds.generate_state(4), 1])
+
+
+class Search(ABC):
+    """Where runs start and which go on: a callable of a `Climber` and its first starts.
+
+    Examples
+    --------
+    Of many starts, the better half after ten plain steps goes on to the end.
+
+    >>> from dataclasses import replace
+    >>> from sklearn.datasets import load_iris
+    >>> from emkit import EMGaussianMixture
+    >>> from emkit.engine import Search
+    >>> class Halving(Search):
+    ...     def __call__(self, climber, starts):
+    ...         few = replace(climber.options, max_iter=10, acceleration=None)
+    ...         short = sorted(climber(starts, few), key=lambda run: -run.objective)
+    ...         half = short[: (len(short) + 1) // 2]
+    ...         return climber([climber.draw(1, run.params)[0] for run in half])
+    >>> mixture = EMGaussianMixture(3, n_init=10, search=Halving(), random_state=0)
+    >>> len(mixture.fit(load_iris().data).runs_)
+    5
+    """
+
+    @abstractmethod
+    def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
+        """Climb.
+
+        Parameters
+        ----------
+        climber : Climber
+            Climbs from starts and draws new ones.
+        starts : list of Start
+            Those given, or ``n_init`` that are drawn.
+
+        Returns
+        -------
+        list of EMResult or RunSummary
+            The outcomes, of which `fit_em` keeps the best.
+        """
 
 
 def _run(

@@ -178,7 +178,7 @@ def report(
         return reason
     now, n_iter = points[-1], len(points) - 1
     gain = now.objective - points[-2].objective if n_iter else np.inf
-    state = State(options.run, n_iter, now.objective, gain, now.params, reason, now.log_likelihood)
+    state = State.of(now, run=options.run, n_iter=n_iter, gain=gain, reason=reason)
     asked = options.callback(state) is True and reason is None
     return StopReason.CALLBACK if asked else reason
 
@@ -194,15 +194,11 @@ def _batch_means_error(chain: Array, n_batches: int = 10) -> Array:
 def chain_result(
     points: list[Point], reason: StopReason, *, n_evaluations: int, error: Any
 ) -> EMResult:
-    end = points[-1]
-    return EMResult(
-        params=end.params,
-        objective=end.objective,
-        log_likelihood=end.log_likelihood,
+    return EMResult.of(
+        points[-1],
+        reason,
         n_iter=len(points) - 1,
         n_evaluations=n_evaluations,
-        converged=reason in (StopReason.TOLERANCE, StopReason.SCHEDULE),
-        reason=reason,
         history=np.array([point.objective for point in points]),
         evaluations=np.arange(1, len(points) + 1),
         log_likelihoods=np.array([point.log_likelihood for point in points[1:]]),

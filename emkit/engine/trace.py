@@ -112,31 +112,23 @@ class Trace:
 
     def report(self) -> None:
         """Report what is new to the callback, which may end the run by returning True."""
-        if self.options.callback is None or not (self._news or self.reason):
+        callback, run = self.options.callback, self.options.run
+        if callback is None or not (self._news or self.reason):
             return
-        state = State(
-            self.options.run,
-            self.n_iter,
-            self.reported.objective,
-            self.gain,
-            self.reported.params,
-            self.reason,
-            self.reported.log_likelihood,
+        state = State.of(
+            self.reported, run=run, n_iter=self.n_iter, gain=self.gain, reason=self.reason
         )
         self._news = False
-        if self.options.callback(state) is True and self.reason is None:
+        if callback(state) is True and self.reason is None:
             self.reason = StopReason.CALLBACK
 
     def result(self) -> EMResult:
         assert self.reason is not None
-        return EMResult(
-            params=self.reported.params,
-            objective=self.reported.objective,
-            log_likelihood=self.reported.log_likelihood,
+        return EMResult.of(
+            self.reported,
+            self.reason,
             n_iter=self.n_iter,
             n_evaluations=self.n_evaluations,
-            converged=self.reason is StopReason.TOLERANCE,
-            reason=self.reason,
             history=np.array(self.history),
             evaluations=np.array(self.evaluations),
             log_likelihoods=np.array(self.log_likelihoods),

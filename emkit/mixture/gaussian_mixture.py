@@ -27,7 +27,7 @@ from emkit.base.progress import CallbackSupportMixin, Progress, n_starts
 from emkit.data.checks import has_missing, in_blocks, refuse_empty_columns, rows_that_count
 from emkit.data.opened import Opened, open_data
 from emkit.engine import Algorithm, EMResult, soft, standard_errors
-from emkit.engine.fit import best_run
+from emkit.engine.fit import ALGORITHMS, best_run
 from emkit.engine.latent_class import unbuffered
 from emkit.exceptions import DataWarning, InfeasibleError, warn
 from emkit.mixture.covariance_types import documented
@@ -234,7 +234,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         "means_init": ["array-like", None],
         "precisions_init": ["array-like", None],
         "resp_init": ["array-like", None],
-        "algorithm": [StrOptions({"em", "cem", "sem"}), Algorithm],
+        # Nothing is to be drawn where the E-step has a formula.
+        "algorithm": [StrOptions(set(ALGORITHMS) - {"mcem"}), Algorithm],
         "prior": [StrOptions({"mclust"}), MixturePrior, None],
         "verbose_interval": [at_least(Integral, 1)],
     }
@@ -460,17 +461,10 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         self.n_samples_seen_, self.n_batches_ = n, 0
         self.converged_ = result.converged
         self.n_iter_ = result.n_iter
-        self.lower_bound_ = result.log_likelihood / n
-        self.lower_bounds_ = (result.log_likelihoods / n).tolist()
-        self.history_ = result.history / n
-        self.runs_ = tuple(
-            run._replace(
-                objective=run.objective / n,
-                log_likelihood=run.log_likelihood / n,
-                history=tuple(value / n for value in run.history),
-            )
-            for run in result.runs
-        )
+        per_row = result.rescaled(per=n)
+        self.lower_bound_ = per_row.log_likelihood
+        self.lower_bounds_ = per_row.log_likelihoods.tolist()
+        self.history_, self.runs_ = per_row.history, per_row.runs
 
     def _publish_params(
         self, params: MixtureParams, model: GaussianMixtureModel, dtype: Any
