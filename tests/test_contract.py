@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from marks import cut_short
 from scipy import stats
 from systems import Counts, Poisson, Rates
 
@@ -133,6 +134,7 @@ def test_standard_errors_of_parts_are_those_of_the_whole():
         np.testing.assert_allclose(flat(errors), expected, rtol=1e-6)
 
 
+@cut_short
 @pytest.mark.parametrize(
     "options",
     [
@@ -366,6 +368,7 @@ class NoWayBack(Newton):
     backtracks = False
 
 
+@cut_short
 @pytest.mark.parametrize("acceleration", SCHEMES)
 def test_a_step_that_falls_is_halved(acceleration):
     counts = np.array([2.0, 5.0, 3.0, 6.0])
@@ -377,6 +380,7 @@ def test_a_step_that_falls_is_halved(acceleration):
     assert fit_em(NoWayBack(), counts, tol=1e-12).reason is StopReason.INFEASIBLE
 
 
+@cut_short
 @pytest.mark.parametrize("most", range(1, 8))
 def test_halvings_count_as_points_tried(most):
     result = fit_em(Newton(), np.array([2.0, 5.0]), max_iter=most, tol=0.0)
@@ -384,6 +388,7 @@ def test_halvings_count_as_points_tried(most):
     assert result.reason is StopReason.MAX_ITER
 
 
+@cut_short
 def test_a_step_that_falls_however_short_ends_the_run():
     class Downhill(Newton):
         def m_step(self, stats, params):
@@ -455,6 +460,7 @@ def test_a_form_of_em_is_told_the_options_of_its_run():
     assert [(options.run, options.tol) for options in seen] == [(0, 0.5), (1, 0.5)]
 
 
+@cut_short
 def test_the_registries_are_the_only_lists_of_names():
     for registry, argument in ((ACCELERATIONS, "acceleration"), (SEARCHES, "search")):
         assert EM_CONSTRAINTS[argument][0].options == set(registry)
