@@ -161,10 +161,10 @@ OF_ANY_MODEL = [
         "conditional_step returned NoneType, not Theta, at iteration 1",
         conditional_step=answering(None),
     ),
-    mistake(Linkage, "propose returned float, not Theta, at iteration 1", propose=answering(0.5)),
+    mistake(Linkage, r"propose returned float, not Theta, at iteration \d", propose=answering(0.5)),
     mistake(
         Linkage,
-        "propose failed at iteration 1 with KeyError.*or None",
+        r"propose failed at iteration \d with KeyError.*or None",
         propose=raising(KeyError("oops")),
     ),
     mistake(
