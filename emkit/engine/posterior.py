@@ -2,7 +2,7 @@
 
 Each takes ``log p(x_i, z_i = k)``, shape (n_classes, n), overwrites it, and returns the
 responsibilities with what each row adds to the objective. The engine applies sample weights
-itself; those who draw hear of them, because a weight of 2 is a row that stands twice.
+itself; assignments that draw labels get them too, because a weight of 2 means two draws.
 """
 
 from dataclasses import dataclass

@@ -26,9 +26,9 @@ __all__ = ["EMGaussianMixtureIC"]
 CRITERIA = ("bic", "aic", "icl")
 #: Arguments that every fit of the grid gets as they are.
 PASSED_ON = ("tol", "reg_covar", "max_iter", "init_params", "search", "acceleration", "prior")
-#: A variance below so many times what reg_covar adds to it is the prior's, not the data's;
+#: A component variance below 2 times what reg_covar adds to it is the prior's, not the data's.
 MIN_OF_PRIOR = 2.0
-#: judged only in columns whose variance is more than so many times reg_covar.
+#: Components are judged only in columns whose variance exceeds 100 times reg_covar.
 LARGE_COLUMN = 100.0
 
 

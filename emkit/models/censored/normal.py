@@ -21,11 +21,11 @@ import numpy as np
 from emkit._typing import Array
 from emkit.models.censored.data import Residuals, steps
 from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
+from emkit.numerics.constants import EPS
 from emkit.numerics.truncated_normal import LOG_ROOT_2PI, curvature, truncated_normal
 
 __all__ = ["CensoredNormal"]
 
-EPS = float(np.finfo(float).eps)
 #: Eigenvalues of the information this small beside the largest are rounding.
 RANK = 1e-13
 
