@@ -64,6 +64,23 @@ def test_neither_the_order_of_sums_nor_that_of_classes_matters(
     np.testing.assert_allclose(numbers(found), fixed_point, rtol=0.0, atol=1e-9)
 
 
+@pytest.mark.parametrize("start", [START, Rates(np.array([0.3, 0.7]), np.array([1.0, 2.5]))])
+@pytest.mark.parametrize("acceleration", ACCELERATIONS)
+def test_no_report_is_higher_than_the_maximum(acceleration, start):
+    """Weights of an extrapolation that sum to 1 + 3e-11 would seem 3e-8 nats above it."""
+    reported = []
+    result = fit_em(
+        Poisson(),
+        NOTICES,
+        start=start,
+        acceleration=acceleration,
+        tol=0.0,
+        callback=lambda state: reported.append(state.objective),
+    )
+    assert np.diff(reported).min() >= -1e-10  # a few times the rounding of the objective
+    assert max(reported) <= result.objective + 1e-10
+
+
 def test_plain_em_goes_on_until_it_stands_still(fixed_point):
     near = Rates(np.array([0.3599, 0.6401]), np.array([1.2561, 2.6634]))
     result = fit_em(Poisson(), NOTICES, start=near, acceleration=None, tol=0.0, max_iter=10_000)

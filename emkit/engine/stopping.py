@@ -116,9 +116,10 @@ class StandstillRule(StopRule):
         gain, lengths = there.objective - here.objective, self._to_image(here)
         self.steps.extrapolated = True
         self.settled = newton and self.tol > 0.0 and abs(gain) <= noise
-        # An extrapolation multiplies rounding by as much as it is longer than EM's own step.
+        # An extrapolation so many times as long as EM's own step has second differences of points
+        # in it, times the square: their rounding, such as that of weights that sum to 1, counts.
         reach = self.steps.longest(relative_lengths(here.params, there.params))
-        slack = noise * max(reach / (self.steps.longest(lengths) or np.inf), 1.0)
+        slack = noise * max(reach / (self.steps.longest(lengths) or np.inf), 1.0) ** 2
         if gain > (slack if self.deceived else noise):
             return Verdict(True, sure=gain > slack)
         level = there.objective >= floor - slack

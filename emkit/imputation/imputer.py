@@ -56,7 +56,7 @@ from emkit.numerics.gaussian import Scaling
 
 __all__ = ["EMImputer"]
 
-#: shrinkage=1 is replaced by 1 less this, because s / (1 - s) must be finite.
+#: shrinkage=1 is replaced by this, because s / (1 - s) must be finite.
 ALMOST_ONE = 1.0 - 1e-8
 #: Rounding of a log-density that only a covariance on its way to a singular one has.
 COLLAPSING = 1e-8
