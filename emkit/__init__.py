@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 from emkit.base.lazy import lazy
 
 if TYPE_CHECKING:
+    from emkit import censored as censored
     from emkit import datasets as datasets
     from emkit import engine as engine
     from emkit import exceptions as exceptions
+    from emkit import imputation as imputation
     from emkit import metrics as metrics
+    from emkit import mixture as mixture
     from emkit import models as models
     from emkit import plotting as plotting
     from emkit.censored.regressor import EMCensoredRegressor as EMCensoredRegressor
@@ -36,6 +39,16 @@ __getattr__, __dir__, __all__ = lazy(
         "censored_target": "censored.target",
         "pool_estimates": "imputation.pooling",
     },
-    modules=("datasets", "engine", "exceptions", "metrics", "models", "plotting"),
+    modules=(
+        "censored",
+        "datasets",
+        "engine",
+        "exceptions",
+        "imputation",
+        "metrics",
+        "mixture",
+        "models",
+        "plotting",
+    ),
 )
 __all__ += ["__version__"]

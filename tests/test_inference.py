@@ -875,3 +875,16 @@ def test_wrong_score(deaths, two_rates):
         standard_errors(Doubled(), deaths, two_rates)
     with pytest.raises(ModelError, match=r"complete_score returned rates of shape \(1,\)"):
         standard_errors(Short(), deaths, two_rates)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("k", [1, 2, 3, 4])
+def test_as_many_classes_as_columns(name, k):
+    """Sums about the means are then a square table of zeros, and no symmetric matrix for that."""
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        X = np.concatenate([rng.normal(size=(30, k)) + 20.0 * j for j in range(k)])
+        mixture = EMGaussianMixture(k, covariance_type=name, random_state=0, tol=1e-10).fit(X)
+        variances = np.diagonal(dense(name, mixture.covariances_, k, k), axis1=1, axis2=2)
+        expected = np.sqrt(variances / (mixture.weights_[:, None] * len(X)))
+        np.testing.assert_allclose(mixture.standard_errors(X).means, expected, rtol=1e-3)

@@ -26,6 +26,9 @@ FREE = 1e-5
 LARGE = 1e-2
 #: Relative change of all statistics by which two of them that are equal by chance part.
 APART = 1e-2
+#: Parts of the size of all parameters by which they move, each by itself, to see which tables of
+#: statistics stay symmetric; shorter where the model is not defined.
+BESIDE = (1e-2, 1e-4, 1e-6)
 #: Relative changes of one array of statistics that move whatever the M-step can move at all. Sizes
 #: may be rounding, as those of an empty class: hence the large ones.
 GROWTH = (1.0, 1e4, 1e8, 1e12)
@@ -154,13 +157,13 @@ def _leaps(surface: Surface, mirror: NDArray[np.intp]) -> NDArray[np.bool_]:
 def _mirror(surface: Surface) -> NDArray[np.intp]:
     """The statistic that is always equal to each: that across the diagonal of a symmetric matrix.
 
-    A table may be symmetric by chance at the result, but hardly beside it too.
+    A table may be symmetric by chance at the result, as sums about means that are zero there, but
+    hardly beside it too, where every parameter has moved by itself.
     """
     mirror = _symmetric(surface.here.stats)
-    vector = tree.flatten(surface.here.stats)
-    nearby = surface.at(_shifted(surface, vector, APART * vector, mirror))
-    if nearby is None:
-        return mirror
+    away = np.random.default_rng(0).uniform(-1.0, 1.0, len(surface.centre)) * surface.sizes
+    points = (surface.at(surface.centre + part * away) for part in BESIDE)
+    nearby = next((point for point in points if point is not None), surface.here)
     return np.where(_symmetric(nearby.stats) == mirror, mirror, np.arange(len(mirror)))
 
 
