@@ -83,12 +83,16 @@ def conditional(x, mean, covariance):
 def log_joint(X, weights, means, covariances):
     """Log of component weight times density of the observed cells, (K, n)."""
     out = np.tile(np.log(weights)[:, None], len(X))
+    std = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
     patterns, labels = np.unique(~np.isnan(X), axis=0, return_inverse=True)
     for label, seen in enumerate(patterns):
         rows = labels.ravel() == label
         for k in range(len(weights)) if seen.any() else ():
-            part = multivariate_normal(means[k, seen], covariances[k][np.ix_(seen, seen)])
-            out[k, rows] += part.logpdf(X[rows][:, seen])
+            covariance, scale = covariances[k][np.ix_(seen, seen)], std[k, seen]
+            # In units of the columns: SciPy's eigenvalues lose digits where these differ much.
+            part = multivariate_normal(cov=covariance / np.outer(scale, scale))
+            z = (X[rows][:, seen] - means[k, seen]) / scale
+            out[k, rows] += part.logpdf(z) - np.log(scale).sum()
     return out
 
 
