@@ -175,6 +175,31 @@ def stop_rule(quick: bool) -> None:
         table.attempt(name, partial(measure, run))
 
 
+def standstill(quick: bool) -> None:
+    """E-steps until a run at ``tol=0`` ends, and the largest difference of its parameters from
+    those where plain EM ends."""
+    most = 2_000 if quick else 100_000
+    columns = ["problem", *SCHEMES, OWN]
+    table = Table("E-steps at tol=0, until the EM map stands still (largest error)", columns, 16)
+
+    def measure(name: str) -> list[str]:
+        model, data, start, newton = PROBLEMS[name]()
+        fits = {key: (model, scheme) for key, scheme in SCHEMES.items()}
+        if newton is not None:
+            fits[OWN] = (newton, Anderson())
+        limits = {"start": start, "tol": 0.0, "max_iter": most}
+        ends = [fit_em(m, data, acceleration=a, **limits) for m, a in fits.values()]
+        exact = np.hstack([np.ravel(leaf) for leaf in ends[0].params])
+        cells = []
+        for end in ends:
+            error = np.abs(np.hstack([np.ravel(leaf) for leaf in end.params]) - exact).max()
+            cells.append(f"{end.n_evaluations} ({error:.0e})" if end.converged else "FAILED")
+        return cells
+
+    for name in PROBLEMS:
+        table.attempt(name, partial(measure, name))
+
+
 def fit(mixture: Mixture, init_params: str, tol: float, scheme: Any) -> tuple[int, float, bool]:
     """E-steps, objective a sample and whether the fit of a mixture converged."""
     X, n_components, covariance_type = mixture
@@ -216,7 +241,13 @@ def orders(quick: bool) -> None:
     mixtures(quick, {"plain": None} | ORDERS)
 
 
-TABLES = {"six": six, "stop": stop_rule, "mixtures": mixtures, "orders": orders}
+TABLES = {
+    "six": six,
+    "stop": stop_rule,
+    "standstill": standstill,
+    "mixtures": mixtures,
+    "orders": orders,
+}
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ observed data :math:`x`, missing data :math:`z` and complete-data statistics :ma
           \text{M: } \theta' = \arg\max_{\vartheta}\;
               E[\log p(x, z; \vartheta) \mid x; \theta] + \log p(\vartheta),
 
-and the M-step sees the data through :math:`s` alone. Because statistics add, those of `Blocks` are
-a sum. The E-step also returns the log-likelihood at :math:`\theta`, so that the objective reported
+and the M-step sees the data through :math:`s` alone. Parameters and statistics are NamedTuples of
+arrays or of such NamedTuples, so that a model may be made of parts. Because statistics add, those
+of `Blocks` are a sum. The E-step also returns the log-likelihood at :math:`\theta`, so that the objective reported
 is that of the parameters returned. Whole models stand in the examples of `fit_em`,
 `LatentClassModel` and `standard_errors`; ``examples/plot_your_own_em.py`` takes one step by step;
 `check_model` tries a new one on a few rows.
@@ -20,7 +21,9 @@ What each method of a model buys:
                                             `standard_errors` from differences of the EM map
 ``log_joint``, ``statistics``               the E-step, if a class is missing (`LatentClassModel`);
                                             "cem", "sem", annealing, genetic search
-``is_feasible``                             extrapolation that stays inside the model
+``is_feasible``, ``retract``                extrapolation that stays inside the model; ``retract``
+                                            leads back into families that are curved
+``backtracks = True``                       an M-step that may go too far, such as Newton's
 ``log_prior``                               maximum a posteriori: a prior is part of the objective
 ``complete_score``                          standard errors in two E-steps a parameter, "louis" in
                                             "mcem"
@@ -30,15 +33,39 @@ What each method of a model buys:
 ==========================================  =====================================================
 
 Guaranteed, for exact E-steps: the objective never falls beyond rounding, accelerated or not;
+``initialize``, ``e_step``, ``m_step``      the climb: restarts, acceleration, blocks; and
+                                            `standard_errors` from differences of the EM map
+``log_joint``, ``statistics``               the E-step, if a class is missing (`LatentClassModel`);
+                                            "cem", "sem", annealing, genetic search
+``is_feasible``, ``retract``                extrapolation that stays inside the model; ``retract``
+                                            leads back into families that are curved
+``backtracks = True``                       an M-step that may go too far, such as Newton's
+``log_prior``                               maximum a posteriori: a prior is part of the objective
+``complete_score``                          standard errors in two E-steps a parameter, "louis" in
+                                            "mcem"
+``sample_latent, complete_statistics``      "mcem"; a `MonteCarloModel` needs no E-step at all
+``conditional_step``                        ECME: parameters that the M-step leaves
+``propose``                                 points of the model's own, such as Newton steps
+==========================================  =====================================================
+
+Guaranteed, for exact E-steps: the objective never falls beyond rounding, accelerated or not;
+<<<<<<< HEAD
 ``converged`` means that one plain EM step gained less than ``tol``; the same seed gives the same
 starts, whatever ``n_jobs``. An M-step that only raises its objective (GEM) keeps all of it.
+A best run that did not converge is warned of (`emkit.exceptions.NotConvergedWarning`).
+=======
+``converged`` means that one plain EM step gained less than ``tol``, and where ``tol`` is below the
+rounding of the objective, such as 0, that EM's own steps are nothing but rounding; the same seed
+gives the same starts, whatever ``n_jobs``. An M-step that only raises its objective (GEM) keeps all
+of it.
 A best run that did not converge is warned of (`emkit.exceptions.NotConvergedWarning`).
 
 Not guaranteed: the highest maximum, or that a stationary point is a maximum and no saddle. A small
 gain is not a small distance: plain EM that crawls stops too early unless ``tol`` is smaller. Forms
 that draw may fall, and end by a rule or a schedule of their own.
 
-Which form of EM, and which search over starts:
+Which form of EM, and which search over starts; an `Acceleration`, an `Algorithm` or a `Search` of
+one's own is one class with one or two methods:
 
 ==============================  ===============================================================
 ``algorithm="em"``              the default: exact

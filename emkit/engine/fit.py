@@ -60,7 +60,7 @@ def fit_em(
         "restarts" climbs from every start to the end; "short_runs" takes a few iterations from
         each and goes on with the best; "annealing" and "simulated_annealing" lead every start
         past shallow maxima; "genetic" recombines classes. See `Restarts`, `ShortRuns`,
-        `Annealing`, `SimulatedAnnealing`, `Genetic`.
+        `Annealing`, `SimulatedAnnealing`, `Genetic`, and `Search` for one of your own.
     algorithm : {"em", "cem", "sem", "mcem"} or Algorithm, default="em"
         Form of the E-step: exact; classification EM and stochastic EM, for latent classes;
         Monte Carlo EM. See `EM`, `ClassificationEM`, `StochasticEM`, `MonteCarloEM`.
@@ -69,7 +69,8 @@ def fit_em(
         without; Monte Carlo EM takes "louis".
     tol : float, default=1e-8
         Gain of one plain EM step, in nats of the whole objective, below which a run has
-        converged; one more plain step confirms it.
+        converged; one more plain step confirms it. Below the rounding of the objective, such as
+        0, it has when EM's own steps are nothing but rounding.
     max_iter : int, default=1000
         Most points to try after a start; 0 evaluates the start.
     random_state : None, int, numpy Generator or RandomState, default=None

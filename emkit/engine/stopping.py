@@ -46,8 +46,8 @@ class StopRule(ABC):
     ) -> Verdict:
         """Judge a proposal.
 
-        The objective was ``floor`` where EM led last. A Newton step that changes nothing says as
-        much as one that gains nothing.
+        The objective of the last point beyond rounding is ``floor``. A Newton step that changes
+        nothing says as much as one that gains nothing.
         """
 
 

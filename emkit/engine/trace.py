@@ -75,7 +75,7 @@ class Trace:
         """Whether the run goes to a point that is not the EM image of where it is."""
         verdict = REFUSED
         if there is not None:
-            noise, floor = self.noise_of(there), self.proven.objective
+            noise, floor = self.noise_of(there), self.reported.objective
             verdict = self.rules.at(noise).proposal(self.point, there, noise, floor, newton)
         self.small = verdict.small
         self.book(there, verdict)
