@@ -140,6 +140,8 @@ def fit_em(
     >>> round(float(result.params.t), 10), result.converged
     (0.6268214979, True)
     """
+    require_model(model)
+    check_options(n_init, n_jobs, tol, max_iter, callback)
     result = best_run(
         model,
         data,
@@ -173,9 +175,7 @@ def best_run(
     random_state: Any = None,
     callback: Callback | None = None,
 ) -> EMResult:
-    """As `fit_em`, without its warning: for estimators, which warn in words of their own."""
-    require_model(model)
-    check_options(n_init, n_jobs, tol, max_iter, callback)
+    """As `fit_em`, for estimators, which check arguments and warn in words of their own."""
     scheme = resolve_acceleration(acceleration)
     form = _resolve_algorithm(algorithm)
     form.check(model, scheme)
