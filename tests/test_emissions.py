@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from decimal import Decimal, localcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +34,7 @@ from emkit.models import (
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.prior import Prior
 from emkit.models.rows import Rows
+from emkit.numerics import poisson
 from emkit.numerics.covariance import NAMES, STRUCTURES
 from emkit.numerics.gaussian import Scaling
 
@@ -99,6 +101,40 @@ def test_densities_of_counts(dtype):
     params = PoissonParams(np.array([[1.0, 2.5], [50.0, 0.1]]))
     expected = stats.poisson.logpmf(counts, params.rates[:, None]).sum(axis=2)
     np.testing.assert_allclose(Poisson(2).log_density(counts, params), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("count", [1, 7, 15, 16, 40, 2000, 12_345])
+@pytest.mark.parametrize("ratio", [1e-3, 0.8, 0.82, 0.99, 1.0 - 1e-9, 1.0 + 1e-7, 1.1, 1.23, 50.0])
+def test_no_digits_of_a_count_cancel(count, ratio):
+    rate = count * ratio
+    with localcontext() as context:
+        context.prec = 60
+        factorial = sum((Decimal(i).ln() for i in range(1, count + 1)), Decimal(0))
+        exact = count * Decimal(rate).ln() - Decimal(rate) - factorial
+        deviance = count * (Decimal(count) / Decimal(rate)).ln() - count + Decimal(rate)
+    density = Poisson(1).log_density(np.array([count]), PoissonParams(np.array([[rate]])))
+    assert density[0, 0] == pytest.approx(float(exact), rel=1e-14, abs=0.0)
+    half = poisson.deviance(np.array([float(count)]), np.array([rate]))
+    assert half[0] == pytest.approx(float(deviance), rel=1e-14, abs=0.0)
+
+
+@pytest.mark.parametrize("rate", [10.0, 300.0, 1e4, 1e9])
+@pytest.mark.parametrize("acceleration", [None, "anderson"])
+def test_counts_of_any_size_converge(rate, acceleration):
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        x = np.concatenate([rng.poisson(rate + more * rate**0.5, 60) for more in (0.0, 3.0)])
+        model, options = LatentClasses(Poisson(2)), {"acceleration": acceleration, "tol": 1e-6}
+        assert fit_em(model, Columns(x), random_state=seed, **options).converged
+
+
+@pytest.mark.parametrize("rate", [1.0, 1e4, 1e9])
+def test_the_standard_error_of_a_rate(rate):
+    data, model = Columns(np.random.default_rng(0).poisson(rate, 50)), LatentClasses(Poisson(1))
+    result = fit_em(model, data)
+    estimate, error = result.params, standard_errors(model, data, result)
+    expected = np.sqrt(estimate.emission.rates / 50)
+    np.testing.assert_allclose(error.emission.rates, expected, rtol=1e-6)
 
 
 def test_missing_counts_and_categories_add_nothing():

@@ -3,22 +3,19 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaln
 
 from emkit._typing import Array
 from emkit.engine import tree
 from emkit.models.columns import as_table
 from emkit.models.emissions.emission import Emission
 from emkit.models.emissions.partition import standardise
+from emkit.numerics import poisson
 from emkit.numerics.constants import EPS
 
 __all__ = ["Poisson", "PoissonParams"]
 
-#: A rate this small stands in for 0, whose logarithm is no number.
+#: A number this small stands in for 0, by which nothing can be divided.
 TINY = 1e-300
-
-#: Logarithms of the factorials of counts that are common: gammaln takes five times as long.
-LOG_FACTORIALS = gammaln(np.arange(1.0, 1025.0))
 
 
 class PoissonParams(NamedTuple):
@@ -81,11 +78,10 @@ class Poisson(Emission):
 
     def log_density(self, columns: Array, bound: PoissonParams) -> Array:
         x, observed = _load(columns)
-        rates = bound.rates
-        expected = rates.sum(axis=1)[:, None] if observed is None else rates @ observed.T
-        log_density = np.log(np.maximum(rates, TINY)) @ x.T
-        log_density -= expected
-        log_density -= _log_factorial(x).sum(axis=1)
+        log_density = np.zeros((self.n_classes, len(x)))
+        for j, rates in enumerate(bound.rates.T):
+            of_column = _log_density(x[:, j], rates[:, None])
+            log_density += of_column if observed is None else of_column * observed[:, j]
         return log_density
 
     def statistics(self, columns: Array, resp: Array, bound: PoissonParams) -> PoissonStats:
@@ -126,9 +122,11 @@ def _load(columns: Array) -> tuple[Array, Array | None]:
     return np.where(missing, 0.0, x), (~missing).astype(float)
 
 
-def _log_factorial(x: Array) -> Array:
-    if x.max(initial=0.0) < len(LOG_FACTORIALS):
+def _log_density(x: Array, rates: Array) -> Array:
+    """Log-probability of counts (n,) at each rate (K, 1)."""
+    levels = int(x.max(initial=0.0)) + 1
+    if levels < len(x):  # of each count once, rather than of each row
         whole = x.astype(np.intp)
         if (whole == x).all():
-            return np.take(LOG_FACTORIALS, whole)
-    return gammaln(x + 1.0)
+            return np.take(_log_density(np.arange(float(levels)), rates), whole, axis=1)
+    return poisson.saturated(x) - poisson.deviance(x, rates)
