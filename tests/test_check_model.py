@@ -248,6 +248,12 @@ def eats_its_data(self, table, bound):
     return joint
 
 
+def starts_in_its_data(self, table, rng):
+    params = Poisson.initialize(self, table, rng)
+    table *= 2.0
+    return params
+
+
 BROKEN = [
     mistake(
         Poisson,
@@ -279,9 +285,51 @@ BROKEN = [
     ),
     mistake(Poisson, "m_step changed its Counts in place", m_step=in_place),
     mistake(Poisson, "log_joint changed its Rates in place", log_joint=moved_in_place),
+    mistake(Poisson, "log_joint changed its data in place", log_joint=eats_its_data),
+    mistake(Poisson, "initialize changed its data in place", initialize=starts_in_its_data),
     mistake(
-        Poisson, "log_joint gave another objective the second time .* data", log_joint=eats_its_data
+        Poisson,
+        "retract changed its Rates in place",
+        retract=lambda self, params: params if params.rates.sort() is None else None,
     ),
+    mistake(
+        Poisson,
+        "statistics returned events with numbers that are not finite",
+        statistics=with_statistics(lambda s: Counts(s.n, s.events * np.nan)),
+    ),
+    mistake(
+        Poisson,
+        "statistics returned n in float32, whose rounding",
+        statistics=with_statistics(lambda s: Counts(s.n.astype(np.float32), s.events)),
+    ),
+    mistake(
+        Poisson,
+        "m_step returned rates in float32",
+        m_step=lambda self, stats, params: Rates(
+            stats.n / stats.n.sum(), (stats.events / stats.n).astype(np.float32)
+        ),
+    ),
+    mistake(
+        Poisson,
+        "log_joint returned an array in float32",
+        log_joint=lambda self, table, bound: (
+            Poisson.log_joint(self, table, bound)[0].astype(np.float32),
+            None,
+        ),
+    ),
+    mistake(Poisson, "propose returned int, not Rates", propose=lambda self, *args: 3),
+    mistake(
+        Poisson,
+        "propose changed its Counts in place",
+        propose=lambda self, stats, params: stats.n.sort(),
+    ),
+    mistake(Poisson, "progress returned NoneType, no number", progress=lambda self, *args: None),
+    mistake(
+        Poisson,
+        "acceleration_threshold returned NoneType, no number",
+        acceleration_threshold=lambda self, data: None,
+    ),
+    mistake(Poisson, "is_feasible returned NoneType", is_feasible=lambda self, params: None),
     mistake(
         Poisson,
         r"complete_score is not the gradient of the objective: along rates\[\d\] it gives",

@@ -18,6 +18,8 @@ from emkit.engine import (
     MonteCarloEM,
     MonteCarloModel,
     Restarts,
+    StopReason,
+    check_model,
     fit_em,
     standard_errors,
 )
@@ -174,8 +176,70 @@ OF_ANY_MODEL = [
     ),
     mistake(
         Linkage,
-        "is_feasible failed at iteration 0 with ValueError: .*must return True or False",
+        r"is_feasible returned an array of bool of shape \(2,\), neither True nor False: end it "
+        r"with \.all\(\), at iteration 0.*must return True or False",
         is_feasible=lambda self, params: np.array([True, False]),
+    ),
+    mistake(
+        Linkage,
+        "is_feasible returned NoneType, neither .*: likely it has no return, at iteration 0",
+        is_feasible=answering(None),
+    ),
+    mistake(Linkage, "is_feasible returned str, neither", is_feasible=answering("no")),
+    mistake(
+        Linkage,
+        "objective_rounding returned NoneType, no number, at iteration 1",
+        objective_rounding=answering(None),
+    ),
+    mistake(
+        Linkage,
+        "objective_rounding returned nan, at iteration 1.*0 or more",
+        objective_rounding=answering(np.nan),
+    ),
+    mistake(
+        Linkage,
+        "objective_rounding returned -1.0, at iteration 1",
+        objective_rounding=answering(-1.0),
+    ),
+    mistake(
+        Linkage, "progress returned NoneType, no number, at iter.* 1", progress=answering(None)
+    ),
+    mistake(
+        Linkage,
+        r"progress returned an array of shape \(2,\), no number",
+        progress=answering(np.ones(2)),
+    ),
+    mistake(
+        Linkage,
+        r"progress failed at iteration 1 with KeyError.*progress\(before, after\) must",
+        progress=raising(KeyError("oops")),
+    ),
+    mistake(
+        Linkage,
+        "acceleration_threshold returned NoneType, no number, at iteration 0",
+        acceleration_threshold=answering(None),
+    ),
+    mistake(
+        Linkage,
+        "acceleration_threshold returned nan",
+        acceleration_threshold=answering(np.nan),
+    ),
+    mistake(
+        Linkage,
+        "m_step returned t of type str, which is neither a float array nor a number, at iter.* 1",
+        m_step=answering(Theta("half")),
+    ),
+    mistake(Linkage, "m_step returned t of type bool", m_step=answering(Theta(True))),
+    mistake(Linkage, "m_step returned t of type NoneType", m_step=answering(Theta(None))),
+    mistake(
+        Linkage,
+        "m_step returned t of type object",
+        m_step=answering(Theta(np.array(0.5, dtype=object))),
+    ),
+    mistake(
+        Linkage,
+        "conditional_step lowered the objective .* conditional_step does not raise it",
+        conditional_step=lambda self, counts, params: Theta(0.5 * params.t),
     ),
     mistake(
         Linkage,
@@ -198,6 +262,63 @@ OF_ANY_MODEL = [
 def test_the_method_of_a_model_is_named(model, message):
     with pytest.raises(ModelError, match=message):
         fit_em(model, COUNTS, n_init=2, random_state=1)
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+@pytest.mark.parametrize("method", ["initialize", "e_step", "m_step", "is_feasible", "propose"])
+def test_what_is_no_mistake_of_the_model_goes_on_as_it_is(method, error):
+    model = type("Interrupted", (Linkage,), {method: raising(error())})()
+    with pytest.raises(error):
+        fit_em(model, COUNTS, random_state=1)
+
+
+class Runaway(EMModel):
+    """Its objective has no maximum, and an extrapolation lands where it is -inf."""
+
+    def initialize(self, data, rng):
+        return Theta(1.0)
+
+    def e_step(self, data, params):
+        return Theta(params.t), -1.0 / params.t if params.t else -np.inf
+
+    def m_step(self, stats, params):
+        return Theta(2.0 * params.t)
+
+
+@pytest.mark.filterwarnings("ignore:The best run did not converge")
+@pytest.mark.parametrize("tol", [0.0, 1e-8])
+@pytest.mark.parametrize("acceleration", ["louis", "squarem", "anderson"])
+def test_no_proposal_is_taken_whose_objective_is_not_finite(acceleration, tol):
+    result = fit_em(Runaway(), None, acceleration=acceleration, tol=tol, max_iter=60)
+    assert np.isfinite(result.history).all() and (np.diff(result.history) >= 0.0).all()
+
+
+@pytest.mark.parametrize("answer", [True, np.True_])
+@pytest.mark.parametrize("algorithm", ["em", "sem"])
+def test_a_callback_ends_its_run_by_any_true(algorithm, answer):
+    told = {"algorithm": algorithm, "callback": lambda state: answer}
+    result = fit_em(Poisson(), TABLE, start=START, **told)
+    assert result.reason is StopReason.CALLBACK and len(result.history) <= 2
+
+
+class Single(Poisson):
+    """A joint in single precision, as of a network."""
+
+    def log_joint(self, table, bound):
+        log_joint, work = super().log_joint(table, bound)
+        return log_joint.astype(np.float32), work
+
+
+def test_a_joint_in_single_precision_is_summed_in_double():
+    with pytest.raises(ModelError, match="log_joint returned an array in float32"):
+        check_model(Single(), TABLE, start=START)
+    with pytest.raises(ModelError, match="may be rounding: work in float64, or say in objective"):
+        fit_em(Single(), TABLE, start=START, acceleration=None)
+    Single.objective_rounding = answering(1e-4)
+    exact = fit_em(Poisson(), TABLE, start=START, acceleration=None)
+    result = fit_em(Single(), TABLE, start=START, acceleration=None)
+    np.testing.assert_allclose(result.params.rates, exact.params.rates, rtol=1e-3)
+    assert result.log_likelihood == pytest.approx(exact.log_likelihood, rel=1e-6)
 
 
 class LaterNaN(Linkage):
@@ -335,9 +456,21 @@ OF_CLASSES = [
     ),
     mistake(
         Poisson,
-        r"log_joint returned an array of shape \(2, 6\), where \(n_classes, 5\) was expected, bec",
+        r"weights returned 5 numbers for a tile of 6 rows, at iteration 0.*weights\(tile\) must",
         weights=lambda self, table: table[1:, 1],
     ),
+    mistake(
+        Pairs,
+        r"log_joint returned an array of shape \(2, 6\), where \(n_classes, 5\) was expected, bec",
+        weights=lambda self, tile: tile[0][1:, 1],
+    ),
+    mistake(Poisson, "weights returned list", weights=lambda self, table: list(table[:, 1])),
+    mistake(
+        Poisson,
+        r"weights returned .*-25\.0\)? among its numbers; a weight is 0 or more",
+        weights=lambda self, table: -table[:, 1],
+    ),
+    mistake(Poisson, "weights returned .*nan", weights=lambda self, table: np.full(6, np.nan)),
     mistake(Poisson, "tiles failed at iteration 0 with TypeError", tiles=answering(None)),
     mistake(Poisson, "tiles returned no tile, at iteration 0", tiles=answering([])),
     mistake(Poisson, "bind failed at iteration 0 with KeyError", bind=raising(KeyError("oops"))),
@@ -475,6 +608,15 @@ def test_a_missing_method_is_named():
 # Runs that do not converge
 
 
+class Backtracking(Linkage):
+    """Its step leads downhill."""
+
+    backtracks = True
+
+    def m_step(self, stats, params):
+        return Theta(0.5 * params.t)
+
+
 class OnTheBoundary(Linkage):
     """Without recombinants the maximum is at t = 1, which is_feasible excludes."""
 
@@ -490,6 +632,7 @@ class OnTheBoundary(Linkage):
             {"data": OnTheBoundary.counts, "model": OnTheBoundary()},
             r"after 1 step\(s\) the M-step led where the model is not defined .*is_feasible accept",
         ),
+        ({"model": Backtracking()}, "no part of .* however short.* m_step does not lead uphill"),
         (
             {"algorithm": "mcem", "model": Drawn(), "max_iter": 2},
             "reached max_iter=2 before it was as precise as asked",

@@ -1,8 +1,6 @@
 """check_model: the contract of a model, tried on data."""
 
 import pickle
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -11,18 +9,26 @@ from joblib.externals.loky.backend.reduction import dumps
 from emkit.engine import tree
 from emkit.engine.additive import Split, check_halves
 from emkit.engine.arguments import given_starts, require_model, seed_sequence
+from emkit.engine.blocks import iterate
+from emkit.engine.guards import DOUBLE, IMPRECISE, require_double, untouched
 from emkit.engine.inference.frame import Frame, names_of
 from emkit.engine.inference.surface import Surface
+from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.model import EMModel
 from emkit.engine.steps import (
     Point,
     evaluate,
+    fallen,
     initialize,
-    lowered,
+    is_feasible,
     m_step,
+    own_proposal,
+    progress,
     require_finite,
     retracted,
+    rounding,
     sampled_statistics,
+    threshold,
     written,
 )
 from emkit.exceptions import ModelError
@@ -123,6 +129,7 @@ def check_model(
     require_model(model)
     rng = np.random.default_rng(seed_sequence(random_state))
     params = _start(model, data, start, rng)
+    threshold(model, data)
     if model.e_step is None:
         stats = sampled_statistics(model, data, params, rng, N_DRAWS, 0)
         point = Point(params, stats, np.nan, np.nan)
@@ -133,6 +140,7 @@ def check_model(
     check_halves(model, data, params, split)
     _check_draws(model, data, point, rng)
     before, after = _check_steps(model, data, point)
+    _check_offers(model, before, after)
     _check_retract(model, before.params, after.params)
     _check_score(model, data, after.params)
     other = _check_pickling(model)
@@ -143,8 +151,10 @@ def _start(model: EMModel, data: Any, start: Any, rng: np.random.Generator) -> A
     """A start at which the model is defined."""
     if start is not None:
         return retracted(model, given_starts(start)[0])
-    params = initialize(model, data, rng)
-    if not model.is_feasible(params):
+    with untouched("initialize", data=data):
+        params = initialize(model, data, rng)
+    require_double("initialize", params)
+    if not is_feasible(model, params):
         raise ModelError(
             f"initialize drew parameters that is_feasible refuses: {params!r}. A start must be "
             "where the model is defined."
@@ -155,27 +165,43 @@ def _start(model: EMModel, data: Any, start: Any, rng: np.random.Generator) -> A
 def _check_e_step(model: EMModel, data: Any, params: Any) -> Point:
     """The E-step twice: the same answer, finite, and its arguments as they were."""
     method = written(model, "log_joint")
-    with _untouched(method, params):
+    with untouched(method, params, data=data):
         point = evaluate(model, data, params, 0)
     if point is None:
         raise ModelError(f"The model is not defined at {params!r}. Give another start.")
     require_finite(model, point, 0)
+    _check_numbers(model, data, point)
     _require_alike(model, point, evaluate(model, data, params, 0), "the second time")
     return point
 
 
-@contextmanager
-def _untouched(method: str, *trees: Any) -> Iterator[None]:
-    """ModelError where a method changes its arguments, which the engine uses again."""
-    kept = [tree.flatten(each) for each in trees]
-    yield
-    for values, each in zip(kept, trees, strict=True):
-        if not np.array_equal(values, tree.flatten(each), equal_nan=True):
-            raise ModelError(f"{method} changed its {type(each).__name__} in place. Copy it first.")
+def _check_numbers(model: EMModel, data: Any, point: Point) -> None:
+    """Statistics and the joint are finite, and in double precision."""
+    method = written(model, "statistics")
+    for name, leaf in tree.named_leaves(point.stats).items():
+        if not np.isfinite(leaf).all():
+            raise ModelError(
+                f"{method} returned {name} with numbers that are not finite, {leaf!r}, although "
+                "the objective is. Likely a division by zero, or a missing cell that was added up."
+            )
+    require_double(method, point.stats)
+    if isinstance(model, LatentClassModel):
+        bound = model.bind(point.params)
+        log_joint, _ = model.log_joint(next(iter(model.tiles(next(iterate(data)), bound))), bound)
+        if log_joint.dtype.itemsize < DOUBLE:
+            raise ModelError(IMPRECISE.format(f"log_joint returned an array in {log_joint.dtype}"))
+
+
+def _check_offers(model: EMModel, before: Point, after: Point) -> None:
+    """What the model offers beyond the two steps: its measure of progress, its proposals."""
+    if model.progress is not None:
+        progress(model, before, after, 1)
+    with untouched("propose", after.params, after.stats):
+        own_proposal(model, after, 1)
 
 
 def _require_alike(model: EMModel, point: Point, again: Point | None, when: str) -> None:
-    noise = model.objective_rounding(point.params, point.objective)
+    noise = rounding(model, point.params, point.objective)
     if model.exact and (again is None or abs(again.objective - point.objective) > noise):
         got = None if again is None else again.objective
         raise ModelError(
@@ -201,8 +227,10 @@ def _check_steps(model: EMModel, data: Any, point: Point) -> tuple[Point, Point]
     """Plain EM steps that do not lower the objective; the ends of the last one."""
     before = point
     for n_iter in range(1, N_STEPS + 1):
-        with _untouched("m_step", point.params, point.stats):
+        with untouched("m_step", point.params, point.stats):
             image = m_step(model, data, point, n_iter)
+        if image is not None:
+            require_double("m_step", image)
         after = None if image is None else evaluate(model, data, image, n_iter)
         if after is None and n_iter == 1:
             raise ModelError(
@@ -218,15 +246,10 @@ def _check_steps(model: EMModel, data: Any, point: Point) -> tuple[Point, Point]
 
 
 def _require_no_fall(model: EMModel, data: Any, before: Point, after: Point, n_iter: int) -> None:
-    noise = FALL * model.objective_rounding(after.params, after.objective)
+    noise = FALL * rounding(model, after.params, after.objective, n_iter)
     if not model.exact or model.backtracks or after.objective >= before.objective - noise:
         return
-    method = "m_step"
-    if model.conditional_step is not None:
-        image = evaluate(model, data, model.m_step(before.stats, before.params), n_iter)
-        if image is not None and image.objective > after.objective + noise:
-            before, method = image, "conditional_step"
-    raise lowered(model, method, before.objective, after.objective, n_iter)
+    raise fallen(model, data, before, after, noise, n_iter)
 
 
 def _check_retract(model: EMModel, before: Any, after: Any) -> None:
@@ -236,7 +259,7 @@ def _check_retract(model: EMModel, before: Any, after: Any) -> None:
     for way in WAYS:
         beside = tree.restore(start + way * (end - start), after)
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), untouched("retract", beside):
                 inside.append(model.retract(beside))
         except (np.linalg.LinAlgError, ArithmeticError):
             continue

@@ -5,16 +5,18 @@ from typing import Any
 import numpy as np
 
 from emkit._typing import Array
-from emkit.engine.tree import is_tree
+from emkit.engine.tree import is_numeric, is_tree
 from emkit.exceptions import ModelError
 
 __all__ = [
     "SIGNATURES",
     "Breach",
+    "as_bool",
     "as_number",
     "blame",
     "describe",
     "fault",
+    "is_true",
     "require_named",
     "require_joint",
     "require_pair",
@@ -35,6 +37,15 @@ SIGNATURES = {
     "start, or None.",
     "is_feasible": "is_feasible(params) must return True or False.",
     "log_prior": "log_prior(params) must return a number.",
+    "objective_rounding": "objective_rounding(params, objective) must return a number of nats, 0 "
+    "or more.",
+    "progress": "progress(before, after) must return a number.",
+    "acceleration_threshold": "acceleration_threshold(data) must return a number of nats; inf "
+    "begins at once.",
+    "weight_of": "weight_of(data) must return a number.",
+    "recombine": "recombine(mother, father, rng) must return parameters of the type and shapes of "
+    "the parents.",
+    "mutate": "mutate(params, rng) must return parameters of the type and shapes of those given.",
     "complete_score": "complete_score(stats, params) must return one derivative a parameter, in "
     "the type and shapes of the parameters.",
     "bind": "bind(params) must return what the methods after it take as bound.",
@@ -98,8 +109,7 @@ def fault(value: Any, name: str = "") -> str:
         return next(filter(None, (fault(v, f"{name}.{f}" if name else f) for f, v in parts)), "")
     if not name:
         return f"{describe(value)}, which is no NamedTuple"
-    number = isinstance(value, float | int) and not isinstance(value, bool)
-    if number or getattr(getattr(value, "dtype", None), "kind", None) in ("f", "i", "u"):
+    if is_numeric(value):
         return ""
     return f"{describe(value)} as {name}, which is neither a float array nor a number"
 
@@ -131,19 +141,33 @@ def require_pair(answer: Any) -> tuple[Any, Any]:
 
 def as_number(value: Any, method: str, name: str = "") -> float:
     """A number as a float; Breach for an array, None or whatever is none."""
-    if isinstance(value, float | int | np.number) or (
-        isinstance(value, np.ndarray) and value.shape == () and value.dtype.kind in "fiu"
-    ):
+    if is_numeric(value) and np.shape(value) == ():
         return float(value)
     hint = ": sum it over the rows" if getattr(value, "ndim", 0) else ""
     raise Breach(method, f"returned {describe(value)}{name and f' as {name}'}, no number{hint}")
+
+
+def as_bool(value: Any, method: str) -> bool:
+    """True or False, also NumPy's; Breach for an array, None or whatever is neither."""
+    if getattr(value, "dtype", None) == np.bool_ and np.shape(value) == ():
+        return bool(value)
+    if isinstance(value, bool):
+        return value
+    hint = ": end it with .all()" if getattr(value, "ndim", 0) else ""
+    hint = ": likely it has no return" if value is None else hint
+    raise Breach(method, f"returned {describe(value)}, neither True nor False{hint}")
+
+
+def is_true(value: Any) -> bool:
+    """Whether a value is True, also NumPy's; a callback may return anything."""
+    return isinstance(value, bool | np.bool_) and bool(value)
 
 
 def require_joint(answer: Any, tile: Any, params: Any) -> tuple[Array, Any]:
     """What `log_joint` returned; Breach where its array cannot be one of classes by rows.
 
     It is known to lie the wrong way round where the tile is an array of rows and the parameters
-    begin with an array of classes.
+    begin with an array of classes. Lower precision becomes double.
     """
     if not (isinstance(answer, tuple | list) and len(answer) == 2):
         raise Breach("log_joint", f"returned {describe(answer)} alone, not a pair")
@@ -152,6 +176,8 @@ def require_joint(answer: Any, tile: Any, params: Any) -> tuple[Array, Any]:
         raise Breach("log_joint", f"returned {describe(log_joint)} as log_joint")
     if log_joint.dtype.kind != "f":
         raise Breach("log_joint", f"returned {describe(log_joint)}, which cannot hold logarithms")
+    if log_joint.dtype.itemsize < 8:  # sums in single precision may fall where EM climbs
+        log_joint = log_joint.astype(np.float64)
     rows, columns = log_joint.shape
     turned = isinstance(tile, np.ndarray) and tile.ndim and len(tile) == rows != columns
     if turned and columns == _n_classes(params):
@@ -171,16 +197,23 @@ def _n_classes(params: Any) -> int | None:
     return len(first) if np.ndim(first) else None
 
 
-def require_weights(weights: Any, log_joint: Array) -> Any:
-    """The weights of a tile; Breach where they do not fit the rows of its `log_joint`."""
+def require_weights(weights: Any, tile: Any, log_joint: Array) -> Any:
+    """The weights of a tile; Breach where they are none, or do not fit the rows of `log_joint`."""
     if weights is None:
         return None
-    if np.ndim(weights) != 1:
+    kind = getattr(getattr(weights, "dtype", None), "kind", None)
+    if kind not in ("f", "i", "u", "b") or weights.ndim != 1:
         raise Breach("weights", f"returned {describe(weights)}")
-    if len(weights) != log_joint.shape[1]:
+    n = log_joint.shape[1]
+    if len(weights) != n and isinstance(tile, np.ndarray) and tile.ndim and len(tile) == n:
+        raise Breach("weights", f"returned {len(weights)} numbers for a tile of {n} rows")
+    if len(weights) != n:
         raise Breach(
             "log_joint",
             f"returned an array of shape {log_joint.shape}, where (n_classes, {len(weights)}) was "
             f"expected, because weights returned {len(weights)} numbers",
         )
+    least = np.asarray(weights).min(initial=0)
+    if not least >= 0:
+        raise Breach("weights", f"returned {least!r} among its numbers; a weight is 0 or more")
     return weights

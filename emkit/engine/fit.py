@@ -156,7 +156,7 @@ def fit_em(
         random_state=random_state,
         callback=callback,
     )
-    warn_unconverged(result, tol=tol, max_iter=max_iter)
+    warn_unconverged(result, tol=tol, max_iter=max_iter, backtracks=model.backtracks)
     return result
 
 
@@ -238,7 +238,17 @@ UNCONVERGED = {
 }
 
 
-def warn_unconverged(result: EMResult, *, tol: float, max_iter: int) -> None:
+#: Instead, where even a small part of a step does.
+NOT_UPHILL = (
+    "no part of the M-step's step, however short, kept the objective from falling by more than its "
+    "rounding. Likely m_step does not lead uphill: check its direction by differences of the "
+    "objective, or say in objective_rounding how exact that is."
+)
+
+
+def warn_unconverged(
+    result: EMResult, *, tol: float, max_iter: int, backtracks: bool = False
+) -> None:
     """Warn of a best run that failed to converge; not of one that was told to end."""
     if result.reason not in UNCONVERGED or max_iter == 0:
         return
@@ -247,5 +257,8 @@ def warn_unconverged(result: EMResult, *, tol: float, max_iter: int) -> None:
     rule = f"a step gained less than tol={tol:g}" if tol > 0.0 else "it stood still (tol=0)"
     if result.monte_carlo_error is not None:
         rule = "it was as precise as asked"
-    why = UNCONVERGED[result.reason].format(limit=limit, rule=rule, n_iter=result.n_iter)
+    why = UNCONVERGED[result.reason]
+    if backtracks and result.reason is StopReason.DECREASE:
+        why = NOT_UPHILL
+    why = why.format(limit=limit, rule=rule, n_iter=result.n_iter)
     warn(f"The best run did not converge: {why}", NotConvergedWarning)

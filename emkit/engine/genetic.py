@@ -9,6 +9,7 @@ from emkit.engine.budget import best_to_the_end, check_budget, check_steps, few_
 from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.result import EMResult, StopReason
 from emkit.engine.starts import Climber, Outcome, Search, Start
+from emkit.engine.steps import recombined
 
 __all__ = ["Genetic"]
 
@@ -91,11 +92,11 @@ class Genetic(Search):
     ) -> Any:
         """New parameters out of those alive, or None for a fresh start."""
         if mutant and alive:
-            return model.mutate(alive[rng.integers(len(alive))], rng)
+            return recombined("mutate", model.mutate, alive[rng.integers(len(alive))], rng)
         if len(alive) < 2:
             return None
         mother, father = rng.choice(len(alive), 2, replace=False)
-        return model.recombine(alive[mother], alive[father], rng)
+        return recombined("recombine", model.recombine, alive[mother], alive[father], rng)
 
 
 def fittest(outcomes: list[Outcome], n: int) -> list[EMResult]:

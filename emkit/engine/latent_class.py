@@ -256,7 +256,7 @@ class LatentClassModel(EMModel):
                 method = "log_joint"
                 log_joint, work = require_joint(self.log_joint(tile, bound), tile, params)
                 method = "weights"
-                weights = require_weights(self.weights(tile), log_joint)
+                weights = require_weights(self.weights(tile), tile, log_joint)
                 method = "log_joint"
                 resp, values = posterior(log_joint, rng, weights)
                 if weights is None:

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import numpy as np
+
 from emkit.engine import tree
 from emkit.engine.model import EMModel
 from emkit.engine.options import RunOptions
 from emkit.engine.proposals import Proposals
 from emkit.engine.result import EMResult, StopReason
-from emkit.engine.steps import Point, evaluate, lowered, require_finite
+from emkit.engine.steps import Point, evaluate, fallen, require_finite
 from emkit.engine.trace import Trace
 from emkit.exceptions import InfeasibleError
 
@@ -66,9 +68,16 @@ def plain_step(trace: Trace) -> None:
     if verdict.fell:
         trace.reason = StopReason.DECREASE
         if there.objective < here.objective - GROSS_FALL * noise:
-            raise lowered(trace.model, "m_step", here.objective, there.objective, trace.n_iter)
+            raise fallen(trace.model, trace.data, here, there, noise, trace.n_iter)
     elif verdict.small and (confirmed or trace.reason is StopReason.MAX_ITER):
         trace.reason = StopReason.TOLERANCE
+
+
+def fell(trace: Trace, there: Point) -> bool:
+    """Whether the objective at a point is lower than where the run is, by more than rounding."""
+    if not np.isfinite(there.objective):
+        return there.objective == -np.inf
+    return there.objective < trace.point.objective - trace.noise_of(there)
 
 
 def step_of_model(trace: Trace) -> Point | None:
@@ -79,7 +88,7 @@ def step_of_model(trace: Trace) -> Point | None:
     there = trace.evaluate(image)
     n_allowed = MOST_HALVINGS if trace.model.backtracks and trace.model.exact else 0
     for n_halvings in range(1, n_allowed + 1):
-        if there is not None and there.objective >= here.objective - trace.noise_of(there):
+        if there is not None and not fell(trace, there):
             break
         trace.book(there)
         if trace.reason is not None:

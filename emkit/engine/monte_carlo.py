@@ -14,7 +14,15 @@ from emkit.engine.algorithms import Algorithm
 from emkit.engine.model import EMModel, MonteCarloModel
 from emkit.engine.options import RunOptions
 from emkit.engine.result import EMResult, StopReason
-from emkit.engine.steps import Point, evaluate, m_step, retracted, sampled_point, sampled_statistics
+from emkit.engine.steps import (
+    Point,
+    evaluate,
+    is_feasible,
+    m_step,
+    retracted,
+    sampled_point,
+    sampled_statistics,
+)
 from emkit.engine.stochastic import chain_result, report
 from emkit.exceptions import InfeasibleError
 
@@ -276,7 +284,7 @@ def _newton_step(
     move = across + inverse @ basis @ scores.mean(axis=0)
     further = inverse @ basis @ complete @ basis.T
     image = retracted(model, tree.restore(here + move, params))
-    if not model.is_feasible(image):
+    if not is_feasible(model, image):
         return None
     return _SampledStep(image, move, further @ plain.covariance @ further.T, plain.n_batches, True)
 

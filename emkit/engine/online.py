@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from emkit.engine import blocks, tree
+from emkit.engine import tree
 from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.model import EMModel
-from emkit.engine.steps import evaluate, m_step, retracted
+from emkit.engine.steps import evaluate, is_feasible, m_step, retracted
+from emkit.engine.steps import weight as weight_of_batch
 from emkit.exceptions import InfeasibleError
 
 __all__ = ["OnlineEM", "OnlineState"]
@@ -214,10 +215,10 @@ class OnlineEM:
                 f"{type(model).__name__} has a conditional_step, which raises the objective of all "
                 "the data, and online EM sees one batch at a time. Use fit_em."
             )
-        weight = float(sum(map(model.weight_of, blocks.summaries(batch))))
+        number = state.n_batches + 1
+        weight = weight_of_batch(model, batch, number)
         if not weight > 0.0:
             raise ValueError(f"A batch must have rows of positive weight. Got weight {weight!r}.")
-        number = state.n_batches + 1
         if state.stats is None:
             state = state._replace(params=retracted(model, state.params))
         point = evaluate(model, batch, state.params, number)
@@ -264,7 +265,7 @@ class OnlineEM:
 def _is_defined(model: EMModel, params: Any) -> bool:
     """Whether the next batch can be taken at ``params``."""
     try:
-        if not model.is_feasible(params):
+        if not is_feasible(model, params):
             return False
         if isinstance(model, LatentClassModel):
             model.bind(params)

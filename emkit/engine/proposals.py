@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from emkit._typing import Array
-from emkit.engine import blocks, tree
+from emkit.engine import tree
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.model import EMModel
-from emkit.engine.steps import evaluate, m_step, own_proposal
+from emkit.engine.steps import evaluate, m_step, own_proposal, threshold
 from emkit.engine.trace import Trace
 
 __all__ = ["Extrapolation", "OwnStep", "Proposals", "Proposer"]
@@ -53,7 +53,13 @@ class Extrapolation(Proposer):
 
     def propose(self, trace: Trace, image: Any) -> Any:
         self.like, self.left, self.spent = image, trace.n_left, 0
-        vector = self.scheme.propose(tree.flatten(trace.point.params), tree.flatten(image))
+        point = tree.flatten(trace.point.params)
+        try:
+            # A square may overflow: a proposal that is not finite is refused like any other.
+            with np.errstate(all="ignore"):
+                vector = self.scheme.propose(point, tree.flatten(image))
+        except np.linalg.LinAlgError:
+            return None
         return None if vector is None else tree.restore(vector, image)
 
     def em_map(self, vector: Array) -> Array | None:
@@ -83,8 +89,7 @@ class Proposals:
         if acceleration is not None:
             own: list[Proposer] = [] if model.propose is None else [OwnStep()]
             self.proposers = [*own, Extrapolation(model, data, acceleration)]
-            threshold = sum(map(model.acceleration_threshold, blocks.summaries(data)))
-            self.threshold = min(threshold, acceleration.below)
+            self.threshold = min(threshold(model, data), acceleration.below)
         self.allowed = self.threshold == np.inf
 
     def went(self, trace: Trace) -> bool:

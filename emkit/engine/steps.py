@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emkit.engine import blocks, tree
-from emkit.engine.contract import SIGNATURES, Breach, as_number, require_tree
+from emkit.engine.contract import SIGNATURES, Breach, as_bool, as_number, require_tree
 from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.model import EMModel, MonteCarloModel
 from emkit.exceptions import ClusterError, DataReadError, InfeasibleError, ModelError
@@ -18,16 +18,28 @@ __all__ = [
     "called",
     "complete_score",
     "evaluate",
+    "fallen",
     "initialize",
+    "is_feasible",
     "lowered",
     "m_step",
     "own_proposal",
+    "progress",
+    "recombined",
     "require_finite",
     "retracted",
+    "rounding",
     "sampled_point",
     "sampled_statistics",
+    "threshold",
+    "weight",
     "written",
 ]
+
+#: Part of an objective that single precision may lose.
+SINGLE = 1e-5
+#: What is no mistake of the model's goes on as it is.
+PASSED = (ClusterError, DataReadError, MemoryError)
 
 
 class Point(NamedTuple):
@@ -44,7 +56,7 @@ def initialize(model: EMModel, data: Any, rng: np.random.Generator) -> Any:
     block = data.start_block(rng) if isinstance(data, blocks.Blocks) else data
     try:
         return require_tree(model.initialize(block, rng), "initialize")
-    except (InfeasibleError, DataReadError, np.linalg.LinAlgError):
+    except (*PASSED, InfeasibleError, np.linalg.LinAlgError):
         raise
     except Exception as error:
         raise _named("initialize", 0, error) from error
@@ -60,7 +72,7 @@ def evaluate(
         with np.errstate(all="ignore") if proposed else nullcontext():
             params = _retract(model, params) if proposed else params
             step = "is_feasible"
-            if not model.is_feasible(params):
+            if not as_bool(model.is_feasible(params), step):
                 return None
             step = "e_step"
             stats, log_likelihood = blocks.e_step(model, data, params)
@@ -71,7 +83,7 @@ def evaluate(
             objective = log_likelihood + as_number(model.log_prior(params), "log_prior")
     except np.linalg.LinAlgError:
         return None
-    except (ClusterError, DataReadError):
+    except PASSED:
         raise
     except Exception as error:
         # Overflow and the like at an extrapolated point is the point's fault, not the model's.
@@ -101,9 +113,59 @@ def m_step(model: EMModel, data: Any, point: Point, n_iter: int) -> Any:
             image = _like(model.conditional_step(data, image), point.params, step)
     except np.linalg.LinAlgError:
         return None
+    except PASSED:
+        raise
     except Exception as error:
         raise _named(step, n_iter, error) from error
     return image
+
+
+def is_feasible(model: EMModel, params: Any, n_iter: int = 0) -> bool:
+    """Whether the model is defined at the parameters."""
+    return _told("is_feasible", n_iter, as_bool, model.is_feasible, params)
+
+
+def rounding(model: EMModel, params: Any, objective: float, n_iter: int = 0) -> float:
+    """How much an objective that is finite is rounded."""
+    noise = _told(
+        "objective_rounding", n_iter, as_number, model.objective_rounding, params, objective
+    )
+    if not noise >= 0.0:
+        raise _named(
+            "objective_rounding", n_iter, Breach("objective_rounding", f"returned {noise!r}")
+        )
+    return noise
+
+
+def progress(model: EMModel, before: Point, after: Point, n_iter: int) -> float:
+    """The model's own measure of a step."""
+    assert model.progress is not None
+    return _told("progress", n_iter, as_number, model.progress, before, after)
+
+
+def threshold(model: EMModel, data: Any) -> float:
+    """Gain of a plain step on all the data below which the model allows an extrapolation."""
+    name, method = "acceleration_threshold", model.acceleration_threshold
+    total = sum(_told(name, 0, as_number, method, block) for block in blocks.summaries(data))
+    if np.isnan(total):
+        raise _named(name, 0, Breach(name, "returned nan"))
+    return total
+
+
+def weight(model: EMModel, data: Any, n_iter: int) -> float:
+    """Weight of all the data."""
+    of_block, all_blocks = model.weight_of, blocks.summaries(data)
+    return sum(_told("weight_of", n_iter, as_number, of_block, block) for block in all_blocks)
+
+
+def recombined(method: str, function: Callable[..., Any], *args: Any) -> Any:
+    """What `recombine` or `mutate` makes of parameters, the first of its arguments."""
+    return called(method, 0, lambda: _like(function(*args), args[0], method))
+
+
+def _told(method: str, n_iter: int, read: Callable[..., Any], function: Any, *args: Any) -> Any:
+    """What a method says, a number or whether."""
+    return called(method, n_iter, lambda: read(function(*args), method))
 
 
 def own_proposal(model: EMModel, point: Point, n_iter: int) -> Any:
@@ -147,14 +209,13 @@ def sampled_statistics(
 
 def sampled_point(model: MonteCarloModel, data: Any, params: Any, n_iter: int) -> Point | None:
     """A point without statistics, its objective nan unless the model can tell its likelihood."""
-    if not called("is_feasible", n_iter, model.is_feasible, params):
+    if not is_feasible(model, params, n_iter):
         return None
     log_likelihood = 0.0
     for block in blocks.iterate(data):
-        told = called("log_likelihood", n_iter, model.log_likelihood, block, params)
-        log_likelihood += called("log_likelihood", n_iter, as_number, told, "log_likelihood")
-    prior = called("log_prior", n_iter, model.log_prior, params)
-    prior = called("log_prior", n_iter, as_number, prior, "log_prior")
+        args = model.log_likelihood, block, params
+        log_likelihood += _told("log_likelihood", n_iter, as_number, *args)
+    prior = _told("log_prior", n_iter, as_number, model.log_prior, params)
     return Point(params, None, log_likelihood, log_likelihood + prior)
 
 
@@ -162,7 +223,7 @@ def called(method: str, n_iter: int, function: Callable[..., Any], *args: Any) -
     """What a method of the user's returns; what it raises is a ModelError that names it."""
     try:
         return function(*args)
-    except (ClusterError, DataReadError, InfeasibleError, np.linalg.LinAlgError):
+    except (*PASSED, InfeasibleError, np.linalg.LinAlgError):
         raise
     except Exception as error:
         raise _named(method, n_iter, error) from error
@@ -186,13 +247,32 @@ def require_finite(model: EMModel, point: Point, n_iter: int) -> None:
 def lowered(model: EMModel, method: str, before: float, after: float, n_iter: int) -> ModelError:
     """The error of a step that lowered the objective."""
     e_step, statistics = written(model, "log_joint"), written(model, "statistics")
+    fell = f"{method} lowered the objective from {before!r} to {after!r} at iteration {n_iter}"
     fails = f"maximise what {statistics} expects" if method == "m_step" else "raise it"
+    cannot, remedy = "EM cannot do that", ", `backtracks = True` if m_step may step too far"
+    if model.backtracks:
+        fails, cannot, remedy = "lead uphill", "However short, a part of its step does so", ""
+    if before - after <= SINGLE * abs(before):
+        remedy += (
+            ". So small a fall may be rounding: work in float64, or say in objective_rounding how "
+            "exact the objective is"
+        )
     return ModelError(
-        f"{method} lowered the objective from {before!r} to {after!r} at iteration {n_iter}. EM "
-        f"cannot do that: either {method} does not {fails}, or {e_step} (or log_prior) does not "
+        f"{fell}. {cannot}: either {method} does not {fails}, or {e_step} (or log_prior) does not "
         "return the objective at its parameters. Check them on a few rows by hand; set `exact = "
-        "False` if the E-step is random, `backtracks = True` if m_step may step too far."
+        f"False` if the E-step is random{remedy}."
     )
+
+
+def fallen(
+    model: EMModel, data: Any, before: Point, after: Point, noise: float, n_iter: int
+) -> ModelError:
+    """The error of an EM step that lowered the objective: of its half that did so."""
+    if model.conditional_step is not None:
+        image = evaluate(model, data, model.m_step(before.stats, before.params), n_iter)
+        if image is not None and image.objective > after.objective + noise:
+            return lowered(model, "conditional_step", image.objective, after.objective, n_iter)
+    return lowered(model, "m_step", before.objective, after.objective, n_iter)
 
 
 def written(model: EMModel, instead: str) -> str:

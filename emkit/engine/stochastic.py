@@ -10,6 +10,7 @@ from emkit._typing import Array
 from emkit.engine import tree
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.algorithms import Algorithm, need_classes, with_earlier_cost, with_posterior
+from emkit.engine.contract import is_true
 from emkit.engine.loop import climb
 from emkit.engine.model import EMModel
 from emkit.engine.options import RunOptions
@@ -179,7 +180,7 @@ def report(
     now, n_iter = points[-1], len(points) - 1
     gain = now.objective - points[-2].objective if n_iter else np.inf
     state = State.of(now, run=options.run, n_iter=n_iter, gain=gain, reason=reason)
-    asked = options.callback(state) is True and reason is None
+    asked = is_true(options.callback(state)) and reason is None
     return StopReason.CALLBACK if asked else reason
 
 

@@ -78,12 +78,11 @@ class GainRule(StopRule):
 class OwnUnitsRule(GainRule):
     """``tol`` is compared with the model's own measure of progress: it says nothing of the gain."""
 
-    def __init__(self, model: EMModel, tol: float):
+    def __init__(self, model: EMModel, tol: float, measure: Callable[[Point, Point], float]):
         super().__init__(model, tol)
-        self.measure = model.progress
+        self.measure = measure
 
     def progress(self, here: Point, there: Point) -> float:
-        assert self.measure is not None
         return self.measure(here, there)
 
     def plain_step(self, here: Point, there: Point, noise: float) -> Verdict:
@@ -137,10 +136,16 @@ class StandstillRule(StopRule):
 class StopRules:
     """The rules of one run; which of them judges is for the rounding of the objective to say."""
 
-    def __init__(self, model: EMModel, tol: float, image_of: Callable[[Point], Any]):
+    def __init__(
+        self,
+        model: EMModel,
+        tol: float,
+        image_of: Callable[[Point], Any],
+        progress: Callable[[Point, Point], float],
+    ):
         self.tol, self.own_units = tol, model.progress is not None
         self.standstill = StandstillRule(model, tol, image_of)
-        self.usual = OwnUnitsRule(model, tol) if self.own_units else GainRule(model, tol)
+        self.usual = OwnUnitsRule(model, tol, progress) if self.own_units else GainRule(model, tol)
 
     def at(self, noise: float) -> StopRule:
         """The rule for a point whose objective is rounded that much."""

@@ -4,10 +4,11 @@ from typing import Any
 
 import numpy as np
 
+from emkit.engine.contract import is_true
 from emkit.engine.model import EMModel
 from emkit.engine.options import RunOptions
 from emkit.engine.result import EMResult, State, StopReason
-from emkit.engine.steps import Point, evaluate, m_step
+from emkit.engine.steps import Point, evaluate, m_step, progress, rounding
 from emkit.engine.stopping import StopRules, Verdict
 
 __all__ = ["Trace"]
@@ -26,7 +27,7 @@ class Trace:
 
     def __init__(self, model: EMModel, data: Any, start: Point, options: RunOptions):
         self.model, self.data, self.options = model, data, options
-        self.rules = StopRules(model, options.tol, self.image)
+        self.rules = StopRules(model, options.tol, self.image, self.progress)
         self.point = start
         self.proven = start  # the last point that EM led to
         self.reported = start  # that of the last entry of the history
@@ -69,12 +70,16 @@ class Trace:
 
     def noise_of(self, point: Point) -> float:
         """How much the objective is rounded at a point."""
-        return self.model.objective_rounding(point.params, point.objective)
+        return rounding(self.model, point.params, point.objective, self.n_iter + 1)
+
+    def progress(self, before: Point, after: Point) -> float:
+        """The model's own measure of a step."""
+        return progress(self.model, before, after, self.n_iter + 1)
 
     def try_proposal(self, there: Point | None, newton: bool = False) -> bool:
         """Whether the run goes to a point that is not the EM image of where it is."""
         verdict = REFUSED
-        if there is not None:
+        if there is not None and np.isfinite(there.objective):
             noise, floor = self.noise_of(there), self.reported.objective
             verdict = self.rules.at(noise).proposal(self.point, there, noise, floor, newton)
         self.small = verdict.small
@@ -119,7 +124,7 @@ class Trace:
             self.reported, run=run, n_iter=self.n_iter, gain=self.gain, reason=self.reason
         )
         self._news = False
-        if callback(state) is True and self.reason is None:
+        if is_true(callback(state)) and self.reason is None:
             self.reason = StopReason.CALLBACK
 
     def result(self) -> EMResult:

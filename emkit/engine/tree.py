@@ -17,6 +17,7 @@ __all__ = [
     "all_finite",
     "distance",
     "flatten",
+    "is_numeric",
     "is_tree",
     "leaves",
     "map_leaves",
@@ -31,6 +32,13 @@ __all__ = [
 def is_tree(value: Any) -> bool:
     """Whether a value is a NamedTuple; all else is a leaf."""
     return isinstance(value, tuple) and hasattr(value, "_fields")
+
+
+def is_numeric(leaf: Any) -> bool:
+    """Whether a leaf is a real number or an array of such."""
+    if isinstance(leaf, float | int):
+        return not isinstance(leaf, bool)
+    return getattr(getattr(leaf, "dtype", None), "kind", None) in ("f", "i", "u")
 
 
 def map_leaves(function: Callable[..., Any], tree: Any, *others: Any) -> Any:
@@ -120,6 +128,9 @@ def _mismatches(tree: Any, like: Any, path: str) -> Iterator[str]:
                 yield from _mismatches(value, expected, f"{name}.")
         elif np.shape(value) != np.shape(expected):
             yield f"returned {name} of shape {np.shape(value)}, not {np.shape(expected)}"
+        elif not is_numeric(value):
+            kind = getattr(value, "dtype", type(value).__name__)
+            yield f"returned {name} of type {kind}, which is neither a float array nor a number"
 
 
 def distance(tree: Any, other: Any) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.engine import tree
 from emkit.engine.model import EMModel
-from emkit.engine.steps import Point, complete_score, evaluate, retracted
+from emkit.engine.steps import Point, complete_score, evaluate, retracted, rounding
 
 __all__ = ["EPS", "FIRST_STEP", "Bracket", "Chord", "Status", "Surface", "sizes_of"]
 
@@ -72,7 +72,7 @@ class Surface:
                 f"Got {params!r}."
             )
         self.here = here
-        self.noise = max(model.objective_rounding(params, here.objective), EPS)
+        self.noise = max(rounding(model, params, here.objective), EPS)
         self.sizes = self._sizes()
 
     def _sizes(self) -> Array:
