@@ -104,11 +104,12 @@ class Reader(ABC, Generic[R]):
         """ValueError where fewer rows count than there must be."""
         if n >= min_samples:
             return
+        least = max(min_samples, self.n_components)
         message = (
-            f"Found array with {n} sample(s) ({self.counting}) while a minimum of {min_samples} is "
+            f"Found array with {n} sample(s) ({self.counting}) while a minimum of {least} is "
             "required."
         )
-        if n < self.n_components:
+        if 0 < n < self.n_components:
             few = (
                 f"Expected n_samples >= n_components but got n_components = {self.n_components}, "
                 f"n_samples = {n}"

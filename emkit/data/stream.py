@@ -120,7 +120,7 @@ class SourceBlocks(DataBlocks, Generic[R]):
         if n != self._n:
             raise ValueError(
                 f"X gave {n} rows that count, and {self._n} when it was first read. There must be "
-                "the same rows at every pass, and the same y and sample_weight."
+                "the same rows at every pass, and the same y and weights, if there are any."
             )
 
     def convert(
