@@ -220,6 +220,10 @@ class Circle(LatentClassModel):
     def m_step(self, stats, params):
         return self.retract(Means(stats.n / stats.n.sum(), stats.x))
 
+    def complete_score(self, stats, params):
+        weights = stats.n / params.weights - stats.n.sum()
+        return Means(weights, stats.x - stats.n[:, None] * params.means)
+
     def is_feasible(self, params):
         return bool(np.isfinite(params.means).all() and (params.weights > 0.0).all())
 
@@ -260,10 +264,11 @@ def test_without_retraction_an_extrapolation_leaves_the_family(rows):
     [
         {"search": Genetic(budget=200)},
         {"algorithm": StochasticEM(), "max_iter": 60},
-        {"algorithm": MonteCarloEM(precision=0.1)},
+        {"algorithm": MonteCarloEM(precision=0.1), "acceleration": None},
+        {"algorithm": MonteCarloEM(precision=0.1), "acceleration": "louis"},
         {"search": "annealing"},
     ],
-    ids=["genetic", "sem", "mcem", "annealing"],
+    ids=["genetic", "sem", "mcem", "mcem-louis", "annealing"],
 )
 def test_averages_and_recombinations_are_retracted(rows, options):
     result = fit_em(Circle(), rows, random_state=0, **options)
