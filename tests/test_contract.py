@@ -124,6 +124,13 @@ def test_standard_errors_of_parts_are_those_of_the_whole():
         np.testing.assert_allclose(flat(errors), expected, rtol=1e-6)
 
 
+def test_a_warning_names_a_parameter_by_its_path():
+    params = Nested(Law(np.full(2, TABLE[:, 0] @ DAYS / DAYS.sum())), np.array([0.5, 0.5]))
+    with pytest.warns(DataWarning, match="No standard errors for law.rates, weights: not determ"):
+        standard_errors(NestedPoisson(), TABLE, params)
+
+
+@pytest.mark.filterwarnings("ignore:The best run did not converge")
 @pytest.mark.parametrize(
     "options",
     [
@@ -363,6 +370,7 @@ class NoWayBack(Newton):
     backtracks = False
 
 
+@pytest.mark.filterwarnings("ignore:The best run did not converge")
 @pytest.mark.parametrize("acceleration", SCHEMES)
 def test_a_step_that_falls_is_halved(acceleration):
     counts = np.array([2.0, 5.0, 3.0, 6.0])
@@ -374,6 +382,7 @@ def test_a_step_that_falls_is_halved(acceleration):
     assert fit_em(NoWayBack(), counts, tol=1e-12).reason is StopReason.INFEASIBLE
 
 
+@pytest.mark.filterwarnings("ignore:The best run did not converge")
 @pytest.mark.parametrize("most", range(1, 8))
 def test_halvings_count_as_points_tried(most):
     result = fit_em(Newton(), np.array([2.0, 5.0]), max_iter=most, tol=0.0)
@@ -381,6 +390,7 @@ def test_halvings_count_as_points_tried(most):
     assert result.reason is StopReason.MAX_ITER
 
 
+@pytest.mark.filterwarnings("ignore:The best run did not converge")
 def test_a_step_that_falls_however_short_ends_the_run():
     class Downhill(Newton):
         def m_step(self, stats, params):
@@ -452,6 +462,7 @@ def test_a_form_of_em_is_told_the_options_of_its_run():
     assert [(options.run, options.tol) for options in seen] == [(0, 0.5), (1, 0.5)]
 
 
+@pytest.mark.filterwarnings("ignore:The best run did not converge")
 def test_the_registries_are_the_only_lists_of_names():
     for registry, argument in ((ACCELERATIONS, "acceleration"), (SEARCHES, "search")):
         assert EM_CONSTRAINTS[argument][0].options == set(registry)
