@@ -231,6 +231,10 @@ class Circle(LatentClassModel):
     def m_step(self, stats, params):
         return self.retract(Means(stats.n / stats.n.sum(), stats.x))
 
+    def complete_score(self, stats, params):
+        weights = stats.n / params.weights - stats.n.sum()
+        return Means(weights, stats.x - stats.n[:, None] * params.means)
+
     def is_feasible(self, params):
         return bool(np.isfinite(params.means).all() and (params.weights > 0.0).all())
 
@@ -271,13 +275,14 @@ def test_without_retraction_an_extrapolation_leaves_the_family(rows):
     [
         {"search": Genetic(budget=200)},
         {"algorithm": StochasticEM(), "max_iter": 60},
-        {"algorithm": MonteCarloEM(precision=0.1)},
+        {"algorithm": MonteCarloEM(precision=0.1), "acceleration": None},
+        {"algorithm": MonteCarloEM(precision=0.1), "acceleration": "louis", "random_state": 1},
         {"search": "annealing"},
     ],
-    ids=["genetic", "sem", "mcem", "annealing"],
+    ids=["genetic", "sem", "mcem", "mcem-louis", "annealing"],
 )
 def test_averages_and_recombinations_are_retracted(rows, options):
-    result = fit_em(Circle(), rows, random_state=0, **options)
+    result = fit_em(Circle(), rows, **{"random_state": 0, **options})
     np.testing.assert_allclose(np.linalg.norm(result.params.means, axis=1), 1.0, rtol=1e-12)
 
 
@@ -311,7 +316,8 @@ def test_the_models_own_proposal_and_chords_are_retracted(rows):
     assert result.converged
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
-        standard_errors(Longer(), rows, result)  # log_joint asserts where every point lies
+        # log_joint asserts where every point lies
+        standard_errors(Longer(), rows, result, method="sem")
 
 
 def test_what_retract_returns_is_checked(rows):
