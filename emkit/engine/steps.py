@@ -11,7 +11,7 @@ from emkit.engine import blocks, tree
 from emkit.engine.contract import SIGNATURES, Breach, as_number, require_tree
 from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.model import EMModel, MonteCarloModel
-from emkit.exceptions import ClusterError, DataReadError, InfeasibleError, ModelError
+from emkit.exceptions import ClusterError, DataError, DataReadError, InfeasibleError, ModelError
 
 __all__ = [
     "Point",
@@ -44,7 +44,7 @@ def initialize(model: EMModel, data: Any, rng: np.random.Generator) -> Any:
     block = data.start_block(rng) if isinstance(data, blocks.Blocks) else data
     try:
         return require_tree(model.initialize(block, rng), "initialize")
-    except (InfeasibleError, DataReadError, np.linalg.LinAlgError):
+    except (InfeasibleError, DataError, DataReadError, np.linalg.LinAlgError):
         raise
     except Exception as error:
         raise _named("initialize", 0, error) from error
@@ -71,7 +71,7 @@ def evaluate(
             objective = log_likelihood + as_number(model.log_prior(params), "log_prior")
     except np.linalg.LinAlgError:
         return None
-    except (ClusterError, DataReadError):
+    except (ClusterError, DataError, DataReadError):
         raise
     except Exception as error:
         # Overflow and the like at an extrapolated point is the point's fault, not the model's.
@@ -101,6 +101,8 @@ def m_step(model: EMModel, data: Any, point: Point, n_iter: int) -> Any:
             image = _like(model.conditional_step(data, image), point.params, step)
     except np.linalg.LinAlgError:
         return None
+    except DataError:
+        raise
     except Exception as error:
         raise _named(step, n_iter, error) from error
     return image
@@ -162,7 +164,7 @@ def called(method: str, n_iter: int, function: Callable[..., Any], *args: Any) -
     """What a method of the user's returns; what it raises is a ModelError that names it."""
     try:
         return function(*args)
-    except (ClusterError, DataReadError, InfeasibleError, np.linalg.LinAlgError):
+    except (ClusterError, DataError, DataReadError, InfeasibleError, np.linalg.LinAlgError):
         raise
     except Exception as error:
         raise _named(method, n_iter, error) from error
