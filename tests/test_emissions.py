@@ -764,6 +764,25 @@ def test_wrong_columns_are_named(emission, groups, message):
             step()
 
 
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"algorithm": name} for name in ("em", "cem", "sem", "mcem")),
+        *({"search": name, "n_init": 2} for name in ("short_runs", "annealing", "genetic")),
+        {"n_init": 2, "n_jobs": 2},
+    ],
+    ids=str,
+)
+def test_faults_of_data_are_those_of_no_model(options, given):
+    model, good, wrong = LatentClasses(Poisson(2)), np.arange(9), np.array([3, 1, -1, 4])
+    start = model.start(Columns(good), np.random.default_rng(0).dirichlet([1, 1], 9).T)
+    if given:
+        options = {name: value for name, value in options.items() if name != "n_init"}
+    with pytest.raises(DataError, match="must be counts.* Got -1 in row 2"):
+        fit_em(model, Columns(wrong), start=start if given else None, **options)
+
+
 IMPOSSIBLE = {
     "p": (Poisson(2), np.array([1.0, 3, 9, 2, 8, 7]), -1.0),
     "c": (Categorical(2, 3), np.array([0, 1, 2, 1, 0, 2]), 7),

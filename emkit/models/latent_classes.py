@@ -10,14 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.engine import tree
 from emkit.engine.latent_class import LatentClassModel, unbuffered
 from emkit.engine.posterior import soft
 from emkit.engine.recombination import mutate, recombine
 from emkit.exceptions import DataError, InfeasibleError
 from emkit.models.columns import Columns, take
-from emkit.models.emissions.combined import Classes, Parts
 from emkit.models.emissions.emission import Emission
+from emkit.models.latent_class_search import by_kind
 
 __all__ = ["LatentClassParams", "LatentClasses"]
 
@@ -321,10 +320,10 @@ class LatentClasses(LatentClassModel):
     def recombine(
         self, mother: LatentClassParams, father: LatentClassParams, rng: np.random.Generator
     ) -> LatentClassParams:
-        return _by_kind(self.emission, partial(recombine, rng=rng), mother, father)
+        return by_kind(self.emission, partial(recombine, rng=rng), mother, father)
 
     def mutate(self, params: LatentClassParams, rng: np.random.Generator) -> LatentClassParams:
-        return _by_kind(self.emission, partial(mutate, rng=rng), params)
+        return by_kind(self.emission, partial(mutate, rng=rng), params)
 
 
 def _require_weight(total: float) -> None:
@@ -332,33 +331,3 @@ def _require_weight(total: float) -> None:
         raise DataError(
             "All rows have weight 0, and do not count. Give some a sample_weight above 0."
         )
-
-
-def _by_kind(
-    emission: Emission, change: Callable[..., Any], *parents: LatentClassParams
-) -> LatentClassParams:
-    """A child of parents, classes exchanged with others of their kind only."""
-    if not isinstance(emission, Classes):
-        shared = {f"emission.{name}" for name in emission.shared_fields}
-        rows = {
-            name: np.shape(leaf)[:1] == (emission.n_classes,)
-            for name, leaf in tree.named_leaves(parents[0]).items()
-        }
-        fields = tuple(name for name, by_class in rows.items() if by_class and name not in shared)
-        child: LatentClassParams = change(*parents, fields=fields)
-        return child
-    weights, parts = [], []
-    for i, (part, rows_of_part) in enumerate(emission.slices()):
-        share = parents[0].weights[rows_of_part].sum()
-        inside = [
-            LatentClassParams(_shares(p.weights[rows_of_part]), p.emission[i]) for p in parents
-        ]
-        child = _by_kind(part, change, *inside)
-        weights.append(share * child.weights)
-        parts.append(child.emission)
-    return LatentClassParams(np.concatenate(weights), Parts(*parts))
-
-
-def _shares(weights: Array) -> Array:
-    total = weights.sum()
-    return weights / total if total > 0.0 else np.full(len(weights), 1.0 / len(weights))

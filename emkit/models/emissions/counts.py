@@ -50,7 +50,8 @@ class Poisson(Emission):
 
     .. math:: \log p_k(x) = \sum_j \bigl( x_j \log \lambda_{kj} - \lambda_{kj} - \log x_j! \bigr)
 
-    over the cells that are observed (not NaN).
+    over the cells that are observed (not NaN). It is worked out by the deviance of the counts from
+    the rates, so that it has all its digits at counts of any size.
 
     Parameters
     ----------
