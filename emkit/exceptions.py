@@ -5,6 +5,7 @@ import warnings
 
 __all__ = [
     "ClusterError",
+    "DataError",
     "DataReadError",
     "DataWarning",
     "InfeasibleError",
@@ -33,6 +34,26 @@ class ClusterError(RuntimeError):
     ... except ClusterError as error:
     ...     print(error, repr(error.__cause__))
     A worker failed. MemoryError('of a worker')
+    """
+
+
+class DataError(ValueError):
+    """The data are none that the model takes; the message names the column and what it holds.
+
+    A model raises it from any step, and `emkit.engine.fit_em` passes it on as it is: the fault is
+    not the model's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit.engine import fit_em
+    >>> from emkit.exceptions import DataError
+    >>> from emkit.models import Columns, LatentClasses, Poisson
+    >>> try:
+    ...     fit_em(LatentClasses(Poisson(2)), Columns(np.array([3, 1, -1, 4])))
+    ... except DataError as error:
+    ...     print(error)
+    Column 0 must be counts, 0 or more. Got -1 in row 2. ...
     """
 
 

@@ -15,7 +15,7 @@ from scipy import stats
 
 from emkit.engine import Blocks, OnlineEM, fit_em, standard_errors
 from emkit.engine.tree import add, flatten, leaves
-from emkit.exceptions import ModelError
+from emkit.exceptions import DataError, InfeasibleError
 from emkit.models import (
     Categorical,
     CategoricalParams,
@@ -575,7 +575,7 @@ def test_noise_with_missing_cells():
     log_density = Uniform(width).log_density(normal, None)
     np.testing.assert_allclose(log_density[0], -(~np.isnan(normal) @ np.log(width)))
     model = LatentClasses(Classes([Gaussian(2), Uniform(50.0)]))
-    with pytest.raises(ModelError, match="width of each column"):
+    with pytest.raises(DataError, match="width of each column"):
         fit_em(model, Columns(normal), random_state=0)
 
 
@@ -595,10 +595,11 @@ class Exponential(Emission):
     """Without any of the optional methods."""
 
     def log_density(self, times, params):
-        return np.log(params.rates)[:, None] - params.rates[:, None] * times
+        density = np.log(params.rates)[:, None] - params.rates[:, None] * times
+        return np.where(np.isnan(times), 0.0, density)
 
     def statistics(self, times, resp, params):
-        return Sums(resp.sum(axis=1), resp @ times)
+        return Sums(resp @ ~np.isnan(times), resp @ np.nan_to_num(times))
 
     def m_step(self, sums, params):
         return Rates(sums.n / sums.total)
@@ -672,6 +673,28 @@ def test_importing_the_models_brings_no_scikit_learn():
     [
         (lambda: Poisson(0), ValueError, "n_classes must be an int, 1 or more. Got 0"),
         (lambda: Poisson(2.0), ValueError, r"n_classes .* Got 2.0"),
+        (lambda: Poisson(True), ValueError, "n_classes must be an int, 1 or more. Got True"),
+        (lambda: Gaussian(2, ["full"]), ValueError, r"covariance_type must be .* \['full'\]"),
+        (lambda: Categorical(2, [[2, 2]]), ValueError, r"n_levels must be ints.* \[\[2, 2\]\]"),
+        (
+            lambda: Categorical(2, 3, pseudo_counts=[1, 2]),
+            ValueError,
+            r"pseudo_counts must be .* 3 in all. Got \[1, 2\]",
+        ),
+        (lambda: Categorical(2, 3, pseudo_counts=np.inf), ValueError, "pseudo_counts .* inf"),
+        (lambda: Uniform([]), ValueError, r"volume must be above 0 .* \[\]"),
+        (lambda: Uniform(np.ones((2, 7))), ValueError, "volume must be above 0"),
+        (lambda: Uniform([1e-200, 1e-200]), ValueError, "volume .* Got .1e-200, 1e-200"),
+        (lambda: Product(Gaussian(2)), TypeError, "list of emissions.*gaussian.Gaussian"),
+        (lambda: LatentClasses(Poisson(2), total_weight="a"), TypeError, "total_weight .* 'a'"),
+        (lambda: LatentClasses(Poisson(2), total_weight=-1), ValueError, "total_weight .* -1"),
+        (lambda: Columns(np.ones(2), np.array([1, np.inf])), ValueError, "Got inf for row 1"),
+        (lambda: Columns(np.ones(2), np.array([1, np.nan])), ValueError, "Got nan for row 1"),
+        (lambda: Columns(np.ones(2), "ab"), TypeError, "sample_weight .* 'ab'"),
+        (lambda: Columns(np.ones(2), np.ones((2, 1))), ValueError, r"sample_weight .* \(2, 1\)"),
+        (lambda: Columns(np.array(1.0)), ValueError, r"shape \(n,\) or .* Got shape \(\)"),
+        (lambda: Columns(()), ValueError, r"groups .* Got \(\)"),
+        (lambda: Columns(np.ma.array(["a"], mask=[1])), TypeError, "masked array .* <U1"),
         (lambda: Gaussian(2, "round"), ValueError, "covariance_type must be one of .* 'round'"),
         (lambda: Gaussian(2, prior=Prior(np.ones(2))), ValueError, "Give scatter and rows"),
         (lambda: Categorical(2, [2, 0]), ValueError, r"n_levels must be ints.* \[2, 0\]"),
@@ -703,7 +726,25 @@ def test_wrong_arguments_are_named(make, error, message):
 @pytest.mark.parametrize(
     ("emission", "groups", "message"),
     [
-        (Poisson(1), np.array([1.0, -2.0]), "Counts must be 0 or more. Got -2"),
+        (Poisson(1), np.array([1.0, -2.0]), "Column 0 must be counts.* Got -2.0 in row 1"),
+        (Poisson(1), np.array([[1, 5], [4, -2]]), "Column 1 must be counts.* Got -2 in row 1"),
+        (Poisson(1), np.array([1.0, np.inf]), "Column 0 must be finite. Got inf in row 1"),
+        (Gaussian(1), np.array([[0.0, -np.inf]]), "Column 1 must be finite. Got -inf in row 0"),
+        (Exponential(1), np.array([1.0, np.inf]), "Column 0 must be finite"),
+        (Poisson(1), np.array([1, 2], dtype=object), "must be numbers. Got dtype object"),
+        (Exponential(1), np.array(["a", "b"]), "must be numbers. Got dtype <U1"),
+        (Gaussian(1), np.array(["2020-01-01"], dtype="M8[D]"), "must be numbers. Got dtype dat"),
+        (Categorical(1, 3), np.array(["0", "1"]), "Got dtype <U1.* number the levels"),
+        (Uniform([1.0]), np.array([1 + 1j]), "must be numbers. Got dtype complex"),
+        (Gaussian(1), (np.ones(3), np.ones(3)), "Got a tuple of 2. Make a Product"),
+        (Uniform([1.0, 2.0, 3.0]), np.ones((3, 2)), "each of 3 columns. Got 2 columns"),
+        (Uniform(5.0), np.array([1.0, np.nan]), "width of each column"),
+        (Poisson(1), np.ones(0), "must have rows"),
+        (Categorical(1, 3), np.array([0, 0.5]), "Column 0 has 3 levels.* Got 0.5 in row 1"),
+        (Categorical(1, 3), np.array([2**64 - 1], dtype=np.uint64), "Got 18446744073709551615"),
+        (Categorical(1, 3), np.array([0, -2]), "Got -2 in row 1. Number the levels"),
+        (Product([Gaussian(1), Poisson(1)]), (np.ones(2), -np.ones(2)), "In group 1 .* Got -1.0"),
+        (Classes([Gaussian(1), Poisson(1)]), -np.ones(2), "must be counts"),
         (Categorical(1, 3), np.array([0, 3]), "Column 0 has 3 levels, coded 0 to 2.* Got 3"),
         (Categorical(1, [3, 2]), np.array([0, 2]), "n_levels is of 2 columns. Got 1"),
         (Product([Poisson(1)]), np.ones(3), "a tuple of as many groups. Got ndarray"),
@@ -711,14 +752,100 @@ def test_wrong_arguments_are_named(make, error, message):
     ],
 )
 def test_wrong_columns_are_named(emission, groups, message):
-    with pytest.raises(ModelError, match=message):
-        fit_em(LatentClasses(emission), Columns(groups))
+    model, data = LatentClasses(emission), Columns(groups)
+    steps = [
+        lambda: fit_em(model, data),
+        lambda: fit_em(model, Blocks([data])),
+        lambda: model.start(data, np.ones((emission.n_classes, len(data)))),
+        lambda: model.posterior(data, None),
+    ]
+    for step in steps:
+        with pytest.raises(DataError, match=message):
+            step()
+
+
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"algorithm": name} for name in ("em", "cem", "sem", "mcem")),
+        *({"search": name, "n_init": 2} for name in ("short_runs", "annealing", "genetic")),
+        {"n_init": 2, "n_jobs": 2},
+    ],
+    ids=str,
+)
+def test_faults_of_data_are_those_of_no_model(options, given):
+    model, good, wrong = LatentClasses(Poisson(2)), np.arange(9), np.array([3, 1, -1, 4])
+    start = model.start(Columns(good), np.random.default_rng(0).dirichlet([1, 1], 9).T)
+    if given:
+        options = {name: value for name, value in options.items() if name != "n_init"}
+    with pytest.raises(DataError, match="must be counts.* Got -1 in row 2"):
+        fit_em(model, Columns(wrong), start=start if given else None, **options)
+
+
+IMPOSSIBLE = {
+    "p": (Poisson(2), np.array([1.0, 3, 9, 2, 8, 7]), -1.0),
+    "c": (Categorical(2, 3), np.array([0, 1, 2, 1, 0, 2]), 7),
+    "g": (
+        Gaussian(2, prior=Prior(np.zeros(1), scatter=np.eye(1), rows=1.0)),
+        np.arange(6.0),
+        np.inf,
+    ),
+    "e": (Exponential(2), np.arange(1.0, 7.0), -np.inf),
+}
+
+
+@pytest.mark.parametrize("kind", IMPOSSIBLE)
+def test_a_row_without_weight_is_as_if_it_were_not_there(kind):
+    emission, table, value = IMPOSSIBLE[kind]
+    table = np.append(table, [value]).astype(table.dtype)
+    weights = np.array([1.0, 2, 1, 1, 3, 1, 0])
+    model, without = LatentClasses(emission), Columns(table[:-1], weights[:-1])
+    data = Columns(table, weights)
+    results = [fit_em(model, x, random_state=0, max_iter=200, tol=1e-5) for x in (data, without)]
+    np.testing.assert_array_equal(*(flatten(result.params) for result in results))
+    resp = np.random.default_rng(0).dirichlet([1, 1], 7).T
+    starts = model.start(data, resp), model.start(without, resp[:, :-1])
+    np.testing.assert_array_equal(*map(flatten, starts))
+    with pytest.raises(DataError, match="Column 0"):  # but it has no probabilities
+        model.posterior(data, starts[0])
+
+
+@pytest.mark.parametrize("kind", IMPOSSIBLE)
+def test_a_masked_cell_is_missing(kind):
+    emission, table, value = IMPOSSIBLE[kind]
+    table = np.append(table, [value]).astype(table.dtype)
+    masked = np.ma.masked_array(table, mask=[0, 0, 0, 0, 0, 0, 1])
+    missing = np.append(table[:-1].astype(float), np.nan)
+    model, resp = LatentClasses(emission), np.random.default_rng(0).dirichlet([1, 1], 7).T
+    starts = [model.start(Columns(x), resp) for x in (masked, missing)]
+    np.testing.assert_array_equal(*map(flatten, starts))
+    assert type(Columns((masked,)).groups[0]) is np.ndarray
+
+
+def test_data_without_weight_are_refused():
+    data, model = Columns(np.arange(3), np.zeros(3)), LatentClasses(Poisson(2))
+    start = model.start(Columns(np.arange(3)), np.full((2, 3), 0.5))
+    for options in ({}, {"start": start}):
+        with pytest.raises(DataError, match="All rows have weight 0"):
+            fit_em(model, data, **options)
+
+
+@pytest.mark.parametrize("covariance_type", NAMES)
+@pytest.mark.parametrize(
+    "table", [np.full((20, 1), 0.1), np.ones((1, 1)), np.full((9, 1), np.nan)], ids=str
+)
+def test_why_normal_columns_are_singular(covariance_type, table):
+    for emission in (Gaussian(1, covariance_type), Gaussian(2, covariance_type)):
+        with pytest.raises(InfeasibleError, match="column 0 has no variance in any class"):
+            fit_em(LatentClasses(emission), Columns(table), random_state=0)
 
 
 def test_rows_that_are_no_columns_are_refused():
     start = LatentClassParams(np.ones(1), PoissonParams(np.ones((1, 1))))
-    with pytest.raises(ModelError, match="must be Columns. Got ndarray"):
-        fit_em(LatentClasses(Poisson(1)), np.ones(3), start=start)
+    for options in ({"start": start}, {}):
+        with pytest.raises(DataError, match="must be Columns. Got ndarray"):
+            fit_em(LatentClasses(Poisson(1)), np.ones(3), **options)
 
 
 def test_negative_rates_and_shares_are_not_feasible():

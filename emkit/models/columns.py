@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,16 +22,18 @@ class Columns:
     ----------
     groups : ndarray or tuple
         Columns of one kind, shape (n,) or (n, d), or a tuple of such: what the emission takes. NaN
-        is a missing cell.
+        is a missing cell, and so is one that is masked.
     sample_weight : ndarray of shape (n,), default=None
-        Weights as frequencies: a row of weight 2 counts as two equal rows.
+        Weights as frequencies: a row of weight 2 counts as two equal rows, one of weight 0 as none,
+        whatever is in it.
 
     Raises
     ------
     ValueError
-        Where lengths differ, for arrays of more than two dimensions, and for weights below 0.
+        Where lengths differ, for arrays without or of more than two dimensions, and for weights
+        that are below 0 or not finite.
     TypeError
-        For a group that is neither an array nor a tuple.
+        For a group that is neither an array nor a tuple, and for weights that are no numbers.
 
     See Also
     --------
@@ -51,20 +54,27 @@ class Columns:
     _patterns: list[tuple[tuple[Array, ...], tuple[Group, ...] | None]] = field(
         default_factory=list, init=False, repr=False
     )
+    _accepted: list[Callable[[Any], None]] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        for x in arrays(self.groups):
+            if x.ndim not in (1, 2):
+                raise ValueError(
+                    "A group of columns must be an array of shape (n,) or (n, d). "
+                    f"Got shape {x.shape}."
+                )
+        object.__setattr__(self, "groups", _unmasked(self.groups))  # the class is frozen
         lengths = {len(x) for x in arrays(self.groups)}
+        if not lengths:
+            raise ValueError("groups must be an array, or a tuple of one at least. Got ().")
         if self.sample_weight is not None:
+            object.__setattr__(self, "sample_weight", _as_weights(self.sample_weight))
             lengths.add(len(self.sample_weight))
-            if not (self.sample_weight >= 0.0).all():
-                raise ValueError("sample_weight must be 0 or more, without NaN.")
         if len(lengths) != 1:
             raise ValueError(
                 "The groups of columns and sample_weight must have the same number of rows. "
                 f"Got {sorted(lengths)}."
             )
-        if any(x.ndim > 2 for x in arrays(self.groups)):
-            raise ValueError("A group of columns must be an array of shape (n,) or (n, d).")
 
     def __len__(self) -> int:
         return n_rows(self.groups)
@@ -73,6 +83,26 @@ class Columns:
     def total_weight(self) -> float:
         """Sum of the weights."""
         return float(len(self) if self.sample_weight is None else self.sample_weight.sum())
+
+    @cached_property
+    def counted(self) -> "Columns":
+        """Those rows that have a weight; all where none has."""
+        weights = self.sample_weight
+        if weights is None or weights.all() or not weights.any():
+            return self
+        return self.take(np.flatnonzero(weights))
+
+    def require(self, check: Callable[[Any], None]) -> None:
+        """Check the groups of columns, unless the check has passed before.
+
+        Parameters
+        ----------
+        check : callable
+            Raises for groups that an emission does not take.
+        """
+        if check not in self._accepted:
+            check(self.groups)
+            self._accepted.append(check)
 
     def take(self, rows: slice | NDArray[np.intp]) -> "Columns":
         """Some of the rows.
@@ -138,6 +168,43 @@ def arrays(groups: Any) -> Iterator[Array]:
             "Columns are an ndarray, or a tuple of ndarrays, one for each part of a product. "
             f"Got {type(groups).__name__}."
         )
+
+
+def _unmasked(groups: Any) -> Any:
+    """The groups, NaN where they are masked."""
+    if isinstance(groups, tuple):
+        return tuple(map(_unmasked, groups))
+    if not isinstance(groups, np.ma.MaskedArray):
+        return groups
+    if groups.dtype.kind not in "biuf":
+        raise TypeError(
+            f"A masked array must hold numbers. Got dtype {groups.dtype}. Convert it, or fill what "
+            "is masked: x.filled(value)."
+        )
+    values = groups.data if groups.dtype.kind == "f" else groups.data.astype(float)
+    return np.where(np.ma.getmaskarray(groups), np.nan, values)
+
+
+def _as_weights(sample_weight: Any) -> Array:
+    """Weights (n,) as floats."""
+    weights = np.asarray(sample_weight)
+    if weights.dtype.kind not in "biuf":
+        raise TypeError(
+            f"sample_weight must be an array of numbers. Got {sample_weight!r}, of dtype "
+            f"{weights.dtype}."
+        )
+    if weights.ndim != 1:
+        raise ValueError(
+            f"sample_weight must have shape (n,), a weight for each row. Got shape {weights.shape}."
+        )
+    wrong = ~(np.isfinite(weights) & (weights >= 0))
+    if wrong.any():
+        i = int(wrong.argmax())
+        raise ValueError(
+            f"sample_weight must be 0 or more, and finite. Got {weights[i]} for row {i}. A row of "
+            "weight 0 does not count."
+        )
+    return weights if weights.dtype.kind == "f" else weights.astype(float)
 
 
 def n_rows(groups: Any) -> int:

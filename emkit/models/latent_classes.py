@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.engine import tree
 from emkit.engine.latent_class import LatentClassModel, unbuffered
 from emkit.engine.posterior import soft
 from emkit.engine.recombination import mutate, recombine
+from emkit.exceptions import DataError, InfeasibleError
 from emkit.models.columns import Columns, take
-from emkit.models.emissions.combined import Classes, Parts
 from emkit.models.emissions.emission import Emission
+from emkit.models.latent_class_search import by_kind
 
 __all__ = ["LatentClassParams", "LatentClasses"]
 
@@ -56,11 +56,10 @@ class LatentClassStats(NamedTuple):
 
 
 class _Tile(NamedTuple):
-    """Some rows, their weights, and which they are."""
+    """Some rows, and their weights."""
 
     groups: Any
     sample_weight: Array | None
-    rows: Any
 
 
 class LatentClasses(LatentClassModel):
@@ -81,6 +80,13 @@ class LatentClasses(LatentClassModel):
         Rows in all the data, or sum of their weights, if known: a run then knows to how many digits
         the objective is exact, which matters where classes lie a million times further apart than
         they are wide.
+
+    Raises
+    ------
+    TypeError
+        For an emission that is none, and a total weight that is no number.
+    ValueError
+        For a total weight below 0 or infinite.
 
     See Also
     --------
@@ -111,13 +117,19 @@ class LatentClasses(LatentClassModel):
     def __init__(self, emission: Emission, *, total_weight: float = 0.0):
         if not isinstance(emission, Emission):
             raise TypeError(f"emission must be an Emission. Got {emission!r}.")
-        self.emission, self.total_weight = emission, total_weight
+        if not isinstance(total_weight, float | int | np.number) or isinstance(total_weight, bool):
+            raise TypeError(f"total_weight must be a number. Got {total_weight!r}.")
+        if not 0.0 <= total_weight < np.inf:
+            raise ValueError(f"total_weight must be 0 or more, and finite. Got {total_weight!r}.")
+        self.emission, self.total_weight = emission, float(total_weight)
 
     # Starts
 
     def initialize(self, data: Columns, rng: np.random.Generator) -> LatentClassParams:
-        resp = self.emission.draw_partition(data.groups, rng, data.sample_weight)
-        return self.start(data, (1.0 - SHARED) * resp + SHARED / len(resp))
+        rows = self._rows(data)
+        _require_weight(rows.total_weight)
+        resp = self.emission.draw_partition(rows.groups, rng, rows.sample_weight)
+        return self._start(rows, (1.0 - SHARED) * resp + SHARED / len(resp))
 
     def start(self, data: Columns, resp: Array) -> LatentClassParams:
         """Parameters of a given assignment of rows to classes: a start for `fit_em`.
@@ -138,15 +150,42 @@ class LatentClasses(LatentClassModel):
         ------
         ValueError
             For another shape.
+        DataError
+            For columns that the emission does not take (a ValueError).
+        InfeasibleError
+            Where the emission is not defined at them, such as for a column that is constant (a
+            ValueError).
         """
+        rows = self._rows(data)
+        _require_weight(rows.total_weight)
         shape = (self.emission.n_classes, len(data))
         if np.shape(resp) != shape:
             raise ValueError(f"resp must have shape {shape}, (n_classes, n). Got {np.shape(resp)}.")
-        weighted = np.asarray(resp, dtype=float)
-        if data.sample_weight is not None:
-            weighted = weighted * data.sample_weight
+        resp = np.asarray(resp, dtype=float)
+        if data.sample_weight is not None and rows is not data:
+            resp = resp[:, data.sample_weight > 0.0]
+        return self._start(rows, resp)
+
+    def _start(self, rows: Columns, resp: Array) -> LatentClassParams:
+        weighted = resp if rows.sample_weight is None else resp * rows.sample_weight
         n = weighted.sum(axis=1)
-        return LatentClassParams(n / n.sum(), self.emission.start(data.groups, weighted))
+        try:
+            return LatentClassParams(n / n.sum(), self.emission.start(rows.groups, weighted))
+        except np.linalg.LinAlgError as error:
+            raise InfeasibleError(f"The emission is not defined at the start: {error}.") from error
+
+    def _rows(self, data: Columns) -> Columns:
+        """The rows that count; DataError where the emission does not take them."""
+        if not isinstance(data, Columns):
+            raise DataError(
+                f"The data must be Columns. Got {type(data).__name__}. Wrap an array, or a tuple "
+                "of arrays: Columns(data)."
+            )
+        if not len(data):
+            raise DataError("The data must have rows. Got Columns of 0 rows.")
+        rows = data.counted
+        rows.require(self.emission.check)
+        return rows
 
     # E-step
 
@@ -158,12 +197,14 @@ class LatentClasses(LatentClassModel):
         return np.maximum(log_weights, -1e300)[:, None], self.emission.bind(params.emission)
 
     def tiles(self, data: Columns, bound: tuple[Array, Any]) -> Iterator[_Tile]:
-        if not isinstance(data, Columns):
-            raise TypeError(f"The data must be Columns. Got {type(data).__name__}.")
+        data = self._rows(data)
         weights = data.sample_weight
+        for rows in self._pieces(data, bound):
+            yield _Tile(take(data.groups, rows), None if weights is None else weights[rows])
+
+    def _pieces(self, data: Columns, bound: tuple[Array, Any]) -> Iterator[Any]:
         size = partial(self.emission.tile_rows, data.groups, bound[1])
-        for rows in data.pieces(size, self.emission.joint_tables(data.groups)):
-            yield _Tile(take(data.groups, rows), None if weights is None else weights[rows], rows)
+        return data.pieces(size, self.emission.joint_tables(data.groups))
 
     def weights(self, tile: _Tile) -> Array | None:
         return tile.sample_weight
@@ -195,16 +236,25 @@ class LatentClasses(LatentClassModel):
         -------
         ndarray of shape (n_classes, n)
             They sum to 1 over the classes.
+
+        Raises
+        ------
+        DataError
+            For columns that the emission does not take, in rows of weight 0 too (a ValueError).
         """
+        self._rows(data)
+        data.require(self.emission.check)  # of rows that have no weight too
         bound = self.bind(params)
         resp = np.empty((self.emission.n_classes, len(data)))
-        for tile in self.tiles(data, bound):
-            resp[:, tile.rows] = soft(self.log_joint(tile, bound)[0])[0]
+        for rows in self._pieces(data, bound):
+            tile = _Tile(take(data.groups, rows), None)
+            resp[:, rows] = soft(self.log_joint(tile, bound)[0])[0]
         return resp
 
     # M-step
 
     def m_step(self, stats: LatentClassStats, params: LatentClassParams) -> LatentClassParams:
+        _require_weight(stats.n.sum())
         emission = self.emission.m_step(stats.emission, params.emission)
         return LatentClassParams(stats.n / stats.n.sum(), emission)
 
@@ -270,37 +320,14 @@ class LatentClasses(LatentClassModel):
     def recombine(
         self, mother: LatentClassParams, father: LatentClassParams, rng: np.random.Generator
     ) -> LatentClassParams:
-        return _by_kind(self.emission, partial(recombine, rng=rng), mother, father)
+        return by_kind(self.emission, partial(recombine, rng=rng), mother, father)
 
     def mutate(self, params: LatentClassParams, rng: np.random.Generator) -> LatentClassParams:
-        return _by_kind(self.emission, partial(mutate, rng=rng), params)
+        return by_kind(self.emission, partial(mutate, rng=rng), params)
 
 
-def _by_kind(
-    emission: Emission, change: Callable[..., Any], *parents: LatentClassParams
-) -> LatentClassParams:
-    """A child of parents, classes exchanged with others of their kind only."""
-    if not isinstance(emission, Classes):
-        shared = {f"emission.{name}" for name in emission.shared_fields}
-        rows = {
-            name: np.shape(leaf)[:1] == (emission.n_classes,)
-            for name, leaf in tree.named_leaves(parents[0]).items()
-        }
-        fields = tuple(name for name, by_class in rows.items() if by_class and name not in shared)
-        child: LatentClassParams = change(*parents, fields=fields)
-        return child
-    weights, parts = [], []
-    for i, (part, rows_of_part) in enumerate(emission.slices()):
-        share = parents[0].weights[rows_of_part].sum()
-        inside = [
-            LatentClassParams(_shares(p.weights[rows_of_part]), p.emission[i]) for p in parents
-        ]
-        child = _by_kind(part, change, *inside)
-        weights.append(share * child.weights)
-        parts.append(child.emission)
-    return LatentClassParams(np.concatenate(weights), Parts(*parts))
-
-
-def _shares(weights: Array) -> Array:
-    total = weights.sum()
-    return weights / total if total > 0.0 else np.full(len(weights), 1.0 / len(weights))
+def _require_weight(total: float) -> None:
+    if total == 0.0:
+        raise DataError(
+            "All rows have weight 0, and do not count. Give some a sample_weight above 0."
+        )

@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.engine import tree
+from emkit.exceptions import DataError
 from emkit.models.columns import as_table
+from emkit.models.emissions.checks import refuse, require_table
 from emkit.models.emissions.emission import Emission
 from emkit.numerics.constants import EPS
 
@@ -61,7 +63,7 @@ class Categorical(Emission):
     Raises
     ------
     ValueError
-        For an argument out of range, and for a code that is no level.
+        For an argument out of range.
 
     References
     ----------
@@ -90,11 +92,19 @@ class Categorical(Emission):
     ):
         super().__init__(n_classes)
         self.n_levels = np.atleast_1d(np.asarray(n_levels))
-        if self.n_levels.dtype.kind not in "iu" or (self.n_levels < 1).any():
-            raise ValueError(f"n_levels must be ints, 1 or more. Got {n_levels!r}.")
+        whole = self.n_levels.dtype.kind in "iu" and self.n_levels.ndim == 1
+        if not whole or (self.n_levels < 1).any():
+            raise ValueError(
+                f"n_levels must be ints, 1 or more, one for each column. Got {n_levels!r}."
+            )
         self.pseudo_counts = np.asarray(pseudo_counts, dtype=float)
-        if not (self.pseudo_counts >= 0.0).all():
-            raise ValueError(f"pseudo_counts must be 0 or more. Got {pseudo_counts!r}.")
+        if not ((self.pseudo_counts >= 0.0) & np.isfinite(self.pseudo_counts)).all():
+            raise ValueError(f"pseudo_counts must be 0 or more, and finite. Got {pseudo_counts!r}.")
+        if self.pseudo_counts.shape not in ((), (self.n_levels.sum(),)):
+            raise ValueError(
+                "pseudo_counts must be one number, or one for each level of each column, "
+                f"{self.n_levels.sum()} in all. Got {pseudo_counts!r}."
+            )
         self._offsets = np.cumsum(self.n_levels) - self.n_levels
 
     def tables(self, params: CategoricalParams) -> list[Array]:
@@ -111,6 +121,24 @@ class Categorical(Emission):
             Probabilities, which sum to 1 over the levels.
         """
         return np.split(params.probabilities, self._offsets[1:], axis=1)
+
+    def check(self, columns: Array) -> None:
+        x = require_table(columns)
+        if x.shape[1] != len(self.n_levels):
+            raise DataError(
+                f"n_levels is of {len(self.n_levels)} columns. Got {x.shape[1]}. Give the levels "
+                "of each column."
+            )
+        for j, (column, n_levels) in enumerate(zip(x.T, self.n_levels, strict=True)):
+            seen = ~np.isnan(column)
+            wrong = np.zeros(x.shape, dtype=bool)
+            wrong[:, j] = seen & ((column < -1) | (column >= n_levels) | (column % 1 != 0))
+            rule = (
+                f"has {n_levels} levels, coded 0 to {n_levels - 1}, and -1 or NaN where it is "
+                "missing"
+            )
+            remedy = "Number the levels: np.unique(column, return_inverse=True)[1]."
+            refuse(x, wrong, rule, remedy)
 
     def bind(self, params: CategoricalParams) -> list[Array]:
         with np.errstate(divide="ignore"):
@@ -177,18 +205,9 @@ class Categorical(Emission):
         return self.n_classes * int((self.n_levels - 1).sum())
 
     def _codes(self, columns: Array) -> NDArray[np.intp]:
-        """Codes (q, n) plus 1; 0 for a missing cell."""
+        """Codes (q, n) of columns that `check` takes, plus 1; 0 for a missing cell."""
         x = np.ascontiguousarray(as_table(columns).T)
-        if len(x) != len(self.n_levels):
-            raise ValueError(f"n_levels is of {len(self.n_levels)} columns. Got {len(x)}.")
         codes = (np.where(np.isnan(x), -1.0, x) if x.dtype.kind == "f" else x).astype(np.intp)
-        wrong = (codes < -1) | (codes >= self.n_levels[:, None])
-        if wrong.any():
-            j = int(wrong.any(axis=1).argmax())
-            raise ValueError(
-                f"Column {j} has {self.n_levels[j]} levels, coded 0 to {self.n_levels[j] - 1}, and "
-                f"-1 or NaN where it is missing. Got {x[wrong][0]}."
-            )
         codes += 1
         return codes
 

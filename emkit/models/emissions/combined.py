@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from emkit._typing import Array
+from emkit.exceptions import DataError
 from emkit.models.emissions.emission import Emission
 
 __all__ = ["Classes", "Parts", "Product"]
@@ -35,7 +36,7 @@ class _Combined(Emission):
     """What products and concatenations share: each part is asked in turn."""
 
     def __init__(self, parts: Iterable[Emission]):
-        self.parts = tuple(parts)
+        self.parts = tuple(parts) if isinstance(parts, Iterable) else ()
         if not self.parts or not all(isinstance(part, Emission) for part in self.parts):
             raise TypeError(
                 f"{type(self).__name__} takes a list of emissions, at least one. Got {parts!r}."
@@ -163,7 +164,7 @@ class Product(_Combined):
     def _columns(self, columns: Any) -> Sequence[Any]:
         if not isinstance(columns, tuple) or len(columns) != len(self.parts):
             got = len(columns) if isinstance(columns, tuple) else type(columns).__name__
-            raise ValueError(
+            raise DataError(
                 f"The columns of a product of {len(self.parts)} emissions are a tuple of as many "
                 f"groups. Got {got}."
             )
@@ -171,6 +172,13 @@ class Product(_Combined):
 
     def _rows(self, resp: Array) -> Sequence[Array]:
         return [resp] * len(self.parts)
+
+    def check(self, columns: Any) -> None:
+        for i, (part, x) in enumerate(zip(self.parts, self._columns(columns), strict=True)):
+            try:
+                part.check(x)
+            except DataError as error:
+                raise DataError(f"In group {i} of the columns: {error}") from None
 
     def log_density(self, columns: Any, bound: list[Any]) -> Array:
         first, *others = self._log_densities(columns, bound)
@@ -230,6 +238,10 @@ class Classes(_Combined):
 
     def _rows(self, resp: Array) -> Sequence[Array]:
         return [resp[classes] for _, classes in self.slices()]
+
+    def check(self, columns: Any) -> None:
+        for part in self.parts:
+            part.check(columns)
 
     def log_density(self, columns: Any, bound: list[Any]) -> Array:
         return np.concatenate(list(self._log_densities(columns, bound)))

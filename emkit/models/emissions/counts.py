@@ -7,6 +7,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.engine import tree
 from emkit.models.columns import as_table
+from emkit.models.emissions.checks import refuse, require_table
 from emkit.models.emissions.emission import Emission
 from emkit.models.emissions.partition import standardise
 from emkit.numerics import poisson
@@ -49,7 +50,8 @@ class Poisson(Emission):
 
     .. math:: \log p_k(x) = \sum_j \bigl( x_j \log \lambda_{kj} - \lambda_{kj} - \log x_j! \bigr)
 
-    over the cells that are observed (not NaN).
+    over the cells that are observed (not NaN). It is worked out by the deviance of the counts from
+    the rates, so that it has all its digits at counts of any size.
 
     Parameters
     ----------
@@ -59,7 +61,7 @@ class Poisson(Emission):
     Raises
     ------
     ValueError
-        For a negative count.
+        For an n_classes below 1.
 
     Examples
     --------
@@ -75,6 +77,10 @@ class Poisson(Emission):
     >>> np.sort(result.params.emission.rates.ravel()).round(2)
     array([1.26, 2.66])
     """
+
+    def check(self, columns: Array) -> None:
+        x = require_table(columns)
+        refuse(x, x < 0, "must be counts, 0 or more", "Set it to NaN if it is missing.")
 
     def log_density(self, columns: Array, bound: PoissonParams) -> Array:
         x, observed = _load(columns)
@@ -113,9 +119,6 @@ class Poisson(Emission):
 def _load(columns: Array) -> tuple[Array, Array | None]:
     """Counts (n, d), 0 where they are missing, and 1 where they are observed; None for all."""
     x = as_table(columns).astype(float, copy=False)
-    least = np.fmin.reduce(x, axis=None, initial=0.0)
-    if least < 0.0:
-        raise ValueError(f"Counts must be 0 or more. Got {least:g}.")
     missing = np.isnan(x)
     if not missing.any():
         return x, None

@@ -9,6 +9,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.engine import tree
 from emkit.models.columns import as_table, n_rows
+from emkit.models.emissions.checks import require_numbers
 from emkit.models.emissions.partition import kmeans_partition, standardise
 from emkit.numerics.gaussian import tile_rows
 
@@ -62,11 +63,14 @@ class Emission(ABC):
     ...     total: np.ndarray
     >>> class Exponential(Emission):
     ...     def log_density(self, times, params):
-    ...         return np.log(params.rates)[:, None] - params.rates[:, None] * times
+    ...         density = np.log(params.rates)[:, None] - params.rates[:, None] * times
+    ...         return np.where(np.isnan(times), 0.0, density)  # a missing cell adds nothing
     ...     def statistics(self, times, resp, params):
-    ...         return Sums(resp.sum(axis=1), resp @ times)
+    ...         return Sums(resp @ ~np.isnan(times), resp @ np.nan_to_num(times))
     ...     def m_step(self, sums, params):
-    ...         return Rates(sums.n / sums.total)
+    ...         seen = sums.total > 0.0  # a class without rows keeps its rate
+    ...         old = np.ones(len(seen)) if params is None else params.rates  # None at a start
+    ...         return Rates(np.where(seen, sums.n / np.where(seen, sums.total, 1.0), old))
     >>> rng = np.random.default_rng(0)
     >>> slow = rng.random(400) < 0.5
     >>> times, calls = rng.exponential(np.where(slow, 5.0, 1.0)), rng.poisson(np.where(slow, 1, 9))
@@ -81,7 +85,8 @@ class Emission(ABC):
     complete_score: Callable[..., Any] | None = None
 
     def __init__(self, n_classes: int):
-        if not (isinstance(n_classes, int | np.integer) and n_classes >= 1):
+        whole = isinstance(n_classes, int | np.integer) and not isinstance(n_classes, bool)
+        if not (whole and n_classes >= 1):
             raise ValueError(f"n_classes must be an int, 1 or more. Got {n_classes!r}.")
         self.n_classes = int(n_classes)
 
@@ -137,6 +142,21 @@ class Emission(ABC):
         Params
             Those of a class without rows should stay as they are.
         """
+
+    def check(self, columns: Any) -> None:
+        """Refuse columns that the densities are not of; called once, before any work on them.
+
+        Parameters
+        ----------
+        columns : ndarray or tuple of ndarray
+            The emission's columns of a block of rows, those of weight 0 left out.
+
+        Raises
+        ------
+        DataError
+            Default: where a cell is neither a finite number nor NaN.
+        """
+        require_numbers(columns)
 
     def start(self, columns: Any, resp: Array) -> Any:
         """Params of a given assignment of rows to classes. Default: the M-step from its statistics.

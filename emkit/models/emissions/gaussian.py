@@ -7,6 +7,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.models.columns import as_table
+from emkit.models.emissions.checks import require_table
 from emkit.models.emissions.emission import Emission
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.prior import Prior
@@ -94,7 +95,7 @@ class Gaussian(Emission):
     ):
         super().__init__(n_classes)
         if not isinstance(covariance_type, Structure):
-            if covariance_type not in STRUCTURES:
+            if not isinstance(covariance_type, str) or covariance_type not in STRUCTURES:
                 raise ValueError(
                     f"covariance_type must be one of {sorted(STRUCTURES)} or a Structure. "
                     f"Got {covariance_type!r}."
@@ -107,6 +108,9 @@ class Gaussian(Emission):
             )
         self.structure, self.layout = covariance_type, covariance_type.layout
         self.prior = prior
+
+    def check(self, columns: Array) -> None:
+        require_table(columns)
 
     def bind(self, params: GaussianParams) -> "_Bound":
         return _Bound(self.structure, params)
@@ -137,6 +141,9 @@ class Gaussian(Emission):
         total = resp.sum(axis=0)
         n_observed = np.maximum(observed @ total, np.finfo(float).tiny)
         centre = np.where(observed, x, 0.0) @ total / n_observed
+        # Within the range, so that a constant column has no variance, not one of rounding.
+        least, most = np.fmin.reduce(x, axis=1), np.fmax.reduce(x, axis=1)
+        centre = np.nan_to_num(np.clip(centre, least, most))
         x = np.where(observed, x - centre[:, None], 0.0)
         spread = x**2 @ total / n_observed
         n = resp @ observed.T
@@ -152,7 +159,9 @@ class Gaussian(Emission):
                 diagonal = variances if layout.independent else np.diag(variances)
                 layout.add_conditional_covariance(target, k, diagonal)
         stats = Moments(resp.sum(axis=1), np.zeros_like(means), scatter)
-        return self.m_step(stats, GaussianParams(centre + means, everywhere))
+        params = self.m_step(stats, GaussianParams(centre + means, everywhere))
+        self.bind(params)  # LinAlgError, which says why, where they are singular
+        return params
 
     def retract(self, params: GaussianParams, weights: Array) -> GaussianParams:
         return params._replace(covariances=self.structure.retract(params.covariances, weights))
@@ -201,7 +210,10 @@ class _Bound:
         layout = self.layout = structure.layout
         spread = layout.diagonals(covariances, means.shape).mean(axis=0) + means.var(axis=0)
         if not (spread > 0.0).all():
-            raise np.linalg.LinAlgError("a column has no variance in any class")
+            raise np.linalg.LinAlgError(
+                f"column {spread.argmin()} has no variance in any class: it is constant, or "
+                "observed in no or one row. Leave it out, or give a prior"
+            )
         shift, scale = means.mean(axis=0), structure.common_scale(np.sqrt(spread))
         self.scaling = Scaling(shift, scale)
         covariances = layout.rescale(covariances, 1.0 / scale)

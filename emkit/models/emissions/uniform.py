@@ -6,11 +6,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from emkit._typing import Array
+from emkit.exceptions import DataError
 from emkit.models.columns import arrays, as_table, n_rows
+from emkit.models.emissions.checks import require_table
 from emkit.models.emissions.emission import Emission
 from emkit.numerics.gaussian import tile_rows
 
 __all__ = ["Uniform"]
+
+#: Logarithm of the largest density.
+LOG_LARGEST = float(np.log(1e300))
 
 
 class UniformParams(NamedTuple):
@@ -41,7 +46,7 @@ class Uniform(Emission):
     Raises
     ------
     ValueError
-        For a volume that is not above 0, and for a missing cell if V is a single number.
+        For a volume that is not above 0 and finite, or of which the density is not.
 
     References
     ----------
@@ -67,19 +72,35 @@ class Uniform(Emission):
     def __init__(self, volume: ArrayLike):
         super().__init__(1)
         self.volume = np.asarray(volume, dtype=float)
-        if self.volume.ndim > 1 or not (self.volume > 0.0).all() or np.isinf(self.volume).any():
+        bounded = self.volume.ndim < 2 and self.volume.size > 0
+        if not bounded or not (self.volume > 0.0).all() or np.isinf(self.volume).any():
             raise ValueError(
                 f"volume must be above 0 and finite: one number or one a column. Got {volume!r}."
+            )
+        if abs(np.log(self.volume).sum()) > LOG_LARGEST:
+            raise ValueError(
+                "volume must give a density that a double can hold, from 1e-300 to 1e300. Got "
+                f"{volume!r}. Give the columns other units."
+            )
+
+    def check(self, columns: Any) -> None:
+        if self.volume.ndim:
+            d = require_table(columns).shape[1]
+            if d != len(self.volume):
+                raise DataError(
+                    f"volume has a width for each of {len(self.volume)} columns. Got {d} columns."
+                )
+            return
+        super().check(columns)
+        if any(np.isnan(x.min(initial=0.0)) for x in arrays(columns)):
+            raise DataError(
+                "The volume alone does not give the density of rows with missing cells. Give the "
+                "width of each column as volume."
             )
 
     def log_density(self, columns: Any, bound: UniformParams) -> Array:
         if self.volume.ndim:
             return -(np.log(self.volume) @ ~np.isnan(as_table(columns)).T)[None]
-        if any(np.isnan(x.min(initial=0.0)) for x in arrays(columns)):
-            raise ValueError(
-                "The volume alone does not give the density of rows with missing cells. Give the "
-                "width of each column as volume."
-            )
         return np.full((1, n_rows(columns)), -np.log(self.volume))
 
     def statistics(self, columns: Any, resp: Array, bound: UniformParams) -> UniformStats:
