@@ -12,6 +12,7 @@ from inspect import signature
 import numpy as np
 
 from emkit._typing import Array
+from emkit.engine.arguments import require_integer, require_number
 
 __all__ = ["ACCELERATIONS", "Acceleration", "Anderson", "Louis", "Squarem", "resolve"]
 
@@ -139,6 +140,8 @@ class Anderson(Acceleration):
     """
 
     def __init__(self, order: int = 5, damping: float = 0.5, below: float = np.inf):
+        require_integer("order", order)
+        require_number("damping", damping)
         if order < 1:
             raise ValueError(f"order must be at least 1. Got {order!r}.")
         if not 0.0 < damping <= 1.0:
@@ -355,6 +358,7 @@ class Pause:
 
 
 def _above_zero(below: float) -> float:
+    require_number("below", below)
     if not below > 0.0:
         raise ValueError(f"below must be a gain in nats above 0. Got {below!r}.")
     return below
