@@ -10,7 +10,7 @@ from systems import Counts, Linkage, Poisson, Rates, Rotated, ScoredRotated, Spl
 from test_classic import INTERIOR, example
 
 from emkit import MixturePrior
-from emkit.engine import Blocks, EMModel, MonteCarloModel, check_model
+from emkit.engine import Blocks, EMModel, MonteCarloModel, check_model, tree
 from emkit.exceptions import ModelError
 from emkit.mixture.prior import internal_prior
 from emkit.models import Categorical, Columns, Gaussian, LatentClasses, Product
@@ -101,12 +101,7 @@ def emissions(name, incomplete):
         normal[::7, 1] = np.nan
     counts, codes = RNG.poisson(3.0, len(X)), RNG.integers(0, 3, len(X))
     parts = [Gaussian(2, name), PoissonCounts(2), Categorical(2, 3)]
-    data = Columns((normal, counts, codes), WEIGHTS)
-
-    def cut(data):
-        return data.take(slice(100)), data.take(slice(100, None))
-
-    return LatentClasses(Product(parts)), data, {"split": cut}
+    return LatentClasses(Product(parts)), Columns((normal, counts, codes), WEIGHTS), {}
 
 
 def cut_columns(data):
@@ -372,6 +367,23 @@ def test_a_method_that_breaks_the_contract_is_named(model, message, data):
     data = Blocks([block.copy() for block in data]) if isinstance(data, Blocks) else data.copy()
     with pytest.raises(ModelError, match=message):
         check_model(model, data, random_state=0)
+
+
+class Shares(LatentClasses):
+    """Its statistics do not add up."""
+
+    def from_tile_sums(self, stats, bound):
+        stats = super().from_tile_sums(stats, bound)
+        return tree.scale(stats, 1.0 / tree.flatten(stats).sum())
+
+
+@pytest.mark.parametrize("blocks", [False, True])
+def test_columns_are_cut_in_two_by_what_they_take(blocks):
+    columns = Columns(RNG.poisson(3.0, 40))
+    data = Blocks([columns.take(slice(30)), columns.take(slice(30, None))]) if blocks else columns
+    check_model(LatentClasses(PoissonCounts(2)), data, random_state=0)
+    with pytest.raises(ModelError, match="is not additive"):
+        check_model(Shares(PoissonCounts(2)), data, random_state=0)
 
 
 def test_a_curved_family_keeps_the_contract_and_a_retraction_that_drifts_does_not():

@@ -13,11 +13,18 @@ from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer
 from emkit.engine import (
     EM,
     Anderson,
+    AnnealedEM,
     Blocks,
     EMModel,
+    Genetic,
     MonteCarloEM,
     MonteCarloModel,
+    OnlineEM,
     Restarts,
+    ShortRuns,
+    SimulatedAnnealingEM,
+    Squarem,
+    StochasticEM,
     StopReason,
     check_model,
     fit_em,
@@ -592,6 +599,139 @@ OUT_OF_RANGE = [
 def test_an_argument_is_refused_by_name_and_value(error, arguments, message):
     with pytest.raises(error, match=message):
         fit_em(**{"model": Poisson(), "data": TABLE} | arguments)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Restarts(budget=1.5), "budget must be an integer or None. Got 1.5"),
+        (lambda: Restarts(budget="many"), "budget must be an integer or None. Got 'many'"),
+        (lambda: ShortRuns(n_iter=1.5), "n_iter must be an integer. Got 1.5"),
+        (lambda: Genetic(population=4.5), "population must be an integer. Got 4.5"),
+        (lambda: Anderson(order=1.5), "order must be an integer. Got 1.5"),
+        (lambda: Anderson(order="5"), "order must be an integer. Got '5'"),
+        (lambda: Anderson(damping="half"), "damping must be a number. Got 'half'"),
+        (lambda: Squarem(below="late"), "below must be a number. Got 'late'"),
+        (lambda: MonteCarloEM(size=1.5), "size must be an integer. Got 1.5"),
+        (lambda: MonteCarloEM(growth="fast"), "growth must be a number. Got 'fast'"),
+        (lambda: StochasticEM(burn_in="half"), "burn_in must be a number. Got 'half'"),
+        (lambda: SimulatedAnnealingEM(n_iter=1.5), "n_iter must be an integer. Got 1.5"),
+        (lambda: AnnealedEM(betas=("cold", 1.0)), "betas must be a tuple of numbers"),
+        (lambda: OnlineEM(decay="slow"), "decay must be a number. Got 'slow'"),
+        (lambda: OnlineEM.start(3), "params must be Params.* Got int, which is no NamedTuple"),
+        (lambda: OnlineEM.start(Theta), "params must be Params.* Got the class Theta"),
+        (
+            lambda: OnlineEM().update(Linkage(), Theta(0.5), COUNTS),
+            r"state must be an OnlineState, from OnlineEM.start\(params\).* Got Theta",
+        ),
+        (
+            lambda: OnlineEM().update(Linkage, OnlineEM.start(Theta(0.5)), COUNTS),
+            r"write Linkage\(...\)",
+        ),
+        (
+            lambda: OnlineEM().update(Drawn(), OnlineEM.start(Theta(0.5)), COUNTS),
+            "Online EM needs an exact E-step, and Drawn has no method e_step",
+        ),
+        (
+            lambda: standard_errors(Linkage, COUNTS, Theta(0.6)),
+            r"model must be an instance: write Linkage\(...\)",
+        ),
+        (lambda: standard_errors(Linkage(), COUNTS, Theta("x")), "result must be .* Got str as t"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(make, message):
+    with pytest.raises(TypeError, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("data", "params", "method"),
+    [(list(COUNTS), Theta(0.6), "complete_score|e_step"), (COUNTS, START, "AttributeError.*'t'")],
+)
+def test_standard_errors_do_not_take_the_result_for_an_extrapolation(data, params, method):
+    class Strict(Linkage):
+        def e_step(self, counts, params):
+            if isinstance(counts, list):
+                raise TypeError("counts are no list")
+            return super().e_step(counts, params)
+
+        def is_feasible(self, params):
+            return True
+
+    with pytest.raises(ModelError, match=method) as caught:
+        standard_errors(Strict(), data, params)
+    assert "extrapolation" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("answer", "got"),
+    [
+        (lambda climber, starts: [], "Got an empty one"),
+        (lambda climber, starts: None, "Got NoneType"),
+        (lambda climber, starts: climber(starts)[0], "Got EMResult"),
+        (lambda climber, starts: [1, 2], "Got one with int in it"),
+        (lambda climber, starts: climber(starts[0]), "takes a list of Start.* Got Start"),
+        (lambda climber, starts: climber([START]), "takes a list of Start.* Got Rates"),
+    ],
+)
+def test_a_search_that_returns_what_it_must_not_is_named(answer, got):
+    def mine(climber, starts):
+        return answer(climber, starts)
+
+    expected = got if got.startswith("takes") else f"The search mine must return a list.*{got}"
+    with pytest.raises(TypeError, match=expected):
+        fit_em(Poisson(), TABLE, search=mine)
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "message"),
+    [
+        ("mutate", answering(None), "mutate returned NoneType, not Rates"),
+        ("mutate", raising(KeyError("oops")), "mutate failed at iteration 0 with KeyError"),
+        ("recombine", answering(START._replace(rates=START.rates[:1])), "recombine returned rates"),
+        ("recombine", raising(KeyError("oops")), r"recombine failed .*mother, father, rng"),
+    ],
+)
+def test_a_method_of_the_genetic_search_is_named(method, answer, message):
+    model = type("Mistaken", (Poisson,), {method: answer})()
+    with pytest.raises(ModelError, match=message):
+        fit_em(model, TABLE, search=Genetic(budget=300, n_iter=2), random_state=0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (answering(None), "weight_of returned NoneType, no number, at iteration 1"),
+        (raising(KeyError("oops")), "weight_of failed at iteration 1 with KeyError"),
+    ],
+)
+def test_a_weight_of_a_batch_that_is_none_is_named(answer, message):
+    model = type("Mistaken", (Linkage,), {"weight_of": answer})()
+    with pytest.raises(ModelError, match=message):
+        OnlineEM().update(model, OnlineEM.start(Theta(0.5)), COUNTS)
+
+
+class Huge(EMModel):
+    """A mean of numbers whose squares overflow, half of them missing."""
+
+    def initialize(self, rows, rng):
+        return Theta(0.0)
+
+    def e_step(self, rows, params):
+        observed = rows / 1e200 - params.t / 1e200
+        return Split(len(rows) * 2.0, rows.sum() + len(rows) * params.t), -(observed @ observed)
+
+    def m_step(self, stats, params):
+        return Theta(stats.toward / stats.away)
+
+
+@pytest.mark.parametrize("acceleration", ["anderson", "squarem", "louis"])
+def test_squares_that_overflow_are_no_news(acceleration):
+    rows = np.array([1.0, 2.0, 4.0]) * 1e200
+    result = fit_em(Huge(), rows, acceleration=acceleration, tol=1e-12)  # warnings are errors
+    assert result.converged and result.params.t == pytest.approx(7e200 / 3, rel=1e-4)
+    error = standard_errors(Huge(), rows, result)
+    assert error.t == pytest.approx(1e200 / np.sqrt(6.0), rel=1e-3)
 
 
 def test_a_missing_method_is_named():

@@ -72,7 +72,8 @@ def _halves(data: Any, split: Split | str) -> tuple[Any, Any]:
     n = _length(data)
     if n is None or n < 2:
         raise TypeError(
-            "split='rows' cuts arrays, and tuples of arrays of one length, of two rows at least. "
+            "split='rows' cuts arrays, objects with the methods take and __len__, and tuples of "
+            "such of one length, of two rows at least. "
             f"Got {describe(data)}. Pass a callable that returns two halves, or split=None."
         )
     return _cut(data, slice(n // 2)), _cut(data, slice(n // 2, None))
@@ -80,6 +81,8 @@ def _halves(data: Any, split: Split | str) -> tuple[Any, Any]:
 
 def _length(data: Any) -> int | None:
     """Rows of an array, or of each array of a tuple; None of data that have none."""
+    if _takes(data):
+        return len(data)
     if isinstance(data, tuple):
         lengths = {_length(part) for part in data if part is not None}
         return lengths.pop() if len(lengths) == 1 else None
@@ -88,7 +91,16 @@ def _length(data: Any) -> int | None:
     return len(data)
 
 
+def _takes(data: Any) -> bool:
+    """Whether data are an object of rows with a method ``take``, such as `Columns`."""
+    return all(hasattr(data, name) for name in ("take", "__len__")) and not hasattr(
+        data, "__getitem__"
+    )
+
+
 def _cut(data: Any, rows: slice) -> Any:
+    if _takes(data):
+        return data.take(rows)
     if data is None or not isinstance(data, tuple):
         return None if data is None else data[rows]
     parts = [_cut(part, rows) for part in data]

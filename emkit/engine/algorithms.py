@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from emkit.engine.acceleration import Acceleration
+from emkit.engine.arguments import require_integer
 from emkit.engine.blocks import require_e_step
 from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.loop import climb
@@ -212,13 +213,17 @@ class AnnealedEM(Algorithm):
     n_iter: int = 20
 
     def __post_init__(self) -> None:
-        betas = np.asarray(self.betas, dtype=float)
+        try:
+            betas = np.asarray(self.betas, dtype=float)
+        except (TypeError, ValueError):
+            raise TypeError(f"betas must be a tuple of numbers. Got {self.betas!r}.") from None
         rising = betas.ndim == 1 and len(betas) and betas[0] > 0.0 and (np.diff(betas) > 0.0).all()
         if not (rising and betas[-1] == 1.0):
             raise ValueError(
                 "betas must be above 0 and rise to 1, where the tempered objective is the "
                 f"likelihood. Got {self.betas!r}."
             )
+        require_integer("n_iter", self.n_iter)
         if self.n_iter < 1:
             raise ValueError(f"n_iter must be at least 1. Got {self.n_iter!r}.")
 

@@ -8,7 +8,15 @@ import numpy as np
 from emkit.engine.contract import describe, fault
 from emkit.engine.model import EMModel
 
-__all__ = ["check_options", "given_starts", "require_model", "seed_sequence"]
+__all__ = [
+    "check_options",
+    "given_starts",
+    "require_integer",
+    "require_model",
+    "require_number",
+    "require_params",
+    "seed_sequence",
+]
 
 
 def require_model(model: Any) -> None:
@@ -22,14 +30,14 @@ def require_model(model: Any) -> None:
 
 def check_options(n_init: Any, n_jobs: Any, tol: Any, max_iter: Any, callback: Any) -> None:
     """TypeError or ValueError for the first option that is of no use."""
-    _require_integer("n_init", n_init)
+    require_integer("n_init", n_init)
     if n_init < 1:
         raise ValueError(f"n_init must be at least 1. Got {n_init!r}.")
-    _require_integer("max_iter", max_iter)
+    require_integer("max_iter", max_iter)
     if max_iter < 0:
         raise ValueError(f"max_iter must be 0 or more. Got {max_iter!r}.")
     if n_jobs is not None:
-        _require_integer("n_jobs", n_jobs, " or None")
+        require_integer("n_jobs", n_jobs, " or None")
         if n_jobs == 0:
             raise ValueError("n_jobs must not be 0: -1 is all cores, None is one. Got 0.")
     number = isinstance(tol, Real) and not isinstance(tol, bool)
@@ -42,9 +50,27 @@ def check_options(n_init: Any, n_jobs: Any, tol: Any, max_iter: Any, callback: A
         )
 
 
-def _require_integer(name: str, value: Any, or_else: str = "") -> None:
+def require_integer(name: str, value: Any, or_else: str = "") -> None:
+    """TypeError for what is no integer."""
     if not isinstance(value, Integral) or isinstance(value, bool):
         raise TypeError(f"{name} must be an integer{or_else}. Got {value!r}.")
+
+
+def require_number(name: str, value: Any) -> None:
+    """TypeError for what is no real number."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number. Got {value!r}.")
+
+
+def require_params(name: str, params: Any, or_else: str = "") -> None:
+    """TypeError for what is no Params."""
+    wrong = fault(params)
+    if wrong:
+        what = f"the class {params.__name__}" if isinstance(params, type) else wrong
+        raise TypeError(
+            f"{name} must be Params, a NamedTuple of float arrays or of such NamedTuples{or_else}. "
+            f"Got {what}."
+        )
 
 
 def given_starts(start: Any) -> list[Any]:
@@ -53,13 +79,7 @@ def given_starts(start: Any) -> list[Any]:
     if not given:
         raise ValueError("start must be Params or a list of at least one. Got an empty list.")
     for params in given:
-        wrong = fault(params)
-        if wrong:
-            what = f"the class {params.__name__}" if isinstance(params, type) else wrong
-            raise TypeError(
-                "start must be Params, a NamedTuple of float arrays or of such NamedTuples, or a "
-                f"list of them. Got {what}."
-            )
+        require_params("start", params, ", or a list of them")
     return given
 
 

@@ -1,8 +1,10 @@
 """What searches share: short runs, the best one to its end, a budget of E-steps for all of them."""
 
 from dataclasses import replace
+from numbers import Real
 
 from emkit.engine.algorithms import Algorithm
+from emkit.engine.arguments import require_integer
 from emkit.engine.options import RunOptions
 from emkit.engine.result import EMResult, StopReason
 from emkit.engine.starts import Climber, Outcome, Start, best_of, joined
@@ -75,10 +77,14 @@ def spent(outcomes: list[Outcome]) -> int:
 
 
 def check_budget(budget: int | None) -> None:
-    if budget is not None and not budget >= 1:
+    if budget is None:
+        return
+    if isinstance(budget, Real) and not budget >= 1:
         raise ValueError(f"budget must be a number of E-steps, at least 1. Got {budget!r}.")
+    require_integer("budget", budget, " or None")
 
 
 def check_steps(n_iter: int) -> None:
+    require_integer("n_iter", n_iter)
     if n_iter < 1:
         raise ValueError(f"n_iter must be at least 1. Got {n_iter!r}.")

@@ -72,8 +72,9 @@ def check_model(
     start : Params, default=None
         Where to begin; drawn by ``model.initialize`` when None.
     split : {"rows"}, callable or None, default="rows"
-        How data are cut in two. "rows" cuts arrays, and tuples of arrays of one length, along
-        their first axis; a callable takes the data and returns both halves; None leaves the halves
+        How data are cut in two. "rows" cuts arrays along their first axis, objects such as
+        `Columns` by their method ``take(slice)``, and tuples of such of one length; a callable
+        takes the data and returns both halves; None leaves the halves
         out, for data that are no rows, such as the counts of a table. Of `Blocks` it is the first
         block that is cut.
     random_state : None, int, numpy Generator or RandomState, default=None

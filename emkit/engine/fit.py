@@ -11,7 +11,7 @@ from emkit.engine.monte_carlo import MonteCarloEM
 from emkit.engine.options import Callback, RunOptions
 from emkit.engine.result import EMResult, StopReason
 from emkit.engine.search import resolve_search
-from emkit.engine.starts import Climber, Start, best_of
+from emkit.engine.starts import Climber, Start, best_of, require_outcomes
 from emkit.engine.stochastic import StochasticEM
 from emkit.exceptions import InfeasibleError, NotConvergedWarning, warn
 
@@ -183,7 +183,7 @@ def best_run(
     options = RunOptions(scheme, tol, max_iter, callback)
     climber = Climber(model, data, form, options, seed_sequence(random_state), n_jobs)
     try:
-        outcomes = search(climber, _starts(climber, start, n_init))
+        outcomes = require_outcomes(search(climber, _starts(climber, start, n_init)), search)
     except KeyboardInterrupt as interrupt:
         # The caller may want what was reached.
         interrupt.result = climber.best_so_far(getattr(interrupt, "result", None))  # type: ignore[attr-defined]

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from emkit.engine.arguments import require_integer
 from emkit.engine.budget import best_to_the_end, check_budget, check_steps, few_steps, spent
 from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.result import EMResult, StopReason
@@ -61,6 +62,7 @@ class Genetic(Search):
             )
         check_budget(self.budget)
         check_steps(self.n_iter)
+        require_integer("population", self.population)
         if self.population < 2:
             raise ValueError(f"population must be at least 2. Got {self.population!r}.")
 

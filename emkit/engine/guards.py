@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -43,9 +44,12 @@ def require_double(method: str, values: Any) -> None:
 
 
 def _arrays(data: Any) -> Iterator[Any]:
-    """Arrays of numbers in the data: themselves, or in tuples, lists and blocks of such."""
+    """Arrays of numbers in the data: themselves, or in tuples, lists, dataclasses and blocks."""
     if isinstance(data, np.ndarray) and data.dtype != object:
         yield data
     elif isinstance(data, tuple | list) or (isinstance(data, Blocks) and not data.pinned):
         for part in data:
             yield from _arrays(part)
+    elif is_dataclass(data) and not isinstance(data, type):
+        for field in fields(data):
+            yield from _arrays(getattr(data, field.name))

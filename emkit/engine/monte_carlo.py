@@ -11,6 +11,7 @@ from emkit._typing import Array
 from emkit.engine import tree
 from emkit.engine.acceleration import Acceleration, Louis
 from emkit.engine.algorithms import Algorithm
+from emkit.engine.arguments import require_integer, require_number
 from emkit.engine.model import EMModel, MonteCarloModel
 from emkit.engine.options import RunOptions
 from emkit.engine.result import EMResult, StopReason
@@ -97,6 +98,10 @@ class MonteCarloEM(Algorithm):
     max_size: int = 100_000
 
     def __post_init__(self) -> None:
+        for name in ("size", "max_size"):
+            require_integer(name, getattr(self, name))
+        for name in ("growth", "level", "precision"):
+            require_number(name, getattr(self, name))
         if not 1 <= self.size <= self.max_size:
             raise ValueError(
                 f"size must be from 1 to max_size={self.max_size!r}. Got {self.size!r}."

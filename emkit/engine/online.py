@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emkit.engine import tree
+from emkit.engine.arguments import require_model, require_number, require_params
+from emkit.engine.contract import describe
 from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.model import EMModel
 from emkit.engine.steps import evaluate, is_feasible, m_step, retracted
@@ -139,6 +141,8 @@ class OnlineEM:
     average: bool | int = False
 
     def __post_init__(self) -> None:
+        require_number("decay", self.decay)
+        require_number("offset", self.offset)
         if not 0.5 < self.decay <= 1.0:
             raise ValueError(
                 "decay must be above 0.5, or the noise of the batches does not die out, and at "
@@ -165,7 +169,13 @@ class OnlineEM:
         -------
         OnlineState
             Of weight 0.
+
+        Raises
+        ------
+        TypeError
+            For what is no Params.
         """
+        require_params("params", params)
         return OnlineState(params)
 
     def step(self, t: float) -> float:
@@ -208,8 +218,20 @@ class OnlineEM:
         InfeasibleError
             When the model is not defined at the parameters of ``state`` (a ValueError).
         TypeError
-            When the model's M-step needs all the data (ECME).
+            When the model's M-step needs all the data (ECME), it has no exact E-step, or the
+            arguments are not what they must be.
         """
+        require_model(model)
+        if model.e_step is None:
+            raise TypeError(
+                f"Online EM needs an exact E-step, and {type(model).__name__} has no method "
+                "e_step: use fit_em with algorithm='mcem'."
+            )
+        if not isinstance(state, OnlineState):
+            raise TypeError(
+                "state must be an OnlineState, from OnlineEM.start(params) or from the last "
+                f"update. Got {describe(state)}."
+            )
         if model.conditional_step is not None:
             raise TypeError(
                 f"{type(model).__name__} has a conditional_step, which raises the objective of all "

@@ -10,6 +10,7 @@ import numpy as np
 
 from emkit.engine.algorithms import Algorithm
 from emkit.engine.blocks import Blocks
+from emkit.engine.contract import describe
 from emkit.engine.model import EMModel
 from emkit.engine.options import RunOptions
 from emkit.engine.result import EMResult, RunSummary, StopReason
@@ -119,8 +120,10 @@ class Climber:
         Returns
         -------
         list of EMResult or RunSummary
-            How each run ended, or why it failed.
+            How each run ended; of one that failed, where the model is not defined at its start, a
+            `RunSummary` that has no ``params`` and whose objective is nan.
         """
+        require_starts(starts)
         blocks = self.data if isinstance(self.data, Blocks) else None
         # With two workers or more for a start, each run in turn has them all for its blocks.
         side_by_side = len(starts) > 1 and self.n_workers > 1
@@ -171,7 +174,7 @@ class Climber:
         return None if best is None else outcomes[best]  # type: ignore[return-value]
 
     def draw(self, n: int, params: Any = None) -> list[Start]:
-        """More starts, which do not depend on how many others there are.
+        """More starts, each with a seed of its own, whatever others there are.
 
         Parameters
         ----------
@@ -190,7 +193,7 @@ class Climber:
         return [Start(first + i, seed, params) for i, seed in enumerate(seeds)]
 
     def again(self, start: Start, params: Any = None) -> Start:
-        """A start under a new number.
+        """A start under a new number: to climb on from where a run of it ended.
 
         Parameters
         ----------
@@ -221,6 +224,11 @@ class Climber:
 class Search(ABC):
     """Where runs start and which go on: a callable of a `Climber` and its first starts.
 
+    ``climber(starts)`` gives an outcome for each start: an `EMResult`, or a `RunSummary` for one
+    where the model is not defined, which has no ``params`` and an objective of nan. To go on from
+    where a run ended, ``climber.again(start, params)`` keeps the seed of its start, and
+    ``climber.draw(1, params)`` gives a new one, for parameters that no start led to.
+
     Examples
     --------
     Of many starts, the better half after ten plain steps goes on to the end.
@@ -228,13 +236,15 @@ class Search(ABC):
     >>> from dataclasses import replace
     >>> from sklearn.datasets import load_iris
     >>> from emkit import EMGaussianMixture
-    >>> from emkit.engine import Search
+    >>> from emkit.engine import EMResult, Search
     >>> class Halving(Search):
     ...     def __call__(self, climber, starts):
     ...         few = replace(climber.options, max_iter=10, acceleration=None)
-    ...         short = sorted(climber(starts, few), key=lambda run: -run.objective)
-    ...         half = short[: (len(short) + 1) // 2]
-    ...         return climber([climber.draw(1, run.params)[0] for run in half])
+    ...         short = climber(starts, few)
+    ...         pairs = [(s, r) for s, r in zip(starts, short) if isinstance(r, EMResult)]
+    ...         pairs.sort(key=lambda pair: -pair[1].objective)
+    ...         half = pairs[: (len(pairs) + 1) // 2]
+    ...         return climber([climber.again(s, r.params) for s, r in half]) or short
     >>> mixture = EMGaussianMixture(3, n_init=10, search=Halving(), random_state=0)
     >>> len(mixture.fit(load_iris().data).runs_)
     5
@@ -254,8 +264,36 @@ class Search(ABC):
         Returns
         -------
         list of EMResult or RunSummary
-            The outcomes, of which `fit_em` keeps the best.
+            The outcomes, one at least, of which `fit_em` keeps the best.
         """
+
+
+def require_starts(starts: Any) -> None:
+    """TypeError for what a search wants to climb from and is no list of starts."""
+    if isinstance(starts, list | tuple) and not isinstance(starts, Start):
+        others = [start for start in starts if not isinstance(start, Start)]
+        if not others:
+            return
+        starts = others[0]
+    raise TypeError(
+        "climber(starts) takes a list of Start, such as climber.draw(n) or climber.draw(1, params) "
+        f"gives. Got {describe(starts)}."
+    )
+
+
+def require_outcomes(outcomes: Any, search: Any) -> list[Outcome]:
+    """What a search returned; TypeError for what is no list of outcomes, or is empty."""
+    got = describe(outcomes)
+    if isinstance(outcomes, list | tuple):
+        others = [outcome for outcome in outcomes if not isinstance(outcome, EMResult | RunSummary)]
+        if outcomes and not others:
+            return list(outcomes)
+        got = f"one with {describe(others[0])} in it" if others else "an empty one"
+    name = getattr(search, "__name__", type(search).__name__)
+    raise TypeError(
+        f"The search {name} must return a list of EMResult or RunSummary, one at least, as "
+        f"climber(starts) gives. Got {got}."
+    )
 
 
 def _run(

@@ -10,6 +10,7 @@ from emkit._typing import Array
 from emkit.engine import tree
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.algorithms import Algorithm, need_classes, with_earlier_cost, with_posterior
+from emkit.engine.arguments import require_integer, require_number
 from emkit.engine.contract import is_true
 from emkit.engine.loop import climb
 from emkit.engine.model import EMModel
@@ -76,6 +77,7 @@ class StochasticEM(Algorithm):
     burn_in: float = 0.5
 
     def __post_init__(self) -> None:
+        require_number("burn_in", self.burn_in)
         if not 0.0 <= self.burn_in < 1.0:
             raise ValueError(f"burn_in must be a part from 0 to below 1. Got {self.burn_in!r}.")
 
@@ -147,6 +149,7 @@ class SimulatedAnnealingEM(Algorithm):
     n_iter: int = 40
 
     def __post_init__(self) -> None:
+        require_integer("n_iter", self.n_iter)
         if self.n_iter < 1:
             raise ValueError(f"n_iter must be at least 1. Got {self.n_iter!r}.")
 

@@ -5,6 +5,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.engine.acceleration.base import Acceleration, Pause, above_zero
 from emkit.engine.acceleration.squarem import Squarem
+from emkit.engine.arguments import require_integer, require_number
 
 __all__ = ["Anderson"]
 
@@ -52,6 +53,8 @@ class Anderson(Acceleration):
     """
 
     def __init__(self, order: int = 5, damping: float = 0.5, below: float = np.inf):
+        require_integer("order", order)
+        require_number("damping", damping)
         if order < 1:
             raise ValueError(f"order must be at least 1. Got {order!r}.")
         if not 0.0 < damping <= 1.0:

@@ -7,6 +7,7 @@ from inspect import signature
 import numpy as np
 
 from emkit._typing import Array
+from emkit.engine.arguments import require_number
 
 __all__ = ["Acceleration", "EMMap", "Pause", "above_zero"]
 
@@ -100,6 +101,7 @@ class Pause:
 
 
 def above_zero(below: float) -> float:
+    require_number("below", below)
     if not below > 0.0:
         raise ValueError(f"below must be a gain in nats above 0. Got {below!r}.")
     return below

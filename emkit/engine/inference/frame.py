@@ -58,7 +58,7 @@ class Frame(NamedTuple):
             step = FIRST_STEP * size
             if found.chord is not None:
                 step = found.chord.step
-                length = 1.0 / np.sqrt(abs(found.chord.curvature))
+                length = found.chord.unit
                 kept.append(i)
                 lengths.append(length)
                 chords.append(found.chord._replace(step=step / length))

@@ -21,6 +21,8 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.engine import tree
+from emkit.engine.arguments import require_model
+from emkit.engine.contract import fault
 from emkit.engine.inference.frame import Frame, names_of
 from emkit.engine.inference.information import disagrees, oakes, sem
 from emkit.engine.inference.surface import Surface
@@ -186,10 +188,10 @@ def _invert(
     values, vectors = np.linalg.eigh(information)
     sure = values > SINGULAR
     reach = frame.basis @ vectors
-    whole = np.linalg.norm(frame.basis, axis=1)
-    ridge = frame.flat | (np.linalg.norm(reach[:, ~sure], axis=1) > LOADING * whole)
+    whole = _norms(frame.basis)
+    ridge = frame.flat | (_norms(reach[:, ~sure]) > LOADING * whole)
     reach, values, vectors = reach[:, sure], values[sure], vectors[:, sure]
-    errors = np.linalg.norm(reach / np.sqrt(values), axis=1)
+    errors = _norms(reach / np.sqrt(values))
     slope = np.array([chord.slope for chord in frame.chords])
     to_maximum = reach @ (vectors.T @ slope / values)
     nowhere = ridge | frame.edge
@@ -204,14 +206,24 @@ def _invert(
     ]
 
 
+def _norms(rows: Array) -> Array:
+    """Norms of rows whose squares may overflow."""
+    _, exponents = np.frexp(np.abs(rows).max(axis=1, initial=0.0))
+    scaled = np.ldexp(rows, -exponents[:, None])  # by powers of 2, which rounds nothing
+    norms: Array = np.ldexp(np.linalg.norm(scaled, axis=1), exponents)
+    return norms
+
+
 def _check_arguments(model: EMModel, result: Any, method: str) -> None:
+    require_model(model)
     if method not in METHODS:
         raise ValueError(f"method must be one of {list(METHODS)}. Got {method!r}.")
     params = result.params if isinstance(result, EMResult) else result
-    if not (isinstance(params, tuple) and hasattr(params, "_fields")):
+    wrong = fault(params)
+    if wrong:
+        what = type(result).__name__ if params is result and not tree.is_tree(params) else wrong
         raise TypeError(
-            "result must be an EMResult or Params (a NamedTuple of float arrays). "
-            f"Got {type(result).__name__}."
+            f"result must be an EMResult or Params (a NamedTuple of float arrays). Got {what}."
         )
     if not model.exact or isinstance(model, MonteCarloModel):
         raise ValueError(

@@ -43,6 +43,11 @@ class Chord(NamedTuple):
     def curvature(self) -> float:
         return 2.0 * self.fall / self.step**2
 
+    @property
+    def unit(self) -> float:
+        """How far the objective falls by half a nat, were it quadratic."""
+        return self.step / float(np.sqrt(2.0 * abs(self.fall)))
+
 
 class Status(Enum):
     """How the search for a chord ended."""
@@ -65,8 +70,8 @@ class Surface:
     def __init__(self, model: EMModel, data: Any, params: Any):
         self.model, self.data, self.params = model, data, params
         self.centre = tree.flatten(params)
-        here = self.at(self.centre)
-        if here is None:
+        here = self._at_result()
+        if here is None or not np.isfinite(here.objective):
             raise ValueError(
                 "The model is not defined at the result, or its objective is not finite there. "
                 f"Got {params!r}."
@@ -74,6 +79,15 @@ class Surface:
         self.here = here
         self.noise = max(rounding(model, params, here.objective), EPS)
         self.sizes = self._sizes()
+
+    def _at_result(self) -> Point | None:
+        """E-step at the result, which is no extrapolation: what fails there is not its fault."""
+        try:
+            with np.errstate(all="ignore"):
+                params = retracted(self.model, tree.restore(self.centre, self.params))
+                return evaluate(self.model, self.data, params, 0)
+        except np.linalg.LinAlgError:
+            return None
 
     def _sizes(self) -> Array:
         """For every parameter the size of its array: its largest number, or how far the M-step
