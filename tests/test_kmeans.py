@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from marks import cut_short
 from scipy import stats
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans as SklearnKMeans
-from systems import cut_short
 
 from emkit import EMGaussianMixture
 from emkit.engine import Blocks, StopReason, fit_em, soft
