@@ -1,5 +1,6 @@
 """The contract between models and the engine: trees that nest, retraction, steps that backtrack."""
 
+import inspect
 import pickle
 import re
 import warnings
@@ -417,8 +418,8 @@ class NoWayDown(NoWayBack):
 
 def test_optional_methods_are_none_and_described():
     missing = {name for name in dir(EMModel) if getattr(EMModel, name) is None}
-    section = EMModel.__doc__.split("Methods\n")[1].split("See Also")[0]
-    assert missing - {"__hash__"} == set(re.findall(r"^    (\w+)\(", section, re.MULTILINE))
+    section = inspect.getdoc(EMModel).split("Methods\n")[1].split("See Also")[0]
+    assert missing - {"__hash__"} == set(re.findall(r"^(\w+)\(", section, re.MULTILINE))
 
 
 def test_no_method_is_compared_with_that_of_the_base_class():

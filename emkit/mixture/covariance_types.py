@@ -1,5 +1,6 @@
 """The registry of covariance structures in docstrings, so that none lists them by hand."""
 
+import re
 from textwrap import TextWrapper
 from typing import Any
 
@@ -7,20 +8,21 @@ from emkit.numerics.covariance import NAMES, STRUCTURES, Structure
 
 __all__ = ["documented"]
 
-#: Stands in a docstring, on a line of its own, where the list goes.
-PLACE = "        <covariance types>\n"
+#: Stands in a docstring, on a line of its own, where the list goes. Python 3.13 takes away the
+#: indentation that all lines share, so the list is indented as this line is.
+PLACE = re.compile(r"^( *)<covariance types>\n", re.MULTILINE)
 
 
 def documented(cls: type) -> Any:
     """The class, with the list of covariance types in its docstring."""
     if cls.__doc__:  # which python -OO takes away
-        cls.__doc__ = cls.__doc__.replace(PLACE, _listed())
+        cls.__doc__ = PLACE.sub(lambda place: _listed(place[1]), cls.__doc__)
     return cls
 
 
-def _listed() -> str:
+def _listed(indent: str) -> str:
     """An item for each type: its names, what it is, and the shape of its covariances."""
-    wrap = TextWrapper(width=100, initial_indent=" " * 8 + "- ", subsequent_indent=" " * 10)
+    wrap = TextWrapper(width=100, initial_indent=f"{indent}- ", subsequent_indent=f"{indent}  ")
     return "".join(f"{wrap.fill(_described(STRUCTURES[name]))}\n" for name in NAMES)
 
 

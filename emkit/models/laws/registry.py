@@ -1,5 +1,6 @@
 """The distributions of a response that an estimator takes by name: the only list of them."""
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TypeVar
@@ -34,5 +35,7 @@ def document_laws(cls: T) -> T:
     lines = [f"- {name!r}: {distribution.description}" for name, distribution in LAWS.items()]
     if cls.__doc__:  # there is none under -OO
         text = cls.__doc__.replace("{laws}", f"{{{names}}}")
-        cls.__doc__ = text.replace("{list of laws}", "\n        ".join(lines))
+        # Python 3.13 takes away the indentation that all lines share: as it is in this line.
+        place = re.compile(r"^( *)\{list of laws\}", re.MULTILINE)
+        cls.__doc__ = place.sub(lambda line: line[1] + f"\n{line[1]}".join(lines), text)
     return cls
