@@ -45,6 +45,7 @@ from emkit.engine import Blocks, Genetic
 from emkit.exceptions import DataWarning
 from emkit.models.censored.data import Responses, thinned
 from emkit.models.censored.first_line import prepare, prepare_blocks
+from emkit.models.laws.registry import LAWS
 from emkit.models.rows import Rows, Summary, measure_scaling
 
 pytestmark = quiet
@@ -129,27 +130,30 @@ def test_any_chunks_will_do(client, chunked):
 # Drawn starts, searches and forms
 
 
-@places("slices", "blocks", "cluster")
+def student(**options):
+    options = {"distribution": "student_t", "random_state": 0, "tol": 1e-3, **options}
+    return EMCensoredRegressor(n_init=3, n_jobs=2, **options)
+
+
+STARTS = {
+    "mixture": (lambda: mixture(n_init=2, n_jobs=2, tol=1e-2), (clusters(0.1),), 1e-8),
+    "imputer": (lambda: EMImputer(2, random_state=0, n_init=2, tol=1.0), (table(),), 1e-7),
+    "regressor": (student, responses(), 1e-5),
+    "short_runs": (lambda: student(search="short_runs"), responses(), 1e-5),
+}
+
+
 @pytest.mark.parametrize(
-    ("make", "data", "tol"),
+    ("name", "put"),
     [
-        (lambda: mixture(n_init=2, n_jobs=2, tol=1e-2), (clusters(0.1),), 1e-8),
-        (lambda: EMImputer(2, random_state=0, n_init=2, tol=1.0), (table(),), 1e-7),
-        *(
-            (
-                lambda search=search: EMCensoredRegressor(
-                    distribution="student_t", n_init=3, random_state=0, search=search, tol=1e-3
-                ),
-                responses(),
-                1e-5,
-            )
-            for search in ("restarts", "short_runs")
-        ),
+        *product(STARTS, ("slices", "blocks")),
+        *product(("mixture", "imputer", "short_runs"), ["cluster"]),
     ],
-    ids=["mixture", "imputer", "regressor", "regressor-short_runs"],
+    indirect=["put"],
 )
-def test_starts_are_drawn_as_in_memory_from_rows_that_are_few(make, data, tol, put):
+def test_starts_are_drawn_as_in_memory_from_rows_that_are_few(name, put):
     """One after the other: not every source could follow to other processes."""
+    make, data, tol = STARTS[name]
     local, rows = make().set_params(n_jobs=None).fit(*data), put.all(*data)
     if not hasattr(rows[0], "dask"):
         rows[0].lock = threading.Lock()  # cannot be pickled
@@ -303,8 +307,15 @@ def test_single_precision_stays(case, put):
     # In single precision the columns are, not the sums over them.
     case.agree(read, whole, tol=2e-6 if case is MIXTURE else 1e-10)
     assert case is not MIXTURE or read.means_.dtype == np.float32
-    if case is REGRESSOR:
-        case.agree(case.fit(X.astype(float), case.y), read)
+
+
+@places("memory", "slices")
+@pytest.mark.parametrize("distribution", LAWS)
+def test_a_line_through_single_precision_is_that_of_its_numbers(distribution, put):
+    case = BY_NAME[f"regressor-{distribution}"]
+    X, weights = case.X.astype(np.float32), frequencies()
+    double = case.fit(X.astype(float), case.y, weights)
+    case.agree(case.fit(put(X), put(case.y), weights), double)
 
 
 @places("slices", "blocks", "dask")
@@ -482,7 +493,10 @@ def test_batches_of_a_stream(make, put):
     for batch in np.split(clusters(0.1), [700, 1100]):
         read.partial_fit(put(batch, 300))
         whole.partial_fit(batch)
-    for name in ("weights_", "means_", "covariances_", "n_samples_seen_", "n_batches_"):
+    names = ["weights_", "means_", "covariances_", "n_samples_seen_", "n_batches_"]
+    if make is EMImputer:
+        names += ["location_", "covariance_", "missing_fraction_", "shrinkage_"]
+    for name in names:
         assert_allclose(getattr(read, name), getattr(whole, name), rtol=1e-9, atol=1e-12)
     means = read.means_
     with pytest.warns(DataWarning, match="Nothing is observed in the batch"):
