@@ -69,7 +69,7 @@ class Rows(NamedTuple):
 
     def blocks(self) -> "RowBlocks | None":
         """The rows in blocks for processes to share; None where that is not worth it."""
-        return RowBlocks(self) if len(self.X) >= 2 * BLOCK_ROWS else None
+        return RowBlocks(self, BLOCK_ROWS) if len(self.X) >= 2 * BLOCK_ROWS else None
 
     def take(self, rows: slice | NDArray[np.intp]) -> "Rows":
         """Some of the rows, in tiles; a group is worked on by what is NaN in it."""
@@ -104,19 +104,19 @@ def draw_numbers(n: int, size: int, rng: np.random.Generator) -> NDArray[np.intp
 
 
 class RowBlocks(Sequence[Rows]):
-    """Rows in blocks: views of an array, which is not held twice."""
+    """Rows in blocks of a size: views of an array, which is not held twice."""
 
-    def __init__(self, rows: Rows):
-        self.rows = rows
+    def __init__(self, rows: Rows, size: int):
+        self.rows, self.size = rows, size
         self._groups: dict[int, tuple[Group, ...]] = {}
 
     def __len__(self) -> int:
-        return -(-len(self.rows.X) // BLOCK_ROWS)
+        return -(-len(self.rows.X) // self.size)
 
     def __getitem__(self, i: Any) -> Any:
         if not 0 <= i < len(self):
             raise IndexError(i)
-        block = self.rows.take(slice(i * BLOCK_ROWS, (i + 1) * BLOCK_ROWS))
+        block = self.rows.take(slice(i * self.size, (i + 1) * self.size))
         if not self.rows.incomplete:
             return block
         if i not in self._groups:
