@@ -40,6 +40,7 @@ from emkit import (
     EMImputer,
     MixturePrior,
 )
+from emkit.censored.distributions import DISTRIBUTIONS
 from emkit.data.dask_blocks import Chunks, DaskRows
 from emkit.engine import Blocks, Genetic
 from emkit.exceptions import DataWarning
@@ -305,8 +306,15 @@ def test_single_precision_stays(case, put):
     # In single precision the columns are, not the sums over them.
     case.agree(read, whole, tol=2e-6 if case is MIXTURE else 1e-10)
     assert case is not MIXTURE or read.means_.dtype == np.float32
-    if case is REGRESSOR:
-        case.agree(case.fit(X.astype(float), case.y), read)
+
+
+@places("memory", "slices")
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+def test_a_line_through_single_precision_is_that_of_its_numbers(distribution, put):
+    case = BY_NAME[f"regressor-{distribution}"]
+    X, weights = case.X.astype(np.float32), frequencies()
+    double = case.fit(X.astype(float), case.y, weights)
+    case.agree(case.fit(put(X), put(case.y), weights), double)
 
 
 @places("slices", "blocks", "dask")
@@ -484,7 +492,10 @@ def test_batches_of_a_stream(make, put):
     for batch in np.split(clusters(0.1), [700, 1100]):
         read.partial_fit(put(batch, 300))
         whole.partial_fit(batch)
-    for name in ("weights_", "means_", "covariances_", "n_samples_seen_", "n_batches_"):
+    names = ["weights_", "means_", "covariances_", "n_samples_seen_", "n_batches_"]
+    if make is EMImputer:
+        names += ["location_", "covariance_", "missing_fraction_", "shrinkage_"]
+    for name in names:
         assert_allclose(getattr(read, name), getattr(whole, name), rtol=1e-9, atol=1e-12)
     means = read.means_
     with pytest.warns(DataWarning, match="Nothing is observed in the batch"):

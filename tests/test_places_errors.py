@@ -228,7 +228,9 @@ def test_too_few_rows(put):
     for rows in (clusters()[:0], clusters()[:1]):
         with pytest.raises(ValueError, match=f"{len(rows)} sample"):
             mixture().fit(put(rows))
-    with pytest.raises(ValueError, match="n_components = 3, n_samples = 2"):
+    told = "n_components = 3, n_samples = 2"
+    told += "" if put.place == "memory" else r"(.|\n)*2 sample.*minimum of 3"
+    with pytest.raises(ValueError, match=told):
         mixture().fit(put(clusters()[:2], 1))
     with pytest.raises(ValueError, match="0 sample"):
         EMImputer().fit(put(table()[:0]))

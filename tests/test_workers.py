@@ -262,6 +262,11 @@ def test_what_was_written_into_a_private_map_stays(monkeypatch, at_once, mapped,
     fitted = mixture(n_jobs=n_jobs).fit(private)
     assert_array_equal(private, X + 100.0)
     MIXTURE.agree(fitted, mixture().fit(X + 100.0))
+    # Residuals of single precision are worked out by the workers.
+    y, private = X[:, 0] ** 2, mapped(X.astype(np.float32), "c")
+    private += 1.0
+    expected = EMCensoredRegressor(right=10.0).fit(np.array(private), y)
+    REGRESSOR.agree(EMCensoredRegressor(right=10.0, n_jobs=n_jobs).fit(private, y), expected)
     weights = mapped(np.ones(N), "c")
     weights *= 3.0
     fitted = EMGaussianMixture(1).fit(cut(X, BLOCK), sample_weight=weights)
