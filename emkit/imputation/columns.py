@@ -71,7 +71,8 @@ class Columns(NamedTuple):
         constants = np.where(low == high, low, np.nan)
         constants[empty] = 0.0
         kept = np.ones(len(low), dtype=bool) if keep_empty else ~empty
-        return cls(*map(np.flatnonzero, (np.isnan(constants), kept, empty)), constants)
+        modelled = np.flatnonzero(np.isnan(constants))
+        return cls(modelled, np.flatnonzero(kept), np.flatnonzero(empty), constants)
 
     @classmethod
     def all(cls, n_features: int) -> "Columns":

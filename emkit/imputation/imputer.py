@@ -6,10 +6,11 @@ from copy import copy
 from functools import partial
 from numbers import Integral, Real
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import joblib
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.impute import MissingIndicator
 from sklearn.utils import check_random_state
@@ -38,7 +39,7 @@ from emkit.exceptions import DataWarning, InfeasibleError
 from emkit.imputation.columns import Cells, Columns
 from emkit.imputation.filling import Filler
 from emkit.imputation.table import Table, load_table, open_table
-from emkit.mixture.initial import NO_PARTS, Drawn, Given, Start
+from emkit.mixture.initial import NO_PARTS, Drawn, Given, Start, draws_of
 from emkit.mixture.streaming import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.moments import MixtureMoments
@@ -250,31 +251,34 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         "max_value": [None, Real, "array-like"],
     }
 
+    #: What a fit can go on from, its units and its parameters; None where nothing varies.
+    _fitted: Any
+
     def __init__(
         self,
-        n_components=1,
+        n_components: int = 1,
         *,
-        missing_values=np.nan,
-        covariance_type="full",
-        shrinkage="auto",
-        tol=1e-4,
-        max_iter=200,
-        n_init=1,
-        search="restarts",
-        acceleration="anderson",
-        sample_posterior=False,
-        add_indicator=False,
-        keep_empty_features=False,
-        min_value=-np.inf,
-        max_value=np.inf,
-        n_jobs=None,
-        random_state=None,
-        warm_start=False,
-        verbose=0,
-        learning_decay=0.7,
-        learning_offset=0.0,
-        average=False,
-    ):
+        missing_values: Any = np.nan,
+        covariance_type: Any = "full",
+        shrinkage: float | str = "auto",
+        tol: float = 1e-4,
+        max_iter: int = 200,
+        n_init: int = 1,
+        search: Any = "restarts",
+        acceleration: Any = "anderson",
+        sample_posterior: bool = False,
+        add_indicator: bool = False,
+        keep_empty_features: bool = False,
+        min_value: Any = -np.inf,
+        max_value: Any = np.inf,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        learning_decay: float = 0.7,
+        learning_offset: float = 0.0,
+        average: bool | int = False,
+    ) -> None:
         self.n_components = n_components
         self.missing_values = missing_values
         self.covariance_type = covariance_type
@@ -300,7 +304,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
     # Fitting
 
     @fit_context
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the distribution that fills what is missing.
 
         Parameters
@@ -349,9 +353,10 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         pairwise = pairwise_moments(data, units)
         prepared = Prepared(data, columns, units, pairwise)
         self._warn_of_pairs(pairwise, columns, warn)
-        shrinkage = self.shrinkage
-        if shrinkage == "auto":
+        if self.shrinkage == "auto":
             shrinkage = auto_shrinkage(pairwise, self.n_components)
+        else:
+            shrinkage = float(self.shrinkage)
         climb = partial(self._climb, prepared, progress)
         with progress:
             reached = climb(shrinkage) or climb(MIN_SHRINKAGE)
@@ -448,9 +453,9 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             )
         if self.n_components == 1:
             return Given(normal_start(model, prepared.pairwise))
-        return model.draw_start
+        return draws_of(model)
 
-    def _warn_of_empty(self, columns, warn):
+    def _warn_of_empty(self, columns: Columns, warn: Callable[[str], None]) -> None:
         if len(columns.empty):
             fate = "kept and filled with 0" if self.keep_empty_features else "dropped"
             warn(
@@ -458,7 +463,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
                 "Drop them from X, or see keep_empty_features."
             )
 
-    def _warn_of_collapse(self, shrinkage, warn):
+    def _warn_of_collapse(self, shrinkage: float, warn: Callable[[str], None]) -> None:
         warn(
             f"The likelihood has no finite maximum at shrinkage={shrinkage:g}: some covariance is "
             "singular (collinear columns, or too few rows for the columns). "
@@ -466,7 +471,9 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             "n_components."
         )
 
-    def _warn_of_pairs(self, pairwise, columns, warn):
+    def _warn_of_pairs(
+        self, pairwise: Pairwise, columns: Columns, warn: Callable[[str], None]
+    ) -> None:
         apart = np.argwhere(np.triu(pairwise.n == 0.0))
         if len(apart):
             pairs = ", ".join(f"({self._name(columns.modelled[pair])})" for pair in apart[:3])
@@ -477,7 +484,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
                 "shrinkage. Do not interpret their covariance."
             )
 
-    def _name(self, columns):
+    def _name(self, columns: NDArray[np.intp]) -> str:
         names = getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
         more = ", ..." if len(columns) > 5 else ""
         return ", ".join(str(names[j]) for j in columns[:5]) + more
@@ -494,7 +501,9 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         self.history_ = result.history
         self.runs_ = result.runs
 
-    def _publish_params(self, params, model, columns):
+    def _publish_params(
+        self, params: MixtureParams, model: GaussianMixtureModel, columns: Columns
+    ) -> None:
         structure, (shift, scale) = model.structure, model.units
         params = params._replace(weights=params.weights / params.weights.sum())
         key = (structure.name, self.n_components, columns.modelled.tolist())
@@ -507,10 +516,10 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         self.covariances_ = structure.embed(covariances, where, len(columns.kept))
         self._set_moments(structure.dense(covariances, *params.means.shape), where)
 
-    def _publish_constants(self, columns):
+    def _publish_constants(self, columns: Columns) -> None:
         """Nothing to fit: every feature is constant or empty."""
         k, d = self.n_components, len(columns.kept)
-        self._fitted = self._stream = None
+        self._fitted, self._stream = None, None
         self._columns = columns
         self.weights_ = np.full(k, 1.0 / k)
         self.means_ = columns.spread_means(np.empty((k, 0)))
@@ -523,7 +532,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         self.history_ = np.zeros(1)
         self.runs_ = ()
 
-    def _set_moments(self, covariances, where):
+    def _set_moments(self, covariances: Array, where: NDArray[np.intp]) -> None:
         """Mean and covariance of the whole distribution, from the components'."""
         self.location_ = self.weights_ @ self.means_
         apart = self.means_ - self.location_
@@ -532,7 +541,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     # Streams
 
-    def _batch(self, X, sample_weight):
+    def _batch(self, X: Any, sample_weight: Any) -> Batch:
         """The rows of a batch that count, in the columns that are modelled."""
         data, columns, cells = load_table(self, open_table(self, X, sample_weight), self._columns)
         news = columns.changed(cells)
@@ -546,8 +555,9 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             )
         return Batch(data, cells.weight, cells.missing_fraction)
 
-    def _model_of_batch(self, stream, data):
+    def _model_of_batch(self, stream: Stream, data: Any) -> GaussianMixtureModel:
         """The model of the stream, its prior that of all rows so far."""
+        assert self._fitted is not None and stream.pairwise is not None
         modelled = self._columns.modelled.tolist()
         require_same(
             "partial_fit",
@@ -559,27 +569,29 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         prepared = Prepared(data, self._columns, stream.model.units, stream.pairwise)
         return self._prior_model(prepared, shrinkage)
 
-    def _shrinkage_at(self, stream, weight):
+    def _shrinkage_at(self, stream: Stream, weight: float) -> float:
         """Shrinkage when so much was seen: what few rows needed fades."""
         if self.shrinkage != "auto":
             return self.shrinkage_
+        assert stream.pairwise is not None
         rows = stream.pairwise.n * (weight / stream.weight)
         fading = auto_shrinkage(stream.pairwise._replace(n=rows), self.n_components)
         return max(fading, min(self.shrinkage_, MIN_SHRINKAGE))
 
-    def _publish_stream(self, batch):
-        model, state = self._stream.model, self._stream.state
+    def _publish_stream(self, stream: Stream, batch: Batch) -> None:
+        model, state = stream.model, stream.state
         self._publish_params(state.estimate, model, self._columns)
-        self.shrinkage_ = self._shrinkage_at(self._stream, state.weight)
+        self.shrinkage_ = self._shrinkage_at(stream, state.weight)
         self.log_likelihood_ = state.log_likelihood * batch.data.total_weight
         self.n_samples_seen_ += batch.weight
         self.n_batches_ = state.n_batches
         share = batch.weight / self.n_samples_seen_
+        assert batch.missing is not None
         self.missing_fraction_ = (1 - share) * self.missing_fraction_ + share * batch.missing
 
     # Imputing
 
-    def transform(self, X):
+    def transform(self, X: Any) -> Any:
         """Fill what is missing in X.
 
         Parameters
@@ -601,11 +613,11 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         container = output_container(self)
         return rows if container == "default" else gathered(rows, container)
 
-    def _model(self):
+    def _model(self) -> tuple[GaussianMixtureModel, MixtureParams]:
         (name, *_), units, params = self._fitted
         return GaussianMixtureModel(STRUCTURES[name], units, incomplete=True), params
 
-    def inverse_transform(self, X):
+    def inverse_transform(self, X: Any) -> np.ndarray:
         """Put the marks of missing cells back where the indicator has them.
 
         Parameters
@@ -637,7 +649,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         out[missing] = self.missing_values
         return out
 
-    def get_feature_names_out(self, input_features=None):
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the features that `transform` returns.
 
         Parameters
@@ -659,7 +671,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     # The fitted distribution
 
-    def score_samples(self, X):
+    def score_samples(self, X: Any) -> Any:
         """Log-likelihood of the observed cells of each row.
 
         Parameters
@@ -680,7 +692,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         model, params = self._model()
         return model.score_samples(Rows.of(self._columns.take_modelled(rows.X)), params)
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Mean log-likelihood of the observed cells of a row; higher is better.
 
         Parameters
@@ -700,7 +712,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         log_likelihood, n = open_table(self, X, sample_weight).sum(self._log_density)
         return log_likelihood / n
 
-    def standard_errors(self, X, sample_weight=None):
+    def standard_errors(self, X: Any, sample_weight: Any = None) -> MomentErrors:
         """Standard errors of ``location_`` and ``covariance_``, from the observed information.
 
         Parameters
@@ -743,7 +755,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         opened = open_table(self, X, sample_weight)
         return self._errors(load_table(self, opened, self._columns).data)
 
-    def _errors(self, data):
+    def _errors(self, data: Any) -> MomentErrors:
         d = len(self.location_)
         location, covariance = np.zeros(d), np.zeros((d, d))
         if self._fitted is not None:
@@ -758,7 +770,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             )
         return MomentErrors(location, covariance)
 
-    def summary(self, X=None, sample_weight=None):
+    def summary(self, X: Any = None, sample_weight: Any = None) -> Any:
         r"""What was missing of each feature, and what that costs, as a table.
 
         The fraction of information missing about the mean of feature j is
@@ -831,7 +843,9 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     # Multiple imputation
 
-    def multiple_impute(self, X, n_imputations=5, random_state=None):
+    def multiple_impute(
+        self, X: Any, n_imputations: int = 5, random_state: Any = None
+    ) -> list[Any]:
         """Impute X several times over, with the uncertainty of the parameters in it.
 
         Each table is drawn (as with ``sample_posterior=True``) under the fit to a bootstrap
@@ -879,7 +893,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             joblib.delayed(_impute_resampled)(whole, X, int(seed)) for seed in seeds[1:]
         )
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = takes_nan(self.missing_values)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]

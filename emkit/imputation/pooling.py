@@ -1,6 +1,6 @@
 """pool_estimates: one answer from analyses of multiply imputed tables."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
@@ -50,7 +50,7 @@ class PooledEstimate(NamedTuple):
     relative_increase: np.ndarray
     fraction_missing: np.ndarray
 
-    def confidence_interval(self, level=0.95):
+    def confidence_interval(self, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper bounds, from the t distribution with ``df`` degrees of freedom.
 
         Parameters
@@ -76,7 +76,9 @@ class PooledEstimate(NamedTuple):
         return self.estimate - half, self.estimate + half
 
 
-def pool_estimates(estimates, variances, *, df_complete=None):
+def pool_estimates(
+    estimates: Any, variances: Any, *, df_complete: float | None = None
+) -> PooledEstimate:
     r"""Combine estimates from m completed tables by Rubin's rules.
 
     .. math:: \bar q = \frac1m \sum_l q_l, \qquad
@@ -152,7 +154,7 @@ def pool_estimates(estimates, variances, *, df_complete=None):
     return PooledEstimate(estimate, np.sqrt(total), df, total, within, between, increase, fraction)
 
 
-def _check(values, name):
+def _check(values: Any, name: str) -> np.ndarray:
     values = np.asarray(values, dtype=float)
     if values.ndim == 0 or len(values) < 2:
         raise ValueError(

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from math import log
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
@@ -26,7 +26,7 @@ from emkit.base.optional import optional_import
 from emkit.base.progress import CallbackSupportMixin, Progress, n_starts
 from emkit.data.checks import has_missing, in_blocks, refuse_empty_columns, rows_that_count
 from emkit.data.opened import Opened, open_data
-from emkit.engine import Algorithm, fit_em, soft, standard_errors
+from emkit.engine import Algorithm, EMResult, fit_em, soft, standard_errors
 from emkit.engine.latent_class import unbuffered
 from emkit.exceptions import DataWarning, InfeasibleError
 from emkit.mixture.initial import Drawn, Given, InitialValues, check_given, last_fit, start_of
@@ -233,31 +233,31 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
 
     def __init__(
         self,
-        n_components=1,
+        n_components: int = 1,
         *,
-        covariance_type="full",
-        tol=1e-3,
-        reg_covar=1e-6,
-        max_iter=100,
-        n_init=1,
-        init_params="kmeans",
-        weights_init=None,
-        means_init=None,
-        precisions_init=None,
-        random_state=None,
-        warm_start=False,
-        verbose=0,
-        verbose_interval=10,
-        resp_init=None,
-        search="restarts",
-        acceleration="anderson",
-        n_jobs=None,
-        algorithm="em",
-        prior=None,
-        learning_decay=0.7,
-        learning_offset=0.0,
-        average=False,
-    ):
+        covariance_type: Any = "full",
+        tol: float = 1e-3,
+        reg_covar: float = 1e-6,
+        max_iter: int = 100,
+        n_init: int = 1,
+        init_params: str = "kmeans",
+        weights_init: Any = None,
+        means_init: Any = None,
+        precisions_init: Any = None,
+        random_state: Any = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        resp_init: Any = None,
+        search: Any = "restarts",
+        acceleration: Any = "anderson",
+        n_jobs: int | None = None,
+        algorithm: Any = "em",
+        prior: Any = None,
+        learning_decay: float = 0.7,
+        learning_offset: float = 0.0,
+        average: bool | int = False,
+    ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.tol = tol
@@ -285,7 +285,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     # Fitting
 
     @fit_context
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the mixture.
 
         Parameters
@@ -327,10 +327,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         data = opened.fit_data(self.n_components)
         refuse_empty_columns(self, data)
         model = self._model(data, given)
-        if self.warm_start and hasattr(self, "converged_"):
-            start = last_fit(self, model)
-        else:
-            start = start_of(model, data, model.draw_start, given.resp)
+        go_on = self.warm_start and hasattr(self, "converged_")
+        start = last_fit(self, model) if go_on else start_of(model, data, given.resp)
         params = start.params if isinstance(start, Given) else None
         n = data.total_weight
         progress = Progress(
@@ -372,7 +370,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         progress.done()
         return self
 
-    def fit_predict(self, X, y=None, sample_weight=None):
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Fit the mixture and label the rows of X; the same as ``fit(X).predict(X)``.
 
         Parameters
@@ -428,7 +426,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             draw_start=draws,
         )
 
-    def _warn_of_prior(self, spread):
+    def _warn_of_prior(self, spread: Array) -> None:
         steered = np.flatnonzero(self.reg_covar > 0.01 * (1.0 + 1e-6) * spread**2)
         if self.reg_covar == 0.0 or not len(steered):
             return
@@ -443,7 +441,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             stacklevel=5,
         )
 
-    def _publish(self, result, model, data):
+    def _publish(self, result: EMResult, model: GaussianMixtureModel, data: Any) -> None:
         """Attributes in the user's units and floating type."""
         n = data.total_weight
         self._publish_params(result.params, model, data.dtype)
@@ -463,7 +461,9 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             for run in result.runs
         )
 
-    def _publish_params(self, params, model, dtype):
+    def _publish_params(
+        self, params: MixtureParams, model: GaussianMixtureModel, dtype: Any
+    ) -> None:
         structure, (shift, scale) = model.structure, model.units
         factor = structure.rescale_factor(model.components(params).factor, scale)
         self._fitted_type = structure.name  # what a warm start can go on from
@@ -475,8 +475,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
 
     # Streams
 
-    def _settled(self, X, sample_weight):
-        stream, batch = self._stream, self._batch(X, sample_weight)
+    def _settled(self, stream: Stream, X: Any, sample_weight: Any) -> Stream:
+        batch = self._batch(X, sample_weight)
         model, start, n = stream.model, stream.state.params, batch.weight
         data = in_blocks(batch.data)
         result = fit_em(model, data, start=start, tol=FIRST_BATCH_TOL * n, max_iter=1000)
@@ -489,7 +489,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         data = self._open(X, sample_weight).fit_data(0)
         return Batch(data, data.total_weight)
 
-    def _model_of_batch(self, stream, data):
+    def _model_of_batch(self, stream: Stream, data: Any) -> GaussianMixtureModel:
         """The model of the stream, as it takes one batch."""
         require_same(
             "partial_fit",
@@ -499,9 +499,9 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         )
         return stream.model_of(data)
 
-    def _publish_stream(self, batch):
-        state = self._stream.state
-        self._publish_params(state.estimate, self._stream.model, batch.data.dtype)
+    def _publish_stream(self, stream: Stream, batch: Batch) -> None:
+        state = stream.state
+        self._publish_params(state.estimate, stream.model, batch.data.dtype)
         self.lower_bound_ = state.log_likelihood
         self.n_samples_seen_, self.n_batches_ = state.weight, state.n_batches
 
@@ -530,7 +530,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             out[some] = compute(kernel.log_joint(data.take(some).X)[0])
         return out
 
-    def score_samples(self, X):
+    def score_samples(self, X: Any) -> Any:
         """Log-likelihood of each row.
 
         Parameters
@@ -549,7 +549,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         out = np.empty(len(rows.X), rows.dtype)
         return self._reduce(rows, lambda log_joint: soft(log_joint)[1], out)
 
-    def score(self, X, y=None, sample_weight=None):
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Log-likelihood per sample.
 
         Parameters
@@ -569,7 +569,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         log_likelihood, n = self._open(X, sample_weight).sum(self._log_prob)
         return log_likelihood / n
 
-    def predict(self, X):
+    def predict(self, X: Any) -> Any:
         """Most probable component of each row.
 
         Parameters
@@ -588,7 +588,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         out = np.empty(len(rows.X), np.int64)
         return self._reduce(rows, partial(np.argmax, axis=0), out)
 
-    def predict_proba(self, X):
+    def predict_proba(self, X: Any) -> Any:
         """Posterior probability of each component for each row.
 
         Parameters
@@ -608,7 +608,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         out = np.empty((len(rows.X), len(self.means_)), rows.dtype)
         return self._reduce(rows, lambda log_joint: soft(log_joint)[0].T, out)
 
-    def impute(self, X):
+    def impute(self, X: Any) -> Any:
         """Fill what is missing with its conditional mean under the mixture.
 
         Parameters
@@ -628,7 +628,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         model, params, data = self._at(rows.X)
         return model.impute(rows.X, params) if data.incomplete else rows.X.copy()
 
-    def sample(self, n_samples=1, random_state=None):
+    def sample(self, n_samples: int = 1, random_state: Any = None) -> tuple[np.ndarray, np.ndarray]:
         """Draw from the fitted mixture.
 
         Parameters
@@ -663,7 +663,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         ]
         return np.concatenate(rows), np.repeat(np.arange(len(counts)), counts)
 
-    def standard_errors(self, X, sample_weight=None):
+    def standard_errors(self, X: Any, sample_weight: Any = None) -> MixtureErrors:
         """Standard errors of the fitted parameters, from the observed information.
 
         Parameters
@@ -718,7 +718,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             structure.rescale(errors.covariances, scale),
         )
 
-    def summary(self, X=None, sample_weight=None):
+    def summary(self, X: Any = None, sample_weight: Any = None) -> Any:
         """Weights and means of the components as a table.
 
         Parameters
@@ -768,20 +768,20 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             table |= _summary_columns("se_", errors.weights, errors.means, names)
         return pd.DataFrame(table).rename_axis(index="component")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
 
     # Selection
 
-    def _n_parameters(self):
+    def _n_parameters(self) -> int:
         """Free parameters of the model."""
         n_components, n_features = self.means_.shape
         covariance = STRUCTURES[self.covariance_type].n_parameters(n_components, n_features)
         return covariance + n_components * n_features + n_components - 1
 
-    def aic(self, X, sample_weight=None):
+    def aic(self, X: Any, sample_weight: Any = None) -> float:
         """Akaike information criterion; lower is better.
 
         Parameters
@@ -799,7 +799,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         log_likelihood, _ = self._open(X, sample_weight).sum(self._log_prob)
         return -2.0 * log_likelihood + 2.0 * self._n_parameters()
 
-    def bic(self, X, sample_weight=None):
+    def bic(self, X: Any, sample_weight: Any = None) -> float:
         """Bayesian information criterion; lower is better.
 
         Parameters
@@ -817,7 +817,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         log_likelihood, n = self._open(X, sample_weight).sum(self._log_prob)
         return -2.0 * log_likelihood + self._n_parameters() * log(n)
 
-    def icl(self, X, sample_weight=None):
+    def icl(self, X: Any, sample_weight: Any = None) -> float:
         r"""Integrated completed likelihood criterion; lower is better.
 
         The BIC plus :math:`-2 \sum_i s_i \log \max_k r_{ik}`: it asks for clusters that are apart.
@@ -852,7 +852,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         return self._reduce(rows, largest, np.empty(len(rows.X)))
 
 
-def _summary_columns(prefix, weights, means, names):
+def _summary_columns(prefix: str, weights: Array, means: Array, names: Any) -> dict[str, Array]:
     """Columns of a table by their names."""
     columns = {f"{prefix}weight": weights}
     for name, column in zip(names, means.T, strict=True):

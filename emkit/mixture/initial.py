@@ -1,5 +1,6 @@
 """Where a mixture starts: what the user gives, checked before any work, in the model's units."""
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -20,6 +21,7 @@ __all__ = [
     "InitialValues",
     "Start",
     "check_given",
+    "draws_of",
     "last_fit",
     "start_of",
 ]
@@ -34,7 +36,8 @@ class Given(NamedTuple):
     params: MixtureParams
 
 
-class Drawn(NamedTuple):
+@dataclass(frozen=True)
+class Drawn:
     """Random starts: as ``draw_start`` of a model, it draws one."""
 
     method: str  #: one of `STARTS`
@@ -45,7 +48,15 @@ class Drawn(NamedTuple):
     def __call__(
         self, model: GaussianMixtureModel, data: Any, rng: np.random.Generator
     ) -> MixtureParams:
-        return draw(model, data, rng, **self._asdict())
+        return draw(
+            model,
+            data,
+            rng,
+            method=self.method,
+            n_components=self.n_components,
+            parts=self.parts,
+            n_rows=self.n_rows,
+        )
 
 
 Start: TypeAlias = Given | Drawn
@@ -61,13 +72,15 @@ class InitialValues(NamedTuple):
 
     def parts(self, structure: Structure, units: Scaling) -> MixtureParams:
         """The parameters among them, in units of a model; None where not given."""
-        means, covariances = self.means, None
+        means: Any = self.means
+        covariances: Any = None
         if means is not None:
             means = (means - units.shift) / units.scale
         if self.precisions is not None:
             precisions = structure.rescale(self.precisions, units.scale)
             covariances = structure.covariances(structure.whitening_from_precisions(precisions))
-        return NO_PARTS._replace(weights=self.weights, means=means, covariances=covariances)
+        weights: Any = self.weights
+        return MixtureParams(weights, means, covariances)
 
 
 def check_given(mixture: Any, n_samples: int, n_features: int) -> InitialValues:
@@ -89,13 +102,18 @@ def check_given(mixture: Any, n_samples: int, n_features: int) -> InitialValues:
     )
 
 
-def start_of(
-    model: GaussianMixtureModel, data: Any, draws: Drawn, resp: np.ndarray | None
-) -> Start:
+def draws_of(model: GaussianMixtureModel) -> Drawn:
+    """The random starts of a model that was made to be fitted."""
+    assert isinstance(model.draw_start, Drawn)
+    return model.draw_start
+
+
+def start_of(model: GaussianMixtureModel, data: Any, resp: np.ndarray | None) -> Start:
     """Where to start: from what is given, or, where that leaves it open, from random draws.
 
     ``resp`` are labels or responsibilities of the rows of the data, or None.
     """
+    draws = draws_of(model)
     parts, k = draws.parts, draws.n_components
     if all(part is not None for part in parts):
         return Given(parts)

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from emkit._typing import Array
 from emkit.models.mixture.prior import Prior
 from emkit.models.mixture.single_normal import pairwise_moments
+from emkit.numerics.covariance import Structure
+from emkit.numerics.gaussian import Scaling
 
 __all__ = ["MixturePrior", "check_prior", "internal_prior"]
 
@@ -89,7 +92,7 @@ class MixturePrior:
     degrees_of_freedom: float | None = None
     covariance: Any = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_number(
             "weight_concentration",
             self.weight_concentration,
@@ -119,7 +122,7 @@ class MixturePrior:
             )
 
 
-def check_prior(prior, structure, n_features):
+def check_prior(prior: Any, structure: Structure, n_features: int) -> None:
     """ValueError where a `MixturePrior` does not go with the data's columns or the structure."""
     if not isinstance(prior, MixturePrior):
         return
@@ -142,7 +145,15 @@ def check_prior(prior, structure, n_features):
             )
 
 
-def internal_prior(prior, structure, units, spread, data, n_components, ridge):
+def internal_prior(
+    prior: Any,
+    structure: Structure,
+    units: Scaling,
+    spread: Array,
+    data: Any,
+    n_components: int,
+    ridge: Array,
+) -> Prior:
     """A prior in internal units, the ridge on top.
 
     Parameters
@@ -163,7 +174,9 @@ def internal_prior(prior, structure, units, spread, data, n_components, ridge):
     prior = MixturePrior() if prior == "mclust" else prior
     shift, scale = units
     d = len(shift)
-    mean, scatter, rows = 0.0, 0.0, 0.0
+    mean: Array | float = 0.0
+    scatter: Array | float = 0.0
+    rows = 0.0
     if prior.mean is not None:
         mean = (np.asarray(prior.mean, dtype=float) - shift) / scale
     dof = d + 2.0 if prior.degrees_of_freedom is None else float(prior.degrees_of_freedom)
@@ -183,7 +196,9 @@ def internal_prior(prior, structure, units, spread, data, n_components, ridge):
     )
 
 
-def _mclust_scatter(structure, units, spread, data, n_components):
+def _mclust_scatter(
+    structure: Structure, units: Scaling, spread: Array, data: Any, n_components: int
+) -> Array:
     """The data's covariance, shared out among the components as mclust does."""
     d, total = len(spread), data.total_weight
     if total <= 1.0:
@@ -205,7 +220,7 @@ def _mclust_scatter(structure, units, spread, data, n_components):
     return factor * pairwise.covariance
 
 
-def _check_number(name, value, low, why):
+def _check_number(name: str, value: Any, low: float, why: str) -> None:
     real = isinstance(value, Real) and not isinstance(value, bool)
     if not (real and low <= value < np.inf):
         raise ValueError(
@@ -213,7 +228,7 @@ def _check_number(name, value, low, why):
         )
 
 
-def _check_mean(mean):
+def _check_mean(mean: Any) -> None:
     if mean is None:
         return
     values = _numbers("mean", mean)
@@ -223,7 +238,7 @@ def _check_mean(mean):
         )
 
 
-def _check_covariance(covariance):
+def _check_covariance(covariance: Any) -> None:
     if covariance is None:
         return
     values = _numbers("covariance", covariance)
@@ -241,7 +256,7 @@ def _check_covariance(covariance):
         )
 
 
-def _numbers(name, value):
+def _numbers(name: str, value: Any) -> np.ndarray:
     try:
         return np.asarray(value, dtype=float)
     except (TypeError, ValueError) as error:

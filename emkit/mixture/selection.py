@@ -5,7 +5,7 @@ from functools import wraps
 from itertools import product
 from numbers import Integral
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import joblib
 import numpy as np
@@ -32,16 +32,29 @@ MIN_OF_PRIOR = 2.0
 LARGE_COLUMN = 100.0
 
 
-def delegated(name):
+def delegated(name: str) -> Any:
     """A method of `EMGaussianMixture`, called on the best of the grid."""
     method = getattr(EMGaussianMixture, name)
 
     @wraps(method)
-    def of_the_best(self, *args, **kwargs):
+    def of_the_best(self: Any, *args: Any, **kwargs: Any) -> Any:
         check_is_fitted(self, "best_estimator_")
         return method(self.best_estimator_, *args, **kwargs)
 
     return of_the_best
+
+
+class _Fit(NamedTuple):
+    """A mixture from one start, why it does not count (or empty), and what it warned of."""
+
+    mixture: EMGaussianMixture
+    failure: str
+    warned: list
+
+    @property
+    def objective(self) -> float:
+        """The objective, by which fits from several starts compare."""
+        return -np.inf if self.failure else self.mixture.history_[-1]
 
 
 class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
@@ -178,23 +191,23 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
 
     def __init__(
         self,
-        min_components=1,
-        max_components=9,
+        min_components: int = 1,
+        max_components: int = 9,
         *,
-        covariance_type="all",
-        criterion="bic",
-        tol=1e-6,
-        reg_covar=1e-6,
-        max_iter=1000,
-        n_init=5,
-        init_params="kmeans",
-        search="restarts",
-        acceleration="anderson",
-        prior=None,
-        random_state=None,
-        n_jobs=None,
-        verbose=0,
-    ):
+        covariance_type: Any = "all",
+        criterion: str = "bic",
+        tol: float = 1e-6,
+        reg_covar: float = 1e-6,
+        max_iter: int = 1000,
+        n_init: int = 5,
+        init_params: str = "kmeans",
+        search: Any = "restarts",
+        acceleration: Any = "anderson",
+        prior: Any = None,
+        random_state: Any = None,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> None:
         self.min_components = min_components
         self.max_components = max_components
         self.covariance_type = covariance_type
@@ -212,7 +225,7 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
         self.verbose = verbose
 
     @fit_context
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Fit the grid and keep the best.
 
         Parameters
@@ -252,7 +265,7 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
         self._publish(grid, fits, X, sample_weight)
         return self
 
-    def fit_predict(self, X, y=None, sample_weight=None):
+    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Fit the grid and label the rows of X by the best; the same as ``fit(X).predict(X)``.
 
         Parameters
@@ -271,7 +284,7 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
         """
         return self.fit(X, sample_weight=sample_weight).predict(X)
 
-    def _grid(self):
+    def _grid(self) -> list[dict[str, Any]]:
         """Arguments of every fit; ValueError where there is none."""
         if self.min_components > self.max_components:
             raise ValueError(
@@ -294,7 +307,9 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
             for k in sizes
         ]
 
-    def _publish(self, grid, fits, X, sample_weight):
+    def _publish(
+        self, grid: list[dict[str, Any]], fits: list[_Fit], X: Any, sample_weight: Any
+    ) -> None:
         rows = [
             {**candidate, **_measures(fit, X, sample_weight), "failure": fit.failure}
             for candidate, fit in zip(grid, fits, strict=True)
@@ -328,26 +343,13 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
     bic = delegated("bic")
     icl = delegated("icl")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
 
 
-class _Fit(NamedTuple):
-    """A mixture from one start, why it does not count (or empty), and what it warned of."""
-
-    mixture: EMGaussianMixture
-    failure: str
-    warned: list
-
-    @property
-    def objective(self):
-        """The objective, by which fits from several starts compare."""
-        return -np.inf if self.failure else self.mixture.history_[-1]
-
-
-def _climb(mixture, X, sample_weight):
+def _climb(mixture: EMGaussianMixture, X: Any, sample_weight: Any) -> _Fit:
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
@@ -357,7 +359,7 @@ def _climb(mixture, X, sample_weight):
     return _Fit(mixture, failure, [warning.message for warning in warned])
 
 
-def _singularity(mixture):
+def _singularity(mixture: EMGaussianMixture) -> str:
     """What is singular in a fitted mixture but for reg_covar, or empty."""
     structure, reg_covar = STRUCTURES[mixture.covariance_type], mixture.reg_covar
     k, d = mixture.means_.shape
@@ -385,7 +387,7 @@ def _singularity(mixture):
     )
 
 
-def _warn_of_failures(grid, failures):
+def _warn_of_failures(grid: list[dict[str, Any]], failures: list[str]) -> None:
     """A warning of those that failed; ValueError where all did."""
     failed = [i for i, failure in enumerate(failures) if failure]
     if not failed:
@@ -402,7 +404,7 @@ def _warn_of_failures(grid, failures):
     )
 
 
-def _measures(fit, X, sample_weight):
+def _measures(fit: _Fit, X: Any, sample_weight: Any) -> dict[str, Any]:
     """The numbers of a row of the table; NaN where the fit failed."""
     mixture = fit.mixture
     if fit.failure:

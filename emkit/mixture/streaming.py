@@ -1,16 +1,17 @@
 """What `partial_fit` of the mixture and of the imputer share: online EM, one batch a call."""
 
 import warnings
+from collections.abc import Callable
 from copy import copy
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from emkit._typing import Array
 from emkit.base.estimator import at_least, between
 from emkit.data.checks import in_blocks
 from emkit.engine import EM, OnlineEM, OnlineState
 from emkit.exceptions import DataWarning
-from emkit.models.mixture.gaussian import GaussianMixtureModel, Rows
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.single_normal import Pairwise
 from emkit.numerics.gaussian import Moments
 
@@ -27,7 +28,7 @@ STREAM_CONSTRAINTS = {
 class Batch(NamedTuple):
     """One batch of a stream."""
 
-    data: Rows  #: the rows that tell something
+    data: Any  #: the rows that count, `Rows` or blocks of them
     weight: float  #: of all rows
     missing: Array | None = None  #: share of missing cells in every feature
 
@@ -42,14 +43,20 @@ class Stream(NamedTuple):
     pairwise: Pairwise | None = None  #: of the first batch, where the prior is made of it
 
     @classmethod
-    def after_fit(cls, model, params, data, pairwise=None):
+    def after_fit(
+        cls,
+        model: GaussianMixtureModel,
+        params: MixtureParams,
+        data: Any,
+        pairwise: Pairwise | None = None,
+    ) -> "Stream":
         """From fitted parameters, which stand for the data that they were fitted to."""
         params = params._replace(weights=params.weights / params.weights.sum())
         weight = data.total_weight
         stats = Moments(*(x / weight for x in model.implied_statistics(params, weight)))
         return cls(model, OnlineState(params, stats, weight), data.dtype, weight, pairwise)
 
-    def model_of(self, data):
+    def model_of(self, data: Any) -> GaussianMixtureModel:
         """The model as it takes one batch."""
         model = copy(self.model)
         model.incomplete = data.incomplete
@@ -61,10 +68,20 @@ class PartialFitMixin:
     """`partial_fit` for an estimator whose ``fit`` publishes a `Stream` as ``_stream``.
 
     The estimator has ``_batch(X, sample_weight)``, a `Batch` checked against those before;
-    ``_model_of_batch(stream, data)``; and ``_publish_stream(batch)``.
+    ``_model_of_batch(stream, data)``; and ``_publish_stream(stream, batch)``.
     """
 
-    def partial_fit(self, X, y=None, sample_weight=None):
+    _stream: Stream | None
+    n_batches_: int
+    learning_decay: float
+    learning_offset: float
+    average: bool | int
+    fit: Callable[..., Any]
+    _batch: Callable[[Any, Any], Batch]
+    _model_of_batch: Callable[[Stream, Any], GaussianMixtureModel]
+    _publish_stream: Callable[[Stream, Batch], None]
+
+    def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Go on with one batch of a stream, by online EM; memory does not grow.
 
         The first batch is fitted as `fit` would (a mixture to 1e-5 nats per sample, whatever
@@ -119,9 +136,9 @@ class PartialFitMixin:
         if not hasattr(self, "_stream"):
             self._first_batch(X, sample_weight)
             return self
-        self._require_stream()
+        stream = self._require_stream()
         batch = self._batch(X, sample_weight)
-        data, stream = batch.data, self._stream
+        data = batch.data
         if data.dtype != stream.dtype:
             raise ValueError(
                 f"All batches of a stream must have the same dtype. Got {data.dtype} after "
@@ -142,11 +159,11 @@ class PartialFitMixin:
                 DataWarning,
                 stacklevel=2,
             )
-        self._stream = stream._replace(model=model, state=state)
-        self._publish_stream(batch)
+        self._stream = stream = stream._replace(model=model, state=state)
+        self._publish_stream(stream, batch)
         return self
 
-    def _online(self):
+    def _online(self) -> OnlineEM:
         algorithm = getattr(self, "algorithm", "em")
         if algorithm != "em" and not isinstance(algorithm, EM):
             raise ValueError(
@@ -155,15 +172,17 @@ class PartialFitMixin:
             )
         return OnlineEM(self.learning_decay, self.learning_offset, self.average)
 
-    def _require_stream(self):
+    def _require_stream(self) -> Stream:
+        """What there is to go on from; ValueError where that is nothing."""
         if self._stream is None:
             raise ValueError(
                 "partial_fit goes on from a first batch, or a fit, in which every feature was "
                 "constant or empty: there is nothing to go on from. Clone the estimator to begin "
                 "anew, with more rows in the first batch."
             )
+        return self._stream
 
-    def _first_batch(self, X, sample_weight):
+    def _first_batch(self, X: Any, sample_weight: Any) -> None:
         """Fit the first batch; it leaves a stream behind."""
         try:
             self.fit(X, sample_weight=sample_weight)
@@ -173,11 +192,10 @@ class PartialFitMixin:
                 "every component. Gather more of them before the first call."
             )
             raise
-        self._require_stream()
-        stream = self._settled(X, sample_weight)
+        stream = self._settled(self._require_stream(), X, sample_weight)
         self._stream = stream._replace(state=stream.state._replace(n_batches=1))
         self.n_batches_ = 1
 
-    def _settled(self, X, sample_weight):
+    def _settled(self, stream: Stream, X: Any, sample_weight: Any) -> Stream:
         """The stream after a fit to the first batch. Default: as the fit left it."""
-        return self._stream
+        return stream
