@@ -234,7 +234,7 @@ def test_a_start_looks_at_some_of_many_rows(put):
     rng = np.random.default_rng(6)
     X = rng.normal(size=(4400, D)).astype(np.float32)
     y = X[:, 0] + rng.normal(size=len(X))
-    options = {"left": -0.5, "right": 0.2, "tol": 1e-10}
+    options = {"left": -0.5, "right": 0.2, "tol": 1e-13}
     local = EMCensoredRegressor(**options).fit(X, y)
     remote = EMCensoredRegressor(**options).fit(put(X, 2000), put(y, 2000))
     REGRESSOR.agree(remote, local)
