@@ -141,6 +141,8 @@ def require_pair(answer: Any) -> tuple[Any, Any]:
 
 def as_number(value: Any, method: str, name: str = "") -> float:
     """A number as a float; Breach for an array, None or whatever is none."""
+    if isinstance(value, float):  # NumPy's double is one too: the usual case, in every E-step
+        return float(value)
     if is_numeric(value) and np.shape(value) == ():
         return float(value)
     hint = ": sum it over the rows" if getattr(value, "ndim", 0) else ""
@@ -149,10 +151,10 @@ def as_number(value: Any, method: str, name: str = "") -> float:
 
 def as_bool(value: Any, method: str) -> bool:
     """True or False, also NumPy's; Breach for an array, None or whatever is neither."""
+    if isinstance(value, bool | np.bool_):
+        return bool(value)
     if getattr(value, "dtype", None) == np.bool_ and np.shape(value) == ():
         return bool(value)
-    if isinstance(value, bool):
-        return value
     hint = ": end it with .all()" if getattr(value, "ndim", 0) else ""
     hint = ": likely it has no return" if value is None else hint
     raise Breach(method, f"returned {describe(value)}, neither True nor False{hint}")
