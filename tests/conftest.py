@@ -47,6 +47,7 @@ def cluster_of(n_workers, memory):
         "distributed.worker.profile.enabled": False,
         "distributed.admin.tick.interval": "2s",
         "distributed.admin.system-monitor.interval": "5s",
+        "distributed.worker.memory.pause": False,  # a worker near its limit would wait for ever
     }
     with dask.config.set(options):
         return distributed.LocalCluster(
