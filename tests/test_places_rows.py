@@ -1,7 +1,9 @@
 """What a fitted estimator tells of rows, wherever these lie: the same, and computed when read."""
 
+import pickle
 import subprocess
 import sys
+import threading
 import tracemalloc
 from copy import deepcopy
 
@@ -15,6 +17,7 @@ from places import (
     REGRESSOR,
     D,
     N,
+    clusters,
     each_case,
     each_estimator,
     frequencies,
@@ -26,9 +29,15 @@ from places import (
     sources,
     table,
 )
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import NotFittedError
 from tables import Parts, Slices, cut
 
 from emkit import EMCensoredRegressor, EMImputer
+from emkit.data.checks import rows_with_value
+from emkit.data.opened import open_data
+from emkit.data.reader import Reader
+from emkit.models.rows import Rows
 
 pytestmark = quiet
 to_tell = places("memory", "map", "slices", "blocks", "dask")
@@ -220,6 +229,84 @@ def test_draws_of_responses_differ_from_chunk_to_chunk(put):
     draws = lazy.compute()
     assert_array_equal(lazy[BLOCK:].compute(), draws[BLOCK:])
     assert (draws < 0.0).all() and len(np.unique(draws)) == len(draws)
+
+
+# What is kept, and estimators to come
+
+
+@places("slices", "blocks", "cluster")
+@each_estimator
+def test_a_pickle_holds_no_rows(case, put):
+    X, y = put.all(case.X, case.y)
+    if put.place != "dask":
+        X.lock = threading.Lock()  # cannot be pickled
+    fitted, expected = case.fit(X, y), case.of_rows["score_samples"]
+    for method in (expected, case.of_rows[next(iter(case.of_rows))]):
+        method(fitted, X, y)
+    stored = pickle.dumps(fitted)
+    assert len(stored) < case.X.nbytes
+    found = expected(pickle.loads(stored), case.X, case.y)
+    assert_array_equal(found, expected(fitted, case.X, case.y))
+
+
+class Means(BaseEstimator):
+    """Means of columns of positive numbers: all that is asked of an estimator is a `Reader`."""
+
+    class Positive(Reader):
+        def cells(self, X, check):
+            return check(X, dtype=np.float64)
+
+        def rows(self, X, sample_weight, y, *, whole):
+            if (X < 0.0).any():
+                raise ValueError("X must be positive.")
+            return Rows(X, sample_weight)
+
+        def counted(self, rows):
+            return rows_with_value(*rows[:2])
+
+    def _open(self, X, sample_weight=None, reset=False):
+        return open_data(self, X, self.Positive(), sample_weight=sample_weight, reset=reset)
+
+    def fit(self, X, y=None, sample_weight=None):
+        opened = self._open(X, sample_weight, reset=True)
+        self.weights_ = opened.fit_data(2).spread().shift
+        return self
+
+    def transform(self, X):
+        return self._open(X).map(self._scaled, width=len(self.weights_), lazy=True)
+
+    def _scaled(self, rows):
+        return rows.X / self.weights_
+
+    def score(self, X, y=None, sample_weight=None):
+        total, n = self._open(X, sample_weight).sum(self._deviation)
+        return total / n
+
+    def _deviation(self, rows):
+        return -np.abs(rows.X - self.weights_).sum(axis=1)
+
+    n_components, random_state = 1, None
+
+
+@places("memory", "map", "slices", "blocks", "dask", "cluster")
+def test_an_estimator_that_has_a_reader_has_all_places(put, request):
+    X, weights = np.abs(clusters()) + 0.1, frequencies()
+    rows, w = put.all(X, weights)
+    means = np.average(X, axis=0, weights=weights)
+    if "dask" in request.node.callspec.id:  # no fit without a cluster
+        fitted = Means().fit(X, sample_weight=weights)
+    else:
+        fitted = Means().fit(rows, sample_weight=w)
+    assert_allclose(fitted.weights_, means, rtol=1e-12)
+    deviation = np.average(-np.abs(X - means).sum(axis=1), weights=weights)
+    assert fitted.score(rows, sample_weight=w) == pytest.approx(deviation, rel=1e-12)
+    lazy = fitted.transform(rows)
+    fitted.fit(100.0 * X)
+    assert_allclose(gathered(lazy), X / means, rtol=1e-12)
+    with pytest.raises(ValueError, match="X must be positive"):
+        gathered(fitted.transform(put(-X)))
+    with pytest.raises(NotFittedError):
+        Means().score(rows)
 
 
 # Blocks without rows, and passes

@@ -331,6 +331,12 @@ def test_blocks_that_are_read_again_for_every_e_step():
     assert stream.passes >= streamed.n_evaluations
 
 
+def test_what_a_function_gives_for_every_block():
+    for blocks in (Blocks([[1.0, 2.0], [3.0]]), Blocks(Parts([1.0, 2.0], [3.0]))):
+        assert list(blocks.map(sum)) == [3.0, 3.0]
+        assert list(blocks.map(lambda block, n: len(block) * n, [1, 5])) == [2, 5]
+
+
 def test_a_start_from_blocks_of_unknown_number():
     parts = Parts(*kmeans_blocks()[1])
     assert fit_em(KMeans(2), Blocks(parts), random_state=0, algorithm="cem").converged

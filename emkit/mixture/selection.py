@@ -396,8 +396,8 @@ def _warn_of_failures(grid: Any, failures: Any) -> None:
     failed = [i for i, failure in enumerate(failures) if failure]
     if not failed:
         return
-    where = ", ".join(f"{name}={value!r}" for name, value in grid[failed[0]].items())
-    reason = f"{where}: {failures[failed[0]]}"
+    candidate = ", ".join(f"{name}={value!r}" for name, value in grid[failed[0]].items())
+    reason = f"{candidate}: {failures[failed[0]]}"
     if len(failed) == len(grid):
         raise ValueError(f"None of the {len(grid)} fits of the grid can be used. With {reason}")
     warn(
