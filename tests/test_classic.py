@@ -561,7 +561,7 @@ def test_words_climb_together_and_their_order_is_nothing(seed):
     g = example("baum_welch")
     rng = np.random.default_rng(seed)
     words = [rng.integers(0, 3, n) for n in rng.integers(1, 8, 12)]
-    options = {"start": chain(rng, 2, 3), "acceleration": None, "tol": 0.0, "max_iter": 20}
+    options = {"start": chain(rng, 2, 3), "acceleration": None, "tol": 0.0, "max_iter": 40}
     fit = fit_em(g["HiddenMarkov"](), Blocks(words), **options)
     assert np.all(np.diff(fit.history) >= -1e-12 * np.abs(fit.history[:-1]))
     again = fit_em(g["HiddenMarkov"](), Blocks(words[::-1]), **options)
