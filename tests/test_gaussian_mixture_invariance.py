@@ -19,7 +19,7 @@ from emkit.numerics.covariance import NAMES, STRUCTURES
 
 SCALARS = [kind for kind in NAMES if STRUCTURES[kind].layout.ndim == 0]
 MATRICES = [kind for kind in NAMES if STRUCTURES[kind].layout.ndim == 2]
-INITS = ["kmeans", "k-means++", "random", "random_from_data"]
+INITS = ["kmeans", "k-means++", "random", "random_from_data", "sphered_kmeans", "hierarchical"]
 FITTED = ["weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_"]
 
 each_kind = pytest.mark.parametrize("kind", NAMES)

@@ -1,18 +1,19 @@
 """Random starts of a mixture: each draws a partition or means, in internal units."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from emkit._typing import Array
 from emkit.engine.posterior import hard
+from emkit.models.agglomeration import Merges, agglomerate, half_sphered, sphered
 from emkit.models.kmeans import KMeans, Points, distant_rows
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, one_hot
 from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.rows import Rows
 
-__all__ = ["STARTS", "draw", "override", "sample_rows", "sample_size"]
+__all__ = ["STARTS", "Hierarchy", "draw", "override", "sample_rows", "sample_size"]
 
 Start = Callable[[GaussianMixtureModel, Rows, int, np.random.Generator], MixtureParams]
 
@@ -24,6 +25,8 @@ KMEANS_SHIFT = 1e-4
 SAMPLE_ROWS = 25_000
 #: EM on the sample costs at most so many E-steps on the data.
 REFINE = 5
+#: Rows at most that are agglomerated, and cells; time goes with the square of the rows.
+HIERARCHY_ROWS, HIERARCHY_CELLS = 2_000, 40_000
 
 
 def sample_size(n_components: int, d: int) -> int:
@@ -42,10 +45,23 @@ def sample_rows(data: Any, n_components: int, rng: np.random.Generator) -> Rows:
 def from_kmeans(
     model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
 ) -> MixtureParams:
-    """The partition of one run of k-means."""
+    """The partition of one run of k-means in columns of one scale."""
     x = _standardised(model, data)
-    points = Points(x / _clustering_scale(x), data.sample_weight)
-    kmeans = KMeans(n_components)
+    return _partition_of(model, data, x / _clustering_scale(x), n_components, rng)
+
+
+def from_sphered_kmeans(
+    model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
+) -> MixtureParams:
+    """The partition of one run of k-means in sphered columns, which sees oblique clusters."""
+    return _partition_of(model, data, sphered(data.X, data.sample_weight), n_components, rng)
+
+
+def _partition_of(
+    model: GaussianMixtureModel, data: Rows, x: Array, n_components: int, rng: np.random.Generator
+) -> MixtureParams:
+    """The partition of one run of k-means on rows that stand for those of the data."""
+    points, kmeans = Points(x, data.sample_weight), KMeans(n_components)
     centers = kmeans.initialize(points, rng)
     for _ in range(300):
         stats, _ = kmeans.e_step(points, centers, hard)
@@ -55,6 +71,44 @@ def from_kmeans(
     return model.from_partition(
         data, n_components, one_hot(kmeans.labels(points, centers), n_components)
     )
+
+
+def from_hierarchy(
+    model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
+) -> MixtureParams:
+    """The partition of model-based agglomeration; nothing of it is random where rows are few."""
+    return Hierarchy.of(data, rng).start(model, n_components)
+
+
+class Hierarchy(NamedTuple):
+    """Rows and their tree: one start for every number of components, of any structure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit.models.mixture.starts import Hierarchy
+    >>> from emkit.models.rows import Rows
+    >>> x = np.array([[0.0, 0.1], [0.1, 0.0], [0.2, 0.2], [8.0, 8.1], [8.2, 8.0], [8.0, 8.4]])
+    >>> hierarchy = Hierarchy.of(Rows(x), np.random.default_rng(0))
+    >>> [hierarchy.merges.labels(k).tolist() for k in (1, 2)]
+    [[0, 0, 0, 0, 0, 0], [0, 0, 0, 1, 1, 1]]
+    """
+
+    rows: Rows
+    merges: Merges
+
+    @classmethod
+    def of(cls, data: Rows, rng: np.random.Generator) -> "Hierarchy":
+        """Of complete rows, or of a random sample of them where there are many."""
+        size = min(HIERARCHY_ROWS, max(HIERARCHY_CELLS // data.shape[1], 200))
+        rows = data.sample(size, rng)
+        scaled = half_sphered(rows.X, rows.sample_weight)
+        return cls(rows, agglomerate(scaled, rows.sample_weight))
+
+    def start(self, model: GaussianMixtureModel, n_components: int) -> MixtureParams:
+        """The M-step from the partition into so many clusters; what is not there is empty."""
+        resp = one_hot(self.merges.labels(n_components), n_components)
+        return model.from_partition(self.rows, n_components, resp)
 
 
 def from_kmeans_plusplus(
@@ -95,7 +149,13 @@ STARTS: dict[str, Start] = {
     "k-means++": from_kmeans_plusplus,
     "random": from_random,
     "random_from_data": from_rows,
+    "sphered_kmeans": from_sphered_kmeans,
+    "hierarchical": from_hierarchy,
 }
+
+
+#: Those that are near a maximum already, so that EM on a sample leads to that of all rows.
+PARTITIONS = {"kmeans", "sphered_kmeans", "hierarchical"}
 
 
 def _standardised(model: GaussianMixtureModel, data: Rows) -> Array:
@@ -150,7 +210,7 @@ def draw(
     complete = complete_rows(model, sample, rng) if sample.incomplete else sample
     params = STARTS[method](model, complete, n_components, rng)
     times = (n_rows or data.shape[0]) / len(sample.X)
-    if method == "kmeans" and times > 1.0:
+    if method in PARTITIONS and times > 1.0:
         params = _refined(model, sample, params, steps=int(times) * REFINE)
     return model.retract(override(params, parts))
 
