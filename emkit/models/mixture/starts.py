@@ -25,6 +25,8 @@ SAMPLE_ROWS = 25_000
 #: Rows of which k-means takes a sample, where there are more than twice as many, and steps of EM
 #: after which the best of its partitions is chosen.
 KMEANS_ROWS, KMEANS_STEPS = 1_000, 2
+#: Variances of a start at random rows, in those of the rows about the nearest of them.
+NARROW = 0.1
 #: EM on the sample costs at most so many E-steps on the data.
 REFINE = 5
 #: Rows at most that are agglomerated, and cells; time goes with the square of the rows.
@@ -114,7 +116,8 @@ def from_kmeans_plusplus(
     """Rows far from each other as means."""
     x = _standardised(model, data)
     scaled = np.ascontiguousarray((x / _clustering_scale(x)).T)
-    return model.from_means(data, x[distant_rows(scaled, n_components, rng, data.sample_weight)])
+    rows = distant_rows(scaled, n_components, rng, data.sample_weight)
+    return _at_rows(model, data, x[rows])
 
 
 def from_rows(
@@ -128,7 +131,19 @@ def from_rows(
         replace=False,
         p=None if weights is None else weights / weights.sum(),
     )
-    return model.from_means(data, _standardised(model, Rows(data.X[rows])))
+    return _at_rows(model, data, _standardised(model, Rows(data.X[rows])))
+
+
+def _at_rows(model: GaussianMixtureModel, data: Rows, means: Array) -> MixtureParams:
+    """Round components at the means, so narrow that every row belongs to the nearest.
+
+    As wide as rows are about two means in one cluster they would be one and the same, from where
+    EM is slow to leave.
+    """
+    params = model.from_means(data, means)
+    variances = model.layout.diagonals(params.covariances, means.shape)
+    unit = model.layout.identity(*means.shape)
+    return params._replace(covariances=NARROW * variances.mean() * unit)
 
 
 def from_random(
