@@ -11,6 +11,7 @@ __all__ = [
     "InfeasibleError",
     "ModelError",
     "NotConvergedWarning",
+    "VersionWarning",
 ]
 
 #: Packages whose frames stand between a user's line and the place where emkit warns.
@@ -150,6 +151,18 @@ class NotConvergedWarning(UserWarning):
     >>> from emkit.exceptions import NotConvergedWarning
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", NotConvergedWarning)  # a fit that stops short raises
+    """
+
+
+class VersionWarning(UserWarning):
+    """A kept estimator is opened by another version of emkit than wrote it.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from emkit.exceptions import VersionWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", VersionWarning)  # a model of another version raises
     """
 
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.special import ndtr, ndtri
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
@@ -22,6 +22,7 @@ from emkit.base.estimator import (
     warn_unconverged,
 )
 from emkit.base.optional import optional_import
+from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin, Progress
 from emkit.censored.fitting import Climb
 from emkit.censored.prediction import CensoredPrediction, check_level

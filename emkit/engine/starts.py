@@ -306,7 +306,7 @@ def _run(
         params = initialize(model, data, rng) if given is None else retracted(model, given)
         return algorithm.run(model, data, params, rng, replace(options, run=start.number))
     except (InfeasibleError, np.linalg.LinAlgError) as error:
-        return RunSummary(np.nan, np.nan, 0, 0, False, StopReason.INFEASIBLE, str(error))
+        return RunSummary(np.nan, np.nan, 0, 0, False, StopReason.INFEASIBLE.value, str(error))
 
 
 def best_of(outcomes: list[Outcome], tol: float) -> int | None:
@@ -320,7 +320,7 @@ def best_of(outcomes: list[Outcome], tol: float) -> int | None:
 
 def _takes_the_lead(later: Outcome, leader: Outcome, tol: float) -> bool:
     # A collapsing run climbs without bound, so its objective says nothing.
-    sound, leader_sound = (run.reason is not StopReason.INFEASIBLE for run in (later, leader))
+    sound, leader_sound = (run.reason != StopReason.INFEASIBLE for run in (later, leader))
     if sound != leader_sound:
         return sound
     size = abs(leader.objective)

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple, Self
 
 import joblib
 import numpy as np
-from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.base import DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from emkit.base.estimator import StrOptions, at_least, fit_context
+from emkit.base.persistence import BaseEstimator
 from emkit.data.opened import open_data
 from emkit.engine import StopReason
 from emkit.exceptions import DataWarning, warn
@@ -380,7 +381,7 @@ def _singularity(mixture: EMGaussianMixture) -> Any:
     floor = MIN_OF_PRIOR * layout.diagonals(of_prior, (k, d))[:, :1]
     little = (smallest < floor).any(axis=1)
     steered = np.flatnonzero(little & (weights > 0.0))
-    ended = any(run.reason is StopReason.INFEASIBLE for run in mixture.runs_)
+    ended = any(run.reason == StopReason.INFEASIBLE for run in mixture.runs_)
     if not len(steered) and (mixture.converged_ or not ended):
         return ""
     which = f"component(s) {steered.tolist()}" if len(steered) else "a component"
