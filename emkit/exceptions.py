@@ -12,6 +12,7 @@ __all__ = [
     "ModelError",
     "NotConvergedWarning",
     "VersionWarning",
+    "WorkerError",
 ]
 
 #: Packages whose frames stand between a user's line and the place where emkit warns.
@@ -163,6 +164,20 @@ class VersionWarning(UserWarning):
     >>> from emkit.exceptions import VersionWarning
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", VersionWarning)  # a model of another version raises
+    """
+
+
+class WorkerError(RuntimeError):
+    """A process that worked for this one died, or could not be given its task.
+
+    Examples
+    --------
+    >>> from emkit.exceptions import WorkerError
+    >>> try:
+    ...     raise WorkerError("A worker process died.")
+    ... except WorkerError as error:
+    ...     print(error)
+    A worker process died.
     """
 
 

@@ -13,6 +13,7 @@ from emkit.engine.blocks import Blocks
 from emkit.engine.contract import describe
 from emkit.engine.model import EMModel
 from emkit.engine.options import RunOptions
+from emkit.engine.processes import as_worker_errors
 from emkit.engine.result import EMResult, RunSummary, StopReason
 from emkit.engine.steps import initialize, retracted
 from emkit.exceptions import InfeasibleError
@@ -133,7 +134,8 @@ class Climber:
         if side_by_side:
             run = joblib.delayed(_run)
             jobs = (run(self.model, self.data, start, *told) for start in starts)
-            outcomes = list(joblib.Parallel(self.n_jobs)(jobs))
+            with as_worker_errors():
+                outcomes = list(joblib.Parallel(self.n_jobs)(jobs))
             self._outcomes += outcomes
             return outcomes
         outcomes = []

@@ -36,6 +36,7 @@ from emkit.data.lazy import gathered
 from emkit.data.opened import place_of
 from emkit.engine import EMResult, StopReason, standard_errors
 from emkit.engine.fit import best_run
+from emkit.engine.processes import as_worker_errors
 from emkit.exceptions import DataWarning, InfeasibleError, warn
 from emkit.imputation.columns import Cells, Columns
 from emkit.imputation.filling import Filler
@@ -883,9 +884,10 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         seeds = check_random_state(source).randint(2**31, size=n_imputations + 1)
         whole = clone(self).set_params(random_state=int(seeds[0]), warm_start=False).fit(X)
         whole.set_params(sample_posterior=True, warm_start=True, n_jobs=None, verbose=0)
-        return joblib.Parallel(self.n_jobs)(
-            joblib.delayed(_impute_resampled)(whole, X, int(seed)) for seed in seeds[1:]
-        )
+        with as_worker_errors():
+            return joblib.Parallel(self.n_jobs)(
+                joblib.delayed(_impute_resampled)(whole, X, int(seed)) for seed in seeds[1:]
+            )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

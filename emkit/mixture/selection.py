@@ -17,6 +17,7 @@ from emkit.base.estimator import StrOptions, at_least, fit_context
 from emkit.base.persistence import BaseEstimator
 from emkit.data.opened import open_data
 from emkit.engine import StopReason
+from emkit.engine.processes import as_worker_errors
 from emkit.exceptions import DataWarning, warn
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.mixture.reader import MixtureReader
@@ -243,12 +244,15 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
         del opened
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init)
         options = {name: getattr(self, name) for name in PASSED_ON}
-        tried = joblib.Parallel(n_jobs, verbose=self.verbose)(
-            joblib.delayed(_climb)(
-                EMGaussianMixture(**candidate, **options, random_state=int(seed)), X, sample_weight
+        with as_worker_errors():
+            tried = joblib.Parallel(n_jobs, verbose=self.verbose)(
+                joblib.delayed(_climb)(
+                    EMGaussianMixture(**candidate, **options, random_state=int(seed)),
+                    X,
+                    sample_weight,
+                )
+                for candidate, seed in product(grid, seeds)
             )
-            for candidate, seed in product(grid, seeds)
-        )
         starts = [tried[i : i + self.n_init] for i in range(0, len(tried), self.n_init)]
         fits = [max(outcomes, key=attrgetter("objective")) for outcomes in starts]
         self._publish(grid, fits, X, sample_weight)

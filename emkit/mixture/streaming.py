@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from emkit._typing import Array
-from emkit.base.estimator import at_least, between
+from emkit.base.estimator import at_least, between, restores
 from emkit.data.checks import in_blocks
 from emkit.engine import EM, OnlineEM, OnlineState
 from emkit.exceptions import DataWarning, warn
@@ -117,6 +117,7 @@ class PartialFitMixin:
     _publish_stream: Callable[[Batch], None]
     _stream: Any  # a `Stream`; None where no column varies
 
+    @restores
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Go on with one batch of a stream, by online EM; memory does not grow.
 
