@@ -93,7 +93,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
     warm_start : bool, default=False
         Go on from the last fit.
     verbose : int, default=0
-        1 prints starts and iterations, 2 times and gains too.
+        1 prints a line for each start and one at the end, 2 iterations too.
 
     Attributes
     ----------

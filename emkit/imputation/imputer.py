@@ -145,7 +145,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
     warm_start : bool, default=False
         Go on from the last fit instead of drawing starts.
     verbose : int, default=0
-        1 prints starts and iterations, 2 times and gains too.
+        1 prints a line for each start and one at the end, 2 iterations too.
     learning_decay : float in (0.5, 1], default=0.7
         In `partial_fit`, batch t moves the mean of the statistics by
         ``(t + learning_offset) ** -learning_decay`` of the way (see `emkit.engine.OnlineEM`).
