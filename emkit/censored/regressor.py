@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from emkit._typing import Array
 from emkit.base.estimator import (
     EM_CONSTRAINTS,
+    OneNumber,
     StrOptions,
     above,
     at_least,
@@ -158,8 +159,8 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         **EM_CONSTRAINTS,
         "distribution": [StrOptions(set(LAWS))],
         "df": [above(Real, 0.0), StrOptions({"estimate"})],
-        "left": [Real, None],
-        "right": [Real, None],
+        "left": [None, OneNumber("emkit.censored_target")],
+        "right": [None, OneNumber("emkit.censored_target")],
         "alpha": [at_least(Real, 0.0)],
         "fit_intercept": ["boolean"],
     }
