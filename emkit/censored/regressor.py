@@ -210,9 +210,11 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         ----------
         X : array-like, iterable of blocks or Dask collection, of shape (n_samples, n_features)
             Predictors.
-        y : array-like of shape (n_samples,) or (n_samples, 2), or structured
-            Responses: exact ones (see ``left`` and ``right``); rows ``[lower, upper]``, equal where
-            exact, infinite where open; or fields ``(event, time)`` or ``(lower, upper)``.
+        y : array-like of shape (n_samples,) or (n_samples, 2), structured or frame
+            Responses in any form of `emkit.censored_target`, which says how they are read: exact
+            ones (see ``left`` and ``right``); rows ``[lower, upper]``, equal where exact, infinite
+            where open; or two fields or columns, (event, time) or (lower, upper), told apart by
+            type and name.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out.
 
@@ -234,8 +236,10 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         `distributed.Client`, and so do their residuals, in double precision; parameters go out in
         every pass, and sums come back. ``y``, of shape (n_samples,) or (n_samples, 2), and
         ``sample_weight`` are Dask arrays, frames or series too, or in memory. What is predicted is
-        then a Dask array. A structured y is refused, and a cluster that is lost is a
-        `emkit.exceptions.ClusterError`.
+        then a Dask array, and a cluster that is lost is a `emkit.exceptions.ClusterError`.
+
+        Rows that are not all in memory are read block by block, and what the values of all of them
+        tell of ``y`` is not told: fields of integers must have names that say what they are.
 
         In memory, rows in single precision stay as they are. From 131072 rows on their
         standardised columns are worked out block by block at every iteration, in double

@@ -19,7 +19,7 @@ WORDS = {
     "lower": "lower low lo left lb minimum L",
     "upper": "upper high hi right ub maximum U R",
     "time": "time times duration durations days weeks months years hours minutes seconds day week "
-    "month year hour stop exit lifetime age tenure followup T",
+    "month year hour stop exit age tenure followup T",
     "opposite": "censored alive living survived suspended suspension lost",
     "unclear": "censoring censor cens C",
     "event": "event events status dead death deaths died deceased observed uncensored failed "
@@ -80,9 +80,13 @@ def recognise(fields: Sequence[Field], *, whole: bool) -> dict[str, Field]:
     for first, second in ((0, 1), (1, 0)):
         pair = _NAMED.get((roles[first], roles[second]))
         if pair:
-            return {pair[0]: fields[first], pair[1]: fields[second]}
+            one, other = fields[first], fields[second]
+            if roles[first] is None:
+                one = one._replace(label=f"{one.label}, the event beside the time {other.name!r},")
+            return {pair[0]: one, pair[1]: other}
     if tuple(roles) in _PLACED:
-        _refuse_events(fields, whole)
+        if roles == [None, None] and fields[0].name is not None:
+            _refuse_events(fields, whole)
         return {"lower": fields[0], "upper": fields[1]}
     raise _no_response(fields, roles)
 
@@ -153,8 +157,6 @@ def _tell_unclear(event: Field, whole: bool) -> None:
 
 def _refuse_events(fields: Sequence[Field], whole: bool) -> None:
     """ValueError where bounds of names that say nothing could as well be events and times."""
-    if fields[0].name is None:
-        return
     for codes, times in (fields, fields[::-1]):
         integers = not whole and codes.values.dtype.kind in "iu"
         if integers or (_holds(codes, 0.0, 1.0) and _finite(times)):

@@ -10,14 +10,14 @@ from emkit._typing import Array
 from emkit.censored.frames import as_array, as_records
 from emkit.censored.limits import Limit, limited, refuse_limits
 from emkit.censored.roles import Field, recognise
-from emkit.censored.values import as_bounds, as_events, as_numbers, refuse_masked
+from emkit.censored.values import as_bounds, as_events, as_numbers
 from emkit.exceptions import DataWarning, warn
 
 __all__ = ["censored_target", "load_target"]
 
 #: A bound as large as this stands for infinity.
 INFINITE = 1e300
-#: Upper bounds from which on lower ones of 0 and 1 alone look like events.
+#: Other values beside which bounds of 0 and 1 alone look like events.
 MANY = 10
 
 
@@ -69,18 +69,32 @@ def censored_target(
       of 0 and 1 alone, with many upper ones, are warned of, as they look like events.
     - Two fields of a structured array, or two columns of a frame (pandas, polars, Arrow), in
       either order. A boolean one is the event, True where it was seen, beside its time, as
-      ``sksurv.util.Surv`` has it. Otherwise a word of the name tells, in any case: event, status,
-      dead, death, died, observed, failed, relapse, churn, delta, ``d``, ``e`` and their like;
-      time, duration, days, weeks, months, years, age, survival, ``t`` and what ends in time;
-      lower, low, lo, left, ``l``; upper, high, hi, right, ``u``, ``r``. Events may then be 0 and
-      1 of any type; beside a time an event may have any name. Names that say nothing are
-      ``(lower, upper)`` by place, unless one holds only 0 and 1.
-    - Refused by name: entry, start (delayed entry), censored, alive, survived (the opposite of an
-      event). Censoring and cens are in use for both: as booleans they are taken for the event,
-      with a warning, and refused otherwise.
+      ``sksurv.util.Surv`` has it. Otherwise the words of its name tell what a field is, the first
+      line of the table below that has one of them. Events may then be 0 and 1 of any type, and
+      beside a time an event may have any name. Two names that say nothing are ``[lower, upper]``
+      by place; where one holds only 0 and 1, they are refused.
     - A `scipy.stats.CensoredData` keeps its rows by kind, uncensored, left, right, interval, and
       not in the order in which they were given. Here it comes in that order, with a warning where
       there is more than one kind: X must be in the same. Elsewhere it is then refused.
+
+    ========= ======================================================================
+    field     words of its name, in any case (a letter where it is the whole name)
+    ========= ======================================================================
+    (entry)   entry, entered, enter, start, begin, truncation: refused
+    lower     lower, low, lo, left, lb, minimum, L
+    upper     upper, high, hi, right, ub, maximum, U, R
+    time      time, times, or a word that ends so; duration, durations, days, weeks,
+              months, years, hours, minutes, seconds, day, week, month, year, hour,
+              stop, exit, age, tenure, followup, T
+    (event)   censored, alive, living, survived, suspended, suspension, lost:
+              the opposite of an event, refused
+    (event)   censoring, censor, cens, C: in use for both; a boolean is taken for
+              the event, with a warning, all else is refused
+    event     event, events, status, dead, death, deaths, died, deceased, observed,
+              uncensored, failed, failure, failures, fail, relapse, relapsed,
+              recurrence, progression, churn, churned, delta, E, D
+    time      survival
+    ========= ======================================================================
 
     Meta-estimators of scikit-learn that look into y themselves refuse infinity (`RFE`) or fields
     (`RFECV`): give them ``np.clip(target, -1e300, 1e300)``, and `RFECV` besides
@@ -168,7 +182,6 @@ def _read(
     if array.ndim == 2 and array.shape[1] == 2:
         refuse_limits("two-column y", left=left, right=right)
         return _from_fields([Field(None, f"Column {j} of y", array[:, j]) for j in (0, 1)], whole)
-    refuse_masked(array, "y")
     low, high = as_bounds(column_or_1d(array, warn=warn_column), "y")
     if (low < high).any():
         refuse_limits("y with < and >", left=left, right=right)
@@ -197,18 +210,23 @@ def _from_fields(fields: list[Field], whole: bool) -> tuple[Array, Array]:
 
 
 def _tell_events(low: Array, high: Array) -> None:
-    """DataWarning where bounds without names look like events beside times.
+    """DataWarning where bounds without names look like events and times.
 
     Intervals that all begin at 0 or 1 have few ends, as these are values at which others begin.
     """
-    if low.any() and ((low == 0.0) | (low == 1.0)).all() and np.isfinite(high).all():
-        if len(np.unique(high)) > MANY:
+    if not (low <= high).all():
+        return  # refused by row
+    for i, (codes, times) in enumerate(((low, high), (high, low))):
+        coded = codes.any() and ((codes == 0.0) | (codes == 1.0)).all()
+        if coded and np.isfinite(times).all() and len(np.unique(times)) > MANY:
             warn(
-                "The first column of y holds only 0 and 1, as events do, and is read as lower "
-                "bounds. If the columns are events and times, pass "
-                "censored_target(y[:, 1], event=y[:, 0]).",
+                f"Column {i} of y holds only 0 and 1, as events do, and is read as "
+                f"{('lower', 'upper')[i]} bounds. If y has events and times, pass "
+                f"censored_target(y[:, {1 - i}], event=y[:, {i}]); if it has bounds, give its "
+                "columns the names (lower, upper), and this is not said.",
                 DataWarning,
             )
+            return
 
 
 def _finite(y: Array) -> Array:

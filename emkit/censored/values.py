@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date, timedelta
 from numbers import Real
 from typing import Any
@@ -39,8 +40,9 @@ def as_bounds(values: Any, label: str) -> tuple[Array, Array]:
     values = _one_dimensional(values, label)
     refuse_dates(values, label)
     if values.dtype.kind in "iuf" or _kinds(values) <= _NUMBERS:
-        numbers = values.astype(np.float64, copy=False)
-        return numbers, numbers
+        with suppress(OverflowError):  # told by row below
+            numbers = values.astype(np.float64, copy=False)
+            return numbers, numbers
     if is_boolean(values):
         raise ValueError(
             f"{label} holds booleans, which are no numbers. An event goes beside its time: fields "
@@ -63,7 +65,7 @@ def _entry(value: Any, label: str, row: int) -> tuple[float, float]:
         if type(value) in _BOOLEANS:
             raise TypeError("a boolean")
         number = float(value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(
             f"{label} must hold numbers. Got {value!r} in row {row}, {type(value).__name__}."
         ) from error
@@ -96,7 +98,7 @@ def as_events(values: Any, label: str) -> NDArray[np.bool_]:
         found = sorted(set(map(str, values.tolist())))
         raise ValueError(
             f"{label} must be True where the event was seen, and False where not (or 1 and 0). "
-            f"Got text: {_some(found)}. Say which is an event, as by values == {found[0]!r}."
+            f"Got text: {_some(found)}. Pass values == TEXT, TEXT being that of an event."
         )
     codes = as_numbers(values, label)
     _refuse_missing(codes, label)
@@ -133,14 +135,17 @@ def _refuse_codes(codes: Array, label: str, row: int) -> None:
 
 def is_boolean(values: NDArray[Any]) -> bool:
     """Whether all entries are booleans, but for what is missing."""
-    if not _kinds(values) & _BOOLEANS:
+    if values.dtype.kind != "O":
         return values.dtype.kind == "b"
-    return all(type(value) in _BOOLEANS or _is_missing(value) for value in values.ravel())
+    known = (type(value) in _BOOLEANS or _is_missing(value) for value in values.ravel())
+    return bool(_kinds(values) & _BOOLEANS) and all(known)
 
 
 def _kinds(values: NDArray[Any]) -> set[type]:
-    """Types of the entries of an array of objects; of another nothing."""
-    return set(map(type, values.ravel().tolist())) if values.dtype.kind == "O" else {type(values)}
+    """Types of the entries."""
+    if values.dtype.kind != "O":
+        return {values.dtype.type}
+    return set(map(type, values.ravel().tolist()))
 
 
 def _is_missing(value: Any) -> bool:
@@ -152,20 +157,15 @@ def _is_missing(value: Any) -> bool:
 
 def refuse_dates(values: NDArray[Any], label: str) -> None:
     """ValueError where an array holds dates or durations, NaT among them."""
-    kind = values.dtype.kind
-    if kind == "O":
-        if not any(issubclass(kind, _DATES) for kind in _kinds(values)):
-            return
-        dated = next(v for v in values.ravel() if isinstance(v, _DATES))
-        durations, held = isinstance(dated, timedelta | np.timedelta64), repr(dated)
-    elif kind in "mM":
-        durations, held = kind == "m", str(values.dtype)
-    else:
+    dated = next((kind for kind in _kinds(values) if issubclass(kind, _DATES)), None)
+    if dated is None:
         return
-    if durations:
+    objects = values.dtype.kind == "O"
+    held = next(repr(v) for v in values.ravel() if type(v) is dated) if objects else values.dtype
+    if issubclass(dated, timedelta | np.timedelta64):
         raise ValueError(
-            f"{label} holds durations ({held}), which are numbers only in some unit. Divide them "
-            f"by it, as by numpy.timedelta64(1, 'D') for days; NaT is then NaN."
+            f"{label} holds durations ({held}), which are numbers only in some unit. Divide by it, "
+            "as values / numpy.timedelta64(1, 'D') in days; NaT is then NaN."
         )
     raise ValueError(
         f"{label} holds dates ({held}), which are no numbers. Pass the time since a start in some "
@@ -177,8 +177,10 @@ def refuse_masked(values: Any, label: str) -> None:
     """ValueError where cells of a masked array are masked."""
     if not isinstance(values, np.ma.MaskedArray):
         return
-    mask = np.ma.getmaskarray(values)
-    rows = np.flatnonzero(mask.reshape(len(mask), -1).any(axis=1))
+    mask: Any = np.ma.getmaskarray(values)
+    columns = [mask[name] for name in mask.dtype.names or ()] or [mask]
+    masked = np.concatenate([column.reshape(len(mask), -1) for column in columns], axis=1)
+    rows = np.flatnonzero(masked.any(axis=1))
     if len(rows):
         raise ValueError(
             f"{label} is masked in row {rows[0]} ({len(rows)} such row(s)): it is not known there. "
