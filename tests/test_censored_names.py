@@ -81,13 +81,28 @@ def test_what_does_not_show_is_refused(container, fields, message):
             ask(y)
 
 
-def test_cens_is_taken_for_the_event_with_a_word():
+@each_container
+def test_cens_is_taken_for_the_event_with_a_word(container):
     """As in scikit-survival's GBSG2 and AIDS data; others mean the opposite by it."""
-    for container in CONTAINERS.values():
-        with pytest.warns(DataWarning, match="'cens' of y is read as the event.*opposite"):
-            assert_array_equal(read(container(cens=EVENT, time=TIME)), RIGHT)
+    y = CONTAINERS[container](cens=EVENT, time=TIME)
+    with pytest.warns(DataWarning, match="'cens' of y is read as the event.*opposite"):
+        assert_array_equal(read(y), RIGHT)
     with pytest.raises(ValueError, match="'cens'"):
-        read(records(cens=EVENT, time=TIME), whole=False)
+        read(y, whole=False)
+
+
+@pytest.mark.parametrize("kind", [bool, int, float])
+def test_a_block_of_events_is_never_bounds(kind):
+    """Not even where all were seen, or none."""
+    for event in (np.ones(3), np.zeros(3)):
+        y = records(a=event.astype(kind), b=[2.0, 3.0, 4.0])
+        for whole in (True, False):
+            if kind is bool:
+                expected = np.where(event == 1.0, y["b"], INF)
+                assert_array_equal(read(y, whole=whole)[:, 1], expected)
+            else:
+                with pytest.raises(ValueError, match="'a' of y.*events or bounds"):
+                    read(y, whole=whole)
 
 
 def test_columns_of_one_name():

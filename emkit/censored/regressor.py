@@ -238,8 +238,8 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         ``sample_weight`` are Dask arrays, frames or series too, or in memory. What is predicted is
         then a Dask array, and a cluster that is lost is a `emkit.exceptions.ClusterError`.
 
-        Rows that are not all in memory are read block by block, and what the values of all of them
-        tell of ``y`` is not told: fields of integers must have names that say what they are.
+        Of a ``y`` that is read block by block, what `emkit.censored_target` warns of by a name is
+        refused, and what it warns of by the values of all rows is not told.
 
         In memory, rows in single precision stay as they are. From 131072 rows on their
         standardised columns are worked out block by block at every iteration, in double

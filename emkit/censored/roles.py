@@ -62,7 +62,7 @@ def role_of(name: str | None) -> str | None:
 def recognise(fields: Sequence[Field], *, whole: bool) -> dict[str, Field]:
     """The fields by what they are: event and time, or lower and upper.
 
-    ``whole`` says that all rows are there: what values tell of a field is not told by a block.
+    ``whole`` says that all rows are there: of a block nothing is warned of, but refused.
     """
     roles = [role_of(field.name) for field in fields]
     # A role that may stand beside a pair of others is taken out here, before they are told apart.
@@ -86,7 +86,7 @@ def recognise(fields: Sequence[Field], *, whole: bool) -> dict[str, Field]:
             return {pair[0]: one, pair[1]: other}
     if tuple(roles) in _PLACED:
         if roles == [None, None] and fields[0].name is not None:
-            _refuse_events(fields, whole)
+            _refuse_events(fields)
         return {"lower": fields[0], "upper": fields[1]}
     raise _no_response(fields, roles)
 
@@ -120,8 +120,8 @@ def _refuse_entry(fields: Sequence[Field], roles: Sequence[str | None]) -> None:
         if role == "entry":
             raise ValueError(
                 f"{field.label} says by its name when a row came under observation: delayed entry "
-                "(left truncation) is not supported yet. Without it the fit is of the rows as if "
-                "all had been observed from 0. Bounds of an interval go by (lower, upper)."
+                "(left truncation) is not supported yet. Leave it out only where all rows were "
+                "observed from the first. Bounds of an interval go by (lower, upper)."
             )
 
 
@@ -155,15 +155,16 @@ def _tell_unclear(event: Field, whole: bool) -> None:
     )
 
 
-def _refuse_events(fields: Sequence[Field], whole: bool) -> None:
-    """ValueError where bounds of names that say nothing could as well be events and times."""
+def _refuse_events(fields: Sequence[Field]) -> None:
+    """ValueError where bounds of names that say nothing could as well be events and times.
+
+    One value is enough, so that no block of events passes for bounds.
+    """
     for codes, times in (fields, fields[::-1]):
-        integers = not whole and codes.values.dtype.kind in "iu"
-        if integers or (_holds(codes, 0.0, 1.0) and _finite(times)):
-            held = "integers" if integers else "only 0 and 1"
+        if _holds(codes, 0.0, 1.0) and _finite(times):
             raise ValueError(
-                f"{codes.label} holds {held} and has a name that says nothing: {_names(fields)} "
-                f"could be events or bounds. {_REMEDY}"
+                f"{codes.label} holds only 0 and 1 and has a name that says nothing: "
+                f"{_names(fields)} could be events or bounds. {_REMEDY}"
             )
 
 
