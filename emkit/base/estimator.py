@@ -25,6 +25,7 @@ __all__ = [
     "EM_CONSTRAINTS",
     "FLOATS",
     "MissingValues",
+    "OneNumber",
     "StrOptions",
     "above",
     "at_least",
@@ -59,6 +60,23 @@ def above(kind: type, low: float) -> Any:
 def between(kind: type, low: float, high: float) -> Any:
     """Constraint on a number: from ``low`` to ``high``, both included."""
     return Interval(kind, low, high, closed="both")
+
+
+class OneNumber(Interval):
+    """Constraint: a number, where an array might be meant.
+
+    Parameters
+    ----------
+    elsewhere : str
+        What takes an array.
+    """
+
+    def __init__(self, elsewhere: str):
+        super().__init__(Real, None, None, closed="both")
+        self.elsewhere = elsewhere
+
+    def __str__(self) -> str:
+        return f"one number for all rows ({self.elsewhere} takes one for each)"
 
 
 #: Constraints of the arguments that every estimator has.
