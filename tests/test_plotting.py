@@ -645,7 +645,7 @@ def test_the_line_and_quantiles_are_those_of_the_estimator(distribution, interva
     wanted = regressor.predict_survival_function(X[[3, 0]], display.times)
     for line, curve, row in zip(display.survival_lines_, wanted, [3, 0], strict=True):
         np.testing.assert_array_equal(line.get_ydata(), curve)
-        assert line.get_label() == f"row {row}"
+        assert line.get_label().startswith(f"row {row}: ")
     low, high = display.band.T
     assert ((low < display.line) & (display.line < high)).all()
 
@@ -848,3 +848,37 @@ def test_bins_of_whole_numbers_hold_as_many_of_them(low, span, bins, more):
     assert (edges % 1.0 == 0.5).all()
     assert edges[0] <= values.min() and values.max() <= edges[-1]
     assert len(widths) <= bins + 1
+
+
+# Responses that coincide, covariates of a few values, plain numbers
+
+
+def test_rows_on_one_spot_are_counted():
+    X = np.repeat([0.0, 1.0], 8)[:, None]
+    times = np.tile([3.0, 5.0, 5.0, 5.0, 6.0, 6.5, 7.0, 8.0], 2)
+    event = np.tile([True, True, True, False, False, False, True, True], 2)
+    y = censored_target(times, event=event)
+    regressor = EMCensoredRegressor(distribution="lognormal").fit(X, y)
+    display = CensoredRegressionDisplay.from_estimator(regressor, X, y, rows=[0, 9])
+    assert sorted(note.get_text() for note in display.counts_) == ["2", "2"]
+    assert {note.xy for note in display.counts_} == {(0.0, 5.0), (1.0, 5.0)}
+    line, curves = display.ax_
+    assert list(line.get_xticks()) == [0.0, 1.0]
+    display.figure_.canvas.draw()
+    shown = [
+        label.get_text() for axis in (line.yaxis,) for label in axis.get_ticklabels(which="both")
+    ]
+    assert any(shown) and all(text == "" or float(text) > 0 for text in shown)
+    labels = [text.get_text() for text in curves.get_legend().get_texts()]
+    assert labels == ["row 0: feature 0 0", "row 9: feature 0 1"]
+
+
+@pytest.mark.parametrize("shift, least", [(0.0, 0.0), (-50.0, None)])
+def test_nothing_is_drawn_below_zero_where_nothing_is_there(shift, least):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 1))
+    y = np.abs(X[:, 0] + rng.normal(size=40)) * 10 + shift
+    regressor = EMCensoredRegressor().fit(X, y)
+    display = CensoredRegressionDisplay.from_estimator(regressor, X, y, rows=[0])
+    first = display.survival_lines_[0].get_xdata()[0]
+    assert first >= 0.0 if least == 0.0 else first < y.min()
