@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.model_selection._search import BaseSearchCV
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
@@ -44,7 +44,7 @@ def best_of(estimator: Any) -> Any:
     """The best estimator of a fitted search, `EMGaussianMixtureIC` among them; else as it is."""
     from emkit.mixture.selection import EMGaussianMixtureIC
 
-    if not isinstance(estimator, EMGaussianMixtureIC | BaseSearchCV):
+    if not isinstance(estimator, EMGaussianMixtureIC | GridSearchCV | RandomizedSearchCV):
         return estimator
     check_is_fitted(estimator, "best_estimator_")
     return estimator.best_estimator_
