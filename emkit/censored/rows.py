@@ -8,7 +8,6 @@ import numpy as np
 from sklearn.utils import check_consistent_length
 
 from emkit._typing import Array
-from emkit.base.estimator import FLOATS
 from emkit.censored.target import load_target
 from emkit.data.blocks import DataBlocks
 from emkit.data.checks import part_of
@@ -29,11 +28,11 @@ class ResponseReader(Reader[Responses]):
     right: float | None
 
     fitted: ClassVar[str] = "coef_"
+    complete: ClassVar[str] = (
+        "EMCensoredRegressor takes no missing cells in X: fill them first, as by "
+        "make_pipeline(EMImputer(), EMCensoredRegressor()), or drop such rows."
+    )
     counting: ClassVar[str] = "of positive weight, with a bound on the response"
-
-    def cells(self, X: Any, check: Callable[..., Any]) -> Array:
-        X = check(X, dtype=FLOATS)
-        return X
 
     def rows(self, X: Array, sample_weight: Array | None, y: Any, *, whole: bool) -> Responses:
         if y is None:
