@@ -41,7 +41,7 @@ class Column(NamedTuple):
     @property
     def narrow(self) -> Any:
         """float16 or float32 where its numbers are such; None otherwise."""
-        name = str(getattr(self.dtype, "numpy_dtype", self.dtype)).lower()
+        name = str(getattr(self.dtype, "numpy_dtype", self.dtype)).lower().rpartition(".")[2]
         name = {"float": "float32", "halffloat": "float16"}.get(name, name)
         return np.dtype(name) if name in {"float16", "float32"} else None
 

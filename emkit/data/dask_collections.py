@@ -37,6 +37,7 @@ class Clustered(Opened[R]):
     def _open(self) -> None:
         _refuse_fields(self.y)
         self.y = check_responses(self.y)
+        self.given = self.X  # the types and names of its columns
         self.reader = self.reader.of_columns(columns_of(self.X))
         self.X = as_dask_array(self.estimator, self.X, reset=self.reset)
         self.n_features = self.X.shape[1]
@@ -62,7 +63,9 @@ class Clustered(Opened[R]):
         if nothing is not None:
             return nothing
         size = sample_size(self.estimator.n_components, len(summaries[0].mean))
-        return DaskRows(chunks, summaries, size=size, random_state=self.estimator.random_state)
+        rows = DaskRows(chunks, summaries, size=size, random_state=self.estimator.random_state)
+        self._warn_of_rounding(self.given, rows.summary)
+        return rows
 
     def blocks(self, look: Callable[[R], Any]) -> tuple[Chunks, Iterable[Any]]:
         chunks = self._load(partial(_load_chunk, self.reader, self.reader.counted))

@@ -168,7 +168,7 @@ def refuse_date_types(given: Any, name: str, names: Sequence[Any] | None = None)
     columns = columns_of(given)
     if columns is None:
         dtype, shape = getattr(given, "dtype", None), getattr(given, "shape", ())
-        fields = getattr(dtype, "fields", None) or {}
+        fields: Any = getattr(dtype, "fields", None) or {}
         columns = [Column(field, of) for field, (of, *_) in fields.items()]
         if len(shape) == 2:
             columns = [Column(of, dtype) for of in names or range(shape[1])]

@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from emkit._typing import Array
 from emkit.data.blocks import DataBlocks
 from emkit.data.reader import R, Reader
+from emkit.data.rounding import warn_of_rounding
 from emkit.data.source import is_source
 from emkit.models.rows import Rows, Summary
 
@@ -137,6 +138,11 @@ class Opened(ABC, Generic[R]):
     @abstractmethod
     def _sums(self, compute: Callable[[R], Array]) -> Iterable[tuple[float, float]]:
         """`Reader.weighted_sum` of every block."""
+
+    def _warn_of_rounding(self, given: Any, summary: Summary) -> None:
+        """Of the columns of a block or collection, in a fit to all of them."""
+        if self.reset and len(summary.mean) == self.n_features:
+            warn_of_rounding(given, summary.mean, summary.spread)
 
     def _nothing(self, summaries: Sequence[Summary], min_samples: int) -> Rows | None:
         """Rows, if none count; ValueError where fewer do than there must be."""
