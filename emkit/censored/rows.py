@@ -10,12 +10,12 @@ from sklearn.utils import check_consistent_length
 from emkit._typing import Array
 from emkit.censored.target import load_target
 from emkit.data.blocks import DataBlocks
-from emkit.data.checks import part_of
+from emkit.data.checks import load_with_missing, part_of
 from emkit.data.opened import Opened, open_data
 from emkit.data.reader import Reader
 from emkit.models.censored.data import Responses
 
-__all__ = ["ResponseReader", "load_rows", "open_rows", "require_y"]
+__all__ = ["ResponseReader", "load_rows", "open_rows", "read_predictors", "require_y"]
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,13 @@ def open_rows(
     """Rows that were given to a method of a regressor, wherever they lie."""
     reader = ResponseReader(regressor._distribution.to_line, regressor.left, regressor.right)
     return open_data(regressor, X, reader, y=y, sample_weight=sample_weight, reset=reset)
+
+
+def read_predictors(regressor: Any, X: Any) -> Array:
+    """X in memory as doubles, as a fitted regressor takes it."""
+    complete = ResponseReader.complete
+    X = load_with_missing(regressor, X, np.nan, reset=False, complete=complete)
+    return np.asarray(X, dtype=float)
 
 
 def require_y(regressor: Any, y: Any) -> None:

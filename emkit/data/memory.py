@@ -51,7 +51,7 @@ class InMemory(Opened[R]):
         return blocks, map(look, blocks)
 
     def _look_at_rounding(self) -> None:
-        if self.reset:
+        if self._is_first and getattr(self.X, "shape", None) == self._rows.X.shape:
             warn_of_rounding_in(self.X, self._rows.X)
 
     def _map(self, task: Task) -> Any:

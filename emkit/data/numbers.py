@@ -169,7 +169,7 @@ def refuse_date_types(given: Any, name: str, names: Sequence[Any] | None = None)
     if columns is None:
         dtype, shape = getattr(given, "dtype", None), getattr(given, "shape", ())
         fields: Any = getattr(dtype, "fields", None) or {}
-        columns = [Column(field, of) for field, (of, *_) in fields.items()]
+        columns = [Column(field, fields[field][0]) for field in fields]
         if len(shape) == 2:
             columns = [Column(of, dtype) for of in names or range(shape[1])]
         elif Column(None, dtype).kind in "Mm":

@@ -139,9 +139,15 @@ class Opened(ABC, Generic[R]):
     def _sums(self, compute: Callable[[R], Array]) -> Iterable[tuple[float, float]]:
         """`Reader.weighted_sum` of every block."""
 
+    @property
+    def _is_first(self) -> bool:
+        """Whether it is a fit, and none that goes on from another, which told of the columns."""
+        goes_on = getattr(self.estimator, "warm_start", False)
+        return self.reset and not (goes_on and hasattr(self.estimator, self.reader.fitted))
+
     def _warn_of_rounding(self, given: Any, summary: Summary) -> None:
-        """Of the columns of a block or collection, in a fit to all of them."""
-        if self.reset and len(summary.mean) == self.n_features:
+        """Of the columns of a block or collection, where the summary is of all of them."""
+        if self._is_first and len(summary.mean) == self.n_features:
             warn_of_rounding(given, summary.mean, summary.spread)
 
     def _nothing(self, summaries: Sequence[Summary], min_samples: int) -> Rows | None:

@@ -1,6 +1,5 @@
 """EMImputer: cells are missing."""
 
-import warnings
 from collections.abc import Callable
 from copy import copy
 from functools import partial
@@ -915,9 +914,7 @@ def _impute_resampled(whole: EMImputer, X: Any, seed: int) -> Any:
     imputer = copy(whole).set_params(random_state=seed)
     # The fit to all of X has said what there is to say of the data.
     imputer.set_params(verbose=0).__dict__.pop("_skl_callbacks", None)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DataWarning)
-        table = imputer._load(open_table(imputer, X, counts, reset=True))
+    table = imputer._load(open_table(imputer, X, counts, reset=True))
     imputer._fit(table, lambda message: None, Progress(imputer, X, None, counts))
     imputer._columns, imputer.indicator_ = whole._columns, whole.indicator_
     return imputer.transform(X)

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import validate_data
 
+from emkit.censored.rows import read_predictors
 from emkit.censored.target import load_target
 from emkit.models.laws.distribution import Distribution
 from emkit.models.laws.registry import LAWS
@@ -196,7 +196,7 @@ class CensoredRegressionDisplay:
         target_name = target_name or getattr(y, "name", None) or "response"
         lower, upper = load_target(y, estimator.left, estimator.right)
         distribution.to_line(lower, upper)  # refuses what has no place on its scale
-        checked = validate_data(estimator, X, dtype=np.float64, reset=False)
+        checked = read_predictors(estimator, X)
         check_consistent_length(checked, lower)
         rows = _check_rows(rows, len(checked))
         log_scale = distribution.link.positive
