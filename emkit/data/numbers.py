@@ -120,16 +120,25 @@ def _marked(
     X: Array, narrow: Sequence[Any], mark: Any, missing: NDArray[np.bool_] | None
 ) -> NDArray[np.bool_] | None:
     """Cells that are missing or equal the mark, in the precision of either; None without such."""
-    numbers = {float(mark)}
-    if isinstance(mark, np.floating):  # 0.1 of float32 is 0.1, as it is written
-        numbers.add(float(str(mark)))
     found = np.zeros(X.shape, dtype=bool) if missing is None else missing.copy()
     with np.errstate(over="ignore"):
-        for number in numbers:
+        for number in _precisions(mark):
             found |= number == X
             for dtype, columns in narrow:
                 found[:, columns] |= X[:, columns] == float(dtype.type(number))
     return found if found.any() else None
+
+
+def _precisions(mark: Any) -> set[float]:
+    """The numbers that a mark may have become, or come from, by way of float32."""
+    try:
+        numbers = {float(mark)}
+    except OverflowError:
+        return set()
+    if isinstance(mark, np.floating):  # 0.1 of float32 is 0.1, as it is written
+        numbers.add(float(str(mark)))
+    # What was float32 before it became double; never another whole number, which may be a value.
+    return numbers | {cast for cast in map(float, map(np.float32, numbers)) if cast % 1.0}
 
 
 # Containers
@@ -167,13 +176,13 @@ def refuse_date_types(given: Any, name: str, names: Sequence[Any] | None = None)
     """ValueError where a type says that it is one of dates: of a column, a field, or all cells."""
     columns = columns_of(given)
     if columns is None:
-        dtype, shape = getattr(given, "dtype", None), getattr(given, "shape", ())
+        dtype: Any = getattr(given, "dtype", None)
         fields: Any = getattr(dtype, "fields", None) or {}
         columns = [Column(field, fields[field][0]) for field in fields]
-        if len(shape) == 2:
-            columns = [Column(of, dtype) for of in names or range(shape[1])]
-        elif Column(None, dtype).kind in "Mm":
-            refuse_dates(name, [("", str(dtype))])
+        if Column(None, dtype).kind in "Mm":
+            if len(given.shape) != 2:
+                refuse_dates(name, [("", str(dtype))])
+            columns = [Column(of, dtype) for of in names or range(given.shape[1])]
     dates = [of for of in columns if of.kind in "Mm"]
     refuse_dates(name, [(f"column {of.name!r}", str(of.dtype)) for of in dates])
 
@@ -215,7 +224,7 @@ def _of_objects(
         must = f"{name} must hold numbers besides missing_values={mark!r}. " if is_word else ""
         refuse_objects(name, _found(cells, names, _is_no_number), must, error)
     if not is_word and not takes_nan(mark):
-        missing |= cells == float(mark)  # a float32 among objects is compared as such
+        missing |= cells == mark  # a float32 among objects is compared as such
     return Numbers(values, missing if missing.any() else None)
 
 

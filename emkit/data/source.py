@@ -94,7 +94,7 @@ class Source:
             _require_rows(X.shape)
             self.first = X[:1]
         else:
-            self.first = next(iter(X), None)
+            self.first = next(map(_as_block, X), None)
             if self.first is None:
                 raise ValueError("X is an iterable without blocks. Got none; give at least one.")
         if issparse(self.first):
@@ -131,7 +131,7 @@ class Source:
             for start in range(0, self.n_rows, self.block_rows):
                 yield self._slice(start)
             return
-        for number, block in enumerate(self.array):
+        for number, block in enumerate(map(_as_block, self.array)):
             shape, dtype = np.shape(block), _dtype(block)
             if len(shape) != 2 or shape[1] != self.n_features:
                 raise ValueError(
@@ -211,6 +211,10 @@ class _Beside:
             raise ValueError(
                 f"{self.name} and X must have the same rows. X has {n}, and {self.name} has more."
             )
+
+
+def _as_block(block: Any) -> Any:
+    return array_of(block, "X") if isinstance(block, list | tuple) else block
 
 
 def _as_array(values: Any, name: str) -> Any:
