@@ -1092,9 +1092,9 @@ def test_what_is_refused_of_dask_collections(client):
             with pytest.raises(ValueError, match=f"X holds dates or durations in column .*{UNIT}"):
                 kind.fits["fit"](kind.make(), collection)
     words = dd.from_pandas(FRAME.assign(b=WORDS), npartitions=2)
-    with pytest.raises(ValueError, match=r"text in column 'b' \('west'\)(.|\n)*chunk 0 of X"):
+    with pytest.raises(ValueError, match=r"text in column 'b' \('west'\)(.|\n)*chunk \d of X"):
         EMImputer().fit(words)
-    with pytest.raises(ValueError, match=r"Column 'b' holds inf in row 0 (.|\n)*chunk 0 of X"):
+    with pytest.raises(ValueError, match=r"Column 'b' holds inf in row 0 (.|\n)*chunk \d of X"):
         EMImputer().fit(dd.from_pandas(FRAME.assign(b=np.inf), npartitions=2))
     chunks = da.from_array(X, chunks=(15, 3))
     for y in (RESPONSES["numbers"], da.from_array(RESPONSES["numbers"], chunks=15)):

@@ -208,12 +208,14 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         Parameters
         ----------
         X : array-like, iterable of blocks or Dask collection, of shape (n_samples, n_features)
-            Predictors.
+            Predictors, none missing. Dates, durations and text are refused by the name of their
+            column.
         y : array-like of shape (n_samples,) or (n_samples, 2), or structured
             Responses: exact ones (see ``left`` and ``right``); rows ``[lower, upper]``, equal where
             exact, infinite where open; or fields ``(event, time)`` or ``(lower, upper)``.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out.
+            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out, as is
+            a row whose weight is masked.
 
         Returns
         -------
