@@ -330,6 +330,14 @@ def test_booleans_are_0_and_1():
 
 
 @each_kind
+def test_records_are_no_table(kind):
+    records = FRAME.to_records(index=False)
+    for cells in (records, np.ma.array(records, mask=[(True, False, False)] * N)):
+        with pytest.raises(ValueError, match=r"records with the fields \('a', 'b', 'c'\)"):
+            kind.fits["fit"](kind.make(), cells)
+
+
+@each_kind
 def test_complex_numbers_are_refused(kind):
     objects = X.astype(object)
     objects[2, 1] = np.complex128(1 + 2j)
@@ -961,6 +969,67 @@ def test_rounding_is_told_in_fits_alone_and_not_of_float64():
     imputer.transform(X)
     imputer.score(X)
     imputer.fit(X)  # goes on
+
+
+def test_rounding_of_responses_is_told():
+    y = (101325.0 + 0.002 * np.random.default_rng(8).normal(size=N)).astype(np.float32)
+    for given_ in (y, pd.Series(y), np.c_[y, y]):
+        with pytest.warns(DataWarning, match=r"Rounding shows in what varies in column 0 of y \("):
+            EMCensoredRegressor().fit(X, given_)
+    EMCensoredRegressor().fit(X, Y.astype(np.float32))
+    EMCensoredRegressor().fit(X, np.c_[Y, np.where(INDICES < 9, np.inf, Y)].astype(np.float32))
+
+
+# What is too small, or too large, for doubles
+
+
+@each_kind
+def test_a_column_that_varies_less_than_doubles_hold_is_refused(kind):
+    for tiny in (5e-324, 1e-320, 1e-310):
+        cells = X.copy()
+        cells[:, 1] = tiny * (INDICES % 2)
+        with pytest.raises(ValueError, match=r"Column 1 of X varies from 0 to .*Multiply it"):
+            kind.fits["fit"](kind.make(), cells)
+    with pytest.raises(ValueError, match=r"Column 'b' of X varies from 0 to .*Multiply it"):
+        kind.fits["fit"](kind.make(), FRAME.assign(b=5e-324 * (INDICES % 2)))
+
+
+def test_what_a_double_holds_is_imputed_in_any_unit_and_what_it_does_not_is_named():
+    expected = EMImputer().fit_transform(HOLED)
+    for unit in (1e-290, 1e-200, 1e140):
+        assert_allclose(EMImputer().fit_transform(HOLED * unit) / unit, expected, rtol=1e-9)
+    for far in (1e160, -1e300, 1.7e308):
+        cells = HOLED.copy()
+        cells[0, 2] = far
+        for read in (cells, cut(cells, 15)):
+            with pytest.raises(
+                ValueError, match=f"Column 2 of X holds {far:g}".replace("+", r"\+")
+            ):
+                EMImputer().fit(read)
+        filled = EMImputer(missing_values=far).fit_transform(np.where(np.isnan(cells), far, cells))
+        assert np.abs(filled).max() < 100.0
+
+
+@pytest.mark.parametrize("name", ["predict_quantile", "predict_survival_function"])
+def test_times_and_probabilities_are_numbers(name):
+    ask = getattr(KINDS["regressor"].fitted(), name)
+    for values in (SPANS[:3], DAYS[:3].to_numpy(), list(SPANS[:3]), [datetime.timedelta(1)]):
+        with pytest.raises(ValueError, match=f"holds dates or durations.*{UNIT}"):
+            ask(X, values)
+    with pytest.raises(ValueError, match=r"(q|times) is masked at \(1,\)"):
+        ask(X, np.ma.array([0.2, 0.3], mask=[False, True]))
+
+
+@pytest.mark.parametrize("name", ["weights_init", "means_init", "resp_init"])
+def test_starts_are_numbers(name):
+    values = {"weights_init": [0.5, 0.5], "means_init": X[[0, -1]], "resp_init": INDICES % 2}[name]
+    hidden = np.ma.array(values, mask=False)
+    assert hasattr(EMGaussianMixture(2, **{name: hidden}).fit(X), "weights_")
+    hidden[0] = np.ma.masked
+    with pytest.raises(ValueError, match=f"{name} is masked at "):
+        EMGaussianMixture(2, **{name: hidden}).fit(X)
+    with pytest.raises(ValueError, match=f"{name} holds dates or durations"):
+        EMGaussianMixture(2, **{name: np.asarray(values).astype("m8[D]")}).fit(X)
 
 
 # Rows that do not lie in memory

@@ -64,8 +64,8 @@ def _read_weights(sample_weight: Any, X: Array) -> Array:
     if _is_plain(sample_weight, len(X)):
         return sample_weight
     numbers = numbers_of(sample_weight, "sample_weight").values
-    if isinstance(sample_weight, Number):  # for all rows
-        numbers = numbers[()]
+    if isinstance(sample_weight, Number):
+        numbers = np.full(len(X), numbers)
     weights: Array = check_sample_weight(numbers, X, dtype=np.float64, ensure_non_negative=True)
     return weights
 

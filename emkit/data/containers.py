@@ -94,15 +94,21 @@ def array_of(given: Any, name: str) -> NDArray[Any]:
 def _of_rows(given: Sequence[Any]) -> NDArray[Any]:
     if not any(map(has_masked, given)):
         return np.array(given)
-    rows = [list(row) if isinstance(row, np.ma.MaskedArray) and row.ndim else row for row in given]
-    return np.array(rows, dtype=object)
+    return np.array([_plain(row) for row in given], dtype=object)
+
+
+def _plain(row: Any) -> Any:
+    """A row with its masked cells as objects; one may be an array of no dimension."""
+    if isinstance(row, list | tuple) or (isinstance(row, np.ndarray) and row.ndim):
+        return [_plain(cell) for cell in row]
+    return row[()] if isinstance(row, np.ma.MaskedArray) else row
 
 
 def has_masked(row: Any) -> bool:
     """Whether a row of a list, or a number in its place, is masked or has a cell that is."""
     if isinstance(row, list | tuple):
-        return any(cell is np.ma.masked for cell in row)
-    return np.ma.is_masked(row) if isinstance(row, np.ma.MaskedArray) else False
+        return any(isinstance(cell, np.ma.MaskedArray) and np.ma.is_masked(cell) for cell in row)
+    return isinstance(row, np.ma.MaskedArray) and np.ma.is_masked(row)
 
 
 def split_mask(array: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:

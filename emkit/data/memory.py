@@ -8,7 +8,7 @@ from emkit.data.blocks import MemoryBlocks
 from emkit.data.checks import is_private, part_of
 from emkit.data.opened import Opened, Task
 from emkit.data.reader import R
-from emkit.data.rounding import warn_of_rounding_in
+from emkit.data.rounding import warn_of_rounding_in, warn_of_rounding_in_responses
 from emkit.models.rows import BLOCK_ROWS
 
 __all__ = ["InMemory"]
@@ -51,8 +51,11 @@ class InMemory(Opened[R]):
         return blocks, map(look, blocks)
 
     def _look_at_rounding(self) -> None:
-        if self._is_first and getattr(self.X, "shape", None) == self._rows.X.shape:
+        if not self._is_first:
+            return
+        if getattr(self.X, "shape", None) == self._rows.X.shape:
             warn_of_rounding_in(self.X, self._rows.X)
+        warn_of_rounding_in_responses(self.y)
 
     def _map(self, task: Task) -> Any:
         return task(self._rows)

@@ -28,7 +28,15 @@ from emkit.data.refusals import (
     require_finite,
 )
 
-__all__ = ["NUMERIC", "Numbers", "numbers_of", "read_table", "refuse_date_types", "takes_nan"]
+__all__ = [
+    "NUMERIC",
+    "Numbers",
+    "argument_of",
+    "numbers_of",
+    "read_table",
+    "refuse_date_types",
+    "takes_nan",
+]
 
 #: Kinds of NumPy's types that are numbers; complex ones are refused by scikit-learn.
 NUMERIC = "biuf"
@@ -165,11 +173,31 @@ def numbers_of(
     refuse_date_types(given, name)
     if issparse(given) or _is_numeric(given):
         return Numbers(given)  # as it is, for what scikit-learn says of it
-    array, masked = split_mask(array_of(given, name))
+    array = array_of(given, name)
     refuse_date_types(array, name, names)
+    if array.dtype.names:
+        raise ValueError(
+            f"{name} is an array of records with the fields {array.dtype.names}, and must be one "
+            "of numbers. Make it so, as by numpy.lib.recfunctions.structured_to_unstructured."
+        )
+    array, masked = split_mask(array)
     if array.dtype.kind not in "OUST":
         return Numbers(array, masked)
     return _of_objects(array.astype(object), masked, name, mark, names)
+
+
+def argument_of(given: Any, name: str) -> Any:
+    """An argument of numbers, such as times, without a mask; ValueError for dates, and a mask."""
+    array = array_of(given, name)
+    refuse_date_types(array, name)
+    values, missing = split_mask(array)
+    if array.dtype.kind == "O":
+        refuse_dates(name, _types(_found(values, None, _is_date)))
+        missing = _mask(values, lambda cell: cell is np.ma.masked) if missing is None else missing
+    if missing is not None and missing.any():
+        first = tuple(np.argwhere(missing)[0].tolist())
+        raise ValueError(f"{name} is masked at {first}: there must be a number.")
+    return values if isinstance(given, np.ma.MaskedArray) else given
 
 
 def refuse_date_types(given: Any, name: str, names: Sequence[Any] | None = None) -> None:

@@ -11,6 +11,7 @@ from emkit._typing import Array
 from emkit.data.checks import check_block_weights, check_weights, in_context, load_with_missing
 from emkit.data.containers import Column
 from emkit.data.numbers import read_table
+from emkit.data.refusals import refuse_vanishing
 from emkit.data.responses import check_responses
 
 __all__ = ["R", "Reader"]
@@ -86,6 +87,8 @@ class Reader(ABC, Generic[R]):
             complete=self.complete,
             ensure_min_samples=self.min_samples if reset else 1,
         )
+        if reset:
+            refuse_vanishing(cells, getattr(estimator, "feature_names_in_", None))
         weights = check_weights(sample_weight, cells)
         return self.rows(cells, weights, check_responses(y), whole=True)
 

@@ -9,10 +9,20 @@ from sklearn import get_config
 
 from emkit._typing import Array
 
-__all__ = ["Found", "column", "refuse_complex", "refuse_dates", "refuse_objects", "require_finite"]
+__all__ = [
+    "Found",
+    "column",
+    "refuse_complex",
+    "refuse_dates",
+    "refuse_objects",
+    "refuse_vanishing",
+    "require_finite",
+]
 
 #: Columns that are named in a message, and rows that are looked at together.
 SHOWN, STEP = 5, 8192
+#: Rows that are looked at first, and the largest value of a column that may not vary enough there.
+SAMPLE, MAY_VANISH = 1024, 1e-290
 #: What to do with words in X.
 ENCODE = (
     "Make such columns numbers first, as by ColumnTransformer([('words', OneHotEncoder(), "
@@ -67,7 +77,7 @@ def refuse_objects(name: str, found: Sequence[Found], must: str, error: Exceptio
     if words:
         raise ValueError(
             f"{must}{name} holds text{_listed(words)}: could not convert string to float: "
-            f"{words[0][1]}. {ENCODE if name == 'X' else ''}"
+            f"{words[0][1]}. {ENCODE if name == 'X' else 'There must be numbers.'}"
         ) from error
     kind = TypeError if isinstance(error, TypeError) else ValueError
     others = _listed([(where, type(cell).__name__) for where, cell in found])
@@ -89,6 +99,25 @@ def require_finite(X: Array, names: Sequence[Any] | None, no_nan: str = "") -> N
     infinity = f"infinity or a value too large for {X.dtype!r}"
     remedy = "Clip it" if no_nan else "Make it NaN if it stands for a missing value, or clip it"
     _refuse_cells(X, names, np.isinf, infinity, f"{remedy}, as by X.clip(-1e9, 1e9).")
+
+
+def refuse_vanishing(X: Array, names: Sequence[Any] | None) -> None:
+    """ValueError where a column varies by less than doubles hold in full: no unit is left for it.
+
+    Zeros are no matter, nor are constant columns.
+    """
+    if X.dtype != np.float64:
+        return
+    top = np.fmax.reduce(np.abs(X[:: -(-len(X) // SAMPLE)]), axis=0, initial=0.0)
+    for j in np.flatnonzero(top < MAY_VANISH):
+        low, high = np.fmin.reduce(X[:, j]), np.fmax.reduce(X[:, j])
+        if 0.0 < high - low < np.finfo(float).tiny:
+            where = column(int(j), names)
+            raise ValueError(
+                f"{where[0].upper()}{where[1:]} of X varies from {low:g} to {high:g}, by less than "
+                f"the smallest number that doubles hold in full ({np.finfo(float).tiny:.2g}). "
+                "Multiply it by a power of ten, or drop it if it is to be 0."
+            )
 
 
 def _refuse_cells(

@@ -9,7 +9,7 @@ from emkit._typing import Array
 from emkit.data.containers import Column, columns_of, narrow_floats
 from emkit.exceptions import DataWarning, warn
 
-__all__ = ["warn_of_rounding", "warn_of_rounding_in"]
+__all__ = ["warn_of_rounding", "warn_of_rounding_in", "warn_of_rounding_in_responses"]
 
 #: Spacing of numbers, beside the standard deviation of a column, from which on it is told.
 #: Rounding then adds 1e-3 of the variance, and the column has some sixty values.
@@ -42,7 +42,14 @@ def warn_of_rounding(given: Any, mean: Array, spread: Array) -> None:
     _warn(_coarse(narrow_floats(given, columns), mean, spread), columns)
 
 
-def warn_of_rounding_in(given: Any, X: Array) -> None:
+def warn_of_rounding_in_responses(y: Any) -> None:
+    """As `warn_of_rounding_in`, of y, its finite bounds alone, where it is of a narrow type."""
+    if y is not None and narrow_floats(y, columns_of(y)):
+        values = np.asarray(y, dtype=float).reshape(len(y), -1)
+        warn_of_rounding_in(y, np.where(np.isfinite(values), values, np.nan), "y")
+
+
+def warn_of_rounding_in(given: Any, X: Array, name: str = "X") -> None:
     """As `warn_of_rounding`, of rows in memory (n_samples, n_features), from some of them."""
     columns = columns_of(given)
     narrow = narrow_floats(given, columns)
@@ -57,7 +64,7 @@ def warn_of_rounding_in(given: Any, X: Array) -> None:
         for one in _coarse([(dtype, [j])], mean, spread):
             values = x[~np.isnan(x)]
             found += [one] * bool(np.remainder(values, EXACT * one.spacing).any())
-    _warn(found, columns)
+    _warn(found, columns, name)
 
 
 def _moments(X: Array) -> tuple[Array, Array]:
@@ -83,12 +90,13 @@ def _coarse(
     return found
 
 
-def _warn(found: Sequence[_Coarse], columns: Sequence[Column] | None) -> None:
+def _warn(found: Sequence[_Coarse], columns: Sequence[Column] | None, name: str = "X") -> None:
+    of = " of y" * (name == "y")
     found = [one for one in found if one.spread > 0.0]
     if not found:
         return
     shown = ", ".join(
-        f"column {j if columns is None else columns[j].name!r} (numbers of {dtype} are "
+        f"column {columns[j].name if columns else j!r}{of} (numbers of {dtype} are "
         f"{spacing:.2g} apart at {mean:.7g}, the standard deviation is {spread:.2g})"
         for j, dtype, mean, spread, spacing in found[:SHOWN]
     )

@@ -55,6 +55,7 @@ def load_table(imputer: Any, opened: Opened[Rows], columns: Columns | None = Non
     opened.reader.require(cells.n, 1)
     min_samples = 0
     if columns is None:
+        cells.require_squares(imputer)
         columns, min_samples = Columns.of(cells, imputer.keep_empty_features), imputer.n_components
     if not len(columns.modelled):
         opened.reader.require(cells.n, min_samples)

@@ -9,6 +9,7 @@ from sklearn.utils import check_consistent_length
 
 from emkit.censored.rows import read_predictors
 from emkit.censored.target import load_target
+from emkit.data.numbers import argument_of
 from emkit.models.laws.distribution import Distribution
 from emkit.models.laws.registry import LAWS
 from emkit.plotting.common import (
@@ -200,7 +201,8 @@ class CensoredRegressionDisplay:
         check_consistent_length(checked, lower)
         rows = _check_rows(rows, len(checked))
         log_scale = distribution.link.positive
-        times = np.asarray(_times(lower, upper, log_scale) if times is None else times, dtype=float)
+        times = _times(lower, upper, log_scale) if times is None else argument_of(times, "times")
+        times = np.asarray(times, dtype=float)
         median_name = f"fitted median of {target_name}"
         drawn = _line(estimator, distribution, checked, feature, median_name)
         band = None
