@@ -15,6 +15,7 @@ from emkit._typing import Array
 from emkit.censored.target import load_target
 from emkit.censored.values import refuse_dates
 from emkit.data.checks import check_weights
+from emkit.data.responses import check_responses
 
 __all__ = [
     "ModelScorer",
@@ -265,7 +266,8 @@ r2_exact_scorer = make_scorer(r2_exact)
 def _validate(
     y_true: Any, y_pred: ArrayLike, sample_weight: ArrayLike | None
 ) -> tuple[Array, Array, Array, Array]:
-    low, high = load_target(y_true)
+    low, high = load_target(check_responses(y_true, "y_true"))
+    y_pred = check_responses(y_pred, "y_pred")
     refuse_dates(np.asarray(y_pred), "y_pred")
     predicted = check_array(y_pred, ensure_2d=False, dtype=np.float64, input_name="y_pred")
     predicted = column_or_1d(predicted)

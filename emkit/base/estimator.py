@@ -13,7 +13,9 @@ from sklearn.utils._mask import _get_mask as mask_of
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
 from sklearn.utils._set_output import _get_output_config
+from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_feature_names_in
+from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 from emkit.engine import Acceleration, EMResult, StopReason
@@ -30,6 +32,8 @@ __all__ = [
     "above",
     "at_least",
     "between",
+    "check_feature_names",
+    "check_n_features",
     "check_sample_weight",
     "feature_names_in",
     "fit_context",

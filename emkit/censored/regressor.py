@@ -210,14 +210,16 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         Parameters
         ----------
         X : array-like, iterable of blocks or Dask collection, of shape (n_samples, n_features)
-            Predictors.
+            Predictors, none missing. Dates, durations and text are refused by the name of their
+            column.
         y : array-like of shape (n_samples,) or (n_samples, 2), structured or frame
             Responses in any form of `emkit.censored_target`, which says how they are read: exact
             ones (see ``left`` and ``right``); rows ``[lower, upper]``, equal where exact, infinite
             where open; or two fields or columns, (event, time) or (lower, upper), told apart by
             type and name.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out.
+            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out, as is
+            a row whose weight is masked.
 
         Returns
         -------

@@ -8,16 +8,15 @@ import numpy as np
 from sklearn.utils import check_consistent_length
 
 from emkit._typing import Array
-from emkit.base.estimator import FLOATS
 from emkit.censored.frames import as_records
 from emkit.censored.target import load_target
 from emkit.data.blocks import DataBlocks
-from emkit.data.checks import part_of
+from emkit.data.checks import load_with_missing, part_of
 from emkit.data.opened import Opened, open_data
 from emkit.data.reader import Reader
 from emkit.models.censored.data import Responses
 
-__all__ = ["ResponseReader", "load_rows", "open_rows", "require_y"]
+__all__ = ["ResponseReader", "load_rows", "open_rows", "read_predictors", "require_y"]
 
 
 @dataclass(frozen=True)
@@ -30,11 +29,11 @@ class ResponseReader(Reader[Responses]):
     right: float | None
 
     fitted: ClassVar[str] = "coef_"
+    complete: ClassVar[str] = (
+        "EMCensoredRegressor takes no missing cells in X: fill them first, as by "
+        "make_pipeline(EMImputer(), EMCensoredRegressor()), or drop such rows."
+    )
     counting: ClassVar[str] = "of positive weight, with a bound on the response"
-
-    def cells(self, X: Any, check: Callable[..., Any]) -> Array:
-        X = check(X, dtype=FLOATS)
-        return X
 
     def rows(self, X: Array, sample_weight: Array | None, y: Any, *, whole: bool) -> Responses:
         if y is None:
@@ -64,6 +63,13 @@ def open_rows(
     # Where rows are cut into blocks, a frame would lose the names and types of its columns.
     y = as_records(y)
     return open_data(regressor, X, reader, y=y, sample_weight=sample_weight, reset=reset)
+
+
+def read_predictors(regressor: Any, X: Any) -> Array:
+    """X in memory as doubles, as a fitted regressor takes it."""
+    complete = ResponseReader.complete
+    X = load_with_missing(regressor, X, np.nan, reset=False, complete=complete)
+    return np.asarray(X, dtype=float)
 
 
 def require_y(regressor: Any, y: Any) -> None:

@@ -14,6 +14,8 @@ __all__ = ["Cells", "Columns", "check_limits"]
 
 #: Rows that are looked at together, so that no mask is as long as the data.
 STEP = 8192
+#: Values whose squares, and sums of these, are doubles.
+LARGEST = 1e150
 
 
 class Cells(NamedTuple):
@@ -54,6 +56,17 @@ class Cells(NamedTuple):
     @property
     def missing_fraction(self) -> Array:
         return self.missing / self.weight
+
+    def require_squares(self, imputer: Any) -> None:
+        """ValueError where a value is so large that no variance of it can be given."""
+        far = np.where(np.abs(self.low) > np.abs(self.high), self.low, self.high)
+        for j in np.flatnonzero(np.abs(far) > LARGEST)[:1]:
+            names = getattr(imputer, "feature_names_in_", np.arange(len(far)))
+            raise ValueError(
+                f"Column {names[j]!s} of X holds {far[j]:g}, whose square leaves the range of "
+                "doubles, so that its variance cannot be given. If it stands for a missing cell, "
+                "make it NaN or say so by missing_values; otherwise divide the column by a unit."
+            )
 
 
 class Columns(NamedTuple):

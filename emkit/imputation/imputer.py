@@ -108,7 +108,10 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
     n_components : int, default=1
         Components of the mixture; 1 is the multivariate normal.
     missing_values : int, float, str, np.nan, None or pandas.NA, default=np.nan
-        What marks a missing cell. Under np.nan, pandas.NA in nullable columns counts too.
+        What marks a missing cell, besides a mask (`numpy.ma`). NaN stands for None, pandas.NA and
+        NaT too. An Arrow-backed column of pandas can hold both NA, which its ``isna`` counts, and
+        NaN, which it does not: both are filled, and both are in the indicator. A number matches in
+        the precision that it or the cells were cast to.
     covariance_type : str, default='full'
         What the components have in common in their covariances: any of `EMGaussianMixture`.
     shrinkage : float in [0, 1] or 'auto', default='auto'
@@ -309,11 +312,13 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         Parameters
         ----------
         X : array-like or Dask collection of shape (n_samples, n_features)
-            Data with missing cells.
+            Data with missing cells, which those of a mask (`numpy.ma`) are too. Dates, durations
+            and text are refused by the name of their column.
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out.
+            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out, as is
+            a row whose weight is masked.
 
         Returns
         -------

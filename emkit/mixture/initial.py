@@ -8,6 +8,7 @@ from sklearn.utils import check_array
 
 from emkit._typing import Array
 from emkit.base.estimator import require_same
+from emkit.data.numbers import argument_of
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, one_hot
 from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.mixture.starts import draw, override, sample_rows
@@ -143,6 +144,7 @@ def _check(value: Any, argument: str, label: str, shape: tuple[int, ...]) -> Arr
     """An initial parameter as float64 of the shape given, or None."""
     if value is None:
         return None
+    value = argument_of(value, argument)
     checked: Array = check_array(
         value, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=argument
     )
@@ -175,6 +177,7 @@ def _check_weights(value: Any, n_components: int) -> Array | None:
 def _check_resp(value: Any, n_samples: int, n_components: int) -> np.ndarray | None:
     if value is None:
         return None
+    value = argument_of(value, "resp_init")
     resp: np.ndarray = check_array(value, ensure_2d=False, input_name="resp_init")
     if resp.shape not in {(n_samples,), (n_samples, n_components)}:
         raise ValueError(

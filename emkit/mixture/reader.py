@@ -1,11 +1,9 @@
 """How rows of a mixture are read: cells may be missing; a row without a value does not count."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from emkit._typing import Array
-from emkit.base.estimator import FLOATS
 from emkit.data.checks import has_missing, rows_that_count, rows_with_value
 from emkit.data.reader import Reader
 from emkit.models.rows import Rows
@@ -22,10 +20,6 @@ class MixtureReader(Reader[Rows]):
     min_samples: ClassVar[int] = 2
     counting: ClassVar[str] = "of positive weight, with a value"
     scored: ClassVar[str] = "of positive weight with a value"
-
-    def cells(self, X: Any, check: Callable[..., Any]) -> Array:
-        X = check(X, dtype=FLOATS, ensure_all_finite="allow-nan")
-        return X
 
     def rows(self, X: Array, sample_weight: Array | None, y: Any, *, whole: bool) -> Rows:
         return Rows(X, sample_weight)

@@ -221,11 +221,13 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data; NaN where a cell is missing.
+            Data; a cell is missing where it is NaN, None, pandas.NA, NaT or masked (`numpy.ma`).
+            Dates, durations and text are refused by the name of their column.
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out.
+            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out, as is
+            a row whose weight is masked.
 
         Returns
         -------

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import validate_data
 
+from emkit.censored.rows import read_predictors
 from emkit.censored.target import load_target
+from emkit.data.numbers import argument_of
 from emkit.models.laws.distribution import Distribution
 from emkit.models.laws.registry import LAWS
 from emkit.plotting.common import (
@@ -206,11 +207,12 @@ class CensoredRegressionDisplay:
         target_name = target_name or getattr(y, "name", None) or "response"
         lower, upper = load_target(y, estimator.left, estimator.right)
         distribution.to_line(lower, upper)  # refuses what has no place on its scale
-        checked = validate_data(estimator, X, dtype=np.float64, reset=False)
+        checked = read_predictors(estimator, X)
         check_consistent_length(checked, lower)
         rows = _check_rows(rows, len(checked))
         log_scale = distribution.link.positive
-        times = np.asarray(_times(lower, upper, log_scale) if times is None else times, dtype=float)
+        times = _times(lower, upper, log_scale) if times is None else argument_of(times, "times")
+        times = np.asarray(times, dtype=float)
         median_name = f"fitted median of {target_name}"
         drawn = _line(estimator, distribution, checked, feature, median_name)
         band = None

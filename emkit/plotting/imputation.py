@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_array
 
 from emkit._typing import Array
 from emkit.data.checks import load_with_missing
+from emkit.data.numbers import read_table
 from emkit.imputation.imputer import EMImputer
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.plotting.common import (
@@ -160,7 +160,7 @@ class ImputationDisplay:
             imputed[:, kept] = np.asarray(estimator.transform(X))[:, : len(kept)]
         else:
             imputed = estimator.impute(X)
-            cells = check_array(X, dtype=np.float64, ensure_all_finite="allow-nan")
+            cells = np.asarray(read_table(X), dtype=float)
         note = ""
         if features is None:
             shown = _with_missing(cells, imputed)

@@ -4,9 +4,9 @@ from textwrap import fill
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array
 
 from emkit._typing import Array
+from emkit.data.numbers import read_table
 from emkit.numerics.covariance import STRUCTURES
 from emkit.plotting.common import (
     GREY,
@@ -166,7 +166,7 @@ class MixtureDisplay:
         estimator = best_of(estimator)
         check_usable(estimator, cls, ["predict_proba", "covariance_type"])
         responsibilities = estimator.predict_proba(X)
-        X = check_array(X, dtype=np.float64, ensure_all_finite="allow-nan")
+        X = np.asarray(read_table(X), dtype=float)
         weights, means, covariances = (
             np.asarray(getattr(estimator, name), dtype=float)
             for name in ("weights_", "means_", "covariances_")
