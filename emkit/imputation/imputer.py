@@ -1,16 +1,13 @@
 """EMImputer: cells are missing."""
 
 from collections.abc import Callable
-from copy import copy
 from functools import partial
 from numbers import Integral, Real
-from operator import attrgetter
 from typing import Any, NamedTuple, Self
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.impute import MissingIndicator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -32,12 +29,12 @@ from emkit.base.optional import optional_import
 from emkit.base.progress import CallbackSupportMixin, Progress
 from emkit.data.checks import in_blocks, takes_nan
 from emkit.data.lazy import gathered
-from emkit.data.opened import place_of
 from emkit.engine import EMResult, StopReason, standard_errors
 from emkit.engine.fit import best_run
 from emkit.exceptions import DataWarning, InfeasibleError, warn
-from emkit.imputation.columns import Cells, Columns
+from emkit.imputation.columns import Columns
 from emkit.imputation.filling import Filler
+from emkit.imputation.multiple import multiple_impute
 from emkit.imputation.table import Table, load_table, open_table
 from emkit.mixture.initial import NO_PARTS, Drawn, Given, Start
 from emkit.mixture.streaming import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
@@ -60,8 +57,6 @@ __all__ = ["EMImputer"]
 ALMOST_ONE = 1.0 - 1e-8
 #: Rounding of a log-density that only a covariance on its way to a singular one has.
 COLLAPSING = 1e-8
-#: Resamples to try until one has something in every column.
-RESAMPLES = 100
 
 
 class Prepared(NamedTuple):
@@ -838,20 +833,42 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     # Multiple imputation
 
-    def multiple_impute(self, X: Any, n_imputations: int = 5, random_state: Any = None) -> Any:
-        """Impute X several times over, with the uncertainty of the parameters in it.
+    def multiple_impute(
+        self,
+        X: Any,
+        n_imputations: int = 5,
+        random_state: Any = None,
+        *,
+        sample_weight: Any = None,
+        X_fit: Any = None,
+        m: int | None = None,
+    ) -> list[Any]:
+        r"""Impute X several times over, with the uncertainty of the parameters in it.
 
-        Each table is drawn (as with ``sample_posterior=True``) under the fit to a bootstrap
-        resample of the rows, so that analyses of the tables can be combined by `pool_estimates`.
+        Each table is drawn (as with ``sample_posterior=True``) under a fit of its own, to the rows
+        under weights of the Bayesian bootstrap,
+
+        .. math:: n \cdot \operatorname{Dirichlet}(s_1, s_2, \dots), \qquad n = \sum_i s_i,
+
+        so that analyses of the tables can be combined by `pool_estimates`. No weight is 0: rare
+        values stay, where resampling rows loses them.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data with missing cells. The estimator itself stays as it is, fitted or not.
+            Rows to impute. The estimator itself stays as it is, fitted or not.
         n_imputations : int, default=5
             Number of tables.
         random_state : int, RandomState instance or None, default=None
-            Source of resamples and draws. None takes the estimator's own.
+            Source of weights and draws. None takes the estimator's own.
+        sample_weight : array-like, default=None
+            Weights s as frequencies, one for each row that is fitted. A row of weight 0 is imputed
+            but not fitted, as by ``ignore`` of R's mice.
+        X_fit : array-like of shape (n_samples_fit, n_features), default=None
+            Rows to fit, in memory, such as those of training; X then holds new rows, wherever they
+            lie. None fits X.
+        m : int, default=None
+            Another name for ``n_imputations``, as R's packages have it.
 
         Returns
         -------
@@ -861,60 +878,33 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         Raises
         ------
         ValueError
-            For a bad ``n_imputations``, and for X that is not in memory.
+            For a bad ``n_imputations``, and for rows to fit that are not in memory.
 
         References
         ----------
+        Rubin, D. B. (1981). The Bayesian bootstrap. Annals of Statistics 9, 130-134.
+        doi:10.1214/aos/1176345338
+
         Honaker, J. & King, G. (2010). What to do about missing values in time-series
-        cross-section data. American Journal of Political Science 54, 561-581.
+        cross-section data. American Journal of Political Science 54, 561-581 (fits to resamples).
         doi:10.1111/j.1540-5907.2010.00447.x
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from emkit import EMImputer
+        >>> X = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], 200)
+        >>> X[::3, 1] = np.nan
+        >>> new = [[2.0, np.nan], [np.nan, -1.0]]
+        >>> tables = EMImputer(random_state=0).multiple_impute(new, 20, X_fit=X)
+        >>> len(tables), tables[0].shape, bool(np.std(tables, axis=0)[0, 1] > 0.3)
+        (20, (2, 2), True)
         """
-        if not isinstance(n_imputations, Integral) or n_imputations < 1:
-            raise ValueError(f"n_imputations must be an int, at least 1. Got {n_imputations!r}.")
-        if not place_of(X).in_memory:
-            raise ValueError(
-                "multiple_impute fits bootstrap resamples of the rows, for which X must be in "
-                f"memory. Got {type(X).__name__}. Give a sample of the rows; or take transform "
-                "with sample_posterior=True and several random_state, which leaves the "
-                "uncertainty of the parameters out: little, where rows are many."
-            )
-        source = self.random_state if random_state is None else random_state
-        seeds = check_random_state(source).randint(2**31, size=n_imputations + 1)
-        whole = clone(self).set_params(random_state=int(seeds[0]), warm_start=False).fit(X)
-        whole.set_params(sample_posterior=True, warm_start=True, n_jobs=None, verbose=0)
-        return joblib.Parallel(self.n_jobs)(
-            joblib.delayed(_impute_resampled)(whole, X, int(seed)) for seed in seeds[1:]
-        )
+        n = n_imputations if m is None else m
+        return multiple_impute(self, X, n, random_state, sample_weight, X_fit)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = takes_nan(self.missing_values)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
-
-
-def _impute_resampled(whole: EMImputer, X: Any, seed: int) -> Any:
-    """X drawn under the fit to a bootstrap resample of its rows."""
-    rng = np.random.default_rng(seed)
-    (cells,) = open_table(whole, X).survey(attrgetter("X"))
-    n = len(cells)
-    for _ in range(RESAMPLES):
-        counts = rng.multinomial(n, np.full(n, 1.0 / n))
-        found = Cells.of(Rows(cells, counts.astype(float)))
-        columns = Columns.of(found, whole.keep_empty_features)
-        enough = (counts > 0).sum() >= whole.n_components
-        if enough and np.array_equal(columns.modelled, whole._columns.modelled):
-            break
-    else:
-        raise ValueError(
-            f"None of {RESAMPLES} bootstrap resamples of X had n_components={whole.n_components} "
-            "rows and two values in every feature that has them in X. Drop features that have one "
-            "value nearly everywhere, or lower n_components."
-        )
-    imputer = copy(whole).set_params(random_state=seed)
-    # The fit to all of X has said what there is to say of the data.
-    imputer.set_params(verbose=0).__dict__.pop("_skl_callbacks", None)
-    table = imputer._load(open_table(imputer, X, counts, reset=True))
-    imputer._fit(table, lambda message: None, Progress(imputer, X, None, counts))
-    imputer._columns, imputer.indicator_ = whole._columns, whole.indicator_
-    return imputer.transform(X)
