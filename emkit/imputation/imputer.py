@@ -27,10 +27,12 @@ from emkit.base.estimator import (
 )
 from emkit.base.optional import optional_import
 from emkit.base.progress import CallbackSupportMixin, Progress
+from emkit.base.weights import warn_of_few
 from emkit.data.checks import in_blocks, takes_nan
 from emkit.data.lazy import gathered
 from emkit.engine import EMResult, StopReason, standard_errors
 from emkit.engine.fit import best_run
+from emkit.engine.search import resolve_search
 from emkit.exceptions import DataWarning, InfeasibleError, warn
 from emkit.imputation.columns import Columns
 from emkit.imputation.filling import Filler
@@ -39,7 +41,10 @@ from emkit.imputation.table import Table, load_table, open_table
 from emkit.mixture.initial import NO_PARTS, Drawn, Given, Start
 from emkit.mixture.streaming import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.given_covariances import GivenCovariances
 from emkit.models.mixture.moments import MixtureMoments
+from emkit.models.mixture.prior import Prior
+from emkit.models.mixture.relations import exact_relations
 from emkit.models.mixture.single_normal import (
     MIN_SHRINKAGE,
     Pairwise,
@@ -48,13 +53,21 @@ from emkit.models.mixture.single_normal import (
     pairwise_moments,
 )
 from emkit.models.rows import Rows
-from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.covariance import STRUCTURES, Structure
 from emkit.numerics.gaussian import Scaling
 
 __all__ = ["EMImputer"]
 
-#: shrinkage=1 is replaced by this, because s / (1 - s) must be finite.
-ALMOST_ONE = 1.0 - 1e-8
+#: From here on covariances are what they are drawn to: s / (1 - s) rows leave nothing to estimate.
+ALL_SHRINKAGE = 1.0 - 1e-6
+#: Shrinkage across relations that hold exactly: cells are filled to so much of a variance.
+ACROSS = 1e-8
+#: Part of tol to which one normal goes on.
+OF_ONE_NORMAL = 0.01
+#: Difference that the sum of the weights makes to shrinkage="auto", from which on it is told.
+WORTH_TELLING = 0.01
+#: Largest ratio of the spreads of two columns that one variance can be of, squared, in a double.
+WIDEST = 1e75
 #: Rounding of a log-density that only a covariance on its way to a singular one has.
 COLLAPSING = 1e-8
 
@@ -111,15 +124,19 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         maximum a posteriori under an inverse-Wishart prior, which is part of the objective. 0 is
         the exact maximum likelihood. 'auto' is a prior worth about half a row for every column
         and component; it fades to 0 where, on average, 20 rows for every column and component
-        hold a pair of columns. Collinear columns keep 1e-6.
-    tol : float, default=1e-4
-        Gain of one EM step, in nats of the whole sample, below which a run has converged.
-    max_iter : int, default=200
+        hold a pair of columns. Collinear columns keep 1e-6. Relations that hold exactly (a column
+        that is another in other units, or the sum of others) hold in D too, so that a cell that
+        follows from others is filled with what follows. 1 leaves the covariances at D.
+    tol : float, default=1e-5
+        Gain of one EM step, in nats per sample (as in `EMGaussianMixture`), below which a run has
+        converged; one normal, whose steps are few, goes on to a hundredth of it. Of weighted
+        samples it is per unit of weight.
+    max_iter : int, default=500
         Most points to try after a start, one E-step each.
     n_init : int, default=1
         Starts to try where ``n_components > 1``; one normal has one start.
     search : {'restarts', 'short_runs'} or search object, default='restarts'
-        What to do with several starts, as in `EMGaussianMixture`.
+        What to do with several starts, as in `EMGaussianMixture`; one normal has one.
     acceleration : {'anderson', 'squarem'}, Acceleration or None, default='anderson'
         Extrapolation; None is plain EM.
     sample_posterior : bool, default=False
@@ -129,8 +146,9 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         missing cells in `fit`.
     keep_empty_features : bool, default=False
         Whether features without a value in `fit` are kept, filled with 0, or dropped.
-    min_value, max_value : float or array-like of shape (n_features,), default=-np.inf and np.inf
-        Range of imputed cells: conditional means are clipped to it, draws truncated.
+    min_value, max_value : float, array-like (n_features,) or dict, default=-np.inf and np.inf
+        Range of imputed cells: conditional means are clipped to it, draws truncated. A dict has
+        the limits of some features by name (by number, where X has no names).
     n_jobs : int, default=None
         Processes for starts and for the resamples of `multiple_impute`, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -242,8 +260,8 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         "sample_posterior": ["boolean"],
         "add_indicator": ["boolean"],
         "keep_empty_features": ["boolean"],
-        "min_value": [None, Real, "array-like"],
-        "max_value": [None, Real, "array-like"],
+        "min_value": [None, Real, dict, "array-like"],
+        "max_value": [None, Real, dict, "array-like"],
     }
 
     def __init__(
@@ -253,8 +271,8 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         missing_values: Any = np.nan,
         covariance_type: str = "full",
         shrinkage: float | str = "auto",
-        tol: float = 1e-4,
-        max_iter: int = 200,
+        tol: float = 1e-5,
+        max_iter: int = 500,
         n_init: int = 1,
         search: Any = "restarts",
         acceleration: Any = "anderson",
@@ -340,13 +358,13 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         if data is None:
             self._publish_constants(columns)
             return
-        units = data.spread()
-        units = Scaling(units.shift, STRUCTURES[self.covariance_type].common_scale(units.scale))
-        pairwise = pairwise_moments(data, units)
-        prepared = Prepared(data, columns, units, pairwise)
-        self._warn_of_pairs(pairwise, columns, warn)
-        chosen = self.shrinkage == "auto"
-        shrinkage = auto_shrinkage(pairwise, self.n_components) if chosen else float(self.shrinkage)
+        prepared = self._prepare(data, columns, self._units(data.spread(), columns))
+        self._warn_of_pairs(prepared.pairwise, columns, warn)
+        if self.shrinkage == "auto":
+            shrinkage = auto_shrinkage(prepared.pairwise, self.n_components)
+            self._warn_of_weights(prepared, shrinkage, warn)
+        else:
+            shrinkage = float(self.shrinkage)
         climb = partial(self._climb, prepared, progress)
         with progress:
             reached = climb(shrinkage) or climb(MIN_SHRINKAGE)
@@ -355,6 +373,31 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             self._warn_of_collapse(shrinkage, warn)
         warn_unconverged(reached.result, self.max_iter, "Increase shrinkage")
         self._publish(*reached, prepared)
+
+    def _units(self, spread: Scaling, columns: Columns) -> Scaling:
+        """Units of the columns that keep the structure."""
+        shift, scale = spread
+        structure = STRUCTURES[self.covariance_type]
+        few, many = int(scale.argmin()), int(scale.argmax())
+        if not structure.scale_invariant and scale[many] > WIDEST * scale[few]:
+            raise ValueError(
+                f"covariance_type={self.covariance_type!r} has one scale for all features, and "
+                f"those of feature {self._name(columns.modelled[[few]])} (standard deviation "
+                f"{scale[few]:.3g}) and {self._name(columns.modelled[[many]])} ({scale[many]:.3g}) "
+                "are too far apart for it. Scale the columns (StandardScaler), or take 'diag'."
+            )
+        return Scaling(shift, structure.common_scale(scale))
+
+    def _prepare(self, data: Any, columns: Columns, units: Scaling) -> Prepared:
+        """What a prior is made of."""
+        pairwise = pairwise_moments(data, units)
+        few_rows = self.shrinkage == "auto" and (
+            auto_shrinkage(pairwise, self.n_components) > MIN_SHRINKAGE
+        )
+        if few_rows and not STRUCTURES[self.covariance_type].layout.independent:
+            variances = np.diag(pairwise.covariance)
+            pairwise = pairwise._replace(relations=exact_relations(data, units, variances))
+        return Prepared(data, columns, units, pairwise)
 
     def _load(self, opened: Any) -> Table:
         """The data of the columns that are modelled, which these are, and what was missing."""
@@ -375,7 +418,8 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         progress.publish = partial(
             type(self)._publish, model=model, shrinkage=shrinkage, prepared=prepared
         )
-        start = self._start(model, prepared)
+        start, one = self._start(model, prepared), self.n_components == 1
+        resolve_search(self.search)  # which refuses what is none
         try:
             result = best_run(
                 model,
@@ -383,9 +427,10 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
                 start=start.params if isinstance(start, Given) else None,
                 n_init=self.n_init,
                 n_jobs=self.n_jobs,
-                search=self.search,
+                # One normal has one start, and nothing to search for.
+                search="restarts" if one else self.search,
                 acceleration=self.acceleration,
-                tol=self.tol,
+                tol=self.tol * prepared.data.total_weight * (OF_ONE_NORMAL if one else 1.0),
                 max_iter=self.max_iter,
                 random_state=check_random_state(self.random_state),
                 callback=progress.callback,
@@ -405,22 +450,26 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     def _prior_model(self, prepared: Prepared, shrinkage: float) -> GaussianMixtureModel:
         """The model with the prior that a shrinkage stands for."""
-        data, units = prepared.data, prepared.units
+        data, units, pairwise = prepared.data, prepared.units, prepared.pairwise
         structure, k = STRUCTURES[self.covariance_type], self.n_components
-        s = min(shrinkage, ALMOST_ONE)
-        strength = s / (1.0 - s)
-        variances = np.diag(prepared.pairwise.covariance) / k ** (2.0 / len(units.scale))
-        return GaussianMixtureModel(
-            structure,
-            units,
-            strength * variances,
-            data.total_weight,
-            strength=strength,
-            incomplete=data.incomplete,
+        options: dict[str, Any] = {
+            "incomplete": data.incomplete,
             # One normal has one basin, as a rule: nothing to lose by extrapolating at once.
-            accelerate_below=np.inf if k == 1 else 1e-3,
-            draw_start=Drawn("kmeans", k, NO_PARTS, data.shape[0]),
-        )
+            "accelerate_below": np.inf if k == 1 else 1e-3,
+            "draw_start": Drawn("kmeans", k, NO_PARTS, data.shape[0]),
+        }
+        share = k ** (2.0 / len(units.scale))
+        variances, total = np.diag(pairwise.covariance) / share, data.total_weight
+        if shrinkage > ALL_SHRINKAGE:
+            covariances = _mode(structure, variances, k)
+            return GivenCovariances(structure, units, covariances, total, **options)
+        strength = shrinkage / (1.0 - shrinkage)
+        ridge = strength * variances
+        if pairwise.relations is not None:
+            # Across the plane a little is left, as anywhere.
+            within = pairwise.relations.covariance / share
+            ridge = strength * within + np.diag(ACROSS * variances)
+        return GaussianMixtureModel(structure, units, ridge, total, strength=strength, **options)
 
     def _start(self, model: GaussianMixtureModel, prepared: Prepared) -> Start:
         """Where to start: from the last fit, from pairs of columns, or from random draws."""
@@ -453,6 +502,15 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
                 f"Nothing is observed in feature(s) {self._name(columns.empty)}: they are {fate}. "
                 "Drop them from X, or see keep_empty_features."
             )
+
+    def _warn_of_weights(
+        self, prepared: Prepared, shrinkage: float, warn: Callable[[str], None]
+    ) -> None:
+        """Tell that the prior is not that of so many rows, because the weights sum to less."""
+        n, total, pairwise = prepared.data.shape[0], prepared.data.total_weight, prepared.pairwise
+        by_rows = auto_shrinkage(pairwise._replace(n=pairwise.n * (n / total)), self.n_components)
+        if shrinkage > by_rows + WORTH_TELLING:
+            warn_of_few(total, n, f"shrinkage='auto' (here {shrinkage:.2g})", warn)
 
     def _warn_of_collapse(self, shrinkage: float | str, warn: Callable[..., None]) -> None:
         warn(
@@ -750,7 +808,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         location, covariance = np.zeros(d), np.zeros((d, d))
         if self._fitted is not None:
             _, units, params = self._fitted
-            prepared = Prepared(data, self._columns, units, pairwise_moments(data, units))
+            prepared = self._prepare(data, self._columns, units)
             model = MixtureMoments(self._prior_model(prepared, self.shrinkage_))
             errors = standard_errors(model, data, model.extend(params))
             where = self._columns.modelled_in_output
@@ -908,3 +966,12 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         tags.input_tags.allow_nan = takes_nan(self.missing_values)
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _mode(structure: Structure, variances: Array, n_components: int) -> Array:
+    """The covariances of K components where a prior of such variances has its mode."""
+    layout, d, k = structure.layout, len(variances), n_components
+    prior = Prior(variances, 1.0)
+    counts = prior.counts(layout, np.zeros(k), float(k), d)
+    scatter = np.zeros(layout.shape(k, d)) + prior.scatter_of(layout, k, float(k))
+    return structure.estimate(scatter, counts, layout.identity(k, d))
