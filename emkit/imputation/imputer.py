@@ -33,7 +33,7 @@ from emkit.data.lazy import gathered
 from emkit.engine import EMResult, StopReason, standard_errors
 from emkit.engine.fit import best_run
 from emkit.engine.search import resolve_search
-from emkit.exceptions import DataWarning, InfeasibleError, warn
+from emkit.exceptions import DataWarning, InfeasibleError, ModelError, warn
 from emkit.imputation.columns import Columns
 from emkit.imputation.filling import Filler
 from emkit.imputation.multiple import multiple_impute
@@ -61,7 +61,13 @@ __all__ = ["EMImputer"]
 #: From here on covariances are what they are drawn to: s / (1 - s) rows leave nothing to estimate.
 ALL_SHRINKAGE = 1.0 - 1e-6
 #: Shrinkage across relations that hold exactly: cells are filled to so much of a variance.
-ACROSS = 1e-8
+ACROSS = MIN_SHRINKAGE
+#: Where standard errors break down.
+NO_ERRORS = (
+    "No standard errors: the fit is so close to a singular covariance or an empty component that "
+    "the curvature of its objective cannot be told from rounding. Increase shrinkage, lower "
+    "n_components, or drop columns that follow from others."
+)
 #: Part of tol to which one normal goes on.
 OF_ONE_NORMAL = 0.01
 #: Difference that the sum of the weights makes to shrinkage="auto", from which on it is told.
@@ -127,11 +133,11 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         hold a pair of columns. Collinear columns keep 1e-6. Relations that hold exactly (a column
         that is another in other units, or the sum of others) hold in D too, so that a cell that
         follows from others is filled with what follows. 1 leaves the covariances at D.
-    tol : float, default=1e-5
+    tol : float, default=1e-4
         Gain of one EM step, in nats per sample (as in `EMGaussianMixture`), below which a run has
         converged; one normal, whose steps are few, goes on to a hundredth of it. Of weighted
         samples it is per unit of weight.
-    max_iter : int, default=500
+    max_iter : int, default=200
         Most points to try after a start, one E-step each.
     n_init : int, default=1
         Starts to try where ``n_components > 1``; one normal has one start.
@@ -271,8 +277,8 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         missing_values: Any = np.nan,
         covariance_type: str = "full",
         shrinkage: float | str = "auto",
-        tol: float = 1e-5,
-        max_iter: int = 500,
+        tol: float = 1e-4,
+        max_iter: int = 200,
         n_init: int = 1,
         search: Any = "restarts",
         acceleration: Any = "anderson",
@@ -366,8 +372,11 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         else:
             shrinkage = float(self.shrinkage)
         climb = partial(self._climb, prepared, progress)
-        with progress:
-            reached = climb(shrinkage) or climb(MIN_SHRINKAGE)
+        try:
+            with progress:
+                reached = climb(shrinkage) or climb(MIN_SHRINKAGE)
+        except InfeasibleError as error:
+            raise InfeasibleError(f"{error} {self._advice()}", error.runs) from error
         assert reached is not None  # an InfeasibleError otherwise
         if reached.shrinkage != shrinkage:
             self._warn_of_collapse(shrinkage, warn)
@@ -387,6 +396,15 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
                 "are too far apart for it. Scale the columns (StandardScaler), or take 'diag'."
             )
         return Scaling(shift, structure.common_scale(scale))
+
+    def _advice(self) -> str:
+        """What to do where no start has a covariance that is not singular."""
+        if not STRUCTURES[self.covariance_type].scale_invariant:
+            return (
+                f"covariance_type={self.covariance_type!r} goes by the units of the features: "
+                "scale them alike (StandardScaler), or take another."
+            )
+        return "Increase shrinkage, or decrease n_components."
 
     def _prepare(self, data: Any, columns: Columns, units: Scaling) -> Prepared:
         """What a prior is made of."""
@@ -810,7 +828,11 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             _, units, params = self._fitted
             prepared = self._prepare(data, self._columns, units)
             model = MixtureMoments(self._prior_model(prepared, self.shrinkage_))
-            errors = standard_errors(model, data, model.extend(params))
+            try:
+                errors = standard_errors(model, data, model.extend(params))
+            except ModelError:  # its checks cannot tell rounding from a model that is wrong
+                warn(NO_ERRORS, DataWarning)
+                return MomentErrors(np.full(d, np.nan), np.full((d, d), np.nan))
             where = self._columns.modelled_in_output
             location[where] = errors.location * units.scale
             covariance[np.ix_(where, where)] = errors.covariance * np.outer(

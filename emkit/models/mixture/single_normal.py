@@ -112,12 +112,14 @@ def complete_rows(model: GaussianMixtureModel, data: Rows, rng: np.random.Genera
 
     Draws, not means: means would lie in a plane, where a cluster that misses a column collapses.
     """
-    pairwise = pairwise_moments(data, model.units)
-    total, d = data.total_weight, len(model.units.shift)
+    # Units that keep a structure may be too far from those of some column.
+    units = model.units if model.structure.scale_invariant else data.spread()
+    pairwise = pairwise_moments(data, units)
+    total, d = data.total_weight, len(units.shift)
     strength = (d + 1.0) / total  # so many rows of prior keep any data positive definite
     normal = GaussianMixtureModel(
         STRUCTURES["full"],
-        model.units,
+        units,
         strength * np.diag(pairwise.covariance),
         total,
         strength=strength,
