@@ -76,6 +76,8 @@ WORTH_TELLING = 0.01
 WIDEST = 1e75
 #: Rounding of a log-density that only a covariance on its way to a singular one has.
 COLLAPSING = 1e-8
+#: The same where a prior keeps it from getting there, too weak to leave digits to climb by.
+LOST = 1e-6
 
 
 class Prepared(NamedTuple):
@@ -221,7 +223,8 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
     -----
     DataWarning
         For features without a value, for pairs of features never observed together (their partial
-        association is not identified), and where ``shrinkage=0`` has no finite maximum.
+        association is not identified), where ``shrinkage=0``, or one next to it, has no finite
+        maximum, and where weights sum to so few rows that ``shrinkage='auto'`` is another.
 
     See Also
     --------
@@ -459,8 +462,10 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             return None
         # On its way to a singular covariance, whether it got there or ran out of iterations.
         error = model.components(result.params).centred_error
-        collapsed = result.reason is StopReason.INFEASIBLE or (
-            not result.converged and error > COLLAPSING
+        collapsed = (
+            result.reason is StopReason.INFEASIBLE
+            or (not result.converged and error > COLLAPSING)
+            or (shrinkage > 0.0 and error > LOST)
         )
         if collapsed and shrinkage < MIN_SHRINKAGE:
             return None
@@ -530,9 +535,10 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         if shrinkage > by_rows + WORTH_TELLING:
             warn_of_few(total, n, f"shrinkage='auto' (here {shrinkage:.2g})", warn)
 
-    def _warn_of_collapse(self, shrinkage: float | str, warn: Callable[..., None]) -> None:
+    def _warn_of_collapse(self, shrinkage: float, warn: Callable[..., None]) -> None:
+        what = "has no finite maximum" if shrinkage == 0.0 else "is lost in rounding"
         warn(
-            f"The likelihood has no finite maximum at shrinkage={shrinkage:g}: some covariance is "
+            f"The likelihood {what} at shrinkage={shrinkage:g}: some covariance is "
             "singular (collinear columns, or too few rows for the columns). "
             f"shrinkage={MIN_SHRINKAGE:g} was used instead. Set shrinkage, drop columns, or lower "
             "n_components."
