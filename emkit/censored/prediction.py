@@ -201,7 +201,7 @@ class CensoredPrediction:
         X : array-like of shape (n_samples, n_features)
             Predictors, in any form that `fit` takes.
         y : array-like
-            Responses in any form that `fit` takes.
+            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
         sample : bool, default=False
             Whether to draw from the conditional distribution instead of taking its mean.
         random_state : int, RandomState instance or None, default=None
@@ -245,7 +245,7 @@ class CensoredPrediction:
         X : array-like of shape (n_samples, n_features)
             Predictors, in any form that `fit` takes.
         y : array-like
-            Responses in any form that `fit` takes.
+            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
 
         Returns
         -------
@@ -267,7 +267,7 @@ class CensoredPrediction:
         X : array-like of shape (n_samples, n_features)
             Predictors, in any form that `fit` takes.
         y : array-like
-            Responses in any form that `fit` takes.
+            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights as frequencies.
 
@@ -295,7 +295,7 @@ class CensoredPrediction:
         X : array-like of shape (n_samples, n_features)
             Predictors, in any form that `fit` takes.
         y : array-like
-            Responses in any form that `fit` takes.
+            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights as frequencies.
 
@@ -314,7 +314,7 @@ class CensoredPrediction:
         X : array-like of shape (n_samples, n_features)
             Predictors, in any form that `fit` takes.
         y : array-like
-            Responses in any form that `fit` takes.
+            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights as frequencies; their sum is the number of samples.
 

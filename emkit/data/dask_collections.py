@@ -34,7 +34,6 @@ class Clustered(Opened[R]):
     _surveyed: Chunks | None = None
 
     def _open(self) -> None:
-        _refuse_fields(self.y)
         missing_values = self.reader.missing_values
         self.X = as_dask_array(self.estimator, self.X, missing_values, reset=self.reset)
         self.n_features = self.X.shape[1]
@@ -163,16 +162,6 @@ def _as_floats(missing_values: Any, X: Any, dtypes: Iterable[Any]) -> Any:
 
 
 # What goes with the rows
-
-
-def _refuse_fields(y: Any) -> None:
-    names = getattr(getattr(y, "dtype", None), "names", None)
-    if names:
-        raise ValueError(
-            f"y must hold numbers where X is a Dask collection. Got fields {names}: whether "
-            "they are events or bounds shows in all rows alone. Make it [lower, upper], infinite "
-            "where it is open, as `censored_target` does of an array."
-        )
 
 
 def _beside(X: Any, values: Any, name: str) -> Any:

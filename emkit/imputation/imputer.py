@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.base import TransformerMixin
 from sklearn.impute import MissingIndicator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -26,6 +26,7 @@ from emkit.base.estimator import (
     warn_unconverged,
 )
 from emkit.base.optional import optional_import
+from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin, Progress
 from emkit.base.weights import warn_of_few
 from emkit.data.checks import in_blocks, takes_nan
@@ -164,7 +165,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
     warm_start : bool, default=False
         Go on from the last fit instead of drawing starts.
     verbose : int, default=0
-        1 prints starts and iterations, 2 times and gains too.
+        1 prints a line for each start and one at the end, 2 iterations too.
     learning_decay : float in (0.5, 1], default=0.7
         In `partial_fit`, batch t moves the mean of the statistics by
         ``(t + learning_offset) ** -learning_decay`` of the way (see `emkit.engine.OnlineEM`).

@@ -12,6 +12,7 @@ from sklearn.utils import check_random_state
 from emkit._typing import Array
 from emkit.base.progress import Progress
 from emkit.data.opened import place_of
+from emkit.engine.processes import as_worker_errors
 from emkit.imputation.table import open_table
 
 __all__ = ["multiple_impute"]
@@ -47,10 +48,11 @@ def multiple_impute(
     whole.set_params(sample_posterior=True, warm_start=True, n_jobs=None, verbose=0)
     # Workers fill what is in memory; what is read block by block is filled where it is read.
     filled = X if place_of(X).in_memory else None
-    tables = joblib.Parallel(imputer.n_jobs)(
-        joblib.delayed(_resampled)(whole, rows, sample_weight, int(seed), filled)
-        for seed in seeds[1:]
-    )
+    run = joblib.delayed(_resampled)
+    with as_worker_errors():
+        tables = joblib.Parallel(imputer.n_jobs)(
+            run(whole, rows, sample_weight, int(seed), filled) for seed in seeds[1:]
+        )
     return list(tables) if filled is not None else [fitted.transform(X) for fitted in tables]
 
 
