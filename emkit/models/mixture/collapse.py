@@ -25,6 +25,8 @@ HALF = 2.0
 LARGE_COLUMN = 100.0
 #: EM steps without the ridge: a component that collapses does so within a few.
 STEPS = 30
+#: One that has not done so, but shrank by that factor in the last of them, is on its way.
+SHRINKING = 0.9
 
 
 class MostlyRidge(NamedTuple):
@@ -35,7 +37,7 @@ class MostlyRidge(NamedTuple):
     #: Those that have one, small beside the ridge.
     small: tuple[int, ...] = ()
     #: Least variance of their own of the latter, in units of the ridge.
-    least: float = 0.0
+    least: float = np.inf
 
 
 def mostly_ridge(model: GaussianMixtureModel, data: Any, params: MixtureParams) -> MostlyRidge:
@@ -53,15 +55,16 @@ def mostly_ridge(model: GaussianMixtureModel, data: Any, params: MixtureParams) 
     if _all_large(model, params):
         return MostlyRidge()
     columns = _large_columns(model, params)
-    suspects = np.flatnonzero(_smallest(model, params, columns) < HALF * _ridge_part(model, params))
-    suspects = suspects[params.weights[suspects] > 0.0]
-    if not len(suspects):
+    suspects = _smallest(model, params, columns) < HALF * _ridge_part(model, params)
+    suspects &= params.weights > 0.0
+    if not suspects.any():
         return MostlyRidge()
-    collapsed, bare = _without_ridge(model, data, params)
-    small = suspects[~collapsed[suspects]]
-    least = float(_smallest(model, bare, columns)[small].min(initial=np.inf)) if len(small) else 0.0
+    collapsed, own = _without_ridge(model, data, params, columns)
+    small = suspects & ~collapsed
     return MostlyRidge(
-        tuple(suspects[collapsed[suspects]].tolist()), tuple(small.tolist()), max(least, 0.0)
+        tuple(np.flatnonzero(suspects & collapsed).tolist()),
+        tuple(np.flatnonzero(small).tolist()),
+        float(own[small].min(initial=np.inf)),
     )
 
 
@@ -89,12 +92,10 @@ def _smallest(model: GaussianMixtureModel, params: MixtureParams, columns: Any) 
     layout, shape, ridge = model.layout, params.means.shape, model.prior.ridge[columns]
     if not len(columns):
         return np.full(shape[0], np.inf)
-    if layout.independent:
-        variances: Array = layout.diagonals(params.covariances, shape)[:, columns]
-        smallest: Array = (variances / ridge).min(axis=1)
-        return smallest
-    dense = params.covariances[..., columns[:, None], columns] / np.sqrt(np.outer(ridge, ridge))
-    return np.broadcast_to(np.linalg.eigvalsh(dense)[..., 0], shape[:1])
+    covariances = layout.marginal(params.covariances, columns)
+    # 1 / |W R^(1/2)|^2: eigenvalues would drown where the columns have units far apart.
+    factor = layout.dense(layout.whitening(covariances), shape[0], len(columns)) * np.sqrt(ridge)
+    return 1.0 / np.linalg.norm(factor, 2, axis=(-2, -1)) ** 2
 
 
 def _ridge_part(model: GaussianMixtureModel, params: MixtureParams) -> Array:
@@ -110,23 +111,26 @@ def _ridge_part(model: GaussianMixtureModel, params: MixtureParams) -> Array:
 
 
 def _without_ridge(
-    model: GaussianMixtureModel, data: Any, params: MixtureParams
-) -> tuple[NDArray[np.bool_], MixtureParams]:
-    """Which components collapse in EM without the ridge, and where the others go by it."""
+    model: GaussianMixtureModel, data: Any, params: MixtureParams, columns: NDArray[np.intp]
+) -> tuple[NDArray[np.bool_], Array]:
+    """Which components collapse in EM without the ridge, and the least variance of each then."""
     bare = copy(model)
     bare.prior = model.prior._replace(ridge=np.zeros_like(model.prior.ridge))
     collapsed = np.zeros(len(params.weights), dtype=bool)
+    own = before = np.full(len(params.weights), np.inf)
     for _ in range(STEPS):
         image = bare.m_step(data.sum(partial(_e_step, bare, params))[0], params)
         collapsed |= _singular(model.layout, image.covariances, len(collapsed))
+        if collapsed.any() and not model.structure.closed:  # a shape in common collapses for all
+            collapsed[:] = True
         if collapsed.all():
             break
         if collapsed.any():  # these stay as they were, or no E-step could be taken
             stays = model.layout.align(collapsed)
             covariances = np.where(stays, params.covariances, image.covariances)
             image = image._replace(covariances=covariances)
-        params = image
-    return collapsed, params
+        params, before, own = image, own, _smallest(model, image, columns)
+    return collapsed | (own < SHRINKING * before), own
 
 
 def _e_step(model: GaussianMixtureModel, params: MixtureParams, rows: Any) -> tuple[Any, float]:
