@@ -85,6 +85,26 @@ class Matrix(Layout):
         out[..., columns[:, None], columns] = covariances
         return out
 
+    def lift(
+        self,
+        covariances: Array,
+        factor: Array,
+        columns: NDArray[np.intp],
+        maps: Array | None,
+        noise: Array,
+    ) -> tuple[Array, Array]:
+        d = len(noise)
+        others = np.flatnonzero(noise)
+        root = 1.0 / np.sqrt(noise[others])
+        lifted = self.embed(covariances, columns, d)
+        white = self.embed(factor, columns, d)
+        if maps is not None:
+            lifted = maps @ covariances @ maps.T
+            white[..., others[:, None], columns] = -root[:, None] * maps[others]
+        lifted[..., others, others] += noise[others]
+        white[..., others, others] = root
+        return lifted, white
+
     def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
         return covariances[..., columns[:, None], columns]
 
@@ -202,6 +222,20 @@ class Vector(_Variances):
         out[..., columns] = covariances
         return out
 
+    def lift(
+        self,
+        covariances: Array,
+        factor: Array,
+        columns: NDArray[np.intp],
+        maps: Array | None,
+        noise: Array,
+    ) -> tuple[Array, Array]:
+        lifted = self.embed(covariances, columns, len(noise))
+        if maps is not None:
+            lifted = covariances @ np.square(maps).T
+        lifted = lifted + noise
+        return lifted, 1.0 / np.sqrt(lifted)
+
     def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
         return covariances[..., columns]
 
@@ -262,6 +296,16 @@ class Scalar(_Variances):
 
     def embed(self, covariances: Array, columns: NDArray[np.intp], n_features: int) -> Array:
         return covariances
+
+    def lift(
+        self,
+        covariances: Array,
+        factor: Array,
+        columns: NDArray[np.intp],
+        maps: Array | None,
+        noise: Array,
+    ) -> tuple[Array, Array]:
+        return covariances, factor
 
     def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
         return covariances
