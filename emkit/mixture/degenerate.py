@@ -61,9 +61,12 @@ def warn_of_strays(names: Any, flat: Flat, strays: Any) -> None:
 
 def warn_of_columns(names: Any, spread: Array, reg_covar: float) -> None:
     """Warn of columns of so small a spread that reg_covar steers the fit."""
-    # Roots, which do not underflow; a column without any spread is told of elsewhere.
-    steered = np.flatnonzero((np.sqrt(reg_covar) > np.sqrt(STEERS) * spread) & (spread > 0.0))
-    if reg_covar == 0.0 or not len(steered):
+    small = (reg_covar / STEERS) ** 0.5  # a root, as squares of the spread may underflow
+    if spread.min() >= small:
+        return
+    # A column without any spread is told of elsewhere.
+    steered = np.flatnonzero((spread < small) & (spread > 0.0))
+    if not len(steered):
         return
     warn(
         f"reg_covar={reg_covar:g} exceeds 1 % of the variance of {len(steered)} column(s) "

@@ -341,8 +341,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         `emkit.exceptions.ClusterError`.
         """
         opened = self._open(X, sample_weight, reset=True)
-        given, data, flat = self._load(opened)
-        model = self._model(data, flat, given)
+        given, data, spread, flat = self._load(opened)
+        model = self._model(data, spread, flat, given)
         start: Start
         if self.warm_start and hasattr(self, "converged_"):
             start = last_fit(self, model, flat)
@@ -419,30 +419,35 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         reader = MixtureReader(self.n_components, flat)
         return open_data(self, X, reader, sample_weight=sample_weight, reset=reset)
 
-    def _load(self, opened: Opened[Rows]) -> tuple[InitialValues, Any, Flat | None]:
-        """What is given of a start, the rows that count, and the flat that they lie in, if any."""
+    def _load(self, opened: Opened[Rows]) -> tuple[InitialValues, Any, Scaling, Flat | None]:
+        """What is given of a start; the rows that count, their mean and spread, and their flat."""
         given = check_given(self, opened.n_samples, opened.n_features)
         check_prior(self.prior, self.covariance_type, opened.n_features)
         data = opened.fit_data(self.n_components)
         refuse_empty_columns(self, data)
-        flat = find_flat(data, data.spread())
+        spread = data.spread()
+        flat = find_flat(data, spread)
         if flat is not None:
             warn_of_flat(self._names(), flat)
             data = opened.fit_data(self.n_components, flat.counted)
-        if given.resp is None:
-            return given, data, flat
-        # In memory: elsewhere it is refused.
-        (kept,) = opened.survey(_rows_that_count if flat is None else flat.which_count)
-        return given if kept is None else given._replace(resp=given.resp[kept]), data, flat
+            spread = data.spread()
+        if given.resp is not None:  # in memory: elsewhere it is refused
+            (kept,) = opened.survey(_rows_that_count if flat is None else flat.which_count)
+            given = given if kept is None else given._replace(resp=given.resp[kept])
+        return given, data, spread, flat
 
     def _names(self) -> Any:
         return getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
 
     def _model(
-        self, data: Any, flat: Flat | None, given: InitialValues | None = None
+        self,
+        data: Any,
+        of_columns: Scaling,
+        flat: Flat | None,
+        given: InitialValues | None = None,
     ) -> GaussianMixtureModel:
         """The model in units of the data; to be fitted, where a start is given or to be drawn."""
-        shift, spread = data.spread()
+        shift, spread = of_columns
         if given is not None:
             names = self._names()
             warn_of_columns(names if flat is None else names[flat.kept], spread, self.reg_covar)
@@ -753,7 +758,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         """
         data = self._open(X, sample_weight).fit_data()
         flat: Flat | None = self._flat
-        model = self._model(data, flat)
+        model = self._model(data, data.spread(), flat)
         layout, scale = model.layout, model.units.scale
         # A fit at the default tol ends short of the maximum by more than a standard error can bear.
         start = last_fit(self, model, flat).params

@@ -42,7 +42,7 @@ def find_flat(data: Any, spread: Scaling) -> Flat | None:
         Mean and standard deviation of the columns.
     """
     varies = spread.scale > 0.0
-    free = np.flatnonzero(varies)
+    free: Any = np.flatnonzero(varies)
     if not len(free):
         free, varies[0] = np.arange(1), True  # there is nothing else to fit
     related = _related(data, spread, free) if 1 < len(free) <= MOST_COLUMNS else None
@@ -94,14 +94,14 @@ def _complete_rows(data: Any, columns: NDArray[np.intp], most: int) -> Array:
 def _internal(rows: Array, units: Scaling) -> Array:
     """Rows in units of the columns, about their mean."""
     z = (rows - units.shift) / units.scale
-    return np.asarray(z - z.mean(axis=0))
+    z -= np.add.reduce(z) / len(z)
+    return z
 
 
 def _is_regular(z: Array) -> bool:
     """Whether every column clearly varies beyond those before it."""
-    cross = z.T @ z
-    root, info = dpotrf(cross, lower=1)
-    return info == 0 and bool((np.diagonal(root) ** 2 > CLEAR * np.diagonal(cross)).all())
+    root, info = dpotrf(z.T @ z, lower=1)
+    return info == 0 and bool(root.diagonal().min() ** 2 > CLEAR * len(z))
 
 
 def _verified(

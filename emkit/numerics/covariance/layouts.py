@@ -75,7 +75,8 @@ class Matrix(Layout):
         return np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
 
     def diagonals(self, matrices: Array, shape: tuple[int, int]) -> Array:
-        return np.broadcast_to(np.diagonal(matrices, axis1=-2, axis2=-1), shape)
+        diagonals: Array = matrices.diagonal(axis1=-2, axis2=-1)
+        return diagonals if diagonals.shape == shape else np.broadcast_to(diagonals, shape)
 
     def dense(self, covariances: Array, n_components: int, n_features: int) -> Array:
         return np.broadcast_to(covariances, (n_components, n_features, n_features))
