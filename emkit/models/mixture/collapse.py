@@ -94,6 +94,10 @@ def _smallest(model: GaussianMixtureModel, params: MixtureParams, columns: Any) 
     if not len(columns):
         return np.full(shape[0], np.inf)
     covariances = layout.marginal(params.covariances, columns)
+    if layout.independent:
+        variances: Array = layout.diagonals(covariances, (shape[0], len(columns)))
+        smallest: Array = (variances / ridge).min(axis=1)
+        return smallest
     # 1 / |W R^(1/2)|^2: eigenvalues would drown where the columns have units far apart.
     factor = layout.dense(layout.whitening(covariances), shape[0], len(columns)) * np.sqrt(ridge)
     return 1.0 / np.linalg.norm(factor, 2, axis=(-2, -1)) ** 2
