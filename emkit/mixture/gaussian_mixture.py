@@ -1,6 +1,7 @@
 """EMGaussianMixture: the labels are missing."""
 
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from math import log
 from numbers import Integral, Real
@@ -29,7 +30,7 @@ from emkit.data.opened import Opened, open_data, place_of
 from emkit.engine import Algorithm, EMResult, soft, standard_errors
 from emkit.engine.fit import ALGORITHMS, best_run
 from emkit.engine.latent_class import unbuffered
-from emkit.exceptions import InfeasibleError
+from emkit.exceptions import DataWarning, InfeasibleError, warn
 from emkit.mixture.covariance_types import documented
 from emkit.mixture.degenerate import (
     warn_of_columns,
@@ -78,8 +79,10 @@ ERRORS_TOL = 1e-8
 
 #: Rows that the first batch of a stream has for every mean and its covariance, at least.
 BATCH_ROWS = 2.5
+#: Ridge, in variances of the columns, by which no covariance is singular to double precision.
+RESOLVED = 1e-10
 #: Smallest unit of a column, in square roots of reg_covar.
-LEAST_SCALE = 1e-50
+LEAST_SCALE = 1e-20
 
 
 class MixtureErrors(NamedTuple):
@@ -237,6 +240,9 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     True
     """
 
+    _held: Rows | None  # first batches of a stream that are too small to start from
+    _flat: Flat | None
+
     _parameter_constraints: dict = {
         **EM_CONSTRAINTS,
         **STREAM_CONSTRAINTS,
@@ -371,25 +377,31 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         seed = self.random_state  # an int as it is: making a RandomState of it takes time
         if not isinstance(seed, Integral):
             seed = check_random_state(seed)
-        try:
-            with progress:
-                result = best_run(
-                    model,
-                    in_blocks(data),
-                    start=params,
-                    n_init=self.n_init,
-                    n_jobs=self.n_jobs,
-                    search=self.search,
-                    algorithm=self.algorithm,
-                    acceleration=self.acceleration,
-                    tol=self.tol * n,
-                    max_iter=self.max_iter,
-                    random_state=seed,
-                    callback=progress.callback,
-                )
-        except InfeasibleError as error:
-            hint = FLOAT32_HINT if data.dtype == np.float32 else ""
-            raise ValueError(ILL_DEFINED + hint) from error
+        climb = partial(
+            best_run,
+            data=in_blocks(data),
+            start=params,
+            n_init=self.n_init,
+            n_jobs=self.n_jobs,
+            search=self.search,
+            algorithm=self.algorithm,
+            acceleration=self.acceleration,
+            tol=self.tol * n,
+            max_iter=self.max_iter,
+            random_state=seed,
+            callback=progress.callback,
+        )
+        with progress:
+            try:
+                result = climb(model)
+            except InfeasibleError as error:
+                resolved = self._resolved(model)
+                if resolved is None:
+                    hint = FLOAT32_HINT if data.dtype == np.float32 else ""
+                    raise ValueError(ILL_DEFINED + hint) from error
+                model = resolved
+                progress.publish = partial(type(self)._publish, model=model, data=data, flat=flat)
+                result = climb(model)
         warn_unconverged(result, self.max_iter, "Increase reg_covar")
         self._publish(result, model, data, flat)
         self._mostly_ridge = mostly_ridge(model, data, result.params)
@@ -527,6 +539,22 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             covariances = layout.rescale(covariances, scale)
         return params.weights, means, layout.rescale_factor(factor, scale), covariances
 
+    def _resolved(self, model: GaussianMixtureModel) -> GaussianMixtureModel | None:
+        """The model with a ridge that doubles resolve; None if it has one, or is to have none."""
+        ridge = np.maximum(model.prior.ridge, RESOLVED)
+        none = self.reg_covar == 0.0 and self.prior is None
+        if none or np.array_equal(ridge, model.prior.ridge):
+            return None
+        warn(
+            f"Covariances with reg_covar={self.reg_covar:g} are singular to double precision: it "
+            f"is nothing beside the spread of the columns. {RESOLVED:g} times the variance of each "
+            "is used in its place. Scale the columns, or increase reg_covar.",
+            DataWarning,
+        )
+        resolved = copy(model)
+        resolved.prior = model.prior._replace(ridge=ridge)
+        return resolved
+
     # Streams
 
     def _first_batch(self, X: Any, sample_weight: Any) -> None:
@@ -534,12 +562,13 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         held: Rows | None = None
         n_batches = 1
         if self.n_components > 1 and self.prior is None and place_of(X).in_memory:
-            held, n_batches = self._gathered(X, sample_weight), 1 + self._n_held()
+            rows, n_batches = self._gathered(X, sample_weight), 1 + self._n_held()
             if n_batches > 1:
-                X, sample_weight, _ = held
-            least = BATCH_ROWS * self.n_components * (held.X.shape[1] + 1)
-            kept = _rows_that_count(held)
-            held = held if (len(held.X) if kept is None else kept.sum()) < least else None
+                X, sample_weight, _ = rows
+            least = BATCH_ROWS * self.n_components * (rows.X.shape[1] + 1)
+            kept = _rows_that_count(rows)
+            if (len(rows.X) if kept is None else kept.sum()) < least:
+                held = rows
         super()._first_batch(X, sample_weight)
         self._held, self.n_batches_ = held, n_batches
         if n_batches > 1 and names is not None:

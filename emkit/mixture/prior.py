@@ -18,6 +18,8 @@ __all__ = ["MixturePrior", "check_prior", "internal_prior"]
 
 #: Smallest eigenvalue of a correlation matrix that is not singular.
 SINGULAR = 1e-10
+#: Standard deviation of a column, in the unit of another, that is as good as any larger one.
+LARGEST = 1e100
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -226,8 +228,10 @@ def _mclust_scatter(
     factor = total / (total - 1.0) / n_components ** (2.0 / d)
     if layout.independent:
         # One number for columns of any spread: mclust's choice, kept so that fits agree.
-        variance = np.full(layout.shape_of_one(d), np.mean(spread**2))
-        return layout.rescale(factor * variance, 1.0 / units.scale)
+        scale = units.scale if layout.ndim else units.scale[:1]
+        of_unit = np.minimum(spread[:, None] / scale, LARGEST)  # squares of others overflow
+        variance = factor * np.mean(of_unit**2, axis=0)
+        return variance if layout.ndim else variance[0]
     pairwise = pairwise_moments(data, units)
     variances = np.diag(pairwise.covariance)
     singular = (variances == 0.0).any()
