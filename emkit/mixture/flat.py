@@ -23,6 +23,8 @@ __all__ = ["Flat"]
 #: What a column varies by beyond what it follows from, as part of its spread or value, in
 #: covariances that are published: enough for their inverses to be finite.
 NOISE = 1e-6
+#: Largest product of a slope and a unit: beyond it nothing can be told in doubles.
+LARGEST = 1e300
 #: A cell is determined by others if a projection on what they tell of leaves that part of it.
 DETERMINED = 1e-8
 #: A row leaves the flat where it is off by that part of a column's spread or value.
@@ -83,7 +85,10 @@ class Flat(NamedTuple):
         out = np.empty((len(x), self.n_features), x.dtype)
         out[:, self.kept] = x
         out[:, self.constant] = self.values
-        out[:, self.related] = x @ self.slopes.T + self.offsets
+        with np.errstate(over="ignore", invalid="ignore"):  # of columns in units far apart
+            related = x @ self.slopes.T + self.offsets
+        largest = np.finfo(x.dtype).max
+        out[:, self.related] = np.where(np.isnan(related), related, related.clip(-largest, largest))
         return out
 
     def counted(self, rows: Rows) -> Rows:
@@ -112,7 +117,11 @@ class Flat(NamedTuple):
         What the others vary by beyond these is reg_covar, or enough for inverses to be finite.
         """
         units = np.full(self.n_features, scale[0])
-        units[self.kept], units[self.related] = scale, self.spread[self.related]
+        units[self.kept] = scale
+        slopes = np.abs(self.slopes) * np.minimum(
+            scale, LARGEST / np.abs(self.slopes).max(initial=1)
+        )
+        units[self.related] = np.maximum(self.spread[self.related], slopes.max(axis=1, initial=0.0))
         own = np.zeros(self.n_features)  # standard deviations beyond the kept columns, in units
         own[self.related] = np.maximum(reg_covar**0.5 / units[self.related], NOISE)
         size = np.where(self.values == 0.0, 1.0, np.abs(self.values))
@@ -123,7 +132,7 @@ class Flat(NamedTuple):
         if len(self.related):
             maps = np.zeros((self.n_features, len(self.kept)))
             maps[self.kept, np.arange(len(self.kept))] = 1.0
-            maps[self.related] = self.slopes * (scale / units[self.related][:, None])
+            maps[self.related] = np.sign(self.slopes) * slopes / units[self.related][:, None]
         return *layout.lift(covariances, factor, self.kept, maps, own**2), units
 
     def expand_errors(self, errors: Array) -> Array:

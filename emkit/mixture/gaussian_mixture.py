@@ -50,7 +50,7 @@ from emkit.mixture.initial import (
 )
 from emkit.mixture.prior import MixturePrior, check_prior, internal_prior
 from emkit.mixture.reader import MixtureReader
-from emkit.mixture.redundant import find_flat
+from emkit.mixture.redundant import find_flat, units_of
 from emkit.mixture.streaming import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
 from emkit.models.mixture.collapse import mostly_ridge
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, mixture_std
@@ -464,13 +464,14 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         given: InitialValues | None = None,
     ) -> GaussianMixtureModel:
         """The model in units of the data; to be fitted, where a start is given or to be drawn."""
-        shift, spread = of_columns
+        spread = of_columns.scale
+        names = self._names() if flat is None else self._names()[flat.kept]
+        shift, unit = units_of(data, of_columns, names)
         if given is not None:
-            names = self._names()
-            warn_of_columns(names if flat is None else names[flat.kept], spread, self.reg_covar)
+            warn_of_columns(names, spread, self.reg_covar)
         structure = STRUCTURES[self.covariance_type]
         stand_in = self.reg_covar**0.5 if self.reg_covar > 0.0 else 1.0
-        scale = np.where(spread > 0.0, spread, stand_in)
+        scale = np.where(spread > 0.0, unit, stand_in)
         # Far below reg_covar a column is in the units of that, or its share would overflow.
         scale = structure.common_scale(np.maximum(scale, LEAST_SCALE * self.reg_covar**0.5))
         units, k = Scaling(shift, scale), self.n_components
@@ -478,7 +479,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         prior = self.prior
         if flat is not None and isinstance(prior, MixturePrior):
             prior = prior.of_columns(structure.layout, flat.kept)
-        prior = internal_prior(prior, structure.layout, units, spread, data, k, ridge)
+        prior = internal_prior(prior, structure.layout, units, of_columns, data, k, ridge)
         draws = None
         if given is not None:
             kept = None if flat is None else flat.kept

@@ -167,7 +167,7 @@ def internal_prior(
     prior: Any,
     layout: Layout,
     units: Scaling,
-    spread: Array,
+    of_columns: Scaling,
     data: Any,
     n_components: int,
     ridge: Array,
@@ -179,9 +179,9 @@ def internal_prior(
     prior : MixturePrior, "mclust" or None
         Checked.
     layout, units, data
-        Of the model; the shift of the units is the mean of the columns.
-    spread : ndarray of shape (d,)
-        Standard deviations of the columns, in the user's units.
+        Of the model.
+    of_columns : Scaling
+        Mean and standard deviation of the columns, in the user's units.
     n_components : int
         Number of components.
     ridge : ndarray of shape (d,)
@@ -192,7 +192,7 @@ def internal_prior(
     prior = MixturePrior() if prior == "mclust" else prior
     shift, scale = units
     d = len(shift)
-    mean: Array | float = 0.0
+    mean: Array | float = (of_columns.shift - shift) / scale
     scatter: Array | float = 0.0
     rows = 0.0
     if prior.mean is not None:
@@ -201,7 +201,7 @@ def internal_prior(
     if dof > 0.0:
         rows = layout.prior_rows(dof, d)
         if prior.covariance is None:
-            scatter = _mclust_scatter(layout, units, spread, data, n_components)
+            scatter = _mclust_scatter(layout, units, of_columns.scale, data, n_components)
         else:
             scatter = layout.rescale(np.asarray(prior.covariance, dtype=float), 1.0 / scale)
     return Prior(
