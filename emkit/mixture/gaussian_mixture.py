@@ -1036,21 +1036,17 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
 
 def held(values: Array, dtype: Any) -> Array:
     """Values in a floating type, or in doubles where it holds them not; finite in any case."""
-    largest = np.finfo(float).max
     if not np.isfinite(values).all():
+        largest = np.finfo(float).max
         values = np.clip(values, -largest, largest)
     if dtype == values.dtype:
         return values
     with np.errstate(over="ignore", under="ignore"):
         cast = values.astype(dtype)
-    tiny = np.finfo(dtype).tiny
-    lost = ~np.isfinite(cast) | ((np.abs(cast) < tiny) & (np.abs(values) > 0.0))
-    if not lost.any():
-        return cast
     # What is rounding beside the rest may be lost.
-    size = np.abs(values).max()
-    small = np.abs(values) <= np.finfo(dtype).eps * size
-    return values if (lost & ~small).any() or size > np.finfo(dtype).max else cast
+    size, kind = np.abs(values).max(initial=0.0), np.finfo(dtype)
+    lost = (np.abs(cast) < kind.tiny) & (np.abs(values) > kind.eps * size)
+    return values if lost.any() or size > kind.max else cast
 
 
 def _summary_columns(prefix: str, weights: Array, means: Array, names: Any) -> Any:
