@@ -404,6 +404,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
                 result = climb(model)
         warn_unconverged(result, self.max_iter, "Increase reg_covar")
         self._publish(result, model, data, flat)
+        if flat is not None:
+            warn_of_flat(self._names(), flat)
         self._mostly_ridge = mostly_ridge(model, data, result.params)
         warn_of_components(self._mostly_ridge, self.reg_covar)
         progress.done()
@@ -445,7 +447,6 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         spread = data.spread()
         flat = find_flat(data, spread)
         if flat is not None:
-            warn_of_flat(self._names(), flat)
             data = opened.fit_data(self.n_components, flat.counted)
             spread = data.spread()
         if given.resp is not None:  # in memory: elsewhere it is refused
@@ -516,8 +517,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         layout, units = model.layout, model.units
         params = params._replace(weights=params.weights / params.weights.sum())
         self._fitted_type = model.structure.name  # what a warm start can go on from
-        self._internal = units, params  # as exact as the fit, whatever the attributes can hold
-        self.weights_, self.means_, factor, covariances = self._in_users_units(model, params)
+        # As exact as the fit, whatever the attributes can hold.
+        self._internal = units, params, self.reg_covar
+        self.weights_, self.means_, factor, covariances = self._in_users_units(
+            model, params, self.reg_covar
+        )
         with np.errstate(over="ignore"):  # clipped
             precisions = layout.precisions(factor)
         self.weights_ = self.weights_.astype(dtype)
@@ -526,16 +530,16 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         self.precisions_cholesky_ = held(layout.transpose(factor), dtype)
         self.precisions_ = held(precisions, dtype)
 
-    def _in_users_units(self, model: GaussianMixtureModel, params: MixtureParams) -> Any:
+    def _in_users_units(
+        self, model: GaussianMixtureModel, params: MixtureParams, reg_covar: float
+    ) -> Any:
         """Weights, means, whitening factor and covariances of all columns."""
         layout, (shift, scale), flat = model.layout, model.units, self._flat
         means: Array = params.means * scale + shift
         factor, covariances = model.components(params).factor, params.covariances
         if flat is not None:
             means = flat.expand(means)
-            covariances, factor, scale = flat.lift(
-                layout, covariances, factor, scale, self.reg_covar
-            )
+            covariances, factor, scale = flat.lift(layout, covariances, factor, scale, reg_covar)
         with np.errstate(over="ignore"):  # clipped where they are published
             covariances = layout.rescale(covariances, scale)
         return params.weights, means, layout.rescale_factor(factor, scale), covariances
@@ -623,7 +627,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         state = self._stream.state
         self._publish_params(state.estimate, self._stream.model, batch.data.dtype)
         self.lower_bound_ = state.log_likelihood
-        self.n_samples_seen_, self.n_batches_ = state.weight, state.n_batches
+        self.n_samples_seen_ = state.weight
+        self.n_batches_ += 1
 
     # The fitted distribution
 
@@ -645,8 +650,9 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         return model, params, data
 
     def _evaluated(self, incomplete: bool) -> tuple[GaussianMixtureModel, MixtureParams]:
-        structure, internal = self._structure(), self._internal_fit(getattr(self, "_flat", None))
-        model, params = self._as_set(structure) if internal is None else internal
+        structure, flat = self._structure(), getattr(self, "_flat", None)
+        internal = self._internal_fit(flat)
+        model, params = self._as_set(structure, flat) if internal is None else internal
         model.incomplete = incomplete
         return model, params
 
@@ -657,13 +663,15 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         kept = [None if some is None else some.kept.tolist() for some in (before, flat)]
         if internal is None or kept[0] != kept[1]:
             return None
-        units, params = internal
+        units, params, reg_covar = internal
         model = GaussianMixtureModel(self._structure(), units)
-        return (model, params) if self._is_published(model, params) else None
+        return (model, params) if self._is_published(model, params, reg_covar) else None
 
-    def _is_published(self, model: GaussianMixtureModel, params: MixtureParams) -> bool:
+    def _is_published(
+        self, model: GaussianMixtureModel, params: MixtureParams, reg_covar: float
+    ) -> bool:
         """Whether the attributes are those of the fit, and were not set by hand."""
-        weights, means, factor, _ = self._in_users_units(model, params)
+        weights, means, factor, _ = self._in_users_units(model, params, reg_covar)
         published = self.weights_, self.means_, self.precisions_cholesky_
         expected = weights, means, model.layout.transpose(factor)
         return all(
@@ -671,13 +679,14 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             for values, there in zip(expected, published, strict=True)
         )
 
-    def _as_set(self, structure: Structure) -> tuple[GaussianMixtureModel, MixtureParams]:
-        """The model of attributes that were set by hand."""
+    def _as_set(
+        self, structure: Structure, flat: Flat | None
+    ) -> tuple[GaussianMixtureModel, MixtureParams]:
+        """The model of the attributes as they are, of the columns that are kept, or of all."""
         weights = np.asarray(self.weights_, dtype=float)
         means = np.asarray(self.means_, dtype=float)
         layout = structure.layout
         factor = layout.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
-        flat = getattr(self, "_flat", None)
         if flat is not None:
             means, factor = means[:, flat.kept], layout.marginal(factor, flat.kept)
         variances = layout.diagonals(layout.covariances(factor), means.shape)
@@ -797,9 +806,17 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         X, flat = rows.X, getattr(self, "_flat", None)
         kept = X if flat is None else flat.reduce(X)
         model, params, data = self._at(kept)
-        if data.incomplete:
-            kept = model.impute(kept, params)
-        return kept.copy() if flat is None else np.where(np.isnan(X), flat.expand(kept), X)
+        filled = model.impute(kept, params) if data.incomplete else kept.copy()
+        if flat is None:
+            return filled
+        out = np.where(np.isnan(X), flat.expand(filled), X)
+        told = flat.told_more(X, kept)
+        if len(told) and not model.layout.independent:
+            # Columns that were left out tell something of several cells that are missing.
+            model, params = self._as_set(self._structure(), None)
+            model.incomplete = True
+            out[told] = model.impute(X[told], params)
+        return out
 
     def sample(
         self, n_samples: int = 1, random_state: Any = None
