@@ -316,7 +316,15 @@ def test_the_history_never_falls_on_the_way_to_a_singular_covariance(seed, accel
         assert messages or not mixture.converged_ or seed != 24  # of which there is no maximum
 
 
-# Parameters and streams
+# Parameters, weights and streams
+
+
+@pytest.mark.parametrize(("total", "warned"), [(250.0, False), (125.0, True)])
+def test_a_prior_tells_of_weights_that_are_no_counts(total, warned):
+    weights = np.full(250, total / 250.0)
+    mixture = EMGaussianMixture(2, prior="mclust", random_state=0)
+    _, messages = told(mixture, blobs(), sample_weight=weights)
+    assert any("sum to 125" in message for message in messages) == warned == bool(messages)
 
 
 @pytest.mark.parametrize(("fitted", "now"), [("diag", "tied"), ("tied", "diag"), ("full", "EEV")])

@@ -25,7 +25,13 @@ from emkit.base.estimator import (
 )
 from emkit.base.optional import optional_import
 from emkit.base.progress import CallbackSupportMixin, Progress, n_starts
-from emkit.data.checks import has_missing, in_blocks, refuse_empty_columns, rows_that_count
+from emkit.data.checks import (
+    has_missing,
+    in_blocks,
+    refuse_empty_columns,
+    rows_that_count,
+    warn_of_small_weights,
+)
 from emkit.data.opened import Opened, open_data, place_of
 from emkit.engine import Algorithm, EMResult, soft, standard_errors
 from emkit.engine.fit import ALGORITHMS, best_run
@@ -198,7 +204,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         Log-likelihood per sample at the returned parameters, without the prior. After
         `partial_fit`, of the last batch at the parameters before it: of rows not seen before.
     lower_bounds_ : list of float, of length n_iter_
-        The same after each point tried.
+        The same after each point tried; NaN where a search that anneals does not know it.
     history_ : ndarray
         Objective per sample at the start and every accepted iterate of the best run; never falls.
         The log-density of the prior in it is up to a constant.
@@ -217,7 +223,33 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     Raises
     ------
     ValueError
-        For bad arguments or data, and when every start has a singular covariance.
+        For bad arguments or data; for a value so far from all others of its column that doubles
+        have no digits for both; where every start has a singular covariance, if there is neither
+        ``reg_covar`` nor a prior; and, in methods of a fitted mixture, for another
+        ``covariance_type`` than that of the fit.
+
+    Warns
+    -----
+    DataWarning
+        Where columns are constant or follow from others, as a sum or a copy does: they are named,
+        and left out of likelihood, parameters that count, and criteria. Where some variance of a
+        component is half or more ``reg_covar``: components are named, and said to have collapsed
+        (the likelihood has no maximum there), or to be small in the units of X. Where
+        ``reg_covar`` exceeds 1 % of the variance of a column, or is nothing beside it. Where a
+        prior reads weights that sum to less than their rows.
+
+    Notes
+    -----
+    Over columns without a variance of their own the rows have no density, whatever the covariance
+    type. The fit is that of the other columns: of those that follow from each other the first
+    are kept. ``means_``, ``covariances_`` and what methods return are of all columns; for inverses
+    to be finite, ``covariances_`` gives the others ``reg_covar`` beyond what they follow from.
+    Relations between columns are looked for where complete rows are more than columns, and columns
+    at most 300.
+
+    Methods go by the fit in double precision, and by the attributes where these were set by hand.
+    An attribute whose numbers single precision cannot hold is in doubles; what doubles cannot
+    hold, such as variances of data at 1e200, is the largest number.
 
     References
     ----------
@@ -444,6 +476,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         check_prior(self.prior, self.covariance_type, opened.n_features)
         data = opened.fit_data(self.n_components)
         refuse_empty_columns(self, data)
+        if self.prior is not None:
+            warn_of_small_weights(opened, "A prior stands for rows. It takes")
         spread = data.spread()
         flat = find_flat(data, spread)
         if flat is not None:

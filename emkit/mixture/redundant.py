@@ -73,7 +73,8 @@ def units_of(data: Any, spread: Scaling, names: Any) -> Scaling:
     if ((x[h:] - x[: len(x) - h]).min(axis=0) >= CLOSE * spread.scale).all():
         return spread
     centre, half = _shortest_half(_some_rows(data, MOST_ROWS))
-    far = (half > 0.0) & (half < FAR * spread.scale)
+    rounding = 64.0 * np.finfo(data.dtype).eps * np.abs(centre)  # of values that are the same
+    far = (half > rounding) & (half < FAR * spread.scale)
     if far.any():
         _refuse_beyond(data, centre, np.where(far, half, np.inf), names)
     return Scaling(np.where(far, centre, spread.shift), np.where(far, half, spread.scale))
