@@ -26,6 +26,7 @@ __all__ = [
     "above",
     "at_least",
     "between",
+    "check_arguments",
     "check_sample_weight",
     "feature_names_in",
     "fit_context",
@@ -72,6 +73,11 @@ EM_CONSTRAINTS = {
 
 #: Decorator of ``fit``: checks the constructor's arguments before any work.
 fit_context = _fit_context(prefer_skip_nested_validation=True)
+
+
+def check_arguments(estimator: Any) -> None:
+    """As `fit_context` checks the constructor's arguments, which may have changed since a fit."""
+    estimator._validate_params()
 
 
 def feature_names_in(estimator: Any, input_features: Any) -> Any:

@@ -21,8 +21,6 @@ __all__ = ["GainRule", "OwnUnitsRule", "StandstillRule", "StopRule", "StopRules"
 
 #: A fall by less than this part of tol is no news: the run has converged as well as was asked.
 SLIGHT_FALL = 1e-4
-#: A fall by this part of the objective is no rounding to whoever looks at the history.
-VISIBLE = 1e-10
 
 
 class Verdict(NamedTuple):
@@ -100,6 +98,8 @@ class StandstillRule(StopRule):
 
     def __init__(self, model: EMModel, tol: float, image_of: Callable[[Point], Any]):
         self.exact, self.tol, self.image_of = model.exact, tol, image_of
+        # Of a model that says so, a fall by that part ends the run, however large the noise.
+        self.visible = getattr(model, "visible_fall", np.inf)
         self.steps = FlatSteps()
         self.deceived = False  # whether rounding has made a proposal look higher
         self.settled = False  # whether the model's own Newton step changed nothing
@@ -107,8 +107,7 @@ class StandstillRule(StopRule):
     def plain_step(self, here: Point, there: Point, noise: float) -> Verdict:
         gain = there.objective - here.objective
         still = gain <= noise and (self.steps.stand_still(here, there) or self.settled)
-        # Where the model is all but singular the noise hides falls that anyone would see.
-        fell = self.exact and gain < -min(noise, VISIBLE * abs(here.objective))
+        fell = self.exact and gain < -min(noise, self.visible * abs(here.objective))
         self.deceived |= fell
         return Verdict(not fell, small=still, final=True, fell=fell)
 

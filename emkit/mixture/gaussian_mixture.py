@@ -262,11 +262,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     --------
     >>> import numpy as np
     >>> from emkit import EMGaussianMixture
-    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> X = np.array([[1, 2], [2, 4], [0, 1], [10, 2], [11, 4], [9, 3]])
     >>> mixture = EMGaussianMixture(n_components=2, random_state=0).fit(X)
     >>> mixture.means_[mixture.means_[:, 0].argsort()].round(6)
-    array([[ 1.,  2.],
-           [10.,  2.]])
+    array([[ 1.      ,  2.333333],
+           [10.      ,  3.      ]])
     >>> labels = mixture.predict([[0, 0], [12, 3]])
     >>> bool(labels[0] != labels[1])
     True
@@ -549,17 +549,15 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         self, params: MixtureParams, model: GaussianMixtureModel, dtype: Any
     ) -> None:
         layout, units = model.layout, model.units
-        params = params._replace(weights=params.weights / params.weights.sum())
         self._fitted_type = model.structure.name  # what a warm start can go on from
+        weights = params.weights / params.weights.sum()
+        means, factor, covariances = self._in_users_units(model, params, self.reg_covar)
         # As exact as the fit, whatever the attributes can hold.
-        self._internal = units, params, self.reg_covar
-        self.weights_, self.means_, factor, covariances = self._in_users_units(
-            model, params, self.reg_covar
-        )
+        self._internal = units, params._replace(weights=weights), self.reg_covar
         with np.errstate(over="ignore"):  # clipped
             precisions = layout.precisions(factor)
-        self.weights_ = self.weights_.astype(dtype)
-        self.means_ = held(self.means_, dtype)
+        self.weights_ = weights.astype(dtype)
+        self.means_ = held(means, dtype)
         self.covariances_ = held(covariances, dtype)
         self.precisions_cholesky_ = held(layout.transpose(factor), dtype)
         self.precisions_ = held(precisions, dtype)
@@ -567,7 +565,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     def _in_users_units(
         self, model: GaussianMixtureModel, params: MixtureParams, reg_covar: float
     ) -> Any:
-        """Weights, means, whitening factor and covariances of all columns."""
+        """Means, whitening factor and covariances of all columns."""
         layout, (shift, scale), flat = model.layout, model.units, self._flat
         means: Array = params.means * scale + shift
         factor, covariances = model.components(params).factor, params.covariances
@@ -576,7 +574,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             covariances, factor, scale = flat.lift(layout, covariances, factor, scale, reg_covar)
         with np.errstate(over="ignore"):  # clipped where they are published
             covariances = layout.rescale(covariances, scale)
-        return params.weights, means, layout.rescale_factor(factor, scale), covariances
+        return means, layout.rescale_factor(factor, scale), covariances
 
     def _resolved(self, model: GaussianMixtureModel) -> GaussianMixtureModel | None:
         """The model with a ridge that doubles resolve; None if it has one, or is to have none."""
@@ -705,9 +703,9 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         self, model: GaussianMixtureModel, params: MixtureParams, reg_covar: float
     ) -> bool:
         """Whether the attributes are those of the fit, and were not set by hand."""
-        weights, means, factor, _ = self._in_users_units(model, params, reg_covar)
+        means, factor, _ = self._in_users_units(model, params, reg_covar)
         published = self.weights_, self.means_, self.precisions_cholesky_
-        expected = weights, means, model.layout.transpose(factor)
+        expected = params.weights, means, model.layout.transpose(factor)
         return all(
             np.array_equal(held(values, there.dtype), there)
             for values, there in zip(expected, published, strict=True)

@@ -6,7 +6,7 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple, Self
 
 from emkit._typing import Array
-from emkit.base.estimator import at_least, between
+from emkit.base.estimator import at_least, between, check_arguments
 from emkit.data.checks import in_blocks
 from emkit.engine import EM, OnlineEM, OnlineState
 from emkit.exceptions import DataWarning, warn
@@ -74,7 +74,6 @@ class PartialFitMixin:
     learning_offset: float
     average: bool | int
     fit: Callable[..., Any]
-    _validate_params: Callable[[], None]  # of scikit-learn
     _batch: Callable[..., Batch]
     _model_of_batch: Callable[..., GaussianMixtureModel]
     _publish_stream: Callable[[Batch], None]
@@ -134,7 +133,7 @@ class PartialFitMixin:
         >>> mixture.n_batches_, mixture.n_samples_seen_
         (50, 10000.0)
         """
-        self._validate_params()
+        check_arguments(self)
         online = self._online()
         if not hasattr(self, "_stream") or getattr(self, "_held", None) is not None:
             self._first_batch(X, sample_weight)

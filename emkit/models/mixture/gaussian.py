@@ -115,6 +115,9 @@ class GaussianMixtureModel(LatentClassModel):
             raise NotImplementedError("this mixture was made to be evaluated, not fitted")
         return self.draw_start(self, data, rng)
 
+    #: Near a singular covariance rounding hides falls that anyone would see: a run ends at them.
+    visible_fall = 1e-10
+
     def objective_rounding(self, params: MixtureParams, objective: float) -> float:
         components = self.components(params)
         # Where cells are missing, complete rows still may go by features.
