@@ -556,4 +556,6 @@ def test_weights_that_are_no_counts_have_no_covariance_with_divisor_n_minus_1():
     shares = np.full(len(X), 1.0 / len(X))
     with pytest.raises(ValueError, match="Weights are frequencies"):
         EMGaussianMixture(2, prior="mclust").fit(X, sample_weight=shares)
-    EMGaussianMixture(2, prior=full_prior("full", 2), reg_covar=0.0).fit(X, sample_weight=shares)
+    mixture = EMGaussianMixture(2, prior=full_prior("full", 2), reg_covar=0.0)
+    with pytest.warns(DataWarning, match="these sum to 1, less than the 60 rows"):
+        mixture.fit(X, sample_weight=shares)

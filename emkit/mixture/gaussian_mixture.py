@@ -405,6 +405,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             interval=self.verbose_interval,
             in_memory=opened.in_memory,
         )
+        if self.prior is not None:
+            warn_of_small_weights(opened, "A prior stands for rows. It takes")
         del opened  # what is not fitted need not be held
         seed = self.random_state  # an int as it is: making a RandomState of it takes time
         if not isinstance(seed, Integral):
@@ -476,8 +478,6 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         check_prior(self.prior, self.covariance_type, opened.n_features)
         data = opened.fit_data(self.n_components)
         refuse_empty_columns(self, data)
-        if self.prior is not None:
-            warn_of_small_weights(opened, "A prior stands for rows. It takes")
         spread = data.spread()
         flat = find_flat(data, spread)
         if flat is not None:

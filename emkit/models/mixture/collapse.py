@@ -140,18 +140,21 @@ def _without_ridge(
     bare.prior = model.prior._replace(ridge=np.zeros_like(model.prior.ridge))
     collapsed = np.zeros(len(params.weights), dtype=bool)
     own = before = np.full(len(params.weights), np.inf)
-    for _ in range(STEPS):
-        image = bare.m_step(data.sum(partial(_e_step, bare, params))[0], params)
-        collapsed |= _singular(model.layout, image.covariances, len(collapsed))
-        if collapsed.any() and not model.structure.closed:  # a shape in common collapses for all
-            collapsed[:] = True
-        if collapsed.all():
-            break
-        if collapsed.any():  # these stay as they were, or no E-step could be taken
-            stays = model.layout.align(collapsed)
-            covariances = np.where(stays, params.covariances, image.covariances)
-            image = image._replace(covariances=covariances)
-        params, before, own = image, own, _smallest(model, image, columns)
+    try:
+        for _ in range(STEPS):
+            image = bare.m_step(data.sum(partial(_e_step, bare, params))[0], params)
+            collapsed |= _singular(model.layout, image.covariances, len(collapsed))
+            if collapsed.any() and not model.structure.closed:  # what they share collapses for all
+                collapsed[:] = True
+            if collapsed.all():
+                break
+            if collapsed.any():  # these stay as they were, or no E-step could be taken
+                stays = model.layout.align(collapsed)
+                covariances = np.where(stays, params.covariances, image.covariances)
+                image = image._replace(covariances=covariances)
+            params, before, own = image, own, _smallest(model, image, columns)
+    except np.linalg.LinAlgError:  # of cells that are missing: as singular as can be
+        collapsed[:] = True
     return collapsed | (own < SHRINKING * before), own
 
 
