@@ -128,6 +128,19 @@ def refusal(call, *args, **kwargs):
 
 
 @check
+def _validate_params():
+    """Arguments of an estimator are held against its constraints."""
+    from sklearn.utils._param_validation import Interval, InvalidParameterError
+
+    class Checked(Stub):
+        _parameter_constraints = {"size": [Interval(Real, 0, None, closed="left")]}
+
+    Checked(1.0)._validate_params()
+    with pytest.raises(InvalidParameterError, match="'size' parameter of Checked"):
+        Checked(-1.0)._validate_params()
+
+
+@check
 def _fit_context(thing):
     from sklearn.utils._param_validation import Interval
 

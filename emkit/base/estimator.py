@@ -32,6 +32,7 @@ __all__ = [
     "above",
     "at_least",
     "between",
+    "check_arguments",
     "check_feature_names",
     "check_n_features",
     "check_sample_weight",
@@ -136,6 +137,11 @@ def _is_left_over(name: str, value: Any, before: dict[str, Any]) -> bool:
 def fit_context(fit: Callable[..., Any]) -> Callable[..., Any]:
     """Decorator of ``fit``: checks the constructor's arguments before any work; see `restores`."""
     return restores(_fit_context(prefer_skip_nested_validation=True)(fit))
+
+
+def check_arguments(estimator: Any) -> None:
+    """As `fit_context` checks the constructor's arguments, which may have changed since a fit."""
+    estimator._validate_params()
 
 
 def feature_names_in(estimator: Any, input_features: Any) -> Any:

@@ -3,6 +3,7 @@
 import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import fsum
 from numbers import Number
 from typing import Any
 
@@ -13,6 +14,7 @@ from emkit._typing import Array
 from emkit.base.estimator import check_feature_names, check_n_features, check_sample_weight
 from emkit.data.numbers import numbers_of, read_table, takes_nan
 from emkit.engine import Blocks
+from emkit.exceptions import DataWarning, warn
 from emkit.models.rows import Rows
 
 __all__ = [
@@ -29,12 +31,16 @@ __all__ = [
     "rows_that_count",
     "rows_with_value",
     "takes_nan",
+    "warn_of_small_weights",
 ]
 
 #: Between these lies the sum of weights that sums of squares can be taken with.
 LEAST_WEIGHT, MOST_WEIGHT = 1e-300, 1e300
 
 # Weights
+
+#: Part of their sum by which weights that were divided and multiplied may miss it.
+ROUNDING = 1e-6
 
 
 def check_weights(sample_weight: Any, X: Array) -> Array | None:
@@ -78,6 +84,34 @@ def _is_plain(weights: Any, n: int) -> bool:
         return False
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(weights.sum()) and weights.min(initial=0.0) >= 0.0)
+
+
+def warn_of_small_weights(opened: Any, read_by: str) -> None:
+    """Warn of weights that sum to less than the rows that they weigh, and so are no counts.
+
+    Parameters
+    ----------
+    opened : Opened
+        The rows, those of weight 0 among them.
+    read_by : str
+        What takes the weights for counts, and how: "Information criteria read".
+    """
+    if opened.sample_weight is None:
+        return
+    sums = opened.survey(_count_and_weight)
+    n, total = sum(n for n, _ in sums), fsum(weight for _, weight in sums)
+    if total < n * (1.0 - ROUNDING):
+        warn(
+            f"{read_by} sample weights as frequencies, and these sum to {total:g}, less than the "
+            f"{n} rows that they weigh: as if there were only so many. Multiply them so that they "
+            "sum to the number of rows.",
+            DataWarning,
+        )
+
+
+def _count_and_weight(rows: Any) -> tuple[int, float]:
+    weights = rows.sample_weight
+    return int(np.count_nonzero(weights)), float(weights.sum())
 
 
 def check_block_weights(sample_weight: Any, X: Array) -> Array | None:

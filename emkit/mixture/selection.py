@@ -19,6 +19,7 @@ from emkit.data.opened import open_data
 from emkit.engine import StopReason
 from emkit.engine.processes import as_worker_errors
 from emkit.exceptions import DataWarning, warn
+from emkit.mixture.degenerate import of_collapsed
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.mixture.reader import MixtureReader
 from emkit.numerics.covariance import SCIKIT_LEARN, STRUCTURES, Structure
@@ -28,10 +29,6 @@ __all__ = ["EMGaussianMixtureIC"]
 CRITERIA = ("bic", "aic", "icl")
 #: Arguments that every fit of the grid gets as they are.
 PASSED_ON = ("tol", "reg_covar", "max_iter", "init_params", "search", "acceleration", "prior")
-#: A component variance below 2 times what reg_covar adds to it is the prior's, not the data's.
-MIN_OF_PRIOR = 2.0
-#: Components are judged only in columns whose variance exceeds 100 times reg_covar.
-LARGE_COLUMN = 100.0
 
 
 def delegated(name: str) -> Any:
@@ -368,32 +365,15 @@ def _climb(mixture: EMGaussianMixture, X: Any, sample_weight: Any) -> Any:
 
 def _singularity(mixture: EMGaussianMixture) -> Any:
     """What is singular in a fitted mixture but for reg_covar, or empty."""
-    structure, reg_covar = STRUCTURES[mixture.covariance_type], mixture.reg_covar
-    layout = structure.layout
-    k, d = mixture.means_.shape
-    weights, means, covariances = (
-        np.asarray(part, dtype=float)
-        for part in (mixture.weights_, mixture.means_, mixture.covariances_)
-    )
-    dense = layout.dense(covariances, k, d)
-    variances = np.diagonal(dense, axis1=1, axis2=2) + (means - weights @ means) ** 2
-    # Beside small columns reg_covar is a prior that was meant, or the fit has warned of it.
-    columns = weights @ variances > LARGE_COLUMN * reg_covar
-    smallest = np.linalg.eigvalsh(dense[:, columns][:, :, columns])[:, :1]
-    # The covariances of an M-step in which no row lies beside its mean: a multiple of 1 each.
-    ridge = layout.prior_from_diagonal(np.full(d, reg_covar / layout.n_covariances(k)))
-    ridges = np.broadcast_to(ridge, covariances.shape)
-    of_prior = structure.estimate(ridges, layout.counts(weights, d), covariances)
-    floor = MIN_OF_PRIOR * layout.diagonals(of_prior, (k, d))[:, :1]
-    little = (smallest < floor).any(axis=1)
-    steered = np.flatnonzero(little & (weights > 0.0))
+    found = mixture._mostly_ridge
+    if found.collapsed:
+        return of_collapsed(found, mixture.reg_covar)
     ended = any(run.reason == StopReason.INFEASIBLE for run in mixture.runs_)
-    if not len(steered) and (mixture.converged_ or not ended):
+    if mixture.converged_ or not ended:
         return ""
-    which = f"component(s) {steered.tolist()}" if len(steered) else "a component"
     return (
-        f"The covariance of {which} is singular but for reg_covar={reg_covar:g}, and the "
-        "likelihood has no maximum there. Take fewer components, increase reg_covar, or set "
+        f"The covariance of a component is singular but for reg_covar={mixture.reg_covar:g}, and "
+        "the likelihood has no maximum there. Take fewer components, increase reg_covar, or set "
         "prior='mclust'."
     )
 

@@ -37,7 +37,8 @@ class Matrix(Layout):
         return np.broadcast_to(np.eye(n_features), self.shape(n_components, n_features))
 
     def rescale(self, covariances: Array, scale: Array) -> Array:
-        return covariances * np.outer(scale, scale)
+        # One after the other: squares may overflow, or be nothing.
+        return covariances * scale * scale[:, None]
 
     def rescale_factor(self, factor: Array, scale: Array) -> Array:
         return factor / scale
@@ -84,6 +85,29 @@ class Matrix(Layout):
         out = np.zeros((*covariances.shape[:-2], n_features, n_features))
         out[..., columns[:, None], columns] = covariances
         return out
+
+    def lift(
+        self,
+        covariances: Array,
+        factor: Array,
+        columns: NDArray[np.intp],
+        maps: Array | None,
+        noise: Array,
+    ) -> tuple[Array, Array]:
+        d = len(noise)
+        others = np.flatnonzero(noise)
+        root = 1.0 / np.sqrt(noise[others])
+        lifted = self.embed(covariances, columns, d)
+        white = self.embed(factor, columns, d)
+        if maps is not None:
+            lifted = maps @ covariances @ maps.T
+            white[..., others[:, None], columns] = -root[:, None] * maps[others]
+        lifted[..., others, others] += noise[others]
+        white[..., others, others] = root
+        return lifted, white
+
+    def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
+        return covariances[..., columns[:, None], columns]
 
     def apply(self, matrices: Array, vectors: Array) -> Array:
         return (matrices @ vectors[..., None])[..., 0]
@@ -183,7 +207,7 @@ class Vector(_Variances):
         return n_features
 
     def rescale(self, covariances: Array, scale: Array) -> Array:
-        return covariances * scale**2
+        return covariances * scale * scale
 
     def rescale_factor(self, factor: Array, scale: Array) -> Array:
         return factor / scale
@@ -198,6 +222,23 @@ class Vector(_Variances):
         out = np.zeros((*covariances.shape[:-1], n_features))
         out[..., columns] = covariances
         return out
+
+    def lift(
+        self,
+        covariances: Array,
+        factor: Array,
+        columns: NDArray[np.intp],
+        maps: Array | None,
+        noise: Array,
+    ) -> tuple[Array, Array]:
+        lifted = self.embed(covariances, columns, len(noise))
+        if maps is not None:
+            lifted = covariances @ np.square(maps).T
+        lifted = lifted + noise
+        return lifted, 1.0 / np.sqrt(lifted)
+
+    def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
+        return covariances[..., columns]
 
     def apply(self, matrices: Array, vectors: Array) -> Array:
         return matrices * vectors
@@ -243,7 +284,7 @@ class Scalar(_Variances):
         return 1
 
     def rescale(self, covariances: Array, scale: Array) -> Array:
-        return covariances * scale[0] ** 2
+        return covariances * scale[0] * scale[0]
 
     def rescale_factor(self, factor: Array, scale: Array) -> Array:
         return factor / scale[0]
@@ -255,6 +296,19 @@ class Scalar(_Variances):
         return _broadcast(matrices[..., None], shape)
 
     def embed(self, covariances: Array, columns: NDArray[np.intp], n_features: int) -> Array:
+        return covariances
+
+    def lift(
+        self,
+        covariances: Array,
+        factor: Array,
+        columns: NDArray[np.intp],
+        maps: Array | None,
+        noise: Array,
+    ) -> tuple[Array, Array]:
+        return covariances, factor
+
+    def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
         return covariances
 
     def apply(self, matrices: Array, vectors: Array) -> Array:
