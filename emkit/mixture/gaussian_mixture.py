@@ -31,6 +31,7 @@ from emkit.engine.fit import ALGORITHMS, best_run
 from emkit.engine.latent_class import unbuffered
 from emkit.exceptions import DataWarning, InfeasibleError, warn
 from emkit.mixture.covariance_types import documented
+from emkit.mixture.degenerate import warn_of_components
 from emkit.mixture.initial import (
     Drawn,
     Given,
@@ -43,6 +44,7 @@ from emkit.mixture.initial import (
 from emkit.mixture.prior import MixturePrior, check_prior, internal_prior
 from emkit.mixture.reader import MixtureReader
 from emkit.mixture.streaming import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
+from emkit.models.mixture.collapse import mostly_ridge
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, mixture_std
 from emkit.models.mixture.starts import STARTS
 from emkit.models.rows import Rows
@@ -383,6 +385,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             raise ValueError(ILL_DEFINED + hint) from error
         warn_unconverged(result, self.max_iter, "Increase reg_covar")
         self._publish(result, model, data)
+        self._mostly_ridge = mostly_ridge(model, data, result.params)
+        warn_of_components(self._mostly_ridge, self.reg_covar)
         progress.done()
         return self
 

@@ -138,6 +138,10 @@ class Layout(ABC):
         """Covariances of more features, of which ``columns`` have these and the others 0."""
 
     @abstractmethod
+    def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
+        """Covariances of some of the features."""
+
+    @abstractmethod
     def apply(self, matrices: Array, vectors: Array) -> Array:
         """Product of each component's matrix with its row of ``vectors`` (K, d)."""
 

@@ -85,6 +85,9 @@ class Matrix(Layout):
         out[..., columns[:, None], columns] = covariances
         return out
 
+    def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
+        return covariances[..., columns[:, None], columns]
+
     def apply(self, matrices: Array, vectors: Array) -> Array:
         return (matrices @ vectors[..., None])[..., 0]
 
@@ -199,6 +202,9 @@ class Vector(_Variances):
         out[..., columns] = covariances
         return out
 
+    def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
+        return covariances[..., columns]
+
     def apply(self, matrices: Array, vectors: Array) -> Array:
         return matrices * vectors
 
@@ -255,6 +261,9 @@ class Scalar(_Variances):
         return np.broadcast_to(matrices[..., None], shape)
 
     def embed(self, covariances: Array, columns: NDArray[np.intp], n_features: int) -> Array:
+        return covariances
+
+    def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
         return covariances
 
     def apply(self, matrices: Array, vectors: Array) -> Array:
