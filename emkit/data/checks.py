@@ -4,6 +4,7 @@ import mmap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from math import fsum
 from numbers import Real
 from typing import Any
 
@@ -20,6 +21,7 @@ from emkit.base.estimator import (
     mask_of,
 )
 from emkit.engine import Blocks
+from emkit.exceptions import DataWarning, warn
 from emkit.models.rows import Rows
 
 __all__ = [
@@ -37,9 +39,13 @@ __all__ = [
     "rows_that_count",
     "rows_with_value",
     "takes_nan",
+    "warn_of_small_weights",
 ]
 
 # Weights
+
+#: Part of their sum by which weights that were divided and multiplied may miss it.
+ROUNDING = 1e-6
 
 
 def check_weights(sample_weight: Any, X: Array) -> Array | None:
@@ -55,6 +61,34 @@ def check_weights(sample_weight: Any, X: Array) -> Array | None:
             "would count. Leave sample_weight out to weigh all rows alike."
         )
     return weights.copy() if is_private(weights) else weights
+
+
+def warn_of_small_weights(opened: Any, read_by: str) -> None:
+    """Warn of weights that sum to less than the rows that they weigh, and so are no counts.
+
+    Parameters
+    ----------
+    opened : Opened
+        The rows, those of weight 0 among them.
+    read_by : str
+        What takes the weights for counts, and how: "Information criteria read".
+    """
+    if opened.sample_weight is None:
+        return
+    sums = opened.survey(_count_and_weight)
+    n, total = sum(n for n, _ in sums), fsum(weight for _, weight in sums)
+    if total < n * (1.0 - ROUNDING):
+        warn(
+            f"{read_by} sample weights as frequencies, and these sum to {total:g}, less than the "
+            f"{n} rows that they weigh: as if there were only so many. Multiply them so that they "
+            "sum to the number of rows.",
+            DataWarning,
+        )
+
+
+def _count_and_weight(rows: Any) -> tuple[int, float]:
+    weights = rows.sample_weight
+    return int(np.count_nonzero(weights)), float(weights.sum())
 
 
 def check_block_weights(sample_weight: Any, X: Array) -> Array | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from math import log
 from numbers import Integral, Real
 from typing import Any, NamedTuple, Self
 
@@ -31,6 +30,7 @@ from emkit.engine.fit import ALGORITHMS, best_run
 from emkit.engine.latent_class import unbuffered
 from emkit.exceptions import DataWarning, InfeasibleError, warn
 from emkit.mixture.covariance_types import documented
+from emkit.mixture.criteria import measures
 from emkit.mixture.degenerate import warn_of_components
 from emkit.mixture.initial import (
     Drawn,
@@ -809,8 +809,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         aic : float
             ``-2 log L + 2 p`` for p free parameters.
         """
-        log_likelihood, _ = self._open(X, sample_weight).sum(self._log_prob)
-        return -2.0 * log_likelihood + 2.0 * self._n_parameters()
+        return measures(self, X, sample_weight).aic
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """Bayesian information criterion; lower is better.
@@ -827,8 +826,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         bic : float
             ``-2 log L + p log n`` for p free parameters.
         """
-        log_likelihood, n = self._open(X, sample_weight).sum(self._log_prob)
-        return -2.0 * log_likelihood + self._n_parameters() * log(n)
+        return measures(self, X, sample_weight).bic
 
     def icl(self, X: Any, sample_weight: Any = None) -> float:
         r"""Integrated completed likelihood criterion; lower is better.
@@ -853,8 +851,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         with the integrated completed likelihood. IEEE Transactions on Pattern Analysis and
         Machine Intelligence 22, 719-725. doi:10.1109/34.865189
         """
-        log_largest, _ = self._open(X, sample_weight).sum(self._log_largest)
-        return self.bic(X, sample_weight) - 2.0 * log_largest
+        return measures(self, X, sample_weight, entropy=True).icl
 
     def _log_largest(self, rows: Rows) -> Array:
         """Logarithm of the largest responsibility of each row."""
