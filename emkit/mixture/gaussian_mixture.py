@@ -28,10 +28,16 @@ from emkit.data.opened import Opened, open_data
 from emkit.engine import Algorithm, EMResult, soft, standard_errors
 from emkit.engine.fit import ALGORITHMS, best_run
 from emkit.engine.latent_class import unbuffered
-from emkit.exceptions import DataWarning, InfeasibleError, warn
+from emkit.exceptions import InfeasibleError
 from emkit.mixture.covariance_types import documented
 from emkit.mixture.criteria import measures
-from emkit.mixture.degenerate import warn_of_components
+from emkit.mixture.degenerate import (
+    warn_of_columns,
+    warn_of_components,
+    warn_of_flat,
+    warn_of_strays,
+)
+from emkit.mixture.flat import Flat
 from emkit.mixture.initial import (
     Drawn,
     Given,
@@ -43,6 +49,7 @@ from emkit.mixture.initial import (
 )
 from emkit.mixture.prior import MixturePrior, check_prior, internal_prior
 from emkit.mixture.reader import MixtureReader
+from emkit.mixture.redundant import find_flat
 from emkit.mixture.streaming import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
 from emkit.models.mixture.collapse import mostly_ridge
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, mixture_std
@@ -337,13 +344,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         `emkit.exceptions.ClusterError`.
         """
         opened = self._open(X, sample_weight, reset=True)
-        given = self._check_given(opened)
-        data = opened.fit_data(self.n_components)
-        refuse_empty_columns(self, data)
-        model = self._model(data, given)
+        given, data, spread, flat = self._load(opened)
+        model = self._model(data, spread, flat, given)
         start: Start
         if self.warm_start and hasattr(self, "converged_"):
-            start = last_fit(self, model)
+            start = last_fit(self, model, flat)
         else:
             assert isinstance(model.draw_start, Drawn)
             start = start_of(model, data, model.draw_start, given.resp)
@@ -354,7 +359,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             X,
             y,
             sample_weight,
-            publish=partial(type(self)._publish, model=model, data=data),
+            publish=partial(type(self)._publish, model=model, data=data, flat=flat),
             n_starts=n_starts(self, params),
             per=n,
             interval=self.verbose_interval,
@@ -384,7 +389,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             hint = FLOAT32_HINT if data.dtype == np.float32 else ""
             raise ValueError(ILL_DEFINED + hint) from error
         warn_unconverged(result, self.max_iter, "Increase reg_covar")
-        self._publish(result, model, data)
+        self._publish(result, model, data, flat)
         self._mostly_ridge = mostly_ridge(model, data, result.params)
         warn_of_components(self._mostly_ridge, self.reg_covar)
         progress.done()
@@ -409,34 +414,60 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         """
         return self.fit(X, sample_weight=sample_weight).predict(X)
 
-    def _open(self, X: Any, sample_weight: Any = None, *, reset: bool = False) -> Opened[Rows]:
-        reader = MixtureReader(self.n_components)
+    def _open(
+        self, X: Any, sample_weight: Any = None, *, reset: bool = False, whole: bool = False
+    ) -> Opened[Rows]:
+        """Rows of X, all of their columns in a fit or if ``whole``, else those that it kept."""
+        flat = None if reset or whole else getattr(self, "_flat", None)
+        reader = MixtureReader(self.n_components, flat)
         return open_data(self, X, reader, sample_weight=sample_weight, reset=reset)
 
-    def _check_given(self, opened: Opened[Rows]) -> InitialValues:
-        """What is given of a start and of the prior, checked; of the rows that count."""
+    def _load(self, opened: Opened[Rows]) -> tuple[InitialValues, Any, Scaling, Flat | None]:
+        """What is given of a start; the rows that count, their mean and spread, and their flat."""
         given = check_given(self, opened.n_samples, opened.n_features)
         check_prior(self.prior, self.covariance_type, opened.n_features)
-        if given.resp is None:
-            return given
-        # In memory: elsewhere it is refused.
-        (kept,) = opened.survey(_rows_that_count)
-        return given if kept is None else given._replace(resp=given.resp[kept])
+        data = opened.fit_data(self.n_components)
+        refuse_empty_columns(self, data)
+        spread = data.spread()
+        flat = find_flat(data, spread)
+        if flat is not None:
+            warn_of_flat(self._names(), flat)
+            data = opened.fit_data(self.n_components, flat.counted)
+            spread = data.spread()
+        if given.resp is not None:  # in memory: elsewhere it is refused
+            (kept,) = opened.survey(_rows_that_count if flat is None else flat.which_count)
+            given = given if kept is None else given._replace(resp=given.resp[kept])
+        return given, data, spread, flat
 
-    def _model(self, data: Any, given: InitialValues | None = None) -> GaussianMixtureModel:
+    def _names(self) -> Any:
+        return getattr(self, "feature_names_in_", np.arange(self.n_features_in_))
+
+    def _model(
+        self,
+        data: Any,
+        of_columns: Scaling,
+        flat: Flat | None,
+        given: InitialValues | None = None,
+    ) -> GaussianMixtureModel:
         """The model in units of the data; to be fitted, where a start is given or to be drawn."""
-        shift, spread = data.spread()
+        shift, spread = of_columns
         if given is not None:
-            self._warn_of_prior(spread)
+            names = self._names()
+            warn_of_columns(names if flat is None else names[flat.kept], spread, self.reg_covar)
         structure = STRUCTURES[self.covariance_type]
         stand_in = np.sqrt(self.reg_covar) if self.reg_covar > 0.0 else 1.0
         scale = structure.common_scale(np.where(spread > 0.0, spread, stand_in))
         units, k = Scaling(shift, scale), self.n_components
         ridge = self.reg_covar / scale**2
-        prior = internal_prior(self.prior, structure.layout, units, spread, data, k, ridge)
+        prior = self.prior
+        if flat is not None and isinstance(prior, MixturePrior):
+            prior = prior.of_columns(structure.layout, flat.kept)
+        prior = internal_prior(prior, structure.layout, units, spread, data, k, ridge)
         draws = None
         if given is not None:
-            draws = Drawn(self.init_params, k, given.parts(structure.layout, units), data.shape[0])
+            kept = None if flat is None else flat.kept
+            parts = given.parts(structure.layout, units, kept)
+            draws = Drawn(self.init_params, k, parts, data.shape[0])
         return GaussianMixtureModel(
             structure,
             units,
@@ -446,23 +477,12 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             draw_start=draws,
         )
 
-    def _warn_of_prior(self, spread: Array) -> None:
-        steered = np.flatnonzero(self.reg_covar > 0.01 * (1.0 + 1e-6) * spread**2)
-        if self.reg_covar == 0.0 or not len(steered):
-            return
-        names = getattr(self, "feature_names_in_", np.arange(len(spread)))
-        shown = ", ".join(str(name) for name in names[steered[:5]])
-        constant = "; constant columns are among them" if (spread[steered] == 0.0).any() else ""
-        warn(
-            f"reg_covar={self.reg_covar:g} exceeds 1 % of the variance of {len(steered)} column(s)"
-            f" ({shown}{', ...' if len(steered) > 5 else ''}){constant}. It then steers the fit. "
-            "Scale the data (StandardScaler), lower reg_covar, or drop columns without variance.",
-            DataWarning,
-        )
-
-    def _publish(self, result: EMResult, model: GaussianMixtureModel, data: Any) -> None:
+    def _publish(
+        self, result: EMResult, model: GaussianMixtureModel, data: Any, flat: Flat | None
+    ) -> None:
         """Attributes in the user's units and floating type."""
         n = data.total_weight
+        self._flat = flat
         self._publish_params(result.params, model, data.dtype)
         self._stream = Stream.after_fit(model, result.params, data)
         self.n_samples_seen_, self.n_batches_ = n, 0
@@ -476,12 +496,18 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     def _publish_params(
         self, params: MixtureParams, model: GaussianMixtureModel, dtype: Any
     ) -> None:
-        layout, (shift, scale) = model.layout, model.units
+        layout, (shift, scale), flat = model.layout, model.units, self._flat
         factor = layout.rescale_factor(model.components(params).factor, scale)
+        means: Array = params.means * scale + shift
+        covariances = layout.rescale(params.covariances, scale)
+        if flat is not None:
+            means = flat.expand(means)
+            noise = flat.noise(self.reg_covar)
+            covariances, factor = layout.lift(covariances, factor, flat.kept, flat.maps, noise)
         self._fitted_type = model.structure.name  # what a warm start can go on from
         self.weights_ = (params.weights / params.weights.sum()).astype(dtype)
-        self.means_ = (params.means * scale + shift).astype(dtype)
-        self.covariances_ = layout.rescale(params.covariances, scale).astype(dtype)
+        self.means_ = means.astype(dtype)
+        self.covariances_ = covariances.astype(dtype)
         self.precisions_cholesky_ = layout.transpose(factor).astype(dtype)
         self.precisions_ = layout.precisions(factor).astype(dtype)
 
@@ -498,6 +524,9 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
 
     def _batch(self, X: Any, sample_weight: Any) -> Batch:
         """The rows of a batch that count, of which there may be none."""
+        if self._flat is not None:
+            strays = self._open(X, sample_weight, whole=True).survey(self._flat.strays)
+            warn_of_strays(self._names(), self._flat, np.any(strays, axis=0))
         data = self._open(X, sample_weight).fit_data(0)
         return Batch(data, data.total_weight)
 
@@ -506,7 +535,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         require_same(
             "partial_fit",
             "(covariance_type, n_components, n_features)",
-            before=(self._fitted_type, *self.means_.shape),
+            before=(self._fitted_type, *stream.state.params.means.shape),
             now=(STRUCTURES[self.covariance_type].name, self.n_components, data.shape[1]),
         )
         return stream.model_of(data)
@@ -526,6 +555,9 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         means = np.asarray(self.means_, dtype=float)
         layout = structure.layout
         factor = layout.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
+        flat = getattr(self, "_flat", None)
+        if flat is not None:
+            means, factor = means[:, flat.kept], layout.marginal(factor, flat.kept)
         variances = layout.diagonals(layout.covariances(factor), means.shape)
         shift, scale = mixture_std(weights, means, variances)
         scale = structure.common_scale(scale)
@@ -634,12 +666,16 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         X : ndarray of shape (n_samples, n_features)
             A copy with every NaN replaced; observed cells as they were.
         """
-        opened = self._open(X)
+        opened = self._open(X, whole=True)
         return opened.map(self._impute, width=opened.n_features, lazy=True)
 
     def _impute(self, rows: Rows) -> Array:
-        model, params, data = self._at(rows.X)
-        return model.impute(rows.X, params) if data.incomplete else rows.X.copy()
+        X, flat = rows.X, getattr(self, "_flat", None)
+        kept = X if flat is None else flat.reduce(X)
+        model, params, data = self._at(kept)
+        if data.incomplete:
+            kept = model.impute(kept, params)
+        return kept.copy() if flat is None else np.where(np.isnan(X), flat.expand(kept), X)
 
     def sample(
         self, n_samples: int = 1, random_state: Any = None
@@ -668,15 +704,18 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
                 "sample."
             )
         rng = check_random_state(self.random_state if random_state is None else random_state)
-        layout = STRUCTURES[self.covariance_type].layout
-        weights = np.asarray(self.weights_, dtype=float)
+        layout, flat = STRUCTURES[self.covariance_type].layout, getattr(self, "_flat", None)
+        weights, means = np.asarray(self.weights_, dtype=float), self.means_
         factor = layout.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
+        if flat is not None:
+            means, factor = means[:, flat.kept], layout.marginal(factor, flat.kept)
         counts = rng.multinomial(n_samples, weights / weights.sum())
         rows = [
             mean + layout.draw(factor, k, rng.standard_normal((count, len(mean))))
-            for k, (mean, count) in enumerate(zip(self.means_, counts, strict=True))
+            for k, (mean, count) in enumerate(zip(means, counts, strict=True))
         ]
-        return np.concatenate(rows), np.repeat(np.arange(len(counts)), counts)
+        X = np.concatenate(rows)
+        return X if flat is None else flat.expand(X), np.repeat(np.arange(len(counts)), counts)
 
     def standard_errors(self, X: Any, sample_weight: Any = None) -> MixtureErrors:
         """Standard errors of the fitted parameters, from the observed information.
@@ -721,15 +760,18 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         True
         """
         data = self._open(X, sample_weight).fit_data()
-        model = self._model(data)
-        scale = model.units.scale
+        flat: Flat | None = self._flat
+        model = self._model(data, data.spread(), flat)
+        layout, scale = model.layout, model.units.scale
         # A fit at the default tol ends short of the maximum by more than a standard error can bear.
-        start = last_fit(self, model).params
+        start = last_fit(self, model, flat).params
         maximum = best_run(model, data, start=start, tol=ERRORS_TOL, max_iter=1000)
         errors = standard_errors(model, data, maximum)
-        return MixtureErrors(
-            errors.weights, errors.means * scale, model.layout.rescale(errors.covariances, scale)
-        )
+        means, covariances = errors.means * scale, layout.rescale(errors.covariances, scale)
+        if flat is not None:
+            means = flat.expand_errors(means)
+            covariances = layout.embed(covariances, flat.kept, flat.n_features)
+        return MixtureErrors(errors.weights, means, covariances)
 
     def summary(self, X: Any = None, sample_weight: Any = None) -> Any:
         """Weights and means of the components as a table.
@@ -790,7 +832,9 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
 
     def _n_parameters(self) -> int:
         """Free parameters of the model."""
-        n_components, n_features = self.means_.shape
+        (n_components, n_features), flat = self.means_.shape, getattr(self, "_flat", None)
+        if flat is not None:
+            n_features = len(flat.kept)
         covariance = STRUCTURES[self.covariance_type].n_parameters(n_components, n_features)
         return covariance + n_components * n_features + n_components - 1
 

@@ -1,10 +1,11 @@
 """MixturePrior: what is believed of a mixture before the data, checked, and in internal units."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.models.mixture.prior import Prior
@@ -123,6 +124,17 @@ class MixturePrior:
                 "covariances without a prior. Leave covariance out, or give positive "
                 "degrees_of_freedom."
             )
+
+    def of_columns(self, layout: Layout, columns: NDArray[np.intp]) -> "MixturePrior":
+        """The same for some of the features, checked."""
+        mean, covariance = self.mean, self.covariance
+        return replace(
+            self,
+            mean=None if mean is None else np.asarray(mean)[columns],
+            covariance=None
+            if covariance is None
+            else layout.marginal(np.asarray(covariance), columns),
+        )
 
 
 def check_prior(prior: Any, covariance_type: str, n_features: int) -> None:

@@ -70,12 +70,13 @@ def mostly_ridge(model: GaussianMixtureModel, data: Any, params: MixtureParams) 
 
 def _all_large(model: GaussianMixtureModel, params: MixtureParams) -> bool:
     """Whether no variance can be mostly the ridge's: a bound that costs next to nothing."""
-    ridge = model.prior.ridge
+    weights, layout = params.weights, model.layout
+    smallest = float(weights.min()) * len(weights)  # they sum to 1 but for rounding
+    if smallest * LARGE_COLUMN < 1.0:
+        return False
     # The smallest eigenvalue of C in units of the ridge R is at least 1 / tr(R C^-1).
-    precisions = model.layout.diagonals(model.components(params).precisions, params.means.shape)
-    weights = params.weights / params.weights.sum()
-    part = 1.0 / np.maximum(len(weights) * weights, 1.0 / LARGE_COLUMN).min()
-    return bool((HALF * max(part, 1.0) * (precisions @ ridge) < 1.0).all()) and part < LARGE_COLUMN
+    precisions = layout.diagonals(model.components(params).precisions, params.means.shape)
+    return HALF * float((precisions @ model.prior.ridge).max()) < 0.99 * min(smallest, 1.0)
 
 
 def _large_columns(model: GaussianMixtureModel, params: MixtureParams) -> NDArray[np.intp]:

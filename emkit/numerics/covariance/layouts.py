@@ -75,7 +75,8 @@ class Matrix(Layout):
         return np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
 
     def diagonals(self, matrices: Array, shape: tuple[int, int]) -> Array:
-        return np.broadcast_to(np.diagonal(matrices, axis1=-2, axis2=-1), shape)
+        diagonals: Array = matrices.diagonal(axis1=-2, axis2=-1)
+        return diagonals if diagonals.shape == shape else np.broadcast_to(diagonals, shape)
 
     def dense(self, covariances: Array, n_components: int, n_features: int) -> Array:
         return np.broadcast_to(covariances, (n_components, n_features, n_features))
@@ -84,6 +85,26 @@ class Matrix(Layout):
         out = np.zeros((*covariances.shape[:-2], n_features, n_features))
         out[..., columns[:, None], columns] = covariances
         return out
+
+    def lift(
+        self,
+        covariances: Array,
+        factor: Array,
+        columns: NDArray[np.intp],
+        maps: Array | None,
+        noise: Array,
+    ) -> tuple[Array, Array]:
+        d = len(noise)
+        others = np.flatnonzero(noise)
+        root = 1.0 / np.sqrt(noise[others])
+        lifted = self.embed(covariances, columns, d)
+        white = self.embed(factor, columns, d)
+        if maps is not None:
+            lifted = maps @ covariances @ maps.T
+            white[..., others[:, None], columns] = -root[:, None] * maps[others]
+        lifted[..., others, others] += noise[others]
+        white[..., others, others] = root
+        return lifted, white
 
     def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
         return covariances[..., columns[:, None], columns]
@@ -202,6 +223,20 @@ class Vector(_Variances):
         out[..., columns] = covariances
         return out
 
+    def lift(
+        self,
+        covariances: Array,
+        factor: Array,
+        columns: NDArray[np.intp],
+        maps: Array | None,
+        noise: Array,
+    ) -> tuple[Array, Array]:
+        lifted = self.embed(covariances, columns, len(noise))
+        if maps is not None:
+            lifted = covariances @ np.square(maps).T
+        lifted = lifted + noise
+        return lifted, 1.0 / np.sqrt(lifted)
+
     def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
         return covariances[..., columns]
 
@@ -262,6 +297,16 @@ class Scalar(_Variances):
 
     def embed(self, covariances: Array, columns: NDArray[np.intp], n_features: int) -> Array:
         return covariances
+
+    def lift(
+        self,
+        covariances: Array,
+        factor: Array,
+        columns: NDArray[np.intp],
+        maps: Array | None,
+        noise: Array,
+    ) -> tuple[Array, Array]:
+        return covariances, factor
 
     def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
         return covariances

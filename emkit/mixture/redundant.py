@@ -1,0 +1,165 @@
+"""Which columns of a table have no variance of their own: constants, sums, copies, shares."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf
+
+from emkit._typing import Array
+from emkit.mixture.flat import Flat
+from emkit.models.rows import Rows
+from emkit.numerics.gaussian import Scaling
+
+__all__ = ["find_flat"]
+
+#: What a column varies by beyond others, as part of its standard deviation, that is nothing:
+#: covariances in doubles do not resolve its square. The rounding of the table itself may be
+#: coarser, up to a part that is no longer nothing.
+NOTHING, COARSEST = 1e-7, 1e-4
+#: A pivot of a correlation matrix, itself rounded, above which nobody need look closer.
+CLEAR = 1e-6
+#: Most columns that are looked through for relations, which takes d^2 numbers and n d^2 products.
+MOST_COLUMNS = 300
+#: Rows that show that there is no relation, for every column and beside; and that show one.
+ROWS_PER_COLUMN, MORE_ROWS, MOST_ROWS = 4, 20, 50_000
+#: A slope this small, in units of the columns, is rounding.
+NO_SLOPE = 1e-9
+
+
+def find_flat(data: Any, spread: Scaling) -> Flat | None:
+    """The flat that the rows lie in; None where every column varies in its own right.
+
+    Relations between columns are told by complete rows, of which there must be more than columns:
+    fewer rows always lie in a flat.
+
+    Parameters
+    ----------
+    data : Rows or blocks of them
+        The rows that count, a value in every column.
+    spread : Scaling
+        Mean and standard deviation of the columns.
+    """
+    varies = spread.scale > 0.0
+    free: Any = np.flatnonzero(varies)
+    if not len(free):
+        free, varies[0] = np.arange(1), True  # there is nothing else to fit
+    related = _related(data, spread, free) if 1 < len(free) <= MOST_COLUMNS else None
+    if related is None and varies.all():
+        return None
+    constant = np.flatnonzero(~varies)
+    if related is None:
+        nothing = np.empty((0, len(free)))
+        related = _Related(free, free[:0], nothing, nothing[:, 0])
+    return Flat(related.kept, constant, spread.shift[constant], *related[1:], spread.scale)
+
+
+class _Related(NamedTuple):
+    kept: NDArray[np.intp]
+    related: NDArray[np.intp]
+    slopes: Array
+    offsets: Array
+
+
+def _related(data: Any, spread: Scaling, free: NDArray[np.intp]) -> _Related | None:
+    """Columns among the free ones that follow from those before them; None if there are none."""
+    units, d = Scaling(spread.shift[free], spread.scale[free]), len(free)
+    few = _complete_rows(data, free, ROWS_PER_COLUMN * d + MORE_ROWS)
+    if len(few) <= d or _is_regular(_internal(few, units)):
+        return None
+    rows = _complete_rows(data, free, MOST_ROWS)
+    z = _internal(rows, units)
+    triangle = np.abs(np.linalg.qr(z, mode="r"))
+    own = np.diagonal(triangle) <= COARSEST * np.sqrt((z**2).sum(axis=0))
+    if not own.any():
+        return None
+    return _verified(data, free, units, rows, own)
+
+
+def _complete_rows(data: Any, columns: NDArray[np.intp], most: int) -> Array:
+    """About so many rows that have all of the columns, or all such rows where they are fewer."""
+    start = data.start_data
+    found: list[Array] = []
+    for rows in (start,) if isinstance(start, Rows) else start:
+        X = rows.X
+        if rows.incomplete:
+            X = X[~np.isnan(X[:, columns]).any(axis=1)]
+        found.append(X[:: max(len(X) // most, 1)][:, columns])
+        if sum(map(len, found)) >= most:
+            break
+    return found[0] if len(found) == 1 else np.concatenate(found)
+
+
+def _internal(rows: Array, units: Scaling) -> Array:
+    """Rows in units of the columns, about their mean."""
+    z = (rows - units.shift) / units.scale
+    z -= np.add.reduce(z) / len(z)
+    return z
+
+
+def _is_regular(z: Array) -> bool:
+    """Whether every column clearly varies beyond those before it."""
+    root, info = dpotrf(z.T @ z, lower=1)
+    return info == 0 and bool(root.diagonal().min() ** 2 > CLEAR * len(z))
+
+
+def _verified(
+    data: Any, free: NDArray[np.intp], units: Scaling, rows: Array, own: NDArray[np.bool_]
+) -> _Related | None:
+    """The candidates that follow from the other columns to rounding, in all rows."""
+    kept, related = np.flatnonzero(~own), np.flatnonzero(own)
+    z = _internal(rows, units)
+    slopes = np.linalg.lstsq(z[:, kept], z[:, related], rcond=None)[0].T
+    slopes[np.abs(slopes) < NO_SLOPE] = 0.0
+    # In the user's units; ratios, as their products may overflow.
+    slopes = slopes * (units.scale[related][:, None] / units.scale[kept])
+    mean = units.shift + (rows - units.shift).mean(axis=0)  # of these rows, not of all
+    offsets = mean[related] - slopes @ mean[kept]
+    eps = float(np.finfo(data.dtype).eps)
+    size = np.abs(rows).max(axis=0).astype(float)
+    rounding = eps * (size[related] + np.abs(slopes) @ size[kept]) / units.scale[related]
+    allowed = np.clip(rounding, NOTHING, COARSEST)
+    step = partial(_residuals, free[kept], free[related], slopes, offsets, units.scale[related])
+    (n, squares), _ = data.sum(step)
+    good = squares <= n * allowed**2
+    if not good.any():
+        return None
+    if not good.all():  # those that vary beyond the rows that were looked at are kept
+        slopes, offsets, kept = slopes[good], offsets[good], np.flatnonzero(~own | _at(own, ~good))
+        whole = np.zeros((len(slopes), len(free)))
+        whole[:, ~own] = slopes
+        slopes = whole[:, kept]
+    return _Related(free[kept], free[related[good]], slopes, offsets)
+
+
+def _at(mask: NDArray[np.bool_], values: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Values where the mask is true, False elsewhere."""
+    out = np.zeros_like(mask)
+    out[mask] = values
+    return out
+
+
+class _Squares(NamedTuple):
+    n: Array
+    squares: Array
+
+
+def _residuals(
+    kept: NDArray[np.intp],
+    related: NDArray[np.intp],
+    slopes: Array,
+    offsets: Array,
+    scale: Array,
+    rows: Rows,
+) -> tuple[_Squares, float]:
+    """Weighted squares, in units of the columns, of what the related ones differ by."""
+    weights = np.ones(len(rows.X)) if rows.sample_weight is None else rows.sample_weight
+    n, squares = np.zeros((2, len(related)))
+    for i, j in enumerate(related):
+        uses = kept[slopes[i] != 0.0]
+        expected = rows.X[:, uses] @ slopes[i][slopes[i] != 0.0] + offsets[i]
+        away = (rows.X[:, j] - expected) / scale[i]
+        seen = ~np.isnan(away)
+        n[i], squares[i] = weights[seen].sum(), weights[seen] @ np.square(away[seen])
+    return _Squares(n, squares), 0.0
