@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emkit.engine import StopReason
-from emkit.exceptions import DataWarning, warn
+from emkit.exceptions import DataWarning, InfeasibleError, warn
 from emkit.mixture.candidates import Candidate
 from emkit.mixture.criteria import measures
 from emkit.mixture.degenerate import of_collapsed
@@ -19,10 +19,10 @@ __all__ = ["CRITERIA", "GridFit", "fit_mixture", "pass_on", "warn_of_failures"]
 CRITERIA = ("bic", "aic", "icl")
 #: Why nothing came of a mixture without reg_covar.
 COLLAPSED = (
-    "The covariance of a component is singular but for rounding, from every start, and the "
-    "likelihood has no maximum there: in some direction its rows agree (ties, copies of a row, a "
-    "row alone), or they are too few for the columns. Take fewer components or a simpler "
-    "covariance_type, or set prior='mclust'."
+    "The covariance of a component is singular but for rounding, where the likelihood has no "
+    "maximum, or two components are one and the same, from every start: in some direction the rows "
+    "of a component agree (ties, copies of a row, a row alone), or they are too few for the "
+    "columns. Take fewer components or a simpler covariance_type, or set prior='mclust'."
 )
 
 
@@ -45,7 +45,9 @@ def fit_mixture(
             try:
                 failure = _why_not(mixture.fit(X, sample_weight=sample_weight))
             except ValueError as error:
-                failure = str(error)
+                # Without reg_covar there is none to increase.
+                collapsed = isinstance(error.__cause__, InfeasibleError) and not mixture.reg_covar
+                failure = COLLAPSED if collapsed else str(error)
         numbers = _numbers(None if failure else mixture, X, sample_weight)
     told: list[Any] = [warning.message for warning in warned]
     return GridFit(mixture, numbers, told, failure)

@@ -25,6 +25,8 @@ KINDS = ("hierarchical", "kmeans", "random_from_data", "sphered_kmeans", "k-mean
 KINDS_OF_ONE_COLUMN = ("quantiles", "hierarchical", "kmeans", "random_from_data", "k-means++")
 #: The kind that is tried where the components collapse from all others, and how often.
 LAST_KIND, LAST_TRIES = "random_from_data", 10
+#: Divergence (twice Jeffreys', in nats) below which two components are one.
+ALIKE = 1e-4
 #: Part of the mean covariance in that of a component whose own is singular at the start.
 POOLED = 0.1
 
@@ -34,8 +36,9 @@ class Race(Search):
     """Starts of several kinds, a few iterations from each, then the first and the best to the end.
 
     A run in which a component collapses (its rows agree in some direction, and the likelihood has
-    no maximum there) is out, however high it climbs, and the next one goes on. Where all
-    collapse, random rows are tried ten times more.
+    no maximum there) is out, however high it climbs, and so is one that ends with two components
+    that are one and the same; the next one goes on. Where all are out, random rows are tried ten
+    times more.
 
     Parameters
     ----------
@@ -143,13 +146,28 @@ def _to_the_end(climber: Climber, start: Start, short: Outcome) -> Outcome:
 
 
 def _judged(climber: Climber, outcome: Outcome) -> Outcome:
-    """An outcome; as one that ended where the model is not defined, if the ridge alone held it."""
+    """An outcome; if it shows fewer components than asked for, as one that ended in no model."""
     model: Any = climber.model
-    if not isinstance(outcome, EMResult) or not model.prior.ridge.any():
+    if not isinstance(outcome, EMResult) or not _is_sound(outcome):
         return outcome
-    if not mostly_ridge(model, climber.data, outcome.params).collapsed:
+    collapsed = model.prior.ridge.any() and bool(
+        mostly_ridge(model, climber.data, outcome.params).collapsed
+    )
+    if not collapsed and not _any_alike(model, outcome.params):
         return outcome
     return replace(outcome, converged=False, reason=StopReason.INFEASIBLE)
+
+
+def _any_alike(model: Any, params: MixtureParams) -> bool:
+    """Whether two components are one and the same, by the divergence of their densities."""
+    layout, (k, d) = model.layout, params.means.shape
+    precisions = layout.dense(model.components(params).precisions, k, d)
+    covariances = layout.dense(params.covariances, k, d)
+    apart = params.means[:, None] - params.means
+    distances = np.einsum("kli,kij,klj->kl", apart, precisions, apart)
+    divergences = np.einsum("kij,lij->kl", precisions, covariances) - d + distances
+    divergences += divergences.T
+    return bool((divergences[np.triu_indices(k, 1)] < ALIKE).any())
 
 
 def _is_sound(outcome: Outcome) -> bool:
