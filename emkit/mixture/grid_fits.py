@@ -2,9 +2,10 @@
 
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
 
+import joblib
 import numpy as np
 
 from emkit.engine import StopReason
@@ -14,7 +15,7 @@ from emkit.mixture.criteria import measures
 from emkit.mixture.degenerate import of_collapsed
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 
-__all__ = ["CRITERIA", "GridFit", "fit_mixture", "pass_on", "warn_of_failures"]
+__all__ = ["CRITERIA", "GridFit", "fit_all", "pass_on", "warn_of_failures"]
 
 CRITERIA = ("bic", "aic", "icl")
 #: Why nothing came of a mixture without reg_covar.
@@ -35,42 +36,60 @@ class GridFit(NamedTuple):
     failure: str
 
 
-def fit_mixture(
-    mixture: EMGaussianMixture, X: Any, sample_weight: Any, caller: Any, context: Any
-) -> GridFit:
-    """Fit one mixture of a grid, as a task of the callbacks of the ``caller``, if it has any."""
+def fit_all(
+    caller: Any, mixtures: Sequence[EMGaussianMixture], X: Any, sample_weight: Any, n_jobs: Any
+) -> list[GridFit]:
+    """Fit mixtures, each as a task of the callbacks of the ``caller``, if it has any."""
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    given = {"estimator": caller, "X": X, "y": None, "metadata": metadata}
+    tasks: list[Any] = [None] * len(mixtures)
+    context: Any = None
+    if getattr(caller, "_skl_callbacks", None):
+        context = caller._init_callback_context(max_subtasks=len(mixtures))
+        context.call_on_fit_task_begin(**given)
+        tasks = [_Task(context.subcontext("candidate"), given) for _ in mixtures]
+    fits: list[GridFit] = joblib.Parallel(n_jobs, verbose=caller.verbose)(
+        joblib.delayed(_fit)(mixture, X, sample_weight, task)
+        for mixture, task in zip(mixtures, tasks, strict=True)
+    )
+    if context is not None:
+        context.call_on_fit_task_end(**given)
+    return fits
+
+
+class _Task(NamedTuple):
+    """The fit of one mixture, to the callbacks of the grid."""
+
+    context: Any
+    given: dict[str, Any]
+
+    @contextmanager
+    def follows(self, mixture: EMGaussianMixture) -> Iterator[None]:
+        """Within it the callbacks follow the mixture."""
+        with self.context.propagate_callback_context(mixture):
+            self.context.call_on_fit_task_begin(**self.given)
+            yield
+            self.context.call_on_fit_task_end(**self.given)
+
+
+def _fit(mixture: EMGaussianMixture, X: Any, sample_weight: Any, task: _Task | None) -> GridFit:
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        with _as_task(mixture, X, sample_weight, caller, context):
-            try:
-                failure = _why_not(mixture.fit(X, sample_weight=sample_weight))
-            except ValueError as error:
-                # Without reg_covar there is none to increase.
-                collapsed = isinstance(error.__cause__, InfeasibleError) and not mixture.reg_covar
-                failure = COLLAPSED if collapsed else str(error)
+        with task.follows(mixture) if task else nullcontext():
+            failure = _why_not(mixture, X, sample_weight)
         numbers = _numbers(None if failure else mixture, X, sample_weight)
     told: list[Any] = [warning.message for warning in warned]
     return GridFit(mixture, numbers, told, failure)
 
 
-@contextmanager
-def _as_task(
-    mixture: EMGaussianMixture, X: Any, sample_weight: Any, caller: Any, context: Any
-) -> Iterator[None]:
-    """Within it callbacks of the caller follow the mixture."""
-    if context is None:
-        yield
-        return
-    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-    given = {"estimator": caller, "X": X, "y": None, "metadata": metadata}
-    with context.propagate_callback_context(mixture):
-        context.call_on_fit_task_begin(**given)
-        yield
-        context.call_on_fit_task_end(**given)
-
-
-def _why_not(mixture: EMGaussianMixture) -> str:
-    """Why a fitted mixture is no maximum of the likelihood, or empty."""
+def _why_not(mixture: EMGaussianMixture, X: Any, sample_weight: Any) -> str:
+    """Fit a mixture: why it is then no maximum of the likelihood, or empty."""
+    try:
+        mixture.fit(X, sample_weight=sample_weight)
+    except ValueError as error:
+        # Without reg_covar there is none to increase.
+        collapsed = isinstance(error.__cause__, InfeasibleError) and not mixture.reg_covar
+        return COLLAPSED if collapsed else str(error)
     if mixture._mostly_ridge.collapsed:
         return of_collapsed(mixture._mostly_ridge, mixture.reg_covar)
     ended = all(run.reason is StopReason.INFEASIBLE for run in mixture.runs_)

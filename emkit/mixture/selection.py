@@ -6,7 +6,6 @@ from functools import wraps
 from numbers import Integral
 from typing import Any, Self
 
-import joblib
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.utils import check_random_state
@@ -17,7 +16,7 @@ from emkit.base.progress import CallbackSupportMixin
 from emkit.data.opened import Opened, open_data
 from emkit.mixture.candidates import Candidate, candidates, explains_size, model_of, refuse_slip
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
-from emkit.mixture.grid_fits import CRITERIA, GridFit, fit_mixture, pass_on, warn_of_failures
+from emkit.mixture.grid_fits import CRITERIA, GridFit, fit_all, pass_on, warn_of_failures
 from emkit.mixture.race import Race
 from emkit.mixture.reader import MixtureReader
 from emkit.models.mixture.starts import STARTS
@@ -44,8 +43,8 @@ def delegated(name: str) -> Any:
 class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
     r"""Gaussian mixture whose size and covariance type an information criterion chooses.
 
-    It fits `EMGaussianMixture` for every number of components and covariance type, from the same
-    random starts, and keeps the one of least
+    It fits `EMGaussianMixture` for every number of components and covariance type, each from starts
+    of several kinds, and keeps the one of least
 
     .. math:: -2 \log L + p \log n \;\text{(BIC)}, \qquad -2 \log L + 2 p \;\text{(AIC)}, \qquad
               \text{BIC} - 2 \sum_i s_i \log \max_k r_{ik} \;\text{(ICL)}
@@ -67,17 +66,21 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
     tol : float, default=1e-6
         Gain of one EM step, in nats per sample, below which a run has converged. It is tighter than
         in `EMGaussianMixture`, as fits are compared with each other.
-    reg_covar : float, default=1e-6
-        As in `EMGaussianMixture`.
+    reg_covar : float, default=None
+        None is maximum likelihood alone, which has no unit: the choice is the same whatever the
+        units of X. A number is as in `EMGaussianMixture`, in squared units of the data.
     max_iter : int, default=1000
         Most points to try after a start.
     n_init : int, default=5
-        Starts of each fit; the best of those that did not collapse counts.
-    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, default='kmeans'
-        How a start is drawn. For a number of components the covariance types have the same starts
-        (but some, such as 'spherical', take one scale for all columns).
+        Starts of each fit.
+    init_params : str, default='mixed'
+        How starts are drawn: 'mixed' takes the kinds of `Race` in turn, model-based agglomeration
+        (as in R's mclust), k-means in the columns as they are and sphered, distant and random
+        rows. Or any of `EMGaussianMixture`, for starts of one kind. The covariance types have the
+        same starts (but some, such as 'spherical', take one scale for all columns).
     search : str or search object, default='restarts'
-        What is done from each start, as in `EMGaussianMixture` with one.
+        'restarts' takes some iterations from each start, and goes on to the end with the first
+        and the best (see `Race`); others are as in `EMGaussianMixture`.
     acceleration : {'anderson', 'louis', 'squarem'}, Acceleration or None, default='anderson'
         As in `EMGaussianMixture`.
     prior : {'mclust'}, MixturePrior or None, default=None
@@ -97,8 +100,11 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Its ``n_components`` and ``covariance_type``.
     best_index_ : int
         Its place in the grid.
+    best_criterion_ : float
+        Its criterion, the least of all.
     criterion_ : ndarray of shape (n_candidates,)
-        The criterion over the grid; NaN where a fit failed.
+        The criterion over the grid, NaN where a fit failed, as the scores of a `GridSearchCV`:
+        take ``np.nanmin`` and ``np.nanargmin``, or ``best_criterion_`` and ``best_index_``.
     results_ : dict of arrays
         Columns of a table of the grid, for ``pandas.DataFrame(results_)``: ``n_components``,
         ``covariance_type``, ``log_likelihood``, ``n_parameters``, ``bic``, ``aic``, ``icl``,
@@ -116,25 +122,39 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
     Raises
     ------
+    TypeError
+        For ``n_components``, and for one number alone such as ``EMGaussianMixtureIC(3)``.
     ValueError
-        For bad arguments or data, an empty grid, and where every fit failed.
+        For bad arguments or data, an empty grid, far more components than rows, and where every
+        fit failed.
 
     Warns
     -----
     DataWarning
         Where fits failed and were left out: fewer rows than components, or a covariance that is
-        singular but for ``reg_covar``.
+        singular from every start. Where sample weights sum to less than the rows that they weigh.
+        What the fit that is kept warns of is passed on.
 
     See Also
     --------
+    Race : How the starts of a fit are drawn and which of them go on.
     emkit.metrics.bic_scorer : The same criterion for the grid of a `GridSearchCV`.
 
     Notes
     -----
-    Where the rows of a component agree in some direction the likelihood has no maximum. Such a fit
-    is as good as ``reg_covar`` is small, and no criterion can tell; so it does not compete if half
-    or more of a variance comes from ``reg_covar``. Columns of a variance below a hundred times
-    ``reg_covar`` do not count in this.
+    Where the rows of a component agree in some direction (ties, copies of a row, a row alone) the
+    likelihood has no maximum: it grows without bound as that variance goes to 0. A run that ends
+    so does not compete, and random rows are tried ten times more before a candidate is left out;
+    so is a run that ends with two components that are one and the same. With a positive
+    ``reg_covar`` a run always ends somewhere; it counts as such a one if half or more of a variance
+    comes from ``reg_covar`` and EM without it goes to 0.
+
+    Candidates that are one model have one fit: all types of one sharing in one column, and with
+    one component those that differ in what components share.
+
+    Callbacks of scikit-learn 1.9 and later (``set_callbacks``) get one task for each fit, with that
+    of its mixture in it. With ``n_jobs`` of two or more only what a callback hands on between
+    processes itself reaches it, as in `GridSearchCV`.
 
     References
     ----------
@@ -242,8 +262,12 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         models = [model_of(candidate, opened.n_features) for candidate in grid]
         del opened
         # Candidates that are one model have one fit.
-        first = {model: candidate for model, candidate in zip(models[::-1], grid[::-1], strict=True)}
-        fits = self._fit_all(list(first.values()), X, sample_weight, n_jobs)
+        first = {
+            model: candidate for model, candidate in zip(models[::-1], grid[::-1], strict=True)
+        }
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        mixtures = [self._mixture(candidate, seed) for candidate in first.values()]
+        fits = fit_all(self, mixtures, X, sample_weight, n_jobs)
         of_model = dict(zip(first, fits, strict=True))
         self._publish(grid, [of_model[model] for model in models])
         return self
@@ -286,44 +310,18 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
     def _mixture(self, candidate: Candidate, seed: int) -> EMGaussianMixture:
         options = {name: getattr(self, name) for name in PASSED_ON}
+        options["search"] = self.search
         mixed = self.init_params == "mixed"
-        if self.search == "restarts":
-            options["search"] = Race(None if mixed else (self.init_params,))
-        else:
-            options["search"] = self.search
         if not mixed:
             options["init_params"] = self.init_params
+        if self.search == "restarts":
+            options["search"] = Race(None if mixed else (self.init_params,))
         return EMGaussianMixture(
             **candidate._asdict(),
             **options,
             reg_covar=self.reg_covar or 0.0,
             random_state=seed,
         )
-
-    def _fit_all(
-        self, grid: list[Candidate], X: Any, sample_weight: Any, n_jobs: int | None
-    ) -> list[GridFit]:
-        """The fits of some candidates, all from starts of one seed, in the order given."""
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        given = {"estimator": self, "X": X, "y": None, "metadata": metadata}
-        context: Any = None
-        if getattr(self, "_skl_callbacks", None):
-            context = self._init_callback_context(max_subtasks=len(grid))
-            context.call_on_fit_task_begin(**given)
-        fits: list[GridFit] = joblib.Parallel(n_jobs, verbose=self.verbose)(
-            joblib.delayed(fit_mixture)(
-                self._mixture(candidate, seed),
-                X,
-                sample_weight,
-                None if context is None else self,
-                None if context is None else context.subcontext("candidate"),
-            )
-            for candidate in grid
-        )
-        if context is not None:
-            context.call_on_fit_task_end(**given)
-        return fits
 
     def _publish(self, grid: list[Candidate], fits: list[GridFit]) -> None:
         rows = [
@@ -334,6 +332,7 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.results_ = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         self.criterion_ = self.results_[self.criterion]
         self.best_index_ = int(np.nanargmin(self.criterion_))
+        self.best_criterion_ = float(self.criterion_[self.best_index_])
         self.best_params_ = grid[self.best_index_]._asdict()
         best = fits[self.best_index_].mixture
         pass_on(fits[self.best_index_].warned)
