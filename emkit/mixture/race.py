@@ -14,6 +14,7 @@ from emkit.engine.starts import Outcome, joined
 from emkit.mixture.initial import Drawn
 from emkit.models.mixture.collapse import mostly_ridge
 from emkit.models.mixture.gaussian import MixtureParams
+from emkit.models.mixture.resolution import is_resolved, resolved_variances
 from emkit.models.mixture.starts import STARTS
 
 __all__ = ["KINDS", "Race"]
@@ -150,12 +151,17 @@ def _judged(climber: Climber, outcome: Outcome) -> Outcome:
     model: Any = climber.model
     if not isinstance(outcome, EMResult) or not _is_sound(outcome):
         return outcome
-    collapsed = model.prior.ridge.any() and bool(
-        mostly_ridge(model, climber.data, outcome.params).collapsed
-    )
-    if not collapsed and not _any_alike(model, outcome.params):
+    if not _collapsed(climber, outcome.params) and not _any_alike(model, outcome.params):
         return outcome
     return replace(outcome, converged=False, reason=StopReason.INFEASIBLE)
+
+
+def _collapsed(climber: Climber, params: MixtureParams) -> bool:
+    """Whether a component has no variance of its own in some direction."""
+    model: Any = climber.model
+    if model.prior.ridge.any():
+        return bool(mostly_ridge(model, climber.data, params).collapsed)
+    return not is_resolved(model, params, resolved_variances(model, climber.data))
 
 
 def _any_alike(model: Any, params: MixtureParams) -> bool:
