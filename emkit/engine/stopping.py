@@ -21,6 +21,8 @@ __all__ = ["GainRule", "OwnUnitsRule", "StandstillRule", "StopRule", "StopRules"
 
 #: A fall by less than this part of tol is no news: the run has converged as well as was asked.
 SLIGHT_FALL = 1e-4
+#: A fall by this part of the objective is no rounding to whoever looks at the history.
+VISIBLE = 1e-10
 
 
 class Verdict(NamedTuple):
@@ -105,7 +107,8 @@ class StandstillRule(StopRule):
     def plain_step(self, here: Point, there: Point, noise: float) -> Verdict:
         gain = there.objective - here.objective
         still = gain <= noise and (self.steps.stand_still(here, there) or self.settled)
-        fell = self.exact and gain < -noise
+        # Where the model is all but singular the noise hides falls that anyone would see.
+        fell = self.exact and gain < -min(noise, VISIBLE * abs(here.objective))
         self.deceived |= fell
         return Verdict(not fell, small=still, final=True, fell=fell)
 

@@ -36,6 +36,6 @@ def measures(mixture: Any, X: Any, sample_weight: Any, *, entropy: bool = False)
     """
     opened = mixture._open(X, sample_weight)
     warn_of_small_weights(opened, "Information criteria read")
-    log_likelihood, n = opened.sum(mixture._log_prob)
+    log_likelihood, n = opened.sum(mixture._log_likelihoods)
     log_largest = opened.sum(mixture._log_largest)[0] if entropy else 0.0
     return Measures(log_likelihood, mixture._n_parameters(), n, log_largest)

@@ -87,9 +87,12 @@ def of_collapsed(found: MostlyRidge, reg_covar: float) -> str:
     """Words for components that have no variance of their own, or none."""
     if not found.collapsed:
         return ""
+    singular = "all but singular"
+    if reg_covar > 0.0:
+        singular = f"singular but for reg_covar={reg_covar:g}"
     return (
-        f"The covariance of component(s) {list(found.collapsed)} is singular but for "
-        f"reg_covar={reg_covar:g}, and the likelihood has no maximum there: in some direction "
+        f"The covariance of component(s) {list(found.collapsed)} is {singular}, and the "
+        "likelihood has no maximum there: in some direction "
         "their rows agree (ties, copies of a row, a row alone), or they are too few for the "
         "columns. Take fewer components or a simpler covariance_type, or set prior='mclust'."
     )

@@ -16,12 +16,15 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.data.checks import has_missing, rows_that_count, rows_with_value
 from emkit.models.rows import Rows
+from emkit.numerics.covariance import Layout
 
 __all__ = ["Flat"]
 
-#: Variance of a column beyond what it follows from, as part of the column's, in covariances that
-#: are published: enough for their inverses to be finite.
-NOISE = 1e-12
+#: What a column varies by beyond what it follows from, as part of its spread or value, in
+#: covariances that are published: enough for their inverses to be finite.
+NOISE = 1e-6
+#: Largest product of a slope and a unit: beyond it nothing can be told in doubles.
+LARGEST = 1e300
 #: A cell is determined by others if a projection on what they tell of leaves that part of it.
 DETERMINED = 1e-8
 #: A row leaves the flat where it is off by that part of a column's spread or value.
@@ -82,7 +85,10 @@ class Flat(NamedTuple):
         out = np.empty((len(x), self.n_features), x.dtype)
         out[:, self.kept] = x
         out[:, self.constant] = self.values
-        out[:, self.related] = x @ self.slopes.T + self.offsets
+        with np.errstate(over="ignore", invalid="ignore"):  # of columns in units far apart
+            related = x @ self.slopes.T + self.offsets
+        largest = np.finfo(x.dtype).max
+        out[:, self.related] = np.where(np.isnan(related), related, related.clip(-largest, largest))
         return out
 
     def counted(self, rows: Rows) -> Rows:
@@ -103,13 +109,31 @@ class Flat(NamedTuple):
 
     # Parameters, in the user's units
 
-    def noise(self, reg_covar: float) -> Array:
-        """Variance (d,) of the other columns given the kept ones, for covariances; 0 for these."""
-        noise = np.zeros(self.n_features)
-        size = np.where(self.values == 0.0, 1.0, self.values)
-        noise[self.constant] = reg_covar if reg_covar > 0.0 else NOISE * size**2
-        noise[self.related] = np.maximum(reg_covar, NOISE * self.spread[self.related] ** 2)
-        return noise
+    def lift(
+        self, layout: Layout, covariances: Array, factor: Array, scale: Array, reg_covar: float
+    ) -> tuple[Array, Array, Array]:
+        """Covariances and whitening factor of all columns, with their units, from the kept ones'.
+
+        What the others vary by beyond these is reg_covar, or enough for inverses to be finite.
+        """
+        units = np.full(self.n_features, scale[0])
+        units[self.kept] = scale
+        slopes = np.abs(self.slopes) * np.minimum(
+            scale, LARGEST / np.abs(self.slopes).max(initial=1)
+        )
+        units[self.related] = np.maximum(self.spread[self.related], slopes.max(axis=1, initial=0.0))
+        own = np.zeros(self.n_features)  # standard deviations beyond the kept columns, in units
+        own[self.related] = np.maximum(reg_covar**0.5 / units[self.related], NOISE)
+        size = np.where(self.values == 0.0, 1.0, np.abs(self.values))
+        own[self.constant] = 1.0
+        if layout.ndim:  # else all columns have one unit
+            units[self.constant] = reg_covar**0.5 if reg_covar > 0.0 else NOISE * size
+        maps = None
+        if len(self.related):
+            maps = np.zeros((self.n_features, len(self.kept)))
+            maps[self.kept, np.arange(len(self.kept))] = 1.0
+            maps[self.related] = np.sign(self.slopes) * slopes / units[self.related][:, None]
+        return *layout.lift(covariances, factor, self.kept, maps, own**2), units
 
     def expand_errors(self, errors: Array) -> Array:
         """Standard errors (K, d) of means: 0 of constants, NaN of what follows from others."""
@@ -117,13 +141,3 @@ class Flat(NamedTuple):
         out[:, self.kept] = errors
         out[:, self.related] = np.nan
         return out
-
-    @property
-    def maps(self) -> Array | None:
-        """Matrix (d, m) from the kept columns to all; None where the others are constant."""
-        if not len(self.related):
-            return None
-        maps = np.zeros((self.n_features, len(self.kept)))
-        maps[self.kept, np.arange(len(self.kept))] = 1.0
-        maps[self.related] = self.slopes
-        return maps

@@ -1,6 +1,7 @@
 """EMGaussianMixture: the labels are missing."""
 
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from numbers import Integral, Real
 from typing import Any, NamedTuple, Self
@@ -24,11 +25,11 @@ from emkit.base.estimator import (
 from emkit.base.optional import optional_import
 from emkit.base.progress import CallbackSupportMixin, Progress, n_starts
 from emkit.data.checks import has_missing, in_blocks, refuse_empty_columns, rows_that_count
-from emkit.data.opened import Opened, open_data
+from emkit.data.opened import Opened, open_data, place_of
 from emkit.engine import Algorithm, EMResult, soft, standard_errors
 from emkit.engine.fit import ALGORITHMS, best_run
 from emkit.engine.latent_class import unbuffered
-from emkit.exceptions import InfeasibleError
+from emkit.exceptions import DataWarning, InfeasibleError, warn
 from emkit.mixture.covariance_types import documented
 from emkit.mixture.criteria import measures
 from emkit.mixture.degenerate import (
@@ -49,13 +50,13 @@ from emkit.mixture.initial import (
 )
 from emkit.mixture.prior import MixturePrior, check_prior, internal_prior
 from emkit.mixture.reader import MixtureReader
-from emkit.mixture.redundant import find_flat
+from emkit.mixture.redundant import find_flat, units_of
 from emkit.mixture.streaming import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
 from emkit.models.mixture.collapse import mostly_ridge
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, mixture_std
 from emkit.models.mixture.starts import STARTS
 from emkit.models.rows import Rows
-from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.covariance import STRUCTURES, Structure
 from emkit.numerics.gaussian import Scaling
 
 __all__ = ["EMGaussianMixture"]
@@ -75,6 +76,13 @@ FLOAT32_HINT = (
 FIRST_BATCH_TOL = 1e-5
 #: Gain of a step, in nats, at which a fit is at its maximum for all that a standard error shows.
 ERRORS_TOL = 1e-8
+
+#: Rows that the first batch of a stream has for every mean and its covariance, at least.
+BATCH_ROWS = 2.5
+#: Ridge, in variances of the columns, by which no covariance is singular to double precision.
+RESOLVED = 1e-10
+#: Smallest unit of a column, in square roots of reg_covar.
+LEAST_SCALE = 1e-20
 
 
 class MixtureErrors(NamedTuple):
@@ -235,6 +243,9 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     True
     """
 
+    _held: Rows | None  # first batches of a stream that are too small to start from
+    _flat: Flat | None
+
     _parameter_constraints: dict = {
         **EM_CONSTRAINTS,
         **STREAM_CONSTRAINTS,
@@ -369,25 +380,31 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         seed = self.random_state  # an int as it is: making a RandomState of it takes time
         if not isinstance(seed, Integral):
             seed = check_random_state(seed)
-        try:
-            with progress:
-                result = best_run(
-                    model,
-                    in_blocks(data),
-                    start=params,
-                    n_init=self.n_init,
-                    n_jobs=self.n_jobs,
-                    search=self.search,
-                    algorithm=self.algorithm,
-                    acceleration=self.acceleration,
-                    tol=self.tol * n,
-                    max_iter=self.max_iter,
-                    random_state=seed,
-                    callback=progress.callback,
-                )
-        except InfeasibleError as error:
-            hint = FLOAT32_HINT if data.dtype == np.float32 else ""
-            raise ValueError(ILL_DEFINED + hint) from error
+        climb = partial(
+            best_run,
+            data=in_blocks(data),
+            start=params,
+            n_init=self.n_init,
+            n_jobs=self.n_jobs,
+            search=self.search,
+            algorithm=self.algorithm,
+            acceleration=self.acceleration,
+            tol=self.tol * n,
+            max_iter=self.max_iter,
+            random_state=seed,
+            callback=progress.callback,
+        )
+        with progress:
+            try:
+                result = climb(model)
+            except InfeasibleError as error:
+                resolved = self._resolved(model)
+                if resolved is None:
+                    hint = FLOAT32_HINT if data.dtype == np.float32 else ""
+                    raise ValueError(ILL_DEFINED + hint) from error
+                model = resolved
+                progress.publish = partial(type(self)._publish, model=model, data=data, flat=flat)
+                result = climb(model)
         warn_unconverged(result, self.max_iter, "Increase reg_covar")
         self._publish(result, model, data, flat)
         self._mostly_ridge = mostly_ridge(model, data, result.params)
@@ -450,19 +467,22 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         given: InitialValues | None = None,
     ) -> GaussianMixtureModel:
         """The model in units of the data; to be fitted, where a start is given or to be drawn."""
-        shift, spread = of_columns
+        spread = of_columns.scale
+        names = self._names() if flat is None else self._names()[flat.kept]
+        shift, unit = units_of(data, of_columns, names)
         if given is not None:
-            names = self._names()
-            warn_of_columns(names if flat is None else names[flat.kept], spread, self.reg_covar)
+            warn_of_columns(names, spread, self.reg_covar)
         structure = STRUCTURES[self.covariance_type]
-        stand_in = np.sqrt(self.reg_covar) if self.reg_covar > 0.0 else 1.0
-        scale = structure.common_scale(np.where(spread > 0.0, spread, stand_in))
+        stand_in = self.reg_covar**0.5 if self.reg_covar > 0.0 else 1.0
+        scale = np.where(spread > 0.0, unit, stand_in)
+        # Far below reg_covar a column is in the units of that, or its share would overflow.
+        scale = structure.common_scale(np.maximum(scale, LEAST_SCALE * self.reg_covar**0.5))
         units, k = Scaling(shift, scale), self.n_components
-        ridge = self.reg_covar / scale**2
+        ridge = (self.reg_covar**0.5 / scale) ** 2
         prior = self.prior
         if flat is not None and isinstance(prior, MixturePrior):
             prior = prior.of_columns(structure.layout, flat.kept)
-        prior = internal_prior(prior, structure.layout, units, spread, data, k, ridge)
+        prior = internal_prior(prior, structure.layout, units, of_columns, data, k, ridge)
         draws = None
         if given is not None:
             kept = None if flat is None else flat.kept
@@ -482,7 +502,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     ) -> None:
         """Attributes in the user's units and floating type."""
         n = data.total_weight
-        self._flat = flat
+        self._flat, self._held = flat, None
         self._publish_params(result.params, model, data.dtype)
         self._stream = Stream.after_fit(model, result.params, data)
         self.n_samples_seen_, self.n_batches_ = n, 0
@@ -496,22 +516,84 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     def _publish_params(
         self, params: MixtureParams, model: GaussianMixtureModel, dtype: Any
     ) -> None:
+        layout, units = model.layout, model.units
+        params = params._replace(weights=params.weights / params.weights.sum())
+        self._fitted_type = model.structure.name  # what a warm start can go on from
+        self._internal = units, params  # as exact as the fit, whatever the attributes can hold
+        self.weights_, self.means_, factor, covariances = self._in_users_units(model, params)
+        with np.errstate(over="ignore"):  # clipped
+            precisions = layout.precisions(factor)
+        self.weights_ = self.weights_.astype(dtype)
+        self.means_ = held(self.means_, dtype)
+        self.covariances_ = held(covariances, dtype)
+        self.precisions_cholesky_ = held(layout.transpose(factor), dtype)
+        self.precisions_ = held(precisions, dtype)
+
+    def _in_users_units(self, model: GaussianMixtureModel, params: MixtureParams) -> Any:
+        """Weights, means, whitening factor and covariances of all columns."""
         layout, (shift, scale), flat = model.layout, model.units, self._flat
-        factor = layout.rescale_factor(model.components(params).factor, scale)
         means: Array = params.means * scale + shift
-        covariances = layout.rescale(params.covariances, scale)
+        factor, covariances = model.components(params).factor, params.covariances
         if flat is not None:
             means = flat.expand(means)
-            noise = flat.noise(self.reg_covar)
-            covariances, factor = layout.lift(covariances, factor, flat.kept, flat.maps, noise)
-        self._fitted_type = model.structure.name  # what a warm start can go on from
-        self.weights_ = (params.weights / params.weights.sum()).astype(dtype)
-        self.means_ = means.astype(dtype)
-        self.covariances_ = covariances.astype(dtype)
-        self.precisions_cholesky_ = layout.transpose(factor).astype(dtype)
-        self.precisions_ = layout.precisions(factor).astype(dtype)
+            covariances, factor, scale = flat.lift(
+                layout, covariances, factor, scale, self.reg_covar
+            )
+        with np.errstate(over="ignore"):  # clipped where they are published
+            covariances = layout.rescale(covariances, scale)
+        return params.weights, means, layout.rescale_factor(factor, scale), covariances
+
+    def _resolved(self, model: GaussianMixtureModel) -> GaussianMixtureModel | None:
+        """The model with a ridge that doubles resolve; None if it has one, or is to have none."""
+        ridge = np.maximum(model.prior.ridge, RESOLVED)
+        none = self.reg_covar == 0.0 and self.prior is None
+        if none or np.array_equal(ridge, model.prior.ridge):
+            return None
+        warn(
+            f"Covariances with reg_covar={self.reg_covar:g} are singular to double precision: it "
+            f"is nothing beside the spread of the columns. {RESOLVED:g} times the variance of each "
+            "is used in its place. Scale the columns, or increase reg_covar.",
+            DataWarning,
+        )
+        resolved = copy(model)
+        resolved.prior = model.prior._replace(ridge=ridge)
+        return resolved
 
     # Streams
+
+    def _first_batch(self, X: Any, sample_weight: Any) -> None:
+        names = getattr(self, "feature_names_in_", None)
+        held: Rows | None = None
+        n_batches = 1
+        if self.n_components > 1 and self.prior is None and place_of(X).in_memory:
+            rows, n_batches = self._gathered(X, sample_weight), 1 + self._n_held()
+            if n_batches > 1:
+                X, sample_weight, _ = rows
+            least = BATCH_ROWS * self.n_components * (rows.X.shape[1] + 1)
+            kept = _rows_that_count(rows)
+            if (len(rows.X) if kept is None else kept.sum()) < least:
+                held = rows
+        super()._first_batch(X, sample_weight)
+        self._held, self.n_batches_ = held, n_batches
+        if n_batches > 1 and names is not None:
+            self.feature_names_in_ = names
+
+    def _n_held(self) -> int:
+        """Batches that were held back."""
+        return self.n_batches_ if getattr(self, "_held", None) is not None else 0
+
+    def _gathered(self, X: Any, sample_weight: Any) -> Rows:
+        """Rows of a batch, after those that were held back, all columns."""
+        before: Rows | None = getattr(self, "_held", None)
+        opened = self._open(X, sample_weight, reset=before is None, whole=True)
+        (rows,) = opened.survey(_same)
+        if before is None:
+            return Rows(*rows[:2])
+        both = before, rows
+        weights = [np.ones(len(r.X)) if r.sample_weight is None else r.sample_weight for r in both]
+        weighted = any(r.sample_weight is not None for r in both)
+        X = np.concatenate([r.X for r in both])
+        return Rows(X, np.concatenate(weights) if weighted else None)
 
     def _settled(self, X: Any, sample_weight: Any) -> Stream:
         stream, batch = self._stream, self._batch(X, sample_weight)
@@ -548,9 +630,52 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
 
     # The fitted distribution
 
+    def _structure(self) -> Structure:
+        """That of the fit; ValueError where the argument has another by now."""
+        structure = STRUCTURES.get(self.covariance_type)
+        fitted = getattr(self, "_fitted_type", None)
+        if structure is None or fitted not in {None, structure.name}:
+            raise ValueError(
+                f"covariance_type was {fitted!r} in the fit, and is {self.covariance_type!r} now. "
+                "Fit again, or set it back."
+            )
+        return structure
+
     def _at(self, X: Array) -> tuple[GaussianMixtureModel, MixtureParams, Rows]:
         """The model and its parameters in units of the fitted mixture, and X as its data."""
-        structure = STRUCTURES[self.covariance_type]
+        data = Rows.of(X)
+        model, params = self._evaluated(data.incomplete)
+        return model, params, data
+
+    def _evaluated(self, incomplete: bool) -> tuple[GaussianMixtureModel, MixtureParams]:
+        structure, internal = self._structure(), self._internal_fit(getattr(self, "_flat", None))
+        model, params = self._as_set(structure) if internal is None else internal
+        model.incomplete = incomplete
+        return model, params
+
+    def _internal_fit(self, flat: Flat | None) -> tuple[GaussianMixtureModel, MixtureParams] | None:
+        """Model and parameters of the fit, if it kept the same columns; None where they are not
+        those of the attributes, which were set by hand."""
+        internal, before = getattr(self, "_internal", None), getattr(self, "_flat", None)
+        kept = [None if some is None else some.kept.tolist() for some in (before, flat)]
+        if internal is None or kept[0] != kept[1]:
+            return None
+        units, params = internal
+        model = GaussianMixtureModel(self._structure(), units)
+        return (model, params) if self._is_published(model, params) else None
+
+    def _is_published(self, model: GaussianMixtureModel, params: MixtureParams) -> bool:
+        """Whether the attributes are those of the fit, and were not set by hand."""
+        weights, means, factor, _ = self._in_users_units(model, params)
+        published = self.weights_, self.means_, self.precisions_cholesky_
+        expected = weights, means, model.layout.transpose(factor)
+        return all(
+            np.array_equal(held(values, there.dtype), there)
+            for values, there in zip(expected, published, strict=True)
+        )
+
+    def _as_set(self, structure: Structure) -> tuple[GaussianMixtureModel, MixtureParams]:
+        """The model of attributes that were set by hand."""
         weights = np.asarray(self.weights_, dtype=float)
         means = np.asarray(self.means_, dtype=float)
         layout = structure.layout
@@ -561,10 +686,9 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         variances = layout.diagonals(layout.covariances(factor), means.shape)
         shift, scale = mixture_std(weights, means, variances)
         scale = structure.common_scale(scale)
-        data = Rows.of(X)
-        model = GaussianMixtureModel(structure, Scaling(shift, scale), incomplete=data.incomplete)
+        model = GaussianMixtureModel(structure, Scaling(shift, scale))
         factor = layout.rescale_factor(factor, 1.0 / scale)
-        return model, model.given_factor(weights, (means - shift) / scale, factor), data
+        return model, model.given_factor(weights, (means - shift) / scale, factor)
 
     @unbuffered()
     def _reduce(self, rows: Rows, compute: Callable[[Array], Any], out: Any) -> Any:
@@ -591,8 +715,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         return self._open(X).map(self._log_prob)
 
     def _log_prob(self, rows: Rows) -> Array:
-        out = np.empty(len(rows.X), rows.dtype)
-        return self._reduce(rows, lambda log_joint: soft(log_joint)[1], out)
+        return self._log_likelihoods(rows).astype(rows.dtype, copy=False)
+
+    def _log_likelihoods(self, rows: Rows) -> Array:
+        """In doubles, for sums."""
+        return self._reduce(rows, lambda log_joint: soft(log_joint)[1], np.empty(len(rows.X)))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Log-likelihood per sample.
@@ -611,7 +738,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         log_likelihood : float
             Weighted mean of the log-densities of the rows.
         """
-        log_likelihood, n = self._open(X, sample_weight).sum(self._log_prob)
+        log_likelihood, n = self._open(X, sample_weight).sum(self._log_likelihoods)
         return log_likelihood / n
 
     def predict(self, X: Any) -> Any:
@@ -704,7 +831,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
                 "sample."
             )
         rng = check_random_state(self.random_state if random_state is None else random_state)
-        layout, flat = STRUCTURES[self.covariance_type].layout, getattr(self, "_flat", None)
+        layout, flat = self._structure().layout, getattr(self, "_flat", None)
         weights, means = np.asarray(self.weights_, dtype=float), self.means_
         factor = layout.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
         if flat is not None:
@@ -763,6 +890,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         flat: Flat | None = self._flat
         model = self._model(data, data.spread(), flat)
         layout, scale = model.layout, model.units.scale
+        self._structure()
         # A fit at the default tol ends short of the maximum by more than a standard error can bear.
         start = last_fit(self, model, flat).params
         maximum = best_run(model, data, start=start, tol=ERRORS_TOL, max_iter=1000)
@@ -835,7 +963,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         (n_components, n_features), flat = self.means_.shape, getattr(self, "_flat", None)
         if flat is not None:
             n_features = len(flat.kept)
-        covariance = STRUCTURES[self.covariance_type].n_parameters(n_components, n_features)
+        covariance = self._structure().n_parameters(n_components, n_features)
         return covariance + n_components * n_features + n_components - 1
 
     def aic(self, X: Any, sample_weight: Any = None) -> float:
@@ -906,12 +1034,35 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         return self._reduce(rows, largest, np.empty(len(rows.X)))
 
 
+def held(values: Array, dtype: Any) -> Array:
+    """Values in a floating type, or in doubles where it holds them not; finite in any case."""
+    largest = np.finfo(float).max
+    if not np.isfinite(values).all():
+        values = np.clip(values, -largest, largest)
+    if dtype == values.dtype:
+        return values
+    with np.errstate(over="ignore", under="ignore"):
+        cast = values.astype(dtype)
+    tiny = np.finfo(dtype).tiny
+    lost = ~np.isfinite(cast) | ((np.abs(cast) < tiny) & (np.abs(values) > 0.0))
+    if not lost.any():
+        return cast
+    # What is rounding beside the rest may be lost.
+    size = np.abs(values).max()
+    small = np.abs(values) <= np.finfo(dtype).eps * size
+    return values if (lost & ~small).any() or size > np.finfo(dtype).max else cast
+
+
 def _summary_columns(prefix: str, weights: Array, means: Array, names: Any) -> Any:
     """Columns of a table by their names."""
     columns = {f"{prefix}weight": weights}
     for name, column in zip(names, means.T, strict=True):
         columns[f"{prefix}mean_{name}"] = column
     return columns
+
+
+def _same(rows: Rows) -> Rows:
+    return rows
 
 
 def _rows_that_count(rows: Rows) -> Any:

@@ -144,19 +144,21 @@ def last_fit(mixture: Any, model: GaussianMixtureModel, flat: Flat | None = None
             len(shift) if flat is None else flat.n_features,
         ),
     )
+    internal = mixture._internal_fit(flat)
+    if internal is not None:
+        of_fit, params = internal
+        old_shift, old_scale = of_fit.units
+        means = params.means * (old_scale / scale) + (old_shift - shift) / scale
+        covariances = model.layout.rescale(params.covariances, old_scale / scale)
+        return Given(MixtureParams(params.weights, means, covariances))
     weights, means, covariances = (
         np.asarray(part, dtype=float)
         for part in (mixture.weights_, mixture.means_, mixture.covariances_)
     )
     if flat is not None:
         means, covariances = means[:, flat.kept], model.layout.marginal(covariances, flat.kept)
-    return Given(
-        MixtureParams(
-            weights / weights.sum(),
-            (means - shift) / scale,
-            model.layout.rescale(covariances, 1.0 / scale),
-        )
-    )
+    covariances = model.layout.rescale(covariances, 1.0 / scale)
+    return Given(MixtureParams(weights / weights.sum(), (means - shift) / scale, covariances))
 
 
 def _check(value: Any, argument: str, label: str, shape: tuple[int, ...]) -> Array | None:

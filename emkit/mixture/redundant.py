@@ -12,7 +12,7 @@ from emkit.mixture.flat import Flat
 from emkit.models.rows import Rows
 from emkit.numerics.gaussian import Scaling
 
-__all__ = ["find_flat"]
+__all__ = ["find_flat", "units_of"]
 
 #: What a column varies by beyond others, as part of its standard deviation, that is nothing:
 #: covariances in doubles do not resolve its square. The rounding of the table itself may be
@@ -22,6 +22,13 @@ NOTHING, COARSEST = 1e-7, 1e-4
 CLEAR = 1e-6
 #: Most columns that are looked through for relations, which takes d^2 numbers and n d^2 products.
 MOST_COLUMNS = 300
+#: What half of the values of a column differ by, in standard deviations, below which these are
+#: of a few values far away; and below which the column gets the unit of that half.
+CLOSE, FAR = 1e-3, 1e-6
+#: Deviations of that half to the farthest value that fit into the digits of a double.
+DIGITS = 1e15
+#: Shortest half of a normal distribution, in standard deviations.
+NORMAL_HALF = 1.349
 #: Rows that show that there is no relation, for every column and beside; and that show one.
 ROWS_PER_COLUMN, MORE_ROWS, MOST_ROWS = 4, 20, 50_000
 #: A slope this small, in units of the columns, is rounding.
@@ -53,6 +60,63 @@ def find_flat(data: Any, spread: Scaling) -> Flat | None:
         nothing = np.empty((0, len(free)))
         related = _Related(free, free[:0], nothing, nothing[:, 0])
     return Flat(related.kept, constant, spread.shift[constant], *related[1:], spread.scale)
+
+
+def units_of(data: Any, spread: Scaling, names: Any) -> Scaling:
+    """Shift and scale of the columns, of most rows where a few values lie far from all others.
+
+    By mean and standard deviation, these would leave no digit of what they are beside. ValueError
+    for a value so far away that no unit leaves any.
+    """
+    few = _some_rows(data, ROWS_PER_COLUMN * len(spread.shift) + MORE_ROWS)
+    if (_shortest_half(few)[1] >= CLOSE * spread.scale).all():
+        return spread
+    centre, half = _shortest_half(_some_rows(data, MOST_ROWS))
+    far = (half > 0.0) & (half < FAR * spread.scale)
+    if far.any():
+        _refuse_beyond(data, centre, np.where(far, half, np.inf), names)
+    return Scaling(np.where(far, centre, spread.shift), np.where(far, half, spread.scale))
+
+
+def _refuse_beyond(data: Any, centre: Array, half: Array, names: Any) -> None:
+    """ValueError for a value that is farther from the others than doubles have digits."""
+    if isinstance(data, Rows):
+        low, high = np.fmin.reduce(data.X, axis=0), np.fmax.reduce(data.X, axis=0)
+    else:
+        low, high = data.summary.low, data.summary.high
+    extreme = np.where(high - centre > centre - low, high, low).astype(float)
+    beyond = np.flatnonzero(np.abs(extreme - centre) > DIGITS * half)
+    if len(beyond):
+        j = beyond[0]
+        raise ValueError(
+            f"Column {names[j]} of X holds {extreme[j]:g}, and half of its values lie within "
+            f"{2.0 * NORMAL_HALF * half[j]:.2g} of {centre[j]:g}: of these nothing would be left "
+            "beside it in doubles. If it stands for a missing value, put NaN in its place; "
+            "otherwise drop its row, or take logarithms of the column."
+        )
+
+
+def _some_rows(data: Any, most: int) -> Array:
+    """About so many rows, or all where they are fewer."""
+    start = data.start_data
+    X = start.X if isinstance(start, Rows) else next(iter(start)).X
+    return np.asarray(X[:: max(len(X) // most, 1)])
+
+
+def _shortest_half(rows: Array) -> tuple[Array, Array]:
+    """Middle of the shortest interval that holds half of each column, and its deviation; 0 where
+    half of the values are the same, unless a few others are near them."""
+    x = np.sort(rows.astype(float), axis=0)
+    n = np.count_nonzero(x == x, axis=0)
+    if (n == len(x)).all():
+        h = (len(x) + 1) // 2
+        lengths = x[h - 1 :] - x[: len(x) - h + 1]
+        first = lengths.argmin(axis=0)
+        columns = np.arange(x.shape[1])
+        middle = 0.5 * x[first, columns] + 0.5 * x[first + h - 1, columns]
+        return middle, lengths[first, columns] / NORMAL_HALF
+    parts = [_shortest_half(x[:some, [j]]) for j, some in enumerate(n)]
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))  # type: ignore
 
 
 class _Related(NamedTuple):

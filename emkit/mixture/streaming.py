@@ -74,6 +74,7 @@ class PartialFitMixin:
     learning_offset: float
     average: bool | int
     fit: Callable[..., Any]
+    _validate_params: Callable[[], None]  # of scikit-learn
     _batch: Callable[..., Batch]
     _model_of_batch: Callable[..., GaussianMixtureModel]
     _publish_stream: Callable[[Batch], None]
@@ -84,7 +85,9 @@ class PartialFitMixin:
 
         The first batch is fitted as `fit` would (a mixture to 1e-5 nats per sample, whatever
         ``tol``), and fixes the units of the columns; after a `fit`, the stream goes on from it.
-        Every other batch is seen once. `fit` begins anew.
+        Every other batch is seen once. `fit` begins anew. A mixture of several components without
+        a prior holds first batches back, and fits them together, until they have 2.5 rows for
+        every component times one more than columns: from fewer, some would start as one row.
 
         Parameters
         ----------
@@ -104,7 +107,8 @@ class PartialFitMixin:
         Raises
         ------
         ValueError
-            For a batch that does not go with those before, and for a first one that is too small.
+            As `fit` for parameters, for a batch that does not go with those before, and for a first
+            one that is too small.
 
         Warns
         -----
@@ -130,8 +134,9 @@ class PartialFitMixin:
         >>> mixture.n_batches_, mixture.n_samples_seen_
         (50, 10000.0)
         """
+        self._validate_params()
         online = self._online()
-        if not hasattr(self, "_stream"):
+        if not hasattr(self, "_stream") or getattr(self, "_held", None) is not None:
             self._first_batch(X, sample_weight)
             return self
         self._require_stream()

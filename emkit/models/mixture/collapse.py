@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.numerics.constants import EPS
 from emkit.numerics.covariance import Layout
+from emkit.numerics.gaussian import Components
 
 __all__ = ["MostlyRidge", "mostly_ridge"]
 
@@ -23,6 +25,8 @@ __all__ = ["MostlyRidge", "mostly_ridge"]
 HALF = 2.0
 #: Components are judged only in columns whose variance exceeds 100 times the ridge.
 LARGE_COLUMN = 100.0
+#: Rounding of a log-density, in nats, by which a covariance without a ridge is all but singular.
+ALL_BUT_SINGULAR = 1e-6
 #: EM steps without the ridge: a component that collapses does so within a few.
 STEPS = 30
 #: One that has not done so, but shrank by that factor in the last of them, is on its way.
@@ -32,7 +36,8 @@ SHRINKING = 0.9
 class MostlyRidge(NamedTuple):
     """Components of which some variance is mostly the ridge's."""
 
-    #: Those that have no variance of their own there: their rows agree, or are too few.
+    #: Those that have no variance of their own there: their rows agree, or are too few. Without a
+    #: ridge, those that are all but singular.
     collapsed: tuple[int, ...] = ()
     #: Those that have one, small beside the ridge.
     small: tuple[int, ...] = ()
@@ -52,6 +57,9 @@ def mostly_ridge(model: GaussianMixtureModel, data: Any, params: MixtureParams) 
     params : MixtureParams
         Where the fit ended.
     """
+    components = model.components(params)
+    if components.centred_error > ALL_BUT_SINGULAR and not model.prior.ridge.any():
+        return MostlyRidge(collapsed=_all_but_singular(model.layout, components))
     if _all_large(model, params):
         return MostlyRidge()
     columns = _large_columns(model, params)
@@ -66,6 +74,15 @@ def mostly_ridge(model: GaussianMixtureModel, data: Any, params: MixtureParams) 
         tuple(np.flatnonzero(small).tolist()),
         float(own[small].min(initial=np.inf)),
     )
+
+
+def _all_but_singular(layout: Layout, components: Components) -> tuple[int, ...]:
+    """Components whose log-density is hardly more than rounding."""
+    shape = components.means.shape
+    precisions = layout.diagonals(components.precisions, shape)
+    variances = layout.diagonals(components.covariances, shape)
+    error = EPS * (precisions * variances).sum(axis=1)
+    return tuple(np.flatnonzero(error >= min(ALL_BUT_SINGULAR, error.max())).tolist())
 
 
 def _all_large(model: GaussianMixtureModel, params: MixtureParams) -> bool:
@@ -94,6 +111,10 @@ def _smallest(model: GaussianMixtureModel, params: MixtureParams, columns: Any) 
     if not len(columns):
         return np.full(shape[0], np.inf)
     covariances = layout.marginal(params.covariances, columns)
+    if layout.independent:
+        variances: Array = layout.diagonals(covariances, (shape[0], len(columns)))
+        smallest: Array = (variances / ridge).min(axis=1)
+        return smallest
     # 1 / |W R^(1/2)|^2: eigenvalues would drown where the columns have units far apart.
     factor = layout.dense(layout.whitening(covariances), shape[0], len(columns)) * np.sqrt(ridge)
     return 1.0 / np.linalg.norm(factor, 2, axis=(-2, -1)) ** 2

@@ -387,7 +387,7 @@ class GaussianMixtureModel(LatentClassModel):
         """Tiles in internal units, features first, with where they lie."""
         n, d = data.X.shape
         step = tile_rows(d)
-        buffer = np.empty((d, step))
+        buffer = np.empty((d, min(step, n)))
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
             yield self.units.load(data.X[rows], buffer[:, : rows.stop - start]), rows

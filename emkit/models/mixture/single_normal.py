@@ -29,6 +29,9 @@ ROWS_PER_PARAMETER = 20
 #: Smallest eigenvalue that a correlation matrix starts from: EM leaves a variance that is too
 #: small only slowly, one that is too large fast.
 MIN_EIGENVALUE = 0.05
+#: Variance of a column, in the model's units, that is nothing beside the others: columns may share
+#: a unit, or have that of a ridge.
+LEAST_VARIANCE = 1e-20
 #: EM steps before rows are completed for a start.
 STEPS = 5
 
@@ -42,7 +45,10 @@ class Pairwise(NamedTuple):
     @property
     def correlation(self) -> Array:
         deviation = np.sqrt(np.diag(self.covariance))
-        return self.covariance / np.outer(deviation, deviation)
+        deviation[deviation == 0.0] = 1.0
+        correlation: Array = self.covariance / np.outer(deviation, deviation)
+        np.fill_diagonal(correlation, 1.0)
+        return correlation
 
 
 class PairSums(NamedTuple):
@@ -105,10 +111,12 @@ def complete_rows(model: GaussianMixtureModel, data: Rows, rng: np.random.Genera
     pairwise = pairwise_moments(data, model.units)
     total, d = data.total_weight, len(model.units.shift)
     strength = (d + 1.0) / total  # so many rows of prior keep any data positive definite
+    variances = np.maximum(np.diag(pairwise.covariance), LEAST_VARIANCE)
+    np.fill_diagonal(pairwise.covariance, variances)
     normal = GaussianMixtureModel(
         STRUCTURES["full"],
         model.units,
-        strength * np.diag(pairwise.covariance),
+        strength * variances,
         total,
         strength=strength,
         incomplete=True,

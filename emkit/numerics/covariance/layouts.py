@@ -37,7 +37,8 @@ class Matrix(Layout):
         return np.broadcast_to(np.eye(n_features), self.shape(n_components, n_features))
 
     def rescale(self, covariances: Array, scale: Array) -> Array:
-        return covariances * np.outer(scale, scale)
+        # One after the other: squares may overflow, or be nothing.
+        return covariances * scale * scale[:, None]
 
     def rescale_factor(self, factor: Array, scale: Array) -> Array:
         return factor / scale
@@ -207,7 +208,7 @@ class Vector(_Variances):
         return n_features
 
     def rescale(self, covariances: Array, scale: Array) -> Array:
-        return covariances * scale**2
+        return covariances * scale * scale
 
     def rescale_factor(self, factor: Array, scale: Array) -> Array:
         return factor / scale
@@ -284,7 +285,7 @@ class Scalar(_Variances):
         return 1
 
     def rescale(self, covariances: Array, scale: Array) -> Array:
-        return covariances * scale[0] ** 2
+        return covariances * scale[0] * scale[0]
 
     def rescale_factor(self, factor: Array, scale: Array) -> Array:
         return factor / scale[0]
