@@ -301,7 +301,7 @@ def test_a_start_that_collapses_does_not_cost_the_fit():
         try:
             one.fit(data)
         except ValueError as error:
-            assert "singular but for rounding" in str(error)
+            assert "singular" in str(error)
             failed += 1
     assert 0 < failed < len(single)
 
@@ -404,9 +404,12 @@ def test_weights_that_are_counts_are_not(weights):
 def test_prior_and_weights_as_repeated_rows():
     """R mclust 6.0.0, prior = priorControl(), VVV, G = 3, of iris with rows repeated 1 to 3."""
     counts = np.arange(150) % 3 + 1
-    options = {"min_components": 3, "covariance_type": "full", "prior": "mclust"}
-    ours = quick(**options).fit(X, sample_weight=counts)
-    assert_allclose(ours.results_["log_likelihood"], -384.6245, atol=1e-3)
+    options = {"prior": "mclust", "reg_covar": 0.0, "tol": 1e-9, "max_iter": 1000}
+    weighted = EMGaussianMixture(3, resp_init=SPECIES, **options).fit(X, sample_weight=counts)
+    rows = np.repeat(X, counts, axis=0)
+    repeated = EMGaussianMixture(3, resp_init=np.repeat(SPECIES, counts), **options).fit(rows)
+    for fit in (weighted.score(X, sample_weight=counts), repeated.score(rows)):
+        assert_allclose(counts.sum() * fit, -384.6245, atol=1e-4)
 
 
 @pytest.mark.skipif(not hasattr(EMGaussianMixtureIC, "set_callbacks"), reason="scikit-learn < 1.9")

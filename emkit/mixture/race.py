@@ -120,9 +120,13 @@ def _drawn(climber: Climber, start: Start, kind: str) -> Start:
     """A start with the parameters that one kind of draw gives it."""
     model: Any = climber.model
     data, rng = climber.data, np.random.default_rng(start.seed)
-    block = data.start_block(rng) if isinstance(data, Blocks) else data
-    params = replace(model.draw_start, method=kind)(model, block, rng)
+    params = replace(model.draw_start, method=kind)(model, _some_rows(data, rng), rng)
     return start._replace(params=_defined(model, params))
+
+
+def _some_rows(data: Any, rng: np.random.Generator) -> Any:
+    """All rows, or, where they lie in blocks that are not in memory, those of one."""
+    return data.start_block(rng) if isinstance(data, Blocks) else data
 
 
 def _defined(model: Any, params: MixtureParams) -> MixtureParams:
@@ -161,7 +165,8 @@ def _collapsed(climber: Climber, params: MixtureParams) -> bool:
     model: Any = climber.model
     if model.prior.ridge.any():
         return bool(mostly_ridge(model, climber.data, params).collapsed)
-    return not is_resolved(model, params, resolved_variances(model, climber.data))
+    rows = _some_rows(climber.data, np.random.default_rng(0))
+    return not is_resolved(model, params, resolved_variances(model, rows))
 
 
 def _any_alike(model: Any, params: MixtureParams) -> bool:

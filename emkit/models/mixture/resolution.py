@@ -5,13 +5,11 @@ singular. Where cells are missing EM may stop before, at what rounding leaves; s
 maximum, and the resolution of the data tells it from one with a small component.
 """
 
-from typing import Any
-
 import numpy as np
 
 from emkit._typing import Array
-from emkit.engine.blocks import Blocks
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.rows import Rows
 
 __all__ = ["is_resolved", "resolved_variances"]
 
@@ -28,19 +26,17 @@ NOTHING = 1e-26
 SINGULAR = 1e-8
 
 
-def resolved_variances(model: GaussianMixtureModel, data: Any) -> Array:
+def resolved_variances(model: GaussianMixtureModel, rows: Rows) -> Array:
     """Smallest variance of each column that is not that of equal rows, in internal units; (d,).
 
     Parameters
     ----------
     model : GaussianMixtureModel
         For its units.
-    data : Rows or Blocks
-        Of long data a sample is looked at, always the same.
+    rows : Rows
+        Of many a sample is looked at, always the same.
     """
-    rng = np.random.default_rng(0)
-    rows = data.start_block(rng) if isinstance(data, Blocks) else data
-    x = np.sort(rows.sample(SHOWN_ROWS, rng).X, axis=0)
+    x = np.sort(rows.sample(SHOWN_ROWS, np.random.default_rng(0)).X, axis=0)
     steps = np.diff(x, axis=0) / model.units.scale
     least = EQUAL * np.fmax.reduce(np.abs(x), axis=0, initial=0.0) / model.units.scale
     step = np.where(steps > least, steps, np.inf).min(axis=0, initial=np.inf)
