@@ -80,6 +80,11 @@ class Flat(NamedTuple):
             found = (rest / self.spread[self.related[told]]) @ inverse[clear].T
             out[np.ix_(mine, cells)] = found * self.spread[self.kept[cells]]
 
+    def told_more(self, X: Array, kept: Array) -> NDArray[np.intp]:
+        """Rows of which a column that is not kept tells something beyond the ``kept`` ones."""
+        missing = np.isnan(kept).astype(float) @ (self.slopes != 0.0).T > 0.0
+        return np.flatnonzero((missing & ~np.isnan(X[:, self.related])).any(axis=1))
+
     def expand(self, x: Array) -> Array:
         """Rows (n, d) from their kept columns (n, m)."""
         out = np.empty((len(x), self.n_features), x.dtype)

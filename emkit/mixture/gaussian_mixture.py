@@ -24,7 +24,13 @@ from emkit.base.estimator import (
 )
 from emkit.base.optional import optional_import
 from emkit.base.progress import CallbackSupportMixin, Progress, n_starts
-from emkit.data.checks import has_missing, in_blocks, refuse_empty_columns, rows_that_count
+from emkit.data.checks import (
+    has_missing,
+    in_blocks,
+    refuse_empty_columns,
+    rows_that_count,
+    warn_of_small_weights,
+)
 from emkit.data.opened import Opened, open_data, place_of
 from emkit.engine import Algorithm, EMResult, soft, standard_errors
 from emkit.engine.fit import ALGORITHMS, best_run
@@ -201,7 +207,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         Log-likelihood per sample at the returned parameters, without the prior. After
         `partial_fit`, of the last batch at the parameters before it: of rows not seen before.
     lower_bounds_ : list of float, of length n_iter_
-        The same after each point tried.
+        The same after each point tried; NaN where a search that anneals does not know it.
     history_ : ndarray
         Objective per sample at the start and every accepted iterate of the best run; never falls.
         The log-density of the prior in it is up to a constant.
@@ -220,7 +226,33 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     Raises
     ------
     ValueError
-        For bad arguments or data, and when every start has a singular covariance.
+        For bad arguments or data; for a value so far from all others of its column that doubles
+        have no digits for both; where every start has a singular covariance, if there is neither
+        ``reg_covar`` nor a prior; and, in methods of a fitted mixture, for another
+        ``covariance_type`` than that of the fit.
+
+    Warns
+    -----
+    DataWarning
+        Where columns are constant or follow from others, as a sum or a copy does: they are named,
+        and left out of likelihood, parameters that count, and criteria. Where some variance of a
+        component is half or more ``reg_covar``: components are named, and said to have collapsed
+        (the likelihood has no maximum there), or to be small in the units of X. Where
+        ``reg_covar`` exceeds 1 % of the variance of a column, or is nothing beside it. Where a
+        prior reads weights that sum to less than their rows.
+
+    Notes
+    -----
+    Over columns without a variance of their own the rows have no density, whatever the covariance
+    type. The fit is that of the other columns: of those that follow from each other the first
+    are kept. ``means_``, ``covariances_`` and what methods return are of all columns; for inverses
+    to be finite, ``covariances_`` gives the others ``reg_covar`` beyond what they follow from.
+    Relations between columns are looked for where complete rows are more than columns, and columns
+    at most 300.
+
+    Methods go by the fit in double precision, and by the attributes where these were set by hand.
+    An attribute whose numbers single precision cannot hold is in doubles; what doubles cannot
+    hold, such as variances of data at 1e200, is the largest number.
 
     References
     ----------
@@ -407,6 +439,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
                 result = climb(model)
         warn_unconverged(result, self.max_iter, "Increase reg_covar")
         self._publish(result, model, data, flat)
+        if flat is not None:
+            warn_of_flat(self._names(), flat)
         self._mostly_ridge = mostly_ridge(model, data, result.params)
         warn_of_components(self._mostly_ridge, self.reg_covar)
         progress.done()
@@ -445,10 +479,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         check_prior(self.prior, self.covariance_type, opened.n_features)
         data = opened.fit_data(self.n_components)
         refuse_empty_columns(self, data)
+        if self.prior is not None:
+            warn_of_small_weights(opened, "A prior stands for rows. It takes")
         spread = data.spread()
         flat = find_flat(data, spread)
         if flat is not None:
-            warn_of_flat(self._names(), flat)
             data = opened.fit_data(self.n_components, flat.counted)
             spread = data.spread()
         if given.resp is not None:  # in memory: elsewhere it is refused
@@ -519,8 +554,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         layout, units = model.layout, model.units
         params = params._replace(weights=params.weights / params.weights.sum())
         self._fitted_type = model.structure.name  # what a warm start can go on from
-        self._internal = units, params  # as exact as the fit, whatever the attributes can hold
-        self.weights_, self.means_, factor, covariances = self._in_users_units(model, params)
+        # As exact as the fit, whatever the attributes can hold.
+        self._internal = units, params, self.reg_covar
+        self.weights_, self.means_, factor, covariances = self._in_users_units(
+            model, params, self.reg_covar
+        )
         with np.errstate(over="ignore"):  # clipped
             precisions = layout.precisions(factor)
         self.weights_ = self.weights_.astype(dtype)
@@ -529,16 +567,16 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         self.precisions_cholesky_ = held(layout.transpose(factor), dtype)
         self.precisions_ = held(precisions, dtype)
 
-    def _in_users_units(self, model: GaussianMixtureModel, params: MixtureParams) -> Any:
+    def _in_users_units(
+        self, model: GaussianMixtureModel, params: MixtureParams, reg_covar: float
+    ) -> Any:
         """Weights, means, whitening factor and covariances of all columns."""
         layout, (shift, scale), flat = model.layout, model.units, self._flat
         means: Array = params.means * scale + shift
         factor, covariances = model.components(params).factor, params.covariances
         if flat is not None:
             means = flat.expand(means)
-            covariances, factor, scale = flat.lift(
-                layout, covariances, factor, scale, self.reg_covar
-            )
+            covariances, factor, scale = flat.lift(layout, covariances, factor, scale, reg_covar)
         with np.errstate(over="ignore"):  # clipped where they are published
             covariances = layout.rescale(covariances, scale)
         return params.weights, means, layout.rescale_factor(factor, scale), covariances
@@ -626,7 +664,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         state = self._stream.state
         self._publish_params(state.estimate, self._stream.model, batch.data.dtype)
         self.lower_bound_ = state.log_likelihood
-        self.n_samples_seen_, self.n_batches_ = state.weight, state.n_batches
+        self.n_samples_seen_ = state.weight
+        self.n_batches_ += 1
 
     # The fitted distribution
 
@@ -648,8 +687,9 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         return model, params, data
 
     def _evaluated(self, incomplete: bool) -> tuple[GaussianMixtureModel, MixtureParams]:
-        structure, internal = self._structure(), self._internal_fit(getattr(self, "_flat", None))
-        model, params = self._as_set(structure) if internal is None else internal
+        structure, flat = self._structure(), getattr(self, "_flat", None)
+        internal = self._internal_fit(flat)
+        model, params = self._as_set(structure, flat) if internal is None else internal
         model.incomplete = incomplete
         return model, params
 
@@ -660,13 +700,15 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         kept = [None if some is None else some.kept.tolist() for some in (before, flat)]
         if internal is None or kept[0] != kept[1]:
             return None
-        units, params = internal
+        units, params, reg_covar = internal
         model = GaussianMixtureModel(self._structure(), units)
-        return (model, params) if self._is_published(model, params) else None
+        return (model, params) if self._is_published(model, params, reg_covar) else None
 
-    def _is_published(self, model: GaussianMixtureModel, params: MixtureParams) -> bool:
+    def _is_published(
+        self, model: GaussianMixtureModel, params: MixtureParams, reg_covar: float
+    ) -> bool:
         """Whether the attributes are those of the fit, and were not set by hand."""
-        weights, means, factor, _ = self._in_users_units(model, params)
+        weights, means, factor, _ = self._in_users_units(model, params, reg_covar)
         published = self.weights_, self.means_, self.precisions_cholesky_
         expected = weights, means, model.layout.transpose(factor)
         return all(
@@ -674,13 +716,14 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             for values, there in zip(expected, published, strict=True)
         )
 
-    def _as_set(self, structure: Structure) -> tuple[GaussianMixtureModel, MixtureParams]:
-        """The model of attributes that were set by hand."""
+    def _as_set(
+        self, structure: Structure, flat: Flat | None
+    ) -> tuple[GaussianMixtureModel, MixtureParams]:
+        """The model of the attributes as they are, of the columns that are kept, or of all."""
         weights = np.asarray(self.weights_, dtype=float)
         means = np.asarray(self.means_, dtype=float)
         layout = structure.layout
         factor = layout.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
-        flat = getattr(self, "_flat", None)
         if flat is not None:
             means, factor = means[:, flat.kept], layout.marginal(factor, flat.kept)
         variances = layout.diagonals(layout.covariances(factor), means.shape)
@@ -800,9 +843,17 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         X, flat = rows.X, getattr(self, "_flat", None)
         kept = X if flat is None else flat.reduce(X)
         model, params, data = self._at(kept)
-        if data.incomplete:
-            kept = model.impute(kept, params)
-        return kept.copy() if flat is None else np.where(np.isnan(X), flat.expand(kept), X)
+        filled = model.impute(kept, params) if data.incomplete else kept.copy()
+        if flat is None:
+            return filled
+        out = np.where(np.isnan(X), flat.expand(filled), X)
+        told = flat.told_more(X, kept)
+        if len(told) and not model.layout.independent:
+            # Columns that were left out tell something of several cells that are missing.
+            model, params = self._as_set(self._structure(), None)
+            model.incomplete = True
+            out[told] = model.impute(X[told], params)
+        return out
 
     def sample(
         self, n_samples: int = 1, random_state: Any = None
@@ -1036,21 +1087,17 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
 
 def held(values: Array, dtype: Any) -> Array:
     """Values in a floating type, or in doubles where it holds them not; finite in any case."""
-    largest = np.finfo(float).max
     if not np.isfinite(values).all():
+        largest = np.finfo(float).max
         values = np.clip(values, -largest, largest)
     if dtype == values.dtype:
         return values
     with np.errstate(over="ignore", under="ignore"):
         cast = values.astype(dtype)
-    tiny = np.finfo(dtype).tiny
-    lost = ~np.isfinite(cast) | ((np.abs(cast) < tiny) & (np.abs(values) > 0.0))
-    if not lost.any():
-        return cast
     # What is rounding beside the rest may be lost.
-    size = np.abs(values).max()
-    small = np.abs(values) <= np.finfo(dtype).eps * size
-    return values if (lost & ~small).any() or size > np.finfo(dtype).max else cast
+    size, kind = np.abs(values).max(initial=0.0), np.finfo(dtype)
+    lost = (np.abs(cast) < kind.tiny) & (np.abs(values) > kind.eps * size)
+    return values if lost.any() or size > kind.max else cast
 
 
 def _summary_columns(prefix: str, weights: Array, means: Array, names: Any) -> Any:

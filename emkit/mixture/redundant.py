@@ -68,11 +68,13 @@ def units_of(data: Any, spread: Scaling, names: Any) -> Scaling:
     By mean and standard deviation, these would leave no digit of what they are beside. ValueError
     for a value so far away that no unit leaves any.
     """
-    few = _some_rows(data, ROWS_PER_COLUMN * len(spread.shift) + MORE_ROWS)
-    if (_shortest_half(few)[1] >= CLOSE * spread.scale).all():
+    x = np.sort(_some_rows(data, ROWS_PER_COLUMN * len(spread.shift) + MORE_ROWS), axis=0)
+    h = len(x) // 2  # a cell that is missing comes last, and makes a length that is no number
+    if ((x[h:] - x[: len(x) - h]).min(axis=0) >= CLOSE * spread.scale).all():
         return spread
     centre, half = _shortest_half(_some_rows(data, MOST_ROWS))
-    far = (half > 0.0) & (half < FAR * spread.scale)
+    rounding = 64.0 * np.finfo(data.dtype).eps * np.abs(centre)  # of values that are the same
+    far = (half > rounding) & (half < FAR * spread.scale)
     if far.any():
         _refuse_beyond(data, centre, np.where(far, half, np.inf), names)
     return Scaling(np.where(far, centre, spread.shift), np.where(far, half, spread.scale))
@@ -81,7 +83,8 @@ def units_of(data: Any, spread: Scaling, names: Any) -> Scaling:
 def _refuse_beyond(data: Any, centre: Array, half: Array, names: Any) -> None:
     """ValueError for a value that is farther from the others than doubles have digits."""
     if isinstance(data, Rows):
-        low, high = np.fmin.reduce(data.X, axis=0), np.fmax.reduce(data.X, axis=0)
+        low: Any = np.fmin.reduce(data.X, axis=0)
+        high: Any = np.fmax.reduce(data.X, axis=0)
     else:
         low, high = data.summary.low, data.summary.high
     extreme = np.where(high - centre > centre - low, high, low).astype(float)
@@ -107,7 +110,7 @@ def _shortest_half(rows: Array) -> tuple[Array, Array]:
     """Middle of the shortest interval that holds half of each column, and its deviation; 0 where
     half of the values are the same, unless a few others are near them."""
     x = np.sort(rows.astype(float), axis=0)
-    n = np.count_nonzero(x == x, axis=0)
+    n: Any = np.count_nonzero(x == x, axis=0)
     if (n == len(x)).all():
         h = (len(x) + 1) // 2
         lengths = x[h - 1 :] - x[: len(x) - h + 1]
@@ -115,8 +118,8 @@ def _shortest_half(rows: Array) -> tuple[Array, Array]:
         columns = np.arange(x.shape[1])
         middle = 0.5 * x[first, columns] + 0.5 * x[first + h - 1, columns]
         return middle, lengths[first, columns] / NORMAL_HALF
-    parts = [_shortest_half(x[:some, [j]]) for j, some in enumerate(n)]
-    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))  # type: ignore
+    parts = np.array([_shortest_half(x[:some, [j]]) for j, some in enumerate(n)])
+    return parts[:, 0, 0], parts[:, 1, 0]
 
 
 class _Related(NamedTuple):
