@@ -133,13 +133,13 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         Starts to try. One alone is taken where the start is given (``resp_init``,
         ``means_init``, or all three of weights, means and precisions).
     init_params : {'kmeans', 'k-means++', 'random', 'random_from_data', 'sphered_kmeans', \
-'hierarchical'}, default='kmeans'
+'hierarchical', 'quantiles'}, default='kmeans'
         How a start is drawn, on a random sample of the rows when there are more than 50 000:
         the partition of a k-means run (of a sample, refined by EM on it, for the price of five
         E-steps at most); distant rows as means; random responsibilities; random rows as means;
         the partition of k-means in sphered columns, for long clusters side by side; that of
         model-based agglomeration (of 2 000 rows at most: of fewer it is always the same, so that
-        one start is enough). Columns are brought to a common scale for it.
+        one start is enough); parts of equal size along the first principal axis. Columns are brought to a common scale for it.
     weights_init : array-like of shape (n_components,), default=None
         Weights to start from.
     means_init : array-like of shape (n_components, n_features), default=None

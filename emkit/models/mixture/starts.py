@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.engine.posterior import hard
 from emkit.models.agglomeration import Merges, agglomerate, half_sphered, sphered
-from emkit.models.kmeans import KMeans, Points, distant_rows
+from emkit.models.kmeans import distant_rows
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, one_hot
+from emkit.models.mixture.partitions import kmeans_partitions, views_of
+from emkit.models.mixture.short_runs import best_partition
 from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.rows import Rows
 
@@ -20,25 +21,30 @@ Start = Callable[[GaussianMixtureModel, Rows, int, np.random.Generator], Mixture
 
 #: Shortest half of a normal distribution, in standard deviations.
 NORMAL_HALF = 1.349
-#: Squared step of all centres together, in columns of unit scale, at which k-means ends.
-KMEANS_SHIFT = 1e-4
 #: Rows at least that a start looks at; of longer data it takes a random sample.
 SAMPLE_ROWS = 25_000
+#: Rows of which k-means takes a sample, where there are more than twice as many, and steps of EM
+#: after which the best of its partitions is chosen.
+KMEANS_ROWS, KMEANS_STEPS = 1_000, 2
+#: Variances of a start at random rows, in those of the rows about the nearest of them.
+NARROW = 0.1
 #: EM on the sample costs at most so many E-steps on the data.
 REFINE = 5
 #: Rows at most that are agglomerated, and cells; time goes with the square of the rows.
 HIERARCHY_ROWS, HIERARCHY_CELLS = 2_000, 40_000
 
 
-def sample_size(n_components: int, d: int) -> int:
+def sample_size(n_components: int, d: int, least: int = SAMPLE_ROWS) -> int:
     """Rows in which every component can show its covariance; data twice as long are sampled."""
-    return max(SAMPLE_ROWS, 10 * n_components * (d + 1))
+    return max(least, 10 * n_components * (d + 1))
 
 
-def sample_rows(data: Any, n_components: int, rng: np.random.Generator) -> Rows:
+def sample_rows(
+    data: Any, n_components: int, rng: np.random.Generator, least: int = SAMPLE_ROWS
+) -> Rows:
     """A sample of the rows, or all where there are few."""
     n, d = data.shape
-    size = sample_size(n_components, d)
+    size = sample_size(n_components, d, least)
     sample: Rows = data.sample(n if n <= 2 * size else size, rng)
     return sample
 
@@ -46,32 +52,25 @@ def sample_rows(data: Any, n_components: int, rng: np.random.Generator) -> Rows:
 def from_kmeans(
     model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
 ) -> MixtureParams:
-    """The partition of one run of k-means in columns of one scale."""
-    x = _standardised(model, data)
-    return _partition_of(model, data, x / _clustering_scale(x), n_components, rng)
+    """The best, after some EM steps, of the partitions by k-means in columns seen several ways."""
+    if n_components == 1:
+        return model.from_partition(data, 1, one_hot(np.zeros(len(data.X), dtype=np.intp), 1))
+    rows = sample_rows(data, n_components, rng, KMEANS_ROWS)
+    views = views_of(_standardised(model, rows), rng, rows.sample_weight)
+    partitions = kmeans_partitions(views, n_components, rng, rows.sample_weight)
+    best = best_partition(model, rows, n_components, partitions, KMEANS_STEPS)
+    if best is None:
+        best = model.from_partition(rows, n_components, one_hot(partitions[0], n_components))
+    return best
 
 
 def from_sphered_kmeans(
     model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
 ) -> MixtureParams:
     """The partition of one run of k-means in sphered columns, which sees oblique clusters."""
-    return _partition_of(model, data, sphered(data.X, data.sample_weight), n_components, rng)
-
-
-def _partition_of(
-    model: GaussianMixtureModel, data: Rows, x: Array, n_components: int, rng: np.random.Generator
-) -> MixtureParams:
-    """The partition of one run of k-means on rows that stand for those of the data."""
-    points, kmeans = Points(x, data.sample_weight), KMeans(n_components)
-    centers = kmeans.initialize(points, rng)
-    for _ in range(300):
-        stats, _ = kmeans.e_step(points, centers, hard)
-        previous, centers = centers, kmeans.m_step(stats, centers)
-        if ((centers.centers - previous.centers) ** 2).sum() <= KMEANS_SHIFT:
-            break
-    return model.from_partition(
-        data, n_components, one_hot(kmeans.labels(points, centers), n_components)
-    )
+    view = sphered(data.X, data.sample_weight)
+    (labels,) = kmeans_partitions([view], n_components, rng, data.sample_weight)
+    return model.from_partition(data, n_components, one_hot(labels, n_components))
 
 
 def from_hierarchy(
@@ -143,7 +142,8 @@ def from_kmeans_plusplus(
     """Rows far from each other as means."""
     x = _standardised(model, data)
     scaled = np.ascontiguousarray((x / _clustering_scale(x)).T)
-    return model.from_means(data, x[distant_rows(scaled, n_components, rng, data.sample_weight)])
+    rows = distant_rows(scaled, n_components, rng, data.sample_weight)
+    return _at_rows(model, data, x[rows])
 
 
 def from_rows(
@@ -157,7 +157,19 @@ def from_rows(
         replace=False,
         p=None if weights is None else weights / weights.sum(),
     )
-    return model.from_means(data, _standardised(model, Rows(data.X[rows])))
+    return _at_rows(model, data, _standardised(model, Rows(data.X[rows])))
+
+
+def _at_rows(model: GaussianMixtureModel, data: Rows, means: Array) -> MixtureParams:
+    """Round components at the means, so narrow that every row belongs to the nearest.
+
+    As wide as rows are about two means in one cluster they would be one and the same, from where
+    EM is slow to leave.
+    """
+    params = model.from_means(data, means)
+    variances = model.layout.diagonals(params.covariances, means.shape)
+    unit = model.layout.identity(*means.shape)
+    return params._replace(covariances=NARROW * variances.mean() * unit)
 
 
 def from_random(
