@@ -139,7 +139,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         E-steps at most); distant rows as means; random responsibilities; random rows as means;
         the partition of k-means in sphered columns, for long clusters side by side; that of
         model-based agglomeration (of 2 000 rows at most: of fewer it is always the same, so that
-        one start is enough); parts of equal size along the first principal axis. Columns are brought to a common scale for it.
+        one start is enough); parts of equal size along the first principal axis. Columns are
+        brought to a common scale for it.
     weights_init : array-like of shape (n_components,), default=None
         Weights to start from.
     means_init : array-like of shape (n_components, n_features), default=None
