@@ -15,10 +15,11 @@ from structures import dense, in_shape, unit
 
 from emkit import EMGaussianMixture
 from emkit.exceptions import DataWarning
+from emkit.models.mixture.starts import STARTS
 from emkit.numerics.covariance import NAMES, STRUCTURES
 
 MATRICES = [kind for kind in NAMES if STRUCTURES[kind].layout.ndim == 2]
-INITS = ["kmeans", "k-means++", "random", "random_from_data"]
+INITS = list(STARTS)
 FITTED = ["weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_"]
 
 each_kind = pytest.mark.parametrize("kind", NAMES)

@@ -196,6 +196,24 @@ class EMModel(ABC):
         """
         return params
 
+    def is_settled(self, params: Any) -> bool:
+        """Whether a step that gains less than ``tol`` may end a run here. Default: yes.
+
+        Not where gains are small before they grow, as beside a saddle at which two classes are one:
+        there a step has to gain 1e-4 as much.
+
+        Parameters
+        ----------
+        params : Params
+            Where a step led that gains less than ``tol``.
+
+        Returns
+        -------
+        bool
+            Whether it may.
+        """
+        return True
+
     def is_feasible(self, params: Any) -> bool:
         """Whether the model is defined at ``params``. Default: every number is finite.
 

@@ -21,6 +21,9 @@ __all__ = ["GainRule", "OwnUnitsRule", "StandstillRule", "StopRule", "StopRules"
 
 #: A fall by less than this part of tol is no news: the run has converged as well as was asked.
 SLIGHT_FALL = 1e-4
+#: Part of tol that a gain has to be below where classes are one and the same so far: beside the
+#: saddle of one class fewer, gains are small before they grow.
+UNSETTLED = 1e-4
 
 
 class Verdict(NamedTuple):
@@ -55,14 +58,21 @@ class GainRule(StopRule):
     """``tol`` is compared with the gain in the objective."""
 
     def __init__(self, model: EMModel, tol: float):
-        self.exact, self.tol = model.exact, tol
+        self.exact, self.tol, self.is_settled = model.exact, tol, model.is_settled
 
     def progress(self, here: Point, there: Point) -> float:
         return there.objective - here.objective
 
+    def is_small(self, here: Point, there: Point) -> bool:
+        """Whether a step is within the tolerance."""
+        gain = self.progress(here, there)
+        if gain >= self.tol or gain < UNSETTLED * self.tol:
+            return gain < self.tol
+        return self.is_settled(there.params)
+
     def plain_step(self, here: Point, there: Point, noise: float) -> Verdict:
         fall = here.objective - there.objective if self.exact else 0.0
-        small = self.progress(here, there) < self.tol
+        small = self.is_small(here, there)
         return Verdict(fall <= 0.0, small=small, fell=fall > max(noise, SLIGHT_FALL * self.tol))
 
     def proposal(
@@ -72,7 +82,7 @@ class GainRule(StopRule):
         # Strict: a proposal that is not higher is worth less than the EM image.
         better = gain > 0.0
         conclusive = better or (newton and gain > -self.tol)
-        return Verdict(better, small=conclusive and self.progress(here, there) < self.tol)
+        return Verdict(better, small=conclusive and self.is_small(here, there))
 
 
 class OwnUnitsRule(GainRule):
@@ -84,6 +94,9 @@ class OwnUnitsRule(GainRule):
 
     def progress(self, here: Point, there: Point) -> float:
         return self.measure(here, there)
+
+    def is_small(self, here: Point, there: Point) -> bool:
+        return self.progress(here, there) < self.tol
 
     def plain_step(self, here: Point, there: Point, noise: float) -> Verdict:
         fell = self.exact and there.objective < here.objective - noise

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from copy import copy
 from functools import partial
-from math import log
 from numbers import Integral, Real
 from typing import Any, NamedTuple, Self
 
@@ -41,6 +40,7 @@ from emkit.engine.latent_class import unbuffered
 from emkit.exceptions import DataWarning, InfeasibleError, warn
 from emkit.mixture.conversion import to_sklearn
 from emkit.mixture.covariance_types import documented
+from emkit.mixture.criteria import measures
 from emkit.mixture.degenerate import (
     warn_of_columns,
     warn_of_components,
@@ -135,11 +135,15 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     n_init : int, default=1
         Starts to try. One alone is taken where the start is given (``resp_init``,
         ``means_init``, or all three of weights, means and precisions).
-    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, default='kmeans'
+    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data', 'sphered_kmeans', \
+'hierarchical', 'quantiles'}, default='kmeans'
         How a start is drawn, on a random sample of the rows when there are more than 50 000:
         the partition of a k-means run (of a sample, refined by EM on it, for the price of five
-        E-steps at most); distant rows as means; random responsibilities; random rows as means.
-        Columns are brought to a common scale for it.
+        E-steps at most); distant rows as means; random responsibilities; random rows as means;
+        the partition of k-means in sphered columns, for long clusters side by side; that of
+        model-based agglomeration (of 2 000 rows at most: of fewer it is always the same, so that
+        one start is enough); parts of equal size along the first principal axis. Columns are
+        brought to a common scale for it.
     weights_init : array-like of shape (n_components,), default=None
         Weights to start from.
     means_init : array-like of shape (n_components, n_features), default=None
@@ -1073,8 +1077,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         aic : float
             ``-2 log L + 2 p`` for p free parameters.
         """
-        log_likelihood, _ = self._open(X, sample_weight).sum(self._log_likelihoods)
-        return -2.0 * log_likelihood + 2.0 * self._n_parameters()
+        return measures(self, X, sample_weight).aic
 
     def bic(self, X: Any, sample_weight: Any = None) -> float:
         """Bayesian information criterion; lower is better.
@@ -1091,8 +1094,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         bic : float
             ``-2 log L + p log n`` for p free parameters.
         """
-        log_likelihood, n = self._open(X, sample_weight).sum(self._log_likelihoods)
-        return -2.0 * log_likelihood + self._n_parameters() * log(n)
+        return measures(self, X, sample_weight).bic
 
     def icl(self, X: Any, sample_weight: Any = None) -> float:
         r"""Integrated completed likelihood criterion; lower is better.
@@ -1117,8 +1119,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         with the integrated completed likelihood. IEEE Transactions on Pattern Analysis and
         Machine Intelligence 22, 719-725. doi:10.1109/34.865189
         """
-        log_largest, _ = self._open(X, sample_weight).sum(self._log_largest)
-        return self.bic(X, sample_weight) - 2.0 * log_largest
+        return measures(self, X, sample_weight, entropy=True).icl
 
     def _log_largest(self, rows: Rows) -> Array:
         """Logarithm of the largest responsibility of each row."""

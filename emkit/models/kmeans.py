@@ -19,7 +19,7 @@ from emkit.engine.latent_class import LatentClassModel
 from emkit.numerics.constants import EPS
 from emkit.numerics.gaussian import tile_rows
 
-__all__ = ["KMeans", "KMeansParams", "Points", "distant_rows"]
+__all__ = ["KMeans", "KMeansParams", "Points", "distant_rows", "lloyd"]
 
 
 class KMeansParams(NamedTuple):
@@ -74,6 +74,12 @@ class Points(NamedTuple):
 STOPS = ("mse", "mae", "shift")
 #: As many rows as there may be, to bound the rounding of their sum of squares.
 MANY_ROWS = 1e9
+#: Numbers of all centres from which on a product of matrices is faster than their differences.
+MIN_PRODUCT = 16
+#: Part of the squared lengths below which a difference of them has lost digits.
+CANCELLING = 1e-2
+#: Most rounds of k-means for a start, and the squared step of all centres together that ends it.
+MOST_ROUNDS, SMALL_SHIFT = 10, 1e-3
 
 
 class KMeans(LatentClassModel):
@@ -186,14 +192,84 @@ class KMeans(LatentClassModel):
         )
 
 
-def squared_distances(x: Array, centers: Array) -> Array:
-    """Squared distances (K, n) of x (d, n) from the centres (K, d), nothing cancelling."""
-    out = np.empty((len(centers), x.shape[1]))
+def squared_distances(x: Array, centers: Array, out: Array | None = None) -> Array:
+    """Squared distances (K, n) of x (d, n) from the centres (K, d), nothing cancelling.
+
+    By one product of matrices; those small beside what they are the difference of, over again.
+    """
+    out = np.empty((len(centers), x.shape[1])) if out is None else out
+    if centers.size < MIN_PRODUCT:
+        return _differences(x, centers, out)
+    middle = centers.mean(axis=0)
+    away, about = x - middle[:, None], centers - middle
+    squares, norms = np.einsum("dn,dn->n", away, away), np.einsum("kd,kd->k", about, about)
+    np.matmul(-2.0 * about, away, out=out)
+    out += squares
+    out += norms[:, None]
+    cells = np.flatnonzero(out < CANCELLING * (squares + norms.max()))
+    if 8 * len(cells) > out.size:
+        return _differences(x, centers, out)
+    k, i = np.divmod(cells, x.shape[1])
+    apart = np.take(x, i, axis=1) - np.take(centers.T, k, axis=1)
+    out.flat[cells] = np.einsum("dm,dm->m", apart, apart)
+    return out
+
+
+def _differences(x: Array, centers: Array, out: Array) -> Array:
     apart = np.empty_like(x)
     for k, center in enumerate(centers):
         np.subtract(x, center[:, None], out=apart)
         np.einsum("ij,ij->j", apart, apart, out=out[k])
     return out
+
+
+def lloyd(
+    x: Array, centers: Array, sample_weight: Array | None = None, rounds: int = MOST_ROUNDS
+) -> NDArray[np.intp]:
+    """Labels of some rounds of k-means, in columns of about unit scale, for a start.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_samples, n_features)
+        Rows.
+    centers : ndarray of shape (n_clusters, n_features)
+        Where to begin. A centre that loses its last row stays.
+    sample_weight : ndarray of shape (n_samples,), default=None
+        Weights as frequencies.
+    rounds : int, default=10
+        Most rounds; what is left to do after some, EM does better.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Indices of centres.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit.models.kmeans import lloyd
+    >>> lloyd(np.array([[0.0], [0.2], [3.0], [3.2]]), np.array([[0.0], [0.2]]))
+    array([0, 0, 1, 1])
+    """
+    k, step = len(centers), min(tile_rows(len(centers) + x.shape[1], least=96), len(x))
+    columns = np.ascontiguousarray(x.T if sample_weight is None else x.T * sample_weight)
+    # The nearest centre is that of the largest x'c - c'c / 2.
+    rows, buffer = np.column_stack([x, np.ones(len(x))]), np.empty((step, k))
+    labels = np.empty(len(x), dtype=np.intp)
+    for _ in range(rounds):
+        half = 0.5 * np.einsum("kd,kd->k", centers, centers)
+        slopes = np.column_stack([centers, -half]).T
+        for start in range(0, len(x), step):
+            tile = rows[start : start + step]
+            scores = np.matmul(tile, slopes, out=buffer[: len(tile)])
+            scores.argmax(axis=1, out=labels[start : start + step])
+        n = np.bincount(labels, sample_weight, k)[:, None]
+        sums = np.array([np.bincount(labels, column, k) for column in columns]).T
+        moved = np.where(n > 0.0, sums / np.where(n > 0.0, n, 1.0), centers)
+        shift, centers = ((moved - centers) ** 2).sum(), moved
+        if shift <= SMALL_SHIFT:
+            break
+    return labels
 
 
 def distant_rows(
@@ -240,14 +316,16 @@ def distant_rows(
     n_candidates = 2 + int(np.log(n_clusters))
     chosen = np.empty(n_clusters, dtype=np.intp)
     nearest = np.ones(n)
+    distances = np.empty((n_candidates, n))  # once: large arrays are dear to come by
     for k in range(n_clusters):
         mass = np.cumsum(weights * nearest)
         drawn = rng.random(n_candidates if k else 1) * mass[-1]
         # Where no mass is left, rows equal to those chosen, but none of weight 0.
         candidates = np.minimum(np.searchsorted(mass, drawn, side="right"), last)
-        distances = squared_distances(x, x[:, candidates].T)
+        near = squared_distances(x, x[:, candidates].T, distances[: len(candidates)])
         if k:
-            np.minimum(distances, nearest, out=distances)
-        best = int((distances @ weights).argmin())
-        chosen[k], nearest = candidates[best], distances[best]
+            np.minimum(near, nearest, out=near)
+        best = int((near @ weights).argmin())
+        chosen[k] = candidates[best]
+        nearest[:] = near[best]
     return chosen

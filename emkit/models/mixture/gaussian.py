@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.engine.latent_class import LatentClassModel, unbuffered
 from emkit.engine.posterior import soft
+from emkit.models.mixture.overlap import least_divergence
 from emkit.models.mixture.prior import Prior
 from emkit.models.mixture.split_merge import split_merge
 from emkit.models.rows import Rows
@@ -48,6 +49,11 @@ __all__ = [
 
 Conditioned = ConditionalKernel | MaskedKernel
 Kernel = CompleteKernel | Conditioned
+
+
+#: Divergence, in nats, up to which two components are about to part, if they ever do: of one normal
+#: cluster, maxima have components further apart than that.
+SAME = 2.0
 
 
 class MixtureParams(NamedTuple):
@@ -139,6 +145,10 @@ class GaussianMixtureModel(LatentClassModel):
     def is_feasible(self, params: MixtureParams) -> bool:
         weights = params.weights
         return super().is_feasible(params) and bool((weights >= 0.0).all() and weights.any())
+
+    def is_settled(self, params: MixtureParams) -> bool:
+        """Whether no two components are one and the same so far (see `SAME`)."""
+        return least_divergence(self.layout, self.components(params)) > SAME
 
     def retract(self, params: MixtureParams) -> MixtureParams:
         covariances = self.structure.retract(params.covariances, params.weights)

@@ -1,40 +1,50 @@
 """Random starts of a mixture: each draws a partition or means, in internal units."""
 
 from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from emkit._typing import Array
-from emkit.engine.posterior import hard
-from emkit.models.kmeans import KMeans, Points, distant_rows
+from emkit.models.agglomeration import Merges, agglomerate, half_sphered, sphered
+from emkit.models.kmeans import distant_rows
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, one_hot
+from emkit.models.mixture.partitions import kmeans_partitions, views_of
+from emkit.models.mixture.short_runs import best_partition
 from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.rows import Rows
 
-__all__ = ["STARTS", "draw", "override", "sample_rows", "sample_size"]
+__all__ = ["STARTS", "Hierarchy", "draw", "override", "sample_rows", "sample_size"]
 
 Start = Callable[[GaussianMixtureModel, Rows, int, np.random.Generator], MixtureParams]
 
 #: Shortest half of a normal distribution, in standard deviations.
 NORMAL_HALF = 1.349
-#: Squared step of all centres together, in columns of unit scale, at which k-means ends.
-KMEANS_SHIFT = 1e-4
 #: Rows at least that a start looks at; of longer data it takes a random sample.
 SAMPLE_ROWS = 25_000
+#: Rows of which k-means takes a sample, where there are more than twice as many, and steps of EM
+#: after which the best of its partitions is chosen.
+KMEANS_ROWS, KMEANS_STEPS = 1_000, 2
+#: Variances of a start at random rows, in those of the rows about the nearest of them.
+NARROW = 0.1
 #: EM on the sample costs at most so many E-steps on the data.
 REFINE = 5
+#: Rows at most that are agglomerated, and cells; time goes with the square of the rows.
+HIERARCHY_ROWS, HIERARCHY_CELLS = 2_000, 40_000
 
 
-def sample_size(n_components: int, d: int) -> int:
+def sample_size(n_components: int, d: int, least: int = SAMPLE_ROWS) -> int:
     """Rows in which every component can show its covariance; data twice as long are sampled."""
-    return max(SAMPLE_ROWS, 10 * n_components * (d + 1))
+    return max(least, 10 * n_components * (d + 1))
 
 
-def sample_rows(data: Any, n_components: int, rng: np.random.Generator) -> Rows:
+def sample_rows(
+    data: Any, n_components: int, rng: np.random.Generator, least: int = SAMPLE_ROWS
+) -> Rows:
     """A sample of the rows, or all where there are few."""
     n, d = data.shape
-    size = sample_size(n_components, d)
+    size = sample_size(n_components, d, least)
     sample: Rows = data.sample(n if n <= 2 * size else size, rng)
     return sample
 
@@ -42,19 +52,88 @@ def sample_rows(data: Any, n_components: int, rng: np.random.Generator) -> Rows:
 def from_kmeans(
     model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
 ) -> MixtureParams:
-    """The partition of one run of k-means."""
-    x = _standardised(model, data)
-    points = Points(x / _clustering_scale(x), data.sample_weight)
-    kmeans = KMeans(n_components)
-    centers = kmeans.initialize(points, rng)
-    for _ in range(300):
-        stats, _ = kmeans.e_step(points, centers, hard)
-        previous, centers = centers, kmeans.m_step(stats, centers)
-        if ((centers.centers - previous.centers) ** 2).sum() <= KMEANS_SHIFT:
-            break
-    return model.from_partition(
-        data, n_components, one_hot(kmeans.labels(points, centers), n_components)
-    )
+    """The best, after some EM steps, of the partitions by k-means in columns seen several ways."""
+    if n_components == 1:
+        return model.from_partition(data, 1, one_hot(np.zeros(len(data.X), dtype=np.intp), 1))
+    rows = sample_rows(data, n_components, rng, KMEANS_ROWS)
+    views = views_of(_standardised(model, rows), rng, rows.sample_weight)
+    partitions = kmeans_partitions(views, n_components, rng, rows.sample_weight)
+    best = best_partition(model, rows, n_components, partitions, KMEANS_STEPS)
+    if best is None:
+        best = model.from_partition(rows, n_components, one_hot(partitions[0], n_components))
+    return best
+
+
+def from_sphered_kmeans(
+    model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
+) -> MixtureParams:
+    """The partition of one run of k-means in sphered columns, which sees oblique clusters."""
+    view = sphered(data.X, data.sample_weight)
+    (labels,) = kmeans_partitions([view], n_components, rng, data.sample_weight)
+    return model.from_partition(data, n_components, one_hot(labels, n_components))
+
+
+def from_hierarchy(
+    model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
+) -> MixtureParams:
+    """The partition of model-based agglomeration; nothing of it is random where rows are few."""
+    return Hierarchy.of(data, rng).start(model, n_components)
+
+
+class Hierarchy(NamedTuple):
+    """Rows and their tree: one start for every number of components, of any structure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from emkit.models.mixture.starts import Hierarchy
+    >>> from emkit.models.rows import Rows
+    >>> x = np.array([[0.0, 0.1], [0.1, 0.0], [0.2, 0.2], [8.0, 8.1], [8.2, 8.0], [8.0, 8.4]])
+    >>> hierarchy = Hierarchy.of(Rows(x), np.random.default_rng(0))
+    >>> [hierarchy.merges.labels(k).tolist() for k in (1, 2)]
+    [[0, 0, 0, 0, 0, 0], [0, 0, 0, 1, 1, 1]]
+    """
+
+    rows: Rows
+    merges: Merges
+
+    @classmethod
+    def of(cls, data: Rows, rng: np.random.Generator) -> "Hierarchy":
+        """Of complete rows, or of a random sample of them where there are many."""
+        size = min(HIERARCHY_ROWS, max(HIERARCHY_CELLS // data.shape[1], 200))
+        rows = data.sample(size, rng)
+        weights = rows.sample_weight
+        scaled = np.ascontiguousarray(half_sphered(rows.X, weights))
+        kept = None if weights is None else np.asarray(weights, dtype=float).tobytes()
+        return cls(rows, _agglomerated(scaled.tobytes(), len(scaled), kept))
+
+    def start(self, model: GaussianMixtureModel, n_components: int) -> MixtureParams:
+        """The M-step from the partition into so many clusters; what is not there is empty."""
+        resp = one_hot(self.merges.labels(n_components), n_components)
+        return model.from_partition(self.rows, n_components, resp)
+
+
+def from_quantiles(
+    model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
+) -> MixtureParams:
+    """Parts of equal weight along the first principal axis; nothing of it is random.
+
+    In one column it is what mclust starts from, and the only start here that divides a long tail.
+    """
+    along = half_sphered(data.X, data.sample_weight)[:, 0]
+    weights = np.ones(len(along)) if data.sample_weight is None else data.sample_weight
+    order = np.argsort(along, kind="stable")
+    below = np.cumsum(weights[order]) - 0.5 * weights[order]
+    labels = np.empty(len(order), dtype=np.intp)
+    labels[order] = (n_components * below / weights.sum()).astype(np.intp)
+    return model.from_partition(data, n_components, one_hot(labels, n_components))
+
+
+@lru_cache(maxsize=2)
+def _agglomerated(x: bytes, n_rows: int, weights: bytes | None) -> Merges:
+    """The tree of rows that are scaled; kept, as one serves all fits of a grid to the same rows."""
+    table = np.frombuffer(x).reshape(n_rows, -1)
+    return agglomerate(table, None if weights is None else np.frombuffer(weights))
 
 
 def from_kmeans_plusplus(
@@ -63,7 +142,8 @@ def from_kmeans_plusplus(
     """Rows far from each other as means."""
     x = _standardised(model, data)
     scaled = np.ascontiguousarray((x / _clustering_scale(x)).T)
-    return model.from_means(data, x[distant_rows(scaled, n_components, rng, data.sample_weight)])
+    rows = distant_rows(scaled, n_components, rng, data.sample_weight)
+    return _at_rows(model, data, x[rows])
 
 
 def from_rows(
@@ -77,7 +157,19 @@ def from_rows(
         replace=False,
         p=None if weights is None else weights / weights.sum(),
     )
-    return model.from_means(data, _standardised(model, Rows(data.X[rows])))
+    return _at_rows(model, data, _standardised(model, Rows(data.X[rows])))
+
+
+def _at_rows(model: GaussianMixtureModel, data: Rows, means: Array) -> MixtureParams:
+    """Round components at the means, so narrow that every row belongs to the nearest.
+
+    As wide as rows are about two means in one cluster they would be one and the same, from where
+    EM is slow to leave.
+    """
+    params = model.from_means(data, means)
+    variances = model.layout.diagonals(params.covariances, means.shape)
+    unit = model.layout.identity(*means.shape)
+    return params._replace(covariances=NARROW * variances.mean() * unit)
 
 
 def from_random(
@@ -95,7 +187,14 @@ STARTS: dict[str, Start] = {
     "k-means++": from_kmeans_plusplus,
     "random": from_random,
     "random_from_data": from_rows,
+    "sphered_kmeans": from_sphered_kmeans,
+    "hierarchical": from_hierarchy,
+    "quantiles": from_quantiles,
 }
+
+
+#: Those that are near a maximum already, so that EM on a sample leads to that of all rows.
+PARTITIONS = {"kmeans", "sphered_kmeans", "hierarchical", "quantiles"}
 
 
 def _standardised(model: GaussianMixtureModel, data: Rows) -> Array:
@@ -150,7 +249,7 @@ def draw(
     complete = complete_rows(model, sample, rng) if sample.incomplete else sample
     params = STARTS[method](model, complete, n_components, rng)
     times = (n_rows or data.shape[0]) / len(sample.X)
-    if method == "kmeans" and times > 1.0:
+    if method in PARTITIONS and times > 1.0:
         params = _refined(model, sample, params, steps=int(times) * REFINE)
     return model.retract(override(params, parts))
 
