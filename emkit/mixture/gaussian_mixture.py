@@ -269,12 +269,12 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     --------
     >>> import numpy as np
     >>> from emkit import EMGaussianMixture
-    >>> X = np.array([[1, 2], [2, 4], [0, 1], [10, 2], [11, 4], [9, 3]])
+    >>> X = np.array([[0, 0], [2, 0], [1, -1], [1, 1], [9, 8], [11, 8], [10, 7], [10, 9]])
     >>> mixture = EMGaussianMixture(n_components=2, random_state=0).fit(X)
     >>> mixture.means_[mixture.means_[:, 0].argsort()].round(6)
-    array([[ 1.      ,  2.333333],
-           [10.      ,  3.      ]])
-    >>> labels = mixture.predict([[0, 0], [12, 3]])
+    array([[ 1.,  0.],
+           [10.,  8.]])
+    >>> labels = mixture.predict([[0, 0], [12, 7]])
     >>> bool(labels[0] != labels[1])
     True
     """
