@@ -211,7 +211,7 @@ def test_failing_starts_cost_one_and_end_nothing(counts, make, seed):
     result = fit_em(Half(), counts, search=make(80), random_state=seed)
     assert np.isfinite(result.objective)
     failed = [run for run in result.runs if np.isnan(run.objective)]
-    assert failed and all(run.reason is StopReason.INFEASIBLE for run in failed)
+    assert failed and all(run.reason == StopReason.INFEASIBLE for run in failed)
     assert all("not defined" in run.message for run in failed)
     assert cost(result) + len(failed) <= 80
     with pytest.raises(InfeasibleError, match="starts failed. The first: singular"):

@@ -202,7 +202,7 @@ class CensoredPrediction:
         X : array-like of shape (n_samples, n_features)
             Predictors, in any form that `fit` takes.
         y : array-like
-            Responses in any form that `fit` takes.
+            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
         sample : bool, default=False
             Whether to draw from the conditional distribution instead of taking its mean.
         random_state : int, RandomState instance or None, default=None
@@ -246,7 +246,7 @@ class CensoredPrediction:
         X : array-like of shape (n_samples, n_features)
             Predictors, in any form that `fit` takes.
         y : array-like
-            Responses in any form that `fit` takes.
+            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
 
         Returns
         -------
@@ -268,7 +268,7 @@ class CensoredPrediction:
         X : array-like of shape (n_samples, n_features)
             Predictors, in any form that `fit` takes.
         y : array-like
-            Responses in any form that `fit` takes.
+            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights as frequencies.
 
@@ -296,7 +296,7 @@ class CensoredPrediction:
         X : array-like of shape (n_samples, n_features)
             Predictors, in any form that `fit` takes.
         y : array-like
-            Responses in any form that `fit` takes.
+            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights as frequencies.
 
@@ -315,7 +315,7 @@ class CensoredPrediction:
         X : array-like of shape (n_samples, n_features)
             Predictors, in any form that `fit` takes.
         y : array-like
-            Responses in any form that `fit` takes.
+            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights as frequencies; their sum is the number of samples.
 

@@ -35,7 +35,6 @@ class Clustered(Opened[R]):
     _surveyed: Chunks | None = None
 
     def _open(self) -> None:
-        _refuse_fields(self.y)
         self.y = check_responses(self.y)
         self.given = self.X  # the types and names of its columns
         self.reader = self.reader.of_columns(columns_of(self.X))
@@ -164,16 +163,6 @@ def _one_wide(X: Any) -> Any:
 
 
 # What goes with the rows
-
-
-def _refuse_fields(y: Any) -> None:
-    names = getattr(getattr(y, "dtype", None), "names", None)
-    if names:
-        raise ValueError(
-            f"y must hold numbers where X is a Dask collection. Got fields {names}: whether "
-            "they are events or bounds shows in all rows alone. Make it [lower, upper], infinite "
-            "where it is open, as `censored_target` does of an array."
-        )
 
 
 def _beside(X: Any, values: Any, name: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 import joblib
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import TransformerMixin, clone
 from sklearn.impute import MissingIndicator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -29,12 +29,14 @@ from emkit.base.estimator import (
     warn_unconverged,
 )
 from emkit.base.optional import optional_import
+from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin, Progress
 from emkit.data.checks import in_blocks, takes_nan
 from emkit.data.lazy import gathered
 from emkit.data.opened import place_of
 from emkit.engine import EMResult, StopReason, standard_errors
 from emkit.engine.fit import best_run
+from emkit.engine.processes import as_worker_errors
 from emkit.exceptions import DataWarning, InfeasibleError, warn
 from emkit.imputation.columns import Cells, Columns
 from emkit.imputation.filling import Filler
@@ -146,7 +148,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
     warm_start : bool, default=False
         Go on from the last fit instead of drawing starts.
     verbose : int, default=0
-        1 prints starts and iterations, 2 times and gains too.
+        1 prints a line for each start and one at the end, 2 iterations too.
     learning_decay : float in (0.5, 1], default=0.7
         In `partial_fit`, batch t moves the mean of the statistics by
         ``(t + learning_offset) ** -learning_decay`` of the way (see `emkit.engine.OnlineEM`).
@@ -887,9 +889,10 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         seeds = check_random_state(source).randint(2**31, size=n_imputations + 1)
         whole = clone(self).set_params(random_state=int(seeds[0]), warm_start=False).fit(X)
         whole.set_params(sample_posterior=True, warm_start=True, n_jobs=None, verbose=0)
-        return joblib.Parallel(self.n_jobs)(
-            joblib.delayed(_impute_resampled)(whole, X, int(seed)) for seed in seeds[1:]
-        )
+        with as_worker_errors():
+            return joblib.Parallel(self.n_jobs)(
+                joblib.delayed(_impute_resampled)(whole, X, int(seed)) for seed in seeds[1:]
+            )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -9,13 +9,15 @@ from typing import Any, NamedTuple, Self
 
 import joblib
 import numpy as np
-from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.base import DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from emkit.base.estimator import StrOptions, at_least, fit_context
+from emkit.base.persistence import BaseEstimator
 from emkit.data.opened import open_data
 from emkit.engine import StopReason
+from emkit.engine.processes import as_worker_errors
 from emkit.exceptions import DataWarning, warn
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.mixture.reader import MixtureReader
@@ -244,12 +246,15 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
         del opened
         seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init)
         options = {name: getattr(self, name) for name in PASSED_ON}
-        tried = joblib.Parallel(n_jobs, verbose=self.verbose)(
-            joblib.delayed(_climb)(
-                EMGaussianMixture(**candidate, **options, random_state=int(seed)), X, sample_weight
+        with as_worker_errors():
+            tried = joblib.Parallel(n_jobs, verbose=self.verbose)(
+                joblib.delayed(_climb)(
+                    EMGaussianMixture(**candidate, **options, random_state=int(seed)),
+                    X,
+                    sample_weight,
+                )
+                for candidate, seed in product(grid, seeds)
             )
-            for candidate, seed in product(grid, seeds)
-        )
         starts = [tried[i : i + self.n_init] for i in range(0, len(tried), self.n_init)]
         fits = [max(outcomes, key=attrgetter("objective")) for outcomes in starts]
         self._publish(grid, fits, X, sample_weight)
@@ -382,7 +387,7 @@ def _singularity(mixture: EMGaussianMixture) -> Any:
     floor = MIN_OF_PRIOR * layout.diagonals(of_prior, (k, d))[:, :1]
     little = (smallest < floor).any(axis=1)
     steered = np.flatnonzero(little & (weights > 0.0))
-    ended = any(run.reason is StopReason.INFEASIBLE for run in mixture.runs_)
+    ended = any(run.reason == StopReason.INFEASIBLE for run in mixture.runs_)
     if not len(steered) and (mixture.converged_ or not ended):
         return ""
     which = f"component(s) {steered.tolist()}" if len(steered) else "a component"

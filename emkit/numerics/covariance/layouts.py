@@ -56,14 +56,14 @@ class Matrix(Layout):
         return self.transpose(flipped[..., ::-1, ::-1])
 
     def transpose(self, factor: Array) -> Array:
-        return np.ascontiguousarray(np.swapaxes(factor, -1, -2))
+        return np.ascontiguousarray(factor.mT)
 
     def precisions(self, factor: Array) -> Array:
-        return np.swapaxes(factor, -1, -2) @ factor
+        return factor.mT @ factor
 
     def covariances(self, factor: Array) -> Array:
         lower = _invert_lower(factor)
-        return lower @ np.swapaxes(lower, -1, -2)
+        return lower @ lower.mT
 
     def check_precisions(self, precisions: Array, name: str) -> None:
         for precision in precisions.reshape(-1, *precisions.shape[-2:]):
@@ -75,7 +75,7 @@ class Matrix(Layout):
         return np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
 
     def diagonals(self, matrices: Array, shape: tuple[int, int]) -> Array:
-        return np.broadcast_to(np.diagonal(matrices, axis1=-2, axis2=-1), shape)
+        return _broadcast(matrices.diagonal(axis1=-2, axis2=-1), shape)
 
     def dense(self, covariances: Array, n_components: int, n_features: int) -> Array:
         return np.broadcast_to(covariances, (n_components, n_features, n_features))
@@ -120,7 +120,7 @@ class Matrix(Layout):
 
     def outer(self, a: Array, b: Array) -> Array:
         product = a.T @ b if self.shared else a[:, :, None] * b[:, None, :]
-        return 0.5 * (product + np.swapaxes(product, -1, -2))
+        return 0.5 * (product + product.mT)
 
     def _scatter(self, x: Array, resp: Array) -> Array:
         scaled = x if (resp == 1.0).all() else x * np.sqrt(resp)
@@ -192,7 +192,7 @@ class Vector(_Variances):
         return np.log(factor).sum(axis=-1)
 
     def diagonals(self, matrices: Array, shape: tuple[int, int]) -> Array:
-        return np.broadcast_to(matrices, shape)
+        return _broadcast(matrices, shape)
 
     def embed(self, covariances: Array, columns: NDArray[np.intp], n_features: int) -> Array:
         out = np.zeros((*covariances.shape[:-1], n_features))
@@ -252,7 +252,7 @@ class Scalar(_Variances):
         return n_features * np.log(factor)
 
     def diagonals(self, matrices: Array, shape: tuple[int, int]) -> Array:
-        return np.broadcast_to(matrices[..., None], shape)
+        return _broadcast(matrices[..., None], shape)
 
     def embed(self, covariances: Array, columns: NDArray[np.intp], n_features: int) -> Array:
         return covariances
@@ -299,12 +299,18 @@ def _upper(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
     return rows, columns, np.where(rows == columns, -0.5, -1.0)
 
 
+def _broadcast(array: Array, shape: tuple[int, int]) -> Array:
+    """The array in a shape; it mostly has it, and NumPy takes microseconds to see that."""
+    return array if array.shape == shape else np.broadcast_to(array, shape)
+
+
 def _invert_lower(matrices: Array) -> Array:
     """Inverses of lower triangular matrices (..., d, d)."""
-    inverses = np.empty_like(matrices)
-    for index in np.ndindex(matrices.shape[:-2]):
-        upper, info = dtrtri(matrices[index].T, lower=0)
+    inverses = np.empty(matrices.shape)
+    d = matrices.shape[-1]
+    for matrix, inverse in zip(matrices.reshape(-1, d, d), inverses.reshape(-1, d, d), strict=True):
+        upper, info = dtrtri(matrix.T, lower=0)
         if info:
             raise np.linalg.LinAlgError("singular triangular factor")
-        inverses[index] = upper.T
+        inverse[...] = upper.T
     return inverses
