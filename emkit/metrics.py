@@ -13,9 +13,8 @@ from sklearn.utils.metadata_routing import MetadataRequest
 
 from emkit._typing import Array
 from emkit.censored.target import load_target
-from emkit.censored.values import refuse_dates
 from emkit.data.checks import check_weights
-from emkit.data.responses import check_responses
+from emkit.data.numbers import argument_of
 
 __all__ = [
     "ModelScorer",
@@ -266,9 +265,8 @@ r2_exact_scorer = make_scorer(r2_exact)
 def _validate(
     y_true: Any, y_pred: ArrayLike, sample_weight: ArrayLike | None
 ) -> tuple[Array, Array, Array, Array]:
-    low, high = load_target(check_responses(y_true, "y_true"))
-    y_pred = check_responses(y_pred, "y_pred")
-    refuse_dates(np.asarray(y_pred), "y_pred")
+    low, high = load_target(y_true)
+    y_pred = argument_of(y_pred, "y_pred")
     predicted = check_array(y_pred, ensure_2d=False, dtype=np.float64, input_name="y_pred")
     predicted = column_or_1d(predicted)
     check_consistent_length(low, predicted)
