@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from emkit._typing import Array
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.arguments import require_integer
 from emkit.engine.blocks import require_e_step
@@ -21,7 +22,7 @@ from emkit.engine.loop import climb
 from emkit.engine.model import EMModel
 from emkit.engine.options import RunOptions
 from emkit.engine.posterior import Tempered, hard
-from emkit.engine.result import EMResult
+from emkit.engine.result import EMResult, StopReason
 
 __all__ = [
     "EM",
@@ -184,7 +185,8 @@ class AnnealedEM(Algorithm):
 
     At a low :math:`\beta` the objective :math:`\beta^{-1} \sum_i s_i \log \sum_z p(x_i, z)^\beta`
     has few maxima; each stage starts from the end of the one before, the last is EM itself. Too
-    low a temperature merges classes that are apart, and EM does not part them again.
+    low a temperature merges classes that are apart, and EM does not part them again: so plain EM
+    climbs from the start too, and the higher end is kept.
 
     Parameters
     ----------
@@ -238,7 +240,7 @@ class AnnealedEM(Algorithm):
         rng: np.random.Generator,
         options: RunOptions,
     ) -> EMResult:
-        n_iter = n_evaluations = 0
+        begin, n_iter, n_evaluations = start, 0, 0
         for beta in self.betas[:-1]:
             left = options.max_iter - n_evaluations
             if left <= 0:
@@ -251,7 +253,24 @@ class AnnealedEM(Algorithm):
             n_evaluations += stage.n_evaluations
         left = max(options.max_iter - n_evaluations, 0)
         last = climb(model, data, start, replace(options, max_iter=left))
-        return with_earlier_cost(last, n_iter, n_evaluations)
+        # Of the stages' points the likelihood is not known.
+        last = with_earlier_cost(last, n_evaluations, np.full(n_iter, np.nan))
+        if len(self.betas) == 1:  # which is plain EM
+            return last
+        return self._or_plain(last, model, data, begin, options)
+
+    def _or_plain(
+        self, annealed: EMResult, model: EMModel, data: Any, start: Any, options: RunOptions
+    ) -> EMResult:
+        """The end of plain EM from the start, where that is higher and there are steps left."""
+        left = options.max_iter - annealed.n_evaluations
+        if left <= 0 or annealed.reason in (StopReason.CALLBACK, StopReason.INTERRUPT):
+            return annealed
+        plain = climb(model, data, start, replace(options, max_iter=left, callback=None))
+        if plain.objective > annealed.objective + options.tol:
+            unknown = np.full(annealed.n_iter, np.nan)
+            return with_earlier_cost(plain, annealed.n_evaluations, unknown)
+        return replace(annealed, n_evaluations=annealed.n_evaluations + plain.n_evaluations)
 
 
 def need_classes(algorithm: Algorithm, model: EMModel) -> None:
@@ -271,12 +290,12 @@ def with_posterior(model: Any, posterior: Any, rng: np.random.Generator | None =
     return other
 
 
-def with_earlier_cost(last: EMResult, n_iter: int, n_evaluations: int) -> EMResult:
-    """The last stage of a run with the cost of the stages before it."""
+def with_earlier_cost(last: EMResult, n_evaluations: int, log_likelihoods: Array) -> EMResult:
+    """The last stage of a run with the cost of the stages before it, and what came after each."""
     return replace(
         last,
-        n_iter=last.n_iter + n_iter,
+        n_iter=last.n_iter + len(log_likelihoods),
         n_evaluations=last.n_evaluations + n_evaluations,
         evaluations=last.evaluations + n_evaluations,
-        log_likelihoods=np.concatenate([np.full(n_iter, np.nan), last.log_likelihoods]),
+        log_likelihoods=np.concatenate([log_likelihoods, last.log_likelihoods]),
     )

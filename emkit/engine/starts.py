@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import joblib
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from emkit.engine.algorithms import Algorithm
 from emkit.engine.blocks import Blocks
 from emkit.engine.contract import describe
+from emkit.engine.many_starts import ManyStarts, Start
 from emkit.engine.model import EMModel
 from emkit.engine.options import RunOptions
 from emkit.engine.processes import as_worker_errors
@@ -23,33 +24,11 @@ __all__ = ["Climber", "Outcome", "Search", "Start", "best_of", "joined"]
 #: Objectives closer than this part of themselves, or than tol, are taken for the same optimum.
 TIE = 1e-7
 
+#: Starts from which on they are made one by one, as they are climbed from.
+MANY = 10_000
+
 #: Outcome of one start: the climb, or the summary of why it failed.
 Outcome = EMResult | RunSummary
-
-
-class Start(NamedTuple):
-    """One start of a search.
-
-    Attributes
-    ----------
-    number : int
-        Number of the run, for the callback.
-    seed : numpy.random.SeedSequence
-        Of all that is random in the run.
-    params : Params or None
-        Where to begin; None is drawn by the model.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from emkit.engine import Start
-    >>> Start(0, np.random.SeedSequence(1)).params is None
-    True
-    """
-
-    number: int
-    seed: np.random.SeedSequence
-    params: Any = None
 
 
 class Climber:
@@ -99,6 +78,7 @@ class Climber:
         self.n_jobs = n_jobs
         self._seeds = seeds
         self._n_drawn = 0
+        self._n_seeds = seeds.n_children_spawned
         self._outcomes: list[Outcome] = []
 
     def __call__(
@@ -188,11 +168,14 @@ class Climber:
         Returns
         -------
         list of Start
-            The next n starts.
+            The next n starts; of very many a sequence that makes each when it is asked for.
         """
         first, self._n_drawn = self._n_drawn, self._n_drawn + n
-        seeds = self._seeds.spawn(n)
-        return [Start(first + i, seed, params) for i, seed in enumerate(seeds)]
+        child, self._n_seeds = self._n_seeds, self._n_seeds + n
+        starts = ManyStarts(self._seeds, range(first, first + n), range(child, child + n))
+        if n >= MANY and params is None:
+            return starts  # type: ignore[return-value]
+        return [start._replace(params=params) for start in starts]
 
     def again(self, start: Start, params: Any = None) -> Start:
         """A start under a new number: to climb on from where a run of it ended.
@@ -272,6 +255,8 @@ class Search(ABC):
 
 def require_starts(starts: Any) -> None:
     """TypeError for what a search wants to climb from and is no list of starts."""
+    if isinstance(starts, ManyStarts):
+        return
     if isinstance(starts, list | tuple) and not isinstance(starts, Start):
         others = [start for start in starts if not isinstance(start, Start)]
         if not others:

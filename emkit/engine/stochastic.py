@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,7 @@ class StochasticEM(Algorithm):
         if options.max_iter == 0:
             return climb(model, data, start, options)
         points: list[Point] = []
-        shares = [1.0] * options.max_iter  # the average is the last point tried
+        shares = repeat(1.0, options.max_iter)  # the average is the last point tried
         reason = None
         for point in chain_points(model, data, start, shares, rng):
             points.append(point._replace(stats=None))
@@ -165,13 +166,14 @@ class SimulatedAnnealingEM(Algorithm):
         options: RunOptions,
     ) -> EMResult:
         n_visits = min(self.n_iter + 1, options.max_iter)
-        cooling = 0.5 + 0.5 * np.cos(np.pi * np.arange(n_visits) / self.n_iter)
-        params = start
+        cooling = (0.5 + 0.5 * np.cos(np.pi * i / self.n_iter) for i in range(n_visits))
+        params, log_likelihoods = start, []
         for point in chain_points(model, data, start, cooling, rng):
             params = point.params
+            log_likelihoods.append(point.log_likelihood)
         left = options.max_iter - n_visits
         last = climb(model, data, params, replace(options, max_iter=left))
-        return with_earlier_cost(last, max(n_visits - 1, 0), n_visits)
+        return with_earlier_cost(last, n_visits, np.array(log_likelihoods[1:]))
 
 
 def report(

@@ -22,7 +22,7 @@ __all__ = ["GainRule", "OwnUnitsRule", "StandstillRule", "StopRule", "StopRules"
 #: A fall by less than this part of tol is no news: the run has converged as well as was asked.
 SLIGHT_FALL = 1e-4
 #: Part of tol that a gain has to be below where classes are one and the same so far: beside the
-#: saddle of one class fewer, gains are small before they grow.
+#: saddle of one class fewer, gains are small before they grow. Those that grow are no end there.
 UNSETTLED = 1e-4
 
 
@@ -59,6 +59,7 @@ class GainRule(StopRule):
 
     def __init__(self, model: EMModel, tol: float):
         self.exact, self.tol, self.is_settled = model.exact, tol, model.is_settled
+        self.last_gain = np.inf  # of a plain step
 
     def progress(self, here: Point, there: Point) -> float:
         return there.objective - here.objective
@@ -66,13 +67,15 @@ class GainRule(StopRule):
     def is_small(self, here: Point, there: Point) -> bool:
         """Whether a step is within the tolerance."""
         gain = self.progress(here, there)
-        if gain >= self.tol or gain < UNSETTLED * self.tol:
+        if gain >= self.tol or gain <= 0.0:
             return gain < self.tol
-        return self.is_settled(there.params)
+        slowing = gain < UNSETTLED * self.tol and gain <= self.last_gain
+        return slowing or self.is_settled(there.params)
 
     def plain_step(self, here: Point, there: Point, noise: float) -> Verdict:
         fall = here.objective - there.objective if self.exact else 0.0
         small = self.is_small(here, there)
+        self.last_gain = self.progress(here, there)
         return Verdict(fall <= 0.0, small=small, fell=fall > max(noise, SLIGHT_FALL * self.tol))
 
     def proposal(

@@ -9,10 +9,12 @@ from sklearn.utils import check_array
 from emkit._typing import Array
 from emkit.base.estimator import require_same
 from emkit.data.numbers import argument_of
+from emkit.exceptions import DataWarning, warn
 from emkit.mixture.flat import Flat
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, one_hot
 from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.mixture.starts import draw, override, sample_rows
+from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES, Layout
 from emkit.numerics.gaussian import Scaling
 
@@ -95,9 +97,12 @@ def check_given(mixture: Any, n_samples: int, n_features: int) -> InitialValues:
     )
     if precisions is not None:
         layout.check_precisions(precisions, covariance_type)
+    means = _check(mixture.means_init, "means_init", "means", (k, n_features))
+    if means is not None and precisions is None:
+        _warn_of_equal(means)
     return InitialValues(
         _check_weights(mixture.weights_init, k),
-        _check(mixture.means_init, "means_init", "means", (k, n_features)),
+        means,
         precisions,
         _check_resp(mixture.resp_init, n_samples, k),
         n_features,
@@ -120,11 +125,24 @@ def start_of(
         # What is given decides the start, so the draws that complete the rows are always the same.
         rng = np.random.default_rng(0)
         rows = data if resp is not None else sample_rows(data.start_data, k, rng)
-        data = complete_rows(model, rows, rng)
+        data = _completed(model, rows, resp, rng)
     if resp is None:
         return Given(override(model.from_means(data, parts.means), parts))
     params = model.from_partition(data, k, _assigned(resp, k))
     return Given(override(params, parts))
+
+
+def _completed(
+    model: GaussianMixtureModel, rows: Rows, resp: np.ndarray | None, rng: np.random.Generator
+) -> Rows:
+    """The rows with missing cells drawn, whatever the order that they come in."""
+    keys = [*rows.X.T] if resp is None else [*rows.X.T, *np.atleast_2d(resp.T)]
+    if rows.sample_weight is not None:
+        keys.append(rows.sample_weight)
+    order = np.lexsort(keys)
+    ordered = rows.take(order)
+    complete = complete_rows(model, Rows.of(ordered.X, ordered.sample_weight), rng)
+    return complete.take(order.argsort())
 
 
 def _assigned(resp: np.ndarray, n_components: int) -> Any:
@@ -194,6 +212,20 @@ def _check_weights(value: Any, n_components: int) -> Array | None:
             f"{weights.sum():.5f}"
         )
     return weights / weights.sum()
+
+
+def _warn_of_equal(means: Array) -> None:
+    """Components that start at one mean, with one covariance, stay one and the same."""
+    _, first, place = np.unique(means, axis=0, return_index=True, return_inverse=True)
+    twice = np.flatnonzero(first[place.ravel()] != np.arange(len(means)))
+    if len(twice):
+        row, same = int(twice[0]), int(first[place.ravel()[twice[0]]])
+        warn(
+            f"Rows {same} and {row} of means_init are equal. Their components start as one and the "
+            "same, and EM does not part them: the fit has a cluster twice. Move one of them, or "
+            "give precisions_init too.",
+            DataWarning,
+        )
 
 
 def _check_resp(value: Any, n_samples: int, n_components: int) -> np.ndarray | None:

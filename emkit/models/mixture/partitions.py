@@ -24,7 +24,7 @@ LEAST_WITHIN = 1e-2
 SHRINKAGE = 1e-3
 #: Most rounds of k-means, and the squared step of all centres, in mean variances of a column, that
 #: ends it: what is left to do EM does better.
-ROUNDS, SMALL_SHIFT = 12, 1e-3
+ROUNDS, SMALL_SHIFT = 8, 1e-3
 
 
 def views_of(x: Array, rng: np.random.Generator, sample_weight: Array | None = None) -> list[Array]:

@@ -15,7 +15,7 @@ from emkit.engine.posterior import soft
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import Structure
-from emkit.numerics.gaussian import Moments
+from emkit.numerics.gaussian import Moments, choose_complete
 
 __all__ = ["best_partition"]
 
@@ -95,7 +95,8 @@ def _e_step(
 
     Responsibilities are those at the parameters, or ``given``.
     """
-    kernel, total, objectives = model.bind(params), None, np.zeros(n_runs)
+    kernel = choose_complete(model.layout, model.components(params), model.units)
+    total, objectives = None, np.zeros(n_runs)
     for rows in kernel.pieces(len(data.X), data.groups):
         tile = data.take(rows)
         log_joint, work = kernel.log_joint(tile.X)

@@ -23,9 +23,9 @@ Start = Callable[[GaussianMixtureModel, Rows, int, np.random.Generator], Mixture
 NORMAL_HALF = 1.349
 #: Rows at least that a start looks at; of longer data it takes a random sample.
 SAMPLE_ROWS = 25_000
-#: Rows of which k-means takes a sample, where there are more than twice as many, and steps of EM
-#: after which the best of its partitions is chosen.
-KMEANS_ROWS, KMEANS_STEPS = 1_000, 2
+#: Rows at least of which k-means takes a sample, where there are more, and steps of EM after which
+#: the best of its partitions is chosen.
+KMEANS_ROWS, KMEANS_STEPS = 1_000, 3
 #: Variances of a start at random rows, in those of the rows about the nearest of them.
 NARROW = 0.1
 #: EM on the sample costs at most so many E-steps on the data.
@@ -39,12 +39,10 @@ def sample_size(n_components: int, d: int, least: int = SAMPLE_ROWS) -> int:
     return max(least, 10 * n_components * (d + 1))
 
 
-def sample_rows(
-    data: Any, n_components: int, rng: np.random.Generator, least: int = SAMPLE_ROWS
-) -> Rows:
+def sample_rows(data: Any, n_components: int, rng: np.random.Generator) -> Rows:
     """A sample of the rows, or all where there are few."""
     n, d = data.shape
-    size = sample_size(n_components, d, least)
+    size = sample_size(n_components, d)
     sample: Rows = data.sample(n if n <= 2 * size else size, rng)
     return sample
 
@@ -55,7 +53,7 @@ def from_kmeans(
     """The best, after some EM steps, of the partitions by k-means in columns seen several ways."""
     if n_components == 1:
         return model.from_partition(data, 1, one_hot(np.zeros(len(data.X), dtype=np.intp), 1))
-    rows = sample_rows(data, n_components, rng, KMEANS_ROWS)
+    rows = data.sample(sample_size(n_components, data.shape[1], KMEANS_ROWS), rng)
     views = views_of(_standardised(model, rows), rng, rows.sample_weight)
     partitions = kmeans_partitions(views, n_components, rng, rows.sample_weight)
     best = best_partition(model, rows, n_components, partitions, KMEANS_STEPS)

@@ -1,0 +1,243 @@
+"""Where mixtures start, and that no run is called converged before its components part."""
+
+import tracemalloc
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from sklearn.datasets import load_iris
+
+from emkit import EMGaussianMixture
+from emkit.engine import (
+    Annealing,
+    Genetic,
+    Restarts,
+    ShortRuns,
+    SimulatedAnnealing,
+    StochasticEM,
+)
+from emkit.engine.many_starts import ManyStarts, Start
+from emkit.exceptions import DataWarning
+from emkit.models.mixture.gaussian import GaussianMixtureModel
+from emkit.models.mixture.overlap import least_divergence
+from emkit.models.mixture.partitions import kmeans_partitions, views_of
+from emkit.models.mixture.starts import STARTS
+from emkit.numerics.covariance import NAMES, STRUCTURES
+from emkit.numerics.gaussian import Components
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def two_groups(distance=6.0, n=200, seed=0):
+    rng = np.random.default_rng(seed)
+    return np.concatenate([rng.normal(0, 1, (n, 2)), rng.normal(distance, 1, (n, 2))])
+
+
+# No run is converged before the components part
+
+
+@pytest.mark.parametrize("init_params", STARTS)
+def test_no_start_stops_before_two_groups_part(init_params):
+    X = two_groups()
+    best = EMGaussianMixture(2, resp_init=np.repeat([0, 1], 200)).fit(X).lower_bound_
+    for seed in range(12):
+        with warnings.catch_warnings(record=True):
+            warnings.simplefilter("always")
+            mixture = EMGaussianMixture(2, init_params=init_params, random_state=seed).fit(X)
+        assert mixture.lower_bound_ > best - 1e-3 or not mixture.converged_
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=SEEDS, distance=st.floats(5.0, 20.0), apart=st.floats(0.1, 0.3))
+def test_a_run_from_nearly_equal_means_leaves_the_saddle(seed, distance, apart):
+    X = two_groups(distance, seed=seed)
+    middle = X.mean(axis=0)
+    near = np.array([middle - apart, middle + apart])
+    with warnings.catch_warnings(record=True):
+        warnings.simplefilter("always")
+        mixture = EMGaussianMixture(2, means_init=near).fit(X)
+    step = mixture.means_[1] - mixture.means_[0]
+    covariances, precisions = mixture.covariances_, mixture.precisions_
+    divergence = (
+        0.5
+        * (
+            step @ precisions.sum(axis=0) @ step
+            + np.trace(precisions[0] @ covariances[1])
+            + np.trace(precisions[1] @ covariances[0])
+        )
+        - 2.0
+    )
+    assert divergence > 2.0 or not mixture.converged_
+
+
+def test_iris_from_random_rows_is_no_worse_than_one_component_fewer():
+    X = load_iris().data
+    two = EMGaussianMixture(2, random_state=0).fit(X).score(X)
+    for seed in range(20):
+        mixture = EMGaussianMixture(3, init_params="random_from_data", random_state=seed).fit(X)
+        assert mixture.score(X) > two - 0.01
+
+
+def test_equal_rows_of_means_init_are_told():
+    X = two_groups()
+    with pytest.warns(DataWarning, match="Rows 0 and 2 of means_init are equal"):
+        mixture = EMGaussianMixture(3, means_init=[[0, 0], [6, 6], [0, 0]]).fit(X)
+    assert_allclose(mixture.means_[0], mixture.means_[2])
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_least_divergence_is_the_symmetric_kullback_leibler_divergence(kind):
+    layout = STRUCTURES[kind].layout
+    rng = np.random.default_rng(0)
+    means = rng.normal(size=(3, 2))
+    covariances = layout.identity(3, 2) * 1.7
+    factor = layout.whitening(covariances)
+    components = Components.of(layout, np.log(np.full(3, 1 / 3)), means, covariances, factor)
+    apart = ((means[:, None] - means) ** 2).sum(axis=2) / 1.7
+    assert_allclose(least_divergence(layout, components), apart[np.triu_indices(3, 1)].min())
+
+
+def test_components_of_weight_0_are_no_pair():
+    layout = STRUCTURES["full"].layout
+    unit = layout.identity(2, 2)
+    log_weights = np.array([0.0, -np.inf])
+    parts = Components.of(layout, log_weights, np.zeros((2, 2)), unit, layout.whitening(unit))
+    assert least_divergence(layout, parts) == np.inf
+
+
+# Partitions
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=SEEDS, d=st.integers(1, 5), k=st.integers(2, 6))
+def test_partitions_do_not_depend_on_units_and_find_what_is_far_apart(seed, d, k):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(40 * k) % k
+    x = 100.0 * np.arange(k)[labels, None] * np.ones(d) + rng.normal(size=(len(labels), d))
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    views = views_of(x, np.random.default_rng(0))
+    for partition in kmeans_partitions(views[:1], k, np.random.default_rng(1)):
+        pairs = set(zip(labels, partition, strict=True))
+        assert len(pairs) == k
+    scaled = views_of(x * 2.0 ** rng.integers(-9, 9, d), np.random.default_rng(0))
+    for ours, theirs in zip(views[1:3], scaled[1:3], strict=True):
+        assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
+
+
+def test_oblique_clusters_are_found_by_default():
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        y = np.repeat([0, 1], 200)
+        x = np.c_[rng.normal(0, 10, 400), 5 * y + rng.normal(0, 1, 400)]
+        x = x @ np.array([[0.825, 0.565], [-0.565, 0.825]])
+        found = EMGaussianMixture(2, n_init=10, random_state=0).fit(x)
+        assert found.lower_bound_ > EMGaussianMixture(2, resp_init=y).fit(x).lower_bound_ - 1e-3
+
+
+# A given start
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=SEEDS, weighted=st.booleans(), given_means=st.booleans())
+def test_a_given_start_does_not_depend_on_the_order_of_rows(seed, weighted, given_means):
+    rng = np.random.default_rng(seed)
+    X = two_groups(3.0, n=20, seed=seed)
+    X[rng.random(X.shape) < 0.2] = np.nan
+    X = X[~np.isnan(X).all(axis=1)]
+    labels, order = np.arange(len(X)) % 2, rng.permutation(len(X))
+    weights = rng.integers(1, 4, len(X)).astype(float) if weighted else None
+    start = {"means_init": [[0.0, 0.0], [3.0, 3.0]]} if given_means else {"resp_init": labels}
+    moved = start if given_means else {"resp_init": labels[order]}
+    fits = [
+        EMGaussianMixture(2, max_iter=0, **one).fit(rows, sample_weight=w)
+        for one, rows, w in [
+            (start, X, weights),
+            (moved, X[order], None if weights is None else weights[order]),
+        ]
+    ]
+    assert_allclose(fits[0].covariances_, fits[1].covariances_, rtol=1e-9)
+
+
+# Searches
+
+
+def test_annealing_ends_no_lower_than_plain_em():
+    rng = np.random.default_rng(0)
+    turn = np.array([[1.0, -1.0], [1.0, 1.0]]) / np.sqrt(2.0)
+    X = np.concatenate(
+        [np.c_[rng.normal(0, 5, 300), rng.normal(6 * j, 1, 300)] for j in range(2)]
+    ) @ (turn.T)
+    options = {"random_state": 0, "tol": 1e-6, "max_iter": 1000}
+    for init_params in STARTS:
+        plain = EMGaussianMixture(2, init_params=init_params, **options).fit(X)
+        for betas in [(0.8, 0.9, 1.0), (0.1, 1.0)]:
+            annealed = EMGaussianMixture(
+                2, init_params=init_params, search=Annealing(betas=betas), **options
+            ).fit(X)
+            assert annealed.lower_bound_ >= plain.lower_bound_ - 1e-6
+
+
+def test_the_likelihood_of_a_simulated_chain_is_told():
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    mixture = EMGaussianMixture(2, search="simulated_annealing", random_state=0).fit(X)
+    assert len(mixture.lower_bounds_) == mixture.n_iter_
+    assert np.isfinite(mixture.lower_bounds_).all()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"n_init": 10**9},
+        {"n_init": 10**9, "search": "short_runs"},
+        {"n_init": 10**9, "search": Restarts(budget=10**12)},
+        {"n_init": 10**9, "search": Genetic(budget=10**12, population=10**9)},
+        {"search": ShortRuns(budget=10**12)},
+        {"search": SimulatedAnnealing(n_iter=10**12), "max_iter": 10**13},
+        {"algorithm": StochasticEM(), "max_iter": 10**12},
+    ],
+    ids=str,
+)
+def test_a_search_of_any_size_starts_in_bounded_memory(arguments, monkeypatch):
+    n_calls, m_step = 0, GaussianMixtureModel.m_step
+
+    def counted(self, *args):
+        nonlocal n_calls
+        n_calls += 1
+        if n_calls > 5:
+            raise KeyboardInterrupt
+        return m_step(self, *args)
+
+    monkeypatch.setattr(GaussianMixtureModel, "m_step", counted)
+    tracemalloc.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            mixture = EMGaussianMixture(2, init_params="random", random_state=0, **arguments)
+            mixture.fit(two_groups(n=10))
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
+
+
+@given(seed=SEEDS, n=st.integers(1, 30), more=st.integers(0, 30), cut=st.integers(0, 70))
+def test_many_starts_are_those_of_a_list(seed, n, more, cut):
+    root = np.random.SeedSequence(seed)
+    children = np.random.SeedSequence(seed).spawn(n + more)
+    listed = [Start(i, child) for i, child in enumerate(children)]
+    first = ManyStarts(root, range(n), range(n))
+    starts = first + ManyStarts(root, range(n, n + more), range(n, n + more))
+    assert len(starts) == len(listed)
+
+    def state(some):
+        return [(start.number, start.seed.generate_state(2).tolist()) for start in some]
+
+    assert state(starts) == state(listed)
+    assert state(starts[:cut]) == state(listed[:cut])
+    assert state(starts[cut:]) == state(listed[cut:])
+    assert state(listed[:2] + starts) == state(listed[:2] + listed)
+    assert state((listed[:2] + starts)[1:cut]) == state((listed[:2] + listed)[1:cut])
+    assert state(starts + listed[:1]) == state(listed + listed[:1])
+    with pytest.raises(IndexError):
+        starts[n + more]
