@@ -338,7 +338,7 @@ def test_collapse_keeps_the_last_feasible_point_with_a_warning():
         mixture = EMGaussianMixture(
             2, resp_init=resp, reg_covar=0, init_params="kmeans", max_iter=500, tol=0
         ).fit(np.where(X > 8.5, 9.0, X))
-    assert mixture.runs_[0].reason is StopReason.INFEASIBLE and not mixture.converged_
+    assert mixture.runs_[0].reason == StopReason.INFEASIBLE and not mixture.converged_
     assert np.isfinite(mixture.covariances_).all() and (mixture.covariances_ > 0).all()
 
 

@@ -49,11 +49,6 @@ Guaranteed, for exact E-steps: the objective never falls beyond rounding, accele
 ==========================================  =====================================================
 
 Guaranteed, for exact E-steps: the objective never falls beyond rounding, accelerated or not;
-<<<<<<< HEAD
-``converged`` means that one plain EM step gained less than ``tol``; the same seed gives the same
-starts, whatever ``n_jobs``. An M-step that only raises its objective (GEM) keeps all of it.
-A best run that did not converge is warned of (`emkit.exceptions.NotConvergedWarning`).
-=======
 ``converged`` means that one plain EM step gained less than ``tol``, and where ``tol`` is below the
 rounding of the objective, such as 0, that EM's own steps are nothing but rounding; the same seed
 gives the same starts, whatever ``n_jobs``. An M-step that only raises its objective (GEM) keeps all

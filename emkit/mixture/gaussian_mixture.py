@@ -42,6 +42,7 @@ from emkit.mixture.conversion import to_sklearn
 from emkit.mixture.covariance_types import documented
 from emkit.mixture.criteria import measures
 from emkit.mixture.degenerate import (
+    of_collapsed,
     warn_of_columns,
     warn_of_components,
     warn_of_flat,
@@ -450,8 +451,9 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         self._publish(result, model, data, flat)
         if flat is not None:
             warn_of_flat(self._names(), flat)
-        self._mostly_ridge = mostly_ridge(model, data, result.params)
-        warn_of_components(self._mostly_ridge, self.reg_covar)
+        found = mostly_ridge(model, data, result.params)
+        self._why_collapsed = of_collapsed(found, self.reg_covar) if found.collapsed else ""
+        warn_of_components(found, self.reg_covar)
         progress.done()
         return self
 

@@ -13,7 +13,6 @@ from emkit.engine.processes import as_worker_errors
 from emkit.exceptions import DataWarning, InfeasibleError, warn
 from emkit.mixture.candidates import Candidate
 from emkit.mixture.criteria import measures
-from emkit.mixture.degenerate import of_collapsed
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 
 __all__ = ["CRITERIA", "GridFit", "fit_all", "pass_on", "warn_of_failures"]
@@ -92,8 +91,8 @@ def _why_not(mixture: EMGaussianMixture, X: Any, sample_weight: Any) -> str:
         # Without reg_covar there is none to increase.
         collapsed = isinstance(error.__cause__, InfeasibleError) and not mixture.reg_covar
         return COLLAPSED if collapsed else str(error)
-    if mixture._mostly_ridge.collapsed:
-        return of_collapsed(mixture._mostly_ridge, mixture.reg_covar)
+    if mixture._why_collapsed:
+        return mixture._why_collapsed
     ended = all(run.reason == StopReason.INFEASIBLE for run in mixture.runs_)
     return COLLAPSED if ended else ""
 
