@@ -196,11 +196,11 @@ class EMModel(ABC):
         """
         return params
 
-    def is_settled(self, params: Any) -> bool:
-        """Whether a step that gains less than ``tol`` may end a run here. Default: yes.
+    def separation(self, params: Any) -> float:
+        """How far classes have parted, from 0, where two are one, to 1. Default: 1.
 
-        Not where gains are small before they grow, as beside a saddle at which two classes are one:
-        there a step has to gain 1e-4 as much.
+        Beside a saddle at which two classes are one, gains are small before they grow: below 1 a
+        step has to gain less than 1e-4 of it times ``tol`` to end a run.
 
         Parameters
         ----------
@@ -209,10 +209,10 @@ class EMModel(ABC):
 
         Returns
         -------
-        bool
-            Whether it may.
+        float
+            1 where a run may end as usual.
         """
-        return True
+        return 1.0
 
     def is_feasible(self, params: Any) -> bool:
         """Whether the model is defined at ``params``. Default: every number is finite.

@@ -21,8 +21,9 @@ __all__ = ["GainRule", "OwnUnitsRule", "StandstillRule", "StopRule", "StopRules"
 
 #: A fall by less than this part of tol is no news: the run has converged as well as was asked.
 SLIGHT_FALL = 1e-4
-#: Part of tol that a gain has to be below where classes are one and the same so far: beside the
-#: saddle of one class fewer, gains are small before they grow. Those that grow are no end there.
+#: Part of tol, times how far classes have parted, that a gain has to be below where two are all but
+#: one: beside the saddle of one class fewer gains are small before they grow, and the smaller the
+#: closer the two are. Those that grow are no end there.
 UNSETTLED = 1e-4
 
 
@@ -58,23 +59,25 @@ class GainRule(StopRule):
     """``tol`` is compared with the gain in the objective."""
 
     def __init__(self, model: EMModel, tol: float):
-        self.exact, self.tol, self.is_settled = model.exact, tol, model.is_settled
+        self.exact, self.tol, self.separation = model.exact, tol, model.separation
         self.last_gain = np.inf  # of a plain step
 
     def progress(self, here: Point, there: Point) -> float:
         return there.objective - here.objective
 
-    def is_small(self, here: Point, there: Point) -> bool:
+    def is_small(self, here: Point, there: Point, noise: float) -> bool:
         """Whether a step is within the tolerance."""
         gain = self.progress(here, there)
-        if gain >= self.tol or gain <= 0.0:
+        if gain >= self.tol or gain <= noise:
             return gain < self.tol
-        slowing = gain < UNSETTLED * self.tol and gain <= self.last_gain
-        return slowing or self.is_settled(there.params)
+        separation = self.separation(there.params)
+        if separation >= 1.0:
+            return True
+        return gain < UNSETTLED * max(separation, 0.0) * self.tol and gain <= self.last_gain
 
     def plain_step(self, here: Point, there: Point, noise: float) -> Verdict:
         fall = here.objective - there.objective if self.exact else 0.0
-        small = self.is_small(here, there)
+        small = self.is_small(here, there, noise)
         self.last_gain = self.progress(here, there)
         return Verdict(fall <= 0.0, small=small, fell=fall > max(noise, SLIGHT_FALL * self.tol))
 
@@ -85,7 +88,7 @@ class GainRule(StopRule):
         # Strict: a proposal that is not higher is worth less than the EM image.
         better = gain > 0.0
         conclusive = better or (newton and gain > -self.tol)
-        return Verdict(better, small=conclusive and self.is_small(here, there))
+        return Verdict(better, small=conclusive and self.is_small(here, there, noise))
 
 
 class OwnUnitsRule(GainRule):
@@ -98,7 +101,7 @@ class OwnUnitsRule(GainRule):
     def progress(self, here: Point, there: Point) -> float:
         return self.measure(here, there)
 
-    def is_small(self, here: Point, there: Point) -> bool:
+    def is_small(self, here: Point, there: Point, noise: float) -> bool:
         return self.progress(here, there) < self.tol
 
     def plain_step(self, here: Point, there: Point, noise: float) -> Verdict:

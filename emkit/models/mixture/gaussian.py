@@ -146,9 +146,10 @@ class GaussianMixtureModel(LatentClassModel):
         weights = params.weights
         return super().is_feasible(params) and bool((weights >= 0.0).all() and weights.any())
 
-    def is_settled(self, params: MixtureParams) -> bool:
-        """Whether no two components are one and the same so far (see `SAME`)."""
-        return least_divergence(self.layout, self.components(params)) > SAME
+    def separation(self, params: MixtureParams) -> float:
+        """Root of the divergence of the two components that are closest, in units of `SAME`."""
+        divergence = max(least_divergence(self.layout, self.components(params)), 0.0)
+        return float(min(divergence / SAME, 1.0)) ** 0.5
 
     def retract(self, params: MixtureParams) -> MixtureParams:
         covariances = self.structure.retract(params.covariances, params.weights)
