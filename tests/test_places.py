@@ -1,6 +1,7 @@
 """Rows in memory, in a memory map, read block by block, on a cluster: a fit is the same."""
 
 import threading
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -27,6 +28,7 @@ from places import (
     places,
     quiet,
     responses,
+    set_sizes,
     sources,
     table,
     to_fit,
@@ -143,6 +145,14 @@ STARTS = {
 }
 
 
+@cache
+def started_in_memory(name):
+    make, data, _ = STARTS[name]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        set_sizes(monkeypatch, BLOCK)
+        return make().set_params(n_jobs=None).fit(*data)
+
+
 @pytest.mark.parametrize(
     ("name", "put"),
     [
@@ -154,7 +164,7 @@ STARTS = {
 def test_starts_are_drawn_as_in_memory_from_rows_that_are_few(name, put):
     """One after the other: not every source could follow to other processes."""
     make, data, tol = STARTS[name]
-    local, rows = make().set_params(n_jobs=None).fit(*data), put.all(*data)
+    local, rows = started_in_memory(name), put.all(*data)
     if not hasattr(rows[0], "dask"):
         rows[0].lock = threading.Lock()  # cannot be pickled
     remote = make().fit(*rows)
