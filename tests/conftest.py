@@ -87,7 +87,11 @@ def _client_of(cluster):
     return distributed.Client(cluster, set_as_default=False)
 
 
-@pytest.fixture(scope="session")
+# Threads of a cluster draw from `random`, which Hypothesis takes for the doing of a test that runs
+# meanwhile: a cluster ends with the file of tests that asked for it.
+
+
+@pytest.fixture(scope="module")
 def _client():
     pytest.importorskip("distributed")
     with cluster_of(2, processes=False) as cluster, _client_of(cluster) as client:
@@ -101,7 +105,7 @@ def client(_client):
         yield _client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def processes():
     """A cluster of worker processes, which start in seconds."""
     pytest.importorskip("distributed")
@@ -109,7 +113,7 @@ def processes():
         yield cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def _client_of_processes(processes):
     with _client_of(processes) as client:
         yield client
