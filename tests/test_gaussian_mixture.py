@@ -57,7 +57,7 @@ def test_mclust_maxima_from_its_own_starts(golden, acceleration):
         assert mixture.aic(X) == pytest.approx(case["aic"], abs=2e-4)
 
 
-@pytest.mark.parametrize(("search", "n_init"), [("restarts", 10), ("short_runs", 80)])
+@pytest.mark.parametrize(("search", "n_init"), [("restarts", 10), ("short_runs", 40)])
 def test_many_starts_reach_the_best_known(golden, search, n_init):
     reference = golden("mixture.json")
     for case in reference["cases"]:

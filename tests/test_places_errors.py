@@ -173,6 +173,18 @@ def test_weights_of_another_length(case, weights):
         case.fit(X, y, weights())
 
 
+@each_estimator
+def test_a_block_of_weights_of_another_length(case):
+    X, y = cut(case.X, BLOCK), None if case.y is None else cut(case.y, BLOCK)
+    weights = list(cut(np.ones(N), BLOCK).parts)
+    weights[2] = weights[2][1:]
+    told = "Block 2 of X has 400 rows, and sample_weight 399 for them"
+    with pytest.raises(ValueError, match=told):
+        case.fit(X, y, Parts(*weights))
+    with pytest.raises(ValueError, match=told):
+        case.score(case.whole(), "score", X, y, Parts(*weights))
+
+
 @pytest.mark.parametrize("y", [Slices(responses()[1]), cut(responses()[1], BLOCK - 1)])
 def test_responses_of_another_length(y):
     with pytest.raises(ValueError, match="y and X must have the same rows"):

@@ -383,8 +383,8 @@ def test_recombined_classes_find_the_grid(grid, seed):
     best = EMGaussianMixture(25, means_init=centres, **options).fit(X)
     options |= {"init_params": "random_from_data", "random_state": seed}
     one = EMGaussianMixture(25, **options).fit(X)
-    genetic = EMGaussianMixture(25, search=Genetic(3000), **options).fit(X)
-    assert sum(run.n_evaluations for run in genetic.runs_) <= 3000
+    genetic = EMGaussianMixture(25, search=Genetic(2000), **options).fit(X)
+    assert sum(run.n_evaluations for run in genetic.runs_) <= 2000
     assert genetic.history_[-1] >= best.history_[-1] - 1e-4
     assert genetic.history_[-1] > one.history_[-1] + 0.05
     assert len(np.unique(np.rint(genetic.means_ / 8).astype(int), axis=0)) == 25

@@ -227,6 +227,8 @@ def _compute(
 ) -> Array:
     if not len(X):
         return nothing
+    if y is not None and y.shape[1:] == (1,):  # a vector, which was made a column to go with X
+        y = y[:, 0]
     number = block_id[0]
     return task(_read(reader, number, X, None, y), number)
 
