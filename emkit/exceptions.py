@@ -11,6 +11,8 @@ __all__ = [
     "InfeasibleError",
     "ModelError",
     "NotConvergedWarning",
+    "VersionWarning",
+    "WorkerError",
 ]
 
 #: Packages whose frames stand between a user's line and the place where emkit warns.
@@ -150,6 +152,32 @@ class NotConvergedWarning(UserWarning):
     >>> from emkit.exceptions import NotConvergedWarning
     >>> with warnings.catch_warnings():
     ...     warnings.simplefilter("error", NotConvergedWarning)  # a fit that stops short raises
+    """
+
+
+class VersionWarning(UserWarning):
+    """A kept estimator is opened by another version of emkit than wrote it.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from emkit.exceptions import VersionWarning
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", VersionWarning)  # a model of another version raises
+    """
+
+
+class WorkerError(RuntimeError):
+    """A process that worked for this one died, or could not be given its task.
+
+    Examples
+    --------
+    >>> from emkit.exceptions import WorkerError
+    >>> try:
+    ...     raise WorkerError("A worker process died.")
+    ... except WorkerError as error:
+    ...     print(error)
+    A worker process died.
     """
 
 

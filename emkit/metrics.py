@@ -14,6 +14,7 @@ from sklearn.utils.metadata_routing import MetadataRequest
 from emkit._typing import Array
 from emkit.censored.target import load_target
 from emkit.data.checks import check_weights
+from emkit.data.numbers import argument_of
 
 __all__ = [
     "ModelScorer",
@@ -47,9 +48,8 @@ def concordance_index(
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples,) or (n_samples, 2), or structured
-        Responses in any form that `EMCensoredRegressor` takes; a one-dimensional one is exact (for
-        limits, see `censored_target`).
+    y_true : array-like of shape (n_samples,) or (n_samples, 2), structured or frame
+        Responses in any form of `emkit.censored_target`; numbers of one dimension are exact.
     y_pred : array-like of shape (n_samples,)
         Predictions, or anything else that should be larger where responses are.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -114,9 +114,8 @@ def r2_exact(y_true: Any, y_pred: ArrayLike, sample_weight: ArrayLike | None = N
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples,) or (n_samples, 2), or structured
-        Responses in any form that `EMCensoredRegressor` takes; a one-dimensional one is exact (for
-        limits, see `censored_target`).
+    y_true : array-like of shape (n_samples,) or (n_samples, 2), structured or frame
+        Responses in any form of `emkit.censored_target`; numbers of one dimension are exact.
     y_pred : array-like of shape (n_samples,)
         Predictions.
     sample_weight : array-like of shape (n_samples,), default=None
@@ -267,6 +266,7 @@ def _validate(
     y_true: Any, y_pred: ArrayLike, sample_weight: ArrayLike | None
 ) -> tuple[Array, Array, Array, Array]:
     low, high = load_target(y_true)
+    y_pred = argument_of(y_pred, "y_pred")
     predicted = check_array(y_pred, ensure_2d=False, dtype=np.float64, input_name="y_pred")
     predicted = column_or_1d(predicted)
     check_consistent_length(low, predicted)

@@ -13,6 +13,7 @@ from scipy.stats import poisson
 
 from emkit.datasets import load_death_notices
 from emkit.engine import EMModel, fit_em
+from emkit.plotting import show
 
 try:
     import matplotlib.pyplot as plt
@@ -86,5 +87,4 @@ if plt is not None:
         ax.plot(e_steps, top - values, style, label=name)
     ax.set(xscale="log", yscale="log", ylim=(1e-9, 10), xlabel="E-steps", ylabel="nats to go")
     ax.legend(frameon=False)
-    if plt.get_backend().lower() != "agg":  # Agg has no window and would warn
-        plt.show()
+    show(__file__)

@@ -11,6 +11,7 @@ from scipy.special import ndtr
 
 from emkit import EMCensoredRegressor
 from emkit.datasets import load_motorettes
+from emkit.plotting import show
 
 try:
     import matplotlib.pyplot as plt
@@ -77,5 +78,4 @@ if plt is not None:
     ax.set(yscale="log", ylabel="life (hours)", xticks=[*ticks], xticklabels=ticks.values())
     ax.set(xlabel="temperature (C), on the scale of its inverse, and how many still ran")
     ax.legend(frameon=False, fontsize=8)
-    if plt.get_backend().lower() != "agg":  # Agg has no window and would warn
-        plt.show()
+    show(__file__)

@@ -13,6 +13,7 @@ from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV, KFold
 
 from emkit import EMGaussianMixture, EMGaussianMixtureIC
+from emkit.plotting import show
 
 try:
     import matplotlib.pyplot as plt
@@ -63,5 +64,4 @@ if plt is not None:
         ax.plot(sizes[column], best(table), "o", ms=14, mfc="none", color="black", label="best")
         ax.set(xlabel="components", ylabel=label, xticks=sizes)
     axes[0].legend(frameon=False)
-    if plt.get_backend().lower() != "agg":  # Agg has no window and would warn
-        plt.show()
+    show(__file__)

@@ -13,6 +13,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 import emkit.plotting as displays
 from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer
 from emkit.datasets import load_airquality, load_motorettes
+from emkit.plotting import show
 
 try:
     import matplotlib.pyplot as plt
@@ -84,5 +85,4 @@ display.ax_[0].set_xlabel("temperature (C); rows 0, 10, 20, 30 at 150, 170, 190,
 running = len(display.right_censored_.get_xdata())
 print(f"Regression: {len(display.exact_.get_xdata())} motors failed, {running} still ran")
 
-if plt.get_backend().lower() != "agg":  # Agg has no window and would warn
-    plt.show()
+show(__file__)

@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from emkit import EMImputer
+from emkit.plotting import show
 
 try:
     import matplotlib.pyplot as plt
@@ -78,5 +79,4 @@ if plt is not None:
     ax.axhline(best, color="0.5", linestyle=":", label="nothing missing")
     ax.set(xscale="log", xlabel="seconds a fold", ylabel="accuracy: each table (pale), mean")
     ax.legend(frameon=False)
-    if plt.get_backend().lower() != "agg":  # Agg has no window and would warn
-        plt.show()
+    show(__file__)

@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from emkit import EMGaussianMixture
 from emkit.engine import Annealing, Genetic, Restarts, SimulatedAnnealing
+from emkit.plotting import show
 
 try:
     import matplotlib.pyplot as plt
@@ -67,5 +68,4 @@ if plt is not None:
         ax.plot(*X.T, ".", color="0.7", markersize=3)
         ax.plot(*fits[name, 0].means_.T, "x", color="#D55E00")
         ax.set(title=f"{name}: means after 1000 E-steps", aspect="equal")
-    if plt.get_backend().lower() != "agg":  # Agg has no window and would warn
-        plt.show()
+    show(__file__)

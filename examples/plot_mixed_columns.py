@@ -12,6 +12,7 @@ import numpy as np
 
 from emkit.engine import Blocks, fit_em, standard_errors
 from emkit.models import Categorical, Columns, Emission, Gaussian, LatentClasses, Poisson, Product
+from emkit.plotting import show
 
 try:
     import matplotlib.pyplot as plt
@@ -86,5 +87,4 @@ if plt is not None:
     fig, ax = plt.subplots(figsize=(6, 3), layout="constrained")
     ax.barh([*right], [*right.values()], color=["#56B4E9"] * 4 + ["#D55E00"])
     ax.set(xlim=(0.5, 1.0), xlabel="customers in the right class", title="What columns tell")
-    if plt.get_backend().lower() != "agg":  # Agg has no window and would warn
-        plt.show()
+    show(__file__)

@@ -11,6 +11,7 @@ from scipy.stats import t as student
 
 from emkit import EMImputer, pool_estimates
 from emkit.datasets import load_airquality
+from emkit.plotting import show
 
 try:
     import matplotlib.pyplot as plt
@@ -73,5 +74,4 @@ if plt is not None:
     ax.axvline(0.0, color="0.5", linewidth=1)
     ax.invert_yaxis()
     ax.legend(frameon=False)
-    if plt.get_backend().lower() != "agg":  # Agg has no window and would warn
-        plt.show()
+    show(__file__)

@@ -16,6 +16,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from emkit import EMGaussianMixture
+from emkit.plotting import show
 
 try:
     import matplotlib.pyplot as plt
@@ -86,5 +87,4 @@ if plt is not None:
     ax.plot(at, parts, "--", label=["first component", "second component"])
     ax.set(xlabel="x", ylabel="density", title="Two components fitted to 1000 numbers")
     ax.legend(frameon=False)
-    if plt.get_backend().lower() != "agg":  # Agg has no window and would warn
-        plt.show()
+    show(__file__)

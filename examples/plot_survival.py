@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from emkit import EMCensoredRegressor, EMImputer
 from emkit.datasets import load_lung
 from emkit.metrics import concordance_index, concordance_scorer
+from emkit.plotting import show
 
 try:
     import matplotlib.pyplot as plt
@@ -80,5 +81,4 @@ if plt is not None:
         ax.plot(times, curves[name], style, color=color, label=f"{name}, mean of all patients")
     ax.set(xlabel="days", ylabel="share alive", ylim=(0.0, 1.02), xlim=(0.0, 1000.0))
     ax.legend(frameon=False)
-    if plt.get_backend().lower() != "agg":  # Agg has no window and would warn
-        plt.show()
+    show(__file__)

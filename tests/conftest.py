@@ -1,5 +1,6 @@
 """Shared by all tests."""
 
+import gc
 import json
 import os
 from pathlib import Path
@@ -33,11 +34,31 @@ def global_random_seed():
     return 42
 
 
+# What a run of all tests costs
+
+
+def pytest_collection_finish(session):
+    """Modules and tests live as long as the session: the collector need not look at them again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Tests of a file go to one worker of pytest-xdist, as they share fits and processes."""
+    if config.getvalue("dist") != "load":
+        return None  # another way was asked for
+    from xdist.scheduler import LoadFileScheduling
+
+    return LoadFileScheduling(config, log)
+
+
 # Places where rows may lie
 
 
-def cluster_of(n_workers, memory):
-    """A cluster of worker processes on this machine."""
+def cluster_of(n_workers, memory=None, processes=True):
+    """A cluster of worker processes on this machine, or of threads that are told as much."""
     import dask
     import distributed
 
@@ -53,33 +74,57 @@ def cluster_of(n_workers, memory):
         return distributed.LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
-            processes=True,
+            processes=processes,
+            protocol="tcp://",  # everything is pickled on its way, to a thread too
             dashboard_address=":0",  # any port that is free
             memory_limit=memory,
         )
 
 
-@pytest.fixture(scope="session")
-def cluster():
-    pytest.importorskip("distributed")
-    with cluster_of(2, "500MB") as cluster:
-        yield cluster
-
-
-@pytest.fixture(scope="session")
-def _client(cluster):
+def _client_of(cluster):
     import distributed
 
-    with distributed.Client(cluster, set_as_default=False) as client:
+    return distributed.Client(cluster, set_as_default=False)
+
+
+# Threads of a cluster draw from `random`, which Hypothesis takes for the doing of a test that runs
+# meanwhile: a cluster ends with the file of tests that asked for it.
+
+
+@pytest.fixture(scope="module")
+def _client():
+    pytest.importorskip("distributed")
+    with cluster_of(2, processes=False) as cluster, _client_of(cluster) as client:
         yield client
 
 
 @pytest.fixture
 def client(_client):
-    """The current client of the cluster."""
-    _client.wait_for_workers(2)  # one may have been killed
+    """The current client of a cluster of threads: answers are those of processes, at once."""
     with _client.as_current():
         yield _client
+
+
+@pytest.fixture(scope="module")
+def processes():
+    """A cluster of worker processes, which start in seconds."""
+    pytest.importorskip("distributed")
+    with cluster_of(2, "500MB") as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def _client_of_processes(processes):
+    with _client_of(processes) as client:
+        yield client
+
+
+@pytest.fixture
+def client_of_processes(_client_of_processes):
+    """The current client of a cluster of processes."""
+    _client_of_processes.wait_for_workers(2)  # one may have been killed
+    with _client_of_processes.as_current():
+        yield _client_of_processes
 
 
 @pytest.fixture

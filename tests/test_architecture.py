@@ -49,7 +49,7 @@ def allowed(importer, module):
         "numerics": False,
         "engine": False,
         "models": target == "numerics" or module in steps | {"emkit.base.lazy"},
-        "base": target in {"engine"},
+        "base": target in {"engine"} or module == "emkit",  # for its version
         "data": target in below | {"base"},
         "mixture": target in below | {"base", "data"},
         "imputation": target in below | {"base", "data", "mixture"},

@@ -57,7 +57,7 @@ def test_mclust_maxima_from_its_own_starts(golden, acceleration):
         assert mixture.aic(X) == pytest.approx(case["aic"], abs=2e-4)
 
 
-@pytest.mark.parametrize(("search", "n_init"), [("restarts", 10), ("short_runs", 80)])
+@pytest.mark.parametrize(("search", "n_init"), [("restarts", 10), ("short_runs", 40)])
 def test_many_starts_reach_the_best_known(golden, search, n_init):
     reference = golden("mixture.json")
     for case in reference["cases"]:
@@ -195,7 +195,10 @@ def test_gradient_is_zero_at_the_optimum(covariance_type):
     reg = 1e-2
     mixture = EMGaussianMixture(
         2, covariance_type=covariance_type, tol=1e-13, max_iter=5000, reg_covar=reg, random_state=0
-    ).fit(X, sample_weight=weights)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # reg_covar is large here
+        mixture.fit(X, sample_weight=weights)
 
     def objective(mean_step, covariance_step):
         covariances = STRUCTURES[covariance_type].retract(
@@ -335,14 +338,14 @@ def test_collapse_keeps_the_last_feasible_point_with_a_warning():
         mixture = EMGaussianMixture(
             2, resp_init=resp, reg_covar=0, init_params="kmeans", max_iter=500, tol=0
         ).fit(np.where(X > 8.5, 9.0, X))
-    assert mixture.runs_[0].reason is StopReason.INFEASIBLE and not mixture.converged_
+    assert mixture.runs_[0].reason == StopReason.INFEASIBLE and not mixture.converged_
     assert np.isfinite(mixture.covariances_).all() and (mixture.covariances_ > 0).all()
 
 
 def test_prior_that_steers_is_warned_of():
     X, _ = clusters()
-    with pytest.warns(DataWarning, match=r"reg_covar=1e-06 exceeds 1 % .* 2 column\(s\) \(1, 2\)"):
-        EMGaussianMixture(2, random_state=0).fit(X * [1.0, 1e-4, 0.0])
+    with pytest.warns(DataWarning, match=r"reg_covar=1e-06 exceeds 1 % .* 1 column\(s\) \(1\)"):
+        EMGaussianMixture(2, random_state=0).fit(X * [1.0, 1e-4, 1.0])
 
 
 # Methods

@@ -15,11 +15,11 @@ from structures import dense, in_shape, unit
 
 from emkit import EMGaussianMixture
 from emkit.exceptions import DataWarning
+from emkit.models.mixture.starts import STARTS
 from emkit.numerics.covariance import NAMES, STRUCTURES
 
-SCALARS = [kind for kind in NAMES if STRUCTURES[kind].layout.ndim == 0]
 MATRICES = [kind for kind in NAMES if STRUCTURES[kind].layout.ndim == 2]
-INITS = ["kmeans", "k-means++", "random", "random_from_data", "sphered_kmeans", "hierarchical"]
+INITS = list(STARTS)
 FITTED = ["weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_"]
 
 each_kind = pytest.mark.parametrize("kind", NAMES)
@@ -232,8 +232,10 @@ def test_far_from_zero_and_thin(kind):
 def test_units_of_picometres_and_terametres(kind, start):
     scale = np.array([1e-12, 1.0, 1e12])
     start = {name: v * scale if name == "means_init" else v for name, v in start.items()}
-    with pytest.warns(DataWarning, match=r"1 column\(s\) \(0\)"):
-        mixture = EMGaussianMixture(3, covariance_type=kind, **start).fit(X * scale)
+    mixture = EMGaussianMixture(3, covariance_type=kind, **start)
+    with pytest.warns(DataWarning) as told:
+        mixture.fit(X * scale)
+    assert "1 column(s) (0)" in str(told[0].message)
     assert_is_sound(mixture, X * scale)
 
 
@@ -476,7 +478,7 @@ def test_clusters_a_hundred_deviations_apart_converge(kind, tol):
 
 def test_constant_columns_are_named_in_the_warning():
     data, n_components = DEGENERATE["constant column"]
-    with pytest.warns(DataWarning, match=r"\(2\); constant columns are among them"):
+    with pytest.warns(DataWarning, match=r"Column\(s\) 2 are constant"):
         EMGaussianMixture(n_components, random_state=0).fit(data)
 
 
@@ -487,9 +489,6 @@ SINGULAR = [
     *[("two rows repeated", kind) for kind in NAMES],
     *[("two rows, two components", kind) for kind in NAMES],
     *[("two values", kind) for kind in NAMES],
-    *[("constant column", kind) for kind in NAMES if kind not in SCALARS],
-    *[("constant column far out", kind) for kind in NAMES if kind not in SCALARS],
-    *[(name, kind) for name in ["equal columns", "rank one"] for kind in MATRICES],
     *[("more features than rows", kind) for kind in MATRICES],
     ("two rows", "full"),
     ("two rows", "tied"),

@@ -815,7 +815,7 @@ def test_imputations_keep_to_the_limits():
         assert ((0.0 <= table) & (table <= 0.5))[MISSING].all()
 
 
-def test_columns_with_few_values_are_resampled_until_they_vary():
+def test_columns_with_few_values_vary_in_every_fit():
     data = X.copy()
     data[2:, 0] = np.nan
     data[:2, 0] = [1.0, 2.0]
@@ -965,17 +965,10 @@ def test_draws_from_degenerate_data(data, arguments, message):
     assert_is_sound(imputer, data)
 
 
-#: A resample of these has fewer rows than components.
-MULTIPLE = {name: case for name, case in DEGENERATE.items() if "as many" not in name}
-del MULTIPLE["two rows, two components"]
-
-
 @pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
-@pytest.mark.parametrize(
-    ("data", "arguments"), [case[:2] for case in MULTIPLE.values()], ids=MULTIPLE
-)
-def test_multiple_imputations_of_degenerate_data(data, arguments):
+@each_degenerate
+def test_multiple_imputations_of_degenerate_data(data, arguments, message):
     imputer = EMImputer(random_state=0, **arguments)
     width = imputer.fit_transform(data).shape
     for table in imputer.multiple_impute(data, 2):

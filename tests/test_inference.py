@@ -881,7 +881,7 @@ def test_wrong_score(deaths, two_rates):
 @pytest.mark.parametrize("k", [1, 2, 3, 4])
 def test_as_many_classes_as_columns(name, k):
     """Sums about the means are then a square table of zeros, and no symmetric matrix for that."""
-    for seed in range(4):
+    for seed in range(4 if k < 4 else 1):  # the rotations of four classes take a second
         rng = np.random.default_rng(seed)
         X = np.concatenate([rng.normal(size=(30, k)) + 20.0 * j for j in range(k)])
         mixture = EMGaussianMixture(k, covariance_type=name, random_state=0, tol=1e-10).fit(X)

@@ -73,6 +73,16 @@ def test_concordance_like_r():
     np.testing.assert_allclose(weighted, 0.45390274325567, rtol=1e-13)
 
 
+@pytest.mark.parametrize("kind", [bool, int, float, object])
+def test_concordance_of_a_frame(kind):
+    """1.0, as lifelines.utils.concordance_index([2, 3, 4, 5], [1, 2, 3, 4], [1, 1, 0, 1])."""
+    pd = pytest.importorskip("pandas")
+    event = np.array([True, True, False, True]).astype(kind)
+    y = pd.DataFrame({"event": event, "time": [2.0, 3.0, 4.0, 5.0]})
+    assert concordance_index(y, [1, 2, 3, 4]) == 1.0
+    assert concordance_index(y[["time", "event"]], [1, 2, 3, 4]) == 1.0
+
+
 def test_concordance_of_perfect_reversed_and_constant_predictions():
     y = load_lung().target
     # Right where an event and a censored time agree, too: the censored one is the larger.

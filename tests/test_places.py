@@ -1,14 +1,12 @@
 """Rows in memory, in a memory map, read block by block, on a cluster: a fit is the same."""
 
 import threading
+from functools import cache
 from itertools import product
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from places import (
     BLOCK,
@@ -27,6 +25,7 @@ from places import (
     places,
     quiet,
     responses,
+    set_sizes,
     sources,
     table,
     to_fit,
@@ -40,13 +39,9 @@ from emkit import (
     EMImputer,
     MixturePrior,
 )
-from emkit.data.dask_blocks import Chunks, DaskRows
 from emkit.engine import Blocks, Genetic
 from emkit.exceptions import DataWarning
-from emkit.models.censored.data import Responses, thinned
-from emkit.models.censored.first_line import prepare, prepare_blocks
 from emkit.models.laws.registry import LAWS
-from emkit.models.rows import Rows, Summary, measure_scaling
 
 pytestmark = quiet
 
@@ -59,13 +54,11 @@ def mixture(**options):
 
 
 def worth_its_time(case, weighted, place):
-    """A fit on the cluster takes a second, so that not everything is tried there."""
-    if case is REGRESSOR:
-        return True
+    """Of the many structures of a covariance not everything is tried."""
     many = case.name.startswith(("mixture", "imputer-2"))
-    if place == "cluster":
-        two = not weighted and case.name in ("imputer-2-full", "imputer-2-spherical")
-        return two or (weighted and not case.name.startswith("imputer-2"))
+    if place == "cluster" and many:
+        one = case.name.startswith("mixture")
+        return weighted if one else not weighted and case.name.endswith(("-full", "-spherical"))
     # Structures differ in what is summed, and not in how blocks are read.
     return not many or case is MIXTURE or (place, weighted) in {("slices", False), ("blocks", True)}
 
@@ -143,6 +136,14 @@ STARTS = {
 }
 
 
+@cache
+def started_in_memory(name):
+    make, data, _ = STARTS[name]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        set_sizes(monkeypatch, BLOCK)
+        return make().set_params(n_jobs=None).fit(*data)
+
+
 @pytest.mark.parametrize(
     ("name", "put"),
     [
@@ -154,7 +155,7 @@ STARTS = {
 def test_starts_are_drawn_as_in_memory_from_rows_that_are_few(name, put):
     """One after the other: not every source could follow to other processes."""
     make, data, tol = STARTS[name]
-    local, rows = make().set_params(n_jobs=None).fit(*data), put.all(*data)
+    local, rows = started_in_memory(name), put.all(*data)
     if not hasattr(rows[0], "dask"):
         rows[0].lock = threading.Lock()  # cannot be pickled
     remote = make().fit(*rows)
@@ -162,6 +163,7 @@ def test_starts_are_drawn_as_in_memory_from_rows_that_are_few(name, put):
     for name in ("means_", "covariances_", "coef_", "scale_", "history_"):
         if hasattr(local, name) and (name != "history_" or local.n_init == 2):
             assert_allclose(getattr(remote, name), getattr(local, name), rtol=tol, atol=tol)
+    assert remote.history_[-1] == pytest.approx(local.history_[-1], rel=1e-10)
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -221,12 +223,13 @@ def test_a_grid_of_mixtures(put):
 @places("blocks", "cluster")
 def test_degrees_of_freedom_are_estimated(put):
     X, y = responses(n=300)
-    options = {"distribution": "student_t", "df": "estimate", "tol": 1e-2}
+    tol = 1e-4 if put.place == "dask" else 1e-8  # steps on a cluster take their time
+    options = {"distribution": "student_t", "df": "estimate", "tol": tol}
     whole = EMCensoredRegressor(**options).fit(X, y)
     read = EMCensoredRegressor(**options).fit(put(X, 150), put(y, 150))
     # The likelihood is flat about its maximum, where rounding leads the search astray.
-    assert_allclose(read.df_, whole.df_, rtol=1e-3)
-    assert_allclose(read.log_likelihood_, whole.log_likelihood_, rtol=1e-9)
+    assert_allclose(read.df_, whole.df_, rtol=1e-4)
+    assert_allclose(read.log_likelihood_, whole.log_likelihood_, rtol=1e-10)
 
 
 @places("memory", "slices", "cluster")
@@ -285,6 +288,17 @@ def test_a_number_or_numbers_as_weights(case, put):
     expected = case.fit(case.X, None, 2.0)
     for weights in (2.0, [2.0] * N):
         case.agree(case.fit(put(case.X), None, weights), expected)
+
+
+def test_responses_and_weights_in_other_chunks(client):
+    da = pytest.importorskip("dask.array")
+    X, y = da.from_array(REGRESSOR.X, chunks=((700, 0, 800), 2)), REGRESSOR.y
+    y, weights = da.from_array(y, chunks=(900, 1)), da.from_array(frequencies(), chunks=800)
+    REGRESSOR.agree(REGRESSOR.fit(X, y, weights), REGRESSOR.whole(True))
+    for name in REGRESSOR.scores:
+        expected = REGRESSOR.score(REGRESSOR.whole(), name, REGRESSOR.X, REGRESSOR.y, frequencies())
+        found = REGRESSOR.score(REGRESSOR.whole(), name, X, y, weights)
+        assert found == pytest.approx(expected, rel=1e-12)
 
 
 def test_weights_in_other_chunks_need_known_sizes(client):
@@ -581,55 +595,3 @@ def test_a_singular_covariance_is_told(put):
     X = np.repeat([[0.0, 0.0], [1.0, 1.0]], 20, axis=0)
     with pytest.raises(ValueError, match="ill-defined empirical covariance"):
         EMGaussianMixture(2, reg_covar=0.0, random_state=0).fit(put(X, 10))
-
-
-# Sums over blocks are sums over rows
-
-
-@settings(max_examples=50, deadline=None)
-@given(
-    X=arrays(float, (12, 2), elements=st.floats(-1e3, 1e3) | st.just(np.nan)),
-    weights=arrays(float, 12, elements=st.integers(1, 3)),
-    cut=st.integers(0, 12),
-    far=st.sampled_from([0.0, 1e8, 1e200]),
-)
-def test_spread_of_the_chunks_is_that_of_the_rows(X, weights, cut, far):
-    X = np.column_stack([X + far, np.full(12, 0.1)])  # the last column is constant
-    X[5] = 1.0 + far, far, 0.1
-    expected = measure_scaling(Rows.of(X, weights))
-    parts = [Summary.of(Rows.of(X[s], weights[s])) for s in (slice(cut), slice(cut, 12))]
-    chunks = Chunks(None, [None] * 2, X.dtype, weighted=True)
-    found = DaskRows(chunks, parts, size=1, random_state=0).spread()
-    size = np.nanmax(np.abs(X - expected.shift), axis=0)
-    # Numbers below `tiny` have fewer digits.
-    near = 1e-14 * (size + np.abs(expected.shift)) + np.finfo(float).tiny
-    assert (np.abs(found.shift - expected.shift) <= near).all()
-    assert (np.abs(found.scale - expected.scale) <= 1e-8 * size + 1e-15 * far).all()
-    assert found.scale[2] == 0.0
-
-
-@given(st.lists(st.integers(0, 40), min_size=1, max_size=8), st.integers(1, 60))
-@settings(derandomize=True, deadline=None, max_examples=25)
-def test_a_partition_into_blocks_changes_nothing(sizes, every):
-    """Sums over blocks are those of all rows, and one row in so many is too."""
-    n = sum(sizes) + 5
-    X, y = (part[8:] for part in responses(n=n + 8, seed=n))
-    weights = np.random.default_rng(n).integers(1, 4, size=n).astype(float)
-    ends = np.cumsum([0, *sizes, 5])
-    blocks = [
-        Responses(X[a:b], *y[a:b].T, weights[a:b]) for a, b in zip(ends, ends[1:], strict=False)
-    ]
-    blocks = [block for block in blocks if len(block.X)]
-    one, units, gram = prepare(X, *y.T, weights, True)
-    prepared = prepare_blocks(Blocks(blocks), True)
-    assert_allclose(prepared.gram, gram, atol=1e-12 * weights.sum())
-    if np.linalg.cond(gram) < 1e6:
-        assert_allclose(prepared.units.line, units.line, atol=1e-8 * np.abs(units.line).max())
-    parts = [prepared.residuals(block, i == 0) for i, block in enumerate(blocks)]
-    assert sum(part.exact.weight for part in parts) == pytest.approx(one.exact.weight)
-    counts = tuple(len(part.design) for part in parts)
-    assert counts == prepared.counts and sum(counts) == len(one.design)
-    some = thinned(Blocks(parts), counts, every)
-    rows = np.concatenate([part.low for part in parts])[every // 2 :: every]
-    assert_array_equal(some.low, rows)
-    assert some.exact.weight == pytest.approx(one.exact.weight / every)

@@ -173,6 +173,18 @@ def test_weights_of_another_length(case, weights):
         case.fit(X, y, weights())
 
 
+@each_estimator
+def test_a_block_of_weights_of_another_length(case):
+    X, y = cut(case.X, BLOCK), None if case.y is None else cut(case.y, BLOCK)
+    weights = list(cut(np.ones(N), BLOCK).parts)
+    weights[2] = weights[2][1:]
+    told = "Block 2 of X has 400 rows, and sample_weight 399 for them"
+    with pytest.raises(ValueError, match=told):
+        case.fit(X, y, Parts(*weights))
+    with pytest.raises(ValueError, match=told):
+        case.score(case.whole(), "score", X, y, Parts(*weights))
+
+
 @pytest.mark.parametrize("y", [Slices(responses()[1]), cut(responses()[1], BLOCK - 1)])
 def test_responses_of_another_length(y):
     with pytest.raises(ValueError, match="y and X must have the same rows"):
@@ -189,7 +201,7 @@ def test_responses_of_another_length(y):
         (..., np.ones(5), r"weight must have shape \(1500,\).*Got \(5,\)"),
         (np.ones(5), None, r"y must have shape \(1500,\) or \(1500, 2\).*Got \(5,\)"),
         (np.ones((N, 3)), None, r"y must have shape .*Got \(1500, 3\)"),
-        (np.zeros(N, dtype=[("event", bool), ("time", float)]), None, "'event', 'time'"),
+        (np.zeros(N, dtype=[("a", int), ("b", float)]), None, "'a', 'b'.*events or bounds"),
     ],
 )
 def test_what_does_not_go_with_a_collection(client, y, weights, message):
@@ -197,9 +209,8 @@ def test_what_does_not_go_with_a_collection(client, y, weights, message):
     X, y = da.from_array(REGRESSOR.X, chunks=(500, D)), REGRESSOR.y if y is ... else y
     with pytest.raises(ValueError, match=message):
         REGRESSOR.fit(X, y, weights)
-    if y.dtype.names is None:
-        with pytest.raises(ValueError, match=message):
-            REGRESSOR.fit(X, da.from_array(y, chunks=500), weights)
+    with pytest.raises(ValueError, match=message):
+        REGRESSOR.fit(X, da.from_array(y, chunks=500), weights)
     if weights is not None:
         with pytest.raises(ValueError, match=message):
             MIXTURE.fit(da.from_array(MIXTURE.X, chunks=500), None, weights)

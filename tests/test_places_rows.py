@@ -81,17 +81,6 @@ def test_scores(case, put):
     assert case.score(fitted, "score", *rows[:2]) == pytest.approx(expected, rel=1e-12)
 
 
-@places("cluster")
-@each_estimator
-def test_workers_tell_of_rows_too(case, put):
-    fitted, (X, y) = case.whole(), put.all(case.X, case.y)
-    for name, ask in list(case.of_rows.items())[-2:]:
-        expected = ask(fitted, case.X, case.y)
-        assert_allclose(ask(fitted, X, y).compute(), expected, rtol=1e-9, atol=1e-9, err_msg=name)
-    expected = fitted.score(case.X, case.y)
-    assert fitted.score(X, y) == pytest.approx(expected, rel=1e-12)
-
-
 # Lazy rows
 
 

@@ -21,7 +21,13 @@ from sklearn.pipeline import make_pipeline
 from structures import dense
 
 import emkit.plotting
-from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer, censored_target
+from emkit import (
+    EMCensoredRegressor,
+    EMGaussianMixture,
+    EMGaussianMixtureIC,
+    EMImputer,
+    censored_target,
+)
 from emkit.engine import StopReason
 from emkit.models.laws.registry import LAWS
 from emkit.numerics.covariance import NAMES
@@ -34,6 +40,9 @@ from emkit.plotting import (
 )
 
 matplotlib.use("Agg")
+from emkit.plotting.common import colours
+from emkit.plotting.imputation import _whole_edges
+
 plt = pytest.importorskip("matplotlib.pyplot")
 
 
@@ -636,7 +645,7 @@ def test_the_line_and_quantiles_are_those_of_the_estimator(distribution, interva
     wanted = regressor.predict_survival_function(X[[3, 0]], display.times)
     for line, curve, row in zip(display.survival_lines_, wanted, [3, 0], strict=True):
         np.testing.assert_array_equal(line.get_ydata(), curve)
-        assert line.get_label() == f"row {row}"
+        assert line.get_label().startswith(f"row {row}: ")
     low, high = display.band.T
     assert ((low < display.line) & (display.line < high)).all()
 
@@ -735,3 +744,141 @@ def test_what_cannot_be_drawn_is_said(options, message, intervals):
         CensoredRegressionDisplay.from_estimator(regressor, X, y, **{"rows": [0], **options})
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         CensoredRegressionDisplay.from_estimator(regressor, X, y[1:])
+
+
+# Searches, many rows, many components, features that are not shown
+
+
+@pytest.fixture(scope="module")
+def grid(iris):
+    return EMGaussianMixtureIC(max_components=3, n_init=1, random_state=0).fit(iris)
+
+
+def test_displays_take_the_best_of_a_grid(grid, iris):
+    best = grid.best_estimator_
+    shown = MixtureDisplay.from_estimator(grid, iris)
+    np.testing.assert_array_equal(shown.means, best.means_[:, : shown.means.shape[1]])
+    path = ConvergenceDisplay.from_estimator(grid).paths["EMGaussianMixtureIC"][0]
+    assert path.objective[-1] == best.history_[-1]
+    holes = iris.copy()
+    holes.iloc[::7, 1] = np.nan
+    assert ImputationDisplay.from_estimator(grid, holes).features == [1]
+    of_best = SelectionDisplay.from_estimators([grid], iris)
+    assert (of_best.n_components[0], of_best.covariance_types[0]) == (
+        best.n_components,
+        best.covariance_type,
+    )
+
+
+@pytest.mark.parametrize("metric", [None, "bic", "aic", "icl"])
+def test_the_picture_of_a_grid_is_its_table(grid, metric):
+    display = SelectionDisplay.from_search(grid, metric=metric)
+    values = grid.results_[metric or "bic"]
+    fitted = np.isfinite(values)
+    np.testing.assert_array_equal(display.values, values[fitted])
+    assert display.values[display.best_index_] == values[fitted].min()
+    assert len(display.lines_) == len(set(grid.results_["covariance_type"][fitted]))
+
+
+def test_a_grid_has_the_criteria_that_it_has(grid):
+    with pytest.raises(ValueError, match="metric must be one of .*aic.*Got 'score'"):
+        SelectionDisplay.from_search(grid, metric="score")
+    for unfitted in (EMGaussianMixtureIC(), GridSearchCV(EMGaussianMixture(), {"tol": [1]})):
+        with pytest.raises(NotFittedError):
+            MixtureDisplay.from_estimator(unfitted, np.eye(3))
+    with pytest.raises(NotFittedError):
+        SelectionDisplay.from_search(EMGaussianMixtureIC())
+
+
+def test_many_rows_are_counted_in_cells():
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(0, 1, (15_000, 2)), rng.normal(4, 1, (15_000, 2))])
+    X[0, 0] = np.nan
+    mixture = EMGaussianMixture(2, random_state=0).fit(X)
+    display = MixtureDisplay.from_estimator(mixture, X)
+    assert not display.points_ and len(display.images_) == 1
+    cells = display.images_[0].get_array()
+    opacity = cells[..., 3]
+    counts = np.expm1(opacity / 0.75 * np.log1p(counts_of_cells(display).max()))
+    assert counts.sum() == pytest.approx(len(X) - 1, rel=1e-6)
+    assert len(display.margins_[1].get_offsets()) == 1  # the row without the first feature
+    few = MixtureDisplay.from_estimator(mixture, X[:20_001])
+    assert few.points_ and few.points_[0].get_alpha() < 1.0 and not few.images_
+
+
+def counts_of_cells(display):
+    ax = display.ax_
+    x, y = display.X[~np.isnan(display.X).any(axis=1)].T
+    shape = display.images_[0].get_array().shape[:2]
+    return np.histogram2d(x, y, shape, [ax.get_xlim(), ax.get_ylim()])[0]
+
+
+@pytest.mark.parametrize("n", [1, 6, 15, 18])
+def test_colours_differ(n):
+    found = np.array(colours(n))
+    apart = np.linalg.norm(found[:, None] - found, axis=-1) + 9.0 * np.eye(n)
+    assert apart.min() > 0.13
+    assert len(colours(40)) == 40
+
+
+def test_a_picture_says_which_features_it_leaves_out():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 12))
+    X[rng.random(X.shape) < 0.1] = np.nan
+    mixture = EMGaussianMixture(1).fit(X)
+    assert MixtureDisplay.from_estimator(mixture, X).note.startswith("5 of 12 features")
+    assert not MixtureDisplay.from_estimator(mixture, X, features=[0, 1, 2]).note
+    imputed = ImputationDisplay.from_estimator(mixture, X)
+    assert imputed.note.startswith("9 of 12 features") and len(imputed.features) == 9
+    assert imputed.note in [text.get_text() for text in imputed.figure_.texts]
+    assert not ImputationDisplay.from_estimator(mixture, X[:, :], features=[3]).note
+
+
+@given(
+    low=st.integers(-50, 50),
+    span=st.integers(0, 500),
+    bins=st.integers(1, 30),
+    more=st.floats(-3.0, 3.0),
+)
+def test_bins_of_whole_numbers_hold_as_many_of_them(low, span, bins, more):
+    values = np.array([low, low + span, low + more], dtype=float)
+    edges = _whole_edges(values, bins)
+    widths = np.diff(edges)
+    assert (widths == widths[0]).all() and widths[0] == round(widths[0])
+    assert (edges % 1.0 == 0.5).all()
+    assert edges[0] <= values.min() and values.max() <= edges[-1]
+    assert len(widths) <= bins + 1
+
+
+# Responses that coincide, covariates of a few values, plain numbers
+
+
+def test_rows_on_one_spot_are_counted():
+    X = np.repeat([0.0, 1.0], 8)[:, None]
+    times = np.tile([3.0, 5.0, 5.0, 5.0, 6.0, 6.5, 7.0, 8.0], 2)
+    event = np.tile([True, True, True, False, False, False, True, True], 2)
+    y = censored_target(times, event=event)
+    regressor = EMCensoredRegressor(distribution="lognormal").fit(X, y)
+    display = CensoredRegressionDisplay.from_estimator(regressor, X, y, rows=[0, 9])
+    assert sorted(note.get_text() for note in display.counts_) == ["2", "2"]
+    assert {note.xy for note in display.counts_} == {(0.0, 5.0), (1.0, 5.0)}
+    line, curves = display.ax_
+    assert list(line.get_xticks()) == [0.0, 1.0]
+    display.figure_.canvas.draw()
+    shown = [
+        label.get_text() for axis in (line.yaxis,) for label in axis.get_ticklabels(which="both")
+    ]
+    assert any(shown) and all(text == "" or float(text) > 0 for text in shown)
+    labels = [text.get_text() for text in curves.get_legend().get_texts()]
+    assert labels == ["row 0: feature 0 0", "row 9: feature 0 1"]
+
+
+@pytest.mark.parametrize("shift, least", [(0.0, 0.0), (-50.0, None)])
+def test_nothing_is_drawn_below_zero_where_nothing_is_there(shift, least):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 1))
+    y = np.abs(X[:, 0] + rng.normal(size=40)) * 10 + shift
+    regressor = EMCensoredRegressor().fit(X, y)
+    display = CensoredRegressionDisplay.from_estimator(regressor, X, y, rows=[0])
+    first = display.survival_lines_[0].get_xdata()[0]
+    assert first >= 0.0 if least == 0.0 else first < y.min()

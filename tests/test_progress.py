@@ -209,7 +209,7 @@ def test_a_callback_can_end_a_run():
     with pytest.warns(ConvergenceWarning):
         mixture.fit(X)
     assert mixture.n_iter_ == 3
-    assert mixture.runs_[0].reason is StopReason.CALLBACK
+    assert mixture.runs_[0].reason == StopReason.CALLBACK
 
 
 @needs_callbacks

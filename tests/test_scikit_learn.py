@@ -70,8 +70,15 @@ def arguments_of(function, request, dtype):
     return [{**one, **given} for one in combinations]
 
 
-@pytest.mark.parametrize("name", sorted(public_tests()))
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def in_every_precision():
+    """Their tests, and those that ask for a precision in the other one too."""
+    for name in sorted(public_tests()):
+        asks = "global_dtype" in inspect.signature(getattr(theirs, name)).parameters
+        for dtype in (np.float64, np.float32) if asks else (np.float64,):
+            yield pytest.param(name, dtype, id=f"{dtype.__name__}-{name}")
+
+
+@pytest.mark.parametrize(("name", "dtype"), list(in_every_precision()))
 @pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_theirs(name, dtype, request):

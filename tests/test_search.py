@@ -211,7 +211,7 @@ def test_failing_starts_cost_one_and_end_nothing(counts, make, seed):
     result = fit_em(Half(), counts, search=make(80), random_state=seed)
     assert np.isfinite(result.objective)
     failed = [run for run in result.runs if np.isnan(run.objective)]
-    assert failed and all(run.reason is StopReason.INFEASIBLE for run in failed)
+    assert failed and all(run.reason == StopReason.INFEASIBLE for run in failed)
     assert all("not defined" in run.message for run in failed)
     assert cost(result) + len(failed) <= 80
     with pytest.raises(InfeasibleError, match="starts failed. The first: singular"):
@@ -374,6 +374,7 @@ def test_children_of_a_mixture_are_mixtures(name, k, d, seed):
 # The genetic search
 
 
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")  # a start of one row collapses
 @pytest.mark.parametrize("seed", range(3))
 def test_recombined_classes_find_the_grid(grid, seed):
     """From random rows as means, where every start misses some of the 25 clusters."""
@@ -382,8 +383,8 @@ def test_recombined_classes_find_the_grid(grid, seed):
     best = EMGaussianMixture(25, means_init=centres, **options).fit(X)
     options |= {"init_params": "random_from_data", "random_state": seed}
     one = EMGaussianMixture(25, **options).fit(X)
-    genetic = EMGaussianMixture(25, search=Genetic(3000), **options).fit(X)
-    assert sum(run.n_evaluations for run in genetic.runs_) <= 3000
+    genetic = EMGaussianMixture(25, search=Genetic(2000), **options).fit(X)
+    assert sum(run.n_evaluations for run in genetic.runs_) <= 2000
     assert genetic.history_[-1] >= best.history_[-1] - 1e-4
     assert genetic.history_[-1] > one.history_[-1] + 0.05
     assert len(np.unique(np.rint(genetic.means_ / 8).astype(int), axis=0)) == 25

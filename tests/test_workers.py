@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import traceback
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,8 +75,38 @@ def at_once(monkeypatch):
     return sent
 
 
-# Workers that share the blocks of a run. They take a second to start, and stay for the tests that
-# follow with as many of them, which therefore stand together.
+# Starts beside each other. Workers take a second to start, and stay for the tests that follow with
+# as many of them for the same, which therefore stand together.
+
+
+def assert_starts_change_nothing(n_init, n_jobs):
+    X = clusters()
+    alone = EMGaussianMixture(2, n_init=n_init, random_state=0).fit(X)
+    shared = EMGaussianMixture(2, n_init=n_init, n_jobs=n_jobs, random_state=0).fit(X)
+    MIXTURE.agree(shared, alone, tol=1e-11)
+
+
+@pytest.mark.parametrize("n_init", [2, 3])
+def test_starts_run_side_by_side(short_blocks, at_once, n_init):
+    assert_starts_change_nothing(n_init, n_jobs=2)
+    assert not at_once
+
+
+def test_no_workers_inside_workers(short_blocks, at_once):
+    """A search over many fits has the cores already."""
+    X = clusters()
+    grid = GridSearchCV(
+        EMGaussianMixture(random_state=0, n_jobs=2), {"n_components": [1, 2]}, cv=2, n_jobs=2
+    )
+    best = grid.fit(X[:, :1]).best_estimator_
+    assert best.n_components == grid.best_params_["n_components"]
+    with joblib.parallel_config("threading"):
+        before = len(at_once)
+        EMGaussianMixture(2, n_jobs=2, random_state=0).fit(X)
+        assert len(at_once) == before
+
+
+# Workers that share the blocks of a run
 
 
 def assert_workers_change_nothing(sent, missing, n_jobs, mine):
@@ -144,34 +175,6 @@ def test_workers_do_not_order_the_draws(at_once):
     assert not at_once
 
 
-@pytest.mark.parametrize("at_home", [True, False])
-def test_an_error_in_a_worker_is_the_error_of_the_model(at_once, at_home):
-    class Broken(KMeans):
-        def statistics(self, tile, resp, work, bound):
-            if (os.getpid() == home) == at_home:
-                raise ZeroDivisionError("in a worker")
-            return super().statistics(tile, resp, work, bound)
-
-    home = os.getpid()
-    parts = Blocks([Points(np.eye(2)), Points(np.eye(2))])
-    with pytest.raises(RuntimeError, match="statistics failed at iteration .*in a worker"):
-        fit_em(Broken(1), parts, n_jobs=2, algorithm="cem")
-    assert at_once or at_home
-
-
-def test_a_model_that_cannot_travel_goes_on_alone(at_once):
-    class Locked(KMeans):
-        lock = None
-
-    (rows, parts), model = kmeans_blocks(), Locked(2)
-    start = model.initialize(rows, np.random.default_rng(0))
-    expected = fit_em(model, Blocks(parts), start=start, algorithm="cem")
-    model.lock = threading.Lock()
-    with pytest.warns(RuntimeWarning, match="cannot be sent to other processes.*lock"):
-        alone = fit_em(model, Blocks(parts), start=start, n_jobs=2, algorithm="cem")
-    assert alone.objective == expected.objective
-
-
 def test_a_model_may_write_into_what_it_was_given(at_once):
     """Arrays that workers read from a file are theirs as far as they write into them."""
 
@@ -218,16 +221,19 @@ def mapped(tmp_path):
     return mapped
 
 
-@pytest.mark.parametrize(
-    ("weighted", "options"), [(False, {}), (True, {}), (True, {"n_init": 2})], ids=str
-)
+def assert_workers_read_a_map(sent, X, weights, **options):
+    start = {"weights_init": None, "precisions_init": None, "tol": 1e-2, "max_iter": 50}
+    shared = MIXTURE.fit(X, None, weights, **start, **{"n_jobs": 2, **options})
+    assert sent
+    alone = MIXTURE.fit(X, None, weights, **start, **{**options, "n_jobs": 1})
+    MIXTURE.agree(shared, alone, tol=1e-12)
+
+
+@pytest.mark.parametrize("options", [{}, {"n_init": 2}], ids=str)
+@pytest.mark.parametrize("weighted", [False, True])
 def test_workers_read_a_memory_map_themselves(short_blocks, at_once, mapped, weighted, options):
     X, weights = mapped(MIXTURE.X), frequencies() if weighted else None
-    start = {"weights_init": None, "precisions_init": None, "tol": 1e-2, "max_iter": 50}
-    shared = MIXTURE.fit(X, None, weights, **start, **options, n_jobs=2)
-    assert at_once
-    alone = MIXTURE.fit(X, None, weights, **start, **options)
-    MIXTURE.agree(shared, alone, tol=1e-12)
+    assert_workers_read_a_map(at_once, X, weights, **options)
     one, two = (EMImputer(n_jobs=n).fit(X, sample_weight=weights) for n in (1, 2))
     assert_array_equal(one.covariance_, two.covariance_)
 
@@ -282,35 +288,65 @@ def test_a_copy_of_a_map_is_an_array(short_blocks, mapped):
     assert not sources.is_source(X.astype(np.float32))
 
 
-# More workers than two, and starts beside each other
+# More workers than two, and failures, after which they start anew
+
+
+def test_few_starts_share_all_workers(short_blocks, at_once):
+    """Where there are two for each start, every start has all of them in its turn."""
+    assert_starts_change_nothing(2, n_jobs=4)
+    assert at_once
+
+
+@pytest.mark.parametrize(("n_init", "n_jobs"), [(2, 5), (3, 6), (3, 7), (4, 8)])
+def test_any_two_workers_for_each_start_are_shared(short_blocks, monkeypatch, n_init, n_jobs):
+    """Told by what a run asks for, as so many processes would take seconds to start."""
+    asked = []
+
+    def shared(blocks, n):
+        asked.append(n)
+        return nullcontext(blocks)
+
+    monkeypatch.setattr(Blocks, "shared", shared)
+    assert_starts_change_nothing(n_init, n_jobs)
+    assert asked == [1, n_jobs]
 
 
 def test_many_workers_change_nothing(short_blocks, at_once):
     assert_workers_change_nothing(at_once, 0.1, n_jobs=4, mine=[0])
 
 
-@pytest.mark.parametrize(("n_init", "n_jobs", "in_turn"), [(2, 4, 1), (2, 2, 0), (3, 2, 0)])
-def test_few_starts_share_all_workers(short_blocks, at_once, n_init, n_jobs, in_turn):
-    """Two starts for two workers run side by side; two for four have all of them in turn."""
-    X = clusters()
-    alone = EMGaussianMixture(2, n_init=n_init, random_state=0).fit(X)
-    shared = EMGaussianMixture(2, n_init=n_init, n_jobs=n_jobs, random_state=0).fit(X)
-    MIXTURE.agree(shared, alone, tol=1e-11)
-    assert bool(at_once) == in_turn
+@pytest.mark.parametrize("weighted", [False, True])
+def test_many_workers_read_a_memory_map_themselves(short_blocks, at_once, mapped, weighted):
+    weights = frequencies() if weighted else None
+    assert_workers_read_a_map(at_once, mapped(MIXTURE.X), weights, n_init=2, n_jobs=4)
 
 
-def test_no_workers_inside_workers(short_blocks, at_once):
-    """A search over many fits has the cores already."""
-    X = clusters()
-    grid = GridSearchCV(
-        EMGaussianMixture(random_state=0, n_jobs=2), {"n_components": [1, 2]}, cv=2, n_jobs=2
-    )
-    best = grid.fit(X[:, :1]).best_estimator_
-    assert best.n_components == grid.best_params_["n_components"]
-    with joblib.parallel_config("threading"):
-        before = len(at_once)
-        EMGaussianMixture(2, n_jobs=2, random_state=0).fit(X)
-        assert len(at_once) == before
+@pytest.mark.parametrize("at_home", [True, False])
+def test_an_error_in_a_worker_is_the_error_of_the_model(at_once, at_home):
+    class Broken(KMeans):
+        def statistics(self, tile, resp, work, bound):
+            if (os.getpid() == home) == at_home:
+                raise ZeroDivisionError("in a worker")
+            return super().statistics(tile, resp, work, bound)
+
+    home = os.getpid()
+    parts = Blocks([Points(np.eye(2)), Points(np.eye(2))])
+    with pytest.raises(RuntimeError, match="statistics failed at iteration .*in a worker"):
+        fit_em(Broken(1), parts, n_jobs=2, algorithm="cem")
+    assert at_once or at_home
+
+
+def test_a_model_that_cannot_travel_goes_on_alone(at_once):
+    class Locked(KMeans):
+        lock = None
+
+    (rows, parts), model = kmeans_blocks(), Locked(2)
+    start = model.initialize(rows, np.random.default_rng(0))
+    expected = fit_em(model, Blocks(parts), start=start, algorithm="cem")
+    model.lock = threading.Lock()
+    with pytest.warns(RuntimeWarning, match="cannot be sent to other processes.*lock"):
+        alone = fit_em(model, Blocks(parts), start=start, n_jobs=2, algorithm="cem")
+    assert alone.objective == expected.objective
 
 
 # Blocks that are read again
@@ -379,7 +415,7 @@ def collection(values, size=500):
     ],
     ids=["mixture", "regressor"],
 )
-def test_what_travels_does_not_grow_with_the_rows(client, monkeypatch, fit, few, most):
+def test_what_travels_does_not_grow_with_the_rows(client_of_processes, monkeypatch, fit, few, most):
     from distributed.comm.tcp import TCP
 
     da = pytest.importorskip("dask.array")
@@ -407,13 +443,23 @@ def test_what_travels_does_not_grow_with_the_rows(client, monkeypatch, fit, few,
     assert totals[1] < 1.5 * totals[0] < most
 
 
-def test_restarts_run_on_the_workers_where_the_data_are_in_memory(client):
+def test_restarts_run_on_the_workers_where_the_data_are_in_memory(client_of_processes):
     X = clusters()
     local = mixture(n_init=4).fit(X)
     with joblib.parallel_config(backend="dask"):
         remote = mixture(n_init=4).fit(X)
     MIXTURE.agree(remote, local)
     assert len(remote.runs_) == 4
+
+
+@each_estimator
+def test_workers_tell_of_rows_too(client_of_processes, case):
+    fitted, X, y = case.whole(), collection(case.X), collection(case.y)
+    for name, ask in case.of_rows.items():
+        expected = ask(fitted, case.X, case.y)
+        assert_allclose(ask(fitted, X, y).compute(), expected, rtol=1e-9, atol=1e-9, err_msg=name)
+    expected = fitted.score(case.X, case.y)
+    assert fitted.score(X, y) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -428,12 +474,12 @@ def test_restarts_run_on_the_workers_where_the_data_are_in_memory(client):
     ids=["mixture", "imputer", "regressor"],
 )
 def test_a_fit_goes_on_where_a_worker_is_killed(
-    client, monkeypatch, case, killed, expected, options
+    client_of_processes, monkeypatch, case, killed, expected, options
 ):
     """What it held is made again, from the rows as they are read."""
 
     def kill():
-        os.kill(next(iter(client.run(os.getpid).values())), signal.SIGKILL)
+        os.kill(next(iter(client_of_processes.run(os.getpid).values())), signal.SIGKILL)
 
     local = case.fit(case.X, case.y, frequencies(), **options)
     steps = at_step(monkeypatch, killed, kill)
@@ -449,10 +495,10 @@ def test_a_fit_goes_on_where_a_worker_is_killed(
     [(MIXTURE, 3), (REGRESSOR, 1), (REGRESSOR, 4)],
     ids=["mixture", "regressor, before the first step", "regressor, in a step"],
 )
-def test_a_lost_client_is_told(cluster, monkeypatch, case, number):
+def test_a_lost_client_is_told(processes, monkeypatch, case, number):
     import distributed
 
-    with distributed.Client(cluster, set_as_default=False) as client, client.as_current():
+    with distributed.Client(processes, set_as_default=False) as client, client.as_current():
         at_step(monkeypatch, number, client.close)
         with pytest.raises(ClusterError, match="lost in the middle.*Make a new"):
             case.fit(collection(case.X), case.y)
@@ -488,7 +534,7 @@ def test_want_of_memory_and_a_lost_cluster_are_told(monkeypatch):
             mixture(tol=0.0).fit(collection(clusters()))
 
 
-def test_what_a_worker_raises_is_shown(client):
+def test_what_a_worker_raises_is_shown(client_of_processes):
     def unreadable(block):
         if len(block):
             raise OSError("disk on fire")
@@ -500,7 +546,7 @@ def test_what_a_worker_raises_is_shown(client):
     assert "in unreadable" in "".join(traceback.format_exception(error.value))
 
 
-def test_what_the_model_raises_on_a_worker_is_shown(client, monkeypatch):
+def test_what_the_model_raises_on_a_worker_is_shown(client_of_processes, monkeypatch):
     def broken(rows):
         raise KeyError("no such column")
 
@@ -513,7 +559,7 @@ def test_what_the_model_raises_on_a_worker_is_shown(client, monkeypatch):
     assert "in broken" in "".join(traceback.format_exception(error.value))
 
 
-def test_forms_that_draw_in_a_row_are_refused(client):
+def test_forms_that_draw_in_a_row_are_refused(client_of_processes):
     rows = mixture()._open(collection(clusters()), reset=True).fit_data()
     with pytest.raises(ClusterError, match="Draws that follow"):
         rows.sum(len, together=False)
@@ -525,12 +571,12 @@ def test_forms_that_draw_in_a_row_are_refused(client):
     ids=["regressor", "imputer"],
 )
 def test_rows_as_they_were_read_go_once_they_are_not_needed(
-    client, monkeypatch, case, read, number, held
+    client_of_processes, monkeypatch, case, read, number, held
 ):
-    before, later, plain, others = set(), set(), Chunks.map, set(client.who_has())
+    before, later, plain, others = set(), set(), Chunks.map, set(client_of_processes.who_has())
 
     def look(into):
-        keys = {key for key, workers in client.who_has().items() if workers} - others
+        keys = {key for key, workers in client_of_processes.who_has().items() if workers} - others
         into |= {str(key).partition("-")[0] for key in keys}
 
     def looking(self, *args):
@@ -539,7 +585,7 @@ def test_rows_as_they_were_read_go_once_they_are_not_needed(
 
     at_step(monkeypatch, number, lambda: look(later))
     monkeypatch.setattr(Chunks, "map", looking)
-    case.fit(collection(case.X), case.y)
+    case.fit(collection(case.X), collection(case.y), max_iter=6, acceleration=None)
     assert read in before  # what would be found
     assert held in later and read not in later
 

@@ -1,6 +1,9 @@
 """What the estimators share; the only file that touches scikit-learn's private API."""
 
+from collections.abc import Callable
+from functools import wraps
 from numbers import Integral, Real
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,9 @@ from sklearn.utils._mask import _get_mask as mask_of
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
 from sklearn.utils._set_output import _get_output_config
+from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_feature_names_in
+from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 from emkit.engine import Acceleration, EMResult, StopReason
@@ -22,10 +27,14 @@ __all__ = [
     "EM_CONSTRAINTS",
     "FLOATS",
     "MissingValues",
+    "OneNumber",
     "StrOptions",
     "above",
     "at_least",
     "between",
+    "check_arguments",
+    "check_feature_names",
+    "check_n_features",
     "check_sample_weight",
     "feature_names_in",
     "fit_context",
@@ -34,6 +43,7 @@ __all__ = [
     "mask_of",
     "output_container",
     "require_same",
+    "restores",
     "warn_unconverged",
 ]
 
@@ -57,6 +67,23 @@ def between(kind: type, low: float, high: float) -> Any:
     return Interval(kind, low, high, closed="both")
 
 
+class OneNumber(Interval):
+    """Constraint: a number, where an array might be meant.
+
+    Parameters
+    ----------
+    elsewhere : str
+        What takes an array.
+    """
+
+    def __init__(self, elsewhere: str):
+        super().__init__(Real, None, None, closed="both")
+        self.elsewhere = elsewhere
+
+    def __str__(self) -> str:
+        return f"one number for all rows ({self.elsewhere} takes one for each)"
+
+
 #: Constraints of the arguments that every estimator has.
 EM_CONSTRAINTS = {
     "tol": [at_least(Real, 0.0)],
@@ -70,8 +97,51 @@ EM_CONSTRAINTS = {
     "verbose": ["verbose"],
 }
 
-#: Decorator of ``fit``: checks the constructor's arguments before any work.
-fit_context = _fit_context(prefer_skip_nested_validation=True)
+
+def restores(fit: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator of a method that fits: where it fails, the estimator is what it was before.
+
+    Where it is interrupted from the keyboard after it has published the best point so far, nothing
+    of an earlier fit stands beside that.
+    """
+
+    @wraps(fit)
+    def whole(self: Any, *args: Any, **kwargs: Any) -> Any:
+        attributes, before = vars(self), dict(vars(self))
+        try:
+            return fit(self, *args, **kwargs)
+        except BaseException as error:
+            kept = before
+            if isinstance(error, KeyboardInterrupt) and _has_published(attributes, before):
+                kept = {k: v for k, v in attributes.items() if not _is_left_over(k, v, before)}
+            attributes.clear()
+            attributes.update(kept)
+            raise
+
+    return whole
+
+
+def _has_published(attributes: dict[str, Any], before: dict[str, Any]) -> bool:
+    return attributes.get("history_") is not before.get("history_")
+
+
+def _is_left_over(name: str, value: Any, before: dict[str, Any]) -> bool:
+    """Whether an attribute is a result of an earlier fit that the last one has not set.
+
+    A count or a name may be the same object because it is the same.
+    """
+    result = name.endswith("_") and not isinstance(value, int | str | NoneType)
+    return result and name in before and before[name] is value
+
+
+def fit_context(fit: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator of ``fit``: checks the constructor's arguments before any work; see `restores`."""
+    return restores(_fit_context(prefer_skip_nested_validation=True)(fit))
+
+
+def check_arguments(estimator: Any) -> None:
+    """As `fit_context` checks the constructor's arguments, which may have changed since a fit."""
+    estimator._validate_params()
 
 
 def feature_names_in(estimator: Any, input_features: Any) -> Any:

@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 
 from emkit._typing import Array
 from emkit.censored.rows import open_rows, require_y
+from emkit.data.numbers import argument_of
 from emkit.models.censored.data import Responses, steps
 from emkit.models.laws.distribution import Distribution
 from emkit.models.laws.registry import LAWS
@@ -108,7 +109,7 @@ class CensoredPrediction:
         quantiles : ndarray of shape (n_samples,) or (n_samples, n_quantiles)
             On the scale of y.
         """
-        q = np.asarray(q, dtype=float)
+        q = np.asarray(argument_of(q, "q"), dtype=float)
         if not ((q > 0.0) & (q < 1.0)).all():
             raise ValueError(f"q must lie strictly between 0 and 1. Got {q}.")
         return self._at_line(
@@ -150,7 +151,7 @@ class CensoredPrediction:
         survival : ndarray of shape (n_samples,) or (n_samples, n_times)
             P(y > time).
         """
-        times = np.asarray(times, dtype=float)
+        times = np.asarray(argument_of(times, "times"), dtype=float)
         if np.isnan(times).any():
             raise ValueError("times contains NaN.")
         return self._at_line(
@@ -201,7 +202,7 @@ class CensoredPrediction:
         X : array-like of shape (n_samples, n_features)
             Predictors, in any form that `fit` takes.
         y : array-like
-            Responses in any form that `fit` takes.
+            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
         sample : bool, default=False
             Whether to draw from the conditional distribution instead of taking its mean.
         random_state : int, RandomState instance or None, default=None
@@ -245,7 +246,7 @@ class CensoredPrediction:
         X : array-like of shape (n_samples, n_features)
             Predictors, in any form that `fit` takes.
         y : array-like
-            Responses in any form that `fit` takes.
+            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
 
         Returns
         -------
@@ -267,7 +268,7 @@ class CensoredPrediction:
         X : array-like of shape (n_samples, n_features)
             Predictors, in any form that `fit` takes.
         y : array-like
-            Responses in any form that `fit` takes.
+            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights as frequencies.
 
@@ -295,7 +296,7 @@ class CensoredPrediction:
         X : array-like of shape (n_samples, n_features)
             Predictors, in any form that `fit` takes.
         y : array-like
-            Responses in any form that `fit` takes.
+            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights as frequencies.
 
@@ -314,7 +315,7 @@ class CensoredPrediction:
         X : array-like of shape (n_samples, n_features)
             Predictors, in any form that `fit` takes.
         y : array-like
-            Responses in any form that `fit` takes.
+            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights as frequencies; their sum is the number of samples.
 

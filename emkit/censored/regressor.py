@@ -8,12 +8,13 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.special import ndtr, ndtri
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
 from emkit.base.estimator import (
     EM_CONSTRAINTS,
+    OneNumber,
     StrOptions,
     above,
     at_least,
@@ -22,6 +23,7 @@ from emkit.base.estimator import (
     warn_unconverged,
 )
 from emkit.base.optional import optional_import
+from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin, Progress
 from emkit.censored.fitting import Climb
 from emkit.censored.prediction import CensoredPrediction, check_level
@@ -92,7 +94,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
     warm_start : bool, default=False
         Go on from the last fit.
     verbose : int, default=0
-        1 prints starts and iterations, 2 times and gains too.
+        1 prints a line for each start and one at the end, 2 iterations too.
 
     Attributes
     ----------
@@ -158,8 +160,8 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         **EM_CONSTRAINTS,
         "distribution": [StrOptions(set(LAWS))],
         "df": [above(Real, 0.0), StrOptions({"estimate"})],
-        "left": [Real, None],
-        "right": [Real, None],
+        "left": [None, OneNumber("emkit.censored_target")],
+        "right": [None, OneNumber("emkit.censored_target")],
         "alpha": [at_least(Real, 0.0)],
         "fit_intercept": ["boolean"],
     }
@@ -208,12 +210,16 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         Parameters
         ----------
         X : array-like, iterable of blocks or Dask collection, of shape (n_samples, n_features)
-            Predictors.
-        y : array-like of shape (n_samples,) or (n_samples, 2), or structured
-            Responses: exact ones (see ``left`` and ``right``); rows ``[lower, upper]``, equal where
-            exact, infinite where open; or fields ``(event, time)`` or ``(lower, upper)``.
+            Predictors, none missing. Dates, durations and text are refused by the name of their
+            column.
+        y : array-like of shape (n_samples,) or (n_samples, 2), structured or frame
+            Responses in any form of `emkit.censored_target`, which says how they are read: exact
+            ones (see ``left`` and ``right``); rows ``[lower, upper]``, equal where exact, infinite
+            where open; or two fields or columns, (event, time) or (lower, upper), told apart by
+            type and name.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out.
+            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out, as is
+            a row whose weight is masked.
 
         Returns
         -------
@@ -233,8 +239,10 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         `distributed.Client`, and so do their residuals, in double precision; parameters go out in
         every pass, and sums come back. ``y``, of shape (n_samples,) or (n_samples, 2), and
         ``sample_weight`` are Dask arrays, frames or series too, or in memory. What is predicted is
-        then a Dask array. A structured y is refused, and a cluster that is lost is a
-        `emkit.exceptions.ClusterError`.
+        then a Dask array, and a cluster that is lost is a `emkit.exceptions.ClusterError`.
+
+        Of a ``y`` that is read block by block, what `emkit.censored_target` warns of by a name is
+        refused, and what it warns of by the values of all rows is not told.
 
         In memory, rows in single precision stay as they are. From 131072 rows on their
         standardised columns are worked out block by block at every iteration, in double

@@ -8,15 +8,15 @@ import numpy as np
 from sklearn.utils import check_consistent_length
 
 from emkit._typing import Array
-from emkit.base.estimator import FLOATS
+from emkit.censored.frames import as_records
 from emkit.censored.target import load_target
 from emkit.data.blocks import DataBlocks
-from emkit.data.checks import part_of
+from emkit.data.checks import load_with_missing, part_of
 from emkit.data.opened import Opened, open_data
 from emkit.data.reader import Reader
 from emkit.models.censored.data import Responses
 
-__all__ = ["ResponseReader", "load_rows", "open_rows", "require_y"]
+__all__ = ["ResponseReader", "load_rows", "open_rows", "read_predictors", "require_y"]
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,18 @@ class ResponseReader(Reader[Responses]):
     right: float | None
 
     fitted: ClassVar[str] = "coef_"
+    complete: ClassVar[str] = (
+        "EMCensoredRegressor takes no missing cells in X: fill them first, as by "
+        "make_pipeline(EMImputer(), EMCensoredRegressor()), or drop such rows."
+    )
     counting: ClassVar[str] = "of positive weight, with a bound on the response"
-
-    def cells(self, X: Any, check: Callable[..., Any]) -> Array:
-        X = check(X, dtype=FLOATS)
-        return X
 
     def rows(self, X: Array, sample_weight: Array | None, y: Any, *, whole: bool) -> Responses:
         if y is None:
             return Responses(X, None, None, sample_weight)  # type: ignore[arg-type]
         if not len(X):
             return Responses(X, np.empty(0), np.empty(0), sample_weight)
-        if not whole:
-            _refuse_integers(y)
-        low, high = load_target(y, self.left, self.right)
+        low, high = load_target(y, self.left, self.right, whole=whole)
         check_consistent_length(X, low)
         return Responses(X, *self.to_line(low, high), sample_weight)
 
@@ -62,7 +60,16 @@ def open_rows(
 ) -> Opened[Responses]:
     """Rows that were given to a method of a regressor, wherever they lie."""
     reader = ResponseReader(regressor._distribution.to_line, regressor.left, regressor.right)
+    # Where rows are cut into blocks, a frame would lose the names and types of its columns.
+    y = as_records(y)
     return open_data(regressor, X, reader, y=y, sample_weight=sample_weight, reset=reset)
+
+
+def read_predictors(regressor: Any, X: Any) -> Array:
+    """X in memory as doubles, as a fitted regressor takes it."""
+    complete = ResponseReader.complete
+    X = load_with_missing(regressor, X, np.nan, reset=False, complete=complete)
+    return np.asarray(X, dtype=float)
 
 
 def require_y(regressor: Any, y: Any) -> None:
@@ -78,16 +85,6 @@ def load_rows(opened: Opened[Responses]) -> DataBlocks:
     rows, sides = opened.blocks(_sides)
     _refuse_one_sided(opened.reader, sides)
     return rows
-
-
-def _refuse_integers(y: Any) -> None:
-    fields = getattr(getattr(y, "dtype", None), "fields", None) or {}
-    kinds = [dtype.kind for dtype, *_ in fields.values()]
-    if kinds and kinds[0] in "iu":
-        raise ValueError(
-            f"The first of the fields {tuple(fields)} of y holds integers, and whether they are "
-            "events or bounds shows in all rows alone. Make events bool, or bounds float."
-        )
 
 
 # What cannot be had

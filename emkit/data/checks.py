@@ -1,25 +1,20 @@
 """What is asked of rows before they are worked on: types, weights, missing cells, memory maps."""
 
 import mmap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from numbers import Real
+from math import fsum
+from numbers import Number
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils.validation import validate_data
 
 from emkit._typing import Array
-from emkit.base.estimator import (
-    FLOATS,
-    check_sample_weight,
-    is_pandas_na,
-    is_scalar_nan,
-    mask_of,
-)
+from emkit.base.estimator import check_feature_names, check_n_features, check_sample_weight
+from emkit.data.numbers import numbers_of, read_table, takes_nan
 from emkit.engine import Blocks
+from emkit.exceptions import DataWarning, warn
 from emkit.models.rows import Rows
 
 __all__ = [
@@ -31,37 +26,100 @@ __all__ = [
     "is_private",
     "load_with_missing",
     "map_of",
-    "mark_missing",
     "part_of",
     "refuse_empty_columns",
     "rows_that_count",
     "rows_with_value",
     "takes_nan",
+    "warn_of_small_weights",
 ]
+
+#: Between these lies the sum of weights that sums of squares can be taken with.
+LEAST_WEIGHT, MOST_WEIGHT = 1e-300, 1e300
 
 # Weights
 
+#: Part of their sum by which weights that were divided and multiplied may miss it.
+ROUNDING = 1e-6
+
 
 def check_weights(sample_weight: Any, X: Array) -> Array | None:
-    """Sample weights as float64, or None; ValueError where they are negative or all zero."""
+    """Sample weights as float64, 0 where they are masked, or None.
+
+    ValueError where they are negative, all zero, or too large or small to add up.
+    """
     if sample_weight is None:
         return None
-    weights: Array = check_sample_weight(
-        sample_weight, X, dtype=np.float64, ensure_non_negative=True
-    )
-    if not weights.any():
+    weights = _read_weights(sample_weight, X)
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if total == 0.0:
         raise ValueError(
             "Sample weights must contain at least one positive number. Got zeros only: no row "
             "would count. Leave sample_weight out to weigh all rows alike."
         )
+    if not LEAST_WEIGHT <= total <= MOST_WEIGHT:
+        raise ValueError(
+            f"sample_weight sums to {total:g}, up to {weights.max():g} a row: weights count rows, "
+            "and such sums leave the range of floating-point numbers. Divide them by their mean."
+        )
     return weights.copy() if is_private(weights) else weights
+
+
+def _read_weights(sample_weight: Any, X: Array) -> Array:
+    if _is_plain(sample_weight, len(X)):
+        return sample_weight
+    numbers = numbers_of(sample_weight, "sample_weight").values
+    if isinstance(sample_weight, Number):
+        numbers = np.full(len(X), numbers)
+    weights: Array = check_sample_weight(numbers, X, dtype=np.float64, ensure_non_negative=True)
+    return weights
+
+
+def _is_plain(weights: Any, n: int) -> bool:
+    """Whether they are doubles in which scikit-learn would find nothing wrong."""
+    if type(weights) is not np.ndarray or weights.dtype.char != "d" or weights.shape != (n,):
+        return False
+    if not (weights.flags.c_contiguous and weights.dtype.isnative):
+        return False
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(weights.sum()) and weights.min(initial=0.0) >= 0.0)
+
+
+def warn_of_small_weights(opened: Any, read_by: str) -> None:
+    """Warn of weights that sum to less than the rows that they weigh, and so are no counts.
+
+    Parameters
+    ----------
+    opened : Opened
+        The rows, those of weight 0 among them.
+    read_by : str
+        What takes the weights for counts, and how: "Information criteria read".
+    """
+    if opened.sample_weight is None:
+        return
+    sums = opened.survey(_count_and_weight)
+    n, total = sum(n for n, _ in sums), fsum(weight for _, weight in sums)
+    if total < n * (1.0 - ROUNDING):
+        warn(
+            f"{read_by} sample weights as frequencies, and these sum to {total:g}, less than the "
+            f"{n} rows that they weigh: as if there were only so many. Multiply them so that they "
+            "sum to the number of rows.",
+            DataWarning,
+        )
+
+
+def _count_and_weight(rows: Any) -> tuple[int, float]:
+    weights = rows.sample_weight
+    return int(np.count_nonzero(weights)), float(weights.sum())
 
 
 def check_block_weights(sample_weight: Any, X: Array) -> Array | None:
     """As `check_weights`, but all may be zero in a block."""
     if sample_weight is None:
         return None
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    given = numbers_of(sample_weight, "sample_weight").values
+    weights = np.asarray(given, dtype=np.float64)
     if weights.shape != (len(X),):
         raise ValueError(
             f"sample_weight must have shape ({len(X)},), one number a row. Got {weights.shape}."
@@ -69,7 +127,7 @@ def check_block_weights(sample_weight: Any, X: Array) -> Array | None:
     return check_weights(weights, X) if weights.any() else weights
 
 
-# Missing cells
+# Cells
 
 
 def has_missing(X: Array) -> bool:
@@ -77,45 +135,16 @@ def has_missing(X: Array) -> bool:
     return bool(np.isnan(X.min(initial=0.0)))
 
 
-def takes_nan(missing_values: Any) -> bool:
-    """Whether NaN is what marks a missing cell."""
-    return bool(is_scalar_nan(missing_values) or is_pandas_na(missing_values))
-
-
-def load_with_missing(estimator: Any, X: Any, missing_values: Any, *, reset: bool) -> Array:
-    """`mark_missing` of X, number and names of its features set or checked."""
-    return mark_missing(X, missing_values, partial(validate_data, estimator, reset=reset))
-
-
-def mark_missing(X: Any, missing_values: Any, check: Callable[..., Any]) -> Array:
-    """X as floats with NaN where a cell is missing; ValueError for NaN that marks nothing.
-
-    ``check`` is `check_array` or the like, with what it takes besides types and finiteness.
-    """
-    allowed = "allow-nan" if takes_nan(missing_values) else True
-    objects = is_pandas_na(missing_values) or not isinstance(missing_values, Real)
-    if not objects:
-        X = check(X, dtype=FLOATS, ensure_all_finite=allowed)
-        if is_scalar_nan(missing_values):
-            return X
-        return np.where(X == missing_values, X.dtype.type(np.nan), X)
-    # A mark that is no number: find it before the rest is made numbers.
-    X = check(X, dtype=None, ensure_all_finite=allowed)
-    if X.dtype.kind == "f":
-        return X.astype(X.dtype if X.dtype in FLOATS else np.float64, copy=False)
-    missing = mask_of(X, missing_values)
-    numbers: NDArray[Any] = np.where(missing, np.nan, X.astype(object))
-    try:
-        numbers = numbers.astype(np.float64)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            f"X must hold numbers besides missing_values={missing_values!r}: {error}."
-        ) from error
-    if not np.isfinite(numbers[~missing]).all():
-        raise ValueError(
-            f"Input X contains NaN or infinity besides missing_values={missing_values!r}."
-        )
-    return numbers
+def load_with_missing(
+    estimator: Any, X: Any, missing_values: Any, *, reset: bool, **checks: Any
+) -> Array:
+    """X as of `read_table`, number and names of its features set or checked."""
+    # An array has no names, and tells so at some length.
+    if type(X) is not np.ndarray or hasattr(estimator, "feature_names_in_"):
+        check_feature_names(estimator, X, reset=reset)
+    array = read_table(X, missing_values, estimator=estimator, **checks)
+    check_n_features(estimator, array, reset=reset)
+    return array
 
 
 # Rows and columns that tell something

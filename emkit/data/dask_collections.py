@@ -8,18 +8,19 @@ it imports dask.
 import math
 from collections.abc import Callable, Iterable
 from functools import partial
-from numbers import Real
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from emkit._typing import Array
 from emkit.base.estimator import FLOATS
+from emkit.data.containers import columns_of
 from emkit.data.dask_blocks import Chunks, DaskRows, get_client
+from emkit.data.numbers import NUMERIC, numbers_of, refuse_date_types
 from emkit.data.opened import Opened, Task, is_dask
 from emkit.data.reader import R, Reader
+from emkit.data.responses import check_responses
 from emkit.engine import SimulatedAnnealing, SimulatedAnnealingEM, StochasticEM
 from emkit.models.mixture.starts import sample_size
 from emkit.models.rows import Summary
@@ -34,9 +35,10 @@ class Clustered(Opened[R]):
     _surveyed: Chunks | None = None
 
     def _open(self) -> None:
-        _refuse_fields(self.y)
-        missing_values = self.reader.missing_values
-        self.X = as_dask_array(self.estimator, self.X, missing_values, reset=self.reset)
+        self.y = check_responses(self.y)
+        self.given = self.X  # the types and names of its columns
+        self.reader = self.reader.of_columns(columns_of(self.X))
+        self.X = as_dask_array(self.estimator, self.X, reset=self.reset)
         self.n_features = self.X.shape[1]
         self.dtype = self.X.dtype if self.X.dtype in FLOATS else np.dtype(np.float64)
         if self.reset and self.reader.n_components:
@@ -60,7 +62,9 @@ class Clustered(Opened[R]):
         if nothing is not None:
             return nothing
         size = sample_size(self.estimator.n_components, len(summaries[0].mean))
-        return DaskRows(chunks, summaries, size=size, random_state=self.estimator.random_state)
+        rows = DaskRows(chunks, summaries, size=size, random_state=self.estimator.random_state)
+        self._warn_of_rounding(self.given, rows.summary)
+        return rows
 
     def blocks(self, look: Callable[[R], Any]) -> tuple[Chunks, Iterable[Any]]:
         chunks = self._load(partial(_load_chunk, self.reader, self.reader.counted))
@@ -103,9 +107,7 @@ class Clustered(Opened[R]):
         if self.sample_weight is not None:
             values = self.sample_weight
             if not is_dask(values):
-                values = check_array(
-                    values, ensure_2d=False, dtype=np.float64, input_name="sample_weight"
-                )
+                values = numbers_of(values, "sample_weight").values
             weights = _beside(self.X, values, "sample_weight").to_delayed().ravel()
         if self.y is not None:
             y = _beside(self.X, self.y, "y").to_delayed().ravel()
@@ -131,48 +133,36 @@ def check_options(estimator: Any) -> None:
     raise ValueError(f"A Dask collection is not fitted with {what}, or gather X with X.compute().")
 
 
-def as_dask_array(estimator: Any, X: Any, missing_values: Any, *, reset: bool) -> Any:
+def as_dask_array(estimator: Any, X: Any, *, reset: bool) -> Any:
     """X as a Dask array of one chunk of columns, names and number of its features checked.
 
-    Of floats, unless ``missing_values`` may be objects or words among the cells.
+    What is not of numbers yet becomes so where it lies, when a chunk is read.
     """
     if X.ndim != 2:
         raise ValueError(f"Expected 2D array, got a Dask collection of {X.ndim} dimension(s).")
     if hasattr(X, "dtypes"):
+        refuse_date_types(X, "X")
         validate_data(estimator, X._meta, skip_check_array=True, reset=reset)
-        return _as_floats(missing_values, X, X.dtypes).to_dask_array()
+        if all(column.kind in NUMERIC for column in columns_of(X) or ()):
+            single = all(dtype == np.float32 for dtype in X.dtypes)
+            X = X.astype(np.float32 if single else np.float64)
+        return X.to_dask_array()
     if X.dtype.kind == "c":
         raise ValueError(f"Complex data not supported. Got X of dtype {X.dtype}.")
     if math.isnan(X.shape[1]):
         raise ValueError(
             "The number of columns of X is not known. Call X.compute_chunk_sizes() first."
         )
+    refuse_date_types(X, "X")
     validate_data(estimator, np.empty((0, X.shape[1])), skip_check_array=True, reset=reset)
-    return _one_wide(_as_floats(missing_values, X, [X.dtype]))
+    return _one_wide(X)
 
 
 def _one_wide(X: Any) -> Any:
     return X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
 
 
-def _as_floats(missing_values: Any, X: Any, dtypes: Iterable[Any]) -> Any:
-    if not isinstance(missing_values, Real) and any(d.kind not in "buif" for d in dtypes):
-        return X
-    single = all(dtype == np.float32 for dtype in dtypes)
-    return X.astype(np.float32 if single else np.float64)
-
-
 # What goes with the rows
-
-
-def _refuse_fields(y: Any) -> None:
-    names = getattr(getattr(y, "dtype", None), "names", None)
-    if names:
-        raise ValueError(
-            f"y must hold numbers where X is a Dask collection. Got fields {names}: whether "
-            "they are events or bounds shows in all rows alone. Make it [lower, upper], infinite "
-            "where it is open, as `censored_target` does of an array."
-        )
 
 
 def _beside(X: Any, values: Any, name: str) -> Any:
@@ -237,6 +227,8 @@ def _compute(
 ) -> Array:
     if not len(X):
         return nothing
+    if y is not None and y.shape[1:] == (1,):  # a vector, which was made a column to go with X
+        y = y[:, 0]
     number = block_id[0]
     return task(_read(reader, number, X, None, y), number)
 

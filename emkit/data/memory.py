@@ -8,6 +8,7 @@ from emkit.data.blocks import MemoryBlocks
 from emkit.data.checks import is_private, part_of
 from emkit.data.opened import Opened, Task
 from emkit.data.reader import R
+from emkit.data.rounding import warn_of_rounding_in, warn_of_rounding_in_responses
 from emkit.models.rows import BLOCK_ROWS
 
 __all__ = ["InMemory"]
@@ -33,9 +34,11 @@ class InMemory(Opened[R]):
     def fit_data(self, min_samples: int = 1, counted: Callable[[R], R] | None = None) -> Any:
         rows = (counted or self.reader.counted)(self._rows)
         self.reader.require(len(rows.X), min_samples, whole=True)
+        self._look_at_rounding()
         return rows
 
     def blocks(self, look: Callable[[R], Any]) -> tuple[MemoryBlocks, Iterable[Any]]:
+        self._look_at_rounding()
         rows: Any = self.reader.counted(self._rows)
         if is_private(rows.X):
             rows = rows._replace(X=rows.X.copy())
@@ -46,6 +49,13 @@ class InMemory(Opened[R]):
             views = (slice(start, start + BLOCK_ROWS) for start in range(0, n, BLOCK_ROWS))
             blocks = MemoryBlocks([part_of(rows, view) for view in views])
         return blocks, map(look, blocks)
+
+    def _look_at_rounding(self) -> None:
+        if not self._is_first:
+            return
+        if getattr(self.X, "shape", None) == self._rows.X.shape:
+            warn_of_rounding_in(self.X, self._rows.X)
+        warn_of_rounding_in_responses(self.y)
 
     def _map(self, task: Task) -> Any:
         return task(self._rows)

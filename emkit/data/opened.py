@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from emkit._typing import Array
 from emkit.data.blocks import DataBlocks
 from emkit.data.reader import R, Reader
+from emkit.data.rounding import warn_of_rounding
 from emkit.data.source import is_source
 from emkit.models.rows import Rows, Summary
 
@@ -137,6 +138,17 @@ class Opened(ABC, Generic[R]):
     @abstractmethod
     def _sums(self, compute: Callable[[R], Array]) -> Iterable[tuple[float, float]]:
         """`Reader.weighted_sum` of every block."""
+
+    @property
+    def _is_first(self) -> bool:
+        """Whether it is a fit, and none that goes on from another, which told of the columns."""
+        goes_on = getattr(self.estimator, "warm_start", False)
+        return self.reset and not (goes_on and hasattr(self.estimator, self.reader.fitted))
+
+    def _warn_of_rounding(self, given: Any, summary: Summary) -> None:
+        """Of the columns of a block or collection, where the summary is of all of them."""
+        if self._is_first and len(summary.mean) == self.n_features:
+            warn_of_rounding(given, summary.mean, summary.spread)
 
     def _nothing(self, summaries: Sequence[Summary], min_samples: int) -> Rows | None:
         """Rows, if none count; ValueError where fewer do than there must be."""

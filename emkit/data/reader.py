@@ -1,16 +1,18 @@
 """What an estimator says of its own rows, wherever they lie."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from functools import partial
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from copy import copy
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
-from sklearn.utils import check_array
-from sklearn.utils.validation import validate_data
 
 from emkit._typing import Array
-from emkit.data.checks import check_block_weights, check_weights, in_context
+from emkit.data.checks import check_block_weights, check_weights, in_context, load_with_missing
+from emkit.data.containers import Column
+from emkit.data.numbers import read_table
+from emkit.data.refusals import refuse_vanishing
+from emkit.data.responses import check_responses
 
 __all__ = ["R", "Reader"]
 
@@ -44,12 +46,12 @@ class Reader(ABC, Generic[R]):
     scored: ClassVar[str] = "of positive weight"
     #: What marks a missing cell; one that is no number may stand in X of any type.
     missing_values: Any = np.nan
+    #: What to do about missing cells, where there must be none.
+    complete: ClassVar[str] = ""
+    #: Columns of a frame, of which blocks are arrays that do not tell them.
+    columns: Sequence[Column] | None = None
     #: Components of a mixture, of which each takes a row; 0 where there are none.
     n_components: int = 0
-
-    @abstractmethod
-    def cells(self, X: Any, check: Callable[..., Any]) -> Array:
-        """X as floats (n, n_features); ``check`` is `check_array` or the like, told the place."""
 
     @abstractmethod
     def rows(self, X: Array, sample_weight: Array | None, y: Any, *, whole: bool) -> R:
@@ -66,39 +68,43 @@ class Reader(ABC, Generic[R]):
         """Weights (n,), None where all are 1, and how many samples a score of the rows is of."""
         return getattr(rows, "sample_weight", None), rows.total_weight
 
-    # What an `Opened` asks
+    def of_columns(self, columns: Sequence[Column] | None) -> Self:
+        """A reader of arrays that are blocks of a frame of such columns."""
+        other = copy(self)
+        object.__setattr__(other, "columns", columns)  # of a frozen dataclass
+        return other
+
+    # What an `Opened` asks: X, sample_weight and y of every method pass here, all at once or block
+    # by block, and nowhere else.
 
     def read_all(self, estimator: Any, X: Any, sample_weight: Any, y: Any, *, reset: bool) -> R:
         """All rows, in memory; number and names of the features of the estimator set or checked."""
-        least = self.min_samples if reset else 1
-        check = partial(validate_data, estimator, reset=reset, ensure_min_samples=least)
-        return self._read(X, sample_weight, y, check, check_weights, whole=True)
+        cells = load_with_missing(
+            estimator,
+            X,
+            self.missing_values,
+            reset=reset,
+            complete=self.complete,
+            ensure_min_samples=self.min_samples if reset else 1,
+        )
+        if reset:
+            refuse_vanishing(cells, getattr(estimator, "feature_names_in_", None))
+        weights = check_weights(sample_weight, cells)
+        return self.rows(cells, weights, check_responses(y), whole=True)
 
     def read_block(self, X: Any, sample_weight: Any, y: Any, context: str, context_of_y: str) -> R:
         """A block of rows, perhaps without any; an error says the context."""
-        check = partial(check_array, ensure_min_samples=0, input_name="X")
-        return self._read(
-            X, sample_weight, y, check, check_block_weights, False, context, context_of_y
-        )
-
-    def _read(
-        self,
-        X: Any,
-        sample_weight: Any,
-        y: Any,
-        check: Callable[..., Any],
-        check_weights: Callable[..., Array | None],
-        whole: bool,
-        context: str | None = None,
-        context_of_y: str | None = None,
-    ) -> R:
-        # X, sample_weight and y of every method pass here, all at once or block by block, and
-        # nowhere else: what becomes of masked cells, dates and words is said here.
         with in_context(context):
-            cells = self.cells(X, check)
-            weights = check_weights(sample_weight, cells)
+            cells = read_table(
+                X,
+                self.missing_values,
+                complete=self.complete,
+                columns=self.columns,
+                ensure_min_samples=0,
+            )
+            weights = check_block_weights(sample_weight, cells)
         with in_context(context_of_y):
-            return self.rows(cells, weights, y, whole=whole)
+            return self.rows(cells, weights, check_responses(y), whole=False)
 
     def require(self, n: int, min_samples: int, *, whole: bool = False) -> None:
         """ValueError where fewer rows count than there must be."""

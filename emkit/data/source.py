@@ -9,7 +9,10 @@ from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
 from emkit.data.checks import is_private, map_of
+from emkit.data.containers import array_of
 from emkit.data.lazy import LazyBlocks
+from emkit.data.numbers import refuse_date_types
+from emkit.data.responses import check_responses
 from emkit.models.rows import BLOCK_ROWS
 
 __all__ = ["Block", "Source", "is_source"]
@@ -85,16 +88,18 @@ class Source:
                     "emkit.engine.Blocks([...])."
                 )
         self.sliceable, self.array, self.block_rows = is_sliceable(X), X, BLOCK_ROWS
-        self.sample_weight, self.y = map(_as_array, (sample_weight, y))
+        self.sample_weight = _as_array(sample_weight, "sample_weight")
+        self.y = _as_array(check_responses(y), "y")
         if self.sliceable:
             _require_rows(X.shape)
             self.first = X[:1]
         else:
-            self.first = next(iter(X), None)
+            self.first = next(map(_as_block, X), None)
             if self.first is None:
                 raise ValueError("X is an iterable without blocks. Got none; give at least one.")
         if issparse(self.first):
             raise TypeError("Sparse data are not supported. Use toarray() on each block of X.")
+        refuse_date_types(self.first, "X")
         shape, self._dtype = np.shape(self.first), _dtype(self.first)
         _require_rows(shape, least=0)
         if self._dtype.kind == "c":
@@ -103,8 +108,6 @@ class Source:
         self._names = _names(self.first)
         single = self._dtype == np.float32
         self.dtype = np.dtype(np.float32 if single else np.float64)
-        # Objects and words may be marks of missing cells.
-        self._read_as = None if self._dtype.kind in "OUST" else self.dtype
 
     @property
     def n_rows(self) -> int:
@@ -128,7 +131,7 @@ class Source:
             for start in range(0, self.n_rows, self.block_rows):
                 yield self._slice(start)
             return
-        for number, block in enumerate(self.array):
+        for number, block in enumerate(map(_as_block, self.array)):
             shape, dtype = np.shape(block), _dtype(block)
             if len(shape) != 2 or shape[1] != self.n_features:
                 raise ValueError(
@@ -146,12 +149,11 @@ class Source:
                     f"Block {number} of X has the columns {names}, and block 0 {self._names}. All "
                     "blocks must have the same columns in the same order."
                 )
-            # A frame may hold pandas.NA, which NumPy makes no number of.
-            yield block if hasattr(block, "iloc") else np.asarray(block, dtype=self._read_as)
+            yield block
 
     def _slice(self, start: int) -> Any:
         stop = min(start + self.block_rows, self.n_rows)
-        return _copy(self.array, start, stop, self._read_as)
+        return _copy(self.array, start, stop)
 
     def block(self, number: int) -> Block:
         """One block of rows that can be sliced, with what belongs to them."""
@@ -211,13 +213,17 @@ class _Beside:
             )
 
 
-def _as_array(values: Any) -> Any:
+def _as_block(block: Any) -> Any:
+    return array_of(block, "X") if isinstance(block, list | tuple) else block
+
+
+def _as_array(values: Any, name: str) -> Any:
     """What goes with X, as something with slices of rows; None and blocks as they are."""
     if values is None or is_sliceable(values):
         return values
     if _gives_blocks(values) and not isinstance(values, list | tuple):
         return values
-    return np.asarray(values)
+    return array_of(values, name)
 
 
 def _require_rows(shape: tuple[int, ...], least: int = 1) -> None:
@@ -238,16 +244,14 @@ def _names(block: Any) -> list[str] | None:
     return list(map(str, block.columns)) if hasattr(block, "columns") else None
 
 
-def _copy(array: Any, start: int, stop: int, dtype: Any = None) -> Any:
+def _copy(array: Any, start: int, stop: int) -> Any:
     """Rows as an array of their own, and the pages of a memory map given back.
 
     They would else count as memory of the process. What was written into a private map would be
     lost with them.
     """
     block = array[start:stop]
-    if isinstance(block, np.ma.MaskedArray):
-        block = np.ma.filled(block.astype(np.result_type(block.dtype, np.float32)), np.nan)
-    block = np.array(block, dtype=dtype)
+    block = np.ma.array(block) if isinstance(block, np.ma.MaskedArray) else np.array(block)
     source = map_of(array)
     if source is not None and source.mode != "c" and hasattr(source.base, "madvise"):
         source.base.madvise(mmap.MADV_DONTNEED)

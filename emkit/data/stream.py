@@ -58,7 +58,11 @@ class Streamed(Opened[R]):
         else:
             summaries = [Summary.of(load(block)) for block in self.source]
         nothing = self._nothing(summaries, min_samples)
-        return RowStream(self.source, load, summaries) if nothing is None else nothing
+        if nothing is not None:
+            return nothing
+        stream = RowStream(self.source, load, summaries)
+        self._warn_of_rounding(self.source.first, stream.summary)
+        return stream
 
     def blocks(self, look: Callable[[R], Any]) -> tuple["SourceBlocks[R]", Iterable[Any]]:
         blocks = SourceBlocks(self.source, partial(_load, self.reader, self.reader.counted))

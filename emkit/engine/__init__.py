@@ -11,7 +11,7 @@ and the M-step sees the data through :math:`s` alone. Parameters and statistics 
 arrays or of such NamedTuples, so that a model may be made of parts. Because statistics add, those
 of `Blocks` are a sum. The E-step also returns the log-likelihood at :math:`\theta`, so that the
 objective reported is that of the parameters returned. Whole models stand in the examples of
-`fit_em`, `LatentClassModel` and `standard_errors`; ``examples/plot_your_own_em.py`` takes one step
+`fit_em`, `LatentClassModel` and `standard_errors`; ``examples/your_own_em.py`` takes one step
 by step; `check_model` tries a new one on a few rows.
 
 What each method of a model buys:
@@ -49,11 +49,6 @@ Guaranteed, for exact E-steps: the objective never falls beyond rounding, accele
 ==========================================  =====================================================
 
 Guaranteed, for exact E-steps: the objective never falls beyond rounding, accelerated or not;
-<<<<<<< HEAD
-``converged`` means that one plain EM step gained less than ``tol``; the same seed gives the same
-starts, whatever ``n_jobs``. An M-step that only raises its objective (GEM) keeps all of it.
-A best run that did not converge is warned of (`emkit.exceptions.NotConvergedWarning`).
-=======
 ``converged`` means that one plain EM step gained less than ``tol``, and where ``tol`` is below the
 rounding of the objective, such as 0, that EM's own steps are nothing but rounding; the same seed
 gives the same starts, whatever ``n_jobs``. An M-step that only raises its objective (GEM) keeps all

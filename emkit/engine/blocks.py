@@ -14,7 +14,8 @@ import numpy as np
 from emkit.engine import tree
 from emkit.engine.contract import require_pair
 from emkit.engine.model import EMModel
-from emkit.exceptions import DataReadError, warn
+from emkit.engine.processes import as_worker_errors
+from emkit.exceptions import DataReadError, WorkerError, warn
 
 __all__ = ["Blocks", "e_step", "iterate", "summaries", "read"]
 
@@ -221,21 +222,19 @@ class Workers:
                 results = _steps(step, blocks, here)
         finally:  # what was begun is ended, that the workers are free
             try:
-                results_there = list(there)
-            except PicklingError as error:
+                with as_worker_errors():
+                    results_there = list(there)
+            except WorkerError as error:
+                if not isinstance(error.__cause__, PicklingError):
+                    raise
                 self._go_on_alone(error)
                 results_there = [_steps(step, blocks, rest)]
         yield from results
         for results in results_there:
             yield from results
 
-    def _go_on_alone(self, error: PicklingError) -> None:
-        told = str(error.__cause__).strip().strip('"').strip().splitlines() or [str(error)]
-        warn(
-            "The model or its data cannot be sent to other processes: the run goes on in this one. "
-            f"Make them picklable, or set n_jobs=1. ({told[-1]})",
-            RuntimeWarning,
-        )
+    def _go_on_alone(self, error: WorkerError) -> None:
+        warn(f"The run goes on in this process alone. {error}", RuntimeWarning)
         self._spent = -np.inf
         self._parallel = None
 

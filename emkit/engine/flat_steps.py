@@ -11,18 +11,21 @@ from emkit.engine.steps import Point
 __all__ = ["FlatSteps", "relative_lengths"]
 
 EPS = float(np.finfo(float).eps)
-#: A step is rounding if it is that small beside the parameters,
+# A step of EM on a flat objective is rounding, not progress, in each of four cases.
+#: It is at most this long, relative to the parameters.
 NEGLIGIBLE = 4.0 * EPS
-#: or if so many were not shorter than the one before by that factor, and pointed elsewhere by that
-#: cosine: near a fixed point, EM goes on ahead in shorter and shorter steps;
-ENOUGH, SHORTER, AHEAD = 3, 0.97, 0.5
-#: or if so many in a row, of a run that extrapolates, differed from the one before by no more than
-#: that: nothing can be made of such differences;
-SAME = 16.0 * EPS
-#: or if none among so many was shorter than all before by the same factor.
-PATIENCE = 100
-#: A step is more than rounding again when it is so many times longer.
-WORSE = 2.0
+#: Near a fixed point EM goes straight on, in shorter and shorter steps. This many steps did not:
+MIN_TURNS = 3
+#: their length was no less than this part of the last one's,
+SHORTER_RATIO = 0.97
+#: and the cosine between the two was below this.
+MIN_COSINE = 0.5
+#: In a run that extrapolates, `MIN_TURNS` steps in a row differ from the last by at most this.
+MAX_REPEAT = 16.0 * EPS
+#: None of this many steps was shorter than all before, by `SHORTER_RATIO`.
+MAX_STEPS_WITHOUT_RECORD = 100
+#: A step is progress again once it is this many times longer than any that was rounding.
+MIN_GROWTH = 2.0
 
 
 class FlatSteps:
@@ -37,7 +40,7 @@ class FlatSteps:
         self._end: Point | None = None  # of the last step
         self._last: list[Array] = []
         self._arrays: list[_Array] = []
-        self._shortest, self._patience = np.inf, PATIENCE
+        self._shortest, self._patience = np.inf, MAX_STEPS_WITHOUT_RECORD
 
     def longest(self, lengths: Array) -> float:
         """Length of a step: the longest of the arrays that count."""
@@ -54,8 +57,8 @@ class FlatSteps:
             array.take(step, self._last[i] if here is self._end else None, self.extrapolated)
         self._end, self._last = there, steps
         length = self.longest(_lengths(steps))
-        if length < SHORTER * self._shortest:
-            self._shortest, self._patience = length, PATIENCE
+        if length < SHORTER_RATIO * self._shortest:
+            self._shortest, self._patience = length, MAX_STEPS_WITHOUT_RECORD
         self._patience -= 1
         return length <= NEGLIGIBLE or self._patience <= 0
 
@@ -70,15 +73,15 @@ class _Array:
 
     def counts(self, length: float) -> bool:
         """Whether a step of that length is more than rounding."""
-        known = max(self.n_turns, self.n_repeats) >= ENOUGH
-        return not known or length > WORSE * self.rounding
+        known = max(self.n_turns, self.n_repeats) >= MIN_TURNS
+        return not known or length > MIN_GROWTH * self.rounding
 
     def take(self, step: Array, last: Array | None, extrapolated: bool) -> None:
         """Learn from a step, and from the one before where it followed at once."""
         length = np.max(np.abs(step), initial=0.0)
         turned = last is not None and _is_turn(last, step)
         repeated = last is not None and extrapolated and _differ_by_rounding(last, step)
-        if length < SHORTER * self.shortest:
+        if length < SHORTER_RATIO * self.shortest:
             self.shortest, self.rounding, self.n_turns = length, 0.0, 0
         else:
             self.n_turns += turned
@@ -89,11 +92,11 @@ class _Array:
 
 def _is_turn(last: Array, step: Array) -> bool:
     long, short = np.linalg.norm(last), np.linalg.norm(step)
-    return bool(short > SHORTER * long and step @ last < AHEAD * long * short)
+    return bool(short > SHORTER_RATIO * long and step @ last < MIN_COSINE * long * short)
 
 
 def _differ_by_rounding(last: Array, step: Array) -> bool:
-    return bool(np.max(np.abs(step - last), initial=0.0) <= SAME)
+    return bool(np.max(np.abs(step - last), initial=0.0) <= MAX_REPEAT)
 
 
 def relative_steps(here: Any, there: Any) -> list[Array]:

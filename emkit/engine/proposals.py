@@ -28,7 +28,7 @@ class Proposer(ABC):
     def propose(self, trace: Trace, image: Any) -> Any:
         """Params to try from where the run is, whose EM image is known; or None."""
 
-    def judged(self, better: bool) -> None:  # noqa: B027
+    def feedback(self, better: bool) -> None:  # noqa: B027
         """Hear whether the run went to the last proposal."""
 
 
@@ -75,7 +75,7 @@ class Extrapolation(Proposer):
         image = m_step(self.model, self.data, point, 0)
         return None if image is None else tree.flatten(image)
 
-    def judged(self, better: bool) -> None:
+    def feedback(self, better: bool) -> None:
         self.scheme.feedback(better)
 
 
@@ -106,7 +106,7 @@ class Proposals:
 
     def _try(self, trace: Trace, proposer: Proposer, params: Any) -> bool:
         accepted = trace.try_proposal(trace.evaluate(params, proposed=True), proposer.newton)
-        proposer.judged(accepted)
+        proposer.feedback(accepted)
         self.threshold = np.inf
         self.allowed = not trace.small
         return accepted or trace.reason is not None

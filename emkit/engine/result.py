@@ -1,7 +1,7 @@
 """What a fit returns."""
 
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import StrEnum
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -14,8 +14,10 @@ from emkit.engine import tree
 __all__ = ["EMResult", "RunSummary", "State", "StopReason"]
 
 
-class StopReason(Enum):
+class StopReason(StrEnum):
     """Why a run ended. Only ``TOLERANCE`` and ``SCHEDULE`` are convergence.
+
+    A member equals its text: ``StopReason.TOLERANCE == "tolerance"``.
 
     Attributes
     ----------
@@ -137,8 +139,8 @@ class RunSummary(NamedTuple):
         E-steps over the whole data.
     converged : bool
         As in `EMResult`.
-    reason : StopReason
-        Why the run ended.
+    reason : str
+        Why the run ended: the text of a `StopReason`.
     message : str
         Why the start failed, or empty.
     history : tuple of float
@@ -161,7 +163,7 @@ class RunSummary(NamedTuple):
     n_iter: int
     n_evaluations: int
     converged: bool
-    reason: StopReason
+    reason: str
     message: str
     history: tuple[float, ...] = ()
     evaluations: tuple[int, ...] = ()
@@ -331,7 +333,7 @@ class EMResult:
             self.n_iter,
             self.n_evaluations,
             self.converged,
-            self.reason,
+            self.reason.value,
             "",
             tuple(self.history.tolist()),
             tuple(self.evaluations.tolist()),

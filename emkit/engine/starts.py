@@ -14,6 +14,7 @@ from emkit.engine.contract import describe
 from emkit.engine.many_starts import ManyStarts, Start
 from emkit.engine.model import EMModel
 from emkit.engine.options import RunOptions
+from emkit.engine.processes import as_worker_errors
 from emkit.engine.result import EMResult, RunSummary, StopReason
 from emkit.engine.steps import initialize, retracted
 from emkit.exceptions import InfeasibleError
@@ -113,7 +114,8 @@ class Climber:
         if side_by_side:
             run = joblib.delayed(_run)
             jobs = (run(self.model, self.data, start, *told) for start in starts)
-            outcomes = list(joblib.Parallel(self.n_jobs)(jobs))
+            with as_worker_errors():
+                outcomes = list(joblib.Parallel(self.n_jobs)(jobs))
             self._outcomes += outcomes
             return outcomes
         outcomes = []
@@ -291,7 +293,7 @@ def _run(
         params = initialize(model, data, rng) if given is None else retracted(model, given)
         return algorithm.run(model, data, params, rng, replace(options, run=start.number))
     except (InfeasibleError, np.linalg.LinAlgError) as error:
-        return RunSummary(np.nan, np.nan, 0, 0, False, StopReason.INFEASIBLE, str(error))
+        return RunSummary(np.nan, np.nan, 0, 0, False, StopReason.INFEASIBLE.value, str(error))
 
 
 def best_of(outcomes: list[Outcome], tol: float) -> int | None:
@@ -305,7 +307,7 @@ def best_of(outcomes: list[Outcome], tol: float) -> int | None:
 
 def _takes_the_lead(later: Outcome, leader: Outcome, tol: float) -> bool:
     # A collapsing run climbs without bound, so its objective says nothing.
-    sound, leader_sound = (run.reason is not StopReason.INFEASIBLE for run in (later, leader))
+    sound, leader_sound = (run.reason != StopReason.INFEASIBLE for run in (later, leader))
     if sound != leader_sound:
         return sound
     size = abs(leader.objective)

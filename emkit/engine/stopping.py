@@ -117,6 +117,8 @@ class StandstillRule(StopRule):
 
     def __init__(self, model: EMModel, tol: float, image_of: Callable[[Point], Any]):
         self.exact, self.tol, self.image_of = model.exact, tol, image_of
+        # Of a model that says so, a fall by that part ends the run, however large the noise.
+        self.visible = getattr(model, "visible_fall", np.inf)
         self.steps = FlatSteps()
         self.deceived = False  # whether rounding has made a proposal look higher
         self.settled = False  # whether the model's own Newton step changed nothing
@@ -124,7 +126,7 @@ class StandstillRule(StopRule):
     def plain_step(self, here: Point, there: Point, noise: float) -> Verdict:
         gain = there.objective - here.objective
         still = gain <= noise and (self.steps.stand_still(here, there) or self.settled)
-        fell = self.exact and gain < -noise
+        fell = self.exact and gain < -min(noise, self.visible * abs(here.objective))
         self.deceived |= fell
         return Verdict(not fell, small=still, final=True, fell=fell)
 

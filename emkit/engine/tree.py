@@ -12,6 +12,8 @@ import numpy as np
 
 from emkit._typing import Array
 
+DOUBLE = np.dtype(np.float64)
+
 __all__ = [
     "add",
     "all_finite",
@@ -114,7 +116,15 @@ def mismatch(tree: Any, like: Any) -> str:
     """What differs in kind between a tree and the one expected; empty when nothing does."""
     if type(tree) is not type(like):
         return f"returned {type(tree).__name__}, not {type(like).__name__}"
+    if all(map(_is_alike, tree, like)):  # the usual case, in every step
+        return ""
     return next(filter(None, _mismatches(tree, like, "")), "")
+
+
+def _is_alike(value: Any, expected: Any) -> bool:
+    """Whether a leaf is an array of doubles of the shape expected, without a look at more."""
+    is_array = type(value) is type(expected) is np.ndarray
+    return is_array and value.dtype is DOUBLE and value.shape == expected.shape
 
 
 def _mismatches(tree: Any, like: Any, path: str) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """The columns of a table to be imputed: which are modelled, constant, empty, dropped."""
 
+from collections.abc import Mapping
+from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +16,8 @@ __all__ = ["Cells", "Columns", "check_limits"]
 
 #: Rows that are looked at together, so that no mask is as long as the data.
 STEP = 8192
+#: Values whose squares, and sums of these, are doubles.
+LARGEST = 1e150
 
 
 class Cells(NamedTuple):
@@ -54,6 +58,17 @@ class Cells(NamedTuple):
     @property
     def missing_fraction(self) -> Array:
         return self.missing / self.weight
+
+    def require_squares(self, imputer: Any) -> None:
+        """ValueError where a value is so large that no variance of it can be given."""
+        far = np.where(np.abs(self.low) > np.abs(self.high), self.low, self.high)
+        for j in np.flatnonzero(np.abs(far) > LARGEST)[:1]:
+            names = getattr(imputer, "feature_names_in_", np.arange(len(far)))
+            raise ValueError(
+                f"Column {names[j]!s} of X holds {far[j]:g}, whose square leaves the range of "
+                "doubles, so that its variance cannot be given. If it stands for a missing cell, "
+                "make it NaN or say so by missing_values; otherwise divide the column by a unit."
+            )
 
 
 class Columns(NamedTuple):
@@ -118,29 +133,53 @@ class Columns(NamedTuple):
 
 def check_limits(imputer: Any, n_features: int) -> Array:
     """min_value and max_value as an array (2, n_features)."""
-    limits = []
-    for name, default in (("min_value", -np.inf), ("max_value", np.inf)):
-        value = getattr(imputer, name)
-        value = default if value is None else value
-        value = (
-            check_array(
-                value, dtype=np.float64, ensure_2d=False, ensure_all_finite=False, input_name=name
-            )
-            if np.ndim(value)
-            else np.float64(value)
-        )
-        if np.shape(value) not in {(), (n_features,)}:
-            raise ValueError(
-                f"{name} should be a number or have the shape ({n_features},), one for each "
-                f"feature. Got shape {np.shape(value)}."
-            )
-        limits.append(np.broadcast_to(value, n_features))
-    low, high = limits
+    low = _limit(imputer, "min_value", -np.inf, n_features)
+    high = _limit(imputer, "max_value", np.inf, n_features)
     wrong = np.flatnonzero(~(low <= high) | (low == np.inf) | (high == -np.inf))
     if len(wrong):
         j = wrong[0]
         raise ValueError(
             "min_value should not exceed max_value, nor leave no number between them. Got "
-            f"{low[j]} and {high[j]} for feature {j}."
+            f"{low[j]} and {high[j]} for feature {_name(imputer, j)}."
         )
-    return np.stack(limits)
+    return np.stack([low, high])
+
+
+def _name(imputer: Any, feature: int) -> Any:
+    return getattr(imputer, "feature_names_in_", range(feature + 1))[feature]
+
+
+def _limit(imputer: Any, name: str, default: float, n_features: int) -> Array:
+    """One limit of every feature."""
+    value = getattr(imputer, name)
+    if isinstance(value, Mapping):
+        return _limit_by_name(imputer, name, value, default, n_features)
+    value = default if value is None else value
+    if np.ndim(value):
+        value = check_array(
+            value, dtype=np.float64, ensure_2d=False, ensure_all_finite=False, input_name=name
+        )
+    if np.shape(value) not in {(), (n_features,)}:
+        raise ValueError(
+            f"{name} should be a number or have the shape ({n_features},), one a feature, or "
+            f"be a dict by names of features. Got shape {np.shape(value)}."
+        )
+    return np.broadcast_to(np.asarray(value, dtype=np.float64), n_features)
+
+
+def _limit_by_name(
+    imputer: Any, name: str, given: Mapping[Any, Any], default: float, n_features: int
+) -> Array:
+    """One limit of every feature: that given for its name, or none."""
+    names = list(getattr(imputer, "feature_names_in_", range(n_features)))
+    strange = [key for key in given if key not in names]
+    if strange:
+        raise ValueError(f"{name} names features that X does not have: {strange}. It has {names}.")
+    limit = np.full(n_features, default)
+    for key, value in given.items():
+        if value is None:
+            continue
+        if not isinstance(value, Real):
+            raise ValueError(f"{name}[{key!r}] should be a number. Got {value!r}.")
+        limit[names.index(key)] = value
+    return limit

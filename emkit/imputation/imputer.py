@@ -1,16 +1,13 @@
 """EMImputer: cells are missing."""
 
 from collections.abc import Callable
-from copy import copy
 from functools import partial
 from numbers import Integral, Real
-from operator import attrgetter
 from typing import Any, NamedTuple, Self
 
-import joblib
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.base import TransformerMixin
 from sklearn.impute import MissingIndicator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
@@ -29,20 +26,26 @@ from emkit.base.estimator import (
     warn_unconverged,
 )
 from emkit.base.optional import optional_import
+from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin, Progress
+from emkit.base.weights import warn_of_few
 from emkit.data.checks import in_blocks, takes_nan
 from emkit.data.lazy import gathered
-from emkit.data.opened import place_of
 from emkit.engine import EMResult, StopReason, standard_errors
 from emkit.engine.fit import best_run
-from emkit.exceptions import DataWarning, InfeasibleError, warn
-from emkit.imputation.columns import Cells, Columns
+from emkit.engine.search import resolve_search
+from emkit.exceptions import DataWarning, InfeasibleError, ModelError, warn
+from emkit.imputation.columns import Columns
 from emkit.imputation.filling import Filler
+from emkit.imputation.multiple import multiple_impute
 from emkit.imputation.table import Table, load_table, open_table
 from emkit.mixture.initial import NO_PARTS, Drawn, Given, Start
 from emkit.mixture.streaming import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.given_covariances import GivenCovariances
 from emkit.models.mixture.moments import MixtureMoments
+from emkit.models.mixture.prior import Prior
+from emkit.models.mixture.relations import exact_relations
 from emkit.models.mixture.single_normal import (
     MIN_SHRINKAGE,
     Pairwise,
@@ -51,17 +54,31 @@ from emkit.models.mixture.single_normal import (
     pairwise_moments,
 )
 from emkit.models.rows import Rows
-from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.covariance import STRUCTURES, Structure
 from emkit.numerics.gaussian import Scaling
 
 __all__ = ["EMImputer"]
 
-#: shrinkage=1 is replaced by this, because s / (1 - s) must be finite.
-ALMOST_ONE = 1.0 - 1e-8
+#: From here on covariances are what they are drawn to: s / (1 - s) rows leave nothing to estimate.
+ALL_SHRINKAGE = 1.0 - 1e-6
+#: Shrinkage across relations that hold exactly: cells are filled to so much of a variance.
+ACROSS = MIN_SHRINKAGE
+#: Where standard errors break down.
+NO_ERRORS = (
+    "No standard errors: the fit is so close to a singular covariance or an empty component that "
+    "the curvature of its objective cannot be told from rounding. Increase shrinkage, lower "
+    "n_components, or drop columns that follow from others."
+)
+#: Part of tol to which one normal goes on.
+OF_ONE_NORMAL = 0.01
+#: Difference that the sum of the weights makes to shrinkage="auto", from which on it is told.
+WORTH_TELLING = 0.01
+#: Largest ratio of the spreads of two columns that one variance can be of, squared, in a double.
+WIDEST = 1e75
 #: Rounding of a log-density that only a covariance on its way to a singular one has.
 COLLAPSING = 1e-8
-#: Resamples to try until one has something in every column.
-RESAMPLES = 100
+#: The same where a prior keeps it from getting there, too weak to leave digits to climb by.
+LOST = 1e-6
 
 
 class Prepared(NamedTuple):
@@ -106,7 +123,10 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
     n_components : int, default=1
         Components of the mixture; 1 is the multivariate normal.
     missing_values : int, float, str, np.nan, None or pandas.NA, default=np.nan
-        What marks a missing cell. Under np.nan, pandas.NA in nullable columns counts too.
+        What marks a missing cell, besides a mask (`numpy.ma`). NaN stands for None, pandas.NA and
+        NaT too. An Arrow-backed column of pandas can hold both NA, which its ``isna`` counts, and
+        NaN, which it does not: both are filled, and both are in the indicator. A number matches in
+        the precision that it or the cells were cast to.
     covariance_type : str, default='full'
         What the components have in common in their covariances: any of `EMGaussianMixture`.
     shrinkage : float in [0, 1] or 'auto', default='auto'
@@ -116,15 +136,19 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         maximum a posteriori under an inverse-Wishart prior, which is part of the objective. 0 is
         the exact maximum likelihood. 'auto' is a prior worth about half a row for every column
         and component; it fades to 0 where, on average, 20 rows for every column and component
-        hold a pair of columns. Collinear columns keep 1e-6.
+        hold a pair of columns. Collinear columns keep 1e-6. Relations that hold exactly (a column
+        that is another in other units, or the sum of others) hold in D too, so that a cell that
+        follows from others is filled with what follows. 1 leaves the covariances at D.
     tol : float, default=1e-4
-        Gain of one EM step, in nats of the whole sample, below which a run has converged.
+        Gain of one EM step, in nats per sample (as in `EMGaussianMixture`), below which a run has
+        converged; one normal, whose steps are few, goes on to a hundredth of it. Of weighted
+        samples it is per unit of weight.
     max_iter : int, default=200
         Most points to try after a start, one E-step each.
     n_init : int, default=1
         Starts to try where ``n_components > 1``; one normal has one start.
     search : {'restarts', 'short_runs'} or search object, default='restarts'
-        What to do with several starts, as in `EMGaussianMixture`.
+        What to do with several starts, as in `EMGaussianMixture`; one normal has one.
     acceleration : {'anderson', 'squarem'}, Acceleration or None, default='anderson'
         Extrapolation; None is plain EM.
     sample_posterior : bool, default=False
@@ -134,8 +158,9 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         missing cells in `fit`.
     keep_empty_features : bool, default=False
         Whether features without a value in `fit` are kept, filled with 0, or dropped.
-    min_value, max_value : float or array-like of shape (n_features,), default=-np.inf and np.inf
-        Range of imputed cells: conditional means are clipped to it, draws truncated.
+    min_value, max_value : float, array-like (n_features,) or dict, default=-np.inf and np.inf
+        Range of imputed cells: conditional means are clipped to it, draws truncated. A dict has
+        the limits of some features by name (by number, where X has no names).
     n_jobs : int, default=None
         Processes for starts and for the resamples of `multiple_impute`, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -143,7 +168,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
     warm_start : bool, default=False
         Go on from the last fit instead of drawing starts.
     verbose : int, default=0
-        1 prints starts and iterations, 2 times and gains too.
+        1 prints a line for each start and one at the end, 2 iterations too.
     learning_decay : float in (0.5, 1], default=0.7
         In `partial_fit`, batch t moves the mean of the statistics by
         ``(t + learning_offset) ** -learning_decay`` of the way (see `emkit.engine.OnlineEM`).
@@ -202,7 +227,8 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
     -----
     DataWarning
         For features without a value, for pairs of features never observed together (their partial
-        association is not identified), and where ``shrinkage=0`` has no finite maximum.
+        association is not identified), where ``shrinkage=0``, or one next to it, has no finite
+        maximum, and where weights sum to so few rows that ``shrinkage='auto'`` is another.
 
     See Also
     --------
@@ -247,8 +273,8 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         "sample_posterior": ["boolean"],
         "add_indicator": ["boolean"],
         "keep_empty_features": ["boolean"],
-        "min_value": [None, Real, "array-like"],
-        "max_value": [None, Real, "array-like"],
+        "min_value": [None, Real, dict, "array-like"],
+        "max_value": [None, Real, dict, "array-like"],
     }
 
     def __init__(
@@ -307,11 +333,13 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         Parameters
         ----------
         X : array-like or Dask collection of shape (n_samples, n_features)
-            Data with missing cells.
+            Data with missing cells, which those of a mask (`numpy.ma`) are too. Dates, durations
+            and text are refused by the name of their column.
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out.
+            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out, as is
+            a row whose weight is masked.
 
         Returns
         -------
@@ -345,21 +373,58 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         if data is None:
             self._publish_constants(columns)
             return
-        units = data.spread()
-        units = Scaling(units.shift, STRUCTURES[self.covariance_type].common_scale(units.scale))
-        pairwise = pairwise_moments(data, units)
-        prepared = Prepared(data, columns, units, pairwise)
-        self._warn_of_pairs(pairwise, columns, warn)
-        chosen = self.shrinkage == "auto"
-        shrinkage = auto_shrinkage(pairwise, self.n_components) if chosen else float(self.shrinkage)
+        prepared = self._prepare(data, columns, self._units(data.spread(), columns))
+        self._warn_of_pairs(prepared.pairwise, columns, warn)
+        if self.shrinkage == "auto":
+            shrinkage = auto_shrinkage(prepared.pairwise, self.n_components)
+            self._warn_of_weights(prepared, shrinkage, warn)
+        else:
+            shrinkage = float(self.shrinkage)
         climb = partial(self._climb, prepared, progress)
-        with progress:
-            reached = climb(shrinkage) or climb(MIN_SHRINKAGE)
+        try:
+            with progress:
+                reached = climb(shrinkage) or climb(MIN_SHRINKAGE)
+        except InfeasibleError as error:
+            raise InfeasibleError(f"{error} {self._advice()}", error.runs) from error
         assert reached is not None  # an InfeasibleError otherwise
         if reached.shrinkage != shrinkage:
             self._warn_of_collapse(shrinkage, warn)
         warn_unconverged(reached.result, self.max_iter, "Increase shrinkage")
         self._publish(*reached, prepared)
+
+    def _units(self, spread: Scaling, columns: Columns) -> Scaling:
+        """Units of the columns that keep the structure."""
+        shift, scale = spread
+        structure = STRUCTURES[self.covariance_type]
+        few, many = int(scale.argmin()), int(scale.argmax())
+        if not structure.scale_invariant and scale[many] > WIDEST * scale[few]:
+            raise ValueError(
+                f"covariance_type={self.covariance_type!r} has one scale for all features, and "
+                f"those of feature {self._name(columns.modelled[[few]])} (standard deviation "
+                f"{scale[few]:.3g}) and {self._name(columns.modelled[[many]])} ({scale[many]:.3g}) "
+                "are too far apart for it. Scale the columns (StandardScaler), or take 'diag'."
+            )
+        return Scaling(shift, structure.common_scale(scale))
+
+    def _advice(self) -> str:
+        """What to do where no start has a covariance that is not singular."""
+        if not STRUCTURES[self.covariance_type].scale_invariant:
+            return (
+                f"covariance_type={self.covariance_type!r} goes by the units of the features: "
+                "scale them alike (StandardScaler), or take another."
+            )
+        return "Increase shrinkage, or decrease n_components."
+
+    def _prepare(self, data: Any, columns: Columns, units: Scaling) -> Prepared:
+        """What a prior is made of."""
+        pairwise = pairwise_moments(data, units)
+        few_rows = self.shrinkage == "auto" and (
+            auto_shrinkage(pairwise, self.n_components) > MIN_SHRINKAGE
+        )
+        if few_rows and not STRUCTURES[self.covariance_type].layout.independent:
+            variances = np.diag(pairwise.covariance)
+            pairwise = pairwise._replace(relations=exact_relations(data, units, variances))
+        return Prepared(data, columns, units, pairwise)
 
     def _load(self, opened: Any) -> Table:
         """The data of the columns that are modelled, which these are, and what was missing."""
@@ -380,7 +445,8 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         progress.publish = partial(
             type(self)._publish, model=model, shrinkage=shrinkage, prepared=prepared
         )
-        start = self._start(model, prepared)
+        start, one = self._start(model, prepared), self.n_components == 1
+        resolve_search(self.search)  # which refuses what is none
         try:
             result = best_run(
                 model,
@@ -388,9 +454,10 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
                 start=start.params if isinstance(start, Given) else None,
                 n_init=self.n_init,
                 n_jobs=self.n_jobs,
-                search=self.search,
+                # One normal has one start, and nothing to search for.
+                search="restarts" if one else self.search,
                 acceleration=self.acceleration,
-                tol=self.tol,
+                tol=self.tol * prepared.data.total_weight * (OF_ONE_NORMAL if one else 1.0),
                 max_iter=self.max_iter,
                 random_state=check_random_state(self.random_state),
                 callback=progress.callback,
@@ -401,8 +468,10 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             return None
         # On its way to a singular covariance, whether it got there or ran out of iterations.
         error = model.components(result.params).centred_error
-        collapsed = result.reason is StopReason.INFEASIBLE or (
-            not result.converged and error > COLLAPSING
+        collapsed = (
+            result.reason is StopReason.INFEASIBLE
+            or (not result.converged and error > COLLAPSING)
+            or (shrinkage > 0.0 and error > LOST)
         )
         if collapsed and shrinkage < MIN_SHRINKAGE:
             return None
@@ -410,22 +479,26 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     def _prior_model(self, prepared: Prepared, shrinkage: float) -> GaussianMixtureModel:
         """The model with the prior that a shrinkage stands for."""
-        data, units = prepared.data, prepared.units
+        data, units, pairwise = prepared.data, prepared.units, prepared.pairwise
         structure, k = STRUCTURES[self.covariance_type], self.n_components
-        s = min(shrinkage, ALMOST_ONE)
-        strength = s / (1.0 - s)
-        variances = np.diag(prepared.pairwise.covariance) / k ** (2.0 / len(units.scale))
-        return GaussianMixtureModel(
-            structure,
-            units,
-            strength * variances,
-            data.total_weight,
-            strength=strength,
-            incomplete=data.incomplete,
+        options: dict[str, Any] = {
+            "incomplete": data.incomplete,
             # One normal has one basin, as a rule: nothing to lose by extrapolating at once.
-            accelerate_below=np.inf if k == 1 else 1e-3,
-            draw_start=Drawn("kmeans", k, NO_PARTS, data.shape[0]),
-        )
+            "accelerate_below": np.inf if k == 1 else 1e-3,
+            "draw_start": Drawn("kmeans", k, NO_PARTS, data.shape[0]),
+        }
+        share = k ** (2.0 / len(units.scale))
+        variances, total = np.diag(pairwise.covariance) / share, data.total_weight
+        if shrinkage > ALL_SHRINKAGE:
+            covariances = _mode(structure, variances, k)
+            return GivenCovariances(structure, units, covariances, total, **options)
+        strength = shrinkage / (1.0 - shrinkage)
+        ridge = strength * variances
+        if pairwise.relations is not None:
+            # Across the plane a little is left, as anywhere.
+            within = pairwise.relations.covariance / share
+            ridge = strength * within + np.diag(ACROSS * variances)
+        return GaussianMixtureModel(structure, units, ridge, total, strength=strength, **options)
 
     def _start(self, model: GaussianMixtureModel, prepared: Prepared) -> Start:
         """Where to start: from the last fit, from pairs of columns, or from random draws."""
@@ -459,9 +532,19 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
                 "Drop them from X, or see keep_empty_features."
             )
 
-    def _warn_of_collapse(self, shrinkage: float | str, warn: Callable[..., None]) -> None:
+    def _warn_of_weights(
+        self, prepared: Prepared, shrinkage: float, warn: Callable[[str], None]
+    ) -> None:
+        """Tell that the prior is not that of so many rows, because the weights sum to less."""
+        n, total, pairwise = prepared.data.shape[0], prepared.data.total_weight, prepared.pairwise
+        by_rows = auto_shrinkage(pairwise._replace(n=pairwise.n * (n / total)), self.n_components)
+        if shrinkage > by_rows + WORTH_TELLING:
+            warn_of_few(total, n, f"shrinkage='auto' (here {shrinkage:.2g})", warn)
+
+    def _warn_of_collapse(self, shrinkage: float, warn: Callable[..., None]) -> None:
+        what = "has no finite maximum" if shrinkage == 0.0 else "is lost in rounding"
         warn(
-            f"The likelihood has no finite maximum at shrinkage={shrinkage:g}: some covariance is "
+            f"The likelihood {what} at shrinkage={shrinkage:g}: some covariance is "
             "singular (collinear columns, or too few rows for the columns). "
             f"shrinkage={MIN_SHRINKAGE:g} was used instead. Set shrinkage, drop columns, or lower "
             "n_components."
@@ -755,9 +838,13 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         location, covariance = np.zeros(d), np.zeros((d, d))
         if self._fitted is not None:
             _, units, params = self._fitted
-            prepared = Prepared(data, self._columns, units, pairwise_moments(data, units))
+            prepared = self._prepare(data, self._columns, units)
             model = MixtureMoments(self._prior_model(prepared, self.shrinkage_))
-            errors = standard_errors(model, data, model.extend(params))
+            try:
+                errors = standard_errors(model, data, model.extend(params))
+            except ModelError:  # its checks cannot tell rounding from a model that is wrong
+                warn(NO_ERRORS, DataWarning)
+                return MomentErrors(np.full(d, np.nan), np.full((d, d), np.nan))
             where = self._columns.modelled_in_output
             location[where] = errors.location * units.scale
             covariance[np.ix_(where, where)] = errors.covariance * np.outer(
@@ -838,20 +925,42 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     # Multiple imputation
 
-    def multiple_impute(self, X: Any, n_imputations: int = 5, random_state: Any = None) -> Any:
-        """Impute X several times over, with the uncertainty of the parameters in it.
+    def multiple_impute(
+        self,
+        X: Any,
+        n_imputations: int = 5,
+        random_state: Any = None,
+        *,
+        sample_weight: Any = None,
+        X_fit: Any = None,
+        m: int | None = None,
+    ) -> list[Any]:
+        r"""Impute X several times over, with the uncertainty of the parameters in it.
 
-        Each table is drawn (as with ``sample_posterior=True``) under the fit to a bootstrap
-        resample of the rows, so that analyses of the tables can be combined by `pool_estimates`.
+        Each table is drawn (as with ``sample_posterior=True``) under a fit of its own, to the rows
+        under weights of the Bayesian bootstrap,
+
+        .. math:: n \cdot \operatorname{Dirichlet}(s_1, s_2, \dots), \qquad n = \sum_i s_i,
+
+        so that analyses of the tables can be combined by `pool_estimates`. No weight is 0: rare
+        values stay, where resampling rows loses them.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data with missing cells. The estimator itself stays as it is, fitted or not.
+            Rows to impute. The estimator itself stays as it is, fitted or not.
         n_imputations : int, default=5
             Number of tables.
         random_state : int, RandomState instance or None, default=None
-            Source of resamples and draws. None takes the estimator's own.
+            Source of weights and draws. None takes the estimator's own.
+        sample_weight : array-like, default=None
+            Weights s as frequencies, one for each row that is fitted. A row of weight 0 is imputed
+            but not fitted, as by ``ignore`` of R's mice.
+        X_fit : array-like of shape (n_samples_fit, n_features), default=None
+            Rows to fit, in memory, such as those of training; X then holds new rows, wherever they
+            lie. None fits X.
+        m : int, default=None
+            Another name for ``n_imputations``, as R's packages have it.
 
         Returns
         -------
@@ -861,30 +970,30 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         Raises
         ------
         ValueError
-            For a bad ``n_imputations``, and for X that is not in memory.
+            For a bad ``n_imputations``, and for rows to fit that are not in memory.
 
         References
         ----------
+        Rubin, D. B. (1981). The Bayesian bootstrap. Annals of Statistics 9, 130-134.
+        doi:10.1214/aos/1176345338
+
         Honaker, J. & King, G. (2010). What to do about missing values in time-series
-        cross-section data. American Journal of Political Science 54, 561-581.
+        cross-section data. American Journal of Political Science 54, 561-581 (fits to resamples).
         doi:10.1111/j.1540-5907.2010.00447.x
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from emkit import EMImputer
+        >>> X = np.random.default_rng(0).multivariate_normal([0, 0], [[1, 0.8], [0.8, 1]], 200)
+        >>> X[::3, 1] = np.nan
+        >>> new = [[2.0, np.nan], [np.nan, -1.0]]
+        >>> tables = EMImputer(random_state=0).multiple_impute(new, 20, X_fit=X)
+        >>> len(tables), tables[0].shape, bool(np.std(tables, axis=0)[0, 1] > 0.3)
+        (20, (2, 2), True)
         """
-        if not isinstance(n_imputations, Integral) or n_imputations < 1:
-            raise ValueError(f"n_imputations must be an int, at least 1. Got {n_imputations!r}.")
-        if not place_of(X).in_memory:
-            raise ValueError(
-                "multiple_impute fits bootstrap resamples of the rows, for which X must be in "
-                f"memory. Got {type(X).__name__}. Give a sample of the rows; or take transform "
-                "with sample_posterior=True and several random_state, which leaves the "
-                "uncertainty of the parameters out: little, where rows are many."
-            )
-        source = self.random_state if random_state is None else random_state
-        seeds = check_random_state(source).randint(2**31, size=n_imputations + 1)
-        whole = clone(self).set_params(random_state=int(seeds[0]), warm_start=False).fit(X)
-        whole.set_params(sample_posterior=True, warm_start=True, n_jobs=None, verbose=0)
-        return joblib.Parallel(self.n_jobs)(
-            joblib.delayed(_impute_resampled)(whole, X, int(seed)) for seed in seeds[1:]
-        )
+        n = n_imputations if m is None else m
+        return multiple_impute(self, X, n, random_state, sample_weight, X_fit)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -893,28 +1002,10 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         return tags
 
 
-def _impute_resampled(whole: EMImputer, X: Any, seed: int) -> Any:
-    """X drawn under the fit to a bootstrap resample of its rows."""
-    rng = np.random.default_rng(seed)
-    (cells,) = open_table(whole, X).survey(attrgetter("X"))
-    n = len(cells)
-    for _ in range(RESAMPLES):
-        counts = rng.multinomial(n, np.full(n, 1.0 / n))
-        found = Cells.of(Rows(cells, counts.astype(float)))
-        columns = Columns.of(found, whole.keep_empty_features)
-        enough = (counts > 0).sum() >= whole.n_components
-        if enough and np.array_equal(columns.modelled, whole._columns.modelled):
-            break
-    else:
-        raise ValueError(
-            f"None of {RESAMPLES} bootstrap resamples of X had n_components={whole.n_components} "
-            "rows and two values in every feature that has them in X. Drop features that have one "
-            "value nearly everywhere, or lower n_components."
-        )
-    imputer = copy(whole).set_params(random_state=seed)
-    # The fit to all of X has said what there is to say of the data.
-    imputer.set_params(verbose=0).__dict__.pop("_skl_callbacks", None)
-    table = imputer._load(open_table(imputer, X, counts, reset=True))
-    imputer._fit(table, lambda message: None, Progress(imputer, X, None, counts))
-    imputer._columns, imputer.indicator_ = whole._columns, whole.indicator_
-    return imputer.transform(X)
+def _mode(structure: Structure, variances: Array, n_components: int) -> Array:
+    """The covariances of K components where a prior of such variances has its mode."""
+    layout, d, k = structure.layout, len(variances), n_components
+    prior = Prior(variances, 1.0)
+    counts = prior.counts(layout, np.zeros(k), float(k), d)
+    scatter = np.zeros(layout.shape(k, d)) + prior.scatter_of(layout, k, float(k))
+    return structure.estimate(scatter, counts, layout.identity(k, d))

@@ -1,13 +1,12 @@
 """The data of an imputer: marks of missing cells, the columns that are modelled, their rows."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from emkit._typing import Array
-from emkit.data.checks import mark_missing, rows_with_value
+from emkit.data.checks import rows_with_value
 from emkit.data.opened import Opened, open_data
 from emkit.data.reader import Reader
 from emkit.imputation.columns import Cells, Columns, check_limits
@@ -22,9 +21,6 @@ class ImputerReader(Reader[Rows]):
 
     missing_values: Any = np.nan
     n_components: int = 0
-
-    def cells(self, X: Any, check: Callable[..., Any]) -> Array:
-        return mark_missing(X, self.missing_values, check)
 
     def rows(self, X: Array, sample_weight: Array | None, y: Any, *, whole: bool) -> Rows:
         return Rows(X, sample_weight)
@@ -59,6 +55,7 @@ def load_table(imputer: Any, opened: Opened[Rows], columns: Columns | None = Non
     opened.reader.require(cells.n, 1)
     min_samples = 0
     if columns is None:
+        cells.require_squares(imputer)
         columns, min_samples = Columns.of(cells, imputer.keep_empty_features), imputer.n_components
     if not len(columns.modelled):
         opened.reader.require(cells.n, min_samples)

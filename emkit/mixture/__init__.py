@@ -7,6 +7,7 @@ from emkit.base.lazy import lazy
 if TYPE_CHECKING:
     from emkit.mixture.gaussian_mixture import EMGaussianMixture as EMGaussianMixture
     from emkit.mixture.prior import MixturePrior as MixturePrior
+    from emkit.mixture.race import Race as Race
     from emkit.mixture.selection import EMGaussianMixtureIC as EMGaussianMixtureIC
 
 __getattr__, __dir__, __all__ = lazy(
@@ -15,5 +16,6 @@ __getattr__, __dir__, __all__ = lazy(
         "EMGaussianMixture": "gaussian_mixture",
         "EMGaussianMixtureIC": "selection",
         "MixturePrior": "prior",
+        "Race": "race",
     },
 )

@@ -8,7 +8,9 @@ from sklearn.utils import check_array
 
 from emkit._typing import Array
 from emkit.base.estimator import require_same
+from emkit.data.numbers import argument_of
 from emkit.exceptions import DataWarning, warn
+from emkit.mixture.flat import Flat
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, one_hot
 from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.mixture.starts import draw, override, sample_rows
@@ -62,15 +64,24 @@ class InitialValues(NamedTuple):
     means: Array | None
     precisions: Array | None
     resp: np.ndarray | None  #: labels (n,) or responsibilities (n, K)
+    n_features: int
 
-    def parts(self, layout: Layout, units: Scaling) -> MixtureParams:
-        """The parameters among them, in units of a model; None where not given."""
-        means, covariances = self.means, None
+    def parts(self, layout: Layout, units: Scaling, kept: Any = None) -> MixtureParams:
+        """The parameters among them, in units of a model; None where not given.
+
+        ``kept`` are the columns of the model, if it does not have all.
+        """
+        means, covariances, scale = self.means, None, units.scale
         if means is not None:
-            means = (means - units.shift) / units.scale
+            means = ((means if kept is None else means[:, kept]) - units.shift) / scale
         if self.precisions is not None:
-            precisions = layout.rescale(self.precisions, units.scale)
+            if kept is not None:
+                scale = np.full(self.n_features, scale[0])
+                scale[kept] = units.scale
+            precisions = layout.rescale(self.precisions, scale)
             covariances = layout.covariances(layout.whitening_from_precisions(precisions))
+            if kept is not None:
+                covariances = layout.marginal(covariances, kept)
         return MixtureParams(self.weights, means, covariances)  # type: ignore[arg-type]
 
 
@@ -94,6 +105,7 @@ def check_given(mixture: Any, n_samples: int, n_features: int) -> InitialValues:
         means,
         precisions,
         _check_resp(mixture.resp_init, n_samples, k),
+        n_features,
     )
 
 
@@ -138,29 +150,41 @@ def _assigned(resp: np.ndarray, n_components: int) -> Any:
     return one_hot(resp, n_components) if resp.ndim == 1 else (lambda rows: resp[rows].T)
 
 
-def last_fit(mixture: Any, model: GaussianMixtureModel) -> Given:
-    """The parameters of the last fit, for a warm start."""
+def last_fit(mixture: Any, model: GaussianMixtureModel, flat: Flat | None = None) -> Given:
+    """The parameters of the last fit, for a warm start of a model of the kept columns."""
     shift, scale = model.units
     require_same(
         "warm_start",
         "(covariance_type, n_components, n_features)",
         before=(mixture._fitted_type, *mixture.means_.shape),
-        now=(model.structure.name, mixture.n_components, len(shift)),
+        now=(
+            model.structure.name,
+            mixture.n_components,
+            len(shift) if flat is None else flat.n_features,
+        ),
     )
-    weights = np.asarray(mixture.weights_, dtype=float)
-    return Given(
-        MixtureParams(
-            weights / weights.sum(),
-            (np.asarray(mixture.means_, dtype=float) - shift) / scale,
-            model.layout.rescale(np.asarray(mixture.covariances_, dtype=float), 1.0 / scale),
-        )
+    internal = mixture._internal_fit(flat)
+    if internal is not None:
+        of_fit, params = internal
+        old_shift, old_scale = of_fit.units
+        means = params.means * (old_scale / scale) + (old_shift - shift) / scale
+        covariances = model.layout.rescale(params.covariances, old_scale / scale)
+        return Given(MixtureParams(params.weights, means, covariances))
+    weights, means, covariances = (
+        np.asarray(part, dtype=float)
+        for part in (mixture.weights_, mixture.means_, mixture.covariances_)
     )
+    if flat is not None:
+        means, covariances = means[:, flat.kept], model.layout.marginal(covariances, flat.kept)
+    covariances = model.layout.rescale(covariances, 1.0 / scale)
+    return Given(MixtureParams(weights / weights.sum(), (means - shift) / scale, covariances))
 
 
 def _check(value: Any, argument: str, label: str, shape: tuple[int, ...]) -> Array | None:
     """An initial parameter as float64 of the shape given, or None."""
     if value is None:
         return None
+    value = argument_of(value, argument)
     checked: Array = check_array(
         value, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=argument
     )
@@ -207,6 +231,7 @@ def _warn_of_equal(means: Array) -> None:
 def _check_resp(value: Any, n_samples: int, n_components: int) -> np.ndarray | None:
     if value is None:
         return None
+    value = argument_of(value, "resp_init")
     resp: np.ndarray = check_array(value, ensure_2d=False, input_name="resp_init")
     if resp.shape not in {(n_samples,), (n_samples, n_components)}:
         raise ValueError(

@@ -1,10 +1,11 @@
 """MixturePrior: what is believed of a mixture before the data, checked, and in internal units."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.models.mixture.prior import Prior
@@ -17,6 +18,8 @@ __all__ = ["MixturePrior", "check_prior", "internal_prior"]
 
 #: Smallest eigenvalue of a correlation matrix that is not singular.
 SINGULAR = 1e-10
+#: Standard deviation of a column, in the unit of another, that is as good as any larger one.
+LARGEST = 1e100
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -124,6 +127,17 @@ class MixturePrior:
                 "degrees_of_freedom."
             )
 
+    def of_columns(self, layout: Layout, columns: NDArray[np.intp]) -> "MixturePrior":
+        """The same for some of the features, checked."""
+        mean, covariance = self.mean, self.covariance
+        return replace(
+            self,
+            mean=None if mean is None else np.asarray(mean)[columns],
+            covariance=None
+            if covariance is None
+            else layout.marginal(np.asarray(covariance), columns),
+        )
+
 
 def check_prior(prior: Any, covariance_type: str, n_features: int) -> None:
     """ValueError where a `MixturePrior` does not go with the covariance type or the columns."""
@@ -153,7 +167,7 @@ def internal_prior(
     prior: Any,
     layout: Layout,
     units: Scaling,
-    spread: Array,
+    of_columns: Scaling,
     data: Any,
     n_components: int,
     ridge: Array,
@@ -165,9 +179,9 @@ def internal_prior(
     prior : MixturePrior, "mclust" or None
         Checked.
     layout, units, data
-        Of the model; the shift of the units is the mean of the columns.
-    spread : ndarray of shape (d,)
-        Standard deviations of the columns, in the user's units.
+        Of the model.
+    of_columns : Scaling
+        Mean and standard deviation of the columns, in the user's units.
     n_components : int
         Number of components.
     ridge : ndarray of shape (d,)
@@ -178,7 +192,7 @@ def internal_prior(
     prior = MixturePrior() if prior == "mclust" else prior
     shift, scale = units
     d = len(shift)
-    mean: Array | float = 0.0
+    mean: Array | float = (of_columns.shift - shift) / scale
     scatter: Array | float = 0.0
     rows = 0.0
     if prior.mean is not None:
@@ -187,7 +201,7 @@ def internal_prior(
     if dof > 0.0:
         rows = layout.prior_rows(dof, d)
         if prior.covariance is None:
-            scatter = _mclust_scatter(layout, units, spread, data, n_components)
+            scatter = _mclust_scatter(layout, units, of_columns.scale, data, n_components)
         else:
             scatter = layout.rescale(np.asarray(prior.covariance, dtype=float), 1.0 / scale)
     return Prior(
@@ -214,8 +228,10 @@ def _mclust_scatter(
     factor = total / (total - 1.0) / n_components ** (2.0 / d)
     if layout.independent:
         # One number for columns of any spread: mclust's choice, kept so that fits agree.
-        variance = np.full(layout.shape_of_one(d), np.mean(spread**2))
-        return layout.rescale(factor * variance, 1.0 / units.scale)
+        scale = units.scale if layout.ndim else units.scale[:1]
+        of_unit = np.minimum(spread[:, None] / scale, LARGEST)  # squares of others overflow
+        variance = factor * np.mean(of_unit**2, axis=0)
+        return variance if layout.ndim else variance[0]
     pairwise = pairwise_moments(data, units)
     variances = np.diag(pairwise.covariance)
     singular = (variances == 0.0).any()

@@ -1,35 +1,32 @@
 """EMGaussianMixtureIC: the number of components and their shape are missing too."""
 
 import warnings
+from copy import copy
 from functools import wraps
-from itertools import product
 from numbers import Integral
-from operator import attrgetter
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
-import joblib
 import numpy as np
-from sklearn.base import BaseEstimator, DensityMixin
+from sklearn.base import DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from emkit.base.estimator import StrOptions, at_least, fit_context
-from emkit.data.opened import open_data
-from emkit.engine import StopReason
-from emkit.exceptions import DataWarning, warn
+from emkit.base.persistence import BaseEstimator
+from emkit.base.progress import CallbackSupportMixin
+from emkit.data.opened import Opened, open_data
+from emkit.mixture.candidates import Candidate, candidates, explains_size, model_of, refuse_slip
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
+from emkit.mixture.grid_fits import CRITERIA, GridFit, fit_all, pass_on, warn_of_failures
+from emkit.mixture.race import Race
 from emkit.mixture.reader import MixtureReader
-from emkit.numerics.covariance import SCIKIT_LEARN, STRUCTURES, Structure
+from emkit.models.mixture.starts import STARTS
+from emkit.numerics.covariance import STRUCTURES
 
 __all__ = ["EMGaussianMixtureIC"]
 
-CRITERIA = ("bic", "aic", "icl")
 #: Arguments that every fit of the grid gets as they are.
-PASSED_ON = ("tol", "reg_covar", "max_iter", "init_params", "search", "acceleration", "prior")
-#: A component variance below 2 times what reg_covar adds to it is the prior's, not the data's.
-MIN_OF_PRIOR = 2.0
-#: Components are judged only in columns whose variance exceeds 100 times reg_covar.
-LARGE_COLUMN = 100.0
+PASSED_ON = ("tol", "max_iter", "n_init", "acceleration", "prior")
 
 
 def delegated(name: str) -> Any:
@@ -44,11 +41,11 @@ def delegated(name: str) -> Any:
     return of_the_best
 
 
-class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
+class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
     r"""Gaussian mixture whose size and covariance type an information criterion chooses.
 
-    It fits `EMGaussianMixture` for every number of components and covariance type, from the same
-    random starts, and keeps the one of least
+    It fits `EMGaussianMixture` for every number of components and covariance type, each from starts
+    of several kinds, and keeps the one of least
 
     .. math:: -2 \log L + p \log n \;\text{(BIC)}, \qquad -2 \log L + 2 p \;\text{(AIC)}, \qquad
               \text{BIC} - 2 \sum_i s_i \log \max_k r_{ik} \;\text{(ICL)}
@@ -70,17 +67,21 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
     tol : float, default=1e-6
         Gain of one EM step, in nats per sample, below which a run has converged. It is tighter than
         in `EMGaussianMixture`, as fits are compared with each other.
-    reg_covar : float, default=1e-6
-        As in `EMGaussianMixture`.
+    reg_covar : float, default=None
+        None is maximum likelihood alone, which has no unit: the choice is the same whatever the
+        units of X. A number is as in `EMGaussianMixture`, in squared units of the data.
     max_iter : int, default=1000
         Most points to try after a start.
     n_init : int, default=5
-        Starts of each fit; the best of those that did not collapse counts.
-    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data'}, default='kmeans'
-        How a start is drawn. For a number of components the covariance types have the same starts
-        (but some, such as 'spherical', take one scale for all columns).
+        Starts of each fit.
+    init_params : str, default='mixed'
+        How starts are drawn: 'mixed' takes the kinds of `Race` in turn, model-based agglomeration
+        (as in R's mclust), k-means in the columns as they are and sphered, distant and random
+        rows. Or any of `EMGaussianMixture`, for starts of one kind. The covariance types have the
+        same starts (but some, such as 'spherical', take one scale for all columns).
     search : str or search object, default='restarts'
-        What is done from each start, as in `EMGaussianMixture` with one.
+        'restarts' takes some iterations from each start, and goes on to the end with the first
+        and the best (see `Race`); others are as in `EMGaussianMixture`.
     acceleration : {'anderson', 'louis', 'squarem'}, Acceleration or None, default='anderson'
         As in `EMGaussianMixture`.
     prior : {'mclust'}, MixturePrior or None, default=None
@@ -100,8 +101,11 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
         Its ``n_components`` and ``covariance_type``.
     best_index_ : int
         Its place in the grid.
+    best_criterion_ : float
+        Its criterion, the least of all.
     criterion_ : ndarray of shape (n_candidates,)
-        The criterion over the grid; NaN where a fit failed.
+        The criterion over the grid, NaN where a fit failed, as the scores of a `GridSearchCV`:
+        take ``np.nanmin`` and ``np.nanargmin``, or ``best_criterion_`` and ``best_index_``.
     results_ : dict of arrays
         Columns of a table of the grid, for ``pandas.DataFrame(results_)``: ``n_components``,
         ``covariance_type``, ``log_likelihood``, ``n_parameters``, ``bic``, ``aic``, ``icl``,
@@ -119,25 +123,39 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
 
     Raises
     ------
+    TypeError
+        For ``n_components``, and for one number alone such as ``EMGaussianMixtureIC(3)``.
     ValueError
-        For bad arguments or data, an empty grid, and where every fit failed.
+        For bad arguments or data, an empty grid, far more components than rows, and where every
+        fit failed.
 
     Warns
     -----
     DataWarning
         Where fits failed and were left out: fewer rows than components, or a covariance that is
-        singular but for ``reg_covar``.
+        singular from every start. Where sample weights sum to less than the rows that they weigh.
+        What the fit that is kept warns of is passed on.
 
     See Also
     --------
+    Race : How the starts of a fit are drawn and which of them go on.
     emkit.metrics.bic_scorer : The same criterion for the grid of a `GridSearchCV`.
 
     Notes
     -----
-    Where the rows of a component agree in some direction the likelihood has no maximum. Such a fit
-    is as good as ``reg_covar`` is small, and no criterion can tell; so it does not compete if half
-    or more of a variance comes from ``reg_covar``. Columns of a variance below a hundred times
-    ``reg_covar`` do not count in this.
+    Where the rows of a component agree in some direction (ties, copies of a row, a row alone) the
+    likelihood has no maximum: it grows without bound as that variance goes to 0. A run that ends
+    so does not compete, and random rows are tried ten times more before a candidate is left out;
+    so is a run that ends with two components that are one and the same. With a positive
+    ``reg_covar`` a run always ends somewhere; it counts as such a one if half or more of a variance
+    comes from ``reg_covar`` and EM without it goes to 0.
+
+    Candidates that are one model have one fit: all types of one sharing in one column, and with
+    one component those that differ in what components share.
+
+    Callbacks of scikit-learn 1.9 and later (``set_callbacks``) get one task for each fit, with that
+    of its mixture in it. With ``n_jobs`` of two or more only what a callback hands on between
+    processes itself reaches it, as in `GridSearchCV`.
 
     References
     ----------
@@ -169,14 +187,17 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
     _parameter_constraints: dict = {
         **{
             name: EMGaussianMixture._parameter_constraints[name]
-            for name in (*PASSED_ON, "n_init", "random_state", "n_jobs", "verbose")
+            for name in (*PASSED_ON, "search", "random_state", "n_jobs", "verbose")
         },
+        "reg_covar": [None, *EMGaussianMixture._parameter_constraints["reg_covar"]],
+        "init_params": [StrOptions({"mixed", *STARTS})],
         "min_components": [at_least(Integral, 1)],
         "max_components": [at_least(Integral, 1)],
         "covariance_type": [StrOptions({"all", *STRUCTURES}), list, tuple],
         "criterion": [StrOptions(set(CRITERIA))],
     }
 
+    @explains_size
     def __init__(
         self,
         min_components: int = 1,
@@ -185,10 +206,10 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
         covariance_type: str = "all",
         criterion: str = "bic",
         tol: float = 1e-6,
-        reg_covar: float = 1e-6,
+        reg_covar: float | None = None,
         max_iter: int = 1000,
         n_init: int = 5,
-        init_params: str = "kmeans",
+        init_params: str = "mixed",
         search: Any = "restarts",
         acceleration: Any = "anderson",
         prior: Any = None,
@@ -219,11 +240,13 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Data; NaN where a cell is missing.
+            Data; a cell is missing where it is NaN, None, pandas.NA, NaT or masked (`numpy.ma`).
+            Dates, durations and text are refused by the name of their column.
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out.
+            Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out, as is
+            a row whose weight is masked.
 
         Returns
         -------
@@ -235,22 +258,21 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
         Data in blocks and Dask collections are taken as by `EMGaussianMixture.fit`. The fits to
         them then follow each other, but for those of a memory map.
         """
-        grid = self._grid()
-        opened = open_data(self, X, MixtureReader(), sample_weight=sample_weight, reset=True)
+        opened = self._open(X, sample_weight)
         # On a cluster each fit has all the workers; what only this process can read stays in it.
         n_jobs = self.n_jobs if opened.picklable else None
+        grid = self._grid(opened)
+        models = [model_of(candidate, opened.n_features) for candidate in grid]
         del opened
-        seeds = check_random_state(self.random_state).randint(2**31 - 1, size=self.n_init)
-        options = {name: getattr(self, name) for name in PASSED_ON}
-        tried = joblib.Parallel(n_jobs, verbose=self.verbose)(
-            joblib.delayed(_climb)(
-                EMGaussianMixture(**candidate, **options, random_state=int(seed)), X, sample_weight
-            )
-            for candidate, seed in product(grid, seeds)
-        )
-        starts = [tried[i : i + self.n_init] for i in range(0, len(tried), self.n_init)]
-        fits = [max(outcomes, key=attrgetter("objective")) for outcomes in starts]
-        self._publish(grid, fits, X, sample_weight)
+        # Candidates that are one model have one fit.
+        first = {
+            model: candidate for model, candidate in zip(models[::-1], grid[::-1], strict=True)
+        }
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        mixtures = [self._mixture(candidate, seed) for candidate in first.values()]
+        fits = fit_all(self, mixtures, X, sample_weight, n_jobs)
+        of_model = dict(zip(first, fits, strict=True))
+        self._publish(grid, [of_model[model] for model in models])
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
@@ -272,44 +294,56 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
         """
         return self.fit(X, sample_weight=sample_weight).predict(X)
 
-    def _grid(self) -> Any:
-        """Arguments of every fit; ValueError where there is none."""
-        if self.min_components > self.max_components:
-            raise ValueError(
-                f"The grid is empty: min_components={self.min_components} is larger than "
-                f"max_components={self.max_components}."
-            )
-        types: Any = self.covariance_type
-        if isinstance(types, str):
-            types = list(SCIKIT_LEARN) if types == "all" else [types]
-        unknown = [name for name in types if name not in STRUCTURES]
-        if unknown or not len(types):
-            raise ValueError(
-                f"covariance_type must be 'all' or hold at least one of {list(STRUCTURES)}. Got "
-                f"{self.covariance_type!r}."
-            )
-        sizes = range(self.min_components, self.max_components + 1)
-        spelled: dict[Structure, str] = {}
-        for name in types:
-            spelled.setdefault(STRUCTURES[name], name)  # an alias is no other type
-        return [
-            {"n_components": k, "covariance_type": name} for name in spelled.values() for k in sizes
-        ]
+    def _open(self, X: Any, sample_weight: Any) -> Opened[Any]:
+        """The rows, checked before any fit, which warns of them itself."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # A fit that is refused leaves what is known of the last one.
+            seen = copy(self)
+            return open_data(seen, X, MixtureReader(), sample_weight=sample_weight, reset=True)
 
-    def _publish(self, grid: Any, fits: "list[_Fit]", X: Any, sample_weight: Any) -> None:
+    def _grid(self, opened: Opened[Any]) -> list[Candidate]:
+        """The candidates; ValueError where there are none, or rows for only a few."""
+
+        def count_rows() -> int:
+            return sum(opened.survey(lambda rows: len(MixtureReader().counted(rows).X)))
+
+        refuse_slip(self.max_components, count_rows)
+        return candidates(self.min_components, self.max_components, self.covariance_type)
+
+    def _mixture(self, candidate: Candidate, seed: int) -> EMGaussianMixture:
+        options = {name: getattr(self, name) for name in PASSED_ON}
+        options["search"] = self.search
+        mixed = self.init_params == "mixed"
+        if not mixed:
+            options["init_params"] = self.init_params
+        if self.search == "restarts":
+            options["search"] = Race(None if mixed else (self.init_params,))
+        return EMGaussianMixture(
+            **candidate._asdict(),
+            **options,
+            reg_covar=self.reg_covar or 0.0,
+            random_state=seed,
+        )
+
+    def _publish(self, grid: list[Candidate], fits: list[GridFit]) -> None:
         rows = [
-            {**candidate, **_measures(fit, X, sample_weight), "failure": fit.failure}
+            {**candidate._asdict(), **fit.numbers, "failure": fit.failure}
             for candidate, fit in zip(grid, fits, strict=True)
         ]
-        _warn_of_failures(grid, [fit.failure for fit in fits])
+        warn_of_failures(grid, [fit.failure for fit in fits])
         self.results_ = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         self.criterion_ = self.results_[self.criterion]
         self.best_index_ = int(np.nanargmin(self.criterion_))
-        self.best_params_ = grid[self.best_index_]
-        best, _, warned = fits[self.best_index_]
-        for warning in warned:
-            warn(warning)
+        self.best_criterion_ = float(self.criterion_[self.best_index_])
+        self.best_params_ = grid[self.best_index_]._asdict()
+        best = fits[self.best_index_].mixture
+        pass_on(fits[self.best_index_].warned)
         self.best_estimator_ = best
+        self.n_features_in_ = best.n_features_in_
+        self.__dict__.pop("feature_names_in_", None)
+        if hasattr(best, "feature_names_in_"):
+            self.feature_names_in_ = best.feature_names_in_
         self.weights_ = best.weights_
         self.means_ = best.means_
         self.covariances_ = best.covariances_
@@ -334,92 +368,3 @@ class EMGaussianMixtureIC(DensityMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
-
-
-class _Fit(NamedTuple):
-    """A mixture from one start, why it does not count (or empty), and what it warned of."""
-
-    mixture: EMGaussianMixture
-    failure: str
-    warned: list
-
-    @property
-    def objective(self) -> float:
-        """The objective, by which fits from several starts compare."""
-        return -np.inf if self.failure else self.mixture.history_[-1]
-
-
-def _climb(mixture: EMGaussianMixture, X: Any, sample_weight: Any) -> Any:
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
-        try:
-            failure = _singularity(mixture.fit(X, sample_weight=sample_weight))
-        except ValueError as error:
-            failure = str(error)
-    return _Fit(mixture, failure, [warning.message for warning in warned])
-
-
-def _singularity(mixture: EMGaussianMixture) -> Any:
-    """What is singular in a fitted mixture but for reg_covar, or empty."""
-    structure, reg_covar = STRUCTURES[mixture.covariance_type], mixture.reg_covar
-    layout = structure.layout
-    k, d = mixture.means_.shape
-    weights, means, covariances = (
-        np.asarray(part, dtype=float)
-        for part in (mixture.weights_, mixture.means_, mixture.covariances_)
-    )
-    dense = layout.dense(covariances, k, d)
-    variances = np.diagonal(dense, axis1=1, axis2=2) + (means - weights @ means) ** 2
-    # Beside small columns reg_covar is a prior that was meant, or the fit has warned of it.
-    columns = weights @ variances > LARGE_COLUMN * reg_covar
-    smallest = np.linalg.eigvalsh(dense[:, columns][:, :, columns])[:, :1]
-    # The covariances of an M-step in which no row lies beside its mean: a multiple of 1 each.
-    ridge = layout.prior_from_diagonal(np.full(d, reg_covar / layout.n_covariances(k)))
-    ridges = np.broadcast_to(ridge, covariances.shape)
-    of_prior = structure.estimate(ridges, layout.counts(weights, d), covariances)
-    floor = MIN_OF_PRIOR * layout.diagonals(of_prior, (k, d))[:, :1]
-    little = (smallest < floor).any(axis=1)
-    steered = np.flatnonzero(little & (weights > 0.0))
-    ended = any(run.reason is StopReason.INFEASIBLE for run in mixture.runs_)
-    if not len(steered) and (mixture.converged_ or not ended):
-        return ""
-    which = f"component(s) {steered.tolist()}" if len(steered) else "a component"
-    return (
-        f"The covariance of {which} is singular but for reg_covar={reg_covar:g}, and the "
-        "likelihood has no maximum there. Take fewer components, increase reg_covar, or set "
-        "prior='mclust'."
-    )
-
-
-def _warn_of_failures(grid: Any, failures: Any) -> None:
-    """A warning of those that failed; ValueError where all did."""
-    failed = [i for i, failure in enumerate(failures) if failure]
-    if not failed:
-        return
-    candidate = ", ".join(f"{name}={value!r}" for name, value in grid[failed[0]].items())
-    reason = f"{candidate}: {failures[failed[0]]}"
-    if len(failed) == len(grid):
-        raise ValueError(f"None of the {len(grid)} fits of the grid can be used. With {reason}")
-    warn(
-        f"{len(failed)} of the {len(grid)} fits of the grid are left out; results_['failure'] "
-        f"says why, one by one. With {reason}",
-        DataWarning,
-    )
-
-
-def _measures(fit: Any, X: Any, sample_weight: Any) -> Any:
-    """The numbers of a row of the table; NaN where the fit failed."""
-    mixture = fit.mixture
-    if fit.failure:
-        missing = dict.fromkeys(("log_likelihood", "n_parameters", *CRITERIA), np.nan)
-        return {**missing, "n_iter": 0, "converged": False}
-    p, aic = mixture._n_parameters(), mixture.aic(X, sample_weight)
-    return {
-        "log_likelihood": p - 0.5 * aic,
-        "n_parameters": p,
-        "bic": mixture.bic(X, sample_weight),
-        "aic": aic,
-        "icl": mixture.icl(X, sample_weight),
-        "n_iter": mixture.n_iter_,
-        "converged": mixture.converged_,
-    }

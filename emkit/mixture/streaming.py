@@ -5,14 +5,18 @@ from copy import copy
 from numbers import Integral, Real
 from typing import Any, NamedTuple, Self
 
+import numpy as np
+
 from emkit._typing import Array
-from emkit.base.estimator import at_least, between
+from emkit.base.estimator import at_least, between, check_arguments, restores
 from emkit.data.checks import in_blocks
 from emkit.engine import EM, OnlineEM, OnlineState
 from emkit.exceptions import DataWarning, warn
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, Rows
+from emkit.models.mixture.prior import Prior
 from emkit.models.mixture.single_normal import Pairwise
-from emkit.numerics.gaussian import Moments
+from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.gaussian import Moments, Scaling
 
 __all__ = ["STREAM_CONSTRAINTS", "Batch", "PartialFitMixin", "Stream"]
 
@@ -55,6 +59,40 @@ class Stream(NamedTuple):
         stats = Moments(*(x / weight for x in model.implied_statistics(params, weight)))
         return cls(model, OnlineState(params, stats, weight), data.dtype, weight, pairwise)
 
+    def packed(self) -> dict[str, Any]:
+        """The stream as text, numbers and arrays, in which no class of ours is kept."""
+        model, state = self.model, self.state._asdict()
+        for field in ("params", "stats", "average"):
+            state[field] = None if state[field] is None else state[field]._asdict()
+        return {
+            "structure": model.structure.name,
+            "units": model.units._asdict(),
+            "prior": model.prior._asdict(),
+            "incomplete": model.incomplete,
+            "state": state,
+            "dtype": str(self.dtype),
+            "weight": self.weight,
+            "pairwise": None if self.pairwise is None else self.pairwise._asdict(),
+        }
+
+    @classmethod
+    def unpacked(cls, kept: dict[str, Any]) -> "Stream":
+        """The stream that `packed` made this of."""
+        state = OnlineState(**kept["state"])
+        average = None if state.average is None else MixtureParams(**state.average)
+        state = state._replace(
+            params=MixtureParams(**state.params), stats=Moments(**state.stats), average=average
+        )
+        model = GaussianMixtureModel(
+            STRUCTURES[kept["structure"]],
+            Scaling(**kept["units"]),
+            prior=Prior(**kept["prior"]),
+            total_weight=state.weight,
+            incomplete=kept["incomplete"],
+        )
+        pairwise = None if kept["pairwise"] is None else Pairwise(**kept["pairwise"])
+        return cls(model, state, np.dtype(kept["dtype"]), kept["weight"], pairwise)
+
     def model_of(self, data: Any) -> GaussianMixtureModel:
         """The model as it takes one batch."""
         model = copy(self.model)
@@ -79,12 +117,15 @@ class PartialFitMixin:
     _publish_stream: Callable[[Batch], None]
     _stream: Any  # a `Stream`; None where no column varies
 
+    @restores
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Go on with one batch of a stream, by online EM; memory does not grow.
 
         The first batch is fitted as `fit` would (a mixture to 1e-5 nats per sample, whatever
         ``tol``), and fixes the units of the columns; after a `fit`, the stream goes on from it.
-        Every other batch is seen once. `fit` begins anew.
+        Every other batch is seen once. `fit` begins anew. A mixture of several components without
+        a prior holds first batches back, and fits them together, until they have 2.5 rows for
+        every component times one more than columns: from fewer, some would start as one row.
 
         Parameters
         ----------
@@ -104,7 +145,8 @@ class PartialFitMixin:
         Raises
         ------
         ValueError
-            For a batch that does not go with those before, and for a first one that is too small.
+            As `fit` for parameters, for a batch that does not go with those before, and for a first
+            one that is too small.
 
         Warns
         -----
@@ -130,8 +172,9 @@ class PartialFitMixin:
         >>> mixture.n_batches_, mixture.n_samples_seen_
         (50, 10000.0)
         """
+        check_arguments(self)
         online = self._online()
-        if not hasattr(self, "_stream"):
+        if not hasattr(self, "_stream") or getattr(self, "_held", None) is not None:
             self._first_batch(X, sample_weight)
             return self
         self._require_stream()
@@ -157,6 +200,17 @@ class PartialFitMixin:
         self._stream = stream._replace(model=model, state=state)
         self._publish_stream(batch)
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: Any = super().__getstate__()
+        if (stream := state.get("_stream")) is None:
+            return state
+        return {**state, "_stream": stream.packed()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[misc]
+        if getattr(self, "_stream", None) is not None:
+            self._stream = Stream.unpacked(self._stream)
 
     def _online(self) -> Any:
         algorithm = getattr(self, "algorithm", "em")

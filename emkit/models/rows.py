@@ -191,13 +191,16 @@ def measure_scaling(data: Rows) -> Scaling:
     overflows or drowns.
     """
     d, origin = data.X.shape[1], _first_values(data)
+    tiles: Any = _tiles_about(origin, data)
+    if len(data.X) <= tile_rows(d):  # one, which need not be made again
+        tiles = list(tiles)
     peak = np.zeros(d)
-    for x, _ in _tiles_about(origin, data):
+    for x, _ in tiles:
         # fmax: a cell that is missing does not count
-        np.fmax(peak, np.fmax.reduce(np.abs(x, out=x), axis=1), out=peak)
+        np.fmax(peak, np.fmax.reduce(np.abs(x), axis=1), out=peak)
     unit = np.where(peak > 0.0, peak, 1.0)
     total, first, second = np.zeros(d), np.zeros(d), np.zeros(d)
-    for x, weights in _tiles_about(origin, data):
+    for x, weights in tiles if isinstance(tiles, list) else _tiles_about(origin, data):
         x /= unit[:, None]
         if data.incomplete:
             missing = np.isnan(x)
@@ -224,7 +227,9 @@ def _tiles_about(origin: Array, data: Rows) -> Iterator[tuple[Array, Array]]:
 
 def _first_values(data: Rows) -> Array:
     """The first value of every column; NaN where a column has none."""
-    values = data.X[:1][0].astype(float)
+    values = data.X[0].astype(float)
+    if not data.incomplete:
+        return values
     for start in range(0, len(data.X), BLOCK_ROWS):
         if not np.isnan(values).any():
             break

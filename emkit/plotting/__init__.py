@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from emkit.plotting.imputation import ImputationDisplay as ImputationDisplay
     from emkit.plotting.mixture import MixtureDisplay as MixtureDisplay
     from emkit.plotting.selection import SelectionDisplay as SelectionDisplay
+    from emkit.plotting.showing import show as show
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -23,5 +24,6 @@ __getattr__, __dir__, __all__ = lazy(
         "ImputationDisplay": "imputation",
         "MixtureDisplay": "mixture",
         "SelectionDisplay": "selection",
+        "show": "showing",
     },
 )

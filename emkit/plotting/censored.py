@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 from sklearn.utils import check_consistent_length
-from sklearn.utils.validation import validate_data
 
+from emkit.censored.rows import read_predictors
 from emkit.censored.target import load_target
+from emkit.data.numbers import argument_of
 from emkit.models.laws.distribution import Distribution
 from emkit.models.laws.registry import LAWS
 from emkit.plotting.common import (
@@ -30,6 +31,9 @@ __all__ = ["CensoredRegressionDisplay"]
 STYLES = ("-", "--", "-.", ":")
 #: Points of a line, and the most survival functions that a legend names.
 POINTS, MOST_NAMED = 201, 20
+#: Values of a covariate that are ticks of their own, spots whose rows are counted, and covariates
+#: that a survival function is named by: at most.
+FEW_GROUPS, MOST_COUNTS, MOST_COVARIATES = 6, 40, 3
 
 
 class CensoredRegressionDisplay:
@@ -38,7 +42,8 @@ class CensoredRegressionDisplay:
     Dots are exact responses; an arrow starts at the bound of a response that is only known to lie
     beyond it; a bar spans the interval of one that lies between two bounds. The line is the median
     of the response (where its law is symmetric the mean too), the band its pointwise confidence
-    interval, and the dashed lines are quantiles of the response.
+    interval, and the dashed lines are quantiles of the response. A number beside a dot or an arrow
+    is how many rows it stands for; where more than forty stand for several, it is left out.
 
     Use `from_estimator` to make one.
 
@@ -70,6 +75,8 @@ class CensoredRegressionDisplay:
         Labels of the axes.
     log_scale : bool
         Whether the responses are drawn on a logarithmic scale, where the line is straight.
+    row_labels : sequence of str, default=None
+        What the survival functions are called; None takes the numbers of their rows.
 
     Attributes
     ----------
@@ -81,6 +88,8 @@ class CensoredRegressionDisplay:
         Dots, arrows up and arrows down.
     intervals_ : LineCollection
         Bars.
+    counts_ : list of Annotation
+        Numbers of rows that share a dot or an arrow.
     line_ : Line2D
         The line.
     band_ : PolyCollection or None
@@ -121,6 +130,7 @@ class CensoredRegressionDisplay:
         feature_name: Any,
         target_name: Any,
         log_scale: Any,
+        row_labels: Any = None,
     ):
         self.x = x
         self.lower = lower
@@ -137,6 +147,7 @@ class CensoredRegressionDisplay:
         self.feature_name = feature_name
         self.target_name = target_name
         self.log_scale = log_scale
+        self.row_labels = [f"row {row}" for row in rows] if row_labels is None else row_labels
 
     @classmethod
     def from_estimator(
@@ -196,11 +207,12 @@ class CensoredRegressionDisplay:
         target_name = target_name or getattr(y, "name", None) or "response"
         lower, upper = load_target(y, estimator.left, estimator.right)
         distribution.to_line(lower, upper)  # refuses what has no place on its scale
-        checked = validate_data(estimator, X, dtype=np.float64, reset=False)
+        checked = read_predictors(estimator, X)
         check_consistent_length(checked, lower)
         rows = _check_rows(rows, len(checked))
         log_scale = distribution.link.positive
-        times = np.asarray(_times(lower, upper, log_scale) if times is None else times, dtype=float)
+        times = _times(lower, upper, log_scale) if times is None else argument_of(times, "times")
+        times = np.asarray(times, dtype=float)
         median_name = f"fitted median of {target_name}"
         drawn = _line(estimator, distribution, checked, feature, median_name)
         band = None
@@ -228,6 +240,7 @@ class CensoredRegressionDisplay:
             feature_name=drawn.label,
             target_name=target_name,
             log_scale=log_scale,
+            row_labels=_row_labels(rows, checked, feature_names(estimator)),
         ).plot(ax, **kwargs)
 
     def plot(self, ax: Any = None, **kwargs: Any) -> Any:
@@ -250,8 +263,13 @@ class CensoredRegressionDisplay:
         ax = axes[0, 0]
         if self.log_scale:
             ax.set_yscale("log")
+            _write_plainly(ax.yaxis)
             if self.band is None:
                 ax.set_xscale("log")
+                _write_plainly(ax.xaxis)
+        groups = np.unique(self.x)
+        if len(groups) <= FEW_GROUPS and (groups == np.round(groups)).all():
+            ax.set_xticks(groups)
         self._draw_line(ax)
         self._draw_responses(ax, kwargs)
         ax.margins(x=0.04, y=0.08)
@@ -305,9 +323,16 @@ class CensoredRegressionDisplay:
             ("right_censored_", right, low, Path(head, codes), arrow, "right-censored"),
             ("left_censored_", left, high, Path(-head, codes), arrow, "left-censored"),
         ]
+        shared: list[Any] = []
         for name, which, y, marker, look, label in kinds:
             look = {**look, "linestyle": "none", "marker": marker, "label": label, **kwargs}
             setattr(self, name, *ax.plot(x[which], y[which], **look))
+            shared += _shared_spots(x[which], y[which])
+        self.counts_ = [
+            ax.annotate(str(n), spot, (5, -3), textcoords="offset points", fontsize="x-small")
+            for *spot, n in shared
+            if len(shared) <= MOST_COUNTS
+        ]
         self.intervals_ = ax.vlines(
             x[between],
             low[between],
@@ -318,13 +343,13 @@ class CensoredRegressionDisplay:
         )
 
     def _draw_survival(self, ax: Any) -> None:
-        for n, (row, curve) in enumerate(zip(self.rows, self.survival, strict=True)):
+        for n, (label, curve) in enumerate(zip(self.row_labels, self.survival, strict=True)):
             self.survival_lines_ += ax.plot(
                 self.times,
                 curve,
                 STYLES[n % len(STYLES)],
                 color=colours(len(self.rows))[n],
-                label=f"row {row}",
+                label=label,
             )
         ax.set(ylim=(0.0, 1.03), xlabel=self.target_name, ylabel="probability of a larger response")
         if len(self.rows) <= MOST_NAMED:
@@ -374,7 +399,37 @@ def _times(lower: Any, upper: Any, from_zero: bool) -> Any:
     bounds = bounds[np.isfinite(bounds)]
     low, high = (0.0 if from_zero else bounds.min()), bounds.max()
     margin = 0.1 * (high - low)
-    return np.linspace(low if from_zero else low - margin, high + margin, POINTS)
+    # Where nothing is below 0, nobody asks for what is.
+    first = max(low - margin, 0.0) if low >= 0.0 else low - margin
+    return np.linspace(first, high + margin, POINTS)
+
+
+def _row_labels(rows: Any, X: Any, names: Any) -> list[str]:
+    """A row by its number and its first covariates."""
+    more = ", ..." if len(names) > MOST_COVARIATES else ""
+    shown = [
+        ", ".join(f"{name} {X[row, j]:.4g}" for j, name in enumerate(names[:MOST_COVARIATES]))
+        for row in rows
+    ]
+    return [f"row {row}: {text}{more}" for row, text in zip(rows, shown, strict=True)]
+
+
+def _shared_spots(x: Any, y: Any) -> list[Any]:
+    """Where several responses are drawn on one spot: x, y and how many they are."""
+    spots, n = np.unique(np.column_stack([x, y]), axis=0, return_counts=True)
+    return [(*spot, count) for spot, count in zip(spots[n > 1], n[n > 1], strict=True)]
+
+
+def _write_plainly(axis: Any) -> None:
+    """Numbers of a logarithmic axis as 60 and 600, not as powers of ten."""
+    from matplotlib.ticker import LogFormatter
+
+    class Plain(LogFormatter):
+        def __call__(self, x: float, pos: Any = None) -> str:
+            return f"{x:.6g}" if super().__call__(x, pos) else ""
+
+    axis.set_major_formatter(Plain())
+    axis.set_minor_formatter(Plain(labelOnlyBase=False, minor_thresholds=(2.0, 0.5)))
 
 
 def _check_rows(rows: Any, n: int) -> Any:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
@@ -17,11 +18,13 @@ __all__ = [
     "OKABE_ITO",
     "ORANGE",
     "axes_for",
+    "best_of",
     "check_probabilities",
     "check_usable",
     "choose_features",
     "colours",
     "feature_names",
+    "hidden_features",
     "legend_above",
     "one_or_all",
     "pyplot",
@@ -37,6 +40,16 @@ def pyplot() -> Any:
     return optional_import("matplotlib.pyplot", "plot", "A display")
 
 
+def best_of(estimator: Any) -> Any:
+    """The best estimator of a fitted search, `EMGaussianMixtureIC` among them; else as it is."""
+    from emkit.mixture.selection import EMGaussianMixtureIC
+
+    if not isinstance(estimator, EMGaussianMixtureIC | GridSearchCV | RandomizedSearchCV):
+        return estimator
+    check_is_fitted(estimator, "best_estimator_")
+    return estimator.best_estimator_
+
+
 def check_usable(estimator: Any, display: type, methods: Sequence[str]) -> None:
     """TypeError for an estimator that lacks what is drawn, NotFittedError for an unfitted one."""
     missing = [name for name in methods if not hasattr(estimator, name)]
@@ -49,11 +62,25 @@ def check_usable(estimator: Any, display: type, methods: Sequence[str]) -> None:
 
 
 def colours(n: int) -> list[Any]:
-    """n colours: distinct ones where there are so many, else steps of a uniform map."""
-    if n <= len(OKABE_ITO):
-        return list(OKABE_ITO[:n])
-    # Its end is too pale for a white ground.
-    return list(pyplot().get_cmap("viridis")(np.linspace(0.0, 0.85, n)))
+    """n colours: six that the colour-blind tell apart, then these darker and lighter."""
+    from matplotlib.colors import to_rgb
+
+    base = np.array([to_rgb(colour) for colour in OKABE_ITO])
+    n_shades = ((n - 1) // len(base) + 1) // 2 * 2  # as many darker as lighter
+    shades = [0.0, *np.linspace(-0.45, 0.45, n_shades)]  # how far towards black or white
+    found = []
+    for k in range(n):
+        shade, own = shades[k // len(base)], base[k % len(base)]
+        found.append(tuple(own + abs(shade) * (float(shade > 0.0) - own)))
+    return found
+
+
+def hidden_features(shown: NDArray[np.intp], names: NDArray[Any], why: str) -> str:
+    """What a picture says of the features that nobody chose to leave out; empty where none."""
+    n_hidden = len(names) - len(shown)
+    if not n_hidden:
+        return ""
+    return f"{len(shown)} of {len(names)} features, {why}; features= shows others"
 
 
 def feature_names(estimator: Any) -> NDArray[Any]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.engine import RunSummary
-from emkit.plotting.common import axes_for, check_usable, colours, one_or_all, pyplot
+from emkit.plotting.common import axes_for, best_of, check_usable, colours, one_or_all, pyplot
 
 __all__ = ["ConvergenceDisplay", "Path"]
 
@@ -90,7 +90,7 @@ class ConvergenceDisplay:
         Parameters
         ----------
         estimator : EMGaussianMixture, EMImputer or EMCensoredRegressor
-            A fitted estimator.
+            A fitted estimator, or a search whose best is one, such as `EMGaussianMixtureIC`.
         ax : Axes, default=None
             Where to draw; None makes a new figure.
         **kwargs
@@ -131,6 +131,7 @@ class ConvergenceDisplay:
             )
         if not estimators:
             raise ValueError("estimators is empty: there is no fit to show.")
+        estimators = {name: best_of(estimator) for name, estimator in estimators.items()}
         for estimator in estimators.values():
             check_usable(estimator, cls, ["search", "acceleration"])
         units = {name: _unit(estimator) for name, estimator in estimators.items()}
@@ -190,7 +191,11 @@ class ConvergenceDisplay:
         ax.set(yscale="log") if gap else ax.set(xscale="log")
         what = "gap to the best objective" if gap else "objective"
         ax.set(xlabel="E-steps", ylabel=f"{what} ({self.unit})")
-        ax.legend(frameon=False, fontsize="small", loc="upper right" if gap else "lower right")
+        if len(self.paths) > 6:  # so long a legend would cover the curves
+            place: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0)}
+        else:
+            place = {"loc": "upper right" if gap else "lower right"}
+        ax.legend(frameon=False, fontsize="small", **place)
         return self
 
     def _label(self, name: str) -> str:

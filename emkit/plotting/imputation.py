@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_array
 
 from emkit._typing import Array
 from emkit.data.checks import load_with_missing
+from emkit.data.numbers import read_table
 from emkit.imputation.imputer import EMImputer
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.plotting.common import (
@@ -16,9 +16,11 @@ from emkit.plotting.common import (
     GREY,
     ORANGE,
     axes_for,
+    best_of,
     check_usable,
     choose_features,
     feature_names,
+    hidden_features,
     legend_above,
     pyplot,
 )
@@ -51,6 +53,8 @@ class ImputationDisplay:
         Names of all features.
     drawn : bool
         Whether imputed values are draws, or conditional means.
+    note : str, default=""
+        What a new figure says under the panels.
 
     Attributes
     ----------
@@ -95,6 +99,7 @@ class ImputationDisplay:
         features: Sequence[int] | NDArray[np.intp],
         feature_names: Sequence[Any] | NDArray[Any],
         drawn: bool,
+        note: str = "",
     ):
         if imputed.shape != X.shape or len(feature_names) != X.shape[1]:
             raise ValueError(
@@ -112,6 +117,7 @@ class ImputationDisplay:
         self.features = [int(j) for j in features]
         self.feature_names = list(feature_names)
         self.drawn = drawn
+        self.note = note
 
     @classmethod
     def from_estimator(
@@ -122,12 +128,12 @@ class ImputationDisplay:
         Parameters
         ----------
         estimator : EMImputer or EMGaussianMixture
-            A fitted estimator.
+            A fitted estimator, or a search whose best is one, such as `EMGaussianMixtureIC`.
         X : array-like of shape (n_samples, n_features)
             Data with missing cells.
         features : int, str or sequence of them, default=None
             Features whose values are shown, by index or name. None: those with missing cells, at
-            most the nine with the most.
+            most the nine with the most, and the picture says so.
         ax : array of Axes, default=None
             Where to draw, see `plot`.
         **kwargs
@@ -139,6 +145,7 @@ class ImputationDisplay:
             The display, drawn.
         """
         pyplot()
+        estimator = best_of(estimator)
         if not isinstance(estimator, EMImputer | EMGaussianMixture):
             raise TypeError(
                 f"{cls.__name__} is for EMImputer and EMGaussianMixture. Got "
@@ -153,13 +160,17 @@ class ImputationDisplay:
             imputed[:, kept] = np.asarray(estimator.transform(X))[:, : len(kept)]
         else:
             imputed = estimator.impute(X)
-            cells = check_array(X, dtype=np.float64, ensure_all_finite="allow-nan")
+            cells = np.asarray(read_table(X), dtype=float)
+        note = ""
         if features is None:
-            shown = _most_missing(cells, imputed)
+            shown = _with_missing(cells, imputed)
+            if len(shown) > PANELS:
+                note = hidden_features(shown[:PANELS], names[shown], "the most incomplete")
+            shown = np.sort(shown[:PANELS])
         else:
             shown = choose_features(features, names)
         drawn = getattr(estimator, "sample_posterior", False)
-        return cls(cells, imputed, shown, names, drawn).plot(ax, **kwargs)
+        return cls(cells, imputed, shown, names, drawn, note).plot(ax, **kwargs)
 
     def plot(
         self, ax: Any = None, *, max_patterns: int = 20, bins: Any = None, **kwargs: Any
@@ -175,7 +186,8 @@ class ImputationDisplay:
             Most patterns to show; the label of the panel says how many others there are.
         bins : int or sequence, default=None
             Bins of the distributions; None takes twice the square root of the number of imputed
-            values (of observed ones, if nothing is imputed), from 8 to 30.
+            values (of observed ones, if nothing is imputed), from 8 to 30. Where what was observed
+            are whole numbers, a bin holds as many of them as any other.
         **kwargs
             Passed on to ``Axes.stairs`` for the distributions.
 
@@ -207,6 +219,8 @@ class ImputationDisplay:
         fig = pyplot().figure(figsize=size, layout="constrained")
         ratios = [width, *[3.4] * columns]
         grid = fig.add_gridspec(rows, 1 + columns, width_ratios=ratios)
+        if self.note:
+            fig.supxlabel(self.note, fontsize="small", x=0.99, ha="right")
         panels = [fig.add_subplot(grid[i // columns, 1 + i % columns]) for i in range(n_panels)]
         return [fig.add_subplot(grid[:, 0]), *panels]
 
@@ -229,15 +243,19 @@ class ImputationDisplay:
         )
         ax.invert_yaxis()
         percent = 100.0 * missing.mean(axis=0)
-        labels = [f"{name}, {p:.1f} %" for name, p in zip(self.feature_names, percent, strict=True)]
-        ax.set_xticks(np.arange(len(labels)) + 0.5, labels, rotation=90, fontsize="small")
+        names = [_shortened(str(name)) for name in self.feature_names]
+        labels = [f"{name}, {p:.1f} %" for name, p in zip(names, percent, strict=True)]
+        ax.set_xticks(np.arange(len(labels)) + 0.5, labels, fontsize="small")
+        ax.tick_params(axis="x", rotation=90 if len(labels) > 10 else 40)
+        for label in ax.get_xticklabels():
+            label.set(ha="right", va="center", rotation_mode="anchor")
         ax.set_yticks(np.arange(len(shown)) + 0.5, self.counts_[:max_patterns], fontsize="small")
         ax.tick_params(length=0)
         ax.set(frame_on=False, title="missing cells in orange")
         ax.title.set_fontsize("medium")
         rest = self.counts_[max_patterns:]
-        more = f" (and {rest.sum()} rows in {len(rest)} more patterns)" if len(rest) else ""
-        ax.set_ylabel(f"rows with the pattern{more}")
+        more = f"\n({rest.sum()} rows in {len(rest)} more)" if len(rest) else ""
+        ax.set_ylabel(f"rows with the pattern{more}", fontsize="small" if more else None)
 
     def _draw_feature(self, ax: Any, j: int, bins: Any, kwargs: dict[str, Any]) -> None:
         missing = np.isnan(self.X[:, j])
@@ -246,6 +264,7 @@ class ImputationDisplay:
         if bins is None:
             few = len(imputed) or len(observed)
             bins = int(np.clip(2.0 * np.sqrt(few), 8, 30))
+            bins = _whole_edges(values, bins) if _is_whole(observed) else bins
         edges = np.histogram_bin_edges(values, bins)
         name = "drawn" if self.drawn else "imputed mean"
         looks: list[tuple[Array, list[Any], dict[str, Any], str]] = [
@@ -269,8 +288,23 @@ class ImputationDisplay:
         legend_above(ax, ncols=2, fontsize="x-small")
 
 
-def _most_missing(X: Array, imputed: Array) -> NDArray[np.intp]:
-    """The features with missing cells that are imputed, at most `PANELS`."""
+def _with_missing(X: Array, imputed: Array) -> NDArray[np.intp]:
+    """The features with missing cells that are imputed, the most incomplete first."""
     n = np.where(np.isnan(imputed).any(axis=0), 0, np.isnan(X).sum(axis=0))
-    most = np.argsort(-n, kind="stable")[:PANELS]
-    return np.sort(most[n[most] > 0])
+    most = np.argsort(-n, kind="stable")
+    return most[n[most] > 0]
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 20 else f"{name[:19]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def _is_whole(values: Array) -> bool:
+    return bool(len(values) and (values == np.round(values)).all())
+
+
+def _whole_edges(values: Array, most: int) -> Array:
+    """Edges halfway between whole numbers, of at most so many bins that are equally wide."""
+    low, high = np.floor(values.min() + 0.5), np.ceil(values.max() - 0.5)
+    width = max(np.ceil((high - low + 1.0) / most), 1.0)
+    return np.arange(low - 0.5, high + 0.5 + width, width)

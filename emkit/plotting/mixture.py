@@ -1,20 +1,23 @@
 """MixtureDisplay: data, components and density of a Gaussian mixture."""
 
+from textwrap import fill
 from typing import Any
 
 import numpy as np
-from sklearn.utils import check_array
 
 from emkit._typing import Array
+from emkit.data.numbers import read_table
 from emkit.numerics.covariance import STRUCTURES
 from emkit.plotting.common import (
     GREY,
     axes_for,
+    best_of,
     check_probabilities,
     check_usable,
     choose_features,
     colours,
     feature_names,
+    hidden_features,
     legend_above,
     one_or_all,
     pyplot,
@@ -24,6 +27,8 @@ __all__ = ["MixtureDisplay"]
 
 #: Features of a grid of pairs that nobody chose.
 GRID = 5
+#: Points that are drawn one by one, at most, and cells along an axis in which more are counted.
+MANY, CELLS = 20_000, 120
 STYLES: tuple[Any, ...] = ("-", "--", ":", "-.")
 
 
@@ -33,7 +38,9 @@ class MixtureDisplay:
     One feature is shown as a histogram with the components and their sum, two as points with
     ellipses. Both are exact marginals of the mixture, however many features it has. Points have
     the colour of their most probable component, and are grey in so far as it is in doubt; numbers
-    stand at the means. A row that lacks one of two features is a tick at the margin of the other.
+    stand at the means. The more points, the more transparent they are; more than 20 000 are counted
+    in cells, which have the mean of their colours, the darker the more there are. A row that lacks
+    one of two features is a tick at the margin of the other.
 
     Use `from_estimator` to make one.
 
@@ -51,6 +58,8 @@ class MixtureDisplay:
         Component covariances.
     feature_names : sequence of str
         Labels of the axes.
+    note : str, default=""
+        What a picture of several features says under its legend.
 
     Attributes
     ----------
@@ -65,7 +74,9 @@ class MixtureDisplay:
     density_lines_ : list of Line2D
         Their sum, one for each panel of one feature.
     points_ : list of PathCollection
-        One for each panel of two features.
+        One for each panel of two features; empty where there are images.
+    images_ : list of QuadMesh
+        One for each panel of two features, of more than 20 000 rows.
     ellipses_ : list of Line2D
         n_components x n_levels for each panel of two features, levels varying fastest.
     margins_ : list of PathCollection
@@ -100,6 +111,7 @@ class MixtureDisplay:
         means: Array,
         covariances: Array,
         feature_names: Any,
+        note: str = "",
     ):
         n, d = X.shape
         k = len(weights)
@@ -121,6 +133,7 @@ class MixtureDisplay:
         self.means = means
         self.covariances = covariances
         self.feature_names = list(feature_names)
+        self.note = note
 
     @classmethod
     def from_estimator(
@@ -131,13 +144,14 @@ class MixtureDisplay:
         Parameters
         ----------
         estimator : EMGaussianMixture
-            A fitted mixture; `sklearn.mixture.GaussianMixture` will do too.
+            A fitted mixture, or a search whose best is one, such as `EMGaussianMixtureIC`;
+            `sklearn.mixture.GaussianMixture` will do too.
         X : array-like of shape (n_samples, n_features)
-            Data with the features of fit; NaN where a cell is missing. Drawing is slow beyond
-            some 100 000 rows: pass a sample of them.
+            Data with the features of fit; NaN where a cell is missing.
         features : int, str or sequence of them, default=None
             Features to show, by index or name. None: all; of more than five, the five whose means
-            differ most between components, by their share of the variance.
+            differ most between components, by their share of the variance, and the picture says
+            so.
         ax : Axes or array of Axes, default=None
             Where to draw, see `plot`.
         **kwargs
@@ -149,17 +163,19 @@ class MixtureDisplay:
             The display, drawn.
         """
         pyplot()
+        estimator = best_of(estimator)
         check_usable(estimator, cls, ["predict_proba", "covariance_type"])
         responsibilities = estimator.predict_proba(X)
-        X = check_array(X, dtype=np.float64, ensure_all_finite="allow-nan")
+        X = np.asarray(read_table(X), dtype=float)
         weights, means, covariances = (
             np.asarray(getattr(estimator, name), dtype=float)
             for name in ("weights_", "means_", "covariances_")
         )
         covariances = STRUCTURES[estimator.covariance_type].layout.dense(covariances, *means.shape)
-        names = feature_names(estimator)
+        names, note = feature_names(estimator), ""
         if features is None:
             features = _most_separated(weights, means, covariances)
+            note = hidden_features(features, names, "those whose means differ most")
         shown = choose_features(features, names)
         return cls(
             X[:, shown],
@@ -168,6 +184,7 @@ class MixtureDisplay:
             means[:, shown],
             covariances[:, shown[:, None], shown],
             names[shown],
+            note,
         ).plot(ax, **kwargs)
 
     def plot(
@@ -202,6 +219,7 @@ class MixtureDisplay:
         self.component_lines_: list[Any] = []
         self.density_lines_: list[Any] = []
         self.points_: list[Any] = []
+        self.images_: list[Any] = []
         self.ellipses_: list[Any] = []
         self.margins_: list[Any] = []
         self._colours = colours(len(self.weights))
@@ -262,13 +280,11 @@ class MixtureDisplay:
         x, y = self.X[:, i], self.X[:, j]
         has_x, has_y = ~np.isnan(x), ~np.isnan(y)
         colour = self._row_colours()
-        size = np.clip(2e4 / max(len(x), 1), 3.0, 16.0)
         both = has_x & has_y
-        points = ax.scatter(
-            x[both], y[both], c=colour[both], **{"s": size, "linewidths": 0, **kwargs}
-        )
-        points.set_label("rows, grey where in doubt")
-        self.points_.append(points)
+        if both.sum() > MANY:
+            rows = self._draw_counts(ax, x[both], y[both], colour[both], i, j)
+        else:
+            rows = self._draw_points(ax, x[both], y[both], colour[both], kwargs)
         only_x, only_y = has_x & ~has_y, has_y & ~has_x
         edge = 0.02  # within the part of the limits that no datum reaches
         tick = {"s": 30.0, "linewidths": 1.0}
@@ -293,9 +309,35 @@ class MixtureDisplay:
         self._draw_ellipses(ax, i, j, levels)
         ax.set(xlim=self._limits[i], ylim=self._limits[j])
         ax.set(xlabel=self.feature_names[i], ylabel=self.feature_names[j])
-        return [points, *([below] if only_x.any() or only_y.any() else []), *_level_key(levels)]
+        return [rows, *([below] if only_x.any() or only_y.any() else []), *_level_key(levels)]
+
+    def _draw_points(self, ax: Any, x: Array, y: Array, colour: Array, kwargs: Any) -> Any:
+        n = max(len(x), 1)
+        # As much ink for many points as for a few hundred.
+        look = {"s": np.clip(2e4 / n, 3.0, 16.0), "alpha": np.clip(30.0 / np.sqrt(n), 0.15, 1.0)}
+        points = ax.scatter(x, y, c=colour, **{**look, "linewidths": 0, **kwargs})
+        points.set_label("rows, grey where in doubt")
+        self.points_.append(points)
+        return points
+
+    def _draw_counts(self, ax: Any, x: Array, y: Array, colour: Array, i: int, j: int) -> Any:
+        """Rows counted in cells: their mean colour, as opaque as there are many of them."""
+        from matplotlib.patches import Patch
+
+        limits = [self._limits[i], self._limits[j]]
+        count, *edges = np.histogram2d(x, y, CELLS, limits)
+        sums = [np.histogram2d(x, y, CELLS, limits, weights=part)[0] for part in colour.T]
+        mean = np.stack(sums, axis=-1) / np.maximum(count, 1.0)[..., None]
+        alpha = 0.75 * np.log1p(count) / np.log1p(count.max(initial=1.0))
+        cells = np.concatenate([np.clip(mean, 0.0, 1.0), alpha[..., None]], axis=-1)
+        image = ax.pcolormesh(*edges, cells.swapaxes(0, 1), rasterized=True)
+        self.images_.append(image)
+        return Patch(color="0.4", label="rows, the darker the more, grey where in doubt")
 
     def _draw_ellipses(self, ax: Any, i: int, j: int, levels: Any) -> None:
+        from matplotlib.patheffects import Normal, withStroke
+
+        halo = [withStroke(linewidth=2.8, foreground="white"), Normal()]  # over their own points
         angle = np.linspace(0.0, 2.0 * np.pi, 121)
         for k, colour in enumerate(self._colours):
             mean, covariance = (self.means[k, [i, j]], self.covariances[k][np.ix_([i, j], [i, j])])
@@ -305,7 +347,8 @@ class MixtureDisplay:
             for n, level in enumerate(levels):
                 outline = mean[:, None] + _radius(level) * scale[:, None] * circle
                 style = STYLES[n % len(STYLES)]
-                self.ellipses_ += ax.plot(*outline, style, color=colour, linewidth=1.3)
+                look = {"color": colour, "linewidth": 1.3, "path_effects": halo}
+                self.ellipses_ += ax.plot(*outline, style, **look)
             self._number(ax, k, mean, va="center", color="black")
 
     def _draw_grid(self, axes: Any, levels: Any, bins: Any, kwargs: Any) -> None:
@@ -335,7 +378,16 @@ class MixtureDisplay:
             key.insert(1, self.margins_[0])
         self.histograms_[0].set_label("data")
         key += [self.histograms_[0], self.density_lines_[0]]
-        axes[0, 1].legend(handles=key, loc="upper left", frameon=False, fontsize="small")
+        legend = axes[0, 1].legend(
+            handles=key,
+            loc="upper left",
+            frameon=False,
+            fontsize="small",
+            title=fill(self.note, 48) or None,
+            title_fontsize="small",
+            alignment="left",
+        )
+        legend.set_in_layout(False)  # it reaches over the empty panels beside its own
 
     @staticmethod
     def _number(ax: Any, k: int, grid: Any, **look: Any) -> None:

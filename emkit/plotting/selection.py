@@ -9,8 +9,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
+from emkit.mixture.selection import EMGaussianMixtureIC
 from emkit.numerics.covariance import NAMES, STRUCTURES
-from emkit.plotting.common import OKABE_ITO, axes_for, check_usable, one_or_all, pyplot
+from emkit.plotting.common import OKABE_ITO, axes_for, best_of, check_usable, one_or_all, pyplot
 
 __all__ = ["SelectionDisplay"]
 
@@ -106,7 +107,8 @@ class SelectionDisplay:
         ----------
         estimators : sequence of EMGaussianMixture
             Fitted mixtures, no two of them with the same number of components and covariance type;
-            `sklearn.mixture.GaussianMixture` will do for all but the ICL.
+            of searches, such as `EMGaussianMixtureIC`, the best. `sklearn.mixture.GaussianMixture`
+            will do for all but the ICL.
         X : array-like of shape (n_samples, n_features)
             The data of fit.
         criterion : {'bic', 'aic', 'icl'}, default='bic'
@@ -126,7 +128,7 @@ class SelectionDisplay:
         pyplot()
         if criterion not in CRITERIA:
             raise ValueError(f"criterion must be one of {sorted(CRITERIA)}. Got {criterion!r}.")
-        estimators = list(estimators)
+        estimators = [best_of(estimator) for estimator in estimators]
         if not estimators:
             raise ValueError("estimators is empty: there is no model to compare.")
         for estimator in estimators:
@@ -149,18 +151,19 @@ class SelectionDisplay:
     def from_search(
         cls, search: Any, *, metric: str | None = None, ax: Any = None, **kwargs: Any
     ) -> Any:
-        """Show what a search found by cross-validation.
+        """Show what a search found: by cross-validation, or by the criterion of a grid.
 
-        Where it varied other parameters too, the best of them stands for each number of components
-        and covariance type.
+        Fits that the grid left out are left out here. Where a search varied other parameters too,
+        the best of them stands for each number of components and covariance type.
 
         Parameters
         ----------
-        search : GridSearchCV or RandomizedSearchCV
-            A fitted search over ``n_components`` and, perhaps, ``covariance_type`` of a mixture or
-            an `EMImputer`, which may be a step of a pipeline.
+        search : EMGaussianMixtureIC, GridSearchCV or RandomizedSearchCV
+            A fitted grid of mixtures; or a fitted search over ``n_components`` and, perhaps,
+            ``covariance_type`` of a mixture or an `EMImputer`, which may be a step of a pipeline.
         metric : str, default=None
-            Which scores to show, of a search with several.
+            Which scores to show, of a search with several; of a grid "bic", "aic" or "icl". None
+            is that by which it chose.
         ax : Axes, default=None
             Where to draw; None makes a new figure.
         **kwargs
@@ -172,10 +175,12 @@ class SelectionDisplay:
             The display, drawn; bars are standard errors of the mean over the splits.
         """
         pyplot()
+        if isinstance(search, EMGaussianMixtureIC):
+            return cls._of_grid(search, metric).plot(ax, **kwargs)
         if not hasattr(search, "estimator") or not hasattr(search, "refit"):
             raise TypeError(
-                f"search must be a GridSearchCV or RandomizedSearchCV. Got {search!r}; for "
-                "fitted mixtures there is from_estimators."
+                "search must be an EMGaussianMixtureIC, GridSearchCV or RandomizedSearchCV. Got "
+                f"{search!r}; for fitted mixtures there is from_estimators."
             )
         check_is_fitted(search, "cv_results_")
         results, metric = search.cv_results_, metric or "score"
@@ -200,6 +205,18 @@ class SelectionDisplay:
         errors = spread[kept] / np.sqrt(search.n_splits_)
         name = f"cross-validated {_score_name(search, metric)}"
         return cls(n_components, types, means[kept], errors, name, True).plot(ax, **kwargs)
+
+    @classmethod
+    def _of_grid(cls, grid: EMGaussianMixtureIC, criterion: str | None) -> "SelectionDisplay":
+        check_is_fitted(grid, "best_estimator_")
+        criterion = criterion or grid.criterion
+        if criterion not in CRITERIA:
+            raise ValueError(f"metric must be one of {sorted(CRITERIA)}. Got {criterion!r}.")
+        table = grid.results_
+        fitted = np.isfinite(table[criterion])
+        n_components, types = table["n_components"][fitted], table["covariance_type"][fitted]
+        name = f"{CRITERIA[criterion]} (lower is better)"
+        return cls(n_components, types, table[criterion][fitted], None, name, False)
 
     @property
     def best_index_(self) -> int:

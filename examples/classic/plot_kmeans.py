@@ -14,6 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from emkit import EMGaussianMixture
 from emkit.engine import LatentClassModel, fit_em
+from emkit.plotting import show
 
 try:
     import matplotlib.pyplot as plt
@@ -55,5 +56,4 @@ if plt is not None:
     for ax, (name, labels) in zip(axes, found.items(), strict=True):
         ax.scatter(*X.T, s=8, c=np.array(["#0072B2", "#D55E00", "#009E73"])[labels])
         ax.set(title=name, aspect="equal")
-    if plt.get_backend().lower() != "agg":  # Agg has no window and would warn
-        plt.show()
+    show(__file__)

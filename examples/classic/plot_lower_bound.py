@@ -11,6 +11,7 @@ from collections import namedtuple
 import numpy as np
 
 from emkit.engine import EMModel, fit_em
+from emkit.plotting import show
 
 try:
     import matplotlib.pyplot as plt
@@ -54,7 +55,6 @@ for now, then, ax in zip(states[:3], states[1:4], axes, strict=True):
         ax.plot(grid, model.bound(grid, counts, t), "--", color="#D55E00", label="bound")
         ax.plot(t, touch, "o", color="#D55E00", label=f"they touch, t = {t:.3f}")
         ax.vlines(image, top, then.objective, "#0072B2", lw=3, label=f"above the top, {image:.3f}")
-        ax.set(xlabel="t", ylim=(-345, -240))
-        ax.legend(frameon=False, loc="lower center")
-if plt is not None and plt.get_backend().lower() != "agg":  # Agg has no window and would warn
-    plt.show()
+        ax.set(xlabel="t", ylim=(-345, -240)), ax.legend(frameon=False, loc="lower center")
+if plt is not None:
+    show(__file__)

@@ -121,6 +121,9 @@ class GaussianMixtureModel(LatentClassModel):
             raise NotImplementedError("this mixture was made to be evaluated, not fitted")
         return self.draw_start(self, data, rng)
 
+    #: Near a singular covariance rounding hides falls that anyone would see: a run ends at them.
+    visible_fall = 1e-10
+
     def objective_rounding(self, params: MixtureParams, objective: float) -> float:
         components = self.components(params)
         # Where cells are missing, complete rows still may go by features.
@@ -398,7 +401,7 @@ class GaussianMixtureModel(LatentClassModel):
         """Tiles in internal units, features first, with where they lie."""
         n, d = data.X.shape
         step = tile_rows(d)
-        buffer = np.empty((d, step))
+        buffer = np.empty((d, min(step, n)))
         for start in range(0, n, step):
             rows = slice(start, min(start + step, n))
             yield self.units.load(data.X[rows], buffer[:, : rows.stop - start]), rows

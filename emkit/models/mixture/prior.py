@@ -34,7 +34,8 @@ class Prior(NamedTuple):
     covariances, as a penalty is; the rest is so many rows, whatever the data.
     """
 
-    ridge: Array  #: (d,) diagonal of scatter per unit of total weight
+    #: (d,) diagonal of scatter per unit of total weight; (d, d) all of it, of matrix layouts
+    ridge: Array
     strength: float = 0.0  #: rows that it stands for, per unit of total weight
     scatter: Array | float = 0.0  #: scatter of each covariance, in the shape of one covariance
     rows: float = 0.0  #: rows that it stands for, those of the means aside
@@ -55,7 +56,8 @@ class Prior(NamedTuple):
     def scatter_of(self, layout: Layout, n_components: int, total: float) -> Array:
         """Lambda: the scatter that each covariance is given at a total weight."""
         share = total / layout.n_covariances(n_components)
-        return layout.prior_from_diagonal(self.ridge * share) + self.scatter
+        ridge = self.ridge * share
+        return (ridge if ridge.ndim > 1 else layout.prior_from_diagonal(ridge)) + self.scatter
 
     def rows_of(self, layout: Layout, n_components: int, total: float) -> float:
         """rho: the rows that it stands for."""
@@ -94,8 +96,9 @@ class Prior(NamedTuple):
         if rows > 0.0:
             value += rows * float(layout.log_det(components.factor, d).sum())
         if self.strength > 0.0:
-            log_det = float(np.log(self.ridge / self.strength).sum())
-            value += 0.5 * self.strength * total * (log_det + d)
+            mode = self.ridge / self.strength
+            log_det = np.linalg.slogdet(mode)[1] if mode.ndim > 1 else np.log(mode).sum()
+            value += 0.5 * self.strength * total * (float(log_det) + d)
         if self.mean_precision > 0.0:
             offsets = components.means - self.mean
             distances = offsets * layout.apply(components.precisions, offsets)

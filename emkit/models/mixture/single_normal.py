@@ -8,6 +8,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.relations import Relations
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Moments, Scaling, tile_rows
@@ -29,6 +30,11 @@ ROWS_PER_PARAMETER = 20
 #: Smallest eigenvalue that a correlation matrix starts from: EM leaves a variance that is too
 #: small only slowly, one that is too large fast.
 MIN_EIGENVALUE = 0.05
+#: Part of a variance that is left at the start where a relation holds exactly.
+NEARLY_EXACT = 1e-3
+#: Variance of a column, in the model's units, that is nothing beside the others: columns may share
+#: a unit, or have that of a ridge.
+LEAST_VARIANCE = 1e-20
 #: EM steps before rows are completed for a start.
 STEPS = 5
 
@@ -38,11 +44,15 @@ class Pairwise(NamedTuple):
 
     covariance: Array  #: (d, d), symmetric but perhaps not positive definite; 0 where no row does
     n: Array  #: (d, d)
+    relations: Relations | None = None  #: that hold exactly, where they were looked for
 
     @property
     def correlation(self) -> Array:
         deviation = np.sqrt(np.diag(self.covariance))
-        return self.covariance / np.outer(deviation, deviation)
+        deviation[deviation == 0.0] = 1.0
+        correlation: Array = self.covariance / np.outer(deviation, deviation)
+        np.fill_diagonal(correlation, 1.0)
+        return correlation
 
 
 class PairSums(NamedTuple):
@@ -81,19 +91,25 @@ def _pair_sums(units: Scaling, data: Rows) -> tuple[PairSums, float]:
 def normal_start(model: GaussianMixtureModel, pairwise: Pairwise) -> MixtureParams:
     """One component: the observed means, and pairwise covariances made positive definite."""
     variances = np.diag(pairwise.covariance)
-    correlation = pairwise.correlation
-    smallest = float(np.linalg.eigvalsh(correlation)[0])
-    if smallest < MIN_EIGENVALUE:
-        shrink = (MIN_EIGENVALUE - smallest) / (1.0 - smallest)
-        correlation = (1.0 - shrink) * correlation + shrink * np.eye(len(correlation))
-    deviation = np.sqrt(variances)
-    covariance = correlation * np.outer(deviation, deviation)
+    mean: Array = np.zeros(len(variances))
+    if pairwise.relations is not None:
+        # Off the plane EM would be slow to find it.
+        covariance, mean = pairwise.relations
+        covariance = covariance + NEARLY_EXACT * np.diag(variances)
+    else:
+        correlation = pairwise.correlation
+        smallest = float(np.linalg.eigvalsh(correlation)[0])
+        if smallest < MIN_EIGENVALUE:
+            shrink = (MIN_EIGENVALUE - smallest) / (1.0 - smallest)
+            correlation = (1.0 - shrink) * correlation + shrink * np.eye(len(correlation))
+        deviation = np.sqrt(variances)
+        covariance = correlation * np.outer(deviation, deviation)
     layout, d = model.layout, len(variances)
     weight = np.array([model.total_weight])
     scatter = np.zeros(layout.shape(1, d))
     spread = variances if layout.independent else covariance
     layout.add_conditional_covariance(scatter, 0, weight * spread)
-    here = MixtureParams(np.ones(1), np.zeros((1, d)), layout.identity(1, d))
+    here = MixtureParams(np.ones(1), mean[None], layout.identity(1, d))
     return model.m_step(Moments(weight, np.zeros((1, d)), scatter), here)
 
 
@@ -102,13 +118,17 @@ def complete_rows(model: GaussianMixtureModel, data: Rows, rng: np.random.Genera
 
     Draws, not means: means would lie in a plane, where a cluster that misses a column collapses.
     """
-    pairwise = pairwise_moments(data, model.units)
-    total, d = data.total_weight, len(model.units.shift)
+    # Units that keep a structure may be too far from those of some column.
+    units = model.units if model.structure.scale_invariant else data.spread()
+    pairwise = pairwise_moments(data, units)
+    total, d = data.total_weight, len(units.shift)
     strength = (d + 1.0) / total  # so many rows of prior keep any data positive definite
+    variances = np.maximum(np.diag(pairwise.covariance), LEAST_VARIANCE)
+    np.fill_diagonal(pairwise.covariance, variances)
     normal = GaussianMixtureModel(
         STRUCTURES["full"],
-        model.units,
-        strength * np.diag(pairwise.covariance),
+        units,
+        strength * variances,
         total,
         strength=strength,
         incomplete=True,

@@ -1,6 +1,7 @@
 """Random starts of a mixture: each draws a partition or means, in internal units."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -99,13 +100,38 @@ class Hierarchy(NamedTuple):
         """Of complete rows, or of a random sample of them where there are many."""
         size = min(HIERARCHY_ROWS, max(HIERARCHY_CELLS // data.shape[1], 200))
         rows = data.sample(size, rng)
-        scaled = half_sphered(rows.X, rows.sample_weight)
-        return cls(rows, agglomerate(scaled, rows.sample_weight))
+        weights = rows.sample_weight
+        scaled = np.ascontiguousarray(half_sphered(rows.X, weights))
+        kept = None if weights is None else np.asarray(weights, dtype=float).tobytes()
+        return cls(rows, _agglomerated(scaled.tobytes(), len(scaled), kept))
 
     def start(self, model: GaussianMixtureModel, n_components: int) -> MixtureParams:
         """The M-step from the partition into so many clusters; what is not there is empty."""
         resp = one_hot(self.merges.labels(n_components), n_components)
         return model.from_partition(self.rows, n_components, resp)
+
+
+def from_quantiles(
+    model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
+) -> MixtureParams:
+    """Parts of equal weight along the first principal axis; nothing of it is random.
+
+    In one column it is what mclust starts from, and the only start here that divides a long tail.
+    """
+    along = half_sphered(data.X, data.sample_weight)[:, 0]
+    weights = np.ones(len(along)) if data.sample_weight is None else data.sample_weight
+    order = np.argsort(along, kind="stable")
+    below = np.cumsum(weights[order]) - 0.5 * weights[order]
+    labels = np.empty(len(order), dtype=np.intp)
+    labels[order] = (n_components * below / weights.sum()).astype(np.intp)
+    return model.from_partition(data, n_components, one_hot(labels, n_components))
+
+
+@lru_cache(maxsize=2)
+def _agglomerated(x: bytes, n_rows: int, weights: bytes | None) -> Merges:
+    """The tree of rows that are scaled; kept, as one serves all fits of a grid to the same rows."""
+    table = np.frombuffer(x).reshape(n_rows, -1)
+    return agglomerate(table, None if weights is None else np.frombuffer(weights))
 
 
 def from_kmeans_plusplus(
@@ -161,11 +187,12 @@ STARTS: dict[str, Start] = {
     "random_from_data": from_rows,
     "sphered_kmeans": from_sphered_kmeans,
     "hierarchical": from_hierarchy,
+    "quantiles": from_quantiles,
 }
 
 
 #: Those that are near a maximum already, so that EM on a sample leads to that of all rows.
-PARTITIONS = {"kmeans", "sphered_kmeans", "hierarchical"}
+PARTITIONS = {"kmeans", "sphered_kmeans", "hierarchical", "quantiles"}
 
 
 def _standardised(model: GaussianMixtureModel, data: Rows) -> Array:

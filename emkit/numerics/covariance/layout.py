@@ -138,6 +138,25 @@ class Layout(ABC):
         """Covariances of more features, of which ``columns`` have these and the others 0."""
 
     @abstractmethod
+    def lift(
+        self,
+        covariances: Array,
+        factor: Array,
+        columns: NDArray[np.intp],
+        maps: Array | None,
+        noise: Array,
+    ) -> tuple[Array, Array]:
+        """Covariances and whitening factor of more features, of which ``columns`` have these.
+
+        The others follow from features before them: ``maps`` (d, m) leads from these to all, None
+        where the others are constants; what remains of them is ``noise`` (d,), 0 for the columns.
+        """
+
+    @abstractmethod
+    def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
+        """Covariances of some of the features."""
+
+    @abstractmethod
     def apply(self, matrices: Array, vectors: Array) -> Array:
         """Product of each component's matrix with its row of ``vectors`` (K, d)."""
 

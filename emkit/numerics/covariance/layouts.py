@@ -37,7 +37,8 @@ class Matrix(Layout):
         return np.broadcast_to(np.eye(n_features), self.shape(n_components, n_features))
 
     def rescale(self, covariances: Array, scale: Array) -> Array:
-        return covariances * np.outer(scale, scale)
+        # One after the other: squares may overflow, or be nothing.
+        return covariances * scale * scale[:, None]
 
     def rescale_factor(self, factor: Array, scale: Array) -> Array:
         return factor / scale
@@ -56,14 +57,14 @@ class Matrix(Layout):
         return self.transpose(flipped[..., ::-1, ::-1])
 
     def transpose(self, factor: Array) -> Array:
-        return np.ascontiguousarray(np.swapaxes(factor, -1, -2))
+        return np.ascontiguousarray(factor.mT)
 
     def precisions(self, factor: Array) -> Array:
-        return np.swapaxes(factor, -1, -2) @ factor
+        return factor.mT @ factor
 
     def covariances(self, factor: Array) -> Array:
         lower = _invert_lower(factor)
-        return lower @ np.swapaxes(lower, -1, -2)
+        return lower @ lower.mT
 
     def check_precisions(self, precisions: Array, name: str) -> None:
         for precision in precisions.reshape(-1, *precisions.shape[-2:]):
@@ -75,7 +76,7 @@ class Matrix(Layout):
         return np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
 
     def diagonals(self, matrices: Array, shape: tuple[int, int]) -> Array:
-        return np.broadcast_to(np.diagonal(matrices, axis1=-2, axis2=-1), shape)
+        return _broadcast(matrices.diagonal(axis1=-2, axis2=-1), shape)
 
     def dense(self, covariances: Array, n_components: int, n_features: int) -> Array:
         return np.broadcast_to(covariances, (n_components, n_features, n_features))
@@ -84,6 +85,29 @@ class Matrix(Layout):
         out = np.zeros((*covariances.shape[:-2], n_features, n_features))
         out[..., columns[:, None], columns] = covariances
         return out
+
+    def lift(
+        self,
+        covariances: Array,
+        factor: Array,
+        columns: NDArray[np.intp],
+        maps: Array | None,
+        noise: Array,
+    ) -> tuple[Array, Array]:
+        d = len(noise)
+        others = np.flatnonzero(noise)
+        root = 1.0 / np.sqrt(noise[others])
+        lifted = self.embed(covariances, columns, d)
+        white = self.embed(factor, columns, d)
+        if maps is not None:
+            lifted = maps @ covariances @ maps.T
+            white[..., others[:, None], columns] = -root[:, None] * maps[others]
+        lifted[..., others, others] += noise[others]
+        white[..., others, others] = root
+        return lifted, white
+
+    def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
+        return covariances[..., columns[:, None], columns]
 
     def apply(self, matrices: Array, vectors: Array) -> Array:
         return (matrices @ vectors[..., None])[..., 0]
@@ -120,7 +144,7 @@ class Matrix(Layout):
 
     def outer(self, a: Array, b: Array) -> Array:
         product = a.T @ b if self.shared else a[:, :, None] * b[:, None, :]
-        return 0.5 * (product + np.swapaxes(product, -1, -2))
+        return 0.5 * (product + product.mT)
 
     def _scatter(self, x: Array, resp: Array) -> Array:
         scaled = x if (resp == 1.0).all() else x * np.sqrt(resp)
@@ -183,7 +207,7 @@ class Vector(_Variances):
         return n_features
 
     def rescale(self, covariances: Array, scale: Array) -> Array:
-        return covariances * scale**2
+        return covariances * scale * scale
 
     def rescale_factor(self, factor: Array, scale: Array) -> Array:
         return factor / scale
@@ -192,12 +216,29 @@ class Vector(_Variances):
         return np.log(factor).sum(axis=-1)
 
     def diagonals(self, matrices: Array, shape: tuple[int, int]) -> Array:
-        return np.broadcast_to(matrices, shape)
+        return _broadcast(matrices, shape)
 
     def embed(self, covariances: Array, columns: NDArray[np.intp], n_features: int) -> Array:
         out = np.zeros((*covariances.shape[:-1], n_features))
         out[..., columns] = covariances
         return out
+
+    def lift(
+        self,
+        covariances: Array,
+        factor: Array,
+        columns: NDArray[np.intp],
+        maps: Array | None,
+        noise: Array,
+    ) -> tuple[Array, Array]:
+        lifted = self.embed(covariances, columns, len(noise))
+        if maps is not None:
+            lifted = covariances @ np.square(maps).T
+        lifted = lifted + noise
+        return lifted, 1.0 / np.sqrt(lifted)
+
+    def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
+        return covariances[..., columns]
 
     def apply(self, matrices: Array, vectors: Array) -> Array:
         return matrices * vectors
@@ -243,7 +284,7 @@ class Scalar(_Variances):
         return 1
 
     def rescale(self, covariances: Array, scale: Array) -> Array:
-        return covariances * scale[0] ** 2
+        return covariances * scale[0] * scale[0]
 
     def rescale_factor(self, factor: Array, scale: Array) -> Array:
         return factor / scale[0]
@@ -252,9 +293,22 @@ class Scalar(_Variances):
         return n_features * np.log(factor)
 
     def diagonals(self, matrices: Array, shape: tuple[int, int]) -> Array:
-        return np.broadcast_to(matrices[..., None], shape)
+        return _broadcast(matrices[..., None], shape)
 
     def embed(self, covariances: Array, columns: NDArray[np.intp], n_features: int) -> Array:
+        return covariances
+
+    def lift(
+        self,
+        covariances: Array,
+        factor: Array,
+        columns: NDArray[np.intp],
+        maps: Array | None,
+        noise: Array,
+    ) -> tuple[Array, Array]:
+        return covariances, factor
+
+    def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
         return covariances
 
     def apply(self, matrices: Array, vectors: Array) -> Array:
@@ -299,12 +353,18 @@ def _upper(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
     return rows, columns, np.where(rows == columns, -0.5, -1.0)
 
 
+def _broadcast(array: Array, shape: tuple[int, int]) -> Array:
+    """The array in a shape; it mostly has it, and NumPy takes microseconds to see that."""
+    return array if array.shape == shape else np.broadcast_to(array, shape)
+
+
 def _invert_lower(matrices: Array) -> Array:
     """Inverses of lower triangular matrices (..., d, d)."""
-    inverses = np.empty_like(matrices)
-    for index in np.ndindex(matrices.shape[:-2]):
-        upper, info = dtrtri(matrices[index].T, lower=0)
+    inverses = np.empty(matrices.shape)
+    d = matrices.shape[-1]
+    for matrix, inverse in zip(matrices.reshape(-1, d, d), inverses.reshape(-1, d, d), strict=True):
+        upper, info = dtrtri(matrix.T, lower=0)
         if info:
             raise np.linalg.LinAlgError("singular triangular factor")
-        inverses[index] = upper.T
+        inverse[...] = upper.T
     return inverses

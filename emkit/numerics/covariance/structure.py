@@ -87,4 +87,7 @@ class Structure:
 
     def common_scale(self, scale: Array) -> Array:
         """Units of the columns that keep the structure."""
-        return scale if self.scale_invariant else np.full_like(scale, np.sqrt(np.mean(scale**2)))
+        if self.scale_invariant:
+            return scale
+        largest = scale.max()  # so that no square overflows
+        return np.full_like(scale, largest * np.sqrt(np.mean((scale / largest) ** 2)))

@@ -1,0 +1,84 @@
+"""Multiple imputation: tables that are drawn with the uncertainty of the parameters in them."""
+
+from copy import copy
+from numbers import Integral
+from typing import Any
+
+import joblib
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import check_random_state
+
+from emkit._typing import Array
+from emkit.base.progress import Progress
+from emkit.data.opened import place_of
+from emkit.engine.processes import as_worker_errors
+from emkit.imputation.table import open_table
+
+__all__ = ["multiple_impute"]
+
+#: Least weight of a row that counts, as a part of its own: so that it stays in the fit.
+LEAST_WEIGHT = 1e-12
+
+
+def multiple_impute(
+    imputer: Any,
+    X: Any,
+    n_imputations: int,
+    random_state: Any,
+    sample_weight: Any,
+    X_fit: Any,
+) -> list[Any]:
+    """X imputed several times over, each time under another fit; see `EMImputer`."""
+    if not isinstance(n_imputations, Integral) or n_imputations < 1:
+        raise ValueError(f"n_imputations must be an int, at least 1. Got {n_imputations!r}.")
+    rows, name = (X, "X") if X_fit is None else (X_fit, "X_fit")
+    if not place_of(rows).in_memory:
+        raise ValueError(
+            f"multiple_impute fits the rows under many weights, for which {name} must be in "
+            f"memory. Got {type(rows).__name__}. Give a sample of the rows as X_fit; or take "
+            "transform with sample_posterior=True and several random_state, which leaves the "
+            "uncertainty of the parameters out: little, where rows are many."
+        )
+    source = imputer.random_state if random_state is None else random_state
+    seeds = check_random_state(source).randint(2**31, size=n_imputations + 1)
+    whole = clone(imputer).set_params(random_state=int(seeds[0]), warm_start=False)
+    whole.fit(rows, sample_weight=sample_weight)
+    open_table(whole, X)  # what is wrong with it is found before more is fitted
+    whole.set_params(sample_posterior=True, warm_start=True, n_jobs=None, verbose=0)
+    # Workers fill what is in memory; what is read block by block is filled where it is read.
+    filled = X if place_of(X).in_memory else None
+    run = joblib.delayed(_resampled)
+    with as_worker_errors():
+        tables = joblib.Parallel(imputer.n_jobs)(
+            run(whole, rows, sample_weight, int(seed), filled) for seed in seeds[1:]
+        )
+    return list(tables) if filled is not None else [fitted.transform(X) for fitted in tables]
+
+
+def _resampled(whole: Any, rows: Any, sample_weight: Any, seed: int, X: Any) -> Any:
+    """A fit to the rows under bootstrap weights; what it fills X with, where X is not None."""
+    imputer = copy(whole).set_params(random_state=seed)
+    # The fit to the rows as they are has said what there is to say of them.
+    imputer.set_params(verbose=0).__dict__.pop("_skl_callbacks", None)
+    (given,) = open_table(whole, rows, sample_weight).survey(_weights)
+    weights = bootstrap_weights(given, np.random.default_rng(seed))
+    table = imputer._load(open_table(imputer, rows, weights, reset=True))
+    imputer._fit(table, lambda message: None, Progress(imputer, rows, None, weights))
+    imputer.indicator_ = whole.indicator_
+    return imputer if X is None else imputer.transform(X)
+
+
+def _weights(rows: Any) -> Array:
+    return np.ones(len(rows.X)) if rows.sample_weight is None else rows.sample_weight
+
+
+def bootstrap_weights(frequencies: Array, rng: np.random.Generator) -> Array:
+    """Weights of the Bayesian bootstrap, of the same sum: a Dirichlet draw.
+
+    A row that stands for several has the weight of so many rows together. None that counts gets
+    lost, so every column has the values, and a mixture the rows, that it has without.
+    """
+    weights = np.maximum(rng.standard_gamma(frequencies), LEAST_WEIGHT * frequencies)
+    out: Array = weights * (frequencies.sum() / weights.sum())
+    return out

@@ -1,0 +1,110 @@
+"""What a mixture says of data that force something on it: flat ones, and reg_covar beside them."""
+
+from typing import Any
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.exceptions import DataWarning, warn
+from emkit.mixture.flat import Flat
+from emkit.models.mixture.collapse import MostlyRidge
+
+__all__ = [
+    "listed",
+    "of_collapsed",
+    "of_small",
+    "warn_of_columns",
+    "warn_of_components",
+    "warn_of_flat",
+    "warn_of_strays",
+]
+
+#: Part of a column's variance from which on reg_covar steers the fit; what is equal but for
+#: rounding is not more.
+STEERS = 0.01 * (1.0 + 1e-6)
+
+
+def listed(names: Any) -> str:
+    """The first five names, in words."""
+    return ", ".join(str(name) for name in names[:5]) + (", ..." if len(names) > 5 else "")
+
+
+def warn_of_flat(names: Any, flat: Flat) -> None:
+    """Warn of columns that have no variance of their own."""
+    parts = []
+    if len(flat.constant):
+        parts.append(f"column(s) {listed(names[flat.constant])} are constant")
+    if len(flat.related):
+        parts.append(
+            f"column(s) {listed(names[flat.related])} follow from others in all rows, as a sum, a "
+            "copy or shares of a whole do"
+        )
+    told = " and ".join(parts)
+    warn(
+        f"{told[0].upper()}{told[1:]}. The likelihood, the number of parameters and the criteria "
+        "are those of the other columns. Drop them to be rid of this warning.",
+        DataWarning,
+    )
+
+
+def warn_of_strays(names: Any, flat: Flat, strays: Any) -> None:
+    """Warn of columns that had no variance of their own when a stream began, and have now."""
+    if not strays.any():
+        return
+    warn(
+        f"Column(s) {listed(names[np.flatnonzero(strays)])} were constant or followed from others "
+        "when the stream began, and are left out since, though they do not in this batch. Clone "
+        "the estimator to begin anew, with more rows in the first batch.",
+        DataWarning,
+    )
+
+
+def warn_of_columns(names: Any, spread: Array, reg_covar: float) -> None:
+    """Warn of columns of so small a spread that reg_covar steers the fit."""
+    small = (reg_covar / STEERS) ** 0.5  # a root, as squares of the spread may underflow
+    if spread.min() >= small:
+        return
+    # A column without any spread is told of elsewhere.
+    steered = np.flatnonzero((spread < small) & (spread > 0.0))
+    if not len(steered):
+        return
+    warn(
+        f"reg_covar={reg_covar:g} exceeds 1 % of the variance of {len(steered)} column(s) "
+        f"({listed(names[steered])}). It then steers the fit. Scale the data (StandardScaler), or "
+        "lower reg_covar.",
+        DataWarning,
+    )
+
+
+def warn_of_components(found: MostlyRidge, reg_covar: float) -> None:
+    """Warn of components whose variance is mostly reg_covar."""
+    for message in (of_collapsed(found, reg_covar), of_small(found, reg_covar)):
+        if message:
+            warn(message, DataWarning)
+
+
+def of_collapsed(found: MostlyRidge, reg_covar: float) -> str:
+    """Words for components that have no variance of their own, or none."""
+    if not found.collapsed:
+        return ""
+    singular = "all but singular"
+    if reg_covar > 0.0:
+        singular = f"singular but for reg_covar={reg_covar:g}"
+    return (
+        f"The covariance of component(s) {list(found.collapsed)} is {singular}, and the "
+        "likelihood has no maximum there: in some direction "
+        "their rows agree (ties, copies of a row, a row alone), or they are too few for the "
+        "columns. Take fewer components or a simpler covariance_type, or set prior='mclust'."
+    )
+
+
+def of_small(found: MostlyRidge, reg_covar: float) -> str:
+    """Words for components whose own variance is small beside reg_covar, or none."""
+    if not found.small:
+        return ""
+    return (
+        f"reg_covar={reg_covar:g} is half or more of a variance of component(s) "
+        f"{list(found.small)}, which are small in the units of X: it widens them. Lower "
+        f"reg_covar, here to {0.01 * found.least * reg_covar:.0e} or less, or multiply X so that "
+        "such variances are far above it."
+    )

@@ -1,0 +1,135 @@
+"""The fits of a grid: one mixture for each model, why it does not count, what it measures."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any, NamedTuple
+
+import joblib
+import numpy as np
+
+from emkit.engine import StopReason
+from emkit.engine.processes import as_worker_errors
+from emkit.exceptions import DataWarning, InfeasibleError, warn
+from emkit.mixture.candidates import Candidate
+from emkit.mixture.criteria import measures
+from emkit.mixture.gaussian_mixture import EMGaussianMixture
+
+__all__ = ["CRITERIA", "GridFit", "fit_all", "pass_on", "warn_of_failures"]
+
+CRITERIA = ("bic", "aic", "icl")
+#: Why nothing came of a mixture without reg_covar.
+COLLAPSED = (
+    "The covariance of a component is singular but for rounding, where the likelihood has no "
+    "maximum, or two components are one and the same, from every start: in some direction the rows "
+    "of a component agree (ties, copies of a row, a row alone), or they are too few for the "
+    "columns. Take fewer components or a simpler covariance_type, or set prior='mclust'."
+)
+
+
+class GridFit(NamedTuple):
+    """A fitted mixture, what it measures, what it warned of, why it does not count (or empty)."""
+
+    mixture: EMGaussianMixture
+    numbers: dict[str, Any]
+    warned: list[Warning]
+    failure: str
+
+
+def fit_all(
+    caller: Any, mixtures: Sequence[EMGaussianMixture], X: Any, sample_weight: Any, n_jobs: Any
+) -> list[GridFit]:
+    """Fit mixtures, each as a task of the callbacks of the ``caller``, if it has any."""
+    metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+    given = {"estimator": caller, "X": X, "y": None, "metadata": metadata}
+    tasks: list[Any] = [None] * len(mixtures)
+    context: Any = None
+    if getattr(caller, "_skl_callbacks", None):
+        context = caller._init_callback_context(max_subtasks=len(mixtures))
+        context.call_on_fit_task_begin(**given)
+        tasks = [_Task(context.subcontext("candidate"), given) for _ in mixtures]
+    with as_worker_errors():
+        fits: list[GridFit] = joblib.Parallel(n_jobs, verbose=caller.verbose)(
+            joblib.delayed(_fit)(mixture, X, sample_weight, task)
+            for mixture, task in zip(mixtures, tasks, strict=True)
+        )
+    if context is not None:
+        context.call_on_fit_task_end(**given)
+    return fits
+
+
+class _Task(NamedTuple):
+    """The fit of one mixture, to the callbacks of the grid."""
+
+    context: Any
+    given: dict[str, Any]
+
+    @contextmanager
+    def follows(self, mixture: EMGaussianMixture) -> Iterator[None]:
+        """Within it the callbacks follow the mixture."""
+        with self.context.propagate_callback_context(mixture):
+            self.context.call_on_fit_task_begin(**self.given)
+            yield
+            self.context.call_on_fit_task_end(**self.given)
+
+
+def _fit(mixture: EMGaussianMixture, X: Any, sample_weight: Any, task: _Task | None) -> GridFit:
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with task.follows(mixture) if task else nullcontext():
+            failure = _why_not(mixture, X, sample_weight)
+        numbers = _numbers(None if failure else mixture, X, sample_weight)
+    told: list[Any] = [warning.message for warning in warned]
+    return GridFit(mixture, numbers, told, failure)
+
+
+def _why_not(mixture: EMGaussianMixture, X: Any, sample_weight: Any) -> str:
+    """Fit a mixture: why it is then no maximum of the likelihood, or empty."""
+    try:
+        mixture.fit(X, sample_weight=sample_weight)
+    except ValueError as error:
+        # Without reg_covar there is none to increase.
+        collapsed = isinstance(error.__cause__, InfeasibleError) and not mixture.reg_covar
+        return COLLAPSED if collapsed else str(error)
+    if mixture._why_collapsed:
+        return mixture._why_collapsed
+    ended = all(run.reason == StopReason.INFEASIBLE for run in mixture.runs_)
+    return COLLAPSED if ended else ""
+
+
+def _numbers(mixture: EMGaussianMixture | None, X: Any, sample_weight: Any) -> dict[str, Any]:
+    """The numbers of a line of the table; NaN where there is no fit."""
+    if mixture is None:
+        missing = dict.fromkeys(("log_likelihood", "n_parameters", *CRITERIA), np.nan)
+        return {**missing, "n_iter": 0, "converged": False}
+    found = measures(mixture, X, sample_weight, entropy=True)
+    return {
+        "log_likelihood": found.log_likelihood,
+        "n_parameters": found.n_parameters,
+        **{name: getattr(found, name) for name in CRITERIA},
+        "n_iter": mixture.n_iter_,
+        "converged": mixture.converged_,
+    }
+
+
+def warn_of_failures(grid: Sequence[Candidate], failures: Sequence[str]) -> None:
+    """A warning of those that failed; ValueError where all did."""
+    failed = [i for i, failure in enumerate(failures) if failure]
+    if not failed:
+        return
+    first = grid[failed[0]]._asdict()
+    candidate = ", ".join(f"{name}={value!r}" for name, value in first.items())
+    reason = f"{candidate}: {failures[failed[0]]}"
+    if len(failed) == len(grid):
+        raise ValueError(f"None of the {len(grid)} fits of the grid can be used. With {reason}")
+    warn(
+        f"{len(failed)} of the {len(grid)} fits of the grid are left out; results_['failure'] "
+        f"says why, one by one. With {reason}",
+        DataWarning,
+    )
+
+
+def pass_on(warned: Sequence[Warning]) -> None:
+    """Warn of what a fit warned of, of each once, at the user's line."""
+    for message in {(type(one), str(one)): one for one in warned}.values():
+        warn(message)

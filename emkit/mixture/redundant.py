@@ -1,0 +1,232 @@
+"""Which columns of a table have no variance of their own: constants, sums, copies, shares."""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dpotrf
+
+from emkit._typing import Array
+from emkit.mixture.flat import Flat
+from emkit.models.rows import Rows
+from emkit.numerics.gaussian import Scaling
+
+__all__ = ["find_flat", "units_of"]
+
+#: What a column varies by beyond others, as part of its standard deviation, that is nothing:
+#: covariances in doubles do not resolve its square. The rounding of the table itself may be
+#: coarser, up to a part that is no longer nothing.
+NOTHING, COARSEST = 1e-7, 1e-4
+#: A pivot of a correlation matrix, itself rounded, above which nobody need look closer.
+CLEAR = 1e-6
+#: Most columns that are looked through for relations, which takes d^2 numbers and n d^2 products.
+MOST_COLUMNS = 300
+#: What half of the values of a column differ by, in standard deviations, below which these are
+#: of a few values far away; and below which the column gets the unit of that half.
+CLOSE, FAR = 1e-3, 1e-6
+#: Deviations of that half to the farthest value that fit into the digits of a double.
+DIGITS = 1e15
+#: Shortest half of a normal distribution, in standard deviations.
+NORMAL_HALF = 1.349
+#: Rows that show that there is no relation, for every column and beside; and that show one.
+ROWS_PER_COLUMN, MORE_ROWS, MOST_ROWS = 4, 20, 50_000
+#: A slope this small, in units of the columns, is rounding.
+NO_SLOPE = 1e-9
+
+
+def find_flat(data: Any, spread: Scaling) -> Flat | None:
+    """The flat that the rows lie in; None where every column varies in its own right.
+
+    Relations between columns are told by complete rows, of which there must be more than columns:
+    fewer rows always lie in a flat.
+
+    Parameters
+    ----------
+    data : Rows or blocks of them
+        The rows that count, a value in every column.
+    spread : Scaling
+        Mean and standard deviation of the columns.
+    """
+    varies = spread.scale > 0.0
+    free: Any = np.flatnonzero(varies)
+    if not len(free):
+        free, varies[0] = np.arange(1), True  # there is nothing else to fit
+    related = _related(data, spread, free) if 1 < len(free) <= MOST_COLUMNS else None
+    if related is None and varies.all():
+        return None
+    constant = np.flatnonzero(~varies)
+    if related is None:
+        nothing = np.empty((0, len(free)))
+        related = _Related(free, free[:0], nothing, nothing[:, 0])
+    return Flat(related.kept, constant, spread.shift[constant], *related[1:], spread.scale)
+
+
+def units_of(data: Any, spread: Scaling, names: Any) -> Scaling:
+    """Shift and scale of the columns, of most rows where a few values lie far from all others.
+
+    By mean and standard deviation, these would leave no digit of what they are beside. ValueError
+    for a value so far away that no unit leaves any.
+    """
+    x = np.sort(_some_rows(data, ROWS_PER_COLUMN * len(spread.shift) + MORE_ROWS), axis=0)
+    h = len(x) // 2  # a cell that is missing comes last, and makes a length that is no number
+    if ((x[h:] - x[: len(x) - h]).min(axis=0) >= CLOSE * spread.scale).all():
+        return spread
+    centre, half = _shortest_half(_some_rows(data, MOST_ROWS))
+    rounding = 64.0 * np.finfo(data.dtype).eps * np.abs(centre)  # of values that are the same
+    far = (half > rounding) & (half < FAR * spread.scale)
+    if far.any():
+        _refuse_beyond(data, centre, np.where(far, half, np.inf), names)
+    return Scaling(np.where(far, centre, spread.shift), np.where(far, half, spread.scale))
+
+
+def _refuse_beyond(data: Any, centre: Array, half: Array, names: Any) -> None:
+    """ValueError for a value that is farther from the others than doubles have digits."""
+    if isinstance(data, Rows):
+        low: Any = np.fmin.reduce(data.X, axis=0)
+        high: Any = np.fmax.reduce(data.X, axis=0)
+    else:
+        low, high = data.summary.low, data.summary.high
+    extreme = np.where(high - centre > centre - low, high, low).astype(float)
+    beyond = np.flatnonzero(np.abs(extreme - centre) > DIGITS * half)
+    if len(beyond):
+        j = beyond[0]
+        raise ValueError(
+            f"Column {names[j]} of X holds {extreme[j]:g}, and half of its values lie within "
+            f"{2.0 * NORMAL_HALF * half[j]:.2g} of {centre[j]:g}: of these nothing would be left "
+            "beside it in doubles. If it stands for a missing value, put NaN in its place; "
+            "otherwise drop its row, or take logarithms of the column."
+        )
+
+
+def _some_rows(data: Any, most: int) -> Array:
+    """About so many rows, or all where they are fewer."""
+    start = data.start_data
+    X = start.X if isinstance(start, Rows) else next(iter(start)).X
+    return np.asarray(X[:: max(len(X) // most, 1)])
+
+
+def _shortest_half(rows: Array) -> tuple[Array, Array]:
+    """Middle of the shortest interval that holds half of each column, and its deviation; 0 where
+    half of the values are the same, unless a few others are near them."""
+    x = np.sort(rows.astype(float), axis=0)
+    n: Any = np.count_nonzero(x == x, axis=0)
+    if (n == len(x)).all():
+        h = (len(x) + 1) // 2
+        lengths = x[h - 1 :] - x[: len(x) - h + 1]
+        first = lengths.argmin(axis=0)
+        columns = np.arange(x.shape[1])
+        middle = 0.5 * x[first, columns] + 0.5 * x[first + h - 1, columns]
+        return middle, lengths[first, columns] / NORMAL_HALF
+    parts = np.array([_shortest_half(x[:some, [j]]) for j, some in enumerate(n)])
+    return parts[:, 0, 0], parts[:, 1, 0]
+
+
+class _Related(NamedTuple):
+    kept: NDArray[np.intp]
+    related: NDArray[np.intp]
+    slopes: Array
+    offsets: Array
+
+
+def _related(data: Any, spread: Scaling, free: NDArray[np.intp]) -> _Related | None:
+    """Columns among the free ones that follow from those before them; None if there are none."""
+    units, d = Scaling(spread.shift[free], spread.scale[free]), len(free)
+    few = _complete_rows(data, free, ROWS_PER_COLUMN * d + MORE_ROWS)
+    if len(few) <= d or _is_regular(_internal(few, units)):
+        return None
+    rows = _complete_rows(data, free, MOST_ROWS)
+    z = _internal(rows, units)
+    triangle = np.abs(np.linalg.qr(z, mode="r"))
+    own = np.diagonal(triangle) <= COARSEST * np.sqrt((z**2).sum(axis=0))
+    if not own.any():
+        return None
+    return _verified(data, free, units, rows, own)
+
+
+def _complete_rows(data: Any, columns: NDArray[np.intp], most: int) -> Array:
+    """About so many rows that have all of the columns, or all such rows where they are fewer."""
+    start = data.start_data
+    found: list[Array] = []
+    for rows in (start,) if isinstance(start, Rows) else start:
+        X = rows.X
+        if rows.incomplete:
+            X = X[~np.isnan(X[:, columns]).any(axis=1)]
+        found.append(X[:: max(len(X) // most, 1)][:, columns])
+        if sum(map(len, found)) >= most:
+            break
+    return found[0] if len(found) == 1 else np.concatenate(found)
+
+
+def _internal(rows: Array, units: Scaling) -> Array:
+    """Rows in units of the columns, about their mean."""
+    z = (rows - units.shift) / units.scale
+    z -= np.add.reduce(z) / len(z)
+    return z
+
+
+def _is_regular(z: Array) -> bool:
+    """Whether every column clearly varies beyond those before it."""
+    root, info = dpotrf(z.T @ z, lower=1)
+    return info == 0 and bool(root.diagonal().min() ** 2 > CLEAR * len(z))
+
+
+def _verified(
+    data: Any, free: NDArray[np.intp], units: Scaling, rows: Array, own: NDArray[np.bool_]
+) -> _Related | None:
+    """The candidates that follow from the other columns to rounding, in all rows."""
+    kept, related = np.flatnonzero(~own), np.flatnonzero(own)
+    z = _internal(rows, units)
+    slopes = np.linalg.lstsq(z[:, kept], z[:, related], rcond=None)[0].T
+    slopes[np.abs(slopes) < NO_SLOPE] = 0.0
+    # In the user's units; ratios, as their products may overflow.
+    slopes = slopes * (units.scale[related][:, None] / units.scale[kept])
+    mean = units.shift + (rows - units.shift).mean(axis=0)  # of these rows, not of all
+    offsets = mean[related] - slopes @ mean[kept]
+    eps = float(np.finfo(data.dtype).eps)
+    size = np.abs(rows).max(axis=0).astype(float)
+    rounding = eps * (size[related] + np.abs(slopes) @ size[kept]) / units.scale[related]
+    allowed = np.clip(rounding, NOTHING, COARSEST)
+    step = partial(_residuals, free[kept], free[related], slopes, offsets, units.scale[related])
+    (n, squares), _ = data.sum(step)
+    good = squares <= n * allowed**2
+    if not good.any():
+        return None
+    if not good.all():  # those that vary beyond the rows that were looked at are kept
+        slopes, offsets, kept = slopes[good], offsets[good], np.flatnonzero(~own | _at(own, ~good))
+        whole = np.zeros((len(slopes), len(free)))
+        whole[:, ~own] = slopes
+        slopes = whole[:, kept]
+    return _Related(free[kept], free[related[good]], slopes, offsets)
+
+
+def _at(mask: NDArray[np.bool_], values: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Values where the mask is true, False elsewhere."""
+    out = np.zeros_like(mask)
+    out[mask] = values
+    return out
+
+
+class _Squares(NamedTuple):
+    n: Array
+    squares: Array
+
+
+def _residuals(
+    kept: NDArray[np.intp],
+    related: NDArray[np.intp],
+    slopes: Array,
+    offsets: Array,
+    scale: Array,
+    rows: Rows,
+) -> tuple[_Squares, float]:
+    """Weighted squares, in units of the columns, of what the related ones differ by."""
+    weights = np.ones(len(rows.X)) if rows.sample_weight is None else rows.sample_weight
+    n, squares = np.zeros((2, len(related)))
+    for i, j in enumerate(related):
+        uses = kept[slopes[i] != 0.0]
+        expected = rows.X[:, uses] @ slopes[i][slopes[i] != 0.0] + offsets[i]
+        away = (rows.X[:, j] - expected) / scale[i]
+        seen = ~np.isnan(away)
+        n[i], squares[i] = weights[seen].sum(), weights[seen] @ np.square(away[seen])
+    return _Squares(n, squares), 0.0
