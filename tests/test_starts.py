@@ -73,6 +73,7 @@ def test_a_run_from_nearly_equal_means_leaves_the_saddle(seed, distance, apart):
     assert divergence > 2.0 or not mixture.converged_
 
 
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
 def test_iris_from_random_rows_is_no_worse_than_one_component_fewer():
     X = load_iris().data
     two = EMGaussianMixture(2, random_state=0).fit(X).score(X)
