@@ -32,6 +32,7 @@ class CensoredPrediction:
     coef_: Array
     intercept_: float
     scale_: float
+    rank_: int
 
     # The fitted line
 
@@ -285,7 +286,7 @@ class CensoredPrediction:
         return open_rows(self, X, y, sample_weight).sum(self._log_likelihood)
 
     def _n_parameters(self) -> int:
-        return len(self.coef_) + int(self.fit_intercept) + 1 + len(self._free_shapes)
+        return self.rank_ + 1 + len(self._free_shapes)
 
     def aic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Akaike information criterion; lower is better.
@@ -302,7 +303,8 @@ class CensoredPrediction:
         Returns
         -------
         aic : float
-            ``-2 log L + 2 p`` for p free parameters.
+            ``-2 log L + 2 p`` for p free parameters: ``rank_`` coefficients, the scale, and shape
+            parameters that are estimated.
         """
         return -2.0 * self._total(X, y, sample_weight)[0] + 2.0 * self._n_parameters()
 
@@ -321,7 +323,7 @@ class CensoredPrediction:
         Returns
         -------
         bic : float
-            ``-2 log L + p log n`` for p free parameters.
+            ``-2 log L + p log n`` for p free parameters, counted as in `aic`.
         """
         total, n = self._total(X, y, sample_weight)
         return -2.0 * total + self._n_parameters() * log(n)

@@ -16,12 +16,12 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.models.censored.data import Residuals, steps
-from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
+from emkit.models.censored.line import LineParams, PenalisedLine
 from emkit.numerics.student_t import log_density, log_mass
 
 __all__ = ["CensoredStudentT"]
 
-#: Step of the differences of the score, in units of the spread of the responses.
+#: Step of the differences of the score, in units of the scale.
 STEP = 1e-3
 #: Width of an interval that is as good as exact.
 NARROW = 1e-4
@@ -39,7 +39,7 @@ class WeightedMoments(NamedTuple):
 class CensoredStudentT(PenalisedLine):
     """E-step, M-step and penalty of censored regression with t errors; exact rows in the data."""
 
-    def __init__(self, line: Array, gram: Array, alpha: float, intercept: bool, df: float):
+    def __init__(self, line: Array, gram: Array, alpha: float | Array, intercept: bool, df: float):
         super().__init__(line, gram, alpha, intercept)
         self.df = df
 
@@ -59,7 +59,9 @@ class CensoredStudentT(PenalisedLine):
             log_likelihood -= float(weight[exact].sum()) * float(params.log_scale)
             gram += (design * (weight * u)[:, None]).T @ design
             gradient += scale * ((weight * ue) @ design)
-            second = np.where(exact, u * low * low, self.df + 1.0 - self.df * u)
+            near = exact & (np.abs(low) < 1.0)  # farther out, the square may overflow
+            second = self.df + 1.0 - self.df * u
+            second[near] = u[near] * low[near] ** 2
             squares += scale**2 * float(weight @ second)
         stats = WeightedMoments(np.array(n), gram, gradient, np.array(squares))
         return stats, log_likelihood
@@ -70,7 +72,8 @@ class CensoredStudentT(PenalisedLine):
         coef = params.coef + step
         squares = float(stats.squares - step @ (2.0 * stats.gradient - stats.gram @ step))
         squares += float(self.penalty @ (self.line + coef) ** 2)
-        return LineParams(coef, 0.5 * np.log(max(squares / float(stats.n), FLOOR**2)))
+        least = self.least_scale(params)
+        return LineParams(coef, 0.5 * np.log(max(squares / float(stats.n), least**2)))
 
     def score(self, stats: WeightedMoments, params: LineParams) -> Array:
         """Gradient of the objective in coefficients and log scale (Fisher's identity)."""
@@ -95,7 +98,7 @@ class CensoredStudentT(PenalisedLine):
         ]
         plus, minus, far_plus, far_minus = np.reshape(scores, (4, len(scores) // 4, -1))
         slopes = (plus - minus) / (2.0 * STEP), (far_plus - far_minus) / (4.0 * STEP)
-        information = (slopes[1] - 4.0 * slopes[0]) / 3.0
+        information = (slopes[1] - 4.0 * slopes[0]) / 3.0 / self._unit(params)[:, None]
         return 0.5 * (information + information.T)
 
     def _about(self, params: LineParams) -> list[LineParams]:
@@ -104,9 +107,14 @@ class CensoredStudentT(PenalisedLine):
         moved = [
             theta + step * axis
             for step in (STEP, -STEP, 2.0 * STEP, -2.0 * STEP)
-            for axis in np.eye(len(theta))
+            for axis in np.diag(self._unit(params))
         ]
         return [LineParams(location[:-1], location[-1]) for location in moved]
+
+    @staticmethod
+    def _unit(params: LineParams) -> Array:
+        """What a parameter is counted in: coefficients in scales."""
+        return np.append(np.full(len(params.coef), np.exp(params.log_scale)), 1.0)
 
     def _moments(self, low: Array, high: Array, width: Array) -> tuple[Array, Array, Array]:
         """Log-density or log-mass of each row, E[u] and E[u e]."""

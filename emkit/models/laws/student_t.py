@@ -24,6 +24,10 @@ class StudentT(SymmetricLaw):
     shapes = {"df": Shape(start=4.0, low=0.5, high=200.0)}
     log_concave = False
 
+    @property
+    def tail(self) -> float:
+        return self.df
+
     def log_pdf_derivatives(self, z: Array) -> Derivatives:
         df, spread = self.df, self.df + z * z
         score = -(df + 1.0) * z / spread
@@ -60,5 +64,7 @@ class StudentT(SymmetricLaw):
     def truncated_mean(self, a: Array, b: Array, width: Array) -> Array:
         return truncated_mean(a, b, self.df)
 
-    def model(self, line: Array, gram: Array, alpha: float, intercept: bool) -> PenalisedLine:
+    def model(
+        self, line: Array, gram: Array, alpha: float | Array, intercept: bool
+    ) -> PenalisedLine:
         return CensoredStudentT(line, gram, alpha, intercept, self.df)
