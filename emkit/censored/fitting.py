@@ -9,14 +9,14 @@ from scipy.optimize import minimize_scalar
 from sklearn.utils import check_random_state
 
 from emkit._typing import Array
-from emkit.censored.residuals import sample_of
+from emkit.censored.residuals import on_and_off, sample_of
 from emkit.engine import EMResult
 from emkit.engine.fit import best_run
 from emkit.exceptions import InfeasibleError, ModelError
 from emkit.models.censored.data import Blockwise, Prepared
 from emkit.models.censored.existence import collapsing_line
 from emkit.models.censored.heavy_line import heaviest_line
-from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
+from emkit.models.censored.line import LineParams, PenalisedLine
 from emkit.models.laws.law import Law
 
 __all__ = ["Climb", "Collapse", "Fit"]
@@ -28,6 +28,10 @@ SHAPE_TOL = 1e-6
 #: Scale, in units of the fit, that stands for 0 where the likelihood grows without bound, and
 #: roundings of the responses that it is not below.
 VANISHED, ROUNDINGS = 1e-7, 100.0
+#: Scale below which it is asked whether it goes to 0.
+SMALL = 1e-6
+#: Part of the weight on a line at which the scale can go to 0, from which it goes near to it.
+NEARLY = 0.98
 
 
 class Fit(NamedTuple):
@@ -43,7 +47,7 @@ class Collapse(NamedTuple):
     """Where the likelihood grows without bound as the scale goes to 0."""
 
     line: Array | None  #: (q,) of such a line, whatever the shape of the law; None where none is
-    least_shape: float = 0.0  #: shape of the law down to which it is bounded
+    ratio: float = 0.0  #: tail of the law down to which it is bounded
 
     @classmethod
     def of(
@@ -54,7 +58,7 @@ class Collapse(NamedTuple):
             return cls(line)
         shape = law.shapes[free[0]] if free else None
         low, high = (shape.low, shape.high) if shape else (law.tail, law.tail)
-        heavy = heaviest_line(rows, prepared, penalised, low)
+        heavy = heaviest_line(rows, prepared, penalised, NEARLY * low)
         if heavy is None:
             return cls(None)
         return cls(heavy.line if heavy.ratio > high else None, heavy.ratio)
@@ -107,7 +111,7 @@ class Climb:
             return self._fit(law)
         (name,) = free
         shape = law.shapes[name]
-        low = max(shape.low, self.collapse.least_shape)
+        low = max(shape.low, self.collapse.ratio / NEARLY)
 
         def fit_at(value: float, start: Any = None) -> Fit:
             return self._fit(replace(law, **{name: value}), start)
@@ -117,9 +121,10 @@ class Climb:
 
         def loss(log_shape: float) -> float:
             try:
-                return -fit_at(float(np.exp(log_shape)), best).result.objective
+                fit = fit_at(float(np.exp(log_shape)), best)
             except (ModelError, InfeasibleError):  # no fit there: it is not the likeliest
                 return np.inf
+            return np.inf if fit.collapsed else -fit.result.objective
 
         bounds, options = np.log([low, shape.high]), {"xatol": SHAPE_TOL}
         found = minimize_scalar(loss, bounds=bounds, method="bounded", options=options)
@@ -129,11 +134,20 @@ class Climb:
 
     def _fit(self, law: Law, start: Any = None) -> Fit:
         model = self._model(law)
+        if law.tail * NEARLY < self.collapse.ratio:
+            model.floor = VANISHED
         start = self._starts(law, model) if start is None else start
         self.follow(law)
         result = best_run(model, self.data, start=start, **self.options)
-        at_floor = float(np.exp(result.params.log_scale)) < 2.0 * FLOOR
-        return Fit(law, model, result, at_floor)
+        return Fit(law, model, result, self._vanished(law, model, result.params))
+
+    def _vanished(self, law: Law, model: PenalisedLine, params: LineParams) -> bool:
+        """Whether the scale has gone to 0 as far as it may, or rows on the line let it."""
+        scale = float(np.exp(params.log_scale))
+        if scale > SMALL or scale < 2.0 * model.floor:
+            return scale < 2.0 * model.floor
+        on, off = on_and_off(self.data, params)
+        return law.tail < np.inf and on >= law.tail * off * NEARLY
 
     def _collapsed(self, law: Law, line: Array) -> Fit:
         """At the line, with a scale that stands for 0: there is nothing to climb to."""

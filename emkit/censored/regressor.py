@@ -275,7 +275,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         def follow(law: Law) -> None:
             progress.publish = partial(type(self)._publish, law=law, prepared=prepared)
 
-        # tol is in nats of the whole sample: where weights add up to less than the rows, so does it.
+        # It is in nats of the whole sample, of less than its rows where weights are small.
         tol = self.tol * min(1.0, prepared.weight / prepared.n)
         return Climb(
             prepared,
@@ -299,7 +299,8 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
     def _conclude(self, fit: Fit, prepared: Prepared, data: Any) -> None:
         """Publish a fit with its standard errors, and warn of what is wrong with it."""
         model, result, penalised = fit.model, fit.result, self.alpha > 0.0
-        collapsed = fit.collapsed or line_within(data, prepared, result.params)
+        within = not penalised and line_within(data, prepared, result.params)
+        collapsed = fit.collapsed or within
         information = None
         if not collapsed:
             warn_unconverged(result, self.max_iter)

@@ -258,5 +258,5 @@ def whitening(gram: Array) -> Array:
 def _seen(gram: Array) -> tuple[Array, Array]:
     """Eigenvalues that are more than rounding, and their vectors."""
     values, vectors = np.linalg.eigh(gram)
-    seen = values > RANK * max(values[-1], TINY)
+    seen = values > RANK * max(values.max(initial=0.0), TINY)
     return values[seen], vectors[:, seen]

@@ -15,7 +15,13 @@ import numpy as np
 from scipy.optimize import linprog
 
 from emkit._typing import Array
-from emkit.models.censored.data import Blockwise, Prepared, Responses, Standardised
+from emkit.models.censored.data import (
+    Blockwise,
+    Prepared,
+    Responses,
+    Standardised,
+    pseudo_inverse,
+)
 from emkit.numerics.constants import EPS
 
 __all__ = ["Fitted", "collapsing_line", "free_columns"]
@@ -25,8 +31,6 @@ ROUNDINGS = 16.0
 #: Least squares of the exact rows below this part of their squares: there may be a line through all
 #: of them. Sums over rows show no less.
 SUSPICIOUS = 1e-9
-#: Eigenvalues of the Gram matrix this small beside the largest: a direction that is not seen.
-RANK = 1e-13
 #: Most programs that are solved, each with the rows that the last line does not keep within bounds.
 MOST_PROGRAMS = 50
 #: Most rows of a block that are added to a program.
@@ -72,21 +76,18 @@ class Fitted(NamedTuple):
 
 
 class Cuts(NamedTuple):
-    """What a block says of a line: whether it misses an exact row, and bounds that it leaves."""
+    """Rows of a block whose bounds a line leaves most; both are one where the row is exact."""
 
-    misses: bool
-    design: Array  #: (m, q) of the censored rows that it leaves most
+    design: Array  #: (m, q)
     low: Array  #: (m,)
     high: Array  #: (m,)
 
     @classmethod
     def of(cls, units: Standardised, line: Array, margin: float, rows: Responses) -> "Cuts":
         beside = Fitted.of(units, rows, line, margin)
-        excess, exact = beside.excess, rows.exact
-        worst = np.argsort(-np.where(exact, 0.0, excess), kind="stable")[:MOST_CUTS]
-        worst = worst[(excess[worst] > 0.0) & ~exact[worst]]
-        misses = bool((excess[exact] > 0.0).any())
-        return cls(misses, beside.design[worst], beside.low[worst], beside.high[worst])
+        worst = np.argsort(-beside.excess, kind="stable")[:MOST_CUTS]
+        worst = worst[beside.excess[worst] > 0.0]
+        return cls(beside.design[worst], beside.low[worst], beside.high[worst])
 
 
 def free_columns(units: Standardised, penalised: bool) -> slice:
@@ -95,7 +96,7 @@ def free_columns(units: Standardised, penalised: bool) -> slice:
 
 
 def collapsing_line(data: Blockwise, prepared: Prepared, penalised: bool) -> Array | None:
-    """Coefficients (q,), none about the first line, of a line along which the likelihood is endless.
+    """Coefficients (q,), none about the first line, of a line on which the likelihood is endless.
 
     Without exact responses, the likelihood grows towards 1 where the line lies within all bounds.
     """
@@ -103,12 +104,10 @@ def collapsing_line(data: Blockwise, prepared: Prepared, penalised: bool) -> Arr
     free = free_columns(units, penalised)
     line = np.zeros_like(units.line) if penalised else units.line.copy()
     if exact.weight == 0.0:
-        return _within_bounds(data, units, line, np.eye(len(line))[:, free], MARGIN)
+        return _within_bounds(data, units, line, free, MARGIN)
     cross = exact.cross + exact.gram @ (units.line - line)
     squares = exact.squares + float((units.line - line) @ (exact.cross + cross))
-    values, vectors = np.linalg.eigh(exact.gram[free, free])
-    seen = values > RANK * values.max(initial=0.0)
-    inverse = (vectors[:, seen] / values[seen]) @ vectors[:, seen].T
+    inverse = pseudo_inverse(exact.gram[free, free])[0]
     step = inverse @ cross[free]
     least = squares - float(cross[free] @ step)
     rounding = exact.weight * (4.0 * prepared.resolution) ** 2
@@ -116,11 +115,8 @@ def collapsing_line(data: Blockwise, prepared: Prepared, penalised: bool) -> Arr
         return None
     line[free] += step
     # Once more, about that line: what is left is small, and so are its roundings.
-    cross = data.sum(partial(_cross, units, line))[0].cross
-    line[free] += inverse @ cross[free]
-    unseen = np.zeros((len(line), int((~seen).sum())))
-    unseen[free] = vectors[:, ~seen]
-    return _within_bounds(data, units, line, unseen, 0.0)
+    line[free] += inverse @ data.sum(partial(_cross, units, line))[0].cross[free]
+    return _within_bounds(data, units, line, free, 0.0)
 
 
 class _Cross(NamedTuple):
@@ -137,31 +133,32 @@ def _cross(units: Standardised, line: Array, rows: Responses) -> tuple[_Cross, f
 
 
 def _within_bounds(
-    data: Blockwise, units: Standardised, line: Array, unseen: Array, margin: float
+    data: Blockwise, units: Standardised, line: Array, free: slice, margin: float
 ) -> Array | None:
-    """The line, moved along directions (q, k) that exact rows do not see until it keeps all bounds.
+    """The line, moved in its free coefficients until it keeps all bounds; None where it cannot.
 
     Rows go into a linear program as a line leaves their bounds: few of them decide. Each program
     is in units of what the last line left, so that in the end nothing but rounding is.
     """
-    cuts = Cuts(False, *(np.empty((0, *shape)) for shape in (line.shape, (), ())))
+    cuts = Cuts(np.empty((0, len(line))), np.empty(0), np.empty(0))
     for _ in range(MOST_PROGRAMS):
         found = list(data.map(partial(Cuts.of, units, line, margin)))
-        if any(cut.misses for cut in found):
-            return None
         if not sum(len(cut.low) for cut in found):
             return line
-        cuts = Cuts(False, *map(np.concatenate, zip(*(c[1:] for c in (cuts, *found)), strict=True)))
-        step = _least_violation(cuts, line, unseen) if unseen.shape[1] else None
+        cuts = Cuts(*map(np.concatenate, zip(cuts, *found, strict=True)))
+        step = _least_violation(cuts, line, free)
         if step is None:
             return None
-        line = line + unseen @ step
+        line = line.copy()
+        line[free] += step
     return None
 
 
-def _least_violation(cuts: Cuts, line: Array, unseen: Array) -> Array | None:
-    """Step (k,) along the directions to bounds that can all be kept; None where they cannot."""
-    value, columns = cuts.design @ line, cuts.design @ unseen
+def _least_violation(cuts: Cuts, line: Array, free: slice) -> Array | None:
+    """Step of the free coefficients to bounds that can all be kept; None where they cannot."""
+    value, columns = cuts.design @ line, cuts.design[:, free]
+    if not columns.shape[1]:
+        return None
     low, high = cuts.low - value, cuts.high - value
     unit = float(np.maximum(low, -high).max())
     if unit <= 0.0:

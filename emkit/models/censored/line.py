@@ -44,6 +44,8 @@ class PenalisedLine(EMModel):
         Whether the first coefficient is one, and free of the penalty.
     """
 
+    #: The scale may not fall below it.
+    floor = FLOOR
     #: Data, params and statistics of the last E-steps; of the data no more than a reference, so
     #: that blocks can go.
     _last: tuple[tuple[ref[Array], LineParams, Any], ...] = ()
@@ -71,18 +73,18 @@ class PenalisedLine(EMModel):
         return LineParams(coef, np.array(0.0))
 
     def is_feasible(self, params: LineParams) -> bool:
-        return super().is_feasible(params) and bool(params.log_scale > np.log(0.99 * FLOOR))
+        return super().is_feasible(params) and bool(params.log_scale > np.log(0.99 * self.floor))
 
     def objective_rounding(self, params: LineParams, objective: float) -> float:
         # Sums are taken tile by tile and pairwise within: less is lost than the default says. But
-        # residuals are differences of numbers of the size of the spread, in units of the scale.
-        scale, reach = float(np.exp(params.log_scale)), 1.0 + float(np.abs(params.coef).sum())
-        differences = 4.0 * EPS * self.weight * reach / scale
+        # residuals are differences from the line, in units of the scale.
+        in_scales = float(np.abs(params.coef).sum() * np.exp(-params.log_scale))
+        differences = 4.0 * EPS * self.weight * (1.0 + in_scales)
         return 0.2 * super().objective_rounding(params, objective) + differences
 
     def least_scale(self, params: LineParams) -> float:
         """Where the scale may go from there: not below the floor, nor up to it."""
-        return min(FLOOR, float(np.exp(params.log_scale)))
+        return min(self.floor, float(np.exp(params.log_scale)))
 
     def log_prior(self, params: LineParams) -> float:
         total = float(self.penalty @ (self.line + params.coef) ** 2)

@@ -5,7 +5,8 @@ A t variate is a normal one of random precision: :math:`e \mid u \sim N(0, 1/u)`
 
 .. math:: E[u] = \frac{P(a' < t_{\nu+2} < b')}{P(a < t_\nu < b)},\quad
           E[u e] = \frac{f_\nu(a) - f_\nu(b)}{P(a < t_\nu < b)},\quad
-          E[u e^2] = \nu + 1 - \nu E[u],\quad a' = a \sqrt{(\nu+2)/\nu},
+          E[u e^2] = 1 + \frac{a f_\nu(a) - b f_\nu(b)}{P(a < t_\nu < b)},\quad
+          a' = a \sqrt{(\nu+2)/\nu},
 
 and the M-step is weighted ridge regression.
 """
@@ -17,14 +18,14 @@ import numpy as np
 from emkit._typing import Array
 from emkit.models.censored.data import Residuals, steps
 from emkit.models.censored.line import LineParams, PenalisedLine
-from emkit.numerics.student_t import log_density, log_mass
+from emkit.numerics.student_t import FAR, log_density, log_mass
 
 __all__ = ["CensoredStudentT"]
 
 #: Step of the differences of the score, in units of the scale.
 STEP = 1e-3
 #: Width of an interval that is as good as exact.
-NARROW = 1e-4
+NARROW = 1e-5
 
 
 class WeightedMoments(NamedTuple):
@@ -53,15 +54,12 @@ class CensoredStudentT(PenalisedLine):
             fitted = design @ params.coef
             low, high = (data.low[rows] - fitted) / scale, (data.high[rows] - fitted) / scale
             exact = data.width[rows] == 0.0
-            values, u, ue = self._moments(low, high, data.width[rows] / scale)
+            values, u, ue, second = self._moments(low, high, data.width[rows] / scale)
             n += float(weight.sum())
             log_likelihood += float(weight @ values)
             log_likelihood -= float(weight[exact].sum()) * float(params.log_scale)
             gram += (design * (weight * u)[:, None]).T @ design
             gradient += scale * ((weight * ue) @ design)
-            near = exact & (np.abs(low) < 1.0)  # farther out, the square may overflow
-            second = self.df + 1.0 - self.df * u
-            second[near] = u[near] * low[near] ** 2
             squares += scale**2 * float(weight @ second)
         stats = WeightedMoments(np.array(n), gram, gradient, np.array(squares))
         return stats, log_likelihood
@@ -116,13 +114,12 @@ class CensoredStudentT(PenalisedLine):
         """What a parameter is counted in: coefficients in scales."""
         return np.append(np.full(len(params.coef), np.exp(params.log_scale)), 1.0)
 
-    def _moments(self, low: Array, high: Array, width: Array) -> tuple[Array, Array, Array]:
-        """Log-density or log-mass of each row, E[u] and E[u e]."""
+    def _moments(self, low: Array, high: Array, width: Array) -> tuple[Array, Array, Array, Array]:
+        """Log-density or log-mass of each row, E[u], E[u e] and E[u e^2]."""
         df, exact = self.df, width == 0.0
         z = np.where(exact, low, 0.0)
-        u = (df + 1.0) / (df + z * z)
-        values, ue = log_density(z, df), u * z
-        some = ~exact
+        values, some = log_density(z, df), ~exact
+        u, ue, second = self._at_point(z)
         if some.any():
             a, b, width = low[some], high[some], width[some]
             mass = log_mass(a, b, df, width)
@@ -130,10 +127,18 @@ class CensoredStudentT(PenalisedLine):
             values[some] = mass
             wider = log_mass(a * stretch, b * stretch, df + 2.0, width * stretch)
             u[some] = np.exp(wider - mass)
-            log_a, log_b = log_density(a, df), log_density(b, df)
-            ue[some] = np.exp(log_a - mass) - np.exp(log_b - mass)
+            at_a, at_b = np.exp(log_density(a, df) - mass), np.exp(log_density(b, df) - mass)
+            ue[some] = at_a - at_b
+            a, b = (np.where(np.isinf(end), 0.0, end) for end in (a, b))
+            second[some] = 1.0 + a * at_a - b * at_b
             narrow = some.copy()
             narrow[some] = width < NARROW  # where that difference would cancel: as if exact
             middle = low[narrow] + 0.5 * (high - low)[narrow]
-            ue[narrow] = u[narrow] * middle
-        return values, u, ue
+            u[narrow], ue[narrow], second[narrow] = self._at_point(middle)
+        return values, u, ue, second
+
+    def _at_point(self, z: Array) -> tuple[Array, Array, Array]:
+        """E[u], E[u e] and E[u e^2] given e = z."""
+        z = np.clip(z, -FAR, FAR)
+        u = (self.df + 1.0) / (self.df + z * z)
+        return u, u * z, u * z * z
