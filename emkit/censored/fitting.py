@@ -9,14 +9,14 @@ from scipy.optimize import minimize_scalar
 from sklearn.utils import check_random_state
 
 from emkit._typing import Array
-from emkit.censored.residuals import on_and_off, sample_of
-from emkit.engine import EMResult
+from emkit.censored.residuals import sample_of
+from emkit.engine import EMResult, StopReason
 from emkit.engine.fit import best_run
 from emkit.exceptions import InfeasibleError, ModelError
 from emkit.models.censored.data import Blockwise, Prepared
 from emkit.models.censored.existence import collapsing_line
 from emkit.models.censored.heavy_line import heaviest_line
-from emkit.models.censored.line import LineParams, PenalisedLine
+from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
 from emkit.models.laws.law import Law
 
 __all__ = ["Climb", "Collapse", "Fit"]
@@ -28,9 +28,7 @@ SHAPE_TOL = 1e-6
 #: Scale, in units of the fit, that stands for 0 where the likelihood grows without bound, and
 #: roundings of the responses that it is not below.
 VANISHED, ROUNDINGS = 1e-7, 100.0
-#: Scale below which it is asked whether it goes to 0.
-SMALL = 1e-6
-#: Part of the weight on a line at which the scale can go to 0, from which it goes near to it.
+#: Part of the tail below which the scale can go to 0, from which on a fit may be trusted.
 NEARLY = 0.98
 
 
@@ -134,20 +132,13 @@ class Climb:
 
     def _fit(self, law: Law, start: Any = None) -> Fit:
         model = self._model(law)
-        if law.tail * NEARLY < self.collapse.ratio:
-            model.floor = VANISHED
         start = self._starts(law, model) if start is None else start
         self.follow(law)
         result = best_run(model, self.data, start=start, **self.options)
-        return Fit(law, model, result, self._vanished(law, model, result.params))
-
-    def _vanished(self, law: Law, model: PenalisedLine, params: LineParams) -> bool:
-        """Whether the scale has gone to 0 as far as it may, or rows on the line let it."""
-        scale = float(np.exp(params.log_scale))
-        if scale > SMALL or scale < 2.0 * model.floor:
-            return scale < 2.0 * model.floor
-        on, off = on_and_off(self.data, params)
-        return law.tail < np.inf and on >= law.tail * off * NEARLY
+        # A run about whose line the scale vanishes ends where the model says that it does.
+        at_floor = float(np.exp(result.params.log_scale)) < 2.0 * FLOOR
+        vanished = result.reason is StopReason.INFEASIBLE and law.tail < np.inf
+        return Fit(law, model, result, at_floor or vanished)
 
     def _collapsed(self, law: Law, line: Array) -> Fit:
         """At the line, with a scale that stands for 0: there is nothing to climb to."""

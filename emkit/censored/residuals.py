@@ -9,10 +9,8 @@ from emkit.engine import Blocks
 from emkit.models.censored.data import Prepared, Residuals, thinned
 from emkit.models.censored.normal import LineParams
 
-__all__ = ["data_of", "line_within", "on_and_off", "sample_of"]
+__all__ = ["data_of", "line_within", "sample_of"]
 
-#: Distances from the line, in scales, up to which an exact row is on it, from which any is off it.
-ON, OFF = 1e-2, 1e2
 #: Rows that a start looks at: a tenth of them, within this range.
 SAMPLE_ROWS = 2000, 4000
 
@@ -41,17 +39,3 @@ def line_within(data: Blocks, prepared: Prepared, params: LineParams) -> bool:
         return False
     # One row outside decides, and as a rule it is in the first block.
     return all(data.map(partial(Residuals.encloses, coef=params.coef)))
-
-
-def on_and_off(data: Blocks, params: LineParams) -> tuple[float, float]:
-    """Weight of the exact rows on a line, and of the rows that it misses, in scales."""
-    parts = list(data.map(partial(_on_and_off, params=params)))
-    return sum(on for on, _ in parts), sum(off for _, off in parts)
-
-
-def _on_and_off(block: Residuals, params: LineParams) -> tuple[float, float]:
-    fitted, scale = block.design @ params.coef, np.exp(params.log_scale)
-    away = np.maximum(block.low - fitted, fitted - block.high) / scale
-    weight = np.ones(len(away)) if block.weight is None else block.weight
-    on = (block.width == 0.0) & (away < ON)
-    return float(weight[on].sum()), float(weight[away > OFF].sum())

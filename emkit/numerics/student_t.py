@@ -42,7 +42,7 @@ def log_tail(z: Array, df: float) -> Array:
     """
     with np.errstate(divide="ignore"):
         out = np.asarray(np.log(stdtr(df, -z)))
-    lost = out < np.log(SMALL)
+    lost = (out < np.log(SMALL)) & (z < np.inf)
     if lost.any():
         x = z[lost]
         term, total = np.ones_like(x), np.ones_like(x)

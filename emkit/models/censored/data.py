@@ -195,12 +195,12 @@ class Prepared(NamedTuple):
         low, high = units.response(rows.low), units.response(rows.high)
         low = np.where((low < -OPEN) & ~rows.exact, -np.inf, low)
         high = np.where((high > OPEN) & ~rows.exact, np.inf, high)
-        kept = np.isfinite(low) | np.isfinite(high)
+        told = np.isfinite(low) | np.isfinite(high)
         if self.summarise:
-            kept &= ~rows.exact
+            told &= ~rows.exact
         # Sorted by kind: a tile of one kind goes the shorter way.
-        order = np.argsort((np.isinf(low).astype(np.int8) - np.isinf(high))[kept], kind="stable")
-        kept = np.flatnonzero(kept)[order]
+        order = np.argsort((np.isinf(low).astype(np.int8) - np.isinf(high))[told], kind="stable")
+        kept = np.flatnonzero(told)[order]
         design = np.empty((len(kept), len(units.line)))
         for part in steps(len(kept)):
             design[part] = units.design(np.take(rows.X, kept[part], axis=0))

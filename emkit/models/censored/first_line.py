@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.models.censored.basis import Turn, principal, settled, without_constants
@@ -32,7 +33,9 @@ __all__ = ["Undivided", "prepare", "prepare_blocks"]
 
 #: A response is known to so many roundings of it.
 ROUNDINGS = 8.0
-#: The exact rows alone show the line where they see every direction at least so well as all rows.
+#: A row is sharp where its bounds are so near, in deviations of the responses, or one and the same.
+SHARP = 1e-3
+#: Sharp rows alone show the line where they see every direction at least so well as all rows.
 SEEN = 1e-4
 
 
@@ -73,8 +76,8 @@ def prepare_blocks(
 ) -> Prepared:
     """Units, first line and sums of all rows (blocks of `Responses`), in three passes.
 
-    The first line, about which all is measured, is least squares of the exact rows where these
-    show it, and otherwise of all rows, censored ones at their stand-ins (see `units`). A climb
+    The first line, about which all is measured, is least squares of the exact and other sharp rows
+    where these show it, and otherwise of all rows, censored ones at their stand-ins (see `units`). A climb
     starts at least squares of all rows; under ``heavy_tails`` also at that of responses drawn in
     towards their median, which outliers hardly move. Exact rows are summed up, or, where
     ``summarise`` is False, kept. Columns that depend on others take one more pass; where
@@ -87,11 +90,11 @@ def prepare_blocks(
     equations, units, turn, weight = _equations(data, units, target, penalised)
     lines = equations.lines()
     units = units._replace(line=lines[-1])
-    sums, squares = data.sum(partial(_sums_about_lines, units, lines, target))
+    (sums, squares, sharp), _ = data.sum(partial(_sums_about_lines, units, lines, target))
     spreads = np.sqrt(squares / weight)
     rounding = ROUNDINGS * EPS * (1.0 + abs(where.centre) / units.spread)
     # A line through every response leaves no spread: their own takes its place.
-    shown = np.sqrt(sums.squares / sums.weight) if equations.shows_line else 0.0
+    shown = np.sqrt(sharp[0] / sharp[1]) if equations.shows_line else 0.0
     root = next((float(spread) for spread in (shown, spreads[-1]) if spread > rounding), 1.0)
     starts = tuple(
         ((line - units.line) / root, float(np.log(spread / root)) if spread > rounding else 0.0)
@@ -146,15 +149,20 @@ class Target(NamedTuple):
         near = np.clip(plain, *self.where.fence) if self.drawn_in else plain
         return units.response(plain), units.response(near)
 
+    def sharp(self, rows: Responses) -> NDArray[np.bool_]:
+        """Rows that show where the line is."""
+        with np.errstate(invalid="ignore"):  # inf - inf
+            return rows.exact | (rows.high - rows.low <= SHARP * self.where.deviation)
+
 
 class NormalEquations(NamedTuple):
-    """Least squares of the stand-ins of the responses, of all rows and of the exact ones."""
+    """Least squares of the stand-ins of the responses, of all rows and of the sharp ones."""
 
     gram: Array  #: (q, q)
     cross: Array  #: (q,)
     drawn_in: Array  #: (q,) cross of responses drawn in
-    exact_gram: Array  #: (q, q)
-    exact_cross: Array  #: (q,) of responses drawn in
+    sharp_gram: Array  #: (q, q)
+    sharp_cross: Array  #: (q,) of responses drawn in
 
     def changed(self, change: Array) -> "NormalEquations":
         """Those of combinations of columns."""
@@ -163,9 +171,9 @@ class NormalEquations(NamedTuple):
 
     @property
     def shows_line(self) -> bool:
-        """Whether the exact rows see every direction that all rows see."""
+        """Whether the sharp rows see every direction that all rows see."""
         white = whitening(self.gram)
-        values = np.linalg.eigvalsh(white.T @ self.exact_gram @ white)
+        values = np.linalg.eigvalsh(white.T @ self.sharp_gram @ white)
         return bool(len(values) and values[0] > SEEN * values[-1])
 
     def lines(self) -> list[Array]:
@@ -174,8 +182,16 @@ class NormalEquations(NamedTuple):
         lines = [inverse @ self.cross]
         if not np.array_equal(self.cross, self.drawn_in):
             lines.append(inverse @ self.drawn_in)
-        exact = pseudo_inverse(self.exact_gram)[0] @ self.exact_cross
-        return [*lines, exact if self.shows_line else lines[-1]]
+        sharp = pseudo_inverse(self.sharp_gram)[0] @ self.sharp_cross
+        return [*lines, sharp if self.shows_line else lines[-1]]
+
+
+class AboutLines(NamedTuple):
+    """Sums of squares about some lines."""
+
+    exact: "LineSums"
+    squares: Array  #: (k,) of all stand-ins, about each line
+    sharp: Array  #: (2,) of the sharp rows about the last line, and their weight
 
 
 class LineSums(NamedTuple):
@@ -228,32 +244,34 @@ def _normal_equations(
 ) -> tuple[NormalEquations, float]:
     """Normal equations of a block, and its total weight."""
     q = len(units.line)
-    gram, exact_gram = np.zeros((2, q, q))
-    cross, drawn_in, exact_cross = np.zeros((3, q))
+    gram, sharp_gram = np.zeros((2, q, q))
+    cross, drawn_in, sharp_cross = np.zeros((3, q))
     plain, near = target.values(units, rows)
+    all_sharp = target.sharp(rows)
     for part in steps(len(plain)):
-        design, exact = units.design(rows.X[part]), rows.exact[part]
+        design, sharp = units.design(rows.X[part]), all_sharp[part]
         weighted = design if rows.weight is None else design * rows.weight[part, None]
         gram += weighted.T @ design
         cross += plain[part] @ weighted
         drawn_in += near[part] @ weighted
-        if exact.any():
-            exact_gram += weighted[exact].T @ design[exact]
-            exact_cross += near[part][exact] @ weighted[exact]
-    return NormalEquations(gram, cross, drawn_in, exact_gram, exact_cross), rows.total_weight
+        if sharp.any():
+            sharp_gram += weighted[sharp].T @ design[sharp]
+            sharp_cross += near[part][sharp] @ weighted[sharp]
+    return NormalEquations(gram, cross, drawn_in, sharp_gram, sharp_cross), rows.total_weight
 
 
 def _sums_about_lines(
     units: Standardised, lines: list[Array], target: Target, rows: Responses
-) -> tuple[LineSums, Array]:
+) -> tuple[AboutLines, float]:
     """Sums over the exact rows of a block, and weighted squares of all about each of the lines.
 
     Those about the first line are of the stand-ins themselves, all others of those drawn in.
     """
     q = len(units.line)
     weight, total, squares, of_all = 0.0, 0.0, 0.0, np.zeros(len(lines))
-    gram, cross = np.zeros((q, q)), np.zeros(q)
+    gram, cross, of_sharp = np.zeros((q, q)), np.zeros(q), np.zeros(2)
     plain, near = target.values(units, rows)
+    all_sharp = target.sharp(rows)
     for part in steps(len(plain)):
         design = units.design(rows.X[part])
         w = np.ones(len(design)) if rows.weight is None else rows.weight[part]
@@ -263,6 +281,7 @@ def _sums_about_lines(
         with np.errstate(over="ignore"):
             of_all += away**2 @ w
         residual, exact = away[-1], rows.exact[part]
+        of_sharp += [(w * all_sharp[part]) @ residual**2, w @ all_sharp[part]]
         w = w * exact
         weight += float(w.sum())
         total += float(w[exact] @ rows.low[part][exact])
@@ -272,7 +291,7 @@ def _sums_about_lines(
         gram += design.T @ design
         cross += residual @ design
         squares += float(residual @ residual)
-    return LineSums(weight, gram, cross, squares, total), of_all
+    return AboutLines(LineSums(weight, gram, cross, squares, total), of_all, of_sharp), 0.0
 
 
 def _pooled(weights: Array, columns: list[Scaling]) -> Scaling:

@@ -58,7 +58,7 @@ def heaviest_line(
     sample = Sample(*map(np.concatenate, zip(*parts, strict=True)))
     line = np.zeros_like(units.line) if penalised else units.line.copy()
     free = free_columns(units, penalised)
-    if len(sample.weight) < 2:
+    if not len(sample.weight):
         return None
     line[free] += _drawn(
         sample.design[:, free], sample.response - sample.design @ line, sample.weight, tail

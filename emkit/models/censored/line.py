@@ -44,8 +44,6 @@ class PenalisedLine(EMModel):
         Whether the first coefficient is one, and free of the penalty.
     """
 
-    #: The scale may not fall below it.
-    floor = FLOOR
     #: Data, params and statistics of the last E-steps; of the data no more than a reference, so
     #: that blocks can go.
     _last: tuple[tuple[ref[Array], LineParams, Any], ...] = ()
@@ -58,7 +56,7 @@ class PenalisedLine(EMModel):
         # Made once: the rows do not change. Least squares of least norm where columns repeat.
         self.solver, self.rank = pseudo_inverse(gram + np.diag(self.penalty))
         # Columns have variance 1, or a mean square of 1 where there is no intercept.
-        self.weight = max(float(gram.diagonal().max(initial=0.0)), np.finfo(float).tiny)
+        self.weight = float(gram.diagonal().max(initial=0.0)) or 1.0
 
     def __getstate__(self) -> dict[str, Any]:
         # Other processes have no use for the E-steps of this one.
@@ -73,7 +71,7 @@ class PenalisedLine(EMModel):
         return LineParams(coef, np.array(0.0))
 
     def is_feasible(self, params: LineParams) -> bool:
-        return super().is_feasible(params) and bool(params.log_scale > np.log(0.99 * self.floor))
+        return super().is_feasible(params) and bool(params.log_scale > np.log(0.99 * FLOOR))
 
     def objective_rounding(self, params: LineParams, objective: float) -> float:
         # Sums are taken tile by tile and pairwise within: less is lost than the default says. But
@@ -84,7 +82,7 @@ class PenalisedLine(EMModel):
 
     def least_scale(self, params: LineParams) -> float:
         """Where the scale may go from there: not below the floor, nor up to it."""
-        return min(self.floor, float(np.exp(params.log_scale)))
+        return min(FLOOR, float(np.exp(params.log_scale)))
 
     def log_prior(self, params: LineParams) -> float:
         total = float(self.penalty @ (self.line + params.coef) ** 2)
