@@ -153,7 +153,9 @@ class Climb:
         """Model of the rows, or of one in so many."""
         units, gram = self.prepared.units, self.prepared.gram
         penalty = units.penalty(self.alpha) / every
-        return law.model(units.line, gram / every, penalty, units.intercept)
+        model = law.model(units.line, gram / every, penalty, units.intercept)
+        model.exact_squares = self.prepared.exact.squares / every
+        return model
 
     def _starts(self, law: Law, model: PenalisedLine) -> LineParams | list[LineParams]:
         first = self._first(law)

@@ -29,7 +29,7 @@ from emkit.censored.messages import (
 )
 from emkit.censored.prediction import CensoredPrediction, check_level
 from emkit.censored.residuals import data_of, line_within
-from emkit.censored.rows import load_rows, open_rows, require_y
+from emkit.censored.rows import load_rows, open_rows, refuse_extremes, require_y
 from emkit.censored.uncertainty import Uncertainty
 from emkit.engine import EMResult
 from emkit.models.censored.data import Prepared, Standardised
@@ -259,6 +259,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
             heavy_tails=not law.log_concave,
             penalised=self.alpha > 0.0,
         )
+        refuse_extremes(self, prepared.units)
         collapse = Collapse.of(rows, prepared, law, free, self.alpha > 0.0)
         data = data_of(rows, prepared)
         del rows, opened  # those of a cluster need not lie there beside the residuals

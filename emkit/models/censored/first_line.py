@@ -36,7 +36,7 @@ ROUNDINGS = 8.0
 #: A row is sharp where its bounds are so near, in deviations of the responses, or one and the same.
 SHARP = 1e-3
 #: Sharp rows alone show the line where they see every direction at least so well as all rows.
-SEEN = 1e-4
+SEEN = 1e-8
 
 
 class Undivided(NamedTuple):
@@ -77,9 +77,9 @@ def prepare_blocks(
     """Units, first line and sums of all rows (blocks of `Responses`), in three passes.
 
     The first line, about which all is measured, is least squares of the exact and other sharp rows
-    where these show it, and otherwise of all rows, censored ones at their stand-ins (see `units`). A climb
-    starts at least squares of all rows; under ``heavy_tails`` also at that of responses drawn in
-    towards their median, which outliers hardly move. Exact rows are summed up, or, where
+    where these show it, and otherwise of all rows, censored ones at their stand-ins (see `units`).
+    A climb starts at least squares of all rows; under ``heavy_tails`` also at that of responses
+    drawn in towards their median, which outliers hardly move. Exact rows are summed up, or, where
     ``summarise`` is False, kept. Columns that depend on others take one more pass; where
     coefficients are ``penalised``, combinations that no row sees stay.
     """

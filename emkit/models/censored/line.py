@@ -57,6 +57,8 @@ class PenalisedLine(EMModel):
         self.solver, self.rank = pseudo_inverse(gram + np.diag(self.penalty))
         # Columns have variance 1, or a mean square of 1 where there is no intercept.
         self.weight = float(gram.diagonal().max(initial=0.0)) or 1.0
+        #: Squares of the exact rows about the first line: they are at most of this order.
+        self.exact_squares = self.weight
 
     def __getstate__(self) -> dict[str, Any]:
         # Other processes have no use for the E-steps of this one.
@@ -82,7 +84,7 @@ class PenalisedLine(EMModel):
 
     def least_scale(self, params: LineParams) -> float:
         """Where the scale may go from there: not below the floor, nor up to it."""
-        return min(FLOOR, float(np.exp(params.log_scale)))
+        return float(np.exp(min(np.log(FLOOR), float(params.log_scale))))
 
     def log_prior(self, params: LineParams) -> float:
         total = float(self.penalty @ (self.line + params.coef) ** 2)

@@ -47,8 +47,9 @@ class CensoredNormal(PenalisedLine):
 
     def objective_rounding(self, params: LineParams, objective: float) -> float:
         # Squares of the exact rows are differences of their sums about the first line.
-        squares = 4.0 * EPS * self.weight * float(np.exp(-2.0 * params.log_scale))
-        return super().objective_rounding(params, objective) + squares
+        squares = self.exact_squares + self.weight * float(np.abs(params.coef).sum()) ** 2
+        in_scales = squares * float(np.exp(-2.0 * params.log_scale))
+        return super().objective_rounding(params, objective) + 4.0 * EPS * in_scales
 
     def e_step(self, data: Residuals, params: LineParams) -> tuple[ExpectedResiduals, float]:
         coef, scale = params.coef, float(np.exp(params.log_scale))

@@ -26,12 +26,12 @@ __all__ = ["CensoredStudentT"]
 STEP = 1e-3
 #: Width of an interval that is as good as exact.
 NARROW = 1e-5
-#: Scale, in units of the spread, below which it is asked whether it goes to 0: nearly all rows then
-#: lie at less than the first of these distances from the line, in scales, or at more than the other.
+#: Scale, in units of the spread, below which it is asked whether it goes to 0: nearly all rows
+#: then lie nearer to the line than the first of these distances, in scales, or beyond the second.
 VANISHING = 1e-3
 ON, OFF = 1e-2, 1e2
 #: Part of the weight on a line with which the scale goes to 0, and part that may lie between.
-NEARLY, BETWEEN = 0.98, 0.02
+NEARLY, BETWEEN = 0.97, 0.02
 
 
 class WeightedMoments(NamedTuple):
