@@ -150,29 +150,6 @@ def refuse_extremes(regressor: Any, units: Standardised) -> None:
         )
 
 
-def _refuse_integers(y: Any) -> None:
-    fields = getattr(getattr(y, "dtype", None), "fields", None) or {}
-    kinds = [dtype.kind for dtype, *_ in fields.values()]
-    if kinds and kinds[0] in "iu":
-        raise ValueError(
-            f"The first of the fields {tuple(fields)} of y holds integers, and whether they are "
-            "events or bounds shows in all rows alone. Make events bool, or bounds float."
-        )
-
-
-# What cannot be had
-
-
-def _refuse_heavy(sample_weight: Array | None) -> None:
-    """ValueError where sums with the weights would overflow."""
-    if sample_weight is not None and sample_weight.max() > HEAVIEST:
-        i = int(np.argmax(sample_weight))
-        raise ValueError(
-            f"sample_weight is too large for double precision: {sample_weight[i]:.3g} in row {i}. "
-            "Weights are frequencies; divide them by their mean."
-        )
-
-
 def _sides(rows: Responses) -> tuple[int, bool, bool]:
     """Number of rows, and whether all are open on the left, on the right."""
     return len(rows.X), bool(np.isinf(rows.low).all()), bool(np.isinf(rows.high).all())
