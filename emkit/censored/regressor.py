@@ -67,7 +67,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
 
         Predictions and log-likelihoods are on the scale of y, of whatever the line is.
     df : float or 'estimate', default=4.0
-        Degrees of freedom of 'student_t'.
+        Degrees of freedom of 'student_t', at least 0.001; from 1e16 on that is the normal.
     left, right : float or None, default=None
         Limits of a one-dimensional y: values at or beyond a limit are censored there.
     alpha : float, default=0.0
@@ -81,7 +81,8 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         Most points to try after a start, one E-step each.
     n_init : int, default=1
         Starts of 'student_t', whose likelihood can have several maxima: the first is least
-        squares, the others are lines through a few rows. Other laws have one maximum.
+        squares, with outliers drawn in where that is likelier, the others are lines through a few
+        rows. Other laws have one maximum.
     search : {'restarts', 'short_runs'} or search object, default='restarts'
         What to do with several starts.
     acceleration : {'anderson', 'squarem'}, Acceleration or None, default='anderson'
