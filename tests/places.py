@@ -260,6 +260,7 @@ each_estimator = pytest.mark.parametrize(
 #: Fits that are stopped on purpose, and data whose columns are constant or empty.
 quiet = [
     pytest.mark.filterwarnings("ignore:Best performing:sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:The fit did not conv:sklearn.exceptions.ConvergenceWarning"),
     pytest.mark.filterwarnings("ignore:Nothing is observed:emkit.exceptions.DataWarning"),
 ]
 

@@ -87,6 +87,25 @@ def test_survreg_on_its_own_data(case):
     assert_allclose(model.log_likelihood_, case["log_likelihood"], rtol=1e-10)
 
 
+def test_criteria_of_lung():
+    """survreg(Surv(time, status) ~ age + sex, dist = "lognormal"): logLik, AIC, BIC as R prints."""
+    X, y = load_lung(return_X_y=True)
+    model = EMCensoredRegressor(distribution="lognormal").fit(X[:, :2], y)
+    found = model.log_likelihood_, model.aic(X[:, :2], y), model.bic(X[:, :2], y)
+    assert_allclose(found, [-1158.75014, 2325.50029, 2339.21767], rtol=0, atol=6e-6)
+
+
+def test_tobit_of_affairs():
+    """tobit of R's AER, on its own data."""
+    case = json.loads((Path(__file__).parent / "golden" / "affairs.json").read_text())
+    X = np.column_stack([case["age"], case["yearsmarried"]])
+    model = EMCensoredRegressor(left=0.0, tol=1e-12).fit(X, np.array(case["affairs"], dtype=float))
+    found = np.r_[model.intercept_, model.coef_, model.scale_]
+    assert_allclose(found, case["estimates"], rtol=1e-6)
+    assert_allclose(model.standard_errors_, case["standard_errors"], rtol=1e-6)
+    assert_allclose(model.log_likelihood_, case["log_likelihood"], rtol=1e-11)
+
+
 # Lung cancer, of which the reference has the data: the score equations in plain NumPy
 
 #: Derivatives of the log-likelihood of rows in z, and whether they have a density, hence log scale.

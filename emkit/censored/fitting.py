@@ -8,19 +8,28 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from sklearn.utils import check_random_state
 
+from emkit._typing import Array
 from emkit.censored.residuals import sample_of
-from emkit.engine import EMResult
+from emkit.engine import EMResult, StopReason
 from emkit.engine.fit import best_run
-from emkit.models.censored.data import Prepared
-from emkit.models.censored.line import LineParams, PenalisedLine
+from emkit.exceptions import InfeasibleError, ModelError
+from emkit.models.censored.data import Blockwise, Prepared
+from emkit.models.censored.existence import collapsing_line
+from emkit.models.censored.heavy_line import heaviest_line
+from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
 from emkit.models.laws.law import Law
 
-__all__ = ["Climb", "Fit"]
+__all__ = ["Climb", "Collapse", "Fit"]
 
 #: Gain in nats at which a start has seen enough of a sample of the rows.
 SAMPLE_TOL = 0.01
 #: Precision of the logarithm of a shape parameter.
 SHAPE_TOL = 1e-6
+#: Scale, in units of the fit, that stands for 0 where the likelihood grows without bound, and
+#: roundings of the responses that it is not below.
+VANISHED, ROUNDINGS = 1e-7, 100.0
+#: Part of the tail below which the scale can go to 0, from which on a fit may be trusted.
+NEARLY = 0.98
 
 
 class Fit(NamedTuple):
@@ -29,6 +38,28 @@ class Fit(NamedTuple):
     law: Law
     model: PenalisedLine
     result: EMResult
+    collapsed: bool  #: whether the likelihood has no finite maximum
+
+
+class Collapse(NamedTuple):
+    """Where the likelihood grows without bound as the scale goes to 0."""
+
+    line: Array | None  #: (q,) of such a line, whatever the shape of the law; None where none is
+    ratio: float = 0.0  #: tail of the law down to which it is bounded
+
+    @classmethod
+    def of(
+        cls, rows: Blockwise, prepared: Prepared, law: Law, free: list[str], penalised: bool
+    ) -> "Collapse":
+        line = collapsing_line(rows, prepared, penalised)
+        if line is not None or np.isinf(law.tail):
+            return cls(line)
+        shape = law.shapes[free[0]] if free else None
+        low, high = (shape.low, shape.high) if shape else (law.tail, law.tail)
+        heavy = heaviest_line(rows, prepared, penalised, NEARLY * low)
+        if heavy is None:
+            return cls(None)
+        return cls(heavy.line if heavy.ratio > high else None, heavy.ratio)
 
 
 @dataclass
@@ -43,10 +74,10 @@ class Climb:
         Residuals of the rows.
     alpha : float
         Ridge penalty.
-    first : LineParams
-        Where to start.
-    goes_on : bool
-        Whether ``first`` is the last fit, and not to be improved on a sample of the rows.
+    collapse : Collapse
+        Whether the likelihood is bounded.
+    last : LineParams or None
+        The last fit, to go on from.
     n_init : int
         Starts of a law whose likelihood can have several maxima.
     random_state : int, RandomState instance or None
@@ -60,8 +91,8 @@ class Climb:
     prepared: Prepared
     data: Any
     alpha: float
-    first: LineParams
-    goes_on: bool
+    collapse: Collapse
+    last: LineParams | None
     n_init: int
     random_state: Any
     options: Mapping[str, Any]
@@ -72,45 +103,78 @@ class Climb:
 
     def fit(self, law: Law, free: list[str]) -> Fit:
         """The law fitted, one of its shape parameters by maximum likelihood if that is free."""
+        if self.collapse.line is not None:
+            return self._collapsed(law, self.collapse.line)
         if not free:
             return self._fit(law)
         (name,) = free
         shape = law.shapes[name]
+        low = max(shape.low, self.collapse.ratio / NEARLY)
 
         def fit_at(value: float, start: Any = None) -> Fit:
             return self._fit(replace(law, **{name: value}), start)
 
         # The profile likelihood of the shape, each fit from the best line at the first value.
-        best = fit_at(shape.start).result.params
+        best = fit_at(max(shape.start, min(2.0 * low, shape.high))).result.params
 
         def loss(log_shape: float) -> float:
-            return -fit_at(float(np.exp(log_shape)), best).result.objective
+            try:
+                fit = fit_at(float(np.exp(log_shape)), best)
+            except (ModelError, InfeasibleError):  # no fit there: it is not the likeliest
+                return np.inf
+            return np.inf if fit.collapsed else -fit.result.objective
 
-        bounds, options = np.log([shape.low, shape.high]), {"xatol": SHAPE_TOL}
+        bounds, options = np.log([low, shape.high]), {"xatol": SHAPE_TOL}
         found = minimize_scalar(loss, bounds=bounds, method="bounded", options=options)
-        return fit_at(float(np.exp(found.x)), best)
+        fit = fit_at(float(np.exp(found.x)), best)
+        at_edge = low > shape.low and found.x - bounds[0] < 10.0 * SHAPE_TOL
+        return fit._replace(collapsed=fit.collapsed or at_edge)
 
     def _fit(self, law: Law, start: Any = None) -> Fit:
         model = self._model(law)
         start = self._starts(law, model) if start is None else start
         self.follow(law)
-        return Fit(law, model, best_run(model, self.data, start=start, **self.options))
+        result = best_run(model, self.data, start=start, **self.options)
+        # A run about whose line the scale vanishes ends where the model says that it does.
+        at_floor = float(np.exp(result.params.log_scale)) < 2.0 * FLOOR
+        vanished = result.reason is StopReason.INFEASIBLE and law.tail < np.inf
+        return Fit(law, model, result, at_floor or vanished)
+
+    def _collapsed(self, law: Law, line: Array) -> Fit:
+        """At the line, with a scale that stands for 0: there is nothing to climb to."""
+        model = self._model(law)
+        scale = max(VANISHED, ROUNDINGS * self.prepared.resolution)
+        params = LineParams(line - self.prepared.units.line, np.array(np.log(scale)))
+        self.follow(law)
+        options = {**self.options, "max_iter": 0, "search": "restarts"}
+        return Fit(law, model, best_run(model, self.data, start=params, **options), True)
 
     def _model(self, law: Law, every: int = 1) -> PenalisedLine:
         """Model of the rows, or of one in so many."""
         units, gram = self.prepared.units, self.prepared.gram
-        return law.model(units.line, gram / every, self.alpha / every, units.intercept)
+        penalty = units.penalty(self.alpha) / every
+        model = law.model(units.line, gram / every, penalty, units.intercept)
+        model.exact_squares = self.prepared.exact.squares / every
+        return model
 
     def _starts(self, law: Law, model: PenalisedLine) -> LineParams | list[LineParams]:
+        first = self._first(law)
         if not law.log_concave:
             seed = check_random_state(self.random_state).randint(2**31)
             rng = np.random.default_rng(seed)
-            return [
-                self.first,
-                *(model.initialize(self.sample, rng) for _ in range(self.n_init - 1)),
-            ]
-        if self.every == 1 or self.options["acceleration"] is None or self.goes_on:
-            return self.first
+            return [first, *(model.initialize(self.sample, rng) for _ in range(self.n_init - 1))]
+        if self.every == 1 or self.options["acceleration"] is None or self.last is not None:
+            return first
         # A small part of the rows shows where to start; the others then take few steps.
         part = self._model(law, self.every)
-        return best_run(part, self.sample, start=self.first, tol=SAMPLE_TOL).params
+        return best_run(part, self.sample, start=first, tol=SAMPLE_TOL).params
+
+    def _first(self, law: Law) -> LineParams:
+        """The last fit, or the likelier of the lines that the rows show at first."""
+        if self.last is not None:
+            return self.last
+        starts = [LineParams(line, np.array(scale)) for line, scale in self.prepared.starts]
+        if len(starts) == 1:
+            return starts[0]
+        part = self._model(law, self.every)
+        return max(starts, key=lambda at: part.e_step(self.sample, at)[1] + part.log_prior(at))

@@ -33,6 +33,7 @@ class CensoredPrediction:
     coef_: Array
     intercept_: float
     scale_: float
+    rank_: int
 
     # The fitted line
 
@@ -54,13 +55,20 @@ class CensoredPrediction:
             out[rows] = X[rows] @ self.coef_ + self.intercept_
         return out
 
-    def _each(self, X: Any, compute: Callable[..., Array], y: Any = None, **options: Any) -> Any:
+    def _each(
+        self,
+        X: Any,
+        compute: Callable[..., Array],
+        y: Any = None,
+        as_given: bool = False,
+        **options: Any,
+    ) -> Any:
         """What ``compute`` gives for every row: an array, of a Dask collection a lazy one.
 
-        It takes the regressor, which a lazy result holds as it is now, and `Responses`. Options
-        are those of `Opened.map`.
+        It takes the regressor, which a lazy result holds as it is now, and `Responses`, with bounds
+        on the scale of the line or ``as_given``. Options are those of `Opened.map`.
         """
-        opened = open_rows(self, X, y)
+        opened = open_rows(self, X, y, as_given=as_given)
         return opened.map(partial(compute, copy(self)), dtype=np.float64, **options)
 
     def _at_line(self, X: Any, compute: Callable[..., Array], shape: tuple[int, ...] = ()) -> Any:
@@ -215,25 +223,26 @@ class CensoredPrediction:
         """
         require_y(self, y)
         if not sample:
-            return self._each(X, type(self)._impute, y)
+            return self._each(X, type(self)._impute, y, as_given=True)
         source = self.random_state if random_state is None else random_state
         seed = check_random_state(source).randint(2**31)
         draw = partial(_draw, seed, np.random.default_rng(seed))
-        return self._each(X, draw, y, numbered=True)
+        return self._each(X, draw, y, as_given=True, numbered=True)
 
     def _impute(self, rows: Responses, rng: np.random.Generator | None = None) -> Array:
         """Responses of a block, filled by means, or by draws where there is a generator."""
-        low, high, distribution = rows.low, rows.high, self._distribution
-        to_response = distribution.link.to_response
-        censored = low != high
-        out = to_response(np.where(censored, 0.0, low))
-        location, low, high = (self._location(rows.X)[censored], low[censored], high[censored])
+        distribution, censored = self._distribution, ~rows.exact
+        out = rows.low.astype(float)
+        least, most = rows.low[censored], rows.high[censored]
+        location, bounds = self._location(rows.X)[censored], distribution.to_line(least, most)
         if rng is None:
-            filled = distribution.truncated_mean(location, self.scale_, low, high)
+            filled = distribution.truncated_mean(location, self.scale_, *bounds)
         else:
-            filled = distribution.draw(location, self.scale_, low, high, rng)
+            filled = distribution.draw(location, self.scale_, *bounds, rng)
+        if distribution.link.positive:
+            least = np.maximum(least, 0.0)
         # Rounding must not leave the interval.
-        out[censored] = np.clip(filled, to_response(low), to_response(high))
+        out[censored] = np.clip(filled, least, most)
         return out
 
     # Selection
@@ -286,7 +295,7 @@ class CensoredPrediction:
         return open_rows(self, X, y, sample_weight).sum(self._log_likelihood)
 
     def _n_parameters(self) -> int:
-        return len(self.coef_) + int(self.fit_intercept) + 1 + len(self._free_shapes)
+        return self.rank_ + 1 + len(self._free_shapes)
 
     def aic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Akaike information criterion; lower is better.
@@ -303,7 +312,8 @@ class CensoredPrediction:
         Returns
         -------
         aic : float
-            ``-2 log L + 2 p`` for p free parameters.
+            ``-2 log L + 2 p`` for p free parameters: ``rank_`` coefficients, the scale, and shape
+            parameters that are estimated.
         """
         return -2.0 * self._total(X, y, sample_weight)[0] + 2.0 * self._n_parameters()
 
@@ -322,7 +332,7 @@ class CensoredPrediction:
         Returns
         -------
         bic : float
-            ``-2 log L + p log n`` for p free parameters.
+            ``-2 log L + p log n`` for p free parameters, counted as in `aic`.
         """
         total, n = self._total(X, y, sample_weight)
         return -2.0 * total + self._n_parameters() * log(n)

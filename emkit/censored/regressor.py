@@ -11,27 +11,30 @@ from scipy.special import ndtr, ndtri
 from sklearn.base import RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from emkit._typing import Array
 from emkit.base.estimator import (
     EM_CONSTRAINTS,
     OneNumber,
     StrOptions,
-    above,
     at_least,
     fit_context,
     require_same,
-    warn_unconverged,
 )
 from emkit.base.optional import optional_import
 from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin, Progress
-from emkit.censored.fitting import Climb
+from emkit.censored.fitting import Climb, Collapse, Fit
+from emkit.censored.messages import (
+    warn_of_collapse,
+    warn_of_columns,
+    warn_of_flatness,
+    warn_unconverged,
+)
 from emkit.censored.prediction import CensoredPrediction, check_level
 from emkit.censored.residuals import data_of, line_within
-from emkit.censored.rows import load_rows, open_rows, require_y
+from emkit.censored.rows import load_rows, open_rows, refuse_extremes, require_y
+from emkit.censored.uncertainty import Uncertainty
 from emkit.engine import EMResult
-from emkit.exceptions import DataWarning, warn
-from emkit.models.censored.data import Prepared, Standardised, pseudo_inverse
+from emkit.models.censored.data import Prepared, Standardised
 from emkit.models.censored.first_line import prepare_blocks
 from emkit.models.censored.line import FLOOR, LineParams
 from emkit.models.laws.law import Law
@@ -66,7 +69,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
 
         Predictions and log-likelihoods are on the scale of y, of whatever the line is.
     df : float or 'estimate', default=4.0
-        Degrees of freedom of 'student_t'.
+        Degrees of freedom of 'student_t', at least 0.001; from 1e16 on that is the normal.
     left, right : float or None, default=None
         Limits of a one-dimensional y: values at or beyond a limit are censored there.
     alpha : float, default=0.0
@@ -80,7 +83,8 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         Most points to try after a start, one E-step each.
     n_init : int, default=1
         Starts of 'student_t', whose likelihood can have several maxima: the first is least
-        squares, the others are lines through a few rows. Other laws have one maximum.
+        squares, with outliers drawn in where that is likelier, the others are lines through a few
+        rows. Other laws have one maximum.
     search : {'restarts', 'short_runs'} or search object, default='restarts'
         What to do with several starts.
     acceleration : {'anderson', 'squarem'}, Acceleration or None, default='anderson'
@@ -103,8 +107,8 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
     intercept_ : float
         Intercept.
     scale_ : float
-        Scale :math:`\sigma` of the distribution; not below 1e-7 of the spread of y about the line
-        that the fit starts from.
+        Scale :math:`\sigma` of the distribution; 1e-7 of the spread of y about a first line where
+        the likelihood grows without bound as it goes to 0.
     df_ : float
         Degrees of freedom, for 'student_t'.
     log_likelihood_ : float
@@ -113,13 +117,16 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         Points that the best run tried after its start.
     converged_ : bool
         Whether the best run converged.
+    rank_ : int
+        Number of coefficients that X determines, the intercept among them; `aic` and `bic` count
+        them, the scale and shape parameters that are estimated.
     history_ : ndarray
         Objective at the start and every accepted iterate of the best run; never falls.
     runs_ : tuple of RunSummary
         One summary for each start.
     cov_params_ : ndarray of shape (n_features + 2, n_features + 2)
         Covariance of intercept (left out without one), coefficients and log scale: the inverse of
-        the observed information.
+        the observed information. NaN in rows and columns of what the data do not determine.
     standard_errors_ : ndarray
         Square roots of its diagonal.
     n_features_in_ : int
@@ -135,7 +142,8 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
     Warns
     -----
     DataWarning
-        For collinear columns, and where the likelihood has no finite maximum.
+        For collinear and constant columns, whose standard errors are NaN, and other parameters
+        that the likelihood does not depend on; and where it has no finite maximum.
 
     References
     ----------
@@ -159,7 +167,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
     _parameter_constraints: dict = {
         **EM_CONSTRAINTS,
         "distribution": [StrOptions(set(LAWS))],
-        "df": [above(Real, 0.0), StrOptions({"estimate"})],
+        "df": [at_least(Real, 1e-3), StrOptions({"estimate"})],
         "left": [None, OneNumber("emkit.censored_target")],
         "right": [None, OneNumber("emkit.censored_target")],
         "alpha": [at_least(Real, 0.0)],
@@ -252,51 +260,80 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         opened = open_rows(self, X, y, sample_weight, reset=True)
         rows = load_rows(opened)
         progress = Progress(self, X, y, sample_weight, in_memory=opened.in_memory)
-        summarise = LAWS[self.distribution].law.exact_sums_suffice
-        prepared = prepare_blocks(rows, self.fit_intercept, summarise=summarise)
+        law, free = self._law_to_fit()
+        prepared = prepare_blocks(
+            rows,
+            self.fit_intercept,
+            summarise=law.exact_sums_suffice,
+            heavy_tails=not law.log_concave,
+            penalised=self.alpha > 0.0,
+        )
+        refuse_extremes(self, prepared.units)
+        collapse = Collapse.of(rows, prepared, law, free, self.alpha > 0.0)
         data = data_of(rows, prepared)
         del rows, opened  # those of a cluster need not lie there beside the residuals
         with progress:
-            law, model, result = self._climb(prepared, data, progress)
-        warn_unconverged(result, self.max_iter, "Increase alpha")
-        stats, _ = data.sum(partial(model.information_step, params=result.params))
-        information = model.information(stats, result.params)
-        rounding = model.objective_rounding(result.params, result.objective)
-        polished = model.polish(stats, result.params, rounding)
-        self._publish(replace(result, params=polished), law, prepared)
-        self._publish_errors(information, prepared.units)
-        at_floor = float(result.params.log_scale) < log(2.0 * FLOOR)
-        within = not at_floor and line_within(data, prepared, result.params)
-        self._warn_of_degeneracy(at_floor, within, model.rank)
+            fit = self._climb(prepared, data, progress, collapse).fit(law, free)
+        self._conclude(fit, prepared, data)
         progress.done()
         return self
 
-    def _climb(self, prepared: Prepared, data: Any, progress: Progress) -> Any:
-        """The law of the errors, fitted."""
-        law, free = self._law_to_fit()
+    def _climb(
+        self, prepared: Prepared, data: Any, progress: Progress, collapse: Collapse
+    ) -> Climb:
 
         def follow(law: Law) -> None:
             progress.publish = partial(type(self)._publish, law=law, prepared=prepared)
 
-        climb = Climb(
+        # It is in nats of the whole sample, of less than its rows where weights are small.
+        tol = self.tol * min(1.0, prepared.weight / prepared.n)
+        return Climb(
             prepared,
             data,
             alpha=self.alpha,
-            first=self._start(prepared.units),
-            goes_on=self._goes_on,
+            collapse=collapse,
+            last=self._last(prepared.units),
             n_init=self.n_init,
             random_state=self.random_state,
             options={
                 "n_jobs": self.n_jobs,
                 "search": self.search,
                 "acceleration": self.acceleration,
-                "tol": self.tol,
+                "tol": tol,
                 "max_iter": self.max_iter,
                 "callback": progress.callback,
             },
             follow=follow,
         )
-        return climb.fit(law, free)
+
+    def _conclude(self, fit: Fit, prepared: Prepared, data: Any) -> None:
+        """Publish a fit with its standard errors, and warn of what is wrong with it."""
+        model, result, penalised = fit.model, fit.result, self.alpha > 0.0
+        within = not penalised and line_within(data, prepared, result.params)
+        collapsed = fit.collapsed or within
+        information = None
+        if not collapsed:
+            warn_unconverged(result, self.max_iter)
+            stats, _ = data.sum(partial(model.information_step, params=result.params))
+            information = model.information(stats, result.params)
+            rounding = model.objective_rounding(result.params, result.objective)
+            result = replace(result, params=model.polish(stats, result.params, rounding))
+        self._publish(result, fit.law, prepared)
+        uncertainty = Uncertainty.of(information, prepared, penalised)
+        self.cov_params_, self.standard_errors_ = uncertainty.covariance, uncertainty.errors
+        names = self._parameter_names
+        if collapsed:
+            warn_of_collapse(self.scale_, fit.law.tail, exact=prepared.exact.weight > 0.0)
+        if not uncertainty.seen.all():
+            warn_of_columns(names, uncertainty.seen, self.rank_)
+        if not collapsed and (uncertainty.seen & ~uncertainty.determined).any():
+            warn_of_flatness(names, uncertainty.seen & ~uncertainty.determined)
+
+    @property
+    def _parameter_names(self) -> list[str]:
+        """Those of intercept (left out without one), coefficients and log scale."""
+        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(len(self.coef_))])
+        return ["intercept"] * int(self.fit_intercept) + [*names, "log(scale)"]
 
     def _law_to_fit(self) -> tuple[Law, Any]:
         """The law with the shape parameters that are given, and the names of those that are not."""
@@ -309,23 +346,25 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         """Whether there is a last fit to go on from."""
         return self.warm_start and hasattr(self, "coef_")
 
-    def _start(self, units: Standardised) -> LineParams:
-        q = len(units.line)
+    def _last(self, units: Standardised) -> LineParams | None:
+        """The last fit in units of the fit, if it is to go on."""
         if not self._goes_on:
-            return LineParams(np.zeros(q), np.array(0.0))
+            return None
         require_same("warm_start", "n_features", len(self.coef_), len(units.scale))
-        coef = self.coef_ * units.scale
+        coef = units.coefficients(self.coef_ * units.scale)
         if self.fit_intercept:
             at_centre = self.intercept_ + self.coef_ @ units.shift - units.centre
             coef = np.append(at_centre, coef)
         scale = max(self.scale_ / units.spread, FLOOR)
-        return LineParams(coef / units.spread - units.line, np.log(scale))
+        return LineParams(coef / units.spread - units.line, np.array(np.log(scale)))
 
     def _publish(self, result: EMResult, law: Law, prepared: Prepared) -> None:
         units = prepared.units
         self.coef_, self.intercept_, self.scale_ = units.to_user(*result.params)
-        for name in SHAPES:  # of an earlier fit
-            self.__dict__.pop(f"{name}_", None)
+        self.rank_ = prepared.rank
+        # Of an earlier fit; a fit that is interrupted has no standard errors.
+        for name in (*(f"{shape}_" for shape in SHAPES), "cov_params_", "standard_errors_"):
+            self.__dict__.pop(name, None)
         for name in law.shapes:
             setattr(self, f"{name}_", getattr(law, name))
         # log_jacobian is linear in the response, so its total is its value at the total.
@@ -338,38 +377,6 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         self.n_iter_ = result.n_iter
         self.converged_ = result.converged
         self.history_, self.runs_ = result.history, result.runs
-
-    def _publish_errors(self, information: Array, units: Standardised) -> None:
-        """Covariance of the parameters in the user's units."""
-        q = len(units.line)
-        lead = int(self.fit_intercept)
-        change = np.zeros((q + 1, q + 1))  # of user's parameters with those of the fit
-        slopes = np.arange(lead, q)
-        change[slopes, slopes] = units.spread / units.scale
-        if lead:
-            change[0, 0] = units.spread
-            change[0, slopes] = -units.spread * units.shift / units.scale
-        change[q, q] = 1.0
-        self.cov_params_ = change @ _inverse(information) @ change.T
-        self.standard_errors_ = np.sqrt(np.maximum(np.diag(self.cov_params_), 0.0))
-
-    def _warn_of_degeneracy(self, at_floor: bool, within: bool, rank: int) -> None:
-        q = len(self.coef_) + int(self.fit_intercept)
-        if rank < q:
-            warn(
-                f"Columns of X are collinear: of {q} coefficients {rank} are identified. The line "
-                "of least norm is returned; standard errors are of what is identified. Drop "
-                "columns or set alpha.",
-                DataWarning,
-            )
-        if at_floor or within:
-            what = "every response" if at_floor else "every interval"
-            warn(
-                f"The likelihood has no finite maximum: a line passes through {what}, and it "
-                f"grows as the scale goes to 0. scale_={self.scale_:.3g} is where the fit "
-                "stopped; it is no estimate. There are too few exact responses for the columns.",
-                DataWarning,
-            )
 
     # What was learned
 
@@ -385,7 +392,8 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         -------
         table : pandas.DataFrame
             A row for the intercept, every coefficient and the log scale; columns estimate,
-            std_error, z, p_value, lower and upper.
+            std_error, z, p_value, lower and upper. All but the estimate is NaN for a parameter that
+            the data do not determine.
 
         Raises
         ------
@@ -406,14 +414,12 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         x0             -0.05       0.00  -9.59     0.00  -0.06  -0.04
         log(scale)     -0.47       0.18  -2.54     0.01  -0.83  -0.11
         """
-        check_is_fitted(self)
+        check_is_fitted(self, "standard_errors_")
         check_level(level)
         pd = optional_import("pandas", "pandas", "EMCensoredRegressor.summary")
-        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(len(self.coef_))])
         estimate = np.concatenate([self.coef_, [np.log(self.scale_)]])
-        index = [*names, "log(scale)"]
         if self.fit_intercept:
-            estimate, index = (np.append(self.intercept_, estimate), ["intercept", *index])
+            estimate = np.append(self.intercept_, estimate)
         with np.errstate(divide="ignore", invalid="ignore"):
             z = estimate / self.standard_errors_
         half = ndtri(0.5 + 0.5 * level) * self.standard_errors_
@@ -426,16 +432,10 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
                 "lower": estimate - half,
                 "upper": estimate + half,
             },
-            index=index,
+            index=self._parameter_names,
         )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.regressor_tags.poor_score = True
         return tags
-
-
-def _inverse(information: Array) -> Array:
-    """Inverse over the directions that the data see, whatever the units of the parameters."""
-    scale = np.sqrt(np.maximum(np.abs(np.diag(information)), np.finfo(float).tiny))
-    return pseudo_inverse(information / np.outer(scale, scale))[0] / np.outer(scale, scale)

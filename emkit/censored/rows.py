@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,9 +15,21 @@ from emkit.data.blocks import DataBlocks
 from emkit.data.checks import load_with_missing, part_of
 from emkit.data.opened import Opened, open_data
 from emkit.data.reader import Reader
-from emkit.models.censored.data import Responses
+from emkit.models.censored.data import Responses, Standardised
 
-__all__ = ["ResponseReader", "load_rows", "open_rows", "read_predictors", "require_y"]
+__all__ = [
+    "ResponseReader",
+    "load_rows",
+    "open_rows",
+    "read_predictors",
+    "refuse_extremes",
+    "require_y",
+]
+
+#: Largest weight whose products and sums stay finite, as do those of its reciprocal.
+HEAVIEST = 1e100
+#: Largest size of a coefficient, and of its reciprocal.
+LARGEST = 1e290
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,7 @@ class ResponseReader(Reader[Responses]):
             return Responses(X, None, None, sample_weight)  # type: ignore[arg-type]
         if not len(X):
             return Responses(X, np.empty(0), np.empty(0), sample_weight)
+        _refuse_extreme_weights(sample_weight)
         low, high = load_target(y, self.left, self.right, whole=whole)
         check_consistent_length(X, low)
         return Responses(X, *self.to_line(low, high), sample_weight)
@@ -56,13 +70,33 @@ class ResponseReader(Reader[Responses]):
 
 
 def open_rows(
-    regressor: Any, X: Any, y: Any = None, sample_weight: Any = None, *, reset: bool = False
+    regressor: Any,
+    X: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    reset: bool = False,
+    as_given: bool = False,
 ) -> Opened[Responses]:
-    """Rows that were given to a method of a regressor, wherever they lie."""
-    reader = ResponseReader(regressor._distribution.to_line, regressor.left, regressor.right)
+    """Rows that were given to a method of a regressor, wherever they lie.
+
+    Bounds are on the scale of the line, or ``as_given``, once it is known that they can be.
+    """
+    to_line = regressor._distribution.to_line
+    if as_given:
+        to_line = partial(_checked, to_line)
+    reader = ResponseReader(to_line, regressor.left, regressor.right)
     # Where rows are cut into blocks, a frame would lose the names and types of its columns.
     y = as_records(y)
     return open_data(regressor, X, reader, y=y, sample_weight=sample_weight, reset=reset)
+
+
+def _checked(
+    to_line: Callable[[Array, Array], tuple[Array, Array]], low: Array, high: Array
+) -> tuple[Array, Array]:
+    """Bounds as they are; ValueError where they have no place on the line."""
+    to_line(low, high)
+    return low, high
 
 
 def read_predictors(regressor: Any, X: Any) -> Array:
@@ -88,6 +122,35 @@ def load_rows(opened: Opened[Responses]) -> DataBlocks:
 
 
 # What cannot be had
+
+
+def _refuse_extreme_weights(sample_weight: Array | None) -> None:
+    """ValueError where sums with the weights would overflow, or underflow."""
+    if sample_weight is None or not len(sample_weight):
+        return
+    i = int(np.argmax(sample_weight))
+    if sample_weight[i] > HEAVIEST or 0.0 < sample_weight[i] < 1.0 / HEAVIEST:
+        size = "large" if sample_weight[i] > 1.0 else "small"
+        raise ValueError(
+            f"sample_weight is too {size} for double precision: its largest is "
+            f"{sample_weight[i]:.3g}, in row {i}. Weights are frequencies: divide them by their "
+            "mean."
+        )
+
+
+def refuse_extremes(regressor: Any, units: Standardised) -> None:
+    """ValueError where a coefficient would overflow, or underflow."""
+    with np.errstate(over="ignore", under="ignore"):
+        size = units.spread / units.scale
+    wrong = np.flatnonzero((size > LARGEST) | (size < 1.0 / LARGEST))
+    if len(wrong):
+        j = int(wrong[0])
+        name = getattr(regressor, "feature_names_in_", {j: j})[j]
+        raise ValueError(
+            f"Column {name!r} of X and y are in units too far apart for double precision: the "
+            f"column has a spread of {units.scale[j]:.3g}, the responses one of "
+            f"{units.spread:.3g}, and a coefficient would be about {size[j]:.3g}. Scale them."
+        )
 
 
 def _sides(rows: Responses) -> tuple[int, bool, bool]:

@@ -5,20 +5,52 @@ from numpy.polynomial.legendre import leggauss
 from scipy.special import gammaln, stdtr
 
 from emkit._typing import Array
+from emkit.numerics.constants import EPS, LOG_ROOT_2PI
 
-__all__ = ["log_density", "log_mass", "truncated_mean"]
+__all__ = ["FAR", "log_density", "log_mass", "log_tail", "truncated_mean"]
 
 #: Part of a tail beyond one bound that must lie within the other: with less, quadrature.
 SHORT = 0.1
 #: Width below which the mean within an interval is taken by quadrature.
 NARROW = 0.1
+#: Beyond, a square may overflow.
+FAR = 1e150
+#: Degrees of freedom from which t is the normal to rounding.
+NORMAL = 1e16
+#: Degrees of freedom from which the ratio of gamma functions is taken from its asymptotic series.
+MANY = 100.0
+#: A tail this small is about to underflow.
+SMALL = 1e-290
+#: Terms of the series of such a tail.
+TERMS = 20
 NODES, WEIGHTS = (values[:, None] for values in leggauss(20))
 
 
 def log_density(z: Array, df: float) -> Array:
     """Log-density of Student's t; -inf at infinity."""
-    with np.errstate(over="ignore"):
-        return _log_constant(df) - 0.5 * (df + 1.0) * np.log1p(z * z / df)
+    df, size = min(df, NORMAL), np.abs(z)
+    near = np.minimum(size, FAR)
+    far = np.log(np.maximum(size, FAR) / FAR)
+    growth = np.log1p(near * near / df) + 2.0 * far
+    return _log_constant(df) - 0.5 * (df + 1.0) * growth
+
+
+def log_tail(z: Array, df: float) -> Array:
+    r"""log P(t > z) for z > 0 (n,).
+
+    Where it underflows, from :math:`P = f(z) (1/z + z/\nu) F(1, 1/2; \nu/2 + 1; -\nu/z^2)`.
+    """
+    with np.errstate(divide="ignore"):
+        out = np.asarray(np.log(stdtr(df, -z)))
+    lost = (out < np.log(SMALL)) & (z < np.inf)
+    if lost.any():
+        x = z[lost]
+        term, total = np.ones_like(x), np.ones_like(x)
+        for k in range(TERMS):
+            term = term * -(k + 0.5) / (0.5 + (k + 1.0) / df) / x / x
+            total += term
+        out[lost] = log_density(x, df) + np.log(1.0 / x + x / df) + np.log(total)
+    return out
 
 
 def log_mass(a: Array, b: Array, df: float, width: Array | None = None) -> Array:
@@ -27,8 +59,12 @@ def log_mass(a: Array, b: Array, df: float, width: Array | None = None) -> Array
     low, high = np.where(reflected, -b, a), np.where(reflected, -a, b)
     tail, beyond = stdtr(df, -low), stdtr(df, -high)
     short = tail - beyond < SHORT * tail
-    with np.errstate(divide="ignore"):
-        mass = np.log(np.where(short, 1.0, tail - beyond))
+    lost = tail < SMALL
+    mass = np.log(np.where(short | lost, 1.0, tail - beyond))
+    if lost.any():
+        log_low, log_high = log_tail(low[lost], df), log_tail(high[lost], df)
+        short[lost] = log_high - log_low > np.log1p(-SHORT)
+        mass[lost] = log_low + np.log1p(-np.exp(np.minimum(log_high - log_low, -EPS)))
     if short.any():
         half = 0.5 * (high - low if width is None else width)[short]
         density = log_density(low[short] + half + half * NODES, df)
@@ -65,4 +101,7 @@ def truncated_mean(a: Array, b: Array, df: float) -> Array:
 
 
 def _log_constant(df: float) -> float:
-    return float(gammaln(0.5 * (df + 1.0)) - gammaln(0.5 * df) - 0.5 * np.log(df * np.pi))
+    if df < MANY:
+        return float(gammaln(0.5 * (df + 1.0)) - gammaln(0.5 * df) - 0.5 * np.log(df * np.pi))
+    x = 0.5 * df  # where the first two would cancel
+    return float(-LOG_ROOT_2PI - (1.0 / 8.0 - (1.0 / 192.0 - 1.0 / (640.0 * x**2)) / x**2) / x)

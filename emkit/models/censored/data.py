@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit._typing import Array
 
@@ -16,7 +17,6 @@ __all__ = [
     "Responses",
     "Standardised",
     "pseudo_inverse",
-    "stand_in",
     "steps",
     "thinned",
     "whitening",
@@ -27,6 +27,9 @@ __all__ = [
 RANK = 1e-13
 #: Rows worked on at a time, so that the arrays of a step stay in the cache.
 STEP = 4096
+#: A bound so far out, in units of the fit, is none: its square would overflow.
+OPEN = 1e100
+TINY = float(np.finfo(float).tiny)
 
 
 class Responses(NamedTuple):
@@ -42,8 +45,8 @@ class Responses(NamedTuple):
         return float(len(self.X) if self.weight is None else self.weight.sum())
 
     @property
-    def stand_in(self) -> Array:
-        return stand_in(self.low, self.high)
+    def exact(self) -> NDArray[np.bool_]:
+        return self.low == self.high
 
 
 class Blockwise(Protocol):
@@ -57,33 +60,69 @@ class Blockwise(Protocol):
 
 
 class Standardised(NamedTuple):
-    """Units of the fit: columns centred and scaled, responses about a first line."""
+    """Units of the fit: columns centred and scaled, responses about a first line.
+
+    Where standardised columns are all but dependent, combinations of them take their place.
+    """
 
     shift: Array  #: (p,) of the columns
     scale: Array  #: (p,)
-    line: Array  #: (q,) first coefficients, of standardised columns, in units of ``spread``
+    line: Array  #: (q,) first coefficients, of the columns of the design, in units of ``spread``
     centre: float  #: of the responses
     spread: float  #: of the responses about the first line
     intercept: bool
+    basis: Array | None = None  #: (p, q) combinations of columns, each orthogonal to the others
 
     def design(self, X: Array) -> Array:
         """Standardised columns (n, q), with ones in front if there is an intercept."""
         out = np.empty((len(X), len(self.line)))
         lead = int(self.intercept)
         out[:, :lead] = 1.0
-        np.subtract(X, self.shift, out=out[:, lead:])
-        out[:, lead:] /= self.scale
+        if self.basis is not None:
+            columns = np.subtract(X, self.shift, dtype=float)
+            columns /= self.scale
+            np.matmul(columns, self.basis, out=out[:, lead:])
+        else:
+            np.subtract(X, self.shift, out=out[:, lead:])
+            out[:, lead:] /= self.scale
         return out
+
+    def turned(self, change: Array) -> "Standardised":
+        """With combinations (q before, q) of the columns of the design for these, and no line."""
+        lead = int(self.intercept)
+        inner = change[lead:, lead:]
+        basis = inner if self.basis is None else self.basis @ inner
+        return self._replace(basis=basis, line=np.zeros(change.shape[1]))
 
     def response(self, values: Array) -> Array:
         """Responses in units of the fit, the first line not taken off."""
-        return (values - self.centre) / self.spread
+        with np.errstate(over="ignore"):  # what is so far off says as much as infinity
+            return (values - self.centre) / self.spread
+
+    def slopes(self, coef: Array) -> Array:
+        """Coefficients (..., p) of standardised columns from those of the design (..., q)."""
+        coef = coef[..., int(self.intercept) :]
+        return coef if self.basis is None else coef @ self.basis.T
+
+    def coefficients(self, slopes: Array) -> Array:
+        """Coefficients of the design from those of standardised columns: inverse of `slopes`."""
+        if self.basis is None:
+            return slopes
+        return slopes @ (self.basis / np.maximum((self.basis**2).sum(axis=0), TINY))
+
+    def penalty(self, alpha: float) -> Array:
+        """Ridge penalty on every coefficient (q,), one of ``alpha`` on standardised columns."""
+        lengths = np.ones(len(self.line))
+        if self.basis is not None:
+            lengths[int(self.intercept) :] = (self.basis**2).sum(axis=0)
+        lengths[: int(self.intercept)] = 0.0
+        return alpha * lengths
 
     def to_user(self, coef: Array, log_scale: Array) -> tuple[Array, float, float]:
         """Coefficients (p,), intercept and scale in the user's units."""
         lead = int(self.intercept)
         coef = self.spread * (self.line + coef)
-        slopes = coef[lead:] / self.scale
+        slopes = self.slopes(coef) / self.scale
         intercept = self.centre - float(slopes @ self.shift)
         if lead:
             intercept += float(coef[0])
@@ -139,6 +178,12 @@ class Prepared(NamedTuple):
 
     units: Standardised
     gram: Array  #: (q, q) Gram matrix
+    rank: int  #: coefficients that the columns determine, the intercept among them
+    unseen: Array  #: (p, k) combinations of standardised columns that are 0 in every row
+    starts: tuple[tuple[Array, float], ...]  #: lines (q,) and logarithms of scales to begin from
+    n: int  #: rows
+    weight: float  #: of all of them
+    resolution: float  #: rounding of the responses, in units of the fit
     exact: ExactSums
     exact_total: float  #: weighted sum of the exact responses, on the scale of the line
     counts: tuple[int, ...]  #: rows of every block that an E-step goes over
@@ -147,20 +192,26 @@ class Prepared(NamedTuple):
     def residuals(self, rows: Responses, with_sums: bool = True) -> Residuals:
         """Residuals of a block; one block carries the sums of all exact rows, the others none."""
         units, exact = self.units, self.exact
-        kept = np.flatnonzero(rows.low < rows.high) if self.summarise else np.arange(len(rows.X))
+        low, high = units.response(rows.low), units.response(rows.high)
+        low = np.where((low < -OPEN) & ~rows.exact, -np.inf, low)
+        high = np.where((high > OPEN) & ~rows.exact, np.inf, high)
+        told = np.isfinite(low) | np.isfinite(high)
+        if self.summarise:
+            told &= ~rows.exact
         # Sorted by kind: a tile of one kind goes the shorter way.
-        kind = np.isinf(rows.low[kept]).astype(np.int8) - np.isinf(rows.high[kept])
-        kept = kept[np.argsort(kind, kind="stable")]
+        order = np.argsort((np.isinf(low).astype(np.int8) - np.isinf(high))[told], kind="stable")
+        kept = np.flatnonzero(told)[order]
         design = np.empty((len(kept), len(units.line)))
         for part in steps(len(kept)):
             design[part] = units.design(np.take(rows.X, kept[part], axis=0))
-        low, high = rows.low[kept], rows.high[kept]
         fitted = design @ units.line
+        with np.errstate(over="ignore", invalid="ignore"):
+            width = (rows.high[kept] - rows.low[kept]) / units.spread
         return Residuals(
             design,
-            units.response(low) - fitted,
-            units.response(high) - fitted,
-            (high - low) / units.spread,
+            low[kept] - fitted,
+            high[kept] - fitted,
+            width,
             None if rows.weight is None else rows.weight[kept],
             exact if with_sums else ExactSums.none(len(units.line)),
         )
@@ -187,11 +238,6 @@ def _thinned(every: int, block: Residuals, start: int) -> Residuals:
     return block.take(slice(start, None, every))
 
 
-def stand_in(low: Array, high: Array) -> Array:
-    """Exact responses; of censored ones the finite bound, or the middle of the two."""
-    return np.where(np.isinf(low), high, np.where(np.isinf(high), low, 0.5 * (low + high)))
-
-
 def steps(n: int) -> Iterator[slice]:
     """Slices of n rows that are worked on at a time."""
     return (slice(start, min(start + STEP, n)) for start in range(0, n, STEP))
@@ -212,5 +258,5 @@ def whitening(gram: Array) -> Array:
 def _seen(gram: Array) -> tuple[Array, Array]:
     """Eigenvalues that are more than rounding, and their vectors."""
     values, vectors = np.linalg.eigh(gram)
-    seen = values > RANK * max(values[-1], np.finfo(float).tiny)
+    seen = values > RANK * max(values.max(initial=0.0), TINY)
     return values[seen], vectors[:, seen]

@@ -9,8 +9,10 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit._typing import Array
+from emkit.models.censored.basis import Turn, principal, settled, without_constants
 from emkit.models.censored.data import (
     Blockwise,
     ExactSums,
@@ -20,14 +22,21 @@ from emkit.models.censored.data import (
     Standardised,
     pseudo_inverse,
     steps,
+    whitening,
 )
+from emkit.models.censored.units import ResponseRange
 from emkit.models.rows import Rows, measure_scaling, pool
+from emkit.numerics.constants import EPS
 from emkit.numerics.gaussian import Scaling
 
-__all__ = ["prepare", "prepare_blocks"]
+__all__ = ["Undivided", "prepare", "prepare_blocks"]
 
-#: Spread about the first line, beside that of the responses, that is nothing but rounding.
-EXACT_FIT = 1e-13
+#: A response is known to so many roundings of it.
+ROUNDINGS = 8.0
+#: A row is sharp where its bounds are so near, in deviations of the responses, or one and the same.
+SHARP = 1e-3
+#: Sharp rows alone show the line where they see every direction at least so well as all rows.
+SEEN = 1e-8
 
 
 class Undivided(NamedTuple):
@@ -57,25 +66,55 @@ def prepare(
     return prepared.residuals(rows), prepared.units, prepared.gram
 
 
-def prepare_blocks(data: Blockwise, intercept: bool, *, summarise: bool = True) -> Prepared:
+def prepare_blocks(
+    data: Blockwise,
+    intercept: bool,
+    *,
+    summarise: bool = True,
+    heavy_tails: bool = False,
+    penalised: bool = False,
+) -> Prepared:
     """Units, first line and sums of all rows (blocks of `Responses`), in three passes.
 
-    The first line is least squares with each censored response at its finite bound, or in the
-    middle of its two. Exact rows are summed up, or, where ``summarise`` is False, kept.
+    The first line, about which all is measured, is least squares of the exact and other sharp rows
+    where these show it, and otherwise of all rows, censored ones at their stand-ins (see `units`).
+    A climb starts at least squares of all rows; under ``heavy_tails`` also at that of responses
+    drawn in towards their median, which outliers hardly move. Exact rows are summed up, or, where
+    ``summarise`` is False, kept. Columns that depend on others take one more pass; where
+    coefficients are ``penalised``, combinations that no row sees stay.
     """
     summaries = list(data.map(ResponseSummary.of))
-    units = _first_units(summaries, intercept)
-    (gram, cross), total = data.sum(partial(_normal_equations, units))
-    units = units._replace(line=pseudo_inverse(gram)[0] @ cross)
-    # About that line, the sums over the exact rows are of small numbers.
-    sums, squares = data.sum(partial(_sums_about_line, units))
+    where = ResponseRange.pooled([part.responses for part in summaries])
+    units = _first_units(summaries, where, intercept, heavy_tails)
+    target = Target(where, heavy_tails)
+    equations, units, turn, weight = _equations(data, units, target, penalised)
+    lines = equations.lines()
+    units = units._replace(line=lines[-1])
+    (sums, squares, sharp), _ = data.sum(partial(_sums_about_lines, units, lines, target))
+    spreads = np.sqrt(squares / weight)
+    rounding = ROUNDINGS * EPS * (1.0 + abs(where.centre) / units.spread)
     # A line through every response leaves no spread: their own takes its place.
-    root = np.sqrt(squares / total)
-    root = root if root > EXACT_FIT else 1.0
-    units = units._replace(line=units.line / root, spread=units.spread * float(root))
-    exact = ExactSums(sums.weight, sums.gram, sums.cross / root, sums.squares / root**2)
-    counts = tuple(part.n_censored if summarise else part.n for part in summaries)
-    return Prepared(units, gram, exact, sums.total, counts, summarise)
+    shown = np.sqrt(sharp[0] / sharp[1]) if equations.shows_line else 0.0
+    root = next((float(spread) for spread in (shown, spreads[-1]) if spread > rounding), 1.0)
+    starts = tuple(
+        ((line - units.line) / root, float(np.log(spread / root)) if spread > rounding else 0.0)
+        for line, spread in zip(lines[:-1], spreads, strict=False)
+        if np.isfinite(spread)
+    )
+    return Prepared(
+        units._replace(line=units.line / root, spread=units.spread * root),
+        equations.gram,
+        turn.rank,
+        turn.unseen,
+        starts,
+        sum(part.n for part in summaries),
+        weight,
+        rounding / root,
+        ExactSums(sums.weight, sums.gram, sums.cross / root, sums.squares / root**2),
+        sums.total,
+        tuple(part.n_censored if summarise else part.n for part in summaries),
+        summarise,
+    )
 
 
 class ResponseSummary(NamedTuple):
@@ -85,88 +124,174 @@ class ResponseSummary(NamedTuple):
     n_censored: int
     weight: float
     columns: Scaling  #: mean and standard deviation of each
-    mean: float  #: of the stand-ins of the responses
-    ends: tuple[float, float]  #: smallest and largest of them
+    responses: ResponseRange
 
     @classmethod
     def of(cls, rows: Responses) -> "ResponseSummary":
-        response, weight = rows.stand_in, rows.total_weight
-        mean = response.mean() if rows.weight is None else rows.weight @ response / weight
         return cls(
-            len(response),
-            int(np.count_nonzero(rows.low < rows.high)),
-            weight,
+            len(rows.X),
+            int(np.count_nonzero(~rows.exact)),
+            rows.total_weight,
             measure_scaling(Rows(rows.X, rows.weight)),
-            float(mean),
-            (float(response.min()), float(response.max())),
+            ResponseRange.of(rows.low, rows.high),
         )
 
 
+class Target(NamedTuple):
+    """What least squares takes for the responses."""
+
+    where: ResponseRange
+    drawn_in: bool  #: whether outliers are drawn in
+
+    def values(self, units: Standardised, rows: Responses) -> tuple[Array, Array]:
+        """Stand-ins of the responses, and these drawn in if they are to be, in units."""
+        plain = self.where.stand_in(rows.low, rows.high)
+        near = np.clip(plain, *self.where.fence) if self.drawn_in else plain
+        return units.response(plain), units.response(near)
+
+    def sharp(self, rows: Responses) -> NDArray[np.bool_]:
+        """Rows that show where the line is."""
+        with np.errstate(invalid="ignore"):  # inf - inf
+            return rows.exact | (rows.high - rows.low <= SHARP * self.where.deviation)
+
+
 class NormalEquations(NamedTuple):
-    """Least squares of the stand-ins of the responses."""
+    """Least squares of the stand-ins of the responses, of all rows and of the sharp ones."""
 
     gram: Array  #: (q, q)
     cross: Array  #: (q,)
+    drawn_in: Array  #: (q,) cross of responses drawn in
+    sharp_gram: Array  #: (q, q)
+    sharp_cross: Array  #: (q,) of responses drawn in
+
+    def changed(self, change: Array) -> "NormalEquations":
+        """Those of combinations of columns."""
+        parts = (change.T @ part for part in self)
+        return NormalEquations(*(part @ change if part.ndim == 2 else part for part in parts))
+
+    @property
+    def shows_line(self) -> bool:
+        """Whether the sharp rows see every direction that all rows see."""
+        white = whitening(self.gram)
+        values = np.linalg.eigvalsh(white.T @ self.sharp_gram @ white)
+        return bool(len(values) and values[0] > SEEN * values[-1])
+
+    def lines(self) -> list[Array]:
+        """Where to start, and at last the line that residuals are taken about."""
+        inverse = pseudo_inverse(self.gram)[0]
+        lines = [inverse @ self.cross]
+        if not np.array_equal(self.cross, self.drawn_in):
+            lines.append(inverse @ self.drawn_in)
+        sharp = pseudo_inverse(self.sharp_gram)[0] @ self.sharp_cross
+        return [*lines, sharp if self.shows_line else lines[-1]]
+
+
+class AboutLines(NamedTuple):
+    """Sums of squares about some lines."""
+
+    exact: "LineSums"
+    squares: Array  #: (k,) of all stand-ins, about each line
+    sharp: Array  #: (2,) of the sharp rows about the last line, and their weight
 
 
 class LineSums(NamedTuple):
     """`ExactSums`, and the weighted sum of the exact responses."""
 
     weight: float
-    gram: Array
-    cross: Array
+    gram: Array  #: (q, q)
+    cross: Array  #: (q,)
     squares: float
     total: float  #: on the scale of the line
 
 
-def _first_units(summaries: list[ResponseSummary], intercept: bool) -> Standardised:
+def _first_units(
+    summaries: list[ResponseSummary], where: ResponseRange, intercept: bool, drawn_in: bool
+) -> Standardised:
     """Units with a first line of zeros."""
     weights = np.array([part.weight for part in summaries])
     shift, scale = _pooled(weights, [part.columns for part in summaries])
     if not intercept:  # about 0
         shift, scale = np.zeros_like(shift), np.hypot(shift, scale)
-    means = [part.mean for part in summaries]
-    centre = float(np.dot(weights, means) / weights.sum()) if intercept else 0.0
-    peak = float(np.abs(np.array([part.ends for part in summaries]) - centre).max())
+    centre = where.centre if intercept else 0.0
+    peak = where.peak
+    if drawn_in:
+        peak = min(peak, where.fence[1] - where.centre)
+    peak += abs(where.centre - centre)
     line = np.zeros(len(shift) + int(intercept))
     scale = np.where(scale > 0.0, scale, 1.0)
     return Standardised(shift, scale, line, centre, peak or 1.0, intercept)
 
 
-def _normal_equations(units: Standardised, rows: Responses) -> tuple[NormalEquations, float]:
+def _equations(
+    data: Blockwise, units: Standardised, target: Target, penalised: bool
+) -> tuple[NormalEquations, Standardised, Turn, float]:
+    """Normal equations, the units and columns that these are of, and the total weight."""
+    equations, weight = data.sum(partial(_normal_equations, units, target))
+    turn = without_constants(units, equations.gram)
+    if len(turn.change) > turn.rank:
+        units, equations = units.turned(turn.change), equations.changed(turn.change)
+    directions = principal(units, equations.gram / weight)
+    if directions is not None:
+        units = units.turned(directions)
+        equations, weight = data.sum(partial(_normal_equations, units, target))
+        turn = settled(units, equations.gram / weight, penalised)
+        units, equations = units.turned(turn.change), equations.changed(turn.change)
+    return equations, units, turn, weight
+
+
+def _normal_equations(
+    units: Standardised, target: Target, rows: Responses
+) -> tuple[NormalEquations, float]:
     """Normal equations of a block, and its total weight."""
     q = len(units.line)
-    gram, cross = np.zeros((q, q)), np.zeros(q)
-    response = units.response(rows.stand_in)
-    for part in steps(len(response)):
-        design = units.design(rows.X[part])
+    gram, sharp_gram = np.zeros((2, q, q))
+    cross, drawn_in, sharp_cross = np.zeros((3, q))
+    plain, near = target.values(units, rows)
+    all_sharp = target.sharp(rows)
+    for part in steps(len(plain)):
+        design, sharp = units.design(rows.X[part]), all_sharp[part]
         weighted = design if rows.weight is None else design * rows.weight[part, None]
         gram += weighted.T @ design
-        cross += response[part] @ weighted
-    return NormalEquations(gram, cross), rows.total_weight
+        cross += plain[part] @ weighted
+        drawn_in += near[part] @ weighted
+        if sharp.any():
+            sharp_gram += weighted[sharp].T @ design[sharp]
+            sharp_cross += near[part][sharp] @ weighted[sharp]
+    return NormalEquations(gram, cross, drawn_in, sharp_gram, sharp_cross), rows.total_weight
 
 
-def _sums_about_line(units: Standardised, rows: Responses) -> tuple[LineSums, float]:
-    """Sums over the exact rows of a block, and the weighted squares of all, at their stand-ins."""
-    line, q = units.line, len(units.line)
-    weight, total, squares, squares_of_all = 0.0, 0.0, 0.0, 0.0
-    gram, cross = np.zeros((q, q)), np.zeros(q)
-    stand_in, exact = rows.stand_in, rows.low == rows.high
-    for part in steps(len(exact)):
+def _sums_about_lines(
+    units: Standardised, lines: list[Array], target: Target, rows: Responses
+) -> tuple[AboutLines, float]:
+    """Sums over the exact rows of a block, and weighted squares of all about each of the lines.
+
+    Those about the first line are of the stand-ins themselves, all others of those drawn in.
+    """
+    q = len(units.line)
+    weight, total, squares, of_all = 0.0, 0.0, 0.0, np.zeros(len(lines))
+    gram, cross, of_sharp = np.zeros((q, q)), np.zeros(q), np.zeros(2)
+    plain, near = target.values(units, rows)
+    all_sharp = target.sharp(rows)
+    for part in steps(len(plain)):
         design = units.design(rows.X[part])
-        residual = units.response(stand_in[part]) - design @ line
         w = np.ones(len(design)) if rows.weight is None else rows.weight[part]
-        squares_of_all += float(w @ residual**2)
-        w = w * exact[part]
+        away = (
+            np.stack([plain[part], *[near[part]] * (len(lines) - 1)]) - np.stack(lines) @ design.T
+        )
+        with np.errstate(over="ignore"):
+            of_all += away**2 @ w
+        residual, exact = away[-1], rows.exact[part]
+        of_sharp += [(w * all_sharp[part]) @ residual**2, w @ all_sharp[part]]
+        w = w * exact
         weight += float(w.sum())
-        total += float(w @ stand_in[part])
+        total += float(w[exact] @ rows.low[part][exact])
         share = np.sqrt(w)  # 0 for censored rows
         design *= share[:, None]
-        residual *= share
+        residual = residual * share
         gram += design.T @ design
         cross += residual @ design
         squares += float(residual @ residual)
-    return LineSums(weight, gram, cross, squares, total), squares_of_all
+    return AboutLines(LineSums(weight, gram, cross, squares, total), of_all, of_sharp), 0.0
 
 
 def _pooled(weights: Array, columns: list[Scaling]) -> Scaling:

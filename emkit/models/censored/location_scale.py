@@ -19,7 +19,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.models.censored.data import Residuals, steps, whitening
-from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
+from emkit.models.censored.line import LineParams, PenalisedLine
 from emkit.models.censored.row_terms import RowTerms, row_terms
 from emkit.models.laws.intervals import ErrorLaw
 
@@ -53,11 +53,11 @@ class LocationScale(PenalisedLine):
 
     backtracks = True
 
-    def __init__(self, law: ErrorLaw, line: Array, gram: Array, alpha: float, intercept: bool):
+    def __init__(
+        self, law: ErrorLaw, line: Array, gram: Array, alpha: float | Array, intercept: bool
+    ):
         super().__init__(line, gram, alpha, intercept)
         self.law = law
-        # Columns have variance 1, or a mean square of 1 where there is no intercept.
-        self.weight = max(float(gram.diagonal().max()), np.finfo(float).tiny)
         # In these coordinates the information of least squares is the identity.
         directions = whitening(gram + np.diag(self.penalty))
         self.directions = np.zeros((len(line) + 1, directions.shape[1] + 1))
@@ -120,7 +120,10 @@ class LocationScale(PenalisedLine):
             step = np.zeros_like(step)
             step[-1] = MAX_STEP / directions[-1, -1]
         # Where the log scale would go too far, it goes as far as it may, and the line best with it.
-        shortest = max(-MAX_STEP, float(np.log(FLOOR) - params.log_scale)) / directions[-1, -1]
+        shortest = (
+            max(-MAX_STEP, float(np.log(self.least_scale(params)) - params.log_scale))
+            / directions[-1, -1]
+        )
         excess = step[-1] - np.clip(step[-1], shortest, MAX_STEP / directions[-1, -1])
         step -= inverse[-1] * (excess / inverse[-1, -1])
         change = unit * (directions @ step)

@@ -20,7 +20,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.models.censored.data import Residuals, steps
-from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
+from emkit.models.censored.line import LineParams, PenalisedLine
 from emkit.numerics.constants import EPS
 from emkit.numerics.truncated_normal import LOG_ROOT_2PI, curvature, truncated_normal
 
@@ -46,12 +46,10 @@ class CensoredNormal(PenalisedLine):
         return LineParams(np.zeros(len(self.line)), np.array(0.0))
 
     def objective_rounding(self, params: LineParams, objective: float) -> float:
-        # Sums are taken tile by tile and pairwise within: less is lost than the default says. But
-        # squares are small differences where the scale is.
-        squares = 4.0 * EPS * float(self.gram.diagonal().max())
-        return 0.2 * super().objective_rounding(params, objective) + squares * float(
-            np.exp(-2.0 * params.log_scale)
-        )
+        # Squares of the exact rows are differences of their sums about the first line.
+        squares = self.exact_squares + self.weight * float(np.abs(params.coef).sum()) ** 2
+        in_scales = squares * float(np.exp(-2.0 * params.log_scale))
+        return super().objective_rounding(params, objective) + 4.0 * EPS * in_scales
 
     def e_step(self, data: Residuals, params: LineParams) -> tuple[ExpectedResiduals, float]:
         coef, scale = params.coef, float(np.exp(params.log_scale))
@@ -89,19 +87,19 @@ class CensoredNormal(PenalisedLine):
 
     def propose(self, stats: ExpectedResiduals, params: LineParams) -> LineParams | None:
         """The Newton step, where the objective is concave."""
-        information = self.information(stats, params)
-        values, vectors = np.linalg.eigh(information)
+        scale = float(np.exp(params.log_scale))
+        unit = np.append(np.full(len(params.coef), scale), 1.0)  # steps are taken in units of it
+        values, vectors = np.linalg.eigh(np.outer(unit, unit) * self.information(stats, params))
         seen = np.abs(values) > RANK * np.abs(values).max()
         if (values[seen] <= 0.0).any():
             return None
-        scale2 = float(np.exp(2.0 * params.log_scale))
         penalised, weight = self.penalised(params)
         score = np.append(
-            (stats.gradient - penalised) / scale2,
-            (float(stats.squares) + weight) / scale2 - float(stats.n),
+            (stats.gradient - penalised) / scale,
+            (float(stats.squares) + weight) / scale**2 - float(stats.n),
         )
         vectors = vectors[:, seen]
-        step = vectors @ ((vectors.T @ score) / values[seen])
+        step = unit * (vectors @ ((vectors.T @ score) / values[seen]))
         return LineParams(params.coef + step[:-1], params.log_scale + step[-1])
 
     def information(self, stats: ExpectedResiduals, params: LineParams) -> Array:
@@ -113,5 +111,5 @@ class CensoredNormal(PenalisedLine):
         coef = params.coef + step
         squares = float(stats.squares - step @ (2.0 * stats.gradient - self.gram @ step))
         squares += float(self.penalty @ (self.line + coef) ** 2)
-        scale = np.sqrt(max(squares / float(stats.n), FLOOR**2))
+        scale = np.sqrt(max(squares / float(stats.n), self.least_scale(params) ** 2))
         return LineParams(coef, np.log(scale))

@@ -5,7 +5,8 @@ A t variate is a normal one of random precision: :math:`e \mid u \sim N(0, 1/u)`
 
 .. math:: E[u] = \frac{P(a' < t_{\nu+2} < b')}{P(a < t_\nu < b)},\quad
           E[u e] = \frac{f_\nu(a) - f_\nu(b)}{P(a < t_\nu < b)},\quad
-          E[u e^2] = \nu + 1 - \nu E[u],\quad a' = a \sqrt{(\nu+2)/\nu},
+          E[u e^2] = 1 + \frac{a f_\nu(a) - b f_\nu(b)}{P(a < t_\nu < b)},\quad
+          a' = a \sqrt{(\nu+2)/\nu},
 
 and the M-step is weighted ridge regression.
 """
@@ -16,15 +17,21 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.models.censored.data import Residuals, steps
-from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
-from emkit.numerics.student_t import log_density, log_mass
+from emkit.models.censored.line import LineParams, PenalisedLine
+from emkit.numerics.student_t import FAR, log_density, log_mass
 
 __all__ = ["CensoredStudentT"]
 
-#: Step of the differences of the score, in units of the spread of the responses.
+#: Step of the differences of the score, in units of the scale.
 STEP = 1e-3
 #: Width of an interval that is as good as exact.
-NARROW = 1e-4
+NARROW = 1e-5
+#: Scale, in units of the spread, below which it is asked whether it goes to 0: nearly all rows
+#: then lie nearer to the line than the first of these distances, in scales, or beyond the second.
+VANISHING = 1e-3
+ON, OFF = 1e-2, 1e2
+#: Part of the weight on a line with which the scale goes to 0, and part that may lie between.
+NEARLY, BETWEEN = 0.97, 0.02
 
 
 class WeightedMoments(NamedTuple):
@@ -34,43 +41,59 @@ class WeightedMoments(NamedTuple):
     gram: Array  #: (q, q) sum of w E[u] x x'
     gradient: Array  #: (q,) sum of w x E[u residual]
     squares: Array  #: () sum of w E[u residual^2]
+    nearness: Array  #: (3,) weight of exact rows on the line, of others far off it, and between
 
 
 class CensoredStudentT(PenalisedLine):
     """E-step, M-step and penalty of censored regression with t errors; exact rows in the data."""
 
-    def __init__(self, line: Array, gram: Array, alpha: float, intercept: bool, df: float):
+    def __init__(self, line: Array, gram: Array, alpha: float | Array, intercept: bool, df: float):
         super().__init__(line, gram, alpha, intercept)
         self.df = df
 
     def e_step(self, data: Residuals, params: LineParams) -> tuple[WeightedMoments, float]:
         q, scale = len(params.coef), float(np.exp(params.log_scale))
         n, log_likelihood, squares = 0.0, 0.0, 0.0
-        gram, gradient = np.zeros((q, q)), np.zeros(q)
+        gram, gradient, nearness = np.zeros((q, q)), np.zeros(q), np.zeros(3)
         for rows in steps(len(data.design)):
             design = data.design[rows]
             weight = np.ones(len(design)) if data.weight is None else data.weight[rows]
             fitted = design @ params.coef
             low, high = (data.low[rows] - fitted) / scale, (data.high[rows] - fitted) / scale
             exact = data.width[rows] == 0.0
-            values, u, ue = self._moments(low, high, data.width[rows] / scale)
+            values, u, ue, second = self._moments(low, high, data.width[rows] / scale)
             n += float(weight.sum())
             log_likelihood += float(weight @ values)
             log_likelihood -= float(weight[exact].sum()) * float(params.log_scale)
             gram += (design * (weight * u)[:, None]).T @ design
             gradient += scale * ((weight * ue) @ design)
-            second = np.where(exact, u * low * low, self.df + 1.0 - self.df * u)
             squares += scale**2 * float(weight @ second)
-        stats = WeightedMoments(np.array(n), gram, gradient, np.array(squares))
+            if scale < VANISHING:
+                away = np.maximum(low, -high)
+                kinds = exact & (away < ON), away > OFF, (away >= ON * exact) & (away <= OFF)
+                nearness += [weight @ kind for kind in kinds]
+        stats = WeightedMoments(np.array(n), gram, gradient, np.array(squares), nearness)
         return stats, log_likelihood
 
+    def vanishes(self, stats: WeightedMoments) -> bool:
+        """Whether the scale goes to 0 about the current line: few rows lie neither on nor off it.
+
+        The likelihood has no finite maximum where those on it weigh more than ``df`` times those
+        off it.
+        """
+        on, off, between = stats.nearness
+        return bool(on > 0.0 and on > NEARLY * self.df * off and between < BETWEEN * on)
+
     def m_step(self, stats: WeightedMoments, params: LineParams) -> LineParams:
+        if self.vanishes(stats):
+            raise np.linalg.LinAlgError("The scale vanishes: there is no maximum to step to.")
         gradient = stats.gradient - self.penalty * (self.line + params.coef)
         step = np.linalg.lstsq(stats.gram + np.diag(self.penalty), gradient, rcond=1e-13)[0]
         coef = params.coef + step
         squares = float(stats.squares - step @ (2.0 * stats.gradient - stats.gram @ step))
         squares += float(self.penalty @ (self.line + coef) ** 2)
-        return LineParams(coef, 0.5 * np.log(max(squares / float(stats.n), FLOOR**2)))
+        least = self.least_scale(params)
+        return LineParams(coef, 0.5 * np.log(max(squares / float(stats.n), least**2)))
 
     def score(self, stats: WeightedMoments, params: LineParams) -> Array:
         """Gradient of the objective in coefficients and log scale (Fisher's identity)."""
@@ -95,7 +118,7 @@ class CensoredStudentT(PenalisedLine):
         ]
         plus, minus, far_plus, far_minus = np.reshape(scores, (4, len(scores) // 4, -1))
         slopes = (plus - minus) / (2.0 * STEP), (far_plus - far_minus) / (4.0 * STEP)
-        information = (slopes[1] - 4.0 * slopes[0]) / 3.0
+        information = (slopes[1] - 4.0 * slopes[0]) / 3.0 / self._unit(params)[:, None]
         return 0.5 * (information + information.T)
 
     def _about(self, params: LineParams) -> list[LineParams]:
@@ -104,17 +127,21 @@ class CensoredStudentT(PenalisedLine):
         moved = [
             theta + step * axis
             for step in (STEP, -STEP, 2.0 * STEP, -2.0 * STEP)
-            for axis in np.eye(len(theta))
+            for axis in np.diag(self._unit(params))
         ]
         return [LineParams(location[:-1], location[-1]) for location in moved]
 
-    def _moments(self, low: Array, high: Array, width: Array) -> tuple[Array, Array, Array]:
-        """Log-density or log-mass of each row, E[u] and E[u e]."""
+    @staticmethod
+    def _unit(params: LineParams) -> Array:
+        """What a parameter is counted in: coefficients in scales."""
+        return np.append(np.full(len(params.coef), np.exp(params.log_scale)), 1.0)
+
+    def _moments(self, low: Array, high: Array, width: Array) -> tuple[Array, Array, Array, Array]:
+        """Log-density or log-mass of each row, E[u], E[u e] and E[u e^2]."""
         df, exact = self.df, width == 0.0
         z = np.where(exact, low, 0.0)
-        u = (df + 1.0) / (df + z * z)
-        values, ue = log_density(z, df), u * z
-        some = ~exact
+        values, some = log_density(z, df), ~exact
+        u, ue, second = self._at_point(z)
         if some.any():
             a, b, width = low[some], high[some], width[some]
             mass = log_mass(a, b, df, width)
@@ -122,10 +149,18 @@ class CensoredStudentT(PenalisedLine):
             values[some] = mass
             wider = log_mass(a * stretch, b * stretch, df + 2.0, width * stretch)
             u[some] = np.exp(wider - mass)
-            log_a, log_b = log_density(a, df), log_density(b, df)
-            ue[some] = np.exp(log_a - mass) - np.exp(log_b - mass)
+            at_a, at_b = np.exp(log_density(a, df) - mass), np.exp(log_density(b, df) - mass)
+            ue[some] = at_a - at_b
+            a, b = (np.where(np.isinf(end), 0.0, end) for end in (a, b))
+            second[some] = 1.0 + a * at_a - b * at_b
             narrow = some.copy()
             narrow[some] = width < NARROW  # where that difference would cancel: as if exact
             middle = low[narrow] + 0.5 * (high - low)[narrow]
-            ue[narrow] = u[narrow] * middle
-        return values, u, ue
+            u[narrow], ue[narrow], second[narrow] = self._at_point(middle)
+        return values, u, ue, second
+
+    def _at_point(self, z: Array) -> tuple[Array, Array, Array]:
+        """E[u], E[u e] and E[u e^2] given e = z."""
+        z = np.clip(z, -FAR, FAR)
+        u = (self.df + 1.0) / (self.df + z * z)
+        return u, u * z, u * z * z

@@ -43,6 +43,11 @@ class Law(ABC):
     #: Whether the model needs no more of the exact rows than their `ExactSums`.
     exact_sums_suffice: ClassVar[bool] = False
 
+    @property
+    def tail(self) -> float:
+        """The density falls as ``|z| ** -(tail + 1)``; inf where it falls faster than any power."""
+        return np.inf
+
     @abstractmethod
     def log_pdf_derivatives(self, z: Array) -> Derivatives:
         """log f(z) with its first derivative (the score) and the second."""
@@ -116,7 +121,9 @@ class Law(ABC):
         drawn[~left] = self.inverse_log_sf(log_tail[~left])
         return np.clip(drawn, a, b)
 
-    def model(self, line: Array, gram: Array, alpha: float, intercept: bool) -> PenalisedLine:
+    def model(
+        self, line: Array, gram: Array, alpha: float | Array, intercept: bool
+    ) -> PenalisedLine:
         """Model of a censored regression with such errors; arguments as of `PenalisedLine`."""
         return LocationScale(self, line, gram, alpha, intercept)
 

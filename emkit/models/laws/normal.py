@@ -52,5 +52,7 @@ class Normal(SymmetricLaw, ExponentialMoments):
         # exp(t z) times the density is that of a normal about t.
         return self.log_mgf(t) + self.log_mass(a - t, b - t, width) - self.log_mass(a, b, width)
 
-    def model(self, line: Array, gram: Array, alpha: float, intercept: bool) -> PenalisedLine:
+    def model(
+        self, line: Array, gram: Array, alpha: float | Array, intercept: bool
+    ) -> PenalisedLine:
         return CensoredNormal(line, gram, alpha, intercept)

@@ -9,7 +9,7 @@ from emkit._typing import Array
 from emkit.models.censored.line import PenalisedLine
 from emkit.models.censored.student_t import CensoredStudentT
 from emkit.models.laws.law import Derivatives, Shape, SymmetricLaw
-from emkit.numerics.student_t import log_density, log_mass, truncated_mean
+from emkit.numerics.student_t import log_density, log_mass, log_tail, truncated_mean
 
 __all__ = ["StudentT"]
 
@@ -24,10 +24,15 @@ class StudentT(SymmetricLaw):
     shapes = {"df": Shape(start=4.0, low=0.5, high=200.0)}
     log_concave = False
 
+    @property
+    def tail(self) -> float:
+        return self.df
+
     def log_pdf_derivatives(self, z: Array) -> Derivatives:
         df, spread = self.df, self.df + z * z
         score = -(df + 1.0) * z / spread
-        return Derivatives(log_density(z, df), score, -(df + 1.0) * (df - z * z) / spread**2)
+        second = -(df + 1.0) / spread * ((df - z * z) / spread)
+        return Derivatives(log_density(z, df), score, second)
 
     def log_sf_derivatives(self, z: Array) -> Derivatives:
         log_pdf, score, _ = self.log_pdf_derivatives(z)
@@ -39,9 +44,8 @@ class StudentT(SymmetricLaw):
         return log_density(z, self.df)
 
     def log_sf(self, z: Array) -> Array:
-        smaller = stdtr(self.df, -np.abs(z))  # of both tails
-        with np.errstate(divide="ignore"):
-            return np.where(z > 0.0, np.log(smaller), np.log1p(-smaller))
+        smaller = log_tail(np.abs(z), self.df)  # of both tails
+        return np.where(z > 0.0, smaller, np.log1p(-np.exp(smaller)))
 
     def inverse_log_sf(self, log_sf: Array) -> Array:
         upper = log_sf < -np.log(2.0)
@@ -60,5 +64,7 @@ class StudentT(SymmetricLaw):
     def truncated_mean(self, a: Array, b: Array, width: Array) -> Array:
         return truncated_mean(a, b, self.df)
 
-    def model(self, line: Array, gram: Array, alpha: float, intercept: bool) -> PenalisedLine:
+    def model(
+        self, line: Array, gram: Array, alpha: float | Array, intercept: bool
+    ) -> PenalisedLine:
         return CensoredStudentT(line, gram, alpha, intercept, self.df)

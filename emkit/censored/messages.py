@@ -1,0 +1,73 @@
+"""What a censored regression warns of."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from emkit.engine import EMResult, StopReason
+from emkit.exceptions import DataWarning, warn
+
+__all__ = ["warn_of_collapse", "warn_of_columns", "warn_of_flatness", "warn_unconverged"]
+
+Mask = NDArray[np.bool_]
+#: Why a run did not converge, and what helps.
+_WHY = {
+    StopReason.MAX_ITER: "it reached max_iter={max_iter} before a step gained less than tol. "
+    "Increase max_iter or tol, or check for degenerate data.",
+    StopReason.INFEASIBLE: "a step led to numbers that are not finite, and the last point before "
+    "is kept. Check for columns or responses of extreme size, or increase alpha.",
+    StopReason.DECREASE: "the objective fell beyond rounding: the data are too ill-conditioned for "
+    "double precision. Center and scale the columns, or increase alpha.",
+}
+
+
+def warn_unconverged(result: EMResult, max_iter: int) -> None:
+    """Warn where the best run did not converge, unless no iteration was asked for."""
+    if max_iter > 0 and result.reason in _WHY:
+        why = _WHY[result.reason].format(max_iter=max_iter)
+        warn(f"The fit did not converge: {why}", ConvergenceWarning)
+
+
+def warn_of_collapse(scale: float, tail: float, exact: bool) -> None:
+    """Warn that the likelihood grows without bound as the scale goes to 0."""
+    what = "through every exact response and within the bounds of every interval"
+    remedy = "There are too few exact responses for the columns."
+    if not exact:
+        what, remedy = "within every interval", "There are too few narrow intervals."
+    elif tail < np.inf:
+        what += f", or so many that the others, in tails of {tail:.3g} degrees, do not count"
+        remedy = "There are too few exact responses for the columns, or too many ties."
+    warn(
+        f"The likelihood has no finite maximum: a line passes {what}, and it grows as the scale "
+        f"goes to 0. scale_={scale:.3g} is where the fit stopped; it is no estimate, and standard "
+        f"errors are NaN. {remedy}",
+        DataWarning,
+    )
+
+
+def warn_of_columns(names: Sequence[str], seen: Mask, rank: int) -> None:
+    """Warn of collinear and constant columns."""
+    warn(
+        f"Columns of X are collinear: of {len(names) - 1} coefficients {rank} are identified. The "
+        f"data do not determine {_listed(names, ~seen)}: a line of least norm is returned, and "
+        "their standard errors are NaN. Drop columns, or set alpha.",
+        DataWarning,
+    )
+
+
+def warn_of_flatness(names: Sequence[str], flat: Mask) -> None:
+    """Warn of parameters that the likelihood does not depend on, alone or together."""
+    warn(
+        f"The data do not determine {_listed(names, flat)}: the likelihood is flat there, and "
+        "their standard errors are NaN. Likely bounds leave open what they are, as where one and "
+        "the same number bounds all responses, from above or from below.",
+        DataWarning,
+    )
+
+
+def _listed(names: Sequence[str], which: Mask, most: int = 10) -> str:
+    chosen = [repr(str(name)) for name, here in zip(names, which, strict=True) if here]
+    shown = ", ".join(chosen[:most])
+    return shown if len(chosen) <= most else f"{shown} and {len(chosen) - most} more"

@@ -1,0 +1,88 @@
+"""Covariance of the estimates of a censored regression, and what the data do not determine."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emkit._typing import Array
+from emkit.models.censored.data import Prepared
+
+__all__ = ["Uncertainty"]
+
+Mask = NDArray[np.bool_]
+#: Eigenvalues of the information, beside the largest, that are nothing but rounding.
+FLAT = 1e-9
+#: Part of a parameter in a direction, beside its whole, that is nothing but rounding.
+NO_PART = 1e-6
+
+
+class Uncertainty(NamedTuple):
+    """Of intercept (left out without one), coefficients and log scale, in the user's units."""
+
+    covariance: Array  #: NaN in rows and columns of parameters that are not determined
+    errors: Array  #: standard errors, NaN where a parameter is not determined
+    seen: Mask  #: whether no dependence of the columns leaves a parameter open
+    determined: Mask  #: whether nothing does
+
+    @classmethod
+    def of(cls, information: Array | None, prepared: Prepared, penalised: bool) -> "Uncertainty":
+        """From the observed information of the coefficients of the design and the log scale.
+
+        None where the likelihood has no maximum: there is then no uncertainty about it.
+        """
+        seen = _seen_by_columns(prepared, penalised)
+        if information is None:
+            n = len(seen)
+            return cls(np.full((n, n), np.nan), np.full(n, np.nan), seen, np.zeros_like(seen))
+        change, unit = _to_user(prepared)
+        size = np.sqrt(np.abs(information.diagonal()))
+        size[size == 0.0] = 1.0
+        values, vectors = np.linalg.eigh(information / np.outer(size, size))
+        curved = values > FLAT * np.abs(values).max(initial=0.0)
+        parts = change / size
+        lengths = np.sqrt((parts**2).sum(axis=1))
+        flat = np.abs(parts @ vectors[:, ~curved]) > NO_PART * lengths[:, None]
+        determined = seen & ~flat.any(axis=1)
+        root = (parts @ vectors[:, curved]) / np.sqrt(values[curved])
+        covariance = root @ root.T
+        covariance[~determined], covariance[:, ~determined] = np.nan, np.nan
+        errors = unit * np.sqrt(covariance.diagonal())
+        with np.errstate(over="ignore", under="ignore"):
+            covariance = covariance * unit * unit[:, None]
+        return cls(covariance, errors, seen, determined)
+
+
+def _to_user(prepared: Prepared) -> tuple[Array, Array]:
+    """The user's parameters of those of the fit (m, q + 1), but for a unit of each (m,)."""
+    units = prepared.units
+    lead, p, q = int(units.intercept), len(units.scale), len(units.line)
+    slopes = np.eye(p) if units.basis is None else units.basis
+    change, unit = np.zeros((lead + p + 1, q + 1)), np.full(lead + p + 1, units.spread)
+    change[lead : lead + p, lead:q], change[-1, -1] = slopes, 1.0
+    if lead:
+        change[0, 0], change[0, 1:q] = 1.0, -(units.shift / units.scale) @ slopes
+    unit[lead : lead + p] /= units.scale
+    unit[-1] = 1.0
+    return change, unit
+
+
+def _seen_by_columns(prepared: Prepared, penalised: bool) -> Mask:
+    """Parameters (m,) that no combination of columns which is 0 in every row has a part in.
+
+    A constant column is left out of the line beside an intercept: the intercept is then that of the
+    other columns. A penalty, on standard deviations, determines all but such columns.
+    """
+    units, lead = prepared.units, int(prepared.units.intercept)
+    determined = np.ones(lead + len(units.scale) + 1, dtype=bool)
+    if units.basis is not None:
+        constant = ~units.basis.any(axis=1) & ~(np.abs(prepared.unseen) > NO_PART).any(axis=1)
+        determined[lead:-1] &= ~constant
+    if not penalised:
+        unseen = prepared.unseen
+        determined[lead:-1] &= ~(np.abs(unseen) > NO_PART).any(axis=1)
+        if lead:
+            parts = (units.shift / units.scale)[:, None] * unseen
+            away = np.abs(parts.sum(axis=0)) > NO_PART * np.abs(parts).sum(axis=0)
+            determined[0] &= not away.any()
+    return determined
