@@ -48,7 +48,8 @@ def mixture(name, X, weights=None, prior=None, n_components=2):
     shift, spread = data.spread()
     units = Scaling(shift, structure.common_scale(spread))
     ridge = np.full(X.shape[1], 1e-3)
-    prior = internal_prior(prior, structure.layout, units, spread, data, n_components, ridge)
+    of_columns = Scaling(shift, spread)
+    prior = internal_prior(prior, structure.layout, units, of_columns, data, n_components, ridge)
     parts = MixtureParams(None, None, None)
     model = GaussianMixtureModel(
         structure,

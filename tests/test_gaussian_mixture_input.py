@@ -44,7 +44,7 @@ def error_of(mixture, action):
         action(mixture)
     except Exception as error:
         text = str(error).replace(mixture.__name__, "Mixture")
-        if "'covariance_type'" in text:  # emkit has more of them
+        if "'covariance_type'" in text or "'init_params'" in text:  # emkit has more of them
             text = re.sub(r"\{.*?\}", "{}", text)
         # Options print as a set, in any order; emkit names the argument that holds a NaN.
         text = re.sub(r"\{.*?\}", lambda options: "".join(sorted(options[0])), text)

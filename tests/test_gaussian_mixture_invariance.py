@@ -232,7 +232,7 @@ def test_far_from_zero_and_thin(kind):
 def test_units_of_picometres_and_terametres(kind, start):
     scale = np.array([1e-12, 1.0, 1e12])
     start = {name: v * scale if name == "means_init" else v for name, v in start.items()}
-    mixture = EMGaussianMixture(3, covariance_type=kind, **start)
+    mixture = EMGaussianMixture(3, covariance_type=kind, max_iter=1000, **start)
     with pytest.warns(DataWarning) as told:
         mixture.fit(X * scale)
     assert "1 column(s) (0)" in str(told[0].message)

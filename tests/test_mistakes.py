@@ -804,7 +804,7 @@ def test_a_run_that_was_told_to_end_says_nothing(arguments):
 
 
 def test_an_estimator_warns_once_in_the_words_of_scikit_learn():
-    mixture = EMGaussianMixture(3, max_iter=1, tol=0.0, random_state=0)
+    mixture = EMGaussianMixture(2, max_iter=1, tol=0.0, random_state=0)
     for estimator in (mixture, make_pipeline(mixture)):
         with pytest.warns(ConvergenceWarning, match="did not converge") as caught:
             estimator.fit(X)

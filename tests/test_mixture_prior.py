@@ -517,7 +517,7 @@ def test_a_warm_start_goes_on_where_it_was():
     mixture.fit(X)
     assert mixture.n_iter_ <= 3
     assert_allclose(mixture.means_, means, rtol=1e-4, atol=1e-4)
-    assert mixture.runs_[0].reason is StopReason.TOLERANCE
+    assert mixture.runs_[0].reason == StopReason.TOLERANCE
 
 
 # Errors

@@ -107,7 +107,7 @@ def test_blocks_of_the_engine_are_blocks_too(short_blocks):
 )
 def test_any_chunks_will_do(client, chunked):
     da = pytest.importorskip("dask.array")
-    X, weights = clusters(), np.random.default_rng(2).random(N)
+    X, weights = clusters(), 1.0 + np.random.default_rng(2).random(N)
     collection = chunked(da, X)
     case = BY_NAME["mixture-full"]
     local, remote = case.fit(X, None, weights), case.fit(collection, None, weights)

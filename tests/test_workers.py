@@ -409,8 +409,8 @@ def collection(values, size=500):
 @pytest.mark.parametrize(
     ("fit", "few", "most"),
     [
-        (lambda X: MIXTURE.fit(X, max_iter=3, tol=1.0), 3000, 500_000),
-        # A start looks at 4000 rows.
+        # A start looks at some thousand rows.
+        (lambda X: MIXTURE.fit(X, max_iter=3, tol=1.0), 60_000, 1_200_000),
         (lambda X: EMCensoredRegressor(right=0.0).fit(X, X[:, 0] + X[:, 1] ** 2), 60_000, 800_000),
     ],
     ids=["mixture", "regressor"],

@@ -3,7 +3,6 @@
 import mmap
 from collections.abc import Iterator
 from contextlib import contextmanager
-from math import fsum
 from numbers import Number
 from typing import Any
 
@@ -98,20 +97,20 @@ def warn_of_small_weights(opened: Any, read_by: str) -> None:
     """
     if opened.sample_weight is None:
         return
-    sums = opened.survey(_count_and_weight)
-    n, total = sum(n for n, _ in sums), fsum(weight for _, weight in sums)
+    n, total = opened.sum(_per_weight)
     if total < n * (1.0 - ROUNDING):
         warn(
             f"{read_by} sample weights as frequencies, and these sum to {total:g}, less than the "
-            f"{n} rows that they weigh: as if there were only so many. Multiply them so that they "
-            "sum to the number of rows.",
+            f"{n:.0f} rows that they weigh: as if there were only so many. Multiply them so that "
+            "they sum to the number of rows.",
             DataWarning,
         )
 
 
-def _count_and_weight(rows: Any) -> tuple[int, float]:
-    weights = rows.sample_weight
-    return int(np.count_nonzero(weights)), float(weights.sum())
+def _per_weight(rows: Any) -> Array:
+    """What adds up, weighted, to the number of rows that weigh something."""
+    weights: Array = rows.sample_weight
+    return np.divide(1.0, weights, out=np.zeros(len(weights)), where=weights > 0.0)
 
 
 def check_block_weights(sample_weight: Any, X: Array) -> Array | None:

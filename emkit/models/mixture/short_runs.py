@@ -39,7 +39,9 @@ def best_partition(
     Data are complete rows, and each of the partitions (m, n) labels them from 0.
     """
     structure = model.structure
-    together = type(structure) is Structure and not structure.layout.shared
+    # A model or a structure with an M-step of its own may say how many components there are.
+    plain = type(model) is GaussianMixtureModel and type(structure) is Structure
+    together = plain and not structure.layout.shared
     batches = [partitions] if together else [labels[None] for labels in partitions]
     try:
         runs = [run for batch in batches for run in _run(model, data, n_components, batch, n_steps)]
