@@ -144,7 +144,7 @@ def test_units_beyond_double_precision_are_refused_by_column():
 @pytest.mark.parametrize("weight", [1e308, 1e-310])
 def test_weights_beyond_double_precision_are_refused(weight):
     X, y = table(5)
-    with pytest.raises(ValueError, match="sample_weight is too (large|small)"):
+    with pytest.raises(ValueError, match="sample_weight (is too (large|small)|sums to)"):
         EMCensoredRegressor().fit(X, y, np.full(len(X), weight))
 
 

@@ -258,7 +258,8 @@ def test_the_units_of_a_column_do_not_matter(powers, kind, missing):
     options = {"covariance_type": kind, "reg_covar": 0.0, "random_state": 0}
     plain = EMGaussianMixture(2, **options).fit(X)
     ours = EMGaussianMixture(2, **options).fit(X * scale)
-    assert_array_equal(ours.predict(X * scale), plain.predict(X))
+    # A start in other units may number the clusters otherwise.
+    assert len(set(zip(ours.predict(X * scale), plain.predict(X), strict=True))) == 2
     seen = np.isfinite(X)
     jacobian = (seen @ np.log(scale))[seen.any(axis=1)].mean()
     assert ours.score(X * scale) == pytest.approx(plain.score(X) - jacobian, rel=1e-9, abs=1e-9)

@@ -63,7 +63,7 @@ def test_plain_iterates_are_the_published_ones(linkage):
 def test_maximum_of_the_linkage_data(linkage, acceleration, tol):
     model, counts, case = linkage
     result = fit_em(model, counts, start=Theta(0.5), acceleration=acceleration, tol=tol)
-    assert result.converged and result.reason is StopReason.TOLERANCE
+    assert result.converged and result.reason == StopReason.TOLERANCE
     assert result.params.t == pytest.approx(float(case["mle"]), rel=0, abs=1e-10)
     assert result.log_likelihood == pytest.approx(float(case["loglik_kernel_at_mle"]))
 
@@ -136,7 +136,7 @@ def test_evaluations_are_counted_and_max_iter_caps_all_points_tried(deaths):
         result = fit_em(Counted(), deaths, start=START, tol=0.0, max_iter=cap)
         assert result.n_iter == cap
         assert result.n_evaluations == len(calls) <= cap + 1
-        assert result.reason is StopReason.MAX_ITER and not result.converged
+        assert result.reason == StopReason.MAX_ITER and not result.converged
 
 
 def test_callback_sees_every_accepted_iterate_and_can_stop(deaths):
@@ -149,7 +149,7 @@ def test_callback_sees_every_accepted_iterate_and_can_stop(deaths):
     result = fit_em(
         Poisson(), deaths, start=START, acceleration=None, tol=0.0, callback=stop_after_three
     )
-    assert result.reason is StopReason.CALLBACK and not result.converged
+    assert result.reason == StopReason.CALLBACK and not result.converged
     assert [state.objective for state in seen] == result.history.tolist()
     assert seen[0].gain == np.inf
 
@@ -270,7 +270,7 @@ def test_failing_starts_are_recorded_and_skipped(deaths):
     bad = Rates(np.array([0.5, 0.5]), np.array([-1.0, 2.0]))
     result = fit_em(Poisson(), deaths, start=[bad, START])
     assert result.converged
-    assert result.runs[0].reason is StopReason.INFEASIBLE and np.isnan(result.runs[0].objective)
+    assert result.runs[0].reason == StopReason.INFEASIBLE and np.isnan(result.runs[0].objective)
     assert "not defined" in result.runs[0].message
     with pytest.raises(InfeasibleError, match="All 2 starts failed") as caught:
         fit_em(Poisson(), deaths, start=[bad, bad])
@@ -286,7 +286,7 @@ def test_a_run_that_collapses_ends_at_its_last_feasible_point_and_loses():
             return super().m_step(stats, params)
 
     result = fit_em(Collapsing(), OFFSPRING, start=Theta(0.5), acceleration=None)
-    assert result.reason is StopReason.INFEASIBLE and not result.converged
+    assert result.reason == StopReason.INFEASIBLE and not result.converged
     assert 0.6 < result.params.t < 1
 
 

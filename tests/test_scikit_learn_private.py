@@ -11,6 +11,7 @@ from numbers import Real
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from packaging.version import Version
@@ -228,6 +229,23 @@ def _get_output_config(thing):
     assert thing("transform", Stub())["dense"] == "default"
     asked = Stub().set_output(transform="pandas")
     assert thing("transform", asked)["dense"] == "pandas"
+
+
+@check
+def _check_feature_names(thing):
+    estimator, frame = Stub(), pd.DataFrame([[1.0, 2.0]], columns=["a", "b"])
+    thing(estimator, frame, reset=True)
+    assert list(estimator.feature_names_in_) == ["a", "b"]
+    thing(estimator, frame, reset=False)
+    assert "order" in refusal(lambda: thing(estimator, frame[["b", "a"]], reset=False))
+
+
+@check
+def _check_n_features(thing):
+    estimator = Stub()
+    thing(estimator, np.zeros((3, 2)), reset=True)
+    assert estimator.n_features_in_ == 2
+    assert "2 features" in refusal(lambda: thing(estimator, np.zeros((3, 1)), reset=False))
 
 
 @check

@@ -24,7 +24,7 @@ from emkit.models.censored.data import (
     steps,
     whitening,
 )
-from emkit.models.censored.units import ResponseRange
+from emkit.models.censored.units import ResponseRange, ResponseSample
 from emkit.models.rows import Rows, measure_scaling, pool
 from emkit.numerics.constants import EPS
 from emkit.numerics.gaussian import Scaling
@@ -84,7 +84,8 @@ def prepare_blocks(
     coefficients are ``penalised``, combinations that no row sees stay.
     """
     summaries = list(data.map(ResponseSummary.of))
-    where = ResponseRange.pooled([part.responses for part in summaries])
+    sample = ResponseSample.pooled([part.responses for part in summaries])
+    where = ResponseRange.of(sample)
     units = _first_units(summaries, where, intercept, heavy_tails)
     target = Target(where, heavy_tails)
     equations, units, turn, weight = _equations(data, units, target, penalised)
@@ -124,7 +125,7 @@ class ResponseSummary(NamedTuple):
     n_censored: int
     weight: float
     columns: Scaling  #: mean and standard deviation of each
-    responses: ResponseRange
+    responses: ResponseSample
 
     @classmethod
     def of(cls, rows: Responses) -> "ResponseSummary":
@@ -133,7 +134,7 @@ class ResponseSummary(NamedTuple):
             int(np.count_nonzero(~rows.exact)),
             rows.total_weight,
             measure_scaling(Rows(rows.X, rows.weight)),
-            ResponseRange.of(rows.low, rows.high),
+            ResponseSample.of(rows.low, rows.high),
         )
 
 

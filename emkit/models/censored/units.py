@@ -5,13 +5,18 @@ The centre is a median and the unit a median distance, so that neither bounds th
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit._typing import Array
 
-__all__ = ["NEAR", "Location", "ResponseRange", "stand_in"]
+__all__ = ["NEAR", "Location", "ResponseRange", "ResponseSample", "stand_in"]
+
+Counts = NDArray[np.intp]
+#: Rows from which medians are told; of fewer, all.
+MOST_ROWS = 4096
 
 #: Two bounds at most this many deviations apart stand for their middle.
 NEAR = 8.0
@@ -28,45 +33,82 @@ class Location(NamedTuple):
     deviation: float  #: median of the distances from it that are not 0
 
     @classmethod
-    def of(cls, values: Array, middle: float | None = None) -> "Location":
+    def of(cls, values: Array, counts: Counts, middle: float | None = None) -> "Location":
         if not len(values):
             return cls(0, 0.0 if middle is None else middle, 0.0)
-        middle = _lower_median(values) if middle is None else middle
+        middle = _lower_median(values, counts) if middle is None else middle
         away = np.abs(values - middle)
-        away = away[away > 0.0]
-        return cls(len(values), middle, _lower_median(away) if len(away) else 0.0)
+        apart = away > 0.0
+        deviation = _lower_median(away[apart], counts[apart]) if apart.any() else 0.0
+        return cls(int(counts.sum()), middle, deviation)
+
+
+class ResponseSample(NamedTuple):
+    """Rows of a block, or of all blocks, from which centre and spread are told.
+
+    Of many rows it holds those whose bounds have the smallest hashes: they are the same however
+    the rows are cut into blocks, as is what is worked out from them.
+    """
+
+    hashes: NDArray[np.uint64]  #: ascending, each once
+    low: Array
+    high: Array
+    counts: Counts  #: how many rows have these bounds
+    highest_low: float  #: of all rows
+    lowest_high: float
+
+    @classmethod
+    def of(cls, low: Array, high: Array) -> "ResponseSample":
+        low, high = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+        hashes = _hashes(low, high)
+        ends = low.max(initial=-np.inf), high.min(initial=np.inf)
+        if len(low) > MOST_ROWS:
+            kept = hashes <= np.partition(hashes, MOST_ROWS - 1)[MOST_ROWS - 1]
+            hashes, low, high = hashes[kept], low[kept], high[kept]
+        return cls._united(hashes, low, high, np.ones(len(low), dtype=np.intp), *ends)
+
+    @classmethod
+    def pooled(cls, parts: Sequence["ResponseSample"]) -> "ResponseSample":
+        """Of all blocks."""
+        hashes, low, high, counts = (np.concatenate(some) for some in list(zip(*parts))[:4])
+        ends = max(part.highest_low for part in parts), min(part.lowest_high for part in parts)
+        whole = cls._united(hashes, low, high, counts, *ends)
+        last = np.searchsorted(np.cumsum(whole.counts), MOST_ROWS) + 1
+        return cls(*(part[:last] for part in whole[:4]), *ends)
+
+    @classmethod
+    def _united(
+        cls, hashes: Any, low: Array, high: Array, counts: Counts, *ends: float
+    ) -> "ResponseSample":
+        """Rows of the same bounds as one with their number, in the order of their hashes."""
+        hashes, first, group = np.unique(hashes, return_index=True, return_inverse=True)
+        counts = np.bincount(group, counts, len(first)).astype(np.intp)
+        return cls(hashes, low[first], high[first], counts, *map(float, ends))
 
 
 class ResponseRange(NamedTuple):
-    """Centre and spread of the responses of a block, or of all blocks."""
+    """Centre and spread of responses."""
 
     exact: Location  #: of exact responses
     bounds: Location  #: of the bounds of the others
     peak: float  #: largest distance of a response, or of the bound nearest to it, from the centre
 
     @classmethod
-    def of(cls, low: Array, high: Array) -> "ResponseRange":
+    def of(cls, sample: ResponseSample) -> "ResponseRange":
+        low, high, counts = sample.low, sample.high, sample.counts
         censored = low < high
-        exact = Location.of(low[~censored])
+        exact = Location.of(low[~censored], counts[~censored])
         ends = np.concatenate([low[censored], high[censored]])
-        bounds = Location.of(ends[np.isfinite(ends)])
+        twice, finite = np.tile(counts[censored], 2), np.isfinite(ends)
+        bounds = Location.of(ends[finite], twice[finite])
         centre = exact.middle if exact.n else bounds.middle
         nearest = np.minimum(np.abs(low - centre), np.abs(high - centre))[censored]
         # The other bound of a row may say nothing: it is not to count for the spread.
-        bounds = Location.of(centre + nearest[np.isfinite(nearest)], centre)
-        peak = np.abs(np.clip(centre, low, high) - centre).max(initial=0.0)
+        told = np.isfinite(nearest)
+        bounds = Location.of(centre + nearest[told], counts[censored][told], centre)
         return cls(
-            exact, bounds, float(max(peak, exact.n and np.abs(low - centre)[~censored].max()))
+            exact, bounds, max(sample.highest_low - centre, centre - sample.lowest_high, 0.0)
         )
-
-    @classmethod
-    def pooled(cls, parts: Sequence["ResponseRange"]) -> "ResponseRange":
-        """Of all blocks: the medians of their medians, each as often as it has rows."""
-        exact = _pooled([part.exact for part in parts])
-        bounds = _pooled([part.bounds for part in parts])
-        centre = exact.middle if exact.n else bounds.middle
-        peaks = [part.peak + abs(part.centre - centre) for part in parts]
-        return cls(exact, bounds, max(peaks))
 
     @property
     def centre(self) -> float:
@@ -101,22 +143,19 @@ def stand_in(low: Array, high: Array, centre: float, near: float) -> Array:
     return point
 
 
-def _lower_median(values: Array) -> float:
-    middle = (len(values) - 1) // 2
-    return float(np.partition(values, middle)[middle])
+def _lower_median(values: Array, counts: Counts) -> float:
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(counts[order])
+    return float(values[order][np.searchsorted(reached, 0.5 * reached[-1])])
 
 
-def _pooled(parts: Sequence[Location]) -> Location:
-    parts = [part for part in parts if part.n] or list(parts[:1])
-    n = np.array([part.n for part in parts])
+def _hashes(low: Array, high: Array) -> NDArray[np.uint64]:
+    """A number for every pair of bounds that says nothing of where they lie (splitmix64)."""
+    return _mixed(_mixed((low + 0.0).view(np.uint64)) + (high + 0.0).view(np.uint64))
 
-    def median(values: Sequence[float]) -> float:
-        order = np.argsort(values)
-        reached = np.searchsorted(np.cumsum(n[order]), 0.5 * n.sum())
-        return float(np.asarray(values)[order][min(reached, len(order) - 1)])
 
-    deviations = [part.deviation for part in parts if part.deviation > 0.0]
-    n_total, middle = int(n.sum()), median([part.middle for part in parts])
-    if not deviations:
-        return Location(n_total, middle, 0.0)
-    return Location(n_total, middle, float(np.median(deviations)))
+def _mixed(bits: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    bits = bits + np.uint64(0x9E3779B97F4A7C15)
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
