@@ -8,9 +8,11 @@ import linecache
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy import inf
 from random_fits import Case
 from sklearn.exceptions import ConvergenceWarning
 from structures import dense
@@ -63,19 +65,27 @@ class Fit(NamedTuple):
         return np.where(np.isnan(self.case.X).all(axis=1), 0.0, weights)
 
 
+Law = Callable[[Fit], Iterator[str]]
+
 # What is raised and warned of
 
 
+#: Packages that refuse what they cannot fit.
+PACKAGES = ("emkit", "sklearn", "lifelines")
+
+
 def is_refusal(error: Exception) -> bool:
-    """Whether an error is a refusal: raised by a ``raise`` of emkit or scikit-learn.
+    """Whether an error is a refusal: raised by a ``raise`` of one of the packages.
 
     What NumPy or SciPy raise, such as LinAlgError (a ValueError), or a bare arithmetic error, says
     nothing to who gave the data.
     """
     last = traceback.extract_tb(error.__traceback__)[-1]
-    ours = any(f"/{package}/" in last.filename for package in ("emkit", "sklearn"))
+    ours = any(f"/{package}/" in last.filename for package in PACKAGES)
     raised = linecache.getline(last.filename, last.lineno or 0).strip().startswith("raise")
-    kind = isinstance(error, ValueError | TypeError) and not isinstance(error, np.linalg.LinAlgError)
+    kind = isinstance(error, ValueError | TypeError) and not isinstance(
+        error, np.linalg.LinAlgError
+    )
     return ours and raised and kind and bool(str(error))
 
 
@@ -94,7 +104,8 @@ def leaks(seen: list[Any], during: str) -> list[Violation]:
     """Warnings that no one gave on purpose, each once."""
     found = {}
     for warning in seen:
-        if not issubclass(warning.category, UserWarning):
+        on_purpose = warning.category.__module__.partition(".")[0] in PACKAGES
+        if not (on_purpose or issubclass(warning.category, UserWarning)):
             where = f"{warning.filename.rpartition('emkit/')[2]}:{warning.lineno}"
             what = f"{during}: {warning.category.__name__} at {where}: {warning.message}"
             found[what] = Violation("no RuntimeWarning", what)
@@ -102,30 +113,36 @@ def leaks(seen: list[Any], during: str) -> list[Violation]:
 
 
 def judge(case: Case) -> Verdict:
-    """Fit the estimator of a case, and see which laws it violates."""
+    """Fit the estimator of a case, and see which laws of its kind it violates."""
+    arguments = [case.X] if case.y is None else [case.X, case.y]
+    fit = partial(case.estimator.fit, *arguments, sample_weight=case.sample_weight)
+    return judge_by(LAWS[type(case.estimator).__name__], fit, case)
+
+
+def judge_by(laws: list[Law], fit: Callable[[], Any], case: Case) -> Verdict:
+    """Call what fits the estimator of a case, and see which of some laws are violated."""
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         try:
-            fit(case)
+            fit()
         except Exception as error:
             if is_refusal(error):
                 return Verdict(described(error), leaks(seen, "fit"))
             return Verdict(None, [raised_by(error, "fit"), *leaks(seen, "fit")])
     fitted = Fit(case.estimator, case, {warning.category for warning in seen})
     found = leaks(seen, "fit")
-    for law in LAWS[type(case.estimator).__name__]:
+    for law in laws:
         found += broken(law, fitted)
     return Verdict(None, found)
 
 
-def fit(case: Case) -> None:
-    arguments = [case.X] if case.y is None else [case.X, case.y]
-    case.estimator.fit(*arguments, sample_weight=case.sample_weight)
+def law_name(law: Law) -> str:
+    return law.__name__.replace("_", " ")
 
 
-def broken(law: Callable[[Fit], Iterator[str]], fitted: Fit) -> list[Violation]:
+def broken(law: Law, fitted: Fit) -> list[Violation]:
     """Violations of a law, and what goes wrong while it is looked at."""
-    name = law.__name__.replace("_", " ")
+    name = law_name(law)
     with warnings.catch_warnings(record=True) as seen:
         warnings.simplefilter("always")
         try:
@@ -315,13 +332,15 @@ def quantiles_rise_and_survival_falls(fitted: Fit) -> Iterator[str]:
 
 
 def filled_responses_keep_their_bounds(fitted: Fit) -> Iterator[str]:
-    case = fitted.case
+    case, regressor = fitted.case, fitted.estimator
     low, high = case.y.T
     for sample in (False, True):
-        filled = fitted.estimator.impute(case.X, case.y, sample=sample, random_state=0)
+        filled = regressor.impute(case.X, case.y, sample=sample, random_state=0)
         # A bound of a log-normal response is known to rounding of its logarithm.
         room = 1e-12 * np.abs(filled)
-        if not ((filled >= low - room) & (filled <= high + room)).all():
+        # Student t has no mean at df <= 1: NaN is right where nothing is known.
+        free = np.isinf(low) & np.isinf(high) & (getattr(regressor, "df_", inf) <= 1.0)
+        if not ((filled >= low - room) & (filled <= high + room) | free & (not sample)).all():
             yield f"outside of their bounds (sample={sample})"
 
 
@@ -332,15 +351,11 @@ OF_MIXTURES = [
     probabilities_sum_to_1,
     covariances_are_positive_definite,
 ]
+OF_FILLED = [observed_cells_stay, missing_cells_are_filled, filled_cells_keep_within_limits]
 #: Laws by the name of the estimator.
-LAWS: dict[str, list[Callable[[Fit], Iterator[str]]]] = {
+LAWS: dict[str, list[Law]] = {
     "EMGaussianMixture": [*OF_MIXTURES, labels_are_the_most_probable],
-    "EMImputer": [
-        *OF_MIXTURES,
-        observed_cells_stay,
-        missing_cells_are_filled,
-        filled_cells_keep_within_limits,
-    ],
+    "EMImputer": [*OF_MIXTURES, *OF_FILLED],
     "EMCensoredRegressor": [
         *EVERY,
         the_reported_likelihood_is_that_of_responses,

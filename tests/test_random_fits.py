@@ -5,7 +5,7 @@
 
 import numpy as np
 import pytest
-from fit_laws import judge
+from fit_laws import LAWS, judge, judge_by
 from hypothesis import HealthCheck, example, given, settings
 from random_fits import Case, imputer_case, mixture_case, regression_case, seeded, strategy
 
@@ -95,18 +95,55 @@ def test_censored_regressions(case):
 # The laws themselves
 
 
-class Spoiled(EMCensoredRegressor):
-    """A regressor that is spoiled once it is fitted."""
+SPOILED = {
+    "the history never falls": {"history_": np.array([1.0, 0.5])},
+    "results are finite": {"standard_errors_": np.array([nan, 1.0])},
+    "what did not converge is told": {"converged_": False},
+    "the reported likelihood is that of responses": {"log_likelihood_": 7.0},
+    "predictions are numbers": {"intercept_": nan},
+    "quantiles rise and survival falls": {"scale_": -1.0},
+    "filled responses keep their bounds": {"impute": lambda X, y, **_: y[:, 0] - 1.0},
+}
 
-    def fit(self, X, y, sample_weight=None):
-        super().fit(X, y, sample_weight)
-        for name, value in self.spoil.items():
-            setattr(self, name, value)
-        return self
+
+@pytest.mark.parametrize("law", SPOILED)
+def test_a_spoiled_fit_violates_its_law(law):
+    case = Case(EMCensoredRegressor(), NOISE[:, :1], RESPONSES)
+
+    def fit():
+        vars(case.estimator.fit(case.X, case.y)).update(SPOILED[law])
+
+    found = judge_by(LAWS["EMCensoredRegressor"], fit, case).violations
+    assert law in {violation.law for violation in found}
+
+
+def numpy_error():
+    np.linalg.cholesky(-np.eye(2))
+
+
+def bare_error():
+    np.zeros(2) + np.zeros(3)
+
+
+@pytest.mark.parametrize("fit", [numpy_error, bare_error])
+def test_what_numpy_raises_is_no_refusal(fit):
+    verdict = judge_by([], fit, Case(None, NOISE))
+    assert verdict.refused is None
+    assert [violation.law for violation in verdict.violations] == ["no raw exception"]
+
+
+def test_a_refusal_is_told_apart():
+    verdict = judge(Case(EMGaussianMixture(9), NOISE[:3]))
+    assert "n_components" in verdict.refused and verdict.violations == []
+
+
+def test_a_runtime_warning_is_a_leak():
+    verdict = judge_by([], lambda: np.log(np.zeros(1)), Case(None, NOISE))
+    assert [violation.law for violation in verdict.violations] == ["no RuntimeWarning"]
 
 
 @pytest.mark.parametrize("generate", [mixture_case, imputer_case, regression_case])
-def test_a_seed_and_hypothesis_have_one_generator(generate):
+def test_a_seed_gives_the_same_case_again(generate):
     first, again = (seeded(generate, 3, **SMALL) for _ in range(2))
     assert repr(first) == repr(again)
     assert len(first.X) <= 30 and first.X.shape[1] <= 4
