@@ -5,9 +5,14 @@ Run ``python benchmarks/random_fits.py``; ``--fits 20000`` takes as many of each
 on: degenerate tables, units from 1e-150 to 1e150, every option. ``tests/fit_laws.py`` has the laws
 that a fit is to keep. A peer gets those of the same cases that it takes: complete tables without
 weights (GaussianMixture), tables without weights (IterativeImputer), positive responses without
-weights (LogNormalAFTFitter); its column stands beside emkit's on the same cases. It is asked less
-than emkit: what it raises, whether its bound falls and its results are finite, and limits of
-imputed cells.
+weights or penalty (LogNormalAFTFitter); its column stands beside emkit's on the same cases. Options
+that it does not have are left at its defaults. It is asked less than emkit, with a dash for the
+rest: what it raises, whether its bound falls and its results are finite, limits of imputed cells.
+
+Measured with scikit-learn 1.9.1 and lifelines 0.30.3 over 800 seeds, per 10,000 fits:
+GaussianMixture (220 fits) refuses 1,227, its bound falls in 591, and 45 have NaN; IterativeImputer
+(504) refuses 337, leaks RuntimeWarnings in 377, and 20 leave the limits; LogNormalAFTFitter (79)
+refuses 4,557, most of them because it does not converge, and 759 have NaN in their standard errors.
 """
 
 import os
@@ -28,11 +33,12 @@ from _common import Table, main
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # random_fits is there, too
 
 import fit_laws  # noqa: E402
-from fit_laws import FALL, Fit, Law, Verdict, judge, judge_by, law_name  # noqa: E402
+from fit_laws import FALL, judge  # noqa: E402
 from random_fits import CASES, Case, seeded  # noqa: E402
 from sklearn.experimental import enable_iterative_imputer  # noqa: E402, F401
 from sklearn.impute import IterativeImputer  # noqa: E402
 from sklearn.mixture import GaussianMixture  # noqa: E402
+from verdicts import Fit, Law, Verdict, judge_by, law_name  # noqa: E402
 
 from emkit.numerics.covariance import STRUCTURES  # noqa: E402
 
@@ -79,10 +85,12 @@ def gaussian_mixture(case: Case) -> tuple[Any, Callable[[], Any]]:
     ours = case.estimator
     layout = STRUCTURES[ours.covariance_type].layout
     one = ("spherical", "diag", "full")[layout.ndim]
-    names = ("n_components", "tol", "reg_covar", "n_init", "init_params", "random_state")
+    starts = GaussianMixture._parameter_constraints["init_params"][0].options
+    names = ("n_components", "tol", "reg_covar", "n_init", "random_state")
     theirs = GaussianMixture(
         covariance_type="tied" if layout.shared and layout.ndim == 2 else one,
         max_iter=max(ours.max_iter, 1),
+        init_params=ours.init_params if ours.init_params in starts else "kmeans",
         **{name: getattr(ours, name) for name in names},
     )
     return theirs, partial(theirs.fit, case.X)
@@ -104,7 +112,7 @@ def lognormal_aft(case: Case) -> tuple[Any, Callable[[], Any]]:
 
     frame = pd.DataFrame(case.X.astype(float)).add_prefix("x")
     frame["lower"], frame["upper"] = case.y.T
-    theirs = LogNormalAFTFitter(penalizer=case.estimator.alpha)
+    theirs = LogNormalAFTFitter()
     return theirs, partial(theirs.fit_interval_censoring, frame, "lower", "upper")
 
 
@@ -117,7 +125,9 @@ def complete(case: Case) -> bool:
 
 
 def positive(case: Case) -> bool:
-    return no_weights(case) and case.estimator.distribution in ("lognormal", "weibull")
+    ours = case.estimator
+    plain = ours.alpha == 0.0 and ours.fit_intercept and no_weights(case)
+    return plain and ours.distribution in ("lognormal", "weibull")
 
 
 def peer_of(name: str, fits: int, slow: int) -> Peer | None:

@@ -94,7 +94,7 @@ DEFECTS = {
     "rank one": lambda rng, X: X[:, :1] * X[0],
 }
 #: Powers of ten that single precision takes, and those that it does not.
-EXPONENTS = [3, -3, 6, -6, 9, -9, 15, -15, 27, -27]
+EXPONENTS = [3, -3, 6, -6, 9, -9, 15, -15, 24, -27]
 EXTREME = [50, -50, 80, -80, 120, -120, 150, -150]
 
 

@@ -5,9 +5,10 @@
 
 import numpy as np
 import pytest
-from fit_laws import LAWS, judge, judge_by
+from fit_laws import LAWS, judge
 from hypothesis import HealthCheck, example, given, settings
 from random_fits import Case, imputer_case, mixture_case, regression_case, seeded, strategy
+from verdicts import judge_by
 
 from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer
 
