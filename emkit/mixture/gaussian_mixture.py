@@ -1143,10 +1143,16 @@ def held(values: Array, dtype: Any) -> Array:
         return values
     with np.errstate(over="ignore", under="ignore"):
         cast = values.astype(dtype)
-    # What is rounding beside the rest may be lost.
-    size, kind = np.abs(values).max(initial=0.0), np.finfo(dtype)
-    lost = (np.abs(cast) < kind.tiny) & (np.abs(values) > kind.eps * size)
-    return values if lost.any() or size > kind.max else cast
+    kind, size = np.finfo(dtype), np.abs(values)
+    if values.ndim > 1 and values.shape[-1] == values.shape[-2]:
+        # Columns may be in units far apart: a covariance is small beside its own variances.
+        roots = np.sqrt(np.diagonal(size, axis1=-2, axis2=-1))
+        beside = roots[..., :, None] * roots[..., None, :]
+    else:
+        beside = size.max(initial=0.0) if values.ndim < 2 else size.max(axis=0, initial=0.0)
+    # What is rounding beside that may be lost.
+    lost = (np.abs(cast) < kind.tiny) & (size > kind.eps * beside)
+    return values if lost.any() or size.max(initial=0.0) > kind.max else cast
 
 
 def _summary_columns(prefix: str, weights: Array, means: Array, names: Any) -> Any:

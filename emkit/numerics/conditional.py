@@ -236,7 +236,7 @@ class MaskedKernel(Kernel):
             low, high = ((limit[:, None] - mean) / scale + 0.0 * x for limit in limits)
         normal, log_mass = draw_between(low, high, chance)
         drawn = np.where(observed > 0.0, x, mean + scale * normal)
-        return drawn, (log_mass * (observed == 0.0)).sum(axis=0)
+        return drawn, np.where(observed == 0.0, log_mass, 0.0).sum(axis=0)
 
     def _centred(self, x: Array, observed: Array, k: int) -> Array:
         z = x - self.components.means[k][:, None]

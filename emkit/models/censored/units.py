@@ -16,7 +16,7 @@ __all__ = ["NEAR", "Location", "ResponseRange", "ResponseSample", "stand_in"]
 
 Counts = NDArray[np.intp]
 #: Rows from which medians are told; of fewer, all.
-MOST_ROWS = 4096
+MOST_ROWS = 1024
 
 #: Two bounds at most this many deviations apart stand for their middle.
 NEAR = 8.0
@@ -70,15 +70,15 @@ class ResponseSample(NamedTuple):
     @classmethod
     def pooled(cls, parts: Sequence["ResponseSample"]) -> "ResponseSample":
         """Of all blocks."""
-        hashes, low, high, counts = (np.concatenate(some) for some in list(zip(*parts))[:4])
+        rows: list[Any] = [np.concatenate(some) for some in list(zip(*parts, strict=True))[:4]]
         ends = max(part.highest_low for part in parts), min(part.lowest_high for part in parts)
-        whole = cls._united(hashes, low, high, counts, *ends)
-        last = np.searchsorted(np.cumsum(whole.counts), MOST_ROWS) + 1
-        return cls(*(part[:last] for part in whole[:4]), *ends)
+        hashes, low, high, counts, *_ = cls._united(*rows, *ends)
+        last = int(np.searchsorted(np.cumsum(counts), MOST_ROWS)) + 1
+        return cls(hashes[:last], low[:last], high[:last], counts[:last], *ends)
 
     @classmethod
     def _united(
-        cls, hashes: Any, low: Array, high: Array, counts: Counts, *ends: float
+        cls, hashes: Any, low: Any, high: Any, counts: Any, *ends: float
     ) -> "ResponseSample":
         """Rows of the same bounds as one with their number, in the order of their hashes."""
         hashes, first, group = np.unique(hashes, return_index=True, return_inverse=True)
