@@ -132,7 +132,7 @@ STARTS = {
     "mixture": (lambda: mixture(n_init=2, n_jobs=2, tol=1e-2), (clusters(0.1),), 1e-8),
     "imputer": (lambda: EMImputer(2, random_state=0, n_init=2, tol=1.0), (table(),), 1e-7),
     "regressor": (student, responses(), 1e-5),
-    "short_runs": (lambda: student(search="short_runs"), responses(), 1e-5),
+    "short_runs": (lambda: student(search="short_runs", tol=1e-6), responses(), 1e-5),
 }
 
 
