@@ -11,6 +11,11 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+# A test that passed here passes everywhere; new cases are for benchmarks/random_fits.py.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -122,6 +122,7 @@ def test_cem_climbs_in_the_classification_likelihood(seed, weight, rates):
         assert result.reason is StopReason.INFEASIBLE
 
 
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")  # clusters of one row
 @given(seed=SEEDS, covariance_type=st.sampled_from(NAMES), k=st.integers(1, 4))
 @FEW
 def test_cem_of_a_mixture_ends_at_the_partition_that_its_parameters_are_of(

@@ -275,7 +275,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     >>> X = np.concatenate([rng.normal(1, 1, (100, 2)), rng.normal([10, 8], 1, (100, 2))])
     >>> mixture = EMGaussianMixture(n_components=2, random_state=0).fit(X)
     >>> mixture.means_[mixture.means_[:, 0].argsort()].round()
-    array([[ 1.,  0.],
+    array([[ 1.,  1.],
            [10.,  8.]])
     >>> labels = mixture.predict([[0, 0], [12, 7]])
     >>> bool(labels[0] != labels[1])
