@@ -136,15 +136,13 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     n_init : int, default=1
         Starts to try. One alone is taken where the start is given (``resp_init``,
         ``means_init``, or all three of weights, means and precisions).
-    init_params : {'kmeans', 'k-means++', 'random', 'random_from_data', 'sphered_kmeans', \
-'hierarchical', 'quantiles'}, default='kmeans'
-        How a start is drawn, on a random sample of the rows when there are more than 50 000:
-        the partition of a k-means run (of a sample, refined by EM on it, for the price of five
-        E-steps at most); distant rows as means; random responsibilities; random rows as means;
-        the partition of k-means in sphered columns, for long clusters side by side; that of
-        model-based agglomeration (of 2 000 rows at most: of fewer it is always the same, so that
-        one start is enough); parts of equal size along the first principal axis. Columns are
-        brought to a common scale for it.
+    init_params : str, default='kmeans'
+        How a start is drawn, on a random sample of the rows where there are many: 'kmeans', the
+        best after a few steps of EM of k-means partitions in several views of the columns;
+        'k-means++', distant rows as means; 'random', random responsibilities; 'random_from_data',
+        random rows as means; 'sphered_kmeans', k-means in sphered columns, for long clusters side
+        by side; 'hierarchical', model-based agglomeration of at most 2 000 rows, of fewer always
+        the same; 'quantiles', parts of equal size along the first principal axis.
     weights_init : array-like of shape (n_components,), default=None
         Weights to start from.
     means_init : array-like of shape (n_components, n_features), default=None
@@ -526,7 +524,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         ridge = (self.reg_covar**0.5 / scale) ** 2
         prior = self.prior
         if flat is not None and isinstance(prior, MixturePrior):
-            prior = prior.of_columns(structure.layout, flat.kept)
+            prior = prior._of_columns(structure.layout, flat.kept)
         prior = internal_prior(prior, structure.layout, units, of_columns, data, k, ridge)
         draws = None
         if given is not None:

@@ -127,7 +127,7 @@ class MixturePrior:
                 "degrees_of_freedom."
             )
 
-    def of_columns(self, layout: Layout, columns: NDArray[np.intp]) -> "MixturePrior":
+    def _of_columns(self, layout: Layout, columns: NDArray[np.intp]) -> "MixturePrior":
         """The same for some of the features, checked."""
         mean, covariance = self.mean, self.covariance
         return replace(
