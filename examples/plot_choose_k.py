@@ -7,18 +7,23 @@ keeps the least BIC. `GridSearchCV` takes the one that best predicts rows it has
 Fisher's irises the one says two components, the other three.
 """
 
+import warnings
+
 import numpy as np
 from sklearn.datasets import load_iris
 from sklearn.metrics import adjusted_rand_score
 from sklearn.model_selection import GridSearchCV, KFold
 
 from emkit import EMGaussianMixture, EMGaussianMixtureIC
+from emkit.exceptions import DataWarning
 from emkit.plotting import show
 
 try:
     import matplotlib.pyplot as plt
 except ImportError:  # optional: all but the figure works without it
     plt = None
+
+warnings.simplefilter("ignore", DataWarning)  # what collapses is told, and loses
 
 # %%
 # 150 flowers of three species, four lengths each, measured to a millimetre: many are equal, and a

@@ -6,6 +6,8 @@ A mixture over its data, how its fit climbed, which mixture to choose, what an i
 and a line through censored responses: one call each, in scikit-learn's Display convention.
 """
 
+import warnings
+
 import numpy as np
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV, KFold
@@ -13,6 +15,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 import emkit.plotting as displays
 from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer
 from emkit.datasets import load_airquality, load_motorettes
+from emkit.exceptions import DataWarning
 from emkit.plotting import show
 
 try:
@@ -21,11 +24,12 @@ except ImportError:
     print('This script does nothing but draw, and needs matplotlib: pip install "emkit[plot]"')
     raise SystemExit(0) from None
 
+warnings.simplefilter("ignore", DataWarning)  # what collapses is told, and loses
+
 # %%
 # Three components for 150 irises, a tenth of whose cells are removed. Below the diagonal each
 # flower has the colour of its most probable component; one that lacks one of two lengths is a tick
 # at the margin of the other. Every panel shows an exact marginal of the mixture of all four.
-
 iris = load_iris(as_frame=True).data
 pierced = iris.mask(np.random.default_rng(0).random(iris.shape) < 0.1)
 mixture = EMGaussianMixture(3, random_state=0).fit(pierced)
@@ -34,7 +38,6 @@ print(f"Mixture: {len(display.points_)} pairs of features, {len(display.weights)
 
 # %%
 # Six random starts, with and without acceleration: three end at a lower maximum, the level line.
-
 settings = {"n_init": 6, "init_params": "random", "tol": 1e-9, "max_iter": 5000, "random_state": 0}
 fits = {
     name: EMGaussianMixture(3, acceleration=scheme, **settings).fit(iris)
@@ -47,7 +50,6 @@ for name, paths in display.paths.items():
 # %%
 # Which mixture: the log-likelihood of flowers left out, and the BIC. ``reg_covar`` keeps
 # components from collapsing on a few flowers with equal petals.
-
 regularised = EMGaussianMixture(reg_covar=1e-4, random_state=0)
 grid = {"n_components": range(1, 6), "covariance_type": ["full", "tied", "diag", "spherical"]}
 folds = KFold(5, shuffle=True, random_state=0)

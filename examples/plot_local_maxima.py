@@ -13,12 +13,15 @@ from sklearn.exceptions import ConvergenceWarning
 
 from emkit import EMGaussianMixture
 from emkit.engine import Annealing, Genetic, Restarts, SimulatedAnnealing
+from emkit.exceptions import DataWarning
 from emkit.plotting import show
 
 try:
     import matplotlib.pyplot as plt
 except ImportError:  # optional: all but the figure works without it
     plt = None
+
+warnings.simplefilter("ignore", DataWarning)  # what collapses is told, and loses
 
 # %%
 # Forty points about each crossing of the grid. A start takes 25 of the rows as means: some clusters

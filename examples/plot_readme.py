@@ -18,7 +18,7 @@ from emkit.datasets import load_motorettes
 
 iris = load_iris(as_frame=True).data[["petal length (cm)", "sepal width (cm)"]]
 pierced = iris.mask(np.random.default_rng(0).random(iris.shape) < 0.08)
-mixture = EMGaussianMixture(3, n_init=10, random_state=0).fit(pierced)
+mixture = EMGaussianMixture(3, random_state=0).fit(pierced)
 celsius, hours = load_motorettes(return_X_y=True)
 regressor = EMCensoredRegressor(distribution="lognormal").fit(celsius, hours)
 print(f"Irises with a length missing: {pierced.isna().any(axis=1).sum()} of {len(pierced)}")
