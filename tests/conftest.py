@@ -11,7 +11,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
-from hypothesis import settings  # noqa: E402
+from hypothesis import given, settings, strategies  # noqa: E402
 
 # A test that passed here passes everywhere; new cases are for benchmarks/random_fits.py.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -44,6 +44,8 @@ def global_random_seed():
 
 def pytest_collection_finish(session):
     """Modules and tests live as long as the session: the collector need not look at them again."""
+    # Hypothesis asks the collector once who holds the random generators that it seeds.
+    given(strategies.none())(lambda nothing: None)()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
