@@ -27,7 +27,8 @@ def polars(**fields):
 
 
 def nullable(**fields):
-    return pd.DataFrame(fields).convert_dtypes()
+    with np.errstate(invalid="ignore"):  # pandas before 3 casts infinity
+        return pd.DataFrame(fields).convert_dtypes()
 
 
 CONTAINERS = {

@@ -125,7 +125,8 @@ class Climb:
             return np.inf if fit.collapsed else -fit.result.objective
 
         bounds, options = np.log([low, shape.high]), {"xatol": SHAPE_TOL}
-        found = minimize_scalar(loss, bounds=bounds, method="bounded", options=options)
+        with np.errstate(invalid="ignore"):  # of parabolas through a loss that is infinite
+            found = minimize_scalar(loss, bounds=bounds, method="bounded", options=options)
         fit = fit_at(float(np.exp(found.x)), best)
         at_edge = low > shape.low and found.x - bounds[0] < 10.0 * SHAPE_TOL
         return fit._replace(collapsed=fit.collapsed or at_edge)

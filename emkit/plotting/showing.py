@@ -29,11 +29,10 @@ def show(script: str | Path) -> list[Path]:
     --------
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
-    >>> import matplotlib
-    >>> matplotlib.use("Agg")
     >>> import matplotlib.pyplot as plt
     >>> from emkit.plotting import show
     >>> plt.close("all")
+    >>> plt.switch_backend("Agg")
     >>> figure = plt.figure()
     >>> with TemporaryDirectory() as folder:
     ...     [path.name for path in show(Path(folder) / "irises.py")]
