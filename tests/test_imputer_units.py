@@ -244,7 +244,7 @@ def test_the_tolerance_is_per_sample(factor):
 def test_weights_that_sum_to_few_rows_are_told(total, n_components):
     data = table(300)
     weight = np.full(300, total / 300)
-    with pytest.warns(DataWarning, match=rf"weights sum to {total:g}, and 300 rows have one"):
+    with pytest.warns(DataWarning, match=rf"these sum to {total:g}, less than the 300 rows"):
         EMImputer(n_components, random_state=0).fit(data, sample_weight=weight)
 
 

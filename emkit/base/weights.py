@@ -1,15 +1,12 @@
 """Sample weights are frequencies; what to say where they sum to fewer rows than there are."""
 
-from collections.abc import Callable
-
-__all__ = ["warn_of_few"]
+__all__ = ["few_rows"]
 
 
-def warn_of_few(total: float, n_rows: int, reader: str, warn: Callable[[str], None]) -> None:
-    """Tell that weights sum to fewer rows than there are, where ``reader`` goes by their sum."""
-    if total < n_rows:
-        warn(
-            f"The sample weights sum to {total:g}, and {n_rows} rows have one. Weights are "
-            f"frequencies here, so {reader} is that of {total:g} rows. If they are shares or "
-            "importances, multiply them so that their mean is 1."
-        )
+def few_rows(total: float, n_rows: float, read_by: str) -> str:
+    """What to warn of; ``read_by`` takes the weights for counts, such as "A prior takes"."""
+    return (
+        f"{read_by} sample weights as frequencies, and these sum to {total:g}, less than the "
+        f"{n_rows:.0f} rows that they weigh: as if there were only so many. Multiply them so that "
+        "they sum to the number of rows."
+    )

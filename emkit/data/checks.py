@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.base.estimator import check_feature_names, check_n_features, check_sample_weight
+from emkit.base.weights import few_rows
 from emkit.data.numbers import numbers_of, read_table, takes_nan
 from emkit.engine import Blocks
 from emkit.exceptions import DataWarning, warn
@@ -99,12 +100,7 @@ def warn_of_small_weights(opened: Any, read_by: str) -> None:
         return
     n, total = opened.sum(_per_weight)
     if total < n * (1.0 - ROUNDING):
-        warn(
-            f"{read_by} sample weights as frequencies, and these sum to {total:g}, less than the "
-            f"{n:.0f} rows that they weigh: as if there were only so many. Multiply them so that "
-            "they sum to the number of rows.",
-            DataWarning,
-        )
+        warn(few_rows(total, n, read_by), DataWarning)
 
 
 def _per_weight(rows: Any) -> Array:

@@ -33,22 +33,6 @@ What each method of a model buys:
 ==========================================  =====================================================
 
 Guaranteed, for exact E-steps: the objective never falls beyond rounding, accelerated or not;
-``initialize``, ``e_step``, ``m_step``      the climb: restarts, acceleration, blocks; and
-                                            `standard_errors` from differences of the EM map
-``log_joint``, ``statistics``               the E-step, if a class is missing (`LatentClassModel`);
-                                            "cem", "sem", annealing, genetic search
-``is_feasible``, ``retract``                extrapolation that stays inside the model; ``retract``
-                                            leads back into families that are curved
-``backtracks = True``                       an M-step that may go too far, such as Newton's
-``log_prior``                               maximum a posteriori: a prior is part of the objective
-``complete_score``                          standard errors in two E-steps a parameter, "louis" in
-                                            "mcem"
-``sample_latent, complete_statistics``      "mcem"; a `MonteCarloModel` needs no E-step at all
-``conditional_step``                        ECME: parameters that the M-step leaves
-``propose``                                 points of the model's own, such as Newton steps
-==========================================  =====================================================
-
-Guaranteed, for exact E-steps: the objective never falls beyond rounding, accelerated or not;
 ``converged`` means that one plain EM step gained less than ``tol``, and where ``tol`` is below the
 rounding of the objective, such as 0, that EM's own steps are nothing but rounding; the same seed
 gives the same starts, whatever ``n_jobs``. An M-step that only raises its objective (GEM) keeps all

@@ -28,7 +28,7 @@ from emkit.base.estimator import (
 from emkit.base.optional import optional_import
 from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin, Progress
-from emkit.base.weights import warn_of_few
+from emkit.base.weights import few_rows
 from emkit.data.checks import in_blocks, takes_nan
 from emkit.data.lazy import gathered
 from emkit.engine import EMResult, StopReason, standard_errors
@@ -539,7 +539,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         n, total, pairwise = prepared.data.shape[0], prepared.data.total_weight, prepared.pairwise
         by_rows = auto_shrinkage(pairwise._replace(n=pairwise.n * (n / total)), self.n_components)
         if shrinkage > by_rows + WORTH_TELLING:
-            warn_of_few(total, n, f"shrinkage='auto' (here {shrinkage:.2g})", warn)
+            warn(few_rows(total, n, f"shrinkage='auto' (here {shrinkage:.2g}) takes"))
 
     def _warn_of_collapse(self, shrinkage: float, warn: Callable[..., None]) -> None:
         what = "has no finite maximum" if shrinkage == 0.0 else "is lost in rounding"

@@ -19,7 +19,7 @@ from emkit.engine.latent_class import LatentClassModel
 from emkit.numerics.constants import EPS
 from emkit.numerics.gaussian import tile_rows
 
-__all__ = ["KMeans", "KMeansParams", "Points", "distant_rows", "lloyd"]
+__all__ = ["KMeans", "KMeansParams", "Points", "distant_rows"]
 
 
 class KMeansParams(NamedTuple):
@@ -78,8 +78,6 @@ MANY_ROWS = 1e9
 MIN_PRODUCT = 16
 #: Part of the squared lengths below which a difference of them has lost digits.
 CANCELLING = 1e-2
-#: Most rounds of k-means for a start, and the squared step of all centres together that ends it.
-MOST_ROUNDS, SMALL_SHIFT = 10, 1e-3
 
 
 class KMeans(LatentClassModel):
@@ -221,55 +219,6 @@ def _differences(x: Array, centers: Array, out: Array) -> Array:
         np.subtract(x, center[:, None], out=apart)
         np.einsum("ij,ij->j", apart, apart, out=out[k])
     return out
-
-
-def lloyd(
-    x: Array, centers: Array, sample_weight: Array | None = None, rounds: int = MOST_ROUNDS
-) -> NDArray[np.intp]:
-    """Labels of some rounds of k-means, in columns of about unit scale, for a start.
-
-    Parameters
-    ----------
-    x : ndarray of shape (n_samples, n_features)
-        Rows.
-    centers : ndarray of shape (n_clusters, n_features)
-        Where to begin. A centre that loses its last row stays.
-    sample_weight : ndarray of shape (n_samples,), default=None
-        Weights as frequencies.
-    rounds : int, default=10
-        Most rounds; what is left to do after some, EM does better.
-
-    Returns
-    -------
-    ndarray of shape (n_samples,)
-        Indices of centres.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from emkit.models.kmeans import lloyd
-    >>> lloyd(np.array([[0.0], [0.2], [3.0], [3.2]]), np.array([[0.0], [0.2]]))
-    array([0, 0, 1, 1])
-    """
-    k, step = len(centers), min(tile_rows(len(centers) + x.shape[1], least=96), len(x))
-    columns = np.ascontiguousarray(x.T if sample_weight is None else x.T * sample_weight)
-    # The nearest centre is that of the largest x'c - c'c / 2.
-    rows, buffer = np.column_stack([x, np.ones(len(x))]), np.empty((step, k))
-    labels = np.empty(len(x), dtype=np.intp)
-    for _ in range(rounds):
-        half = 0.5 * np.einsum("kd,kd->k", centers, centers)
-        slopes = np.column_stack([centers, -half]).T
-        for start in range(0, len(x), step):
-            tile = rows[start : start + step]
-            scores = np.matmul(tile, slopes, out=buffer[: len(tile)])
-            scores.argmax(axis=1, out=labels[start : start + step])
-        n = np.bincount(labels, sample_weight, k)[:, None]
-        sums = np.array([np.bincount(labels, column, k) for column in columns]).T
-        moved = np.where(n > 0.0, sums / np.where(n > 0.0, n, 1.0), centers)
-        shift, centers = ((moved - centers) ** 2).sum(), moved
-        if shift <= SMALL_SHIFT:
-            break
-    return labels
 
 
 def distant_rows(
