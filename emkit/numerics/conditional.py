@@ -132,6 +132,12 @@ class ConditionalKernel(Kernel):
         out *= -0.5
         out += self.constants[k]
 
+    def residuals(self, work: Array | Completed, k: int) -> Array:
+        """x - m_k (d, n), missing cells by their conditional means."""
+        if not isinstance(work, Completed):
+            return self._complete.residuals(work, k)
+        return work.centred[k]
+
     def moments(self, work: Array | Completed, resp: Array) -> Moments:
         if not isinstance(work, Completed):
             return self._complete.from_tile_sums(self._complete.moments(work, resp))
@@ -155,14 +161,17 @@ class ConditionalKernel(Kernel):
     ) -> tuple[Array, Array]:
         """Rows (d, n) drawn from component k given their observed cells, from uniform numbers.
 
-        Cells are drawn one given the next, within ``limits`` (2, d) if there are any; with them
-        comes the log-probability that each had to lie within, summed over the cells.
+        Cells are drawn one given the next, within ``limits`` (2, d), or (2, d, n) of each row, if
+        there are any; with them comes the log-probability that each had to lie within, summed over
+        the cells.
         """
         d, n = chance.shape
         width = max(int(work.missing.max(initial=0)) + 1, d)
-        bounds = np.tile([[-np.inf], [np.inf]], width)
+        of_rows = limits is not None and limits.ndim == 3
+        bounds = np.empty((2, width, n if of_rows else 1))
+        bounds[0], bounds[1] = -np.inf, np.inf
         if limits is not None:
-            bounds[:, :d] = limits - self.components.means[k]
+            bounds[:, :d] = limits.reshape(2, d, -1) - self.components.means[k][:, None]
         uniform, out = np.full((width, n), 0.5), np.zeros((width, n))
         uniform[:d], out[:d] = chance, work.centred[k]
         missing = np.broadcast_to(work.missing, (len(work.missing), n))
@@ -173,7 +182,7 @@ class ConditionalKernel(Kernel):
             cell = missing[i], rows
             pivot = factor[i, i]
             centre = out[cell] - np.einsum("kn,kn->n", factor[i + 1 :, i], noise[i + 1 :]) / pivot
-            low, high = (bounds[:, missing[i]] - centre) * pivot
+            low, high = (bounds[:, missing[i], rows if of_rows else 0] - centre) * pivot
             normal, log_part = draw_between(low, high, uniform[cell])
             drawn = centre + normal / pivot
             noise[i], out[cell] = drawn - out[cell], drawn
@@ -208,6 +217,10 @@ class MaskedKernel(Kernel):
         log_joint += self._log_weights
         return log_joint, (x, observed)
 
+    def residuals(self, work: tuple[Array, Array], k: int) -> Array:
+        """As `ConditionalKernel.residuals`."""
+        return self._centred(*work, k)
+
     def moments(self, work: tuple[Array, Array], resp: Array) -> Moments:
         x, observed = work
 
@@ -233,7 +246,7 @@ class MaskedKernel(Kernel):
         mean, scale = self.components.means[k][:, None], np.sqrt(self._variances[k])[:, None]
         low, high = np.full_like(x, -np.inf), np.full_like(x, np.inf)
         if limits is not None:
-            low, high = ((limit[:, None] - mean) / scale + 0.0 * x for limit in limits)
+            low, high = (limits.reshape(2, len(x), -1) - mean) / scale + 0.0 * x
         normal, log_mass = draw_between(low, high, chance)
         drawn = np.where(observed > 0.0, x, mean + scale * normal)
         return drawn, np.where(observed == 0.0, log_mass, 0.0).sum(axis=0)

@@ -189,6 +189,11 @@ class FeatureKernel(Kernel):
         self.layout.quadratic(x, self.components.factor, features[1 + d :])
         return np.matmul(self._coefficients, features, out=self._log_joint[:, :n]), features
 
+    def residuals(self, features: Array, k: int) -> Array:
+        """x - m_k (d, n) of the tile whose work this is."""
+        means = self.components.means
+        return features[1 : 1 + means.shape[1]] - means[k][:, None]
+
     def moments(self, features: Array, resp: Array) -> Moments:
         """Raw moments; `from_tile_sums` centres their sum."""
         x = features[1 : 1 + self.components.means.shape[1]]
@@ -231,6 +236,10 @@ class WhiteningKernel(Kernel):
         log_joint *= -0.5
         log_joint += self.constants[:, None]
         return log_joint, x
+
+    def residuals(self, x: Array, k: int) -> Array:
+        """As `FeatureKernel.residuals`."""
+        return x - self.components.means[k][:, None]
 
     def moments(self, x: Array, resp: Array) -> Moments:
         """Moments about the means; raw ones, a pass cheaper, where nothing cancels."""

@@ -1,0 +1,163 @@
+"""What a fitted model says of the cells that are missing: expectations, probabilities, draws."""
+
+from typing import Any
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.engine.latent_class import unbuffered
+from emkit.engine.posterior import soft
+from emkit.models.mixed.local_dependence import (
+    NEVER,
+    Bound,
+    LocalDependence,
+    LocalParams,
+    Work,
+)
+from emkit.models.mixed.rows import CodedRows, Codes, Expanded
+
+__all__ = ["draw", "expect", "score_samples"]
+
+
+@unbuffered()
+def score_samples(model: LocalDependence, data: CodedRows, params: LocalParams) -> Array:
+    """Log-likelihood of the observed cells of each row."""
+    bound, out = model.bind(params), np.empty(len(data))
+    for rows, tile in data.tiles(model.levels, bound.tile_rows):
+        out[rows] = soft(model.log_joint(tile, bound)[0])[1]
+    return out
+
+
+@unbuffered()
+def expect(
+    model: LocalDependence, data: CodedRows, params: LocalParams
+) -> tuple[Array, list[Array]]:
+    """Conditional means of the numbers (n, p), and probabilities (n, L) of each column's levels.
+
+    What is observed is as it was, with probability 1.
+    """
+    bound, numbers = model.bind(params), data.X.copy()
+    proba = [np.zeros((len(data), n_levels)) for n_levels in model.levels.n_levels]
+    tables = np.split(params.tables, np.cumsum(model.levels.n_levels)[:-1], axis=1)
+    for rows, tile in data.tiles(model.levels, bound.tile_rows):
+        log_joint, work = model.log_joint(tile, bound)
+        resp = soft(log_joint)[0].reshape(model.n_classes, tile.n_combinations, -1)
+        for j, table in enumerate(tables):
+            codes = tile.codes[:, j]
+            known = (codes[:, None] == np.arange(table.shape[1])).astype(float)
+            proba[j][rows] = np.where((codes < 0)[:, None], resp.sum(axis=1).T @ table, known)
+        for column, part, levels in tile.tried:
+            of_levels = [
+                np.where(levels == level, resp.sum(axis=0)[:, part], 0.0).sum(axis=0)
+                for level in range(model.levels.n_levels[column])
+            ]
+            proba[column][rows[part]] = np.stack(of_levels, axis=1)
+        if work is not None and np.isnan(tile.X).any():
+            mean = _mean(model, bound, work, resp)
+            numbers[rows] = np.where(np.isnan(tile.X), mean, tile.X)
+    return numbers, proba
+
+
+def _mean(model: LocalDependence, bound: Bound, work: Work, resp: Array) -> Array:
+    """Conditional means (n, p) over classes and combinations, in the user's units."""
+    K, M, n = resp.shape
+    flat = resp.reshape(K, M * n)
+    completed = work.kernel.completed(work.work, flat)  # (p, M n), weighted
+    moved = (work.design @ bound.params.effects).T * flat.sum(axis=0)
+    mean = (completed + moved).reshape(-1, M, n).sum(axis=1)
+    shift, scale = bound.units
+    result: Array = mean.T * scale + shift
+    return result
+
+
+@unbuffered()
+def draw(
+    model: LocalDependence,
+    data: CodedRows,
+    params: LocalParams,
+    rng: np.random.Generator,
+    limits: Array | None = None,
+    candidates: int = 1,
+) -> tuple[Array, Codes]:
+    """Numbers and levels with what is missing drawn given what is observed: jointly in a row.
+
+    A class and a combination first, then the numbers. Within ``limits`` (2, p) on the numbers one
+    of several candidates is taken in proportion to the probability that it had to lie within.
+    """
+    n, p = data.X.shape
+    q = data.codes.shape[1]
+    choice, of_label = rng.random(n), rng.random((candidates, n))
+    of_number, of_level = rng.random((candidates, n, p)), rng.random((candidates, n, q))
+    bound, numbers, codes = model.bind(params), data.X.copy(), data.codes.copy()
+    for rows, tile in data.tiles(model.levels, bound.tile_rows):
+        resp = soft(model.log_joint(tile, bound)[0])[0].cumsum(axis=0)
+        drawn = [
+            _draw_one(model, bound, tile, resp, *chances, limits)
+            for chances in zip(
+                of_label[:, rows], of_number[:, rows], of_level[:, rows], strict=True
+            )
+        ]
+        taken = np.zeros(len(rows), dtype=np.intp)
+        if candidates > 1:
+            share = soft(np.array([log_mass for _, _, log_mass in drawn]))[0]
+            taken = (share.cumsum(axis=0) < choice[rows]).sum(axis=0)
+            taken = np.minimum(taken, candidates - 1)
+        each = np.arange(len(rows))
+        numbers[rows] = np.stack([x for x, _, _ in drawn])[taken, each]
+        codes[rows] = np.stack([c for _, c, _ in drawn])[taken, each]
+    return numbers, codes
+
+
+def _draw_one(
+    model: LocalDependence,
+    bound: Bound,
+    tile: Expanded,
+    cumulative: Array,
+    of_label: Array,
+    of_number: Array,
+    of_level: Array,
+    limits: Array | None,
+) -> tuple[Array, Codes, Array]:
+    """Numbers (n, p) and levels (n, q) of a tile, and log-probability of the limits."""
+    n, M = len(tile.codes), tile.n_combinations
+    label = (cumulative < of_label * cumulative[-1]).sum(axis=0)
+    label = np.minimum(label, len(cumulative) - 1)
+    k, m = label // M, label % M
+    codes = tile.codes.copy()
+    for column, part, levels in tile.tried:
+        codes[part, column] = levels[m[part], np.arange(len(part))]
+    numbers, log_mass = tile.X, np.zeros(n)
+    if model.normal is not None and np.isnan(tile.X).any():
+        # Left-out cells stay missing here: they enter by their shares, as in the fit.
+        chosen = Expanded(tile.X, codes, None, 1, (), None, tile.left_out)
+        numbers, log_mass = _draw_numbers(model, bound, chosen, k, of_number, limits)
+    tables = np.split(bound.params.tables, np.cumsum(model.levels.n_levels)[:-1], axis=1)
+    for j, table in enumerate(tables):
+        part = np.flatnonzero(codes[:, j] < 0)
+        cumulated = table[k[part]].cumsum(axis=1)
+        level = (cumulated < (of_level[part, j] * cumulated[:, -1])[:, None]).sum(axis=1)
+        codes[part, j] = np.minimum(level, table.shape[1] - 1)
+    return numbers, codes, log_mass
+
+
+def _draw_numbers(
+    model: LocalDependence,
+    bound: Bound,
+    tile: Expanded,
+    k: Any,
+    chance: Array,
+    limits: Array | None,
+) -> tuple[Array, Array]:
+    """Numbers (n, p) of rows whose class k and categories are known, and as `_draw_one`."""
+    shift, scale = bound.units
+    moved = (model.design.rows(tile)[0] @ bound.params.effects).T
+    within = None if limits is None else ((limits - shift) / scale)[:, :, None] - moved
+    _, kernel, work = bound.log_density(tile.X - moved.T * scale)
+    numbers, log_mass = tile.X.copy(), np.zeros(len(k))
+    for label in np.unique(k):
+        mine = np.flatnonzero(k == label)
+        x, mass = kernel.draw(work, int(label), chance.T, within)
+        filled = ((x + moved)[:, mine]).T * scale + shift
+        numbers[mine] = np.where(np.isnan(tile.X[mine]), filled, tile.X[mine])
+        log_mass[mine] = mass[mine]
+    return numbers, np.maximum(log_mass, NEVER)
