@@ -8,10 +8,10 @@ It maximises, given precisions :math:`P_k`,
 over the steps D of the effects and :math:`\delta_k` of the means.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator, cg
 
 from emkit._typing import Array
 from emkit.numerics.constants import EPS
@@ -55,21 +55,34 @@ class Curvature(NamedTuple):
         if len(gram) == 1:
             return close.solve(right)
 
-        def curve(flat: Array) -> Array:
-            step = flat.reshape(right.shape)
-            return ((gram @ step @ precisions).sum(axis=0) + ridge * step).ravel()
+        def curve(step: Array) -> Array:
+            result: Array = (gram @ step @ precisions).sum(axis=0) + ridge * step
+            return result
 
-        size = right.size
-        solution, _ = cg(
-            LinearOperator((size, size), curve, dtype=float),
-            right.ravel(),
-            rtol=LEFT,
-            maxiter=STEPS,
-            M=LinearOperator(
-                (size, size), lambda v: close.solve(v.reshape(right.shape)).ravel(), dtype=float
-            ),
-        )
-        return solution.reshape(right.shape)
+        return conjugate_gradients(curve, right, close.solve)
+
+
+def conjugate_gradients(
+    curve: Callable[[Array], Array], right: Array, precondition: Callable[[Array], Array]
+) -> Array:
+    """About the solution of ``curve(x) = right``, every step of which is closer to it.
+
+    SciPy's divides by a curvature of 0, which an effect without rows has.
+    """
+    x, residual = np.zeros_like(right), right.copy()
+    direction = improved = precondition(residual)
+    gain = first = float((residual * improved).sum())
+    for _ in range(STEPS):
+        bent = curve(direction)
+        curvature = float((direction * bent).sum())
+        if not (gain > LEFT**2 * first and curvature > 0.0):
+            break
+        x += gain / curvature * direction
+        residual -= gain / curvature * bent
+        improved = precondition(residual)
+        gain, before = float((residual * improved).sum()), gain
+        direction = improved + gain / before * direction
+    return x
 
 
 class Separable:
