@@ -39,7 +39,7 @@ from emkit.imputation.columns import Columns
 from emkit.imputation.filling import Filler
 from emkit.imputation.multiple import multiple_impute
 from emkit.imputation.table import Table, load_table, open_table
-from emkit.mixture.initial import NO_PARTS, Drawn, Given, Start
+from emkit.mixture.initial import NO_PARTS, RandomStart
 from emkit.mixture.streaming import STREAM_CONSTRAINTS, Batch, PartialFitMixin, Stream
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.given_covariances import GivenCovariances
@@ -373,7 +373,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         if data is None:
             self._publish_constants(columns)
             return
-        prepared = self._prepare(data, columns, self._units(data.spread(), columns))
+        prepared = self._prepare(data, columns, self._units(data.scaling(), columns))
         self._warn_of_pairs(prepared.pairwise, columns, warn)
         if self.shrinkage == "auto":
             shrinkage = auto_shrinkage(prepared.pairwise, self.n_components)
@@ -451,7 +451,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             result = best_run(
                 model,
                 in_blocks(prepared.data),
-                start=start.params if isinstance(start, Given) else None,
+                start=start,
                 n_init=self.n_init,
                 n_jobs=self.n_jobs,
                 # One normal has one start, and nothing to search for.
@@ -485,7 +485,7 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             "incomplete": data.incomplete,
             # One normal has one basin, as a rule: nothing to lose by extrapolating at once.
             "accelerate_below": np.inf if k == 1 else 1e-3,
-            "draw_start": Drawn("kmeans", k, NO_PARTS, data.shape[0]),
+            "draw_start": RandomStart("kmeans", k, NO_PARTS, data.shape[0]),
         }
         share = k ** (2.0 / len(units.scale))
         variances, total = np.diag(pairwise.covariance) / share, data.total_weight
@@ -500,8 +500,8 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
             ridge = strength * within + np.diag(ACROSS * variances)
         return GaussianMixtureModel(structure, units, ridge, total, strength=strength, **options)
 
-    def _start(self, model: GaussianMixtureModel, prepared: Prepared) -> Start:
-        """Where to start: from the last fit, from pairs of columns, or from random draws."""
+    def _start(self, model: GaussianMixtureModel, prepared: Prepared) -> MixtureParams | None:
+        """Where to start: from the last fit, from pairs of columns; None for random draws."""
         shift, scale = model.units
         if self.warm_start and getattr(self, "_fitted", None) is not None:
             before, (old_shift, old_scale), params = self._fitted
@@ -512,17 +512,12 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
                 before,
                 now=(model.structure.name, self.n_components, modelled),
             )
-            return Given(
-                MixtureParams(
-                    params.weights,
-                    (params.means * old_scale + old_shift - shift) / scale,
-                    model.layout.rescale(params.covariances, old_scale / scale),
-                )
+            return MixtureParams(
+                params.weights,
+                (params.means * old_scale + old_shift - shift) / scale,
+                model.layout.rescale(params.covariances, old_scale / scale),
             )
-        if self.n_components == 1:
-            return Given(normal_start(model, prepared.pairwise))
-        assert isinstance(model.draw_start, Drawn)
-        return model.draw_start
+        return normal_start(model, prepared.pairwise) if self.n_components == 1 else None
 
     def _warn_of_empty(self, columns: Columns, warn: Callable[..., None]) -> None:
         if len(columns.empty):

@@ -50,13 +50,11 @@ from emkit.mixture.degenerate import (
 )
 from emkit.mixture.flat import Flat
 from emkit.mixture.initial import (
-    Drawn,
-    Given,
     InitialValues,
-    Start,
-    check_given,
+    RandomStart,
+    check_initial_values,
+    given_start,
     last_fit,
-    start_of,
 )
 from emkit.mixture.prior import MixturePrior, check_prior, internal_prior
 from emkit.mixture.reader import MixtureReader
@@ -396,13 +394,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         opened = self._open(X, sample_weight, reset=True)
         given, data, spread, flat = self._load(opened)
         model = self._model(data, spread, flat, given)
-        start: Start
         if self.warm_start and hasattr(self, "converged_"):
-            start = last_fit(self, model, flat)
+            params: MixtureParams | None = last_fit(self, model, flat)
         else:
-            assert isinstance(model.draw_start, Drawn)
-            start = start_of(model, data, model.draw_start, given.resp)
-        params = start.params if isinstance(start, Given) else None
+            assert isinstance(model.draw_start, RandomStart)
+            params = given_start(model, data, model.draw_start, given.resp)
         n = data.total_weight
         progress = Progress(
             self,
@@ -485,15 +481,15 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
 
     def _load(self, opened: Opened[Rows]) -> tuple[InitialValues, Any, Scaling, Flat | None]:
         """What is given of a start; the rows that count, their mean and spread, and their flat."""
-        given = check_given(self, opened.n_samples, opened.n_features)
+        given = check_initial_values(self, opened.n_samples, opened.n_features)
         check_prior(self.prior, self.covariance_type, opened.n_features)
         data = opened.fit_data(self.n_components)
         refuse_empty_columns(self, data)
-        spread = data.spread()
+        spread = data.scaling()
         flat = find_flat(data, spread)
         if flat is not None:
             data = opened.fit_data(self.n_components, flat.counted)
-            spread = data.spread()
+            spread = data.scaling()
         if given.resp is not None:  # in memory: elsewhere it is refused
             (kept,) = opened.survey(_rows_that_count if flat is None else flat.which_count)
             given = given if kept is None else given._replace(resp=given.resp[kept])
@@ -530,7 +526,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         if given is not None:
             kept = None if flat is None else flat.kept
             parts = given.parts(structure.layout, units, kept)
-            draws = Drawn(self.init_params, k, parts, data.shape[0])
+            draws = RandomStart(self.init_params, k, parts, data.shape[0])
         return GaussianMixtureModel(
             structure,
             units,
@@ -945,11 +941,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         """
         data = self._open(X, sample_weight).fit_data()
         flat: Flat | None = self._flat
-        model = self._model(data, data.spread(), flat)
+        model = self._model(data, data.scaling(), flat)
         layout, scale = model.layout, model.units.scale
         self._structure()
         # A fit at the default tol ends short of the maximum by more than a standard error can bear.
-        start = last_fit(self, model, flat).params
+        start = last_fit(self, model, flat)
         maximum = best_run(model, data, start=start, tol=ERRORS_TOL, max_iter=1000)
         errors = standard_errors(model, data, maximum)
         means, covariances = errors.means * scale, layout.rescale(errors.covariances, scale)
