@@ -7,10 +7,8 @@ import numpy as np
 from sklearn.utils import check_array
 
 from emkit._typing import Array
-from emkit.base.estimator import require_same
 from emkit.data.numbers import argument_of
 from emkit.exceptions import DataWarning, warn
-from emkit.mixture.flat import Flat
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, one_hot
 from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.mixture.starts import draw, override, sample_rows
@@ -24,7 +22,6 @@ __all__ = [
     "RandomStart",
     "check_initial_values",
     "given_start",
-    "last_fit",
 ]
 
 #: Parts of a start where nothing is given.
@@ -137,36 +134,6 @@ def _completed(
 def _assigned(resp: np.ndarray, n_components: int) -> Any:
     """From row numbers to the responsibilities (K, n) of these rows."""
     return one_hot(resp, n_components) if resp.ndim == 1 else (lambda rows: resp[rows].T)
-
-
-def last_fit(mixture: Any, model: GaussianMixtureModel, flat: Flat | None = None) -> MixtureParams:
-    """The parameters of the last fit, for a warm start of a model of the kept columns."""
-    shift, scale = model.units
-    require_same(
-        "warm_start",
-        "(covariance_type, n_components, n_features)",
-        before=(mixture._fitted_type, *mixture.means_.shape),
-        now=(
-            model.structure.name,
-            mixture.n_components,
-            len(shift) if flat is None else flat.n_features,
-        ),
-    )
-    internal = mixture._internal_fit(flat)
-    if internal is not None:
-        of_fit, params = internal
-        old_shift, old_scale = of_fit.units
-        means = params.means * (old_scale / scale) + (old_shift - shift) / scale
-        covariances = model.layout.rescale(params.covariances, old_scale / scale)
-        return MixtureParams(params.weights, means, covariances)
-    weights, means, covariances = (
-        np.asarray(part, dtype=float)
-        for part in (mixture.weights_, mixture.means_, mixture.covariances_)
-    )
-    if flat is not None:
-        means, covariances = means[:, flat.kept], model.layout.marginal(covariances, flat.kept)
-    covariances = model.layout.rescale(covariances, 1.0 / scale)
-    return MixtureParams(weights / weights.sum(), (means - shift) / scale, covariances)
 
 
 def _check(value: Any, argument: str, label: str, shape: tuple[int, ...]) -> Array | None:
