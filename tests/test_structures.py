@@ -70,7 +70,6 @@ import warnings
 import matplotlib
 import numpy as np
 from emkit import EMGaussianMixture, EMGaussianMixtureIC, EMImputer
-from emkit.mixture.fitted import n_parameters
 from emkit.plotting import MixtureDisplay, SelectionDisplay
 
 matplotlib.use("agg")
@@ -83,7 +82,7 @@ within = sum(
     ((X - mean) ** 2).sum(axis=1) @ r for mean, r in zip(mixture.means_, mixture.predict_proba(X).T)
 )
 assert mixture.covariances_.shape == () and abs(mixture.covariances_ * 180.0 / within - 1.0) < 1e-3
-assert n_parameters(mixture) == 1 + 4 + 1
+assert mixture._n_parameters() == 1 + 4 + 1
 assert np.isfinite(mixture.standard_errors(X).covariances)
 mixture.set_params(prior="mclust", search="genetic", n_init=4).fit(X).partial_fit(X[:30])
 assert "'EII' or 'tied_spherical': all components one variance" in EMGaussianMixture.__doc__

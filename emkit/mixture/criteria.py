@@ -9,7 +9,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.data.checks import warn_of_small_weights
 from emkit.engine import soft
-from emkit.mixture.fitted import n_parameters
+from emkit.mixture.fitted import fitted_structure
 from emkit.mixture.prediction import reduce_log_joint
 from emkit.mixture.table import open_table
 from emkit.models.rows import Rows
@@ -47,7 +47,7 @@ def measures(mixture: Any, X: Any, sample_weight: Any, *, entropy: bool = False)
     warn_of_small_weights(opened, "Information criteria read")
     log_likelihood, n = opened.sum(mixture._log_likelihoods)
     log_largest = opened.sum(partial(_log_largest, mixture))[0] if entropy else 0.0
-    return Measures(log_likelihood, n_parameters(mixture), n, log_largest)
+    return Measures(log_likelihood, mixture._n_parameters(), n, log_largest)
 
 
 def _log_largest(mixture: Any, rows: Rows) -> Array:
@@ -62,6 +62,16 @@ def _log_largest(mixture: Any, rows: Rows) -> Array:
 
 class MixtureCriteria:
     """Methods of a fitted mixture by which sizes and shapes are compared."""
+
+    means_: Array
+
+    def _n_parameters(self) -> int:
+        """Free parameters of the model; the name is scikit-learn's."""
+        (n_components, n_features), flat = self.means_.shape, getattr(self, "_flat", None)
+        if flat is not None:
+            n_features = len(flat.kept)
+        covariance = fitted_structure(self).n_parameters(n_components, n_features)
+        return covariance + n_components * n_features + n_components - 1
 
     def aic(self, X: Any, sample_weight: Any = None) -> float:
         """Akaike information criterion; lower is better.

@@ -24,7 +24,6 @@ __all__ = [
     "last_fit",
     "model_as_set",
     "model_of_fit",
-    "n_parameters",
     "publish",
     "publish_params",
 ]
@@ -110,15 +109,6 @@ def fitted_structure(mixture: Any) -> Structure:
             "Fit again, or set it back."
         )
     return structure
-
-
-def n_parameters(mixture: Any) -> int:
-    """Free parameters of the model."""
-    (n_components, n_features), flat = mixture.means_.shape, getattr(mixture, "_flat", None)
-    if flat is not None:
-        n_features = len(flat.kept)
-    covariance = fitted_structure(mixture).n_parameters(n_components, n_features)
-    return covariance + n_components * n_features + n_components - 1
 
 
 def fitted_model(mixture: Any, incomplete: bool) -> tuple[GaussianMixtureModel, MixtureParams]:
