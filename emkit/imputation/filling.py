@@ -8,6 +8,7 @@ from sklearn.utils import check_random_state
 
 from emkit._typing import Array
 from emkit.imputation.columns import Columns, check_limits
+from emkit.imputation.fitted import fitted_model
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.truncated_draws import draw_within
 from emkit.models.rows import Rows
@@ -33,7 +34,7 @@ class Filler(NamedTuple):
         indicator = imputer.indicator_
         return cls(
             imputer._columns,
-            None if imputer._fitted is None else imputer._model(),
+            fitted_model(imputer),
             check_limits(imputer, imputer.n_features_in_),
             np.arange(0) if indicator is None else indicator.features_,
             seed,

@@ -107,8 +107,8 @@ def normal_start(model: GaussianMixtureModel, pairwise: Pairwise) -> MixturePara
     layout, d = model.layout, len(variances)
     weight = np.array([model.total_weight])
     scatter = np.zeros(layout.shape(1, d))
-    spread = variances if layout.independent else covariance
-    layout.add_conditional_covariance(scatter, 0, weight * spread)
+    conditional = variances if layout.independent else covariance
+    layout.add_conditional_covariance(scatter, 0, weight * conditional)
     here = MixtureParams(np.ones(1), mean[None], layout.identity(1, d))
     return model.m_step(Moments(weight, np.zeros((1, d)), scatter), here)
 
@@ -119,7 +119,7 @@ def complete_rows(model: GaussianMixtureModel, data: Rows, rng: np.random.Genera
     Draws, not means: means would lie in a plane, where a cluster that misses a column collapses.
     """
     # Units that keep a structure may be too far from those of some column.
-    units = model.units if model.structure.scale_invariant else data.spread()
+    units = model.units if model.structure.scale_invariant else data.scaling()
     pairwise = pairwise_moments(data, units)
     total, d = data.total_weight, len(units.shift)
     strength = (d + 1.0) / total  # so many rows of prior keep any data positive definite
