@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from emkit.data.numbers import read_table, takes_nan
 from emkit.data.refusals import column, refuse_dates
 from emkit.exceptions import DataWarning, warn
 
-__all__ = ["Category", "Coding", "Encoded", "integer_columns"]
+__all__ = ["Category", "Coding", "Encoded", "integer_columns", "positions_in"]
 
 #: Columns and levels that are named in a message.
 SHOWN = 5
@@ -53,9 +53,21 @@ class Category:
             out[i] = code
         return out, list(strange)
 
+    def positions(self, cells: NDArray[Any]) -> Array:
+        """Places of the cells among the levels (n,), NaN where missing or unknown."""
+        known: dict[Any, float] = {level: float(i) for i, level in enumerate(self.levels)}
+        return np.array([known.get(cell, np.nan) for cell in cells])
+
+    def representative(self, codes: Array) -> NDArray[np.intp]:
+        """Places among the levels of what codes stand for: of a group its most frequent level."""
+        place = np.zeros(max(self.n_groups, 1), dtype=np.intp)
+        for i in np.argsort(self.shares, kind="stable"):
+            place[self.group[i]] = i
+        return place[codes.astype(np.intp)]
+
     def spread(self, of_groups: Array) -> Array:
         """Probabilities (n, levels) from those of the groups (n, groups)."""
-        result: Array = of_groups[:, list(self.group)] * np.array(self.shares)
+        result: Array = of_groups[..., list(self.group)] * np.array(self.shares)
         return result
 
 
@@ -107,6 +119,29 @@ class Coding:
         """The columns of categories."""
         return np.array(list(self.categories), dtype=np.intp)
 
+    def table(self, X: Any) -> Table:
+        """X as a table, with as many columns as the one that was learned from."""
+        table = table_of(X)
+        if table is None:
+            table = _of_numbers(X, list(self.categories))
+        if len(table.names) != len(self.names):
+            raise ValueError(
+                f"X has {len(table.names)} features, but the imputer is expecting "
+                f"{len(self.names)} features as input."
+            )
+        return table
+
+    def cells(self, table: Table, j: int) -> NDArray[Any]:
+        """The cells of a column, None where they are missing."""
+        return _marked(table.cells(j), self.missing_values)
+
+    def missing(self, table: Table) -> NDArray[np.bool_]:
+        """Which cells of the categories are missing; a level that is not known is not."""
+        out = np.zeros((table.n_rows, len(self.names)), dtype=bool)
+        for j in self.categories:
+            out[:, j] = [cell is None for cell in self.cells(table, j)]
+        return out
+
     def encode(self, X: Any, *, handle_unknown: str = "missing", told: bool = False) -> Encoded:
         """The table as numbers.
 
@@ -124,48 +159,32 @@ class Coding:
         ValueError
             For another kind of table, dates, text among the numbers, and unknown levels.
         """
-        table = table_of(X)
-        if table is None:
-            table = _of_numbers(X, list(self.categories))
-        if len(table.names) != len(self.names):
-            raise ValueError(
-                f"X has {len(table.names)} features, but the imputer is expecting "
-                f"{len(self.names)} features as input."
-            )
+        table = self.table(X)
         numbers = [j for j in range(len(self.names)) if j not in self.categories]
         _refuse_dates(table, list(range(len(self.names))))
-        n = len(table.cells(0))
-        out, strange = np.full((n, len(self.names)), np.nan), {}
+        out, strange = np.full((table.n_rows, len(self.names)), np.nan), {}
         if numbers:
             out[:, numbers] = read_table(
                 table.select(numbers), self.missing_values, ensure_min_samples=0
             )
         for j, category in self.categories.items():
-            out[:, j], unknown = category.codes(_marked(table.cells(j), self.missing_values))
+            out[:, j], unknown = category.codes(self.cells(table, j))
             if unknown:
                 strange[table.names[j]] = unknown
         if strange:
             _tell(strange, handle_unknown, told)
         return Encoded(table.renumbered(out), table)
 
-    def labels(self, j: int, codes: Array) -> list[Any]:
-        """Levels that codes of a column stand for: the first of a group that has several."""
-        category = self.categories[j]
-        first = {group: level for level, group in reversed(list(enumerate(category.group)))}
-        return [category.levels[first[int(code)]] for code in codes]
+    def packed(self) -> dict[str, Any]:
+        """The coding as text, numbers and tuples, in which no class of ours is kept."""
+        columns = [(j, *astuple(category)) for j, category in self.categories.items()]
+        return {"names": self.names, "columns": columns, "missing_values": self.missing_values}
 
-    def decode(
-        self,
-        table: Table,
-        kept: Sequence[int],
-        missing: NDArray[np.bool_],
-        filled: Mapping[int, Sequence[Any]],
-        indicators: Mapping[str, NDArray[np.bool_]],
-    ) -> Any:
-        """The table with its missing cells filled; ``filled`` has the values of each column."""
-        fillings = {j: Filling(missing[:, j], values) for j, values in filled.items()}
-        return table.filled(kept, fillings, indicators)
-
+    @classmethod
+    def unpacked(cls, kept: Mapping[str, Any]) -> "Coding":
+        """The coding that `packed` made this of."""
+        categories = {j: Category(*map(_as_tuple, parts)) for j, *parts in kept["columns"]}
+        return cls(tuple(kept["names"]), categories, kept["missing_values"])
 
 # What is learned
 
@@ -437,6 +456,17 @@ def _tell(strange: Mapping[Any, Sequence[Any]], handle_unknown: str, told: bool)
             "handle_unknown='error' refuses them.",
             DataWarning,
         )
+
+
+def _as_tuple(part: Any) -> Any:
+    return tuple(part) if isinstance(part, list) else part
+
+
+def positions_in(X: Any, given: Any, argument: str) -> list[int]:
+    """Numbers of the columns of X that are given by a mask, by numbers or by names."""
+    table = table_of(X)
+    n = np.shape(X)[1] if table is None else 0
+    return _positions(given, list(range(n)) if table is None else table.names, argument)
 
 
 def integer_columns(X: Any) -> NDArray[np.intp]:

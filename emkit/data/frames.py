@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from emkit.data.containers import Column
 
-__all__ = ["Filling", "ObjectTable", "PandasTable", "PolarsTable", "Table", "table_of"]
+__all__ = ["Filling", "ObjectTable", "PandasTable", "PolarsTable", "Table", "in_container", "table_of"]
 
 Mask = NDArray[np.bool_]
 
@@ -31,6 +31,11 @@ class Table(ABC):
     @abstractmethod
     def names(self) -> list[Any]:
         """Names of the columns; their numbers, where they have none."""
+
+    @property
+    def n_rows(self) -> int:
+        """How many rows there are."""
+        return len(self.X)
 
     @abstractmethod
     def kind(self, j: int) -> str:
@@ -312,3 +317,42 @@ def _as_objects(rows: Sequence[Any]) -> Any:
     for i, row in enumerate(rows):
         out[i] = list(row)
     return out
+
+
+def in_container(X: Any, container: str) -> Any:
+    """A table as a frame of pandas or polars, column by column, where another kind is asked for."""
+    package = type(X).__module__.partition(".")[0]
+    if container == "default" or package == container or isinstance(X, np.ndarray):
+        return X
+    table = table_of(X)
+    assert table is not None  # a frame
+    return _as_pandas(table) if container == "pandas" else _as_polars(table)
+
+
+def _as_pandas(table: Table) -> Any:
+    import pandas as pd
+
+    columns = {}
+    for j, name in enumerate(table.names):
+        cells, kind = table.cells(j), table.kind(j)
+        if kind == "category":
+            levels = table.levels(j) or sorted({c for c in cells if c is not None})
+            columns[name] = pd.Categorical(cells, levels, ordered=table.is_ordered(j))
+        else:
+            columns[name] = pd.Series(cells).infer_objects()
+    return pd.DataFrame(columns)
+
+
+def _as_polars(table: Table) -> Any:
+    import polars as pl
+
+    columns = []
+    for j, name in enumerate(table.names):
+        dtype: Any = None
+        if table.kind(j) == "category":
+            levels = table.levels(j)
+            words = levels is not None and all(isinstance(level, str) for level in levels)
+            dtype = pl.Enum(levels) if words and table.is_ordered(j) else None
+            dtype = pl.Categorical if words and dtype is None else dtype
+        columns.append(pl.Series(str(name), table.cells(j).tolist(), dtype=dtype))
+    return pl.DataFrame(columns)

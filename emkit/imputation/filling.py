@@ -24,6 +24,8 @@ class Filler(NamedTuple):
     limits: Array  #: (2, n_features) of what is filled in
     indicated: NDArray[np.intp]  #: features whose missing cells are told in columns of their own
     seed: Any  #: of draws; None for conditional means
+    whole: NDArray[np.intp]  #: features that are filled with whole numbers
+    seen: Array  #: (2, n_features) smallest and largest value of each in the fit
 
     @classmethod
     def of(cls, imputer: Any) -> "Filler":
@@ -38,6 +40,8 @@ class Filler(NamedTuple):
             check_limits(imputer, imputer.n_features_in_),
             np.arange(0) if indicator is None else indicator.features_,
             seed,
+            imputer._integers,
+            imputer._seen,
         )
 
     @property
@@ -56,12 +60,24 @@ class Filler(NamedTuple):
         else:
             out = columns.fill_constants(X, self.limits)
             out[:, columns.modelled_in_output] = self._complete(X, place)
+        self._round(X, out)
         if not len(self.indicated):
             return out
         both = np.empty((len(out), self.width), out.dtype)
         both[:, : out.shape[1]] = out
         both[:, out.shape[1] :] = np.isnan(X)[:, self.indicated]
         return both
+
+    def _round(self, X: Array, out: Array) -> None:
+        """Whole numbers, from the range seen, in the missing cells of columns of such."""
+        for at, j in enumerate(self.columns.kept):
+            if j in self.whole:
+                missing = np.isnan(X[:, j])
+                low, high = np.maximum(self.seen[0, j], self.limits[0, j]), np.minimum(
+                    self.seen[1, j], self.limits[1, j]
+                )
+                rounded = np.clip(np.round(out[missing, at]), np.ceil(low), np.floor(high))
+                out[missing, at] = rounded
 
     def _complete(self, X: Array, place: tuple[int, ...]) -> Array:
         """The modelled columns, filled."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.engine import EMResult
 from emkit.imputation.columns import Columns
+from emkit.imputation.mixed import coded_model
 from emkit.imputation.prior import Prepared
 from emkit.mixture.streaming import Stream
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
@@ -16,10 +17,12 @@ from emkit.numerics.covariance import STRUCTURES
 __all__ = ["fitted_model", "publish", "publish_constants", "publish_params"]
 
 
-def fitted_model(imputer: Any) -> tuple[GaussianMixtureModel, MixtureParams] | None:
+def fitted_model(imputer: Any) -> tuple[Any, Any] | None:
     """The model of the columns that vary, and its parameters; None where none does."""
     if imputer._fitted is None:
         return None
+    if imputer._shares is not None:
+        return coded_model(imputer)
     (name, *_), units, params = imputer._fitted
     return GaussianMixtureModel(STRUCTURES[name], units, incomplete=True), params
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+import numpy as np
 from sklearn.utils import check_random_state
 
 from emkit.base.estimator import require_same, warn_unconverged
@@ -13,6 +14,7 @@ from emkit.engine import EMResult, StopReason
 from emkit.engine.fit import best_run
 from emkit.engine.search import resolve_search
 from emkit.exceptions import InfeasibleError
+from emkit.imputation.columns import Columns
 from emkit.imputation.fitted import publish, publish_constants
 from emkit.imputation.messages import (
     advice,
@@ -21,6 +23,7 @@ from emkit.imputation.messages import (
     warn_of_pairs,
     warn_of_weights,
 )
+from emkit.imputation.mixed import MixedTable, mixed_table
 from emkit.imputation.prior import Prepared, prepare, prior_model, units_of
 from emkit.imputation.table import Table
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
@@ -40,25 +43,76 @@ class Reached(NamedTuple):
     """Where a climb ended, and the model of a shrinkage that it was of."""
 
     result: EMResult
-    model: GaussianMixtureModel
+    model: Any
     shrinkage: float
+
+
+class NumberTable(NamedTuple):
+    """A table of numbers, and what a fit asks of it: as `MixedTable`."""
+
+    imputer: Any
+    prepared: Prepared
+
+    @property
+    def data(self) -> Any:
+        return self.prepared.data
+
+    def auto_shrinkage(self) -> float:
+        """What ``shrinkage="auto"`` is here."""
+        return auto_shrinkage(self.prepared.pairwise, self.imputer.n_components)
+
+    def model(self, shrinkage: float) -> GaussianMixtureModel:
+        """The model with the prior that a shrinkage stands for."""
+        return prior_model(self.imputer, self.prepared, shrinkage)
+
+    def start(self, model: GaussianMixtureModel) -> MixtureParams | None:
+        """The last fit, or what pairs of columns show of one normal; None for random starts."""
+        imputer, (shift, scale) = self.imputer, model.units
+        if imputer.warm_start and getattr(imputer, "_fitted", None) is not None:
+            before, (old_shift, old_scale), params = imputer._fitted
+            modelled = self.prepared.columns.modelled.tolist()
+            require_same(
+                "warm_start",
+                "(covariance_type, n_components, columns)",
+                before,
+                now=(model.structure.name, imputer.n_components, modelled),
+            )
+            return MixtureParams(
+                params.weights,
+                (params.means * old_scale + old_shift - shift) / scale,
+                model.layout.rescale(params.covariances, old_scale / scale),
+            )
+        if imputer.n_components > 1:
+            return None
+        return normal_start(model, self.prepared.pairwise)
+
+    def normal(self, model: GaussianMixtureModel, params: Any) -> Any:
+        """The model of the numbers, and its parameters."""
+        return model, params
+
+    def publish(self, result: EMResult, model: GaussianMixtureModel, shrinkage: float) -> None:
+        """Set the fitted attributes."""
+        publish(self.imputer, result, model, shrinkage, self.prepared)
 
 
 def fit_table(imputer: Any, table: Table, warn: Callable[[str], None], progress: Progress) -> None:
     """Fit an `EMImputer`, whose arguments are checked; what the data force is told to ``warn``."""
     data, columns = table.data, table.columns
     warn_of_empty(imputer, columns, warn)
+    imputer._shares = None
     if data is None:
         publish_constants(imputer, columns)
         return
-    prepared = prepare(imputer, data, columns, units_of(imputer, data.scaling(), columns))
-    warn_of_pairs(imputer, prepared, warn)
+    problem = _problem(imputer, data, columns)
+    if problem.prepared is not None:
+        warn_of_pairs(imputer, problem.prepared, warn)
     if imputer.shrinkage == "auto":
-        shrinkage = auto_shrinkage(prepared.pairwise, imputer.n_components)
-        warn_of_weights(imputer, prepared, shrinkage, warn)
+        shrinkage = problem.auto_shrinkage()
+        if problem.prepared is not None:
+            warn_of_weights(imputer, problem.prepared, shrinkage, warn)
     else:
         shrinkage = float(imputer.shrinkage)
-    climb = partial(_climb, imputer, prepared, progress)
+    climb = partial(_climb, imputer, problem, progress)
     try:
         with progress:
             reached = climb(shrinkage) or climb(MIN_SHRINKAGE)
@@ -69,29 +123,38 @@ def fit_table(imputer: Any, table: Table, warn: Callable[[str], None], progress:
     if reached.shrinkage != shrinkage:
         warn_of_collapse(shrinkage, warn)
     warn_unconverged(reached.result, imputer.max_iter, "Increase shrinkage")
-    publish(imputer, *reached, prepared)
+    problem.publish(*reached)
+
+
+def _problem(imputer: Any, data: Any, columns: Columns) -> NumberTable | MixedTable:
+    """The table of a fit: of numbers, or with categories among the columns that vary."""
+    coding = imputer._coding
+    if coding is not None and np.isin(columns.modelled, coding.columns).any():
+        return mixed_table(imputer, data, columns, coding)
+    units = units_of(imputer, data.scaling(), columns)
+    return NumberTable(imputer, prepare(imputer, data, columns, units))
 
 
 def _climb(
-    imputer: Any, prepared: Prepared, progress: Progress, shrinkage: float
+    imputer: Any, problem: NumberTable | MixedTable, progress: Progress, shrinkage: float
 ) -> Reached | None:
     """To a maximum at a shrinkage; None where there is none, and a larger one has it."""
-    model = prior_model(imputer, prepared, shrinkage)
-    progress.publish = partial(publish, model=model, shrinkage=shrinkage, prepared=prepared)
+    model: Any = problem.model(shrinkage)
+    progress.publish = partial(_publish, problem=problem, model=model, shrinkage=shrinkage)
     one = imputer.n_components == 1
-    start = _start(imputer, model, prepared)
+    start = problem.start(model)
     resolve_search(imputer.search)  # which refuses what is none
     try:
         result = best_run(
             model,
-            in_blocks(prepared.data),
+            in_blocks(problem.data),
             start=start,
             n_init=imputer.n_init,
             n_jobs=imputer.n_jobs,
             # One normal has one start, and nothing to search for.
             search="restarts" if one else imputer.search,
             acceleration=imputer.acceleration,
-            tol=imputer.tol * prepared.data.total_weight * (OF_ONE_NORMAL if one else 1.0),
+            tol=imputer.tol * problem.data.total_weight * (OF_ONE_NORMAL if one else 1.0),
             max_iter=imputer.max_iter,
             random_state=check_random_state(imputer.random_state),
             callback=progress.callback,
@@ -100,36 +163,30 @@ def _climb(
         if shrinkage >= MIN_SHRINKAGE:
             raise
         return None
-    if shrinkage < MIN_SHRINKAGE and _collapsed(model, result, shrinkage):
+    normal = problem.normal(model, result.params)
+    if shrinkage < MIN_SHRINKAGE and normal and _collapsed(*normal, result, shrinkage):
         return None
     return Reached(result, model, shrinkage)
 
 
-def _collapsed(model: GaussianMixtureModel, result: EMResult, shrinkage: float) -> bool:
+def _publish(
+    imputer: Any,
+    result: EMResult,
+    problem: NumberTable | MixedTable,
+    model: Any,
+    shrinkage: float,
+) -> None:
+    """Set the attributes of a copy of the imputer, in the middle of a climb."""
+    problem._replace(imputer=imputer).publish(result, model, shrinkage)
+
+
+def _collapsed(
+    model: GaussianMixtureModel, params: Any, result: EMResult, shrinkage: float
+) -> bool:
     """Whether a run was on its way to a singular covariance, got there or not."""
-    error = model.components(result.params).centred_error
+    error = model.components(params).centred_error
     return (
         result.reason is StopReason.INFEASIBLE
         or (not result.converged and error > COLLAPSING)
         or (shrinkage > 0.0 and error > LOST)
     )
-
-
-def _start(imputer: Any, model: GaussianMixtureModel, prepared: Prepared) -> MixtureParams | None:
-    """The last fit, or what pairs of columns show of one normal; None for random starts."""
-    shift, scale = model.units
-    if imputer.warm_start and getattr(imputer, "_fitted", None) is not None:
-        before, (old_shift, old_scale), params = imputer._fitted
-        modelled = prepared.columns.modelled.tolist()
-        require_same(
-            "warm_start",
-            "(covariance_type, n_components, columns)",
-            before,
-            now=(model.structure.name, imputer.n_components, modelled),
-        )
-        return MixtureParams(
-            params.weights,
-            (params.means * old_scale + old_shift - shift) / scale,
-            model.layout.rescale(params.covariances, old_scale / scale),
-        )
-    return normal_start(model, prepared.pairwise) if imputer.n_components == 1 else None

@@ -202,6 +202,11 @@ class EMImputer(
         "keep_empty_features": ["boolean"],
         "min_value": [None, Real, dict, "array-like"],
         "max_value": [None, Real, dict, "array-like"],
+        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+        "ordinal_features": [dict, "array-like", None],
+        "discrete_features": [StrOptions({"from_dtype"}), "array-like", None],
+        "handle_unknown": [StrOptions({"missing", "error"})],
+        "min_frequency": [at_least(Integral, 1), between(Real, 0.0, 1.0), None],
     }
 
     def __init__(
@@ -221,6 +226,11 @@ class EMImputer(
         keep_empty_features: bool = False,
         min_value: Any = -np.inf,
         max_value: Any = np.inf,
+        categorical_features: Any = "from_dtype",
+        ordinal_features: Any = None,
+        discrete_features: Any = "from_dtype",
+        handle_unknown: str = "missing",
+        min_frequency: float | None = None,
         n_jobs: int | None = None,
         random_state: Any = None,
         warm_start: bool = False,
@@ -243,6 +253,11 @@ class EMImputer(
         self.keep_empty_features = keep_empty_features
         self.min_value = min_value
         self.max_value = max_value
+        self.categorical_features = categorical_features
+        self.ordinal_features = ordinal_features
+        self.discrete_features = discrete_features
+        self.handle_unknown = handle_unknown
+        self.min_frequency = min_frequency
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.warm_start = warm_start

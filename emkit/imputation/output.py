@@ -10,9 +10,11 @@ from sklearn.impute import MissingIndicator
 from sklearn.utils.validation import check_is_fitted
 
 from emkit.base.estimator import feature_names_in, output_container
+from emkit.data.categories import Coding
 from emkit.data.lazy import gathered
 from emkit.imputation.columns import Columns
 from emkit.imputation.filling import Filler
+from emkit.imputation.decoding import as_it_came, probabilities
 from emkit.imputation.table import open_table
 
 __all__ = ["ImputerOutput"]
@@ -25,6 +27,7 @@ class ImputerOutput(TransformerMixin):
     add_indicator: bool
     indicator_: MissingIndicator | None
     n_features_in_: int
+    _coding: Coding | None
     _columns: Columns
 
     def transform(self, X: Any) -> Any:
@@ -47,7 +50,31 @@ class ImputerOutput(TransformerMixin):
         filler = Filler.of(self)
         rows = opened.map(filler.fill, width=filler.width, lazy=True, numbered=True)
         container = output_container(self)
+        if self._coding is not None:
+            return as_it_came(self, X, rows, container)
         return rows if container == "default" else gathered(rows, container)
+
+    def impute_proba(self, X: Any) -> dict[Any, NDArray[np.float64]]:
+        """Probabilities of the levels of every column of categories, given the cells of the row.
+
+        Parameters
+        ----------
+        X : DataFrame or array-like of shape (n_samples, n_features)
+            Data with missing cells; rows need not have been seen in fit.
+
+        Returns
+        -------
+        probabilities : dict of ndarray of shape (n_samples, n_levels)
+            By the name of the column (its number, where X has no names), in the order of
+            ``categories_``. Where a cell is observed its level has probability 1.
+
+        Raises
+        ------
+        ValueError
+            Where the fit had no categories.
+        """
+        check_is_fitted(self)
+        return probabilities(self, X)
 
     def inverse_transform(self, X: Any) -> Any:
         """Put the marks of missing cells back where the indicator has them.

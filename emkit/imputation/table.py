@@ -10,6 +10,7 @@ from emkit._typing import Array
 from emkit.data.checks import rows_with_value
 from emkit.data.opened import Opened, open_data
 from emkit.data.reader import Reader
+from emkit.imputation.coding import coding_of, encode, learn
 from emkit.imputation.columns import Cells, Columns, check_limits
 from emkit.models.rows import Rows
 
@@ -42,7 +43,11 @@ def open_table(
     imputer: Any, X: Any, sample_weight: Any = None, *, reset: bool = False
 ) -> Opened[Rows]:
     """Rows that were given to a method of an imputer, wherever they lie."""
-    reader = ImputerReader(imputer.missing_values, imputer.n_components)
+    missing_values = imputer.missing_values
+    coding = learn(imputer, X) if reset else coding_of(imputer)
+    if coding is not None:
+        X, missing_values = encode(imputer, X, coding), np.nan
+    reader = ImputerReader(missing_values, imputer.n_components)
     return open_data(imputer, X, reader, sample_weight=sample_weight, reset=reset)
 
 
@@ -71,6 +76,7 @@ def load_for_fit(imputer: Any, opened: Opened[Rows]) -> Table:
     table = load_table(imputer, opened)
     cells = table.cells
     imputer.missing_fraction_ = cells.missing_fraction
+    imputer._seen = np.stack([cells.low, cells.high])
     imputer.n_samples_seen_ = cells.weight
     imputer.n_batches_ = 0
     imputer.indicator_ = None

@@ -147,9 +147,9 @@ class CodedRows:
         """The numbers alone."""
         return Rows.of(self.X, self.sample_weight)
 
-    def spread(self) -> Scaling:
+    def scaling(self) -> Scaling:
         """Mean and standard deviation of the numbers."""
-        return self.numbers.spread()
+        return self.numbers.scaling()
 
     def sum(self, step: Callable[["CodedRows"], tuple[Any, float]]) -> tuple[Any, float]:
         """What a step gives for the rows, as `Blocks.sum` does for many blocks."""

@@ -8,11 +8,12 @@ from emkit.models.emissions.partition import kmeans_partition
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.rows import CodedRows
 from emkit.models.mixture.gaussian import MixtureParams
-from emkit.models.mixture.single_normal import complete_rows
+from emkit.models.mixture.single_normal import Pairwise, complete_rows
+from emkit.models.mixture.single_normal import normal_start as start_of_numbers
 from emkit.models.rows import Rows
 from emkit.numerics.gaussian import Moments, moments_about
 
-__all__ = ["draw_start", "start_from"]
+__all__ = ["draw_start", "normal_start", "start_from"]
 
 #: Part of every row that a start shares out among all classes.
 SHARED = 0.1
@@ -68,3 +69,16 @@ def start_from(model: LocalDependence, data: CodedRows, numbers: Array, resp: Ar
     here = MixtureParams(weights, np.tile(centre, (K, 1)), layout.identity(K, p))
     _, means, covariances = model.normal.m_step(Moments(n, moments.first, scatter), here)
     return LocalParams(weights, means, covariances, effects, tables)
+
+
+def normal_start(
+    model: LocalDependence, pairwise: Pairwise | None
+) -> LocalParams:
+    """Parameters of one class from the observed cells: pairs of numbers, shares of levels."""
+    tables = np.concatenate(model.shares)[None]
+    if model.normal is None or pairwise is None:
+        nothing = np.zeros((1, 0))
+        return LocalParams(np.ones(1), nothing, nothing, np.zeros((0, 0)), tables)
+    _, means, covariances = start_of_numbers(model.normal, pairwise)
+    effects = np.zeros((model.design.size, means.shape[1]))
+    return LocalParams(np.ones(1), means, covariances, effects, tables)

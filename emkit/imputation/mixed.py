@@ -1,0 +1,216 @@
+"""An imputer of numbers and categories: its priors, its starts, what it publishes."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emkit._typing import Array
+from emkit.base.estimator import require_same
+from emkit.base.names import column_names
+from emkit.data.categories import Coding
+from emkit.engine import EMResult
+from emkit.imputation.columns import Columns
+from emkit.imputation.prior import Prepared, prepare, prior_model, units_of
+from emkit.models.mixed.coded import CodedModel, Members
+from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
+from emkit.models.mixed.rows import CodedRows, Levels
+from emkit.models.mixed.starts import draw_start, normal_start
+from emkit.models.mixture.gaussian import GaussianMixtureModel
+from emkit.models.mixture.single_normal import MIN_SHRINKAGE, auto_shrinkage
+from emkit.models.rows import Rows
+from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.gaussian import Scaling
+
+__all__ = ["MixedTable", "coded_model", "mixed_table"]
+
+#: Levels of a column beyond which it does not move the numbers: tables of effects would be large.
+MOST_LEVELS = 30
+#: Rows of prior for the table of each column and class, and for each effect of a level.
+OF_TABLES, OF_EFFECTS = 1.0, 1.0
+#: Rows that every level has in the shares about which priors lie, seen or not.
+OF_LEVELS = 0.5
+
+
+class Kinds(NamedTuple):
+    """Which of the modelled columns are numbers, and what is known of the others."""
+
+    numbers: NDArray[np.intp]  #: places among the modelled columns
+    categories: NDArray[np.intp]
+    n_levels: tuple[int, ...]
+
+    @classmethod
+    def of(cls, columns: Columns, coding: Coding) -> "Kinds":
+        is_category = np.isin(columns.modelled, coding.columns)
+        categories = np.flatnonzero(is_category)
+        levels = (coding.categories[int(j)].n_groups for j in columns.modelled[categories])
+        return cls(np.flatnonzero(~is_category), categories, tuple(levels))
+
+
+class MixedTable(NamedTuple):
+    """A table of a fit: what `fit_table` asks of it."""
+
+    imputer: Any
+    data: CodedRows
+    columns: Columns
+    coding: Coding
+    kinds: Kinds
+    shares: list[Array]
+    prepared: Prepared | None  #: of the numbers; None where there are none
+
+    def auto_shrinkage(self) -> float:
+        """What ``shrinkage="auto"`` is here."""
+        if self.prepared is None:
+            return MIN_SHRINKAGE
+        return max(auto_shrinkage(self.prepared.pairwise, self.imputer.n_components), MIN_SHRINKAGE)
+
+    def model(self, shrinkage: float) -> LocalDependence:
+        """The model with the priors that a shrinkage stands for."""
+        normal = None
+        if self.prepared is not None:
+            normal = prior_model(self.imputer, self.prepared, shrinkage)
+        informed = shrinkage > 0.0
+        return LocalDependence(
+            normal,
+            self.imputer.n_components,
+            levels_of(self.kinds),
+            self.shares,
+            pseudo_counts=OF_TABLES * informed,
+            ridge=OF_EFFECTS * informed,
+            draw_start=draw_start,
+        )
+
+    def start(self, model: LocalDependence) -> LocalParams | None:
+        """The last fit, or the observed means of one class; None for random starts."""
+        imputer = self.imputer
+        if imputer.warm_start and getattr(imputer, "_fitted", None) is not None:
+            before, (old_shift, old_scale), params = imputer._fitted
+            key = key_of(imputer, self.columns, self.kinds)
+            names = "(covariance_type, n_components, columns, levels)"
+            require_same("warm_start", names, before, now=key)
+            if model.normal is None:
+                return params
+            (shift, scale), ratio = model.normal.units, old_scale / model.normal.units.scale
+            return params._replace(
+                means=(params.means * old_scale + old_shift - shift) / scale,
+                covariances=model.normal.layout.rescale(params.covariances, ratio),
+                effects=params.effects * ratio,
+            )
+        if imputer.n_components > 1:
+            return None
+        return normal_start(model, self.prepared and self.prepared.pairwise)
+
+    def normal(
+        self, model: LocalDependence, params: LocalParams
+    ) -> tuple[GaussianMixtureModel, Any] | None:
+        """What the model says of the numbers, and its parameters; None where there are none."""
+        return None if model.normal is None else (model.normal, params)
+
+    def publish(self, result: EMResult, model: LocalDependence, shrinkage: float) -> None:
+        """Set the fitted attributes."""
+        imputer = self.imputer
+        params = result.params
+        params = params._replace(weights=params.weights / params.weights.sum())
+        no_units = Scaling(np.zeros(0), np.ones(0))
+        units = no_units if model.normal is None else model.normal.units
+        imputer._columns = self.columns
+        imputer._fitted = key_of(imputer, self.columns, self.kinds), units, params
+        imputer._shares = self.shares
+        imputer._stream = None
+        publish_moments(imputer, self, model, params)
+        imputer.shrinkage_ = float(shrinkage)
+        imputer.log_likelihood_ = result.log_likelihood
+        imputer.n_iter_ = result.n_iter
+        imputer.converged_ = result.converged
+        imputer.history_ = result.history
+        imputer.runs_ = result.runs
+
+
+def levels_of(kinds: Kinds) -> Levels:
+    """Which columns move the numbers: those of not too many levels, where there are numbers."""
+    some = len(kinds.numbers) > 0
+    return Levels(kinds.n_levels, tuple(some and n <= MOST_LEVELS for n in kinds.n_levels))
+
+
+def key_of(imputer: Any, columns: Columns, kinds: Kinds) -> Any:
+    """What must be the same for a fit to go on from another."""
+    structure = STRUCTURES[imputer.covariance_type].name
+    return structure, imputer.n_components, columns.modelled.tolist(), list(kinds.n_levels)
+
+
+def mixed_table(imputer: Any, data: Rows, columns: Columns, coding: Coding) -> MixedTable:
+    """The table of a fit, from rows (n, modelled columns) in which categories are numbered."""
+    kinds = Kinds.of(columns, coding)
+    coded = CodedRows.of(data, kinds.numbers, kinds.categories)
+    prepared = None
+    if len(kinds.numbers):
+        rows, of_numbers = coded.numbers, columns._replace(modelled=columns.modelled[kinds.numbers])
+        units = units_of(imputer, rows.scaling(), of_numbers)
+        prepared = prepare(imputer, rows, of_numbers, units)
+    return MixedTable(
+        imputer, coded, columns, coding, kinds, shares_of(coded, kinds.n_levels), prepared
+    )
+
+
+def shares_of(data: CodedRows, n_levels: tuple[int, ...]) -> list[Array]:
+    """Shares of the levels of each column, none of them 0."""
+    weights = np.ones(len(data)) if data.sample_weight is None else data.sample_weight
+    shares = []
+    for codes, n in zip(data.codes.T, n_levels, strict=True):
+        counts = np.bincount(codes + 1, weights, n + 1)[1:] + OF_LEVELS
+        shares.append(counts / counts.sum())
+    return shares
+
+
+def publish_moments(
+    imputer: Any, table: MixedTable, model: LocalDependence, params: LocalParams
+) -> None:
+    """Tables, effects, and the means and covariances of the numbers, in the user's units."""
+    K, names = model.n_classes, column_names(imputer)
+    split = np.split(params.tables, np.cumsum(table.kinds.n_levels)[:-1], axis=1)
+    of_levels = model.design.effects(params.effects)
+    imputer.weights_ = params.weights
+    imputer.tables_, imputer.effects_ = {}, {}
+    unit = np.ones(0) if model.normal is None else model.normal.units.scale
+    means = np.zeros((K, 0)) if model.normal is None else params.means.copy()
+    within = np.zeros((K, len(unit), len(unit)))
+    if model.normal is not None:
+        within = model.normal.layout.dense(params.covariances, *params.means.shape).copy()
+    for at, (place, t) in enumerate(zip(table.kinds.categories, split, strict=True)):
+        j = int(table.columns.modelled[place])
+        members = table.coding.categories[j]
+        imputer.tables_[names[j]] = members.spread(t)
+        if at not in of_levels:
+            continue
+        effects = of_levels[at]
+        imputer.effects_[names[j]] = effects[list(members.group)] * unit
+        moved = t @ effects  # (K, p)
+        means += moved
+        within += np.einsum("kl,lp,lr->kpr", t, effects, effects)
+        within -= np.einsum("kp,kr->kpr", moved, moved)
+    if model.normal is not None:
+        means = means * unit + model.normal.units.shift
+    imputer.means_, imputer.location_ = means, params.weights @ means
+    apart = means - imputer.location_
+    within = within * np.outer(unit, unit)
+    imputer.covariance_ = (params.weights * apart.T) @ apart
+    imputer.covariance_ += np.tensordot(params.weights, within, 1)
+    imputer.covariances_ = params.covariances
+    if model.normal is not None:
+        imputer.covariances_ = model.normal.layout.rescale(params.covariances, unit)
+
+
+def coded_model(imputer: Any) -> tuple[CodedModel, LocalParams]:
+    """The fitted model as it takes tables of numbered categories."""
+    coding, columns = imputer._coding, imputer._columns
+    (name, K, *_), units, params = imputer._fitted
+    kinds = Kinds.of(columns, coding)
+    normal = None
+    if len(kinds.numbers):
+        normal = GaussianMixtureModel(STRUCTURES[name], units, incomplete=True)
+    model = LocalDependence(normal, K, levels_of(kinds), imputer._shares)
+    members = [
+        Members(np.array(of.group), np.array(of.shares))
+        for of in (coding.categories[int(j)] for j in columns.modelled[kinds.categories])
+    ]
+    return CodedModel(model, kinds.numbers, kinds.categories, members), params
