@@ -295,9 +295,7 @@ def _is_category(table: Table, j: int, missing_values: Any) -> bool:
         return kind == "text"
     words = [isinstance(cell, str) for cell in cells]
     if all(words):
-        # Text that is numbers but for the mark of missing cells is numbers.
-        of_numbers = kind == "object" or isinstance(missing_values, str)
-        return not (of_numbers and all(map(_reads_as_number, cells)))
+        return not all(map(_reads_as_number, cells))  # else numbers, as scikit-learn reads them
     if all(isinstance(cell, bool | np.bool_) for cell in cells):
         return True
     if any(words):

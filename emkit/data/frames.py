@@ -87,9 +87,10 @@ class PandasTable(Table):
 
     def kind(self, j: int) -> str:
         dtype = self._dtype(j)
-        if hasattr(dtype, "categories") and hasattr(dtype, "ordered"):
-            return "category"
         column = Column(None, dtype)
+        if hasattr(dtype, "categories") and hasattr(dtype, "ordered"):
+            of_levels = Column(None, dtype.categories.dtype)
+            return "date" if of_levels.kind in "Mm" else "category"
         told = str(dtype).lower()
         if column.kind in "Mm" or told.startswith("interval"):
             return "date" if column.kind in "Mm" else "category"
@@ -153,7 +154,9 @@ def _fill_pandas(column: Any, filling: Filling) -> Any:
     dtype = column.dtype
     if not where.any():
         return column
-    if hasattr(dtype, "categories"):
+    if str(dtype).startswith(("str", "large_string")):
+        values = [str(v) for v in values]  # numbers that were text
+    elif hasattr(dtype, "categories"):
         strange = [v for v in dict.fromkeys(values) if v not in dtype.categories]
         if strange:  # of the fit, where this table's type does not list them
             column = column.cat.add_categories(strange)
@@ -242,6 +245,8 @@ def _fill_polars(column: Any, filling: Filling) -> Any:
             dtype = pl.Enum([*dtype.categories, *strange])
             column = column.cast(pl.String).cast(dtype)
     plain = str(dtype).startswith(("Categorical", "Enum"))
+    if str(dtype) == "String":
+        cells[where] = [str(v) for v in values]  # numbers that were text
     new = pl.Series(column.name, cells.tolist(), dtype=pl.String if plain else None, strict=False)
     return column.zip_with(pl.Series(~where), new.cast(dtype))
 

@@ -25,7 +25,17 @@ class ImputerStream(PartialFitMixin):
     missing_fraction_: Array
     n_samples_seen_: float
     _columns: Columns
+    _coding: Any
     _fitted: Any
+
+    def _require_stream(self) -> None:
+        if self._coding is not None:
+            raise ValueError(
+                "partial_fit takes numbers alone, and the first batch has columns of categories: "
+                f"{listed(column_names(self)[self._coding.columns])}. Fit a sample of the rows, or "
+                "set categorical_features=None and number the levels."
+            )
+        super()._require_stream()
 
     def _batch(self, X: Any, sample_weight: Any) -> Batch:
         """The rows of a batch that count, in the columns that are modelled."""
