@@ -62,7 +62,7 @@ class Lost:
 def refused(kind):
     """What no estimator can fit: of another width, so that what was half read would show."""
     return {
-        "text": np.full((30, 2), "a", dtype=object),
+        "text": np.array([["a", 1.0], [1.0, 2.0], [2.0, 0.0]] * 10, dtype=object),
         "infinity": np.full((30, 2), np.inf),
         "no rows": np.empty((0, 2)),
         "no column observed": np.full((30, 2), np.nan),

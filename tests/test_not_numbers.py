@@ -89,7 +89,7 @@ KINDS = {
         {name: weighted(name) for name in ("fit", "score", "aic", "bic", "icl")},
     ),
     "imputer": Kind(
-        lambda **more: EMImputer(**more),
+        lambda **more: EMImputer(categorical_features=None, discrete_features=None, **more),
         methods("fit", "fit_transform", "partial_fit", "multiple_impute"),
         methods("transform", "score_samples", "score", "partial_fit", "standard_errors", "summary"),
         ("location_", "covariance_", "missing_fraction_"),

@@ -296,24 +296,7 @@ def _is_category(table: Table, j: int, missing_values: Any) -> bool:
     words = [isinstance(cell, str) for cell in cells]
     if all(words):
         return not all(map(_reads_as_number, cells))  # else numbers, as scikit-learn reads them
-    if all(isinstance(cell, bool | np.bool_) for cell in cells):
-        return True
-    if any(words):
-        number = next(cell for cell, word in zip(cells, words, strict=True) if not word)
-        word = next(cell for cell, word in zip(cells, words, strict=True) if word)
-        if _all_read_as_numbers(cells):
-            return False
-        raise ValueError(
-            f"{column(j, table.names).capitalize()} of X holds text ({word!r}) and "
-            f"{type(number).__name__} ({number!r}): could not convert string to float: {word!r}. "
-            "Make it one or the other, as by X[name].astype('string') for categories, or say by "
-            "missing_values that the text marks a missing cell."
-        )
-    return False
-
-
-def _all_read_as_numbers(cells: Sequence[Any]) -> bool:
-    return all(not isinstance(cell, str) or _reads_as_number(cell) for cell in cells)
+    return all(isinstance(cell, bool | np.bool_) for cell in cells)
 
 
 def _reads_as_number(cell: str) -> bool:
