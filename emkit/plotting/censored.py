@@ -4,7 +4,6 @@ from numbers import Integral
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
 from sklearn.utils import check_consistent_length
 
 from emkit.censored.rows import read_predictors
@@ -214,11 +213,6 @@ class CensoredRegressionDisplay:
         times = np.asarray(argument_of(times, "times"), dtype=float)
         median_name = f"fitted median of {target_name}"
         drawn = fitted_line(estimator, distribution, checked, feature, median_name)
-        band = None
-        if drawn.error is not None:
-            half = ndtri(0.5 + 0.5 * level) * drawn.error
-            band = np.column_stack([drawn.median - half, drawn.median + half])
-            band = distribution.link.to_response(band)
         survival = np.empty((0, len(times)))
         if rows:
             picked = X.iloc[rows] if hasattr(X, "iloc") else checked[rows]
@@ -229,7 +223,7 @@ class CensoredRegressionDisplay:
             upper=upper,
             grid=drawn.grid,
             line=distribution.link.to_response(drawn.median),
-            band=band,
+            band=drawn.band(level, distribution),
             level=float(level),
             quantiles=distribution.quantile(drawn.location, estimator.scale_, probabilities),
             probabilities=probabilities,

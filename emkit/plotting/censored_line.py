@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import ndtri
 
 from emkit.models.laws.distribution import Distribution
 from emkit.plotting.common import choose_features, feature_names
@@ -22,6 +23,14 @@ class FittedLine(NamedTuple):
     median: np.ndarray  #: (POINTS,) of the response, on the scale of the line
     error: np.ndarray | None  #: (POINTS,) its standard error
     label: str
+
+    def band(self, level: float, distribution: Distribution) -> np.ndarray | None:
+        """Confidence limits (POINTS, 2) of the median, on the scale of the response."""
+        if self.error is None:
+            return None
+        half = ndtri(0.5 + 0.5 * level) * self.error
+        limits = np.column_stack([self.median - half, self.median + half])
+        return np.asarray(distribution.link.to_response(limits))
 
 
 def fitted_line(
