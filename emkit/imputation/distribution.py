@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
-from emkit.base.estimator import feature_names_in
+from emkit.base.estimator import feature_names_in, refuse_weights_alone
 from emkit.base.optional import optional_import
 from emkit.engine import standard_errors
 from emkit.exceptions import DataWarning, ModelError, warn
@@ -185,8 +185,7 @@ class FittedDistribution:
         """
         check_is_fitted(self)
         pd = optional_import("pandas", "pandas", "EMImputer.summary")
-        if X is None and sample_weight is not None:
-            raise ValueError("sample_weight weighs the rows of X, and X is not given. Give both.")
+        refuse_weights_alone(X, sample_weight)
         kept = self._columns.kept
         variance = np.diag(self.covariance_)
         columns = {"mean": self.location_, "std": np.sqrt(variance)}

@@ -10,6 +10,7 @@ from emkit._typing import Array
 from emkit.imputation.columns import Columns, check_limits
 from emkit.imputation.fitted import fitted_model
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.missing_cells import impute
 from emkit.models.mixture.truncated_draws import draw_within
 from emkit.models.rows import Rows
 
@@ -87,7 +88,7 @@ class Filler(NamedTuple):
         if self.seed is not None:
             rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=place))
             return draw_within(model, params, X, limits, rng)
-        out = model.impute(X, params)
+        out = impute(model, X, params)
         # One by one, as limits are doubles: a copy of all cells would be in doubles.
         for j in np.flatnonzero(np.isfinite(limits).any(axis=0)):
             missing = np.isnan(X[:, j])

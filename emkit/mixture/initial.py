@@ -9,7 +9,8 @@ from sklearn.utils import check_array
 from emkit._typing import Array
 from emkit.data.numbers import argument_of
 from emkit.exceptions import DataWarning, warn
-from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, one_hot
+from emkit.models.mixture.assignment import one_hot
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.mixture.starts import draw, override, sample_rows
 from emkit.models.rows import Rows

@@ -15,6 +15,7 @@ from emkit.engine import soft
 from emkit.engine.latent_class import unbuffered
 from emkit.mixture.fitted import fitted_model, fitted_structure, model_as_set
 from emkit.mixture.table import open_table
+from emkit.models.mixture.missing_cells import impute
 from emkit.models.rows import Rows
 
 __all__ = ["MixturePrediction", "reduce_log_joint"]
@@ -132,7 +133,7 @@ class MixturePrediction:
         kept = X if flat is None else flat.reduce(X)
         incomplete = has_missing(kept)
         model, params = fitted_model(self, incomplete)
-        filled = model.impute(kept, params) if incomplete else kept.copy()
+        filled = impute(model, kept, params) if incomplete else kept.copy()
         if flat is None:
             return filled
         out = np.where(np.isnan(X), flat.expand(filled), X)
@@ -141,7 +142,7 @@ class MixturePrediction:
             # Columns that were left out tell something of several cells that are missing.
             model, params = model_as_set(self, fitted_structure(self), None)
             model.incomplete = True
-            out[told] = model.impute(X[told], params)
+            out[told] = impute(model, X[told], params)
         return out
 
     def sample(

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
-from emkit.base.estimator import feature_names_in
+from emkit.base.estimator import feature_names_in, refuse_weights_alone
 from emkit.base.optional import optional_import
 from emkit.engine import standard_errors
 from emkit.engine.fit import best_run
@@ -133,8 +133,7 @@ class MixtureInference:
         """
         check_is_fitted(self, "weights_")
         pd = optional_import("pandas", "pandas", "EMGaussianMixture.summary")
-        if X is None and sample_weight is not None:
-            raise ValueError("sample_weight weighs the rows of X, and X is not given. Give both.")
+        refuse_weights_alone(X, sample_weight)
         names = feature_names_in(self, None)
         table = _summary_columns("", self.weights_, self.means_, names)
         if X is not None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.missing_cells import draw
 from emkit.models.mixture.relations import Relations
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
@@ -136,7 +137,7 @@ def complete_rows(model: GaussianMixtureModel, data: Rows, rng: np.random.Genera
     params = normal_start(normal, pairwise)
     for _ in range(STEPS):
         params = normal.m_step(normal.e_step(data, params)[0], params)
-    return Rows(normal.draw(data.X, params, rng), data.sample_weight)
+    return Rows(draw(normal, data.X, params, rng), data.sample_weight)
 
 
 def auto_shrinkage(pairwise: Pairwise, n_components: int) -> float:
