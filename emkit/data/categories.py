@@ -186,6 +186,7 @@ class Coding:
         categories = {j: Category(*map(_as_tuple, parts)) for j, *parts in kept["columns"]}
         return cls(tuple(kept["names"]), categories, kept["missing_values"])
 
+
 # What is learned
 
 
@@ -196,7 +197,9 @@ def _is_named(categorical: Any) -> bool:
 class _NumberTable(Table):
     """An array of numbers of which some columns are categories."""
 
-    names = property(lambda self: list(range(self.X.shape[1])))  # type: ignore[assignment]
+    @property
+    def names(self) -> list[Any]:
+        return list(range(self.X.shape[1]))
 
     def kind(self, j: int) -> str:
         return "number"
@@ -268,12 +271,11 @@ def _positions(given: Any, names: Sequence[Any], argument: str) -> list[int]:
     for item in items:
         if item in names and not (isinstance(item, Integral) and names != list(range(n))):
             out.append(list(names).index(item))
-        elif isinstance(item, Integral) and not isinstance(item, bool) and -n <= item < n:
+        elif isinstance(item, int | np.integer) and not isinstance(item, bool) and -n <= item < n:
             out.append(int(item) % n)
         else:
             raise ValueError(
-                f"{argument} names a column that X does not have: {item!r}. It has "
-                f"{_some(names)}."
+                f"{argument} names a column that X does not have: {item!r}. It has {_some(names)}."
             )
     return out
 
@@ -322,20 +324,23 @@ def _orders(table: Table, ordinal: Any) -> dict[int, tuple[Any, ...] | None]:
     """Columns whose order means something, with their levels in it; None: that of the type."""
     if ordinal is None:
         return {}
+    given: dict[int, tuple[Any, ...] | None] = {}
     if not isinstance(ordinal, Mapping):
-        columns = _positions(ordinal, table.names, "ordinal_features")
-        ordinal = dict.fromkeys(columns)
-        given = {j: None for j in columns}
+        given = dict.fromkeys(_positions(ordinal, table.names, "ordinal_features"))
     else:
-        given = {}
         for name, levels in ordinal.items():
             [j] = _positions([name], table.names, "ordinal_features")
             given[j] = None if levels is None else tuple(levels)
     for j, levels in given.items():
-        if levels is None and table.levels(j) is None and table.kind(j) not in (
-            "integer",
-            "number",
-            "boolean",
+        if (
+            levels is None
+            and table.levels(j) is None
+            and table.kind(j)
+            not in (
+                "integer",
+                "number",
+                "boolean",
+            )
         ):
             raise ValueError(
                 f"ordinal_features names {column(j, table.names)}, whose type does not say in "
@@ -457,5 +462,3 @@ def integer_columns(X: Any) -> NDArray[np.intp]:
         return np.arange(0)
     kinds = [table.kind(j) for j in range(len(table.names))]
     return np.flatnonzero([kind == "integer" for kind in kinds])
-
-

@@ -9,7 +9,15 @@ from numpy.typing import NDArray
 
 from emkit.data.containers import Column
 
-__all__ = ["Filling", "ObjectTable", "PandasTable", "PolarsTable", "Table", "in_container", "table_of"]
+__all__ = [
+    "Filling",
+    "ObjectTable",
+    "PandasTable",
+    "PolarsTable",
+    "Table",
+    "in_container",
+    "table_of",
+]
 
 Mask = NDArray[np.bool_]
 
@@ -137,7 +145,9 @@ class PandasTable(Table):
             return self.X.iloc[:, :0].copy()
         out = pd.concat(parts, axis=1)
         names = [self.X.columns[j] for j in columns] + list(more)
-        out.columns = pd.Index(names, tupleize_cols=False) if more else self.X.columns[list(columns)]
+        out.columns = (
+            pd.Index(names, tupleize_cols=False) if more else self.X.columns[list(columns)]
+        )
         return out
 
     def renumbered(self, values: NDArray[Any]) -> Any:
@@ -306,10 +316,17 @@ def table_of(X: Any) -> Table | None:
     if isinstance(X, list | tuple) and X and isinstance(X[0], list | tuple | np.ndarray):
         X = _as_objects(X)
     if isinstance(X, np.ma.MaskedArray) and X.dtype.kind == "O" and X.ndim == 2:
-        X = X.filled(None) if X.fill_value is None else np.where(np.ma.getmaskarray(X), None, X.data)
+        X = _unmasked(X)
     if isinstance(X, np.ndarray) and X.dtype.kind in "OUS" and X.ndim == 2:
         return ObjectTable(X.astype(object))
     return None
+
+
+def _unmasked(X: Any) -> Any:
+    """An array of objects, None where it is masked."""
+    out = X.data.copy()
+    out[np.ma.getmaskarray(X)] = None
+    return out
 
 
 def _as_objects(rows: Sequence[Any]) -> Any:
@@ -355,9 +372,8 @@ def _as_polars(table: Table) -> Any:
     for j, name in enumerate(table.names):
         dtype: Any = None
         if table.kind(j) == "category":
-            levels = table.levels(j)
-            words = levels is not None and all(isinstance(level, str) for level in levels)
-            dtype = pl.Enum(levels) if words and table.is_ordered(j) else None
-            dtype = pl.Categorical if words and dtype is None else dtype
+            levels = table.levels(j) or [None]
+            if all(isinstance(level, str) for level in levels):
+                dtype = pl.Enum(levels) if table.is_ordered(j) else pl.Categorical
         columns.append(pl.Series(str(name), table.cells(j).tolist(), dtype=dtype))
     return pl.DataFrame(columns)

@@ -61,7 +61,7 @@ def encode(imputer: Any, X: Any, coding: Coding) -> Any:
     """X with categories as numbers and NaN in missing cells, with its names."""
     if not place_of(X).in_memory:
         raise ValueError(
-            f"The imputer was fitted to a table with categories, and X ({type(X).__name__}) is read "
-            "block by block. Give a table in memory."
+            f"The imputer was fitted to a table with categories, and X ({type(X).__name__}) is "
+            "read block by block. Give a table in memory."
         )
     return coding.encode(X, handle_unknown=imputer.handle_unknown).X

@@ -1,4 +1,4 @@
-"""Tables with categories as they came, their missing cells filled; probabilities of their levels."""
+"""Tables with categories as they came, missing cells filled; probabilities of their levels."""
 
 from typing import Any
 
@@ -10,9 +10,9 @@ from emkit.base.estimator import feature_names_in
 from emkit.base.names import column_names
 from emkit.data.categories import Coding
 from emkit.data.frames import Filling, in_container
-from emkit.imputation.fitted import fitted_model
+from emkit.imputation.fitted import fitted_cells
 from emkit.imputation.table import open_table
-from emkit.models.mixed.coded import CodedModel
+from emkit.models.mixed.cells import MixedCells
 
 __all__ = ["as_it_came", "probabilities"]
 
@@ -49,7 +49,7 @@ def as_it_came(imputer: Any, X: Any, filled: Array, container: str) -> Any:
     return in_container(out, container)
 
 
-def probabilities(imputer: Any, X: Any) -> dict[Any, NDArray[np.float64]]:
+def probabilities(imputer: Any, X: Any) -> dict[Any, Array]:
     """Probabilities of the levels of every column of categories; see `EMImputer`."""
     coding: Coding | None = imputer._coding
     if coding is None:
@@ -60,12 +60,11 @@ def probabilities(imputer: Any, X: Any) -> dict[Any, NDArray[np.float64]]:
         )
     rows = open_table(imputer, X).survey(lambda rows: rows.X)
     cells, table, columns = np.concatenate(rows), coding.table(X), imputer._columns
-    fitted = fitted_model(imputer)
+    fitted = fitted_cells(imputer)
     modelled: dict[int, Array] = {}
-    if fitted is not None and isinstance(fitted[0], CodedModel):
-        model, params = fitted
-        _, proba = model.expect(columns.take_modelled(cells), params)
-        modelled = dict(zip(columns.modelled[model.categories].tolist(), proba, strict=True))
+    if isinstance(fitted, MixedCells):
+        _, proba = fitted.expect(columns.take_modelled(cells))
+        modelled = dict(zip(columns.modelled[fitted.categories].tolist(), proba, strict=True))
     names, out = column_names(imputer), {}
     for j, category in coding.categories.items():
         places = category.positions(coding.cells(table, j))

@@ -11,7 +11,7 @@ from emkit.base.optional import optional_import
 from emkit.engine import standard_errors
 from emkit.exceptions import DataWarning, ModelError, warn
 from emkit.imputation.columns import Columns
-from emkit.imputation.fitted import fitted_model
+from emkit.imputation.fitted import fitted_cells
 from emkit.imputation.prior import prepare, prior_model
 from emkit.imputation.table import load_table, open_table
 from emkit.models.mixture.moments import MixtureMoments
@@ -60,11 +60,10 @@ class FittedDistribution:
         return open_table(self, X).map(self._log_density, dtype=np.float64)
 
     def _log_density(self, rows: Rows) -> Array:
-        fitted = fitted_model(self)
-        if fitted is None:
+        cells = fitted_cells(self)
+        if cells is None:
             return np.zeros(len(rows.X))
-        model, params = fitted
-        return model.score_samples(Rows.of(self._columns.take_modelled(rows.X)), params)
+        return cells.score_samples(self._columns.take_modelled(rows.X))
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Mean log-likelihood of the observed cells of a row; higher is better.

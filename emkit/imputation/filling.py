@@ -8,9 +8,8 @@ from sklearn.utils import check_random_state
 
 from emkit._typing import Array
 from emkit.imputation.columns import Columns, check_limits
-from emkit.imputation.fitted import fitted_model
-from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
-from emkit.models.mixture.missing_cells import impute
+from emkit.imputation.fitted import fitted_cells
+from emkit.models.mixture.missing_cells import Cells
 from emkit.models.mixture.truncated_draws import draw_within
 from emkit.models.rows import Rows
 
@@ -21,7 +20,7 @@ class Filler(NamedTuple):
     """What fills rows; it stays as it is, whatever becomes of the imputer, and draws the same."""
 
     columns: Columns
-    fitted: tuple[GaussianMixtureModel, MixtureParams] | None
+    fitted: Cells | None
     limits: Array  #: (2, n_features) of what is filled in
     indicated: NDArray[np.intp]  #: features whose missing cells are told in columns of their own
     seed: Any  #: of draws; None for conditional means
@@ -37,7 +36,7 @@ class Filler(NamedTuple):
         indicator = imputer.indicator_
         return cls(
             imputer._columns,
-            fitted_model(imputer),
+            fitted_cells(imputer),
             check_limits(imputer, imputer.n_features_in_),
             np.arange(0) if indicator is None else indicator.features_,
             seed,
@@ -74,8 +73,9 @@ class Filler(NamedTuple):
         for at, j in enumerate(self.columns.kept):
             if j in self.whole:
                 missing = np.isnan(X[:, j])
-                low, high = np.maximum(self.seen[0, j], self.limits[0, j]), np.minimum(
-                    self.seen[1, j], self.limits[1, j]
+                low, high = (
+                    np.maximum(self.seen[0, j], self.limits[0, j]),
+                    np.minimum(self.seen[1, j], self.limits[1, j]),
                 )
                 rounded = np.clip(np.round(out[missing, at]), np.ceil(low), np.floor(high))
                 out[missing, at] = rounded
@@ -83,12 +83,11 @@ class Filler(NamedTuple):
     def _complete(self, X: Array, place: tuple[int, ...]) -> Array:
         """The modelled columns, filled."""
         assert self.fitted is not None
-        model, params = self.fitted
         X, limits = self.columns.take_modelled(X), self.limits[:, self.columns.modelled]
         if self.seed is not None:
             rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=place))
-            return draw_within(model, params, X, limits, rng)
-        out = impute(model, X, params)
+            return draw_within(self.fitted, X, limits, rng)
+        out = self.fitted.impute(X)
         # One by one, as limits are doubles: a copy of all cells would be in doubles.
         for j in np.flatnonzero(np.isfinite(limits).any(axis=0)):
             missing = np.isnan(X[:, j])

@@ -8,23 +8,24 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.engine import EMResult
 from emkit.imputation.columns import Columns
-from emkit.imputation.mixed import coded_model
+from emkit.imputation.mixed import mixed_cells
 from emkit.imputation.prior import Prepared
 from emkit.mixture.streaming import Stream
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.missing_cells import Cells, NormalCells
 from emkit.numerics.covariance import STRUCTURES
 
-__all__ = ["fitted_model", "publish", "publish_constants", "publish_params"]
+__all__ = ["fitted_cells", "publish", "publish_constants", "publish_params"]
 
 
-def fitted_model(imputer: Any) -> tuple[Any, Any] | None:
-    """The model of the columns that vary, and its parameters; None where none does."""
+def fitted_cells(imputer: Any) -> Cells | None:
+    """The fitted distribution of the columns that vary; None where none does."""
     if imputer._fitted is None:
         return None
     if imputer._shares is not None:
-        return coded_model(imputer)
+        return mixed_cells(imputer)
     (name, *_), units, params = imputer._fitted
-    return GaussianMixtureModel(STRUCTURES[name], units, incomplete=True), params
+    return NormalCells(GaussianMixtureModel(STRUCTURES[name], units, incomplete=True), params)
 
 
 def publish(

@@ -86,9 +86,9 @@ class NumberTable(NamedTuple):
             return None
         return normal_start(model, self.prepared.pairwise)
 
-    def normal(self, model: GaussianMixtureModel, params: Any) -> Any:
-        """The model of the numbers, and its parameters."""
-        return model, params
+    def normal(self, model: GaussianMixtureModel) -> GaussianMixtureModel:
+        """What the model says of the numbers."""
+        return model
 
     def publish(self, result: EMResult, model: GaussianMixtureModel, shrinkage: float) -> None:
         """Set the fitted attributes."""
@@ -163,8 +163,8 @@ def _climb(
         if shrinkage >= MIN_SHRINKAGE:
             raise
         return None
-    normal = problem.normal(model, result.params)
-    if shrinkage < MIN_SHRINKAGE and normal and _collapsed(*normal, result, shrinkage):
+    normal = problem.normal(model)
+    if shrinkage < MIN_SHRINKAGE and normal and _collapsed(normal, result, shrinkage):
         return None
     return Reached(result, model, shrinkage)
 
@@ -180,11 +180,9 @@ def _publish(
     problem._replace(imputer=imputer).publish(result, model, shrinkage)
 
 
-def _collapsed(
-    model: GaussianMixtureModel, params: Any, result: EMResult, shrinkage: float
-) -> bool:
+def _collapsed(model: GaussianMixtureModel, result: EMResult, shrinkage: float) -> bool:
     """Whether a run was on its way to a singular covariance, got there or not."""
-    error = model.components(params).centred_error
+    error = model.components(result.params).centred_error
     return (
         result.reason is StopReason.INFEASIBLE
         or (not result.converged and error > COLLAPSING)

@@ -12,7 +12,7 @@ from emkit.data.categories import Coding
 from emkit.engine import EMResult
 from emkit.imputation.columns import Columns
 from emkit.imputation.prior import Prepared, prepare, prior_model, units_of
-from emkit.models.mixed.coded import CodedModel, Members
+from emkit.models.mixed.cells import Members, MixedCells
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.rows import CodedRows, Levels
 from emkit.models.mixed.starts import draw_start, normal_start
@@ -22,7 +22,7 @@ from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Scaling
 
-__all__ = ["MixedTable", "coded_model", "mixed_table"]
+__all__ = ["MixedTable", "mixed_cells", "mixed_table"]
 
 #: Levels of a column beyond which it does not move the numbers: tables of effects would be large.
 MOST_LEVELS = 30
@@ -100,11 +100,9 @@ class MixedTable(NamedTuple):
             return None
         return normal_start(model, self.prepared and self.prepared.pairwise)
 
-    def normal(
-        self, model: LocalDependence, params: LocalParams
-    ) -> tuple[GaussianMixtureModel, Any] | None:
-        """What the model says of the numbers, and its parameters; None where there are none."""
-        return None if model.normal is None else (model.normal, params)
+    def normal(self, model: LocalDependence) -> GaussianMixtureModel | None:
+        """What the model says of the numbers; None where there are none."""
+        return model.normal
 
     def publish(self, result: EMResult, model: LocalDependence, shrinkage: float) -> None:
         """Set the fitted attributes."""
@@ -173,7 +171,7 @@ def publish_moments(
     imputer.tables_, imputer.effects_ = {}, {}
     unit = np.ones(0) if model.normal is None else model.normal.units.scale
     means = np.zeros((K, 0)) if model.normal is None else params.means.copy()
-    within = np.zeros((K, len(unit), len(unit)))
+    within: Array = np.zeros((K, len(unit), len(unit)))
     if model.normal is not None:
         within = model.normal.layout.dense(params.covariances, *params.means.shape).copy()
     for at, (place, t) in enumerate(zip(table.kinds.categories, split, strict=True)):
@@ -200,7 +198,7 @@ def publish_moments(
         imputer.covariances_ = model.normal.layout.rescale(params.covariances, unit)
 
 
-def coded_model(imputer: Any) -> tuple[CodedModel, LocalParams]:
+def mixed_cells(imputer: Any) -> MixedCells:
     """The fitted model as it takes tables of numbered categories."""
     coding, columns = imputer._coding, imputer._columns
     (name, K, *_), units, params = imputer._fitted
@@ -213,4 +211,4 @@ def coded_model(imputer: Any) -> tuple[CodedModel, LocalParams]:
         Members(np.array(of.group), np.array(of.shares))
         for of in (coding.categories[int(j)] for j in columns.modelled[kinds.categories])
     ]
-    return CodedModel(model, kinds.numbers, kinds.categories, members), params
+    return MixedCells(model, params, kinds.numbers, kinds.categories, members)

@@ -9,12 +9,13 @@ from sklearn.base import TransformerMixin
 from sklearn.impute import MissingIndicator
 from sklearn.utils.validation import check_is_fitted
 
+from emkit._typing import Array
 from emkit.base.estimator import feature_names_in, output_container
 from emkit.data.categories import Coding
 from emkit.data.lazy import gathered
 from emkit.imputation.columns import Columns
-from emkit.imputation.filling import Filler
 from emkit.imputation.decoding import as_it_came, probabilities
+from emkit.imputation.filling import Filler
 from emkit.imputation.table import open_table
 
 __all__ = ["ImputerOutput"]
@@ -54,7 +55,7 @@ class ImputerOutput(TransformerMixin):
             return as_it_came(self, X, rows, container)
         return rows if container == "default" else gathered(rows, container)
 
-    def impute_proba(self, X: Any) -> dict[Any, NDArray[np.float64]]:
+    def impute_proba(self, X: Any) -> dict[Any, Array]:
         """Probabilities of the levels of every column of categories, given the cells of the row.
 
         Parameters

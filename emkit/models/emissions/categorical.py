@@ -1,7 +1,7 @@
 """Categories: a table of probabilities for each column and class."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -153,7 +153,7 @@ class Categorical(Emission):
             log_density += np.take(table, column, axis=1)
         return log_density
 
-    def statistics(self, columns: Array, resp: Array, bound: list[Array]) -> CategoricalStats:
+    def statistics(self, columns: Any, resp: Array, bound: list[Array]) -> CategoricalStats:
         counts = [
             [np.bincount(column, r, n_levels + 1)[1:] for r in resp]
             for column, n_levels in zip(self._codes(columns), self.n_levels, strict=True)
@@ -172,7 +172,7 @@ class Categorical(Emission):
         everywhere = CategoricalParams(np.repeat(even[None], self.n_classes, axis=0))
         return self.m_step(self.statistics(columns, resp, []), everywhere)
 
-    def embed(self, columns: Array) -> Array:
+    def embed(self, columns: Any) -> Array:
         # Indicators of the levels about their shares, with variance 1 for each column.
         parts = []
         for column, n_levels in zip(self._codes(columns), self.n_levels, strict=True):
@@ -204,7 +204,7 @@ class Categorical(Emission):
     def n_parameters(self, params: CategoricalParams) -> int:
         return self.n_classes * int((self.n_levels - 1).sum())
 
-    def _codes(self, columns: Array) -> NDArray[np.intp]:
+    def _codes(self, columns: Any) -> NDArray[np.intp]:
         """Codes (q, n) of columns that `check` takes, plus 1; 0 for a missing cell."""
         x = np.ascontiguousarray(as_table(columns).T)
         codes = (np.where(np.isnan(x), -1.0, x) if x.dtype.kind == "f" else x).astype(np.intp)

@@ -37,7 +37,7 @@ def expect(
     What is observed is as it was, with probability 1.
     """
     bound, numbers = model.bind(params), data.X.copy()
-    proba = [np.zeros((len(data), n_levels)) for n_levels in model.levels.n_levels]
+    proba: list[Array] = [np.zeros((len(data), n_levels)) for n_levels in model.levels.n_levels]
     tables = np.split(params.tables, np.cumsum(model.levels.n_levels)[:-1], axis=1)
     for rows, tile in data.tiles(model.levels, bound.tile_rows):
         log_joint, work = model.log_joint(tile, bound)
@@ -86,7 +86,8 @@ def draw(
     """
     n, p = data.X.shape
     q = data.codes.shape[1]
-    choice, of_label = rng.random(n), rng.random((candidates, n))
+    choice = rng.random((n,))
+    of_label = rng.random((candidates, n))
     of_number, of_level = rng.random((candidates, n, p)), rng.random((candidates, n, q))
     bound, numbers, codes = model.bind(params), data.X.copy(), data.codes.copy()
     for rows, tile in data.tiles(model.levels, bound.tile_rows):
@@ -126,7 +127,8 @@ def _draw_one(
     codes = tile.codes.copy()
     for column, part, levels in tile.tried:
         codes[part, column] = levels[m[part], np.arange(len(part))]
-    numbers, log_mass = tile.X, np.zeros(n)
+    numbers = tile.X
+    log_mass: Array = np.zeros(n)
     if model.normal is not None and np.isnan(tile.X).any():
         # Left-out cells stay missing here: they enter by their shares, as in the fit.
         chosen = Expanded(tile.X, codes, None, 1, (), None, tile.left_out)

@@ -94,7 +94,9 @@ class Separable:
         values = np.outer(of_gram, of_precision)
         floor = len(gram) * EPS * max(float(of_gram[-1]), 0.0) * of_precision
         known = values > np.where(ridge > 0.0, -np.inf, floor)
-        self.inverse = np.where(known, 1.0 / np.where(known, np.maximum(values, 0.0) + ridge, 1.0), 0.0)
+        self.inverse = np.where(
+            known, 1.0 / np.where(known, np.maximum(values, 0.0) + ridge, 1.0), 0.0
+        )
 
     def solve(self, right: Array) -> Array:
         return self.left @ (self.inverse * (self.left.T @ right @ self.right)) @ self.right.T

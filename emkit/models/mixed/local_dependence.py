@@ -16,7 +16,6 @@ on the effects, in units in which columns of numbers have variance 1.
 """
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -174,9 +173,10 @@ class LocalDependence(LatentClassModel):
     def log_joint(self, tile: Expanded, bound: Bound) -> tuple[Array, Work | None]:
         """Log-density of each row with every class and combination (K M, n)."""
         n, M, K = len(tile.codes), tile.n_combinations, self.n_classes
+        work: Work | None
         if self.normal is None:
-            log_joint, work = np.zeros((K, M, n)), None
-            log_joint += bound.log_weights[:, None, None]
+            work = None
+            log_joint = np.tile(bound.log_weights[:, None, None], (1, M, n))
         else:
             design = self.design.rows(tile).reshape(M * n, -1)
             density, kernel, of_kernel = bound.log_density(self._residuals(tile, design, bound))
@@ -191,7 +191,9 @@ class LocalDependence(LatentClassModel):
 
     def _residuals(self, tile: Expanded, design: Array, bound: Bound) -> Array:
         """Numbers less what the categories do to them, (M n, p)."""
-        x = np.broadcast_to(tile.X, (tile.n_combinations, *tile.X.shape)).reshape(-1, tile.X.shape[1])
+        x = np.broadcast_to(tile.X, (tile.n_combinations, *tile.X.shape)).reshape(
+            -1, tile.X.shape[1]
+        )
         if not design.shape[1]:
             return x
         return x - (design @ bound.params.effects) * bound.scale
@@ -212,14 +214,19 @@ class LocalDependence(LatentClassModel):
         if work is None:
             nothing = np.zeros((K, 0))
             return LocalStats(
-                of_combination.sum(axis=(1, 2)), nothing, nothing, counts, nothing,
-                np.zeros((1, 0, 0)), np.zeros((1, 0, 0)),
+                of_combination.sum(axis=(1, 2)),
+                nothing,
+                nothing,
+                counts,
+                nothing,
+                np.zeros((1, 0, 0)),
+                np.zeros((1, 0, 0)),
             )
         r = of_combination.reshape(K, M * n)
         kernel, of_kernel, design = work
-        gram, cross = self._products(r, work, self.normal.layout.shared)
-        moments = kernel.from_tile_sums(kernel.moments(of_kernel, r))
-        return LocalStats(*moments, counts, r @ design, gram, cross)
+        gram, cross = _products(r, work, bound.layout.shared)
+        n_k, first, scatter = kernel.from_tile_sums(kernel.moments(of_kernel, r))
+        return LocalStats(n_k, first, scatter, counts, r @ design, gram, cross)
 
     def _counts(self, tile: Expanded, resp: Array) -> Array:
         """Expected counts of the levels (K, T)."""
@@ -233,16 +240,6 @@ class LocalDependence(LatentClassModel):
                 counts[k, starts[column] : starts[column] + n_levels] += more
         return counts
 
-    def _products(self, r: Array, work: Work, shared: bool) -> tuple[Array, Array]:
-        """Sums of r u u' and of r u (x - its mean)', for each class or for all."""
-        kernel, of_kernel, u = work
-        if shared:
-            total = sum(r_k * kernel.residuals(of_kernel, k) for k, r_k in enumerate(r))
-            return ((u.T * r.sum(axis=0)) @ u)[None], (total @ u).T[None]
-        gram = np.array([(u.T * r_k) @ u for r_k in r])
-        cross = [((r_k * kernel.residuals(of_kernel, k)) @ u).T for k, r_k in enumerate(r)]
-        return gram, np.array(cross)
-
     # M-step
 
     def m_step(self, stats: LocalStats, params: LocalParams) -> LocalParams:
@@ -251,7 +248,8 @@ class LocalDependence(LatentClassModel):
         ).probabilities
         if self.normal is None:
             return params._replace(weights=stats.n / stats.n.sum(), tables=tables)
-        moments, step = Moments(stats.n, stats.first, stats.scatter), 0.0
+        moments = Moments(stats.n, stats.first, stats.scatter)
+        step: Array = np.zeros_like(params.effects)
         if self.design.size:
             layout = self.normal.layout
             precisions = self.normal.components(normals(params)).precisions
@@ -308,7 +306,13 @@ class LocalDependence(LatentClassModel):
         precisions = self.normal.components(normals(params)).precisions
         precisions = self.normal.layout.dense(precisions, *params.means.shape)
         effects = (stats.cross @ precisions[: len(stats.cross)]).sum(axis=0)
-        return LocalParams(*score, effects - self.ridge * params.effects, tables)
+        return LocalParams(
+            score.weights,
+            score.means,
+            score.covariances,
+            effects - self.ridge * params.effects,
+            tables,
+        )
 
     def weight_of(self, data: CodedRows) -> float:
         return data.total_weight
@@ -317,3 +321,14 @@ class LocalDependence(LatentClassModel):
 def normals(params: LocalParams) -> MixtureParams:
     """Parameters of the numbers, less the effects."""
     return MixtureParams(params.weights, params.means, params.covariances)
+
+
+def _products(r: Array, work: Work, shared: bool) -> tuple[Array, Array]:
+    """Sums of r u u' and of r u (x - its mean)', for each class or for all."""
+    kernel, of_kernel, u = work
+    if shared:
+        total = sum(r_k * kernel.residuals(of_kernel, k) for k, r_k in enumerate(r))
+        return ((u.T * r.sum(axis=0)) @ u)[None], (total @ u).T[None]
+    gram = np.array([(u.T * r_k) @ u for r_k in r])
+    cross = [((r_k * kernel.residuals(of_kernel, k)) @ u).T for k, r_k in enumerate(r)]
+    return gram, np.array(cross)

@@ -73,9 +73,7 @@ class Expanded(NamedTuple):
     left_out: NDArray[np.bool_]  #: (n, q) missing cells that enter by the shares of the levels
 
     @classmethod
-    def of(
-        cls, X: Array, codes: Codes, sample_weight: Array | None, levels: Levels
-    ) -> "Expanded":
+    def of(cls, X: Array, codes: Codes, sample_weight: Array | None, levels: Levels) -> "Expanded":
         n, missing = len(codes), codes < 0
         most = int(levels.n_combinations(codes).max(initial=1))
         number, size = np.arange(most)[:, None], np.ones(n, dtype=np.intp)
@@ -90,9 +88,7 @@ class Expanded(NamedTuple):
                 size[rows] *= n_levels
         absent = number >= size
         some = absent.any()
-        return cls(
-            X, codes, sample_weight, most, tuple(tried), absent if some else None, left_out
-        )
+        return cls(X, codes, sample_weight, most, tuple(tried), absent if some else None, left_out)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +164,7 @@ class CodedRows:
         """Rows with about as many combinations and missing numbers, and how many the former are."""
         for known, groups in self._groups:
             if known == levels:
-                return groups  # type: ignore[no-any-return]
+                return groups
         n_combinations = levels.n_combinations(self.codes)
         band = np.searchsorted(BANDS, n_combinations)
         groups = []

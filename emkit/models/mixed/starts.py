@@ -10,7 +10,6 @@ from emkit.models.mixed.rows import CodedRows
 from emkit.models.mixture.gaussian import MixtureParams
 from emkit.models.mixture.single_normal import Pairwise, complete_rows
 from emkit.models.mixture.single_normal import normal_start as start_of_numbers
-from emkit.models.rows import Rows
 from emkit.numerics.gaussian import Moments, moments_about
 
 __all__ = ["draw_start", "normal_start", "start_from"]
@@ -25,14 +24,14 @@ OF_ALL = 0.1
 
 def draw_start(model: LocalDependence, data: CodedRows, rng: np.random.Generator) -> LocalParams:
     """Parameters from k-means on numbers and indicators, missing numbers drawn from a normal."""
-    numbers = np.empty((0, len(data)))
+    numbers: Array = np.empty((0, len(data)))
     if model.normal is not None:
         rows = data.numbers
         if rows.incomplete:
             rows = complete_rows(model.normal, rows, rng)
         numbers = model.normal.units.load(rows.X, np.empty(rows.X.shape[::-1]))
     K = model.n_classes
-    resp = np.ones((1, len(data)))
+    resp: Array = np.ones((1, len(data)))
     if K > 1:
         places = np.hstack([numbers.T, OF_CATEGORIES * model.tables.embed(data.codes)])
         resp = kmeans_partition(places, K, rng, data.sample_weight)
@@ -63,17 +62,13 @@ def start_from(model: LocalDependence, data: CodedRows, numbers: Array, resp: Ar
     scatter = moments.scatter.copy()
     for k in range(K):
         more = OF_ALL * n[k] * spread
-        layout.add_conditional_covariance(
-            scatter, k, more if layout.independent else np.diag(more)
-        )
+        layout.add_conditional_covariance(scatter, k, more if layout.independent else np.diag(more))
     here = MixtureParams(weights, np.tile(centre, (K, 1)), layout.identity(K, p))
     _, means, covariances = model.normal.m_step(Moments(n, moments.first, scatter), here)
     return LocalParams(weights, means, covariances, effects, tables)
 
 
-def normal_start(
-    model: LocalDependence, pairwise: Pairwise | None
-) -> LocalParams:
+def normal_start(model: LocalDependence, pairwise: Pairwise | None) -> LocalParams:
     """Parameters of one class from the observed cells: pairs of numbers, shares of levels."""
     tables = np.concatenate(model.shares)[None]
     if model.normal is None or pairwise is None:

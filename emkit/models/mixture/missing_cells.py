@@ -1,7 +1,7 @@
 """Missing cells under a mixture: their conditional means, and draws given the observed ones."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -12,9 +12,53 @@ from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
 from emkit.numerics.conditional import ConditionalKernel, MaskedKernel
 
-__all__ = ["draw", "impute"]
+__all__ = ["Cells", "NormalCells", "draw", "impute"]
 
 Kernel = ConditionalKernel | MaskedKernel
+
+
+class Cells(Protocol):
+    """A fitted distribution, as it is asked about the missing cells of a table."""
+
+    def impute(self, X: Array) -> Array:
+        """X with every missing cell filled by what is expected of it."""
+
+    def draw(
+        self,
+        X: Array,
+        rng: np.random.Generator,
+        limits: Array | None = None,
+        candidates: int = 1,
+    ) -> Array:
+        """X with its missing cells drawn given the observed ones, as `draw`."""
+
+    def score_samples(self, X: Array) -> Array:
+        """Log-likelihood of the observed cells of each row."""
+
+
+class NormalCells(NamedTuple):
+    """The missing cells of a table under a mixture of normals."""
+
+    model: GaussianMixtureModel
+    params: MixtureParams
+
+    def impute(self, X: Array) -> Array:
+        """Conditional means."""
+        return impute(self.model, X, self.params)
+
+    def draw(
+        self,
+        X: Array,
+        rng: np.random.Generator,
+        limits: Array | None = None,
+        candidates: int = 1,
+    ) -> Array:
+        """Draws given the observed cells."""
+        return draw(self.model, X, self.params, rng, limits, candidates)
+
+    def score_samples(self, X: Array) -> Array:
+        """Log-likelihood of the observed cells of each row."""
+        return self.model.score_samples(Rows.of(X), self.params)
 
 
 def impute(model: GaussianMixtureModel, X: Array, params: MixtureParams) -> Array:

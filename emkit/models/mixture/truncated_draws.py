@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
-from emkit.models.mixture.missing_cells import draw
+from emkit.models.mixture.missing_cells import Cells
 
 __all__ = ["draw_within"]
 
@@ -13,19 +12,13 @@ __all__ = ["draw_within"]
 TRIES, CANDIDATES = 30, 64
 
 
-def draw_within(
-    model: GaussianMixtureModel,
-    params: MixtureParams,
-    X: Array,
-    limits: Array,
-    rng: np.random.Generator,
-) -> Array:
+def draw_within(cells: Cells, X: Array, limits: Array, rng: np.random.Generator) -> Array:
     """X with its missing cells drawn given the observed ones and limits (2, d) in X's units.
 
     Rows are drawn again until they keep to the limits, which is exact; rows for which that is
     hopeless are drawn cell by cell within them.
     """
-    out = draw(model, X, params, rng)
+    out = cells.draw(X, rng)
     if not np.isfinite(limits).any():
         return out
     missing = np.isnan(X)
@@ -38,10 +31,10 @@ def draw_within(
     for _ in range(TRIES):
         if not len(left):
             return out
-        out[left] = draw(model, X[left], params, rng)
+        out[left] = cells.draw(X[left], rng)
         left = outside(left)
     if len(left):
-        drawn = draw(model, X[left], params, rng, limits, CANDIDATES)
+        drawn = cells.draw(X[left], rng, limits, CANDIDATES)
         # Rounding in the units of the fit may lie beyond by as much.
         out[left] = np.where(missing[left], np.clip(drawn, *limits), drawn)
     return out

@@ -12,7 +12,7 @@ from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.rows import CodedRows
 from emkit.models.rows import Rows
 
-__all__ = ["CodedModel", "Members"]
+__all__ = ["MixedCells", "Members"]
 
 
 class Members(NamedTuple):
@@ -27,13 +27,14 @@ class Members(NamedTuple):
         return result
 
 
-class CodedModel(NamedTuple):
-    """Answers of a fitted `LocalDependence` for tables of codes and numbers.
+class MixedCells(NamedTuple):
+    """The missing cells of a table of codes and numbers under a fitted `LocalDependence`.
 
     What comes back has the places of levels, not codes, in cells that were missing.
     """
 
     model: LocalDependence
+    params: LocalParams
     numbers: NDArray[np.intp]  #: columns of the table
     categories: NDArray[np.intp]
     members: Sequence[Members]
@@ -42,18 +43,18 @@ class CodedModel(NamedTuple):
         """The rows of a table."""
         return CodedRows.of(Rows(X), self.numbers, self.categories)
 
-    def score_samples(self, data: Rows, params: LocalParams) -> Array:
+    def score_samples(self, X: Array) -> Array:
         """Log-likelihood of the observed cells of each row."""
-        return score_samples(self.model, self.rows(data.X), params)
+        return score_samples(self.model, self.rows(X), self.params)
 
-    def expect(self, X: Array, params: LocalParams) -> tuple[Array, list[Array]]:
+    def expect(self, X: Array) -> tuple[Array, list[Array]]:
         """Conditional means of the numbers, and probabilities of the levels of each column."""
-        numbers, proba = expect(self.model, self.rows(X), params)
+        numbers, proba = expect(self.model, self.rows(X), self.params)
         return numbers, [of.spread(p) for of, p in zip(self.members, proba, strict=True)]
 
-    def impute(self, X: Array, params: LocalParams) -> Array:
+    def impute(self, X: Array) -> Array:
         """Missing numbers at their conditional means, missing categories at the likeliest level."""
-        numbers, proba = self.expect(X, params)
+        numbers, proba = self.expect(X)
         out = X.copy()
         out[:, self.numbers] = numbers
         for j, p in zip(self.categories, proba, strict=True):
@@ -64,14 +65,13 @@ class CodedModel(NamedTuple):
     def draw(
         self,
         X: Array,
-        params: LocalParams,
         rng: np.random.Generator,
         limits: Array | None = None,
         candidates: int = 1,
     ) -> Array:
         """X with its missing cells drawn given the observed ones, jointly in a row."""
         within = None if limits is None else limits[:, self.numbers]
-        numbers, codes = draw(self.model, self.rows(X), params, rng, within, candidates)
+        numbers, codes = draw(self.model, self.rows(X), self.params, rng, within, candidates)
         out = X.copy()
         out[:, self.numbers] = numbers
         chance = rng.random(codes.shape)

@@ -1,0 +1,306 @@
+"""Classes with local dependence: independent answers, identities, and laws of every fit."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from sklearn.datasets import load_iris
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from emkit import EMImputer
+from emkit.engine import check_model, fit_em
+from emkit.models.mixed.answers import draw, expect, score_samples
+from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
+from emkit.models.mixed.rows import CodedRows, Levels
+from emkit.models.mixed.starts import draw_start
+from emkit.models.mixture.gaussian import GaussianMixtureModel
+from emkit.numerics.covariance import STRUCTURES
+
+EXACT = {"shrinkage": 0.0, "tol": 1e-12, "max_iter": 10_000}
+
+
+@pytest.fixture(scope="module")
+def cases(golden):
+    return golden("mixed_tables.json")["golden"]
+
+
+def categories(rows, levels):
+    """A frame of categories from rows of digits, '.' where missing."""
+    columns = zip(*rows, strict=True)
+    return pd.DataFrame(
+        {
+            f"c{j}": pd.Categorical.from_codes(
+                [-1 if digit == "." else int(digit) for digit in column],
+                [f"level {i}" for i in range(n)],
+            )
+            for j, (column, n) in enumerate(zip(columns, levels, strict=True))
+        }
+    )
+
+
+def coded(
+    X,
+    codes,
+    n_classes,
+    n_levels,
+    *,
+    moves=True,
+    structure="full",
+    ridge=0.0,
+    prior=0.0,
+    weights=None,
+):
+    """A model, and rows as it takes them."""
+    data = CodedRows(X, codes, weights)
+    normal = None
+    if X.shape[1]:
+        scaling = data.scaling()
+        scaling = scaling._replace(scale=STRUCTURES[structure].common_scale(scaling.scale))
+        total = data.total_weight
+        normal = GaussianMixtureModel(
+            STRUCTURES[structure],
+            scaling,
+            prior * np.ones(X.shape[1]) / total,
+            total,
+            strength=prior / total,
+            incomplete=data.incomplete,
+        )
+    shares = []
+    for j, n in enumerate(n_levels):
+        counts = np.bincount(codes[:, j] + 1, weights, n + 1)[1:] + (0.5 if prior else 0.0)
+        shares.append(counts / counts.sum())
+    levels = Levels(tuple(n_levels), (moves and X.shape[1] > 0,) * len(n_levels))
+    model = LocalDependence(
+        normal, n_classes, levels, shares, pseudo_counts=prior, ridge=ridge, draw_start=draw_start
+    )
+    return model, data
+
+
+def split(rows, n_numbers):
+    rows = np.array([[np.nan if cell is None else cell for cell in row] for row in rows], float)
+    codes = np.where(np.isnan(rows), -1, rows)[:, n_numbers:].astype(int)
+    return rows[:, :n_numbers], codes
+
+
+# Independent answers
+
+
+@pytest.mark.parametrize("case", [0, 1])
+def test_latent_classes_reach_the_best_known_likelihood(cases, case):
+    table = cases["lca"]
+    frame = categories(table["rows"], table["levels"])
+    case = table["cases"][case]
+    imputer = EMImputer(case["K"], n_init=20, random_state=0, **EXACT).fit(frame)
+    assert_allclose(imputer.log_likelihood_, case["log_likelihood"], atol=table["tolerance"])
+
+
+def test_latent_classes_step_as_others_do(cases):
+    table = cases["lca"]
+    start = table["from_start"]
+    frame = categories(table["rows"], table["levels"])
+    codes = np.column_stack([frame[c].cat.codes for c in frame]).astype(int)
+    model, data = coded(np.empty((len(codes), 0)), codes, 2, table["levels"])
+    rows = [
+        np.concatenate([(w := np.linspace(low, 3 - low, n)) / w.sum() for n in table["levels"]])
+        for low in (1, 2)
+    ]
+    nothing = np.zeros((2, 0))
+    params = LocalParams(
+        np.array(start["weights"]), nothing, nothing, np.zeros((0, 0)), np.array(rows)
+    )
+    for n_steps, expected in start["log_likelihood_after_steps"].items():
+        result = _steps(model, data, params, int(n_steps))
+        assert_allclose(result, expected, atol=start["tolerance"])
+
+
+def _steps(model, data, params, n_steps):
+    for _ in range(n_steps):
+        params = model.m_step(model.e_step(data, params)[0], params)
+    return model.e_step(data, params)[1]
+
+
+@pytest.mark.parametrize("case", [0, 1])
+def test_as_many_classes_as_levels_are_the_saturated_table(cases, case):
+    table = cases["saturated"]
+    case = table["cases"][case]
+    rows = [pattern for pattern, n in case["counts"].items() for _ in range(n)]
+    frame, K = categories(rows, case["levels"]), max(case["levels"])
+    imputer = EMImputer(K, n_init=20, random_state=0, **EXACT).fit(frame)
+    assert_allclose(imputer.log_likelihood_, case["log_likelihood"], atol=table["tolerance"])
+    first, second = imputer.tables_.values()
+    together = np.einsum("k,ki,kj->ij", imputer.weights_, first, second)
+    assert_allclose(together.ravel(), case["probabilities"], atol=2e-4)
+
+
+def test_two_classes_of_numbers_and_categories(cases):
+    case = cases["two_classes"]
+    model, data = coded(*split(case["rows"], 2), 2, [3, 2], moves=False)
+    result = fit_em(model, data, n_init=3, random_state=0, tol=1e-10)
+    assert_allclose(result.log_likelihood, case["log_likelihood"], atol=1e-5)
+    order = np.argsort(-result.params.weights)
+    shift, scale = model.normal.units
+    assert_allclose(result.params.weights[order], case["weights"], atol=1e-3)
+    assert_allclose((result.params.means * scale + shift)[order], case["means"], atol=1e-3)
+    tables = np.hstack(case["tables"])
+    assert_allclose(result.params.tables[order], tables, atol=1e-3)
+
+
+def test_the_location_model_with_every_kind_of_cell_missing(cases):
+    case = cases["location"]
+    X, codes = split(case["rows"], 1)
+    frame = pd.DataFrame({"x": X[:, 0]})
+    frame["a"] = pd.Categorical.from_codes(codes[:, 0], ["no", "yes"])
+    frame["c"] = pd.Categorical.from_codes(codes[:, 1], ["one", "two", "three"])
+    imputer = EMImputer(**EXACT).fit(frame)
+    assert_allclose(imputer.log_likelihood_, case["log_likelihood"], atol=1e-5)
+    assert_allclose(imputer.tables_["a"][0], case["p_a"], atol=1e-3)
+    assert_allclose(imputer.tables_["c"][0], case["p_c"], atol=1e-3)
+    a, c = imputer.effects_["a"][:, 0], imputer.effects_["c"][:, 0]
+    assert_allclose(a[1] - a[0], case["effect_a"], atol=1e-3)
+    assert_allclose(c[1:] - c[0], case["effects_c"], atol=1e-3)
+    assert_allclose(np.sqrt(imputer.covariances_.item()), case["sd"], atol=1e-3)
+    mean = case["intercept"] + case["effect_a"] * case["p_a"][1]
+    mean += np.dot(case["effects_c"], case["p_c"][1:])
+    assert_allclose(imputer.location_, mean, atol=1e-3)
+
+
+# Identities
+
+
+def test_one_class_of_one_category_is_linear_discriminant_analysis():
+    X, y = load_iris(return_X_y=True)
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(
+        species=pd.Categorical.from_codes(y, list("xyz"))
+    )
+    imputer = EMImputer(**EXACT).fit(frame)
+    unknown = frame.assign(species=pd.Categorical([None] * len(y), categories=list("xyz")))
+    expected = LinearDiscriminantAnalysis(solver="lsqr").fit(X, y).predict_proba(X)
+    assert_allclose(imputer.impute_proba(unknown)["species"], expected, atol=1e-7)
+
+
+def test_a_category_that_moves_nothing_leaves_the_normal_as_it_is():
+    rng = np.random.default_rng(0)
+    X = rng.multivariate_normal([0, 1, 2], np.eye(3) + 0.5, 60)
+    both = np.vstack([X, X])  # every level has the same rows
+    frame = pd.DataFrame(both, columns=list("abc")).assign(level=np.repeat(["u", "v"], 60))
+    alone = EMImputer(**EXACT).fit(both)
+    with_level = EMImputer(**EXACT).fit(frame)
+    assert_allclose(with_level.location_, alone.location_, atol=1e-8)
+    assert_allclose(with_level.covariance_, alone.covariance_, atol=1e-8)
+    assert_allclose(with_level.effects_["level"], 0.0, atol=1e-8)
+    assert_allclose(
+        with_level.log_likelihood_, alone.log_likelihood_ + 120 * np.log(0.5), rtol=1e-10
+    )
+
+
+# Laws
+
+
+@st.composite
+def tables(draw_from):
+    """A model and rows of random kinds, levels, holes and weights."""
+    rng = np.random.default_rng(draw_from(st.integers(0, 10**6)))
+    n, p = draw_from(st.integers(8, 60)), draw_from(st.integers(0, 3))
+    n_levels = draw_from(st.lists(st.integers(1, 4), min_size=1, max_size=4))
+    structure = draw_from(st.sampled_from(["full", "tied", "diag", "spherical", "EEV"]))
+    z = rng.integers(0, 3, n)
+    X = rng.normal(size=(n, p)) + rng.normal(0.0, 3.0, (3, p))[z]
+    codes = np.column_stack(
+        [(rng.integers(0, m, n) + z * rng.integers(0, 2)) % m for m in n_levels]
+    )
+    holes = draw_from(st.sampled_from([0.0, 0.2, 0.5]))
+    X[rng.random(X.shape) < holes] = np.nan
+    codes[rng.random(codes.shape) < holes] = -1
+    X[:2] = rng.normal(size=(2, p))
+    weights = rng.exponential(size=n) + 0.01 if draw_from(st.booleans()) else None
+    model, data = coded(
+        X,
+        codes,
+        draw_from(st.integers(1, 3)),
+        n_levels,
+        structure=structure,
+        ridge=1.0,
+        prior=1.0,
+        weights=weights,
+    )
+    return model, data, rng
+
+
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.NotConvergedWarning")
+@given(tables())
+@settings(max_examples=40)
+def test_the_objective_never_falls(case):
+    model, data, _ = case
+    for acceleration in (None, "anderson"):
+        result = fit_em(
+            model, data, random_state=0, max_iter=30, tol=0.0, acceleration=acceleration
+        )
+        fall = -np.diff(result.history).min(initial=0.0)
+        assert fall <= 1e-9 * np.abs(result.history).max()
+
+
+@given(tables())
+@settings(max_examples=15)
+def test_it_keeps_the_contract_of_the_engine(case):
+    model, data, _ = case
+    if model.normal is None or model.normal.structure.closed:
+        check_model(model, data)
+
+
+@given(tables())
+@settings(max_examples=25)
+def test_answers_are_of_the_order_of_rows_and_sum_to_one(case):
+    model, data, rng = case
+    params = draw_start(model, data, rng)
+    numbers, proba = expect(model, data, params)
+    order = rng.permutation(len(data))
+    permuted, of_permuted = expect(model, data.take(order), params)
+    assert_allclose(permuted, numbers[order], rtol=1e-9, atol=1e-9)
+    for p, q in zip(proba, of_permuted, strict=True):
+        assert_allclose(p.sum(axis=1), 1.0)
+        assert_allclose(q, p[order], rtol=1e-9, atol=1e-12)
+    assert np.isfinite(numbers).all()
+
+
+@given(tables())
+@settings(max_examples=25)
+def test_the_likelihood_is_the_sum_over_what_may_be_missing(case):
+    """Of a row without one of its categories: the sum of those of its completions."""
+    model, data, rng = case
+    params = draw_start(model, data, rng)
+    params = params._replace(effects=rng.normal(size=params.effects.shape))
+    row = data.take(np.arange(1))
+    n_levels = model.levels.n_levels
+    missing = np.flatnonzero(row.codes[0] < 0)
+    completions = []
+    for levels in product(*(range(n_levels[j]) for j in missing)):
+        codes = row.codes.copy()
+        codes[0, missing] = levels
+        completions.append(score_samples(model, CodedRows(row.X, codes), params)[0])
+    expected = np.logaddexp.reduce(completions)
+    assert_allclose(score_samples(model, row, params)[0], expected, rtol=1e-9)
+
+
+def test_draws_have_the_probabilities_and_moments_that_are_told():
+    rng = np.random.default_rng(1)
+    X, codes = rng.normal(size=(4, 2)), rng.integers(0, 3, (4, 2))
+    X[0, 0] = X[1] = X[2, 1] = np.nan
+    codes[0, 0] = codes[1] = codes[3] = -1
+    many = CodedRows(np.repeat(X, 20_000, axis=0), np.repeat(codes, 20_000, axis=0))
+    model, _ = coded(
+        np.vstack([X[3:], X[3:] + 1]), np.array([[0, 1], [2, 2]]), 2, [3, 3], prior=1.0
+    )
+    params = draw_start(
+        model, CodedRows(np.vstack([X[3:], X[3:] + 1]), np.array([[0, 1], [2, 2]])), rng
+    )
+    params = params._replace(effects=rng.normal(size=params.effects.shape))
+    numbers, proba = expect(model, CodedRows(X, codes), params)
+    drawn, levels = draw(model, many, params, rng)
+    assert_allclose(drawn.reshape(4, -1, 2).mean(axis=1), numbers, atol=0.05)
+    for j, p in enumerate(proba):
+        shares = (levels[:, j].reshape(4, -1)[..., None] == np.arange(3)).mean(axis=1)
+        assert_allclose(shares, p, atol=0.02)
