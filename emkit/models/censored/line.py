@@ -44,6 +44,9 @@ class PenalisedLine(EMModel):
         Whether the first coefficient is one, and free of the penalty.
     """
 
+    #: Part of the objective by which no step may fall, however much residuals over a vanishing
+    #: scale are rounded: a run ends there.
+    visible_fall = 1e-10
     #: Data, params and statistics of the last E-steps; of the data no more than a reference, so
     #: that blocks can go.
     _last: tuple[tuple[ref[Array], LineParams, Any], ...] = ()
