@@ -9,7 +9,14 @@ from sklearn.exceptions import ConvergenceWarning
 from emkit.engine import EMResult, StopReason
 from emkit.exceptions import DataWarning, warn
 
-__all__ = ["warn_of_collapse", "warn_of_columns", "warn_of_flatness", "warn_unconverged"]
+__all__ = [
+    "warn_of_collapse",
+    "warn_of_columns",
+    "warn_of_endless_scale",
+    "warn_of_extremes",
+    "warn_of_flatness",
+    "warn_unconverged",
+]
 
 Mask = NDArray[np.bool_]
 #: Why a run did not converge, and what helps.
@@ -47,6 +54,19 @@ def warn_of_collapse(scale: float, tail: float, exact: bool) -> None:
     )
 
 
+def warn_of_endless_scale(scale: float) -> None:
+    """Warn that the likelihood grows as the scale goes to infinity."""
+    warn(
+        "The likelihood has no finite maximum: it grows as the scale goes to infinity, as every "
+        "response is censored on one side, and those censored on the left lie no lower about any "
+        f"line than those on the right. scale_={scale:.3g} is where the fit stopped, coefficients "
+        "are of that size; they are no estimates, and standard errors are NaN. Likely lower and "
+        "upper bounds are exchanged, or there are too few rows; exact responses, or bounds on both "
+        "sides, would tell the scale.",
+        DataWarning,
+    )
+
+
 def warn_of_columns(names: Sequence[str], seen: Mask, rank: int) -> None:
     """Warn of collinear and constant columns."""
     warn(
@@ -63,6 +83,16 @@ def warn_of_flatness(names: Sequence[str], flat: Mask) -> None:
         f"The data do not determine {_listed(names, flat)}: the likelihood is flat there, and "
         "their standard errors are NaN. Likely bounds leave open what they are, as where one and "
         "the same number bounds all responses, from above or from below.",
+        DataWarning,
+    )
+
+
+def warn_of_extremes(names: Sequence[str], extreme: Mask) -> None:
+    """Warn of variances that a double cannot hold, though it does their square roots."""
+    warn(
+        f"Variances of {_listed(names, extreme)} are too large or too small for double precision: "
+        "cov_params_ is infinite or 0 there. standard_errors_ are right. Scale these columns, or "
+        "y.",
         DataWarning,
     )
 

@@ -9,7 +9,6 @@ from typing import Any, Self
 import numpy as np
 from scipy.special import ndtr, ndtri
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_is_fitted
 
 from emkit.base.estimator import (
     EM_CONSTRAINTS,
@@ -26,13 +25,15 @@ from emkit.censored.fitting import Climb, Collapse, Fit
 from emkit.censored.messages import (
     warn_of_collapse,
     warn_of_columns,
+    warn_of_endless_scale,
+    warn_of_extremes,
     warn_of_flatness,
     warn_unconverged,
 )
 from emkit.censored.prediction import CensoredPrediction, check_level
 from emkit.censored.residuals import data_of, line_within
 from emkit.censored.rows import load_rows, open_rows, refuse_extremes, require_y
-from emkit.censored.uncertainty import Uncertainty
+from emkit.censored.uncertainty import Uncertainty, check_uncertainty
 from emkit.engine import EMResult
 from emkit.models.censored.data import Prepared, Standardised
 from emkit.models.censored.first_line import prepare_blocks
@@ -108,7 +109,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         Intercept.
     scale_ : float
         Scale :math:`\sigma` of the distribution; 1e-7 of the spread of y about a first line where
-        the likelihood grows without bound as it goes to 0.
+        the likelihood grows without bound as it goes to 0, 1e7 where as it goes to infinity.
     df_ : float
         Degrees of freedom, for 'student_t'.
     log_likelihood_ : float
@@ -126,7 +127,8 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         One summary for each start.
     cov_params_ : ndarray of shape (n_features + 2, n_features + 2)
         Covariance of intercept (left out without one), coefficients and log scale: the inverse of
-        the observed information. NaN in rows and columns of what the data do not determine.
+        the observed information. NaN in rows and columns of what the data do not determine,
+        infinite or 0, with a DataWarning, where a variance is beyond double precision.
     standard_errors_ : ndarray
         Square roots of its diagonal.
     n_features_in_ : int
@@ -137,7 +139,8 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
     Raises
     ------
     ValueError
-        For bad arguments or data, and where every response is censored on the same side.
+        For bad arguments or data, and, with an intercept, where every response is censored on the
+        same side.
 
     Warns
     -----
@@ -258,7 +261,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         """
         require_y(self, y)
         opened = open_rows(self, X, y, sample_weight, reset=True)
-        rows = load_rows(opened)
+        rows = load_rows(opened, self.fit_intercept)
         progress = Progress(self, X, y, sample_weight, in_memory=opened.in_memory)
         law, free = self._law_to_fit()
         prepared = prepare_blocks(
@@ -311,8 +314,8 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         model, result, penalised = fit.model, fit.result, self.alpha > 0.0
         within = not penalised and line_within(data, prepared, result.params)
         collapsed = fit.collapsed or within
-        information = None
-        if not collapsed:
+        information, bounded = None, not (collapsed or fit.endless)
+        if bounded:
             warn_unconverged(result, self.max_iter)
             stats, _ = data.sum(partial(model.information_step, params=result.params))
             information = model.information(stats, result.params)
@@ -324,10 +327,14 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         names = self._parameter_names
         if collapsed:
             warn_of_collapse(self.scale_, fit.law.tail, exact=prepared.exact.weight > 0.0)
+        if fit.endless:
+            warn_of_endless_scale(self.scale_)
         if not uncertainty.seen.all():
             warn_of_columns(names, uncertainty.seen, self.rank_)
-        if not collapsed and (uncertainty.seen & ~uncertainty.determined).any():
+        if bounded and (uncertainty.seen & ~uncertainty.determined).any():
             warn_of_flatness(names, uncertainty.seen & ~uncertainty.determined)
+        if uncertainty.extreme.any():
+            warn_of_extremes(names, uncertainty.extreme)
 
     @property
     def _parameter_names(self) -> list[str]:
@@ -399,6 +406,8 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         ------
         ImportError
             Without pandas.
+        sklearn.exceptions.NotFittedError
+            Without a fit, and after one that was interrupted.
         ValueError
             For a level that is not between 0 and 1.
 
@@ -414,7 +423,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         x0             -0.05       0.00  -9.59     0.00  -0.06  -0.04
         log(scale)     -0.47       0.18  -2.54     0.01  -0.83  -0.11
         """
-        check_is_fitted(self, "standard_errors_")
+        check_uncertainty(self)
         check_level(level)
         pd = optional_import("pandas", "pandas", "EMCensoredRegressor.summary")
         estimate = np.concatenate([self.coef_, [np.log(self.scale_)]])

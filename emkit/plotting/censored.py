@@ -9,6 +9,7 @@ from sklearn.utils import check_consistent_length
 
 from emkit.censored.rows import read_predictors
 from emkit.censored.target import load_target
+from emkit.censored.uncertainty import check_uncertainty
 from emkit.data.numbers import argument_of
 from emkit.models.laws.distribution import Distribution
 from emkit.models.laws.registry import LAWS
@@ -380,6 +381,7 @@ def _line(
         return _Line(
             to_response(fitted + away), to_response(median), location, median, None, median_label
         )
+    check_uncertainty(estimator)
     (j,) = choose_features([0 if feature is None else feature], names)
     grid = np.linspace(X[:, j].min(), X[:, j].max(), POINTS)
     design = np.tile(X.mean(axis=0), (POINTS, 1))
