@@ -199,7 +199,9 @@ def test_variances_beyond_double_precision_are_told_by_column(x_unit, y_unit):
     good = fitted(X, y)
     with pytest.warns(DataWarning, match=r"Variances of .*'x0'.* double precision"):
         model = EMCensoredRegressor().fit(X * [x_unit, 1.0], y * y_unit)
-    assert_allclose(model.standard_errors_[1], good.standard_errors_[1] / x_unit * y_unit, rtol=1e-6)
+    assert_allclose(
+        model.standard_errors_[1], good.standard_errors_[1] / x_unit * y_unit, rtol=1e-6
+    )
     assert not np.isnan(model.cov_params_).any()
     assert_allclose(model.cov_params_[-1, -1], good.cov_params_[-1, -1], rtol=1e-6)
 
@@ -209,7 +211,9 @@ def test_variances_that_a_double_holds_are_as_in_good_units():
     good, unit = fitted(X, y), 1e70
     model = fitted(X / unit, y * unit)
     size = np.r_[unit, unit**2, unit**2, 1.0]
-    assert_allclose(model.cov_params_ / size / size[:, None], good.cov_params_, rtol=1e-5, atol=1e-9)
+    assert_allclose(
+        model.cov_params_ / size / size[:, None], good.cov_params_, rtol=1e-5, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("x_unit", [1e-200, 1e-160, 1e160, 1e200])

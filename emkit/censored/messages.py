@@ -6,15 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from emkit.censored.uncertainty import Uncertainty
 from emkit.engine import EMResult, StopReason
 from emkit.exceptions import DataWarning, warn
 
 __all__ = [
     "warn_of_collapse",
-    "warn_of_columns",
     "warn_of_endless_scale",
-    "warn_of_extremes",
-    "warn_of_flatness",
+    "warn_of_uncertainty",
     "warn_unconverged",
 ]
 
@@ -67,7 +66,20 @@ def warn_of_endless_scale(scale: float) -> None:
     )
 
 
-def warn_of_columns(names: Sequence[str], seen: Mask, rank: int) -> None:
+def warn_of_uncertainty(
+    names: Sequence[str], uncertainty: Uncertainty, rank: int, bounded: bool
+) -> None:
+    """Warn of parameters whose standard errors or variances are no numbers, and why."""
+    seen, determined = uncertainty.seen, uncertainty.determined
+    if not seen.all():
+        _warn_of_columns(names, seen, rank)
+    if bounded and (seen & ~determined).any():
+        _warn_of_flatness(names, seen & ~determined)
+    if uncertainty.extreme.any():
+        _warn_of_extremes(names, uncertainty.extreme)
+
+
+def _warn_of_columns(names: Sequence[str], seen: Mask, rank: int) -> None:
     """Warn of collinear and constant columns."""
     warn(
         f"Columns of X are collinear: of {len(names) - 1} coefficients {rank} are identified. The "
@@ -77,7 +89,7 @@ def warn_of_columns(names: Sequence[str], seen: Mask, rank: int) -> None:
     )
 
 
-def warn_of_flatness(names: Sequence[str], flat: Mask) -> None:
+def _warn_of_flatness(names: Sequence[str], flat: Mask) -> None:
     """Warn of parameters that the likelihood does not depend on, alone or together."""
     warn(
         f"The data do not determine {_listed(names, flat)}: the likelihood is flat there, and "
@@ -87,7 +99,7 @@ def warn_of_flatness(names: Sequence[str], flat: Mask) -> None:
     )
 
 
-def warn_of_extremes(names: Sequence[str], extreme: Mask) -> None:
+def _warn_of_extremes(names: Sequence[str], extreme: Mask) -> None:
     """Warn of variances that a double cannot hold, though it does their square roots."""
     warn(
         f"Variances of {_listed(names, extreme)} are too large or too small for double precision: "

@@ -81,9 +81,7 @@ def _evaluated(
     return at, log_likelihood - 0.5 * float(penalty @ coef**2)
 
 
-def _at_zero(
-    law: ErrorLaw, line: Array, coef: Array, block: Residuals
-) -> tuple[_AtZero, float]:
+def _at_zero(law: ErrorLaw, line: Array, coef: Array, block: Residuals) -> tuple[_AtZero, float]:
     """What the rows of a block add, whose bounds are about a line."""
     z, above = -(block.design @ coef), np.isinf(block.high)
     kinds = law.log_sf_derivatives(z), law.log_cdf_derivatives(z)
