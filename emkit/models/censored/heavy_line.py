@@ -111,7 +111,7 @@ def _drawn(sample: Sample, tail: float) -> Array:
     fitted = lines @ sample.design.T
     kept = (fitted >= sample.low - NEAR) & (fitted <= sample.high + NEAR)
     on = kept[:, sample.exact] @ sample.weight[sample.exact]
-    best = int(np.argmax(on - tail * (~kept @ sample.weight)))
+    best = int(np.argmax(on / tail - ~kept @ sample.weight))
     near = kept[best] & sample.exact
     design = np.concatenate([sample.design[near], design[best]])
     points, line = np.concatenate([sample.low[near], points[best]]), lines[best]

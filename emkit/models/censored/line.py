@@ -17,8 +17,8 @@ __all__ = ["FLOOR", "LineParams", "PenalisedLine"]
 #: The scale may not fall below this part of the spread of the responses about the first line:
 #: residuals then have few digits left.
 FLOOR = 1e-12
-#: Logarithm of a scale whose square is no double.
-ENDLESS = 300.0
+#: Logarithm of the largest scale: the square of a larger one is no double.
+LOG_LARGEST = 350.0
 #: E-steps whose statistics are kept for the standard errors: params of the result are among those
 #: of the last three, even where rounding refused two steps from there.
 KEPT = 3
@@ -78,7 +78,7 @@ class PenalisedLine(EMModel):
         return LineParams(coef, np.array(0.0))
 
     def is_feasible(self, params: LineParams) -> bool:
-        within = np.log(0.99 * FLOOR) < params.log_scale < ENDLESS
+        within = np.log(0.99 * FLOOR) < params.log_scale < LOG_LARGEST
         return super().is_feasible(params) and bool(within)
 
     def objective_rounding(self, params: LineParams, objective: float) -> float:
