@@ -48,6 +48,7 @@ class Collapse(NamedTuple):
 
     line: Array | None  #: (q,) of such a line, whatever the shape of the law; None where none is
     ratio: float = 0.0  #: tail of the law down to which it is bounded
+    heavy: Array | None = None  #: (q,) of the line on which it is unbounded below that
 
     @classmethod
     def of(
@@ -61,7 +62,7 @@ class Collapse(NamedTuple):
         heavy = heaviest_line(rows, prepared, penalised, NEARLY * low)
         if heavy is None:
             return cls(None)
-        return cls(heavy.line if heavy.ratio > high else None, heavy.ratio)
+        return cls(heavy.line if heavy.ratio > high else None, heavy.ratio, heavy.line)
 
 
 @dataclass
@@ -141,9 +142,11 @@ class Climb:
         bounds, options = np.log([low, shape.high]), {"xatol": SHAPE_TOL}
         with np.errstate(invalid="ignore"):  # of parabolas through a loss that is infinite
             found = minimize_scalar(loss, bounds=bounds, method="bounded", options=options)
-        fit = fit_at(float(np.exp(found.x)), best)
-        at_edge = low > shape.low and found.x - bounds[0] < 10.0 * SHAPE_TOL
-        return fit._replace(collapsed=fit.collapsed or at_edge)
+        if low > shape.low and found.x - bounds[0] < 10.0 * SHAPE_TOL:  # and likelier below
+            assert self.collapse.heavy is not None
+            edge = replace(law, **{name: max(shape.low, NEARLY * self.collapse.ratio)})
+            return self._collapsed(edge, self.collapse.heavy)
+        return fit_at(float(np.exp(found.x)), best)
 
     def _fit(self, law: Law, start: Any = None) -> Fit:
         model = self._model(law)

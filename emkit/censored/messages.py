@@ -67,14 +67,14 @@ def warn_of_endless_scale(scale: float) -> None:
 
 
 def warn_of_uncertainty(
-    names: Sequence[str], uncertainty: Uncertainty, rank: int, bounded: bool
+    names: Sequence[str], uncertainty: Uncertainty, rank: int, bounded: bool, converged: bool
 ) -> None:
     """Warn of parameters whose standard errors or variances are no numbers, and why."""
     seen, determined = uncertainty.seen, uncertainty.determined
     if not seen.all():
         _warn_of_columns(names, seen, rank)
     if bounded and (seen & ~determined).any():
-        _warn_of_flatness(names, seen & ~determined)
+        (_warn_of_flatness if converged else _warn_of_no_peak)(names, seen & ~determined)
     if uncertainty.extreme.any():
         _warn_of_extremes(names, uncertainty.extreme)
 
@@ -95,6 +95,15 @@ def _warn_of_flatness(names: Sequence[str], flat: Mask) -> None:
         f"The data do not determine {_listed(names, flat)}: the likelihood is flat there, and "
         "their standard errors are NaN. Likely bounds leave open what they are, as where one and "
         "the same number bounds all responses, from above or from below.",
+        DataWarning,
+    )
+
+
+def _warn_of_no_peak(names: Sequence[str], flat: Mask) -> None:
+    """Warn of parameters without standard errors where a run ended on its way up."""
+    warn(
+        f"Standard errors of {_listed(names, flat)} are NaN: the fit stopped before a maximum, "
+        "where the likelihood does not curve enough to tell them.",
         DataWarning,
     )
 

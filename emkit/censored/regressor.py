@@ -327,7 +327,9 @@ class EMCensoredRegressor(
             warn_of_collapse(self.scale_, fit.law.tail, exact=prepared.exact.weight > 0.0)
         if fit.endless:
             warn_of_endless_scale(self.scale_)
-        warn_of_uncertainty(self._parameter_names, uncertainty, self.rank_, bounded)
+        warn_of_uncertainty(
+            self._parameter_names, uncertainty, self.rank_, bounded, self.converged_
+        )
 
     def _law_to_fit(self) -> tuple[Law, Any]:
         """The law with the shape parameters that are given, and the names of those that are not."""
