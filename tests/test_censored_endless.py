@@ -1,4 +1,4 @@
-"""A likelihood that grows with the scale is told as such, and no other one is."""
+"""No finite maximum: the scale goes to infinity, or to 0 about a line that is hard to find."""
 
 import warnings
 
@@ -116,3 +116,51 @@ def test_one_limit_for_all_is_flat_and_not_endless(name, limit):
     Y = on_scale(name, np.where(np.isinf(Y), Y, limit))
     with pytest.warns(DataWarning, match="the likelihood is flat there"):
         EMCensoredRegressor(distribution=name).fit(X, Y)
+
+
+# As the scale goes to 0: what only just is a line through everything
+
+
+@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("seed", range(4))
+def test_a_line_on_all_bounds_is_found_to_rounding(name, seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(30, 1)) * rng.normal(size=5)  # of rank one
+    y = 1.0 + 1e-3 * X @ rng.normal(size=5)
+    Y = np.column_stack([y, np.where(np.arange(30) == seed, y, inf)])
+    with pytest.warns(DataWarning, match="the scale goes to 0"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Columns of X")
+        model = EMCensoredRegressor(distribution=name).fit(X, on_scale(name, Y))
+    assert model.n_iter_ <= 100 and (np.diff(model.history_) >= 0.0).all()
+
+
+@pytest.mark.parametrize("away", [1e3, 1e6])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_copy_of_a_column_far_from_0_is_seen_without_an_intercept(away, seed):
+    rng = np.random.default_rng(seed)
+    X = away + rng.standard_cauchy((60, 5))
+    y = X @ rng.normal(size=5) / away + 100.0 * rng.normal(size=60)
+    expected = EMCensoredRegressor(fit_intercept=False).fit(X, y)
+    with pytest.warns(DataWarning, match="do not determine 'x0', 'x5'"):
+        model = EMCensoredRegressor(fit_intercept=False).fit(X[:, [0, 1, 2, 3, 4, 0]], y)
+    assert model.rank_ == 5
+    assert_allclose(model.log_likelihood_, expected.log_likelihood_, rtol=1e-8)
+
+
+@pytest.mark.parametrize("df", [0.5, 1.0, 4.0])
+def test_a_heavy_line_through_bounds_is_told_at_once(df):
+    """One row misses the line; just more than df are exact on it, and the others hold it."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(12, 2))
+    on = X @ [1.0, -2.0] + 0.5
+    n_off = 1
+    n_exact = int(np.ceil(df * n_off)) + 1
+    kinds = np.arange(12)
+    low = np.where(kinds < n_exact, on, on - 1e-3 * rng.exponential(size=12))
+    high = np.where(kinds < n_exact, on, on + 1e-3 * rng.exponential(size=12))
+    low[-n_off:], high[-n_off:] = on[-n_off:] + 5.0, on[-n_off:] + 6.0
+    with pytest.warns(DataWarning, match="no finite maximum"):
+        model = EMCensoredRegressor(distribution="student_t", df=df).fit(
+            X, np.column_stack([low, high])
+        )
+    assert model.n_iter_ <= 100 and np.isfinite(model.coef_).all()
