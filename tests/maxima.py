@@ -12,8 +12,9 @@ from scipy.optimize import linprog
 from emkit.models.laws.registry import LAWS
 from emkit.numerics.covariance import STRUCTURES
 
-#: Doubles have no number for variances of columns whose spreads differ by more.
-WIDEST, LARGEST = 1e75, 1e150
+#: Values whose squares are doubles, and how far spreads of columns may differ that have one scale,
+#: or axes in common: an eigenvalue below the rounding of the largest is lost.
+LARGEST, WIDEST, WIDEST_OF_AXES = 1e150, 1e75, 1e8
 
 
 def may_be_refused(case: Case) -> bool:
@@ -44,12 +45,13 @@ def _too_few(X: Any, n_components: int) -> bool:
 
 def _beyond_doubles(structure: str, X: Any) -> bool:
     """Whether one scale for all columns would be nothing beside some, or be infinite."""
-    top = np.nanmax(np.abs(X), axis=0, initial=0.0)
+    if not X.shape[1]:
+        return False
+    top = np.nanmax(np.abs(X), axis=0)
     spread = top * np.nanstd(X / top, axis=0)
-    return bool(
-        (top > LARGEST).any()
-        or (not STRUCTURES[structure].scale_invariant and spread.max() > WIDEST * spread.min())
-    )
+    widest = WIDEST_OF_AXES if STRUCTURES[structure].layout.ndim == 2 else WIDEST
+    far_apart = spread.max() > widest * spread.min()
+    return (top > LARGEST).any() or (far_apart and not STRUCTURES[structure].scale_invariant)
 
 
 def _mixture(case: Case, counts: Any) -> bool:
@@ -62,24 +64,34 @@ def _mixture(case: Case, counts: Any) -> bool:
     of_the_data = degrees != 0.0  # all priors of the generator that bound a variance
     if of_the_data and (len(X) if case.sample_weight is None else case.sample_weight.sum()) <= 1.0:
         return True
-    if varying.shape[1] and _beyond_doubles(mixture.covariance_type, varying):
+    if _beyond_doubles(mixture.covariance_type, varying):
         return True
     # Every variance of a component has a positive lower bound, if not one that rounding hides.
     rounding = np.finfo(case.X.dtype).eps * np.nanmax(np.abs(X))
     if mixture.reg_covar > rounding**2 or (of_the_data and varying.shape[1]):
         return False
-    # Variances that all components share are positive if every column has more values than these.
     layout = STRUCTURES[mixture.covariance_type].layout
-    bounded = layout.independent and (layout.shared or k == 1)
-    return not (bounded and len(n_values) and (n_values > k).all())
+    if not layout.independent:
+        return k > 1 or not _spans(varying)
+    # Variances that all components share are positive if every column has more values than these.
+    return not ((layout.shared or k == 1) and len(n_values) and (n_values > k).all())
+
+
+def _spans(X: Any) -> bool:
+    """Whether complete rows have a covariance matrix that is clearly not singular."""
+    if np.isnan(X).any() or not X.shape[1]:
+        return False
+    Z = X / np.abs(X).max(axis=0)
+    Z = (Z - Z.mean(axis=0)) / Z.std(axis=0)
+    return bool(np.linalg.svd(Z, compute_uv=False).min() > 1e-6 and len(Z) > Z.shape[1])
 
 
 def _imputer(case: Case, counts: Any) -> bool:
     imputer, X = case.estimator, case.X[counts]
     varying, _ = _columns(X)
-    if (~np.isnan(X)).any(axis=1).sum() < imputer.n_components or _too_few(X, imputer.n_components):
+    if _too_few(X, imputer.n_components):
         return True
-    return bool(varying.shape[1]) and _beyond_doubles(imputer.covariance_type, varying)
+    return _beyond_doubles(imputer.covariance_type, varying)
 
 
 # Lines
@@ -106,6 +118,8 @@ def line_can_improve_for_ever(regressor: Any, X: Any, bounds: Any) -> bool:
     bounds = bounds / max(finite.max(initial=0.0), np.finfo(float).tiny)
     low, high = bounds.T
     left, right = np.isfinite(low), np.isfinite(high)
+    if not (left & right).any():
+        return True  # nothing keeps the scale from being infinite
     moves = np.vstack([
         np.column_stack([Z[left], -low[left]]),  # lower bounds go down
         np.column_stack([-Z[right], high[right]]),  # upper bounds go up
