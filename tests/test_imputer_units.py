@@ -259,7 +259,10 @@ def test_weights_that_sum_to_few_rows_are_told(total, n_components):
     ],
 )
 def test_other_weights_are_not(weight, arguments):
-    EMImputer(**arguments).fit(X, sample_weight=weight)  # a warning would be an error
+    imputer = EMImputer(**arguments).fit(X, sample_weight=weight)  # a warning would be an error
+    total = len(X) if weight is None else weight.sum()
+    assert imputer.shrinkage_ == 0.1 if arguments else imputer.shrinkage_ < 0.02
+    assert_allclose(imputer.score(X, sample_weight=weight) * total, imputer.log_likelihood_)
 
 
 # Units

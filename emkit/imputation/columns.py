@@ -62,7 +62,7 @@ class Cells(NamedTuple):
     def require_squares(self, imputer: Any) -> None:
         """ValueError where a value is so large that no variance of it can be given."""
         far = np.where(np.abs(self.low) > np.abs(self.high), self.low, self.high)
-        for j in np.flatnonzero(np.abs(far) > LARGEST)[:1]:
+        for j in np.flatnonzero((np.abs(far) > LARGEST) & (self.low < self.high))[:1]:
             names = getattr(imputer, "feature_names_in_", np.arange(len(far)))
             raise ValueError(
                 f"Column {names[j]!s} of X holds {far[j]:g}, whose square leaves the range of "
