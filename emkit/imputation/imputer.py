@@ -389,7 +389,8 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         assert reached is not None  # an InfeasibleError otherwise
         if reached.shrinkage != shrinkage:
             self._warn_of_collapse(shrinkage, warn)
-        warn_unconverged(reached.result, self.max_iter, "Increase shrinkage")
+        several = self.n_components > 1
+        warn_unconverged(reached.result, self.max_iter, "Increase shrinkage", starts=several)
         self._publish(*reached, prepared)
 
     def _units(self, spread: Scaling, columns: Columns) -> Scaling:
@@ -613,10 +614,13 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
 
     def _set_moments(self, covariances: Array, where: NDArray[np.intp]) -> None:
         """Mean and covariance of the whole distribution, from the components'."""
-        self.location_ = self.weights_ @ self.means_
-        apart = self.means_ - self.location_
-        self.covariance_ = (self.weights_ * apart.T) @ apart
-        self.covariance_[np.ix_(where, where)] += np.tensordot(self.weights_, covariances, 1)
+        # Of constants not even rounding: they have the same mean in every component.
+        self.location_ = self.means_[0].copy()
+        self.location_[where] = self.weights_ @ self.means_[:, where]
+        apart = (self.means_ - self.location_)[:, where]
+        within = (self.weights_ * apart.T) @ apart + np.tensordot(self.weights_, covariances, 1)
+        self.covariance_ = np.zeros(2 * self.location_.shape)
+        self.covariance_[np.ix_(where, where)] = within
 
     # Streams
 
@@ -711,9 +715,8 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         check_is_fitted(self)
         if self.indicator_ is None:
             raise ValueError(
-                "'inverse_transform' works only when EMImputer is made with add_indicator=True. "
-                f"Got add_indicator={self.add_indicator!r}: without the indicator there is no "
-                "telling which cells were missing."
+                "'inverse_transform' works only when EMImputer is fitted with add_indicator=True. "
+                "Without the indicator there is no telling which cells were missing."
             )
         X = np.asarray(X)
         width = len(self._columns.kept) + len(self.indicator_.features_)
@@ -837,7 +840,10 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         d = len(self.location_)
         location, covariance = np.zeros(d), np.zeros((d, d))
         if self._fitted is not None:
-            _, units, params = self._fitted
+            (kind, k, _), units, params = self._fitted
+            structure = STRUCTURES.get(self.covariance_type)
+            now = (structure and structure.name, self.n_components)
+            require_same("standard_errors", "(covariance_type, n_components)", (kind, k), now)
             prepared = self._prepare(data, self._columns, units)
             model = MixtureMoments(self._prior_model(prepared, self.shrinkage_))
             try:

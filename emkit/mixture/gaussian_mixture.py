@@ -446,7 +446,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
                 model = resolved
                 progress.publish = partial(type(self)._publish, model=model, data=data, flat=flat)
                 result = climb(model)
-        warn_unconverged(result, self.max_iter, "Increase reg_covar")
+        several = self.n_components > 1
+        warn_unconverged(result, self.max_iter, "Increase reg_covar", starts=several)
         self._publish(result, model, data, flat)
         if flat is not None:
             warn_of_flat(self._names(), flat)
