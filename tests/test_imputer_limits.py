@@ -51,7 +51,7 @@ def test_a_series_without_labels_that_X_has_goes_by_place():
         (np.ma.array([0.0, 0.0, 0.0], mask=[1, 0, 0]), "min_value is masked"),
         (pd.to_timedelta([1, 2, 3], unit="D"), "min_value holds dates or durations"),
         ([pd.Timestamp("2024-01-01")] * 3, "min_value holds dates or durations"),
-        (-(10**400), "min_value should be a number, of those that doubles hold"),
+        (-(10**400), "min_value should be a number"),
         ({"a": 10**400}, r"min_value\['a'\] should be a number"),
         ({"a": "low"}, r"min_value\['a'\] should be a number"),
     ],

@@ -191,7 +191,7 @@ def _number(value: Any, what: str) -> float:
     if isinstance(value, Real):
         with suppress(OverflowError):
             return float(value)
-    raise ValueError(f"{what} should be a number, of those that doubles hold. Got {value!r}.")
+    raise ValueError(f"{what} should be a number. Got {value!r}.")
 
 
 def _limit_by_name(
