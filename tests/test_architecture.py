@@ -12,6 +12,8 @@ import emkit
 ROOT = Path(emkit.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 SHARED = {"emkit._typing", "emkit.exceptions"}
+#: Most lines of a file and of the body of a function, docstrings not among them.
+FILE_LINES, BODY_LINES = 300, 40
 
 
 def layer(module):
@@ -115,6 +117,32 @@ def test_a_fresh_interpreter_imports_no_more_than_was_asked_for(before, statemen
     new = ast.literal_eval(run.stdout)
     assert "emkit" in new
     assert not new & heavy
+
+
+def parts_with_docstrings(tree):
+    """The module, its classes and its functions."""
+    kinds = ast.Module | ast.ClassDef | ast.FunctionDef
+    return [node for node in ast.walk(tree) if isinstance(node, kinds)]
+
+
+def docstring_lines(node):
+    if ast.get_docstring(node) is None:
+        return 0
+    return node.body[0].end_lineno - node.body[0].lineno + 1
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_file_has_one_idea_and_a_function_does_one_thing(path):
+    text = path.read_text()
+    parts = parts_with_docstrings(ast.parse(text))
+    assert len(text.splitlines()) - sum(map(docstring_lines, parts)) <= FILE_LINES
+    long = [
+        part.name
+        for part in parts
+        if isinstance(part, ast.FunctionDef)
+        and part.end_lineno - part.body[0].lineno + 1 - docstring_lines(part) > BODY_LINES
+    ]
+    assert not long
 
 
 def test_there_is_something_to_check():

@@ -45,7 +45,7 @@ def cut_rows(data):
 
 def mixture(name, X, weights=None, prior=None, n_components=2):
     data, structure = Rows.of(X, weights), STRUCTURES[name]
-    shift, spread = data.spread()
+    shift, spread = data.scaling()
     units = Scaling(shift, structure.common_scale(spread))
     ridge = np.full(X.shape[1], 1e-3)
     of_columns = Scaling(shift, spread)

@@ -76,7 +76,7 @@ def no_work(monkeypatch):
         raise AssertionError("the fit has begun")
 
     monkeypatch.setattr("emkit.models.rows.measure_scaling", begun)
-    monkeypatch.setattr("emkit.mixture.gaussian_mixture.best_run", begun)
+    monkeypatch.setattr("emkit.mixture.fitting.best_run", begun)
 
 
 # Data

@@ -11,6 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from structures import dense, unit
 
 from emkit import EMGaussianMixture, EMImputer
+from emkit.mixture.fitted import fitted_model
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import NAMES, STRUCTURES
@@ -227,7 +228,7 @@ def test_complete_data_take_the_fast_way():
     data = Rows.of(X)
     assert data.groups is None
     mixture = EMGaussianMixture(2, random_state=0).fit(X)
-    model, params, _ = mixture._at(X)
+    model, params = fitted_model(mixture, incomplete=False)
     assert isinstance(model.bind(params), FeatureKernel | WhiteningKernel)
     assert isinstance(model, GaussianMixtureModel)
     np.testing.assert_array_equal(mixture.impute(X), X)

@@ -86,7 +86,7 @@ def test_cells_that_follow_from_others_are_filled_with_what_follows(case):
 def test_relations_are_those_of_the_rows(case):
     whole, cells, _ = case
     data = Rows.of(cells)
-    units = data.spread()
+    units = data.scaling()
     variances = np.diag(pairwise_moments(data, units).covariance)
     found = exact_relations(data, units, variances)
     assert found is not None
@@ -107,7 +107,7 @@ def test_no_relation_is_seen_where_there_is_none(seed, share, ties):
     cells[rng.random(cells.shape) < share] = np.nan
     cells[:2] = rng.normal(size=(2, d))  # every column varies
     data = Rows.of(cells)
-    units = data.spread()
+    units = data.scaling()
     assert exact_relations(data, units, np.ones(d)) is None
 
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from scipy.stats import multivariate_normal
 from structures import dense, in_shape, random_covariances, unit
 
+from emkit.models.mixture.assignment import one_hot
 from emkit.models.mixture.gaussian import (
     GaussianMixtureModel,
     MixtureParams,
     mixture_std,
-    one_hot,
 )
 from emkit.models.rows import Rows, measure_scaling
 from emkit.numerics.covariance import NAMES, STRUCTURES

@@ -41,6 +41,7 @@ from emkit import (
 )
 from emkit.engine import Blocks, Genetic
 from emkit.exceptions import DataWarning
+from emkit.mixture.table import open_table
 from emkit.models.laws.registry import LAWS
 
 pytestmark = quiet
@@ -173,7 +174,7 @@ def test_starts_are_drawn_from_a_sample_of_rows_that_are_many(client, monkeypatc
     weights = (np.arange(N) % 2).astype(float) if weighted else None
     monkeypatch.setattr("emkit.data.dask_collections.sample_size", lambda *_: size)
     collection = da.from_array(X, chunks=((1000, 0, 500), D))
-    sample = mixture()._open(collection, weights, reset=True).fit_data(2).start_data
+    sample = open_table(mixture(), collection, weights, reset=True).fit_data(2).start_data
     assert sample.X.shape == (size, D) and sample.sample_weight is None
     where = (sample.X[:, None, :] == X[None]).all(axis=2).argmax(axis=1)
     assert_array_equal(X[where], sample.X)

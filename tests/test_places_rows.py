@@ -258,7 +258,7 @@ class Means(BaseEstimator):
 
     def fit(self, X, y=None, sample_weight=None):
         opened = self._open(X, sample_weight, reset=True)
-        self.weights_ = opened.fit_data(2).spread().shift
+        self.weights_ = opened.fit_data(2).scaling().shift
         return self
 
     def transform(self, X):

@@ -28,7 +28,7 @@ def test_spread_of_the_chunks_is_that_of_the_rows(X, weights, cut, far):
     expected = measure_scaling(Rows.of(X, weights))
     parts = [Summary.of(Rows.of(X[s], weights[s])) for s in (slice(cut), slice(cut, 12))]
     chunks = Chunks(None, [None] * 2, X.dtype, weighted=True)
-    found = DaskRows(chunks, parts, size=1, random_state=0).spread()
+    found = DaskRows(chunks, parts, size=1, random_state=0).scaling()
     size = np.nanmax(np.abs(X - expected.shift), axis=0)
     # Numbers below `tiny` have fewer digits.
     near = 1e-14 * (size + np.abs(expected.shift)) + np.finfo(float).tiny

@@ -45,6 +45,7 @@ from emkit.engine import blocks as blocks_of
 from emkit.engine.algorithms import with_posterior
 from emkit.engine.blocks import e_step
 from emkit.exceptions import ClusterError
+from emkit.mixture.table import open_table
 from emkit.models.kmeans import KMeans, Points
 from emkit.models.laws.registry import LAWS
 
@@ -560,7 +561,7 @@ def test_what_the_model_raises_on_a_worker_is_shown(client_of_processes, monkeyp
 
 
 def test_forms_that_draw_in_a_row_are_refused(client_of_processes):
-    rows = mixture()._open(collection(clusters()), reset=True).fit_data()
+    rows = open_table(mixture(), collection(clusters()), reset=True).fit_data()
     with pytest.raises(ClusterError, match="Draws that follow"):
         rows.sum(len, together=False)
 

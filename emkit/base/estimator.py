@@ -42,6 +42,7 @@ __all__ = [
     "is_scalar_nan",
     "mask_of",
     "output_container",
+    "refuse_weights_alone",
     "require_same",
     "restores",
     "warn_unconverged",
@@ -154,6 +155,12 @@ def check_arguments(estimator: Any) -> None:
 def feature_names_in(estimator: Any, input_features: Any) -> Any:
     """Names of the features of X, those given or those seen in fit."""
     return _check_feature_names_in(estimator, input_features)
+
+
+def refuse_weights_alone(X: Any, sample_weight: Any) -> None:
+    """ValueError for weights where X may be left out, and is."""
+    if X is None and sample_weight is not None:
+        raise ValueError("sample_weight weighs the rows of X, and X is not given. Give both.")
 
 
 def output_container(estimator: Any) -> Any:

@@ -51,7 +51,7 @@ class SummarisedRows(DataBlocks):
     def summaries(self) -> Iterator[Summary]:
         return iter(self._summaries)
 
-    def spread(self) -> Scaling:
+    def scaling(self) -> Scaling:
         """Mean and standard deviation of every column, from those of the blocks."""
         return Scaling(self.summary.mean, self.summary.spread)
 

@@ -221,22 +221,7 @@ class OnlineEM:
             When the model's M-step needs all the data (ECME), it has no exact E-step, or the
             arguments are not what they must be.
         """
-        require_model(model)
-        if model.e_step is None:
-            raise TypeError(
-                f"Online EM needs an exact E-step, and {type(model).__name__} has no method "
-                "e_step: use fit_em with algorithm='mcem'."
-            )
-        if not isinstance(state, OnlineState):
-            raise TypeError(
-                "state must be an OnlineState, from OnlineEM.start(params) or from the last "
-                f"update. Got {describe(state)}."
-            )
-        if model.conditional_step is not None:
-            raise TypeError(
-                f"{type(model).__name__} has a conditional_step, which raises the objective of all "
-                "the data, and online EM sees one batch at a time. Use fit_em."
-            )
+        _require_usable(model, state)
         number = state.n_batches + 1
         weight = weight_of_batch(model, batch, number)
         if not weight > 0.0:
@@ -294,3 +279,23 @@ def _is_defined(model: EMModel, params: Any) -> bool:
     except np.linalg.LinAlgError:
         return False
     return True
+
+
+def _require_usable(model: Any, state: Any) -> None:
+    """TypeError for a model that does not go batch by batch, or what is no state."""
+    require_model(model)
+    if model.e_step is None:
+        raise TypeError(
+            f"Online EM needs an exact E-step, and {type(model).__name__} has no method "
+            "e_step: use fit_em with algorithm='mcem'."
+        )
+    if not isinstance(state, OnlineState):
+        raise TypeError(
+            "state must be an OnlineState, from OnlineEM.start(params) or from the last "
+            f"update. Got {describe(state)}."
+        )
+    if model.conditional_step is not None:
+        raise TypeError(
+            f"{type(model).__name__} has a conditional_step, which raises the objective of all "
+            "the data, and online EM sees one batch at a time. Use fit_em."
+        )

@@ -8,7 +8,9 @@ from sklearn.utils import check_random_state
 
 from emkit._typing import Array
 from emkit.imputation.columns import Columns, check_limits
+from emkit.imputation.fitted import fitted_model
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.missing_cells import impute
 from emkit.models.mixture.truncated_draws import draw_within
 from emkit.models.rows import Rows
 
@@ -33,7 +35,7 @@ class Filler(NamedTuple):
         indicator = imputer.indicator_
         return cls(
             imputer._columns,
-            None if imputer._fitted is None else imputer._model(),
+            fitted_model(imputer),
             check_limits(imputer, imputer.n_features_in_),
             np.arange(0) if indicator is None else indicator.features_,
             seed,
@@ -70,7 +72,7 @@ class Filler(NamedTuple):
         if self.seed is not None:
             rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=place))
             return draw_within(model, params, X, limits, rng)
-        out = model.impute(X, params)
+        out = impute(model, X, params)
         # One by one, as limits are doubles: a copy of all cells would be in doubles.
         for j in np.flatnonzero(np.isfinite(limits).any(axis=0)):
             missing = np.isnan(X[:, j])

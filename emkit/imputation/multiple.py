@@ -13,7 +13,8 @@ from emkit._typing import Array
 from emkit.base.progress import Progress
 from emkit.data.opened import place_of
 from emkit.engine.processes import as_worker_errors
-from emkit.imputation.table import open_table
+from emkit.imputation.fitting import fit_table
+from emkit.imputation.table import load_for_fit, open_table
 
 __all__ = ["multiple_impute"]
 
@@ -63,8 +64,8 @@ def _resampled(whole: Any, rows: Any, sample_weight: Any, seed: int, X: Any) -> 
     imputer.set_params(verbose=0).__dict__.pop("_skl_callbacks", None)
     (given,) = open_table(whole, rows, sample_weight).survey(_weights)
     weights = bootstrap_weights(given, np.random.default_rng(seed))
-    table = imputer._load(open_table(imputer, rows, weights, reset=True))
-    imputer._fit(table, lambda message: None, Progress(imputer, rows, None, weights))
+    table = load_for_fit(imputer, open_table(imputer, rows, weights, reset=True))
+    fit_table(imputer, table, lambda message: None, Progress(imputer, rows, None, weights))
     imputer.indicator_ = whole.indicator_
     return imputer if X is None else imputer.transform(X)
 

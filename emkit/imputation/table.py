@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.impute import MissingIndicator
 
 from emkit._typing import Array
 from emkit.data.checks import rows_with_value
@@ -12,7 +13,7 @@ from emkit.data.reader import Reader
 from emkit.imputation.columns import Cells, Columns, check_limits
 from emkit.models.rows import Rows
 
-__all__ = ["ImputerReader", "Table", "load_table", "open_table"]
+__all__ = ["ImputerReader", "Table", "load_for_fit", "load_table", "open_table"]
 
 
 @dataclass(frozen=True)
@@ -63,3 +64,17 @@ def load_table(imputer: Any, opened: Opened[Rows], columns: Columns | None = Non
     if len(columns.modelled) != len(guess.modelled):
         counted = columns.rows
     return Table(opened.fit_data(min_samples, counted), columns, cells)
+
+
+def load_for_fit(imputer: Any, opened: Opened[Rows]) -> Table:
+    """The data for a fit; what was missing is published, as attributes and in the indicator."""
+    table = load_table(imputer, opened)
+    cells = table.cells
+    imputer.missing_fraction_ = cells.missing_fraction
+    imputer.n_samples_seen_ = cells.weight
+    imputer.n_batches_ = 0
+    imputer.indicator_ = None
+    if imputer.add_indicator:
+        row = np.where(cells.missing > 0.0, np.nan, 0.0)
+        imputer.indicator_ = MissingIndicator(error_on_new=False).fit(row[None])
+    return table

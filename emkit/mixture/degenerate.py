@@ -5,12 +5,12 @@ from typing import Any
 import numpy as np
 
 from emkit._typing import Array
+from emkit.base.names import listed
 from emkit.exceptions import DataWarning, warn
 from emkit.mixture.flat import Flat
 from emkit.models.mixture.collapse import MostlyRidge
 
 __all__ = [
-    "listed",
     "of_collapsed",
     "of_small",
     "warn_of_columns",
@@ -22,11 +22,6 @@ __all__ = [
 #: Part of a column's variance from which on reg_covar steers the fit; what is equal but for
 #: rounding is not more.
 STEERS = 0.01 * (1.0 + 1e-6)
-
-
-def listed(names: Any) -> str:
-    """The first five names, in words."""
-    return ", ".join(str(name) for name in names[:5]) + (", ..." if len(names) > 5 else "")
 
 
 def warn_of_flat(names: Any, flat: Flat) -> None:

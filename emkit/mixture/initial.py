@@ -1,17 +1,16 @@
 """Where a mixture starts: what the user gives, checked before any work, in the model's units."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.utils import check_array
 
 from emkit._typing import Array
-from emkit.base.estimator import require_same
 from emkit.data.numbers import argument_of
 from emkit.exceptions import DataWarning, warn
-from emkit.mixture.flat import Flat
-from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, one_hot
+from emkit.models.mixture.assignment import one_hot
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.mixture.starts import draw, override, sample_rows
 from emkit.models.rows import Rows
@@ -20,28 +19,19 @@ from emkit.numerics.gaussian import Scaling
 
 __all__ = [
     "NO_PARTS",
-    "Drawn",
-    "Given",
     "InitialValues",
-    "Start",
-    "check_given",
-    "last_fit",
-    "start_of",
+    "RandomStart",
+    "check_initial_values",
+    "given_start",
 ]
 
 #: Parts of a start where nothing is given.
 NO_PARTS = MixtureParams(*(None,) * 3)  # type: ignore[arg-type]
 
 
-class Given(NamedTuple):
-    """A start that nothing of is random."""
-
-    params: MixtureParams
-
-
 @dataclass(frozen=True)
-class Drawn:
-    """Random starts: as ``draw_start`` of a model, it draws one."""
+class RandomStart:
+    """Draws one start, as ``draw_start`` of a model."""
 
     method: str  #: one of `STARTS`
     n_components: int
@@ -52,9 +42,6 @@ class Drawn:
         self, model: GaussianMixtureModel, data: Any, rng: np.random.Generator
     ) -> MixtureParams:
         return draw(model, data, rng, **vars(self))
-
-
-Start: TypeAlias = Given | Drawn
 
 
 class InitialValues(NamedTuple):
@@ -85,7 +72,7 @@ class InitialValues(NamedTuple):
         return MixtureParams(self.weights, means, covariances)  # type: ignore[arg-type]
 
 
-def check_given(mixture: Any, n_samples: int, n_features: int) -> InitialValues:
+def check_initial_values(mixture: Any, n_samples: int, n_features: int) -> InitialValues:
     """The ``*_init`` arguments of a mixture; ValueError where they make no sense."""
     k, covariance_type = mixture.n_components, mixture.covariance_type
     layout = STRUCTURES[covariance_type].layout
@@ -109,27 +96,27 @@ def check_given(mixture: Any, n_samples: int, n_features: int) -> InitialValues:
     )
 
 
-def start_of(
-    model: GaussianMixtureModel, data: Any, draws: Drawn, resp: np.ndarray | None
-) -> Start:
-    """Where to start: from what is given, or, where that leaves it open, from random draws.
+def given_start(
+    model: GaussianMixtureModel, data: Any, draws: RandomStart, resp: np.ndarray | None
+) -> MixtureParams | None:
+    """The start that the initial values say; None where they leave it to random draws.
 
     ``resp`` are labels or responsibilities of the rows of the data, or None.
     """
     parts, k = draws.parts, draws.n_components
     if all(part is not None for part in parts):
-        return Given(parts)
+        return parts
     if resp is None and parts.means is None:
-        return draws
+        return None
     if data.incomplete:
         # What is given decides the start, so the draws that complete the rows are always the same.
         rng = np.random.default_rng(0)
         rows = data if resp is not None else sample_rows(data.start_data, k, rng)
         data = _completed(model, rows, resp, rng)
     if resp is None:
-        return Given(override(model.from_means(data, parts.means), parts))
+        return override(model.from_means(data, parts.means), parts)
     params = model.from_partition(data, k, _assigned(resp, k))
-    return Given(override(params, parts))
+    return override(params, parts)
 
 
 def _completed(
@@ -148,36 +135,6 @@ def _completed(
 def _assigned(resp: np.ndarray, n_components: int) -> Any:
     """From row numbers to the responsibilities (K, n) of these rows."""
     return one_hot(resp, n_components) if resp.ndim == 1 else (lambda rows: resp[rows].T)
-
-
-def last_fit(mixture: Any, model: GaussianMixtureModel, flat: Flat | None = None) -> Given:
-    """The parameters of the last fit, for a warm start of a model of the kept columns."""
-    shift, scale = model.units
-    require_same(
-        "warm_start",
-        "(covariance_type, n_components, n_features)",
-        before=(mixture._fitted_type, *mixture.means_.shape),
-        now=(
-            model.structure.name,
-            mixture.n_components,
-            len(shift) if flat is None else flat.n_features,
-        ),
-    )
-    internal = mixture._internal_fit(flat)
-    if internal is not None:
-        of_fit, params = internal
-        old_shift, old_scale = of_fit.units
-        means = params.means * (old_scale / scale) + (old_shift - shift) / scale
-        covariances = model.layout.rescale(params.covariances, old_scale / scale)
-        return Given(MixtureParams(params.weights, means, covariances))
-    weights, means, covariances = (
-        np.asarray(part, dtype=float)
-        for part in (mixture.weights_, mixture.means_, mixture.covariances_)
-    )
-    if flat is not None:
-        means, covariances = means[:, flat.kept], model.layout.marginal(covariances, flat.kept)
-    covariances = model.layout.rescale(covariances, 1.0 / scale)
-    return Given(MixtureParams(weights / weights.sum(), (means - shift) / scale, covariances))
 
 
 def _check(value: Any, argument: str, label: str, shape: tuple[int, ...]) -> Array | None:

@@ -11,7 +11,7 @@ from emkit.engine import Climber, EMResult, Search, Start, StopReason
 from emkit.engine.blocks import Blocks
 from emkit.engine.budget import check_steps, few_steps
 from emkit.engine.starts import Outcome, joined
-from emkit.mixture.initial import Drawn
+from emkit.mixture.initial import RandomStart
 from emkit.models.mixture.collapse import mostly_ridge
 from emkit.models.mixture.gaussian import MixtureParams
 from emkit.models.mixture.resolution import is_resolved, resolved_variances
@@ -92,7 +92,7 @@ class Race(Search):
         """The starts, each drawn by its kind; others where none of them led anywhere."""
         model: Any = climber.model
         draws = model.draw_start
-        if not isinstance(draws, Drawn) or starts[0].params is not None:
+        if not isinstance(draws, RandomStart) or starts[0].params is not None:
             yield starts
             return
         if draws.n_components == 1:  # wherever it begins, its M-step is the maximum

@@ -24,7 +24,7 @@ CLEAR = 1e-6
 MOST_COLUMNS = 300
 #: What half of the values of a column differ by, in standard deviations, below which these are
 #: of a few values far away; and below which the column gets the unit of that half.
-CLOSE, FAR = 1e-3, 1e-6
+NARROW_HALF, TINY_HALF = 1e-3, 1e-6
 #: Deviations of that half to the farthest value that fit into the digits of a double.
 DIGITS = 1e15
 #: Shortest half of a normal distribution, in standard deviations.
@@ -35,7 +35,7 @@ ROWS_PER_COLUMN, MORE_ROWS, MOST_ROWS = 4, 20, 50_000
 NO_SLOPE = 1e-9
 
 
-def find_flat(data: Any, spread: Scaling) -> Flat | None:
+def find_flat(data: Any, scaling: Scaling) -> Flat | None:
     """The flat that the rows lie in; None where every column varies in its own right.
 
     Relations between columns are told by complete rows, of which there must be more than columns:
@@ -45,39 +45,39 @@ def find_flat(data: Any, spread: Scaling) -> Flat | None:
     ----------
     data : Rows or blocks of them
         The rows that count, a value in every column.
-    spread : Scaling
+    scaling : Scaling
         Mean and standard deviation of the columns.
     """
-    varies = spread.scale > 0.0
+    varies = scaling.scale > 0.0
     free: Any = np.flatnonzero(varies)
     if not len(free):
         free, varies[0] = np.arange(1), True  # there is nothing else to fit
-    related = _related(data, spread, free) if 1 < len(free) <= MOST_COLUMNS else None
+    related = _related(data, scaling, free) if 1 < len(free) <= MOST_COLUMNS else None
     if related is None and varies.all():
         return None
     constant = np.flatnonzero(~varies)
     if related is None:
         nothing = np.empty((0, len(free)))
         related = _Related(free, free[:0], nothing, nothing[:, 0])
-    return Flat(related.kept, constant, spread.shift[constant], *related[1:], spread.scale)
+    return Flat(related.kept, constant, scaling.shift[constant], *related[1:], scaling.scale)
 
 
-def units_of(data: Any, spread: Scaling, names: Any) -> Scaling:
+def units_of(data: Any, scaling: Scaling, names: Any) -> Scaling:
     """Shift and scale of the columns, of most rows where a few values lie far from all others.
 
     By mean and standard deviation, these would leave no digit of what they are beside. ValueError
     for a value so far away that no unit leaves any.
     """
-    x = np.sort(_some_rows(data, ROWS_PER_COLUMN * len(spread.shift) + MORE_ROWS), axis=0)
+    x = np.sort(_some_rows(data, ROWS_PER_COLUMN * len(scaling.shift) + MORE_ROWS), axis=0)
     h = len(x) // 2  # a cell that is missing comes last, and makes a length that is no number
-    if ((x[h:] - x[: len(x) - h]).min(axis=0) >= CLOSE * spread.scale).all():
-        return spread
+    if ((x[h:] - x[: len(x) - h]).min(axis=0) >= NARROW_HALF * scaling.scale).all():
+        return scaling
     centre, half = _shortest_half(_some_rows(data, MOST_ROWS))
     rounding = 64.0 * np.finfo(data.dtype).eps * np.abs(centre)  # of values that are the same
-    far = (half > rounding) & (half < FAR * spread.scale)
+    far = (half > rounding) & (half < TINY_HALF * scaling.scale)
     if far.any():
         _refuse_beyond(data, centre, np.where(far, half, np.inf), names)
-    return Scaling(np.where(far, centre, spread.shift), np.where(far, half, spread.scale))
+    return Scaling(np.where(far, centre, scaling.shift), np.where(far, half, scaling.scale))
 
 
 def _refuse_beyond(data: Any, centre: Array, half: Array, names: Any) -> None:
@@ -129,9 +129,9 @@ class _Related(NamedTuple):
     offsets: Array
 
 
-def _related(data: Any, spread: Scaling, free: NDArray[np.intp]) -> _Related | None:
+def _related(data: Any, scaling: Scaling, free: NDArray[np.intp]) -> _Related | None:
     """Columns among the free ones that follow from those before them; None if there are none."""
-    units, d = Scaling(spread.shift[free], spread.scale[free]), len(free)
+    units, d = Scaling(scaling.shift[free], scaling.scale[free]), len(free)
     few = _complete_rows(data, free, ROWS_PER_COLUMN * d + MORE_ROWS)
     if len(few) <= d or _is_regular(_internal(few, units)):
         return None

@@ -59,7 +59,7 @@ class Rows(NamedTuple):
         """The rows that starts are drawn from."""
         return self
 
-    def spread(self) -> Scaling:
+    def scaling(self) -> Scaling:
         """Mean and standard deviation of every column."""
         return measure_scaling(self)
 

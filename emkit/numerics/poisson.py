@@ -20,9 +20,10 @@ __all__ = ["deviance", "saturated"]
 
 #: A rate this small stands in for 0, whose logarithm is no number.
 TINY = 1e-300
-#: Where a rate differs from the count by this part of their sum, terms no longer cancel.
-FAR = 0.1
-#: Coefficients of atanh(v)/v - 1 in powers of v^2; the rest is below 1e-16 of D at FAR.
+#: Relative difference v = (x - rate) / (x + rate) up to which the terms of D cancel, so that it is
+#: taken from a series.
+SERIES_UP_TO = 0.1
+#: Its coefficients: atanh(v)/v - 1 in powers of v^2; the rest is below 1e-16 of D up to there.
 ATANH = [1.0 / (2 * j + 1) for j in range(1, 9)]
 #: Counts from here on have Stirling's series, whose rest is below 1e-16.
 LARGE = 16.0
@@ -35,7 +36,7 @@ def deviance(x: Array, rates: Array) -> Array:
     gap = x - rates
     v = gap / np.maximum(x + rates, TINY)
     near = gap * v + 2.0 * x * v * _series(v * v, [0.0, *ATANH])
-    far = np.abs(v) > FAR
+    far = np.abs(v) > SERIES_UP_TO
     return np.where(far, rel_entr(x, np.maximum(rates, TINY)) - gap, near) if far.any() else near
 
 

@@ -7,14 +7,14 @@ from scipy.special import gammaln, stdtr
 from emkit._typing import Array
 from emkit.numerics.constants import EPS, LOG_ROOT_2PI
 
-__all__ = ["FAR", "log_density", "log_mass", "log_tail", "truncated_mean"]
+__all__ = ["LARGEST", "log_density", "log_mass", "log_tail", "truncated_mean"]
 
-#: Part of a tail beyond one bound that must lie within the other: with less, quadrature.
-SHORT = 0.1
+#: P(t < b | t > a) below which quadrature is taken over an interval: a difference would cancel.
+QUADRATURE_BELOW = 0.1
 #: Width below which the mean within an interval is taken by quadrature.
 NARROW = 0.1
-#: Beyond, a square may overflow.
-FAR = 1e150
+#: Numbers up to here have squares that do not overflow.
+LARGEST = 1e150
 #: Degrees of freedom from which t is the normal to rounding.
 NORMAL = 1e16
 #: Degrees of freedom from which the ratio of gamma functions is taken from its asymptotic series.
@@ -29,8 +29,8 @@ NODES, WEIGHTS = (values[:, None] for values in leggauss(20))
 def log_density(z: Array, df: float) -> Array:
     """Log-density of Student's t; -inf at infinity."""
     df, size = min(df, NORMAL), np.abs(z)
-    near = np.minimum(size, FAR)
-    far = np.log(np.maximum(size, FAR) / FAR)
+    near = np.minimum(size, LARGEST)
+    far = np.log(np.maximum(size, LARGEST) / LARGEST)
     growth = np.log1p(near * near / df) + 2.0 * far
     return _log_constant(df) - 0.5 * (df + 1.0) * growth
 
@@ -58,12 +58,12 @@ def log_mass(a: Array, b: Array, df: float, width: Array | None = None) -> Array
     reflected = np.abs(b) < np.abs(a)
     low, high = np.where(reflected, -b, a), np.where(reflected, -a, b)
     tail, beyond = stdtr(df, -low), stdtr(df, -high)
-    short = tail - beyond < SHORT * tail
+    short = tail - beyond < QUADRATURE_BELOW * tail
     lost = tail < SMALL
     mass = np.log(np.where(short | lost, 1.0, tail - beyond))
     if lost.any():
         log_low, log_high = log_tail(low[lost], df), log_tail(high[lost], df)
-        short[lost] = log_high - log_low > np.log1p(-SHORT)
+        short[lost] = log_high - log_low > np.log1p(-QUADRATURE_BELOW)
         mass[lost] = log_low + np.log1p(-np.exp(np.minimum(log_high - log_low, -EPS)))
     if short.any():
         half = 0.5 * (high - low if width is None else width)[short]

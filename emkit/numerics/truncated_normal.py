@@ -18,11 +18,11 @@ __all__ = ["LOG_ROOT_2PI", "Truncated", "curvature", "draw_between", "truncated_
 
 #: From here on moments are taken about the end of the interval: about 0 they would cancel.
 TAIL_FROM = 3.0
-#: Terms of the continued fraction, enough for double precision from FAR on.
+#: Terms of the continued fraction, enough for double precision from TAIL_FROM on.
 TERMS = 40
-#: Part of the tail beyond a that must lie within b; with less, the integrand is so smooth over
-#: the interval that quadrature is exact.
-SHORT = 0.75
+#: P(z > b | z > a) above which quadrature is taken over an interval: the density hardly varies
+#: there, so that it is exact.
+QUADRATURE_ABOVE = 0.75
 #: Width below which the third moment of an interval is nothing beside the second.
 NARROW = 0.01
 NODES, WEIGHTS = leggauss(8)
@@ -134,7 +134,7 @@ def _interval(a: Array, b: Array, width: Array) -> Truncated:
     """a < z < b, both finite, |a| <= |b|."""
     log_tail = log_ndtr(-a)
     beyond = np.exp(log_ndtr(-b) - log_tail)  # P(z > b | z > a)
-    short = beyond > SHORT
+    short = beyond > QUADRATURE_ABOVE
     within = np.where(short, 1.0, 1.0 - beyond)
     log_mass = log_tail + np.log(within)
     mean, variance = np.empty_like(a), np.empty_like(a)
@@ -182,7 +182,7 @@ def _hazard(a: Array) -> Array:
 
 
 def _beyond(a: Array) -> tuple[Array, Array]:
-    """E[t] and E[t^2] of t = z - a given z > a, for a > FAR."""
+    """E[t] and E[t^2] of t = z - a given z > a, for a > TAIL_FROM."""
     ratio = 0.5 * (np.sqrt(a * a + 4.0 * (TERMS + 1)) - a)
     for n in range(TERMS, 1, -1):
         ratio = n / (a + ratio)

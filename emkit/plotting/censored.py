@@ -1,24 +1,22 @@
 """CensoredRegressionDisplay: responses with their bounds, and the fitted line."""
 
 from numbers import Integral
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from scipy.special import ndtri
 from sklearn.utils import check_consistent_length
 
 from emkit.censored.rows import read_predictors
 from emkit.censored.target import load_target
 from emkit.data.numbers import argument_of
-from emkit.models.laws.distribution import Distribution
 from emkit.models.laws.registry import LAWS
+from emkit.plotting.censored_line import fitted_line, times_over
+from emkit.plotting.censored_responses import draw_responses
 from emkit.plotting.common import (
     BLUE,
-    ORANGE,
     axes_for,
     check_probabilities,
     check_usable,
-    choose_features,
     colours,
     feature_names,
     legend_above,
@@ -29,11 +27,10 @@ from emkit.plotting.common import (
 __all__ = ["CensoredRegressionDisplay"]
 
 STYLES = ("-", "--", "-.", ":")
-#: Points of a line, and the most survival functions that a legend names.
-POINTS, MOST_NAMED = 201, 20
-#: Values of a covariate that are ticks of their own, spots whose rows are counted, and covariates
-#: that a survival function is named by: at most.
-FEW_GROUPS, MOST_COUNTS, MOST_COVARIATES = 6, 40, 3
+#: The most survival functions that a legend names, and covariates that one is named by.
+MOST_NAMED, MOST_COVARIATES = 20, 3
+#: Values of a covariate that are ticks of their own, at most.
+FEW_GROUPS = 6
 
 
 class CensoredRegressionDisplay:
@@ -211,15 +208,11 @@ class CensoredRegressionDisplay:
         check_consistent_length(checked, lower)
         rows = _check_rows(rows, len(checked))
         log_scale = distribution.link.positive
-        times = _times(lower, upper, log_scale) if times is None else argument_of(times, "times")
-        times = np.asarray(times, dtype=float)
+        if times is None:
+            times = times_over(lower, upper, log_scale)
+        times = np.asarray(argument_of(times, "times"), dtype=float)
         median_name = f"fitted median of {target_name}"
-        drawn = _line(estimator, distribution, checked, feature, median_name)
-        band = None
-        if drawn.error is not None:
-            half = ndtri(0.5 + 0.5 * level) * drawn.error
-            band = np.column_stack([drawn.median - half, drawn.median + half])
-            band = distribution.link.to_response(band)
+        drawn = fitted_line(estimator, distribution, checked, feature, median_name)
         survival = np.empty((0, len(times)))
         if rows:
             picked = X.iloc[rows] if hasattr(X, "iloc") else checked[rows]
@@ -230,7 +223,7 @@ class CensoredRegressionDisplay:
             upper=upper,
             grid=drawn.grid,
             line=distribution.link.to_response(drawn.median),
-            band=band,
+            band=drawn.band(level, distribution),
             level=float(level),
             quantiles=distribution.quantile(drawn.location, estimator.scale_, probabilities),
             probabilities=probabilities,
@@ -271,7 +264,13 @@ class CensoredRegressionDisplay:
         if len(groups) <= FEW_GROUPS and (groups == np.round(groups)).all():
             ax.set_xticks(groups)
         self._draw_line(ax)
-        self._draw_responses(ax, kwargs)
+        (
+            self.exact_,
+            self.right_censored_,
+            self.left_censored_,
+            self.intervals_,
+            self.counts_,
+        ) = draw_responses(ax, self.x, self.lower, self.upper, self.log_scale, kwargs)
         ax.margins(x=0.04, y=0.08)
         ax.set(xlabel=self.feature_name, ylabel=self.target_name)
         shown = [handle for handle in ax.get_legend_handles_labels()[0] if not _is_empty(handle)]
@@ -304,44 +303,6 @@ class CensoredRegressionDisplay:
             shown = ", ".join(f"{100.0 * p:.3g}" for p in self.probabilities)
             self.quantile_lines_[0].set_label(f"{shown} % quantiles")
 
-    def _draw_responses(self, ax: Any, kwargs: Any) -> None:
-        from matplotlib.path import Path
-
-        x, low, high = self.x, self.lower, self.upper
-        # A time that only may be positive is as open below as one that may be anything.
-        open_below = low <= 0.0 if self.log_scale else np.isinf(low)
-        exact, open_above = low == high, np.isinf(high)
-        right, left = ~open_below & open_above, open_below & ~open_above
-        between = ~(exact | open_below | open_above)
-        # It starts at the bound and is as long on any scale.
-        head = np.array([[0, 0], [0, 1], [-0.22, 0.72], [0, 1], [0.22, 0.72]])
-        codes = [Path.MOVETO, Path.LINETO, Path.MOVETO, Path.LINETO, Path.LINETO]
-        dot = {"color": "black", "markersize": 4, "alpha": 0.6, "markeredgewidth": 0}
-        arrow = {"color": ORANGE, "markersize": 22, "alpha": 0.8, "markerfacecolor": "none"}
-        kinds = [
-            ("exact_", exact, low, "o", dot, "exact"),
-            ("right_censored_", right, low, Path(head, codes), arrow, "right-censored"),
-            ("left_censored_", left, high, Path(-head, codes), arrow, "left-censored"),
-        ]
-        shared: list[Any] = []
-        for name, which, y, marker, look, label in kinds:
-            look = {**look, "linestyle": "none", "marker": marker, "label": label, **kwargs}
-            setattr(self, name, *ax.plot(x[which], y[which], **look))
-            shared += _shared_spots(x[which], y[which])
-        self.counts_ = [
-            ax.annotate(str(n), spot, (5, -3), textcoords="offset points", fontsize="x-small")
-            for *spot, n in shared
-            if len(shared) <= MOST_COUNTS
-        ]
-        self.intervals_ = ax.vlines(
-            x[between],
-            low[between],
-            high[between],
-            color=ORANGE,
-            alpha=0.8,
-            label="interval-censored",
-        )
-
     def _draw_survival(self, ax: Any) -> None:
         for n, (label, curve) in enumerate(zip(self.row_labels, self.survival, strict=True)):
             self.survival_lines_ += ax.plot(
@@ -356,54 +317,6 @@ class CensoredRegressionDisplay:
             ax.legend(frameon=False, fontsize="small", ncols=1 + len(self.rows) // 8)
 
 
-class _Line(NamedTuple):
-    """Rows and the fitted line along the axis that they are drawn against."""
-
-    x: np.ndarray  #: (n_samples,)
-    grid: np.ndarray  #: (POINTS,)
-    location: np.ndarray  #: (POINTS,) the line, on its own scale
-    median: np.ndarray  #: (POINTS,) of the response, on the scale of the line
-    error: np.ndarray | None  #: (POINTS,) its standard error
-    label: str
-
-
-def _line(
-    estimator: Any, distribution: Distribution, X: Any, feature: Any, median_label: str
-) -> Any:
-    """The line against a feature, or against the fitted median of several."""
-    names, to_response = feature_names(estimator), distribution.link.to_response
-    away = estimator.scale_ * distribution.law.quantile(np.array(0.5))  # the median, from the line
-    if feature is None and len(names) > 1:
-        fitted = X @ estimator.coef_ + estimator.intercept_
-        location = np.linspace(fitted.min(), fitted.max(), POINTS)
-        median = location + away
-        return _Line(
-            to_response(fitted + away), to_response(median), location, median, None, median_label
-        )
-    (j,) = choose_features([0 if feature is None else feature], names)
-    grid = np.linspace(X[:, j].min(), X[:, j].max(), POINTS)
-    design = np.tile(X.mean(axis=0), (POINTS, 1))
-    design[:, j] = grid
-    location = design @ estimator.coef_ + estimator.intercept_
-    # Derivatives of the median in intercept, coefficients and log scale.
-    slopes = np.column_stack([np.ones(POINTS), design, np.full(POINTS, away)])
-    slopes = slopes[:, 0 if estimator.fit_intercept else 1 :]
-    variance = np.einsum("ij,jk,ik->i", slopes, estimator.cov_params_, slopes)
-    error = np.sqrt(np.maximum(variance, 0.0))
-    return _Line(X[:, j], grid, location, location + away, error, str(names[j]))
-
-
-def _times(lower: Any, upper: Any, from_zero: bool) -> Any:
-    """Values over the range of the bounds."""
-    bounds = np.concatenate([lower, upper])
-    bounds = bounds[np.isfinite(bounds)]
-    low, high = (0.0 if from_zero else bounds.min()), bounds.max()
-    margin = 0.1 * (high - low)
-    # Where nothing is below 0, nobody asks for what is.
-    first = max(low - margin, 0.0) if low >= 0.0 else low - margin
-    return np.linspace(first, high + margin, POINTS)
-
-
 def _row_labels(rows: Any, X: Any, names: Any) -> list[str]:
     """A row by its number and its first covariates."""
     more = ", ..." if len(names) > MOST_COVARIATES else ""
@@ -412,12 +325,6 @@ def _row_labels(rows: Any, X: Any, names: Any) -> list[str]:
         for row in rows
     ]
     return [f"row {row}: {text}{more}" for row, text in zip(rows, shown, strict=True)]
-
-
-def _shared_spots(x: Any, y: Any) -> list[Any]:
-    """Where several responses are drawn on one spot: x, y and how many they are."""
-    spots, n = np.unique(np.column_stack([x, y]), axis=0, return_counts=True)
-    return [(*spot, count) for spot, count in zip(spots[n > 1], n[n > 1], strict=True)]
 
 
 def _write_plainly(axis: Any) -> None:

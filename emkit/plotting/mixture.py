@@ -22,13 +22,15 @@ from emkit.plotting.common import (
     one_or_all,
     pyplot,
 )
+from emkit.plotting.mixture_marginals import axis_range, densities, ellipses
+from emkit.plotting.mixture_rows import draw_counts, draw_margins, draw_points, row_colours
 
 __all__ = ["MixtureDisplay"]
 
 #: Features of a grid of pairs that nobody chose.
 GRID = 5
-#: Points that are drawn one by one, at most, and cells along an axis in which more are counted.
-MANY, CELLS = 20_000, 120
+#: Points that are drawn one by one, at most; more are counted in cells.
+MANY = 20_000
 STYLES: tuple[Any, ...] = ("-", "--", ":", "-.")
 
 
@@ -223,7 +225,8 @@ class MixtureDisplay:
         self.ellipses_: list[Any] = []
         self.margins_: list[Any] = []
         self._colours = colours(len(self.weights))
-        self._limits = [self._range(j, levels.max(initial=0.5)) for j in range(d)]
+        widest = levels.max(initial=0.5)
+        self._limits = [axis_range(x, *self._marginal(j), widest) for j, x in enumerate(self.X.T)]
         if d == 1:
             legend_above(axes[0, 0], self._draw_one(axes[0, 0], 0, bins))
         elif d == 2:
@@ -232,13 +235,9 @@ class MixtureDisplay:
             self._draw_grid(axes, levels, bins, kwargs)
         return self
 
-    def _range(self, j: int, level: float) -> Any:
-        """Limits of an axis that hold the data and the ellipses."""
-        x, used = self.X[:, j], self.weights > 0.0
-        half = _radius(level) * np.sqrt(self.covariances[used, j, j])
-        all_of_it = np.concatenate([x, self.means[used, j] - half, self.means[used, j] + half])
-        low, high = np.nanmin(all_of_it), np.nanmax(all_of_it)
-        return low - 0.06 * (high - low), high + 0.06 * (high - low)
+    def _marginal(self, j: int) -> tuple[Array, Array, Array]:
+        """Weights, means and variances of a feature."""
+        return self.weights, self.means[:, j], self.covariances[:, j, j]
 
     def _draw_one(self, ax: Any, j: int, bins: Any) -> list[Any]:
         """A feature by itself; returns what the legend names."""
@@ -251,7 +250,7 @@ class MixtureDisplay:
         density = len(x) > 0  # of no values there is none
         bars = ax.hist(x, bins=bins, density=density, color=GREY)[2]
         bars.set_label(label)
-        grid, each = self._densities(j)
+        grid, each = densities(*self._marginal(j), self._limits[j])
         for k, (curve, colour) in enumerate(zip(each, self._colours, strict=True)):
             (line,) = ax.plot(grid, curve, color=colour, label="components" if k == 0 else None)
             self.component_lines_.append(line)
@@ -264,88 +263,33 @@ class MixtureDisplay:
         ax.set_ylim(0.0, 1.12 * tallest)
         return [bars, self.component_lines_[-len(each)], total]
 
-    def _densities(self, j: int) -> Any:
-        """Points along a feature and the weighted density of each component (K, m) there."""
-        mean, scale = (self.means[:, j, None], np.sqrt(self.covariances[:, j, j])[:, None])
-        low, high = self._limits[j]
-        # Steps that show the narrowest component as well as the widest.
-        own = (mean + scale * np.linspace(-4.0, 4.0, 65)).ravel()
-        grid = np.unique(np.concatenate([np.linspace(low, high, 257), own]))
-        grid = grid[(grid >= low) & (grid <= high)]
-        z = (grid - mean) / scale
-        return grid, self.weights[:, None] * np.exp(-0.5 * z**2) / (scale * np.sqrt(2.0 * np.pi))
-
     def _draw_two(self, ax: Any, i: int, j: int, levels: Any, kwargs: Any) -> list[Any]:
         """Feature j against feature i; returns what the legend names."""
         x, y = self.X[:, i], self.X[:, j]
-        has_x, has_y = ~np.isnan(x), ~np.isnan(y)
-        colour = self._row_colours()
-        both = has_x & has_y
+        colour = row_colours(self.responsibilities, self._colours)
+        limits = self._limits[i], self._limits[j]
+        both = ~np.isnan(x) & ~np.isnan(y)
         if both.sum() > MANY:
-            rows = self._draw_counts(ax, x[both], y[both], colour[both], i, j)
+            image, rows = draw_counts(ax, x[both], y[both], colour[both], limits)
+            self.images_.append(image)
         else:
-            rows = self._draw_points(ax, x[both], y[both], colour[both], kwargs)
-        only_x, only_y = has_x & ~has_y, has_y & ~has_x
-        edge = 0.02  # within the part of the limits that no datum reaches
-        tick = {"s": 30.0, "linewidths": 1.0}
-        below = ax.scatter(
-            x[only_x],
-            np.full(only_x.sum(), edge),
-            c=colour[only_x],
-            marker="|",
-            transform=ax.get_xaxis_transform(),
-            **tick,
-        )
-        beside = ax.scatter(
-            np.full(only_y.sum(), edge),
-            y[only_y],
-            c=colour[only_y],
-            marker="_",
-            transform=ax.get_yaxis_transform(),
-            **tick,
-        )
-        below.set_label("rows without the other feature")
-        self.margins_ += [below, beside]
+            rows = draw_points(ax, x[both], y[both], colour[both], kwargs)
+            self.points_.append(rows)
+        margins = draw_margins(ax, x, y, colour)
+        self.margins_ += margins
         self._draw_ellipses(ax, i, j, levels)
-        ax.set(xlim=self._limits[i], ylim=self._limits[j])
+        ax.set(xlim=limits[0], ylim=limits[1])
         ax.set(xlabel=self.feature_names[i], ylabel=self.feature_names[j])
-        return [rows, *([below] if only_x.any() or only_y.any() else []), *_level_key(levels)]
-
-    def _draw_points(self, ax: Any, x: Array, y: Array, colour: Array, kwargs: Any) -> Any:
-        n = max(len(x), 1)
-        # As much ink for many points as for a few hundred.
-        look = {"s": np.clip(2e4 / n, 3.0, 16.0), "alpha": np.clip(30.0 / np.sqrt(n), 0.15, 1.0)}
-        points = ax.scatter(x, y, c=colour, **{**look, "linewidths": 0, **kwargs})
-        points.set_label("rows, grey where in doubt")
-        self.points_.append(points)
-        return points
-
-    def _draw_counts(self, ax: Any, x: Array, y: Array, colour: Array, i: int, j: int) -> Any:
-        """Rows counted in cells: their mean colour, as opaque as there are many of them."""
-        from matplotlib.patches import Patch
-
-        limits = [self._limits[i], self._limits[j]]
-        count, *edges = np.histogram2d(x, y, CELLS, limits)
-        sums = [np.histogram2d(x, y, CELLS, limits, weights=part)[0] for part in colour.T]
-        mean = np.stack(sums, axis=-1) / np.maximum(count, 1.0)[..., None]
-        alpha = 0.75 * np.log1p(count) / np.log1p(count.max(initial=1.0))
-        cells = np.concatenate([np.clip(mean, 0.0, 1.0), alpha[..., None]], axis=-1)
-        image = ax.pcolormesh(*edges, cells.swapaxes(0, 1), rasterized=True)
-        self.images_.append(image)
-        return Patch(color="0.4", label="rows, the darker the more, grey where in doubt")
+        lacking = any(len(ticks.get_offsets()) for ticks in margins)
+        return [rows, *(margins[:1] if lacking else []), *_level_key(levels)]
 
     def _draw_ellipses(self, ax: Any, i: int, j: int, levels: Any) -> None:
         from matplotlib.patheffects import Normal, withStroke
 
         halo = [withStroke(linewidth=2.8, foreground="white"), Normal()]  # over their own points
-        angle = np.linspace(0.0, 2.0 * np.pi, 121)
         for k, colour in enumerate(self._colours):
-            mean, covariance = (self.means[k, [i, j]], self.covariances[k][np.ix_([i, j], [i, j])])
-            scale = np.sqrt(np.diag(covariance))
-            rho = np.clip(covariance[0, 1] / scale.prod(), -1.0, 1.0)
-            circle = (np.cos(angle), rho * np.cos(angle) + np.sqrt(1.0 - rho**2) * np.sin(angle))
-            for n, level in enumerate(levels):
-                outline = mean[:, None] + _radius(level) * scale[:, None] * circle
+            mean, covariance = self.means[k, [i, j]], self.covariances[k][np.ix_([i, j], [i, j])]
+            for n, outline in enumerate(ellipses(mean, covariance, levels)):
                 style = STYLES[n % len(STYLES)]
                 look = {"color": colour, "linewidth": 1.3, "path_effects": halo}
                 self.ellipses_ += ax.plot(*outline, style, **look)
@@ -405,22 +349,6 @@ class MixtureDisplay:
             zorder=5,
             **look,
         )
-
-    def _row_colours(self) -> Any:
-        """Colour of each row's component, faded to grey as far as it is in doubt."""
-        from matplotlib.colors import to_rgb
-
-        k = len(self.weights)
-        best = self.responsibilities.max(axis=1, keepdims=True)
-        certain = (best - 1.0 / k) / (1.0 - 1.0 / k) if k > 1 else np.ones_like(best)
-        certain = np.clip(certain, 0.0, 1.0)
-        own = np.array([to_rgb(c) for c in self._colours])[self.responsibilities.argmax(axis=1)]
-        return certain * own + (1.0 - certain) * np.array(to_rgb(GREY))
-
-
-def _radius(level: float) -> float:
-    """Mahalanobis radius of the ellipse that holds a probability of a normal in two dimensions."""
-    return np.sqrt(-2.0 * np.log1p(-level))
 
 
 def _level_key(levels: Any) -> list[Any]:

@@ -18,7 +18,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.models.censored.data import Residuals, steps
 from emkit.models.censored.line import LineParams, PenalisedLine
-from emkit.numerics.student_t import FAR, log_density, log_mass
+from emkit.numerics.student_t import LARGEST, log_density, log_mass
 
 __all__ = ["CensoredStudentT"]
 
@@ -161,6 +161,6 @@ class CensoredStudentT(PenalisedLine):
 
     def _at_point(self, z: Array) -> tuple[Array, Array, Array]:
         """E[u], E[u e] and E[u e^2] given e = z."""
-        z = np.clip(z, -FAR, FAR)
+        z = np.clip(z, -LARGEST, LARGEST)
         u = (self.df + 1.0) / (self.df + z * z)
         return u, u * z, u * z * z

@@ -249,22 +249,7 @@ class Classes(_Combined):
     def draw_partition(
         self, columns: Any, rng: np.random.Generator, sample_weight: Array | None = None
     ) -> Array:
-        """Each part as its own mixture of all rows, which has a share as large as it has classes.
-
-        Parameters
-        ----------
-        columns : ndarray or tuple of ndarray
-            The emission's columns.
-        rng : numpy.random.Generator
-            Source of randomness.
-        sample_weight : ndarray of shape (n,), default=None
-            Weights of the rows.
-
-        Returns
-        -------
-        ndarray of shape (n_classes, n)
-            Responsibilities.
-        """
+        # Each part is its own mixture of all rows, its share as large as it has classes.
         return np.concatenate(
             [
                 part.n_classes / self.n_classes * part.draw_partition(columns, rng, sample_weight)

@@ -21,9 +21,9 @@ __all__ = [
 ]
 
 Mask = NDArray[np.bool_]
-#: An interval is short where the tail from its near end loses less than about this part of its
-#: mass over it. The density then is so smooth there that quadrature is exact to rounding.
-SHORT = 0.3
+#: Cumulative hazard (fall of the logarithm of the tail's probability) over an interval up to which
+#: quadrature is taken: the density is so smooth there that it is exact to rounding.
+QUADRATURE_UP_TO = 0.3
 NODES, WEIGHTS = (values[:, None] for values in leggauss(8))
 
 
@@ -104,7 +104,8 @@ class Tails(NamedTuple):
 
     @property
     def short(self) -> Mask:
-        return self.far >= self.near - SHORT
+        """Intervals of so small a cumulative hazard that quadrature is exact."""
+        return self.far >= self.near - QUADRATURE_UP_TO
 
 
 def interval_mass(law: ErrorLaw, a: Array, b: Array, width: Array) -> tuple[Array, Mask]:

@@ -17,11 +17,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.engine.latent_class import LatentClassModel, unbuffered
 from emkit.engine.posterior import soft
+from emkit.models.mixture.assignment import assigned_moments, nearest_moments, shares_and_means
 from emkit.models.mixture.overlap import least_divergence
 from emkit.models.mixture.prior import Prior
 from emkit.models.mixture.split_merge import split_merge
@@ -34,22 +34,16 @@ from emkit.numerics.gaussian import (
     Components,
     Moments,
     Scaling,
-    moments_about,
     takes_features,
-    tile_rows,
 )
 
 __all__ = [
     "GaussianMixtureModel",
     "MixtureParams",
     "mixture_std",
-    "one_hot",
 ]
 
-
-Conditioned = ConditionalKernel | MaskedKernel
-Kernel = CompleteKernel | Conditioned
-
+Kernel = CompleteKernel | ConditionalKernel | MaskedKernel
 
 #: Divergence, in nats, up to which two components are about to part, if they ever do: of one normal
 #: cluster, maxima have components further apart than that.
@@ -197,8 +191,6 @@ class GaussianMixtureModel(LatentClassModel):
     def from_tile_sums(self, stats: Moments, kernel: Kernel) -> Moments:
         return kernel.from_tile_sums(stats)
 
-    # Missing cells
-
     @unbuffered()
     def score_samples(self, data: Rows, params: MixtureParams) -> Array:
         """Log-likelihood of the observed cells of each row."""
@@ -206,63 +198,6 @@ class GaussianMixtureModel(LatentClassModel):
         out = np.empty(len(data.X))
         for rows in kernel.pieces(len(data.X), data.groups):
             out[rows] = soft(kernel.log_joint(data.take(rows).X)[0])[1]
-        return out
-
-    def impute(self, X: Array, params: MixtureParams) -> Array:
-        """X with every missing cell at its conditional mean, observed cells as they are."""
-
-        def mean(kernel: Conditioned, work: Any, resp: Array, rows: Any) -> Array:
-            return kernel.completed(work, resp)
-
-        return self._fill(X, params, mean)
-
-    def draw(
-        self,
-        X: Array,
-        params: MixtureParams,
-        rng: np.random.Generator,
-        limits: Array | None = None,
-        candidates: int = 1,
-    ) -> Array:
-        """X with its missing cells drawn given the observed ones.
-
-        The draw of a row depends on its place in X alone, not on the other rows. Within
-        ``limits`` (2, d), in X's units, cells are drawn one given the next and one of several
-        candidates is taken in proportion to the probability that its cells had to lie within
-        (sampling importance resampling): exact for one missing cell, else as they are many.
-        """
-        choice, chance = rng.random(len(X)), rng.random((candidates, *X.shape))
-        shift, scale = self.units
-        bounds = None if limits is None else (limits - shift) / scale
-
-        def one(kernel: Conditioned, work: Any, resp: Array, rows: Any) -> Array:
-            with np.errstate(divide="ignore"):
-                log_resp = np.maximum(np.log(resp), -1e300)
-            drawn, weights = [], []
-            for uniform in chance:
-                for k, log_r in enumerate(log_resp):
-                    x, log_mass = kernel.draw(work, k, uniform[rows].T, bounds)
-                    drawn.append(x)
-                    weights.append(log_r + np.maximum(log_mass, -1e300))
-            share = soft(np.array(weights))[0]
-            taken = np.minimum((share.cumsum(axis=0) < choice[rows]).sum(axis=0), len(drawn) - 1)
-            return np.stack(drawn)[taken, :, np.arange(len(taken))].T
-
-        return self._fill(X, params, one)
-
-    @unbuffered()
-    def _fill(self, X: Array, params: MixtureParams, fill: Callable[..., Array]) -> Array:
-        out = X.copy()
-        data = Rows.of(X)
-        kernel = self.bind(params)
-        assert isinstance(kernel, ConditionalKernel | MaskedKernel)
-        shift, scale = self.units
-        holes = [group for group in data.groups or () if group.n_missing]
-        for rows in kernel.pieces(len(X), holes):
-            x = data.take(rows).X
-            log_joint, work = kernel.log_joint(x)
-            filled = fill(kernel, work, soft(log_joint)[0], rows).T * scale + shift
-            out[rows] = np.where(np.isnan(x), filled, x)
         return out
 
     # M-step
@@ -356,77 +291,23 @@ class GaussianMixtureModel(LatentClassModel):
     def from_partition(
         self, data: Rows, n_components: int, assign: Callable[[slice], Array]
     ) -> MixtureParams:
-        """M-step from responsibilities (K, n) that ``assign`` gives for a slice of the rows.
-
-        Two passes, means first, so that no spread is lost beside the distance between clusters.
-        """
-        d = len(self.units.shift)
-        n, first = np.zeros(n_components), np.zeros((n_components, d))
-        for x, resp in self._assigned(data, assign):
-            n += resp.sum(axis=1)
-            first += resp @ x.T
-        # An empty component waits at the centre of the data, with their spread, at weight 0.
-        means = first / np.where(n > 0.0, n, np.inf)[:, None]
-        unit = self.layout.identity(n_components, d)
-        parts = (
-            moments_about(self.layout, x, resp, means) for x, resp in self._assigned(data, assign)
-        )
-        return self.m_step(_sum(parts), MixtureParams(n / n.sum(), means, unit))
+        """M-step from responsibilities (K, n) that ``assign`` gives for a slice of the rows."""
+        weights, means = shares_and_means(self.units, data, n_components, assign)
+        unit = self.layout.identity(*means.shape)
+        stats = assigned_moments(self.layout, self.units, data, assign, means)
+        return self.m_step(stats, MixtureParams(weights, means, unit))
 
     def from_means(self, data: Any, means: Array) -> MixtureParams:
         """Equal weights, the means given, and the pooled covariance about the nearest of them.
 
         ``data`` are rows, or blocks of them.
         """
-        stats, _ = data.sum(partial(self._nearest, means))
+        stats, _ = data.sum(partial(nearest_moments, self.layout, self.units, means))
         even = np.full(len(means), stats.n.sum() / len(means))
         return self.m_step(
             Moments(even, np.zeros_like(means), self.layout.pool(stats.scatter)),
             MixtureParams(even, means, self.layout.identity(*means.shape)),
         )
-
-    def _nearest(self, means: Array, data: Rows) -> tuple[Moments, float]:
-        """Moments about the nearest of some means."""
-        half_norm = 0.5 * (means**2).sum(axis=1)[:, None]
-        labels = np.concatenate(
-            [(means @ x - half_norm).argmax(axis=0) for x, _ in self._loaded(data)]
-        )
-        parts = (
-            moments_about(self.layout, x, resp, means)
-            for x, resp in self._assigned(data, one_hot(labels, len(means)))
-        )
-        return _sum(parts), 0.0
-
-    def _loaded(self, data: Rows) -> Iterator[tuple[Array, slice]]:
-        """Tiles in internal units, features first, with where they lie."""
-        n, d = data.X.shape
-        step = tile_rows(d)
-        buffer = np.empty((d, min(step, n)))
-        for start in range(0, n, step):
-            rows = slice(start, min(start + step, n))
-            yield self.units.load(data.X[rows], buffer[:, : rows.stop - start]), rows
-
-    def _assigned(
-        self, data: Rows, assign: Callable[[slice], Array]
-    ) -> Iterator[tuple[Array, Array]]:
-        """Tiles with their weighted responsibilities."""
-        for x, rows in self._loaded(data):
-            resp = assign(rows)
-            weights = data.sample_weight
-            yield x, resp if weights is None else resp * weights[rows]
-
-
-def one_hot(labels: NDArray[np.integer], n_components: int) -> Callable[[slice], Array]:
-    """Responsibilities (K, n) of a slice of the rows from their labels."""
-    classes = np.arange(n_components)[:, None]
-    return lambda rows: (labels[rows] == classes).astype(float)
-
-
-def _sum(parts: Iterator[Moments]) -> Moments:
-    total = next(parts)
-    for more in parts:
-        total = Moments(*(a + b for a, b in zip(total, more, strict=True)))
-    return total
 
 
 def mixture_std(weights: Array, means: Array, variances: Array) -> Scaling:

@@ -8,6 +8,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.missing_cells import draw
 from emkit.models.mixture.relations import Relations
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
@@ -107,8 +108,8 @@ def normal_start(model: GaussianMixtureModel, pairwise: Pairwise) -> MixturePara
     layout, d = model.layout, len(variances)
     weight = np.array([model.total_weight])
     scatter = np.zeros(layout.shape(1, d))
-    spread = variances if layout.independent else covariance
-    layout.add_conditional_covariance(scatter, 0, weight * spread)
+    conditional = variances if layout.independent else covariance
+    layout.add_conditional_covariance(scatter, 0, weight * conditional)
     here = MixtureParams(np.ones(1), mean[None], layout.identity(1, d))
     return model.m_step(Moments(weight, np.zeros((1, d)), scatter), here)
 
@@ -119,7 +120,7 @@ def complete_rows(model: GaussianMixtureModel, data: Rows, rng: np.random.Genera
     Draws, not means: means would lie in a plane, where a cluster that misses a column collapses.
     """
     # Units that keep a structure may be too far from those of some column.
-    units = model.units if model.structure.scale_invariant else data.spread()
+    units = model.units if model.structure.scale_invariant else data.scaling()
     pairwise = pairwise_moments(data, units)
     total, d = data.total_weight, len(units.shift)
     strength = (d + 1.0) / total  # so many rows of prior keep any data positive definite
@@ -136,7 +137,7 @@ def complete_rows(model: GaussianMixtureModel, data: Rows, rng: np.random.Genera
     params = normal_start(normal, pairwise)
     for _ in range(STEPS):
         params = normal.m_step(normal.e_step(data, params)[0], params)
-    return Rows(normal.draw(data.X, params, rng), data.sample_weight)
+    return Rows(draw(normal, data.X, params, rng), data.sample_weight)
 
 
 def auto_shrinkage(pairwise: Pairwise, n_components: int) -> float:

@@ -9,7 +9,8 @@ import numpy as np
 from emkit._typing import Array
 from emkit.models.agglomeration import Merges, agglomerate, half_sphered, sphered
 from emkit.models.kmeans import distant_rows
-from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, one_hot
+from emkit.models.mixture.assignment import one_hot
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.partitions import kmeans_partitions, views_of
 from emkit.models.mixture.short_runs import best_partition
 from emkit.models.mixture.single_normal import complete_rows

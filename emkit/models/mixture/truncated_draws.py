@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.missing_cells import draw
 
 __all__ = ["draw_within"]
 
@@ -24,7 +25,7 @@ def draw_within(
     Rows are drawn again until they keep to the limits, which is exact; rows for which that is
     hopeless are drawn cell by cell within them.
     """
-    out = model.draw(X, params, rng)
+    out = draw(model, X, params, rng)
     if not np.isfinite(limits).any():
         return out
     missing = np.isnan(X)
@@ -37,10 +38,10 @@ def draw_within(
     for _ in range(TRIES):
         if not len(left):
             return out
-        out[left] = model.draw(X[left], params, rng)
+        out[left] = draw(model, X[left], params, rng)
         left = outside(left)
     if len(left):
-        drawn = model.draw(X[left], params, rng, limits, CANDIDATES)
+        drawn = draw(model, X[left], params, rng, limits, CANDIDATES)
         # Rounding in the units of the fit may lie beyond by as much.
         out[left] = np.where(missing[left], np.clip(drawn, *limits), drawn)
     return out

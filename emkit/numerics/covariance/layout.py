@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 
-__all__ = ["Layout"]
+__all__ = ["COLLAPSED", "Layout", "broadcast"]
+
+#: A variance this small, in units of the data's own spread, is below what doubles resolve.
+COLLAPSED = 1e-30
 
 
 @dataclass(frozen=True)
@@ -267,3 +270,8 @@ class Layout(ABC):
     @abstractmethod
     def prior_rows(self, degrees_of_freedom: float, n_features: int) -> float:
         """Rows that the prior stands for: twice the exponent of 1/|C| in its density."""
+
+
+def broadcast(array: Array, shape: tuple[int, int]) -> Array:
+    """The array in a shape; it mostly has it, and NumPy takes microseconds to see that."""
+    return array if array.shape == shape else np.broadcast_to(array, shape)

@@ -1,0 +1,101 @@
+"""The tables that an imputer gives back: filled, named, and turned round."""
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import TransformerMixin
+from sklearn.impute import MissingIndicator
+from sklearn.utils.validation import check_is_fitted
+
+from emkit.base.estimator import feature_names_in, output_container
+from emkit.data.lazy import gathered
+from emkit.imputation.columns import Columns
+from emkit.imputation.filling import Filler
+from emkit.imputation.table import open_table
+
+__all__ = ["ImputerOutput"]
+
+
+class ImputerOutput(TransformerMixin):
+    """Methods of a fitted imputer that give tables back."""
+
+    missing_values: Any
+    add_indicator: bool
+    indicator_: MissingIndicator | None
+    n_features_in_: int
+    _columns: Columns
+
+    def transform(self, X: Any) -> Any:
+        """Fill what is missing in X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data with missing cells; rows need not have been seen in fit.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features_out)
+            Observed cells as they were, missing ones filled; then the indicator, if asked for.
+            Of a Dask collection it is a Dask array, and of data that are read block by block an
+            object of their kind: rows are computed when they are read, always to the same values.
+            A frame that `set_output` asks for gathers them, but not blocks of an iterable.
+        """
+        opened = open_table(self, X)
+        filler = Filler.of(self)
+        rows = opened.map(filler.fill, width=filler.width, lazy=True, numbered=True)
+        container = output_container(self)
+        return rows if container == "default" else gathered(rows, container)
+
+    def inverse_transform(self, X: Any) -> Any:
+        """Put the marks of missing cells back where the indicator has them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features_out)
+            What `transform` returned, with ``add_indicator=True``.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features_in_)
+            The data with ``missing_values`` in cells that were missing.
+        """
+        check_is_fitted(self)
+        if self.indicator_ is None:
+            raise ValueError(
+                "'inverse_transform' works only when EMImputer is fitted with add_indicator=True. "
+                "Without the indicator there is no telling which cells were missing."
+            )
+        X = np.asarray(X)
+        width = len(self._columns.kept) + len(self.indicator_.features_)
+        if X.ndim != 2 or X.shape[1] != width:
+            raise ValueError(f"X should have the {width} columns of transform. Got {X.shape}.")
+        dtype = X.dtype if isinstance(self.missing_values, Real) else object
+        out = np.full((len(X), self.n_features_in_), self.missing_values, dtype=dtype)
+        out[:, self._columns.kept] = X[:, : len(self._columns.kept)]
+        missing = np.zeros(out.shape, dtype=bool)
+        missing[:, self.indicator_.features_] = X[:, len(self._columns.kept) :].astype(bool)
+        out[missing] = self.missing_values
+        return out
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Names of the features that `transform` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str or None, default=None
+            Names of the features of X; by default those seen in fit, or x0, x1, ...
+
+        Returns
+        -------
+        names : ndarray of str
+            Names of the features that are kept, then those of the indicator.
+        """
+        check_is_fitted(self)
+        names = feature_names_in(self, input_features)
+        out = names[self._columns.kept]
+        if self.indicator_ is not None:
+            out = np.concatenate([out, self.indicator_.get_feature_names_out(names)])
+        return out

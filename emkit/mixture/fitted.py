@@ -1,0 +1,198 @@
+"""A fitted mixture: its attributes, in the user's units, and the model that they stand for.
+
+The fit is kept in the model's units too, in double precision, and methods go by it as long as the
+attributes are those that it published. Attributes that were set by hand are taken as they are.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.base.estimator import require_same
+from emkit.engine import EMResult
+from emkit.mixture.flat import Flat
+from emkit.mixture.streaming import Stream
+from emkit.mixture.table import Table
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, mixture_std
+from emkit.numerics.covariance import STRUCTURES, Structure
+from emkit.numerics.gaussian import Scaling
+
+__all__ = [
+    "fitted_model",
+    "fitted_structure",
+    "last_fit",
+    "model_as_set",
+    "model_of_fit",
+    "publish",
+    "publish_params",
+]
+
+
+def publish(mixture: Any, result: EMResult, model: GaussianMixtureModel, table: Table) -> None:
+    """Set the fitted attributes, in the user's units and floating type."""
+    data, n = table.data, table.data.total_weight
+    mixture._flat, mixture._held = table.flat, None
+    publish_params(mixture, result.params, model, data.dtype)
+    mixture._stream = Stream.after_fit(model, result.params, data)
+    mixture.n_samples_seen_, mixture.n_batches_ = n, 0
+    mixture.converged_ = result.converged
+    mixture.n_iter_ = result.n_iter
+    per_row = result.rescaled(per=n)
+    mixture.lower_bound_ = per_row.log_likelihood
+    mixture.lower_bounds_ = per_row.log_likelihoods.tolist()
+    mixture.history_, mixture.runs_ = per_row.history, per_row.runs
+
+
+def publish_params(
+    mixture: Any, params: MixtureParams, model: GaussianMixtureModel, dtype: Any
+) -> None:
+    """Set those of the attributes that are parameters."""
+    layout, units = model.layout, model.units
+    mixture._fitted_type = model.structure.name  # what a warm start can go on from
+    weights = params.weights / params.weights.sum()
+    means, factor, covariances = _in_users_units(model, params, mixture._flat, mixture.reg_covar)
+    # As exact as the fit, whatever the attributes can hold.
+    mixture._internal = units, params._replace(weights=weights), mixture.reg_covar
+    with np.errstate(over="ignore"):  # clipped
+        precisions = layout.precisions(factor)
+    mixture.weights_ = weights.astype(dtype)
+    mixture.means_ = held(means, dtype)
+    mixture.covariances_ = held(covariances, dtype)
+    mixture.precisions_cholesky_ = held(layout.transpose(factor), dtype)
+    mixture.precisions_ = held(precisions, dtype)
+
+
+def _in_users_units(
+    model: GaussianMixtureModel, params: MixtureParams, flat: Flat | None, reg_covar: float
+) -> tuple[Array, Array, Array]:
+    """Means, whitening factor and covariances of all columns."""
+    layout, (shift, scale) = model.layout, model.units
+    means: Array = params.means * scale + shift
+    factor, covariances = model.components(params).factor, params.covariances
+    if flat is not None:
+        means = flat.expand(means)
+        covariances, factor, scale = flat.lift(layout, covariances, factor, scale, reg_covar)
+    with np.errstate(over="ignore"):  # clipped where they are published
+        covariances = layout.rescale(covariances, scale)
+    return means, layout.rescale_factor(factor, scale), covariances
+
+
+def held(values: Array, dtype: Any) -> Array:
+    """Values in a floating type, or in doubles where it holds them not; finite in any case."""
+    if not np.isfinite(values).all():
+        largest = np.finfo(float).max
+        values = np.clip(values, -largest, largest)
+    if dtype == values.dtype:
+        return values
+    with np.errstate(over="ignore", under="ignore"):
+        cast = values.astype(dtype)
+    kind, size = np.finfo(dtype), np.abs(values)
+    if values.ndim > 1 and values.shape[-1] == values.shape[-2]:
+        # Columns may be in units far apart: a covariance is small beside its own variances.
+        roots = np.sqrt(np.diagonal(size, axis1=-2, axis2=-1))
+        beside = roots[..., :, None] * roots[..., None, :]
+    else:
+        beside = size.max(initial=0.0) if values.ndim < 2 else size.max(axis=0, initial=0.0)
+    # What is rounding beside that may be lost.
+    lost = (np.abs(cast) < kind.tiny) & (size > kind.eps * beside)
+    return values if lost.any() or size.max(initial=0.0) > kind.max else cast
+
+
+def fitted_structure(mixture: Any) -> Structure:
+    """That of the fit; ValueError where the argument has another by now."""
+    structure = STRUCTURES.get(mixture.covariance_type)
+    fitted = getattr(mixture, "_fitted_type", None)
+    if structure is None or fitted not in {None, structure.name}:
+        raise ValueError(
+            f"covariance_type was {fitted!r} in the fit, and is {mixture.covariance_type!r} now. "
+            "Fit again, or set it back."
+        )
+    return structure
+
+
+def fitted_model(mixture: Any, incomplete: bool) -> tuple[GaussianMixtureModel, MixtureParams]:
+    """The model and its parameters, of the columns that the fit kept.
+
+    ``incomplete`` says whether cells are missing in what it is to be evaluated on.
+    """
+    structure, flat = fitted_structure(mixture), getattr(mixture, "_flat", None)
+    of_fit = model_of_fit(mixture, flat)
+    model, params = model_as_set(mixture, structure, flat) if of_fit is None else of_fit
+    model.incomplete = incomplete
+    return model, params
+
+
+def model_of_fit(
+    mixture: Any, flat: Flat | None
+) -> tuple[GaussianMixtureModel, MixtureParams] | None:
+    """Model and parameters of the fit, if it kept the same columns; None where they are not
+    those of the attributes, which were set by hand."""
+    internal, before = getattr(mixture, "_internal", None), getattr(mixture, "_flat", None)
+    kept = [None if some is None else some.kept.tolist() for some in (before, flat)]
+    if internal is None or kept[0] != kept[1]:
+        return None
+    units, params, reg_covar = internal
+    model = GaussianMixtureModel(fitted_structure(mixture), units)
+    return (model, params) if _is_published(mixture, model, params, reg_covar) else None
+
+
+def _is_published(
+    mixture: Any, model: GaussianMixtureModel, params: MixtureParams, reg_covar: float
+) -> bool:
+    """Whether the attributes are those of the fit, and were not set by hand."""
+    means, factor, _ = _in_users_units(model, params, mixture._flat, reg_covar)
+    published = mixture.weights_, mixture.means_, mixture.precisions_cholesky_
+    expected = params.weights, means, model.layout.transpose(factor)
+    return all(
+        np.array_equal(held(values, there.dtype), there)
+        for values, there in zip(expected, published, strict=True)
+    )
+
+
+def model_as_set(
+    mixture: Any, structure: Structure, flat: Flat | None
+) -> tuple[GaussianMixtureModel, MixtureParams]:
+    """The model of the attributes as they are, of the columns that are kept, or of all."""
+    weights = np.asarray(mixture.weights_, dtype=float)
+    means = np.asarray(mixture.means_, dtype=float)
+    layout = structure.layout
+    factor = layout.transpose(np.asarray(mixture.precisions_cholesky_, dtype=float))
+    if flat is not None:
+        means, factor = means[:, flat.kept], layout.marginal(factor, flat.kept)
+    variances = layout.diagonals(layout.covariances(factor), means.shape)
+    shift, scale = mixture_std(weights, means, variances)
+    scale = structure.common_scale(scale)
+    model = GaussianMixtureModel(structure, Scaling(shift, scale))
+    factor = layout.rescale_factor(factor, 1.0 / scale)
+    return model, model.given_factor(weights, (means - shift) / scale, factor)
+
+
+def last_fit(mixture: Any, model: GaussianMixtureModel, flat: Flat | None = None) -> MixtureParams:
+    """The parameters of the last fit, for a warm start of a model of the kept columns."""
+    shift, scale = model.units
+    require_same(
+        "warm_start",
+        "(covariance_type, n_components, n_features)",
+        before=(mixture._fitted_type, *mixture.means_.shape),
+        now=(
+            model.structure.name,
+            mixture.n_components,
+            len(shift) if flat is None else flat.n_features,
+        ),
+    )
+    internal = model_of_fit(mixture, flat)
+    if internal is not None:
+        of_fit, params = internal
+        old_shift, old_scale = of_fit.units
+        means = params.means * (old_scale / scale) + (old_shift - shift) / scale
+        covariances = model.layout.rescale(params.covariances, old_scale / scale)
+        return MixtureParams(params.weights, means, covariances)
+    weights, means, covariances = (
+        np.asarray(part, dtype=float)
+        for part in (mixture.weights_, mixture.means_, mixture.covariances_)
+    )
+    if flat is not None:
+        means, covariances = means[:, flat.kept], model.layout.marginal(covariances, flat.kept)
+    covariances = model.layout.rescale(covariances, 1.0 / scale)
+    return MixtureParams(weights / weights.sum(), (means - shift) / scale, covariances)

@@ -1,0 +1,197 @@
+"""What a fitted mixture says of rows: their density, components and missing cells, and new rows."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from emkit._typing import Array
+from emkit.data.checks import has_missing
+from emkit.engine import soft
+from emkit.engine.latent_class import unbuffered
+from emkit.mixture.fitted import fitted_model, fitted_structure, model_as_set
+from emkit.mixture.table import open_table
+from emkit.models.mixture.missing_cells import impute
+from emkit.models.rows import Rows
+
+__all__ = ["MixturePrediction", "reduce_log_joint"]
+
+
+class MixturePrediction:
+    """Methods of a fitted mixture that are asked about rows."""
+
+    weights_: Array
+    means_: Array
+    precisions_cholesky_: Array
+    random_state: Any
+
+    def score_samples(self, X: Any) -> Any:
+        """Log-likelihood of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data; NaN where a cell is missing.
+
+        Returns
+        -------
+        log_prob : ndarray of shape (n_samples,)
+            Log-density of each row under the mixture.
+        """
+        return open_table(self, X).map(self._log_prob)
+
+    def _log_prob(self, rows: Rows) -> Array:
+        return self._log_likelihoods(rows).astype(rows.dtype, copy=False)
+
+    def _log_likelihoods(self, rows: Rows) -> Array:
+        """In doubles, for sums."""
+        return reduce_log_joint(
+            self, rows, lambda log_joint: soft(log_joint)[1], np.empty(len(rows.X))
+        )
+
+    def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
+        """Log-likelihood per sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data; NaN where a cell is missing.
+        y : Ignored
+            Present for API consistency.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights as frequencies.
+
+        Returns
+        -------
+        log_likelihood : float
+            Weighted mean of the log-densities of the rows.
+        """
+        log_likelihood, n = open_table(self, X, sample_weight).sum(self._log_likelihoods)
+        return log_likelihood / n
+
+    def predict(self, X: Any) -> Any:
+        """Most probable component of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data; NaN where a cell is missing.
+
+        Returns
+        -------
+        labels : ndarray of shape (n_samples,)
+            Index of the component.
+        """
+        return open_table(self, X).map(self._labels, dtype=np.int64)
+
+    def _labels(self, rows: Rows) -> Array:
+        out = np.empty(len(rows.X), np.int64)
+        return reduce_log_joint(self, rows, partial(np.argmax, axis=0), out)
+
+    def predict_proba(self, X: Any) -> Any:
+        """Posterior probability of each component for each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data; NaN where a cell is missing.
+
+        Returns
+        -------
+        resp : ndarray of shape (n_samples, n_components)
+            Responsibilities; rows sum to 1.
+        """
+        opened = open_table(self, X)
+        return opened.map(self._resp, width=len(self.means_))
+
+    def _resp(self, rows: Rows) -> Array:
+        out = np.empty((len(rows.X), len(self.means_)), rows.dtype)
+        return reduce_log_joint(self, rows, lambda log_joint: soft(log_joint)[0].T, out)
+
+    def impute(self, X: Any) -> Any:
+        """Fill what is missing with its conditional mean under the mixture.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Data; NaN where a cell is missing.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            A copy with every NaN replaced; observed cells as they were.
+        """
+        opened = open_table(self, X, whole=True)
+        return opened.map(self._impute, width=opened.n_features, lazy=True)
+
+    def _impute(self, rows: Rows) -> Array:
+        X, flat = rows.X, getattr(self, "_flat", None)
+        kept = X if flat is None else flat.reduce(X)
+        incomplete = has_missing(kept)
+        model, params = fitted_model(self, incomplete)
+        filled = impute(model, kept, params) if incomplete else kept.copy()
+        if flat is None:
+            return filled
+        out = np.where(np.isnan(X), flat.expand(filled), X)
+        told = flat.told_more(X, kept)
+        if len(told) and not model.layout.independent:
+            # Columns that were left out tell something of several cells that are missing.
+            model, params = model_as_set(self, fitted_structure(self), None)
+            model.incomplete = True
+            out[told] = impute(model, X[told], params)
+        return out
+
+    def sample(
+        self, n_samples: int = 1, random_state: Any = None
+    ) -> tuple[Array, NDArray[np.intp]]:
+        """Draw from the fitted mixture.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Rows to draw.
+        random_state : int, RandomState instance or None, default=None
+            Source of the draw. None takes the estimator's own, as scikit-learn does: with an int
+            there, every call returns the same rows.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Rows, component after component.
+        y : ndarray of shape (n_samples,)
+            Component of each row.
+        """
+        check_is_fitted(self, "weights_")
+        if n_samples < 1:
+            raise ValueError(
+                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "
+                "sample."
+            )
+        rng = check_random_state(self.random_state if random_state is None else random_state)
+        layout, flat = fitted_structure(self).layout, getattr(self, "_flat", None)
+        weights, means = np.asarray(self.weights_, dtype=float), self.means_
+        factor = layout.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
+        if flat is not None:
+            means, factor = means[:, flat.kept], layout.marginal(factor, flat.kept)
+        counts = rng.multinomial(n_samples, weights / weights.sum())
+        rows = [
+            mean + layout.draw(factor, k, rng.standard_normal((count, len(mean))))
+            for k, (mean, count) in enumerate(zip(means, counts, strict=True))
+        ]
+        X = np.concatenate(rows)
+        return X if flat is None else flat.expand(X), np.repeat(np.arange(len(counts)), counts)
+
+
+@unbuffered()
+def reduce_log_joint(mixture: Any, rows: Rows, compute: Callable[[Array], Any], out: Any) -> Any:
+    """Fill ``out`` with what is computed of the log-joint (K, n) of tile after tile of rows."""
+    data = Rows.of(rows.X)
+    model, params = fitted_model(mixture, data.incomplete)
+    kernel = model.bind(params)
+    for some in kernel.pieces(len(data.X), data.groups):
+        out[some] = compute(kernel.log_joint(data.take(some).X)[0])
+    return out

@@ -1,0 +1,54 @@
+"""The data of a mixture: the rows that count, in the columns that vary in their own right."""
+
+from typing import Any, NamedTuple
+
+from emkit.data.checks import has_missing, refuse_empty_columns, rows_that_count
+from emkit.data.opened import Opened, open_data
+from emkit.mixture.flat import Flat
+from emkit.mixture.initial import InitialValues, check_initial_values
+from emkit.mixture.prior import check_prior
+from emkit.mixture.reader import MixtureReader
+from emkit.mixture.redundant import find_flat
+from emkit.models.rows import Rows
+from emkit.numerics.gaussian import Scaling
+
+__all__ = ["Table", "load_table", "open_table", "which_count"]
+
+
+class Table(NamedTuple):
+    """The data of a fit, and what was found of its columns."""
+
+    data: Any  #: `Rows`, or `Blocks` of them
+    scaling: Scaling  #: mean and standard deviation of the columns that are kept
+    flat: Flat | None  #: where not all columns are kept
+
+
+def open_table(
+    mixture: Any, X: Any, sample_weight: Any = None, *, reset: bool = False, whole: bool = False
+) -> Opened[Rows]:
+    """Rows of X, all of their columns in a fit or if ``whole``, else those that the fit kept."""
+    flat = None if reset or whole else getattr(mixture, "_flat", None)
+    reader = MixtureReader(mixture.n_components, flat)
+    return open_data(mixture, X, reader, sample_weight=sample_weight, reset=reset)
+
+
+def load_table(mixture: Any, opened: Opened[Rows]) -> tuple[Table, InitialValues]:
+    """The data for a fit, and what is given of its start, both checked."""
+    given = check_initial_values(mixture, opened.n_samples, opened.n_features)
+    check_prior(mixture.prior, mixture.covariance_type, opened.n_features)
+    data = opened.fit_data(mixture.n_components)
+    refuse_empty_columns(mixture, data)
+    scaling = data.scaling()
+    flat = find_flat(data, scaling)
+    if flat is not None:
+        data = opened.fit_data(mixture.n_components, flat.counted)
+        scaling = data.scaling()
+    if given.resp is not None:  # in memory: elsewhere it is refused
+        (kept,) = opened.survey(which_count if flat is None else flat.which_count)
+        given = given if kept is None else given._replace(resp=given.resp[kept])
+    return Table(data, scaling, flat), given
+
+
+def which_count(rows: Rows) -> Any:
+    """Rows of positive weight that have a value, as a mask; None for all."""
+    return rows_that_count(rows.X, rows.sample_weight, has_missing(rows.X))

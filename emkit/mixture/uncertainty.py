@@ -1,0 +1,150 @@
+"""Standard errors of a fitted mixture, and the table that shows them."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from emkit._typing import Array
+from emkit.base.estimator import feature_names_in, refuse_weights_alone
+from emkit.base.optional import optional_import
+from emkit.engine import standard_errors
+from emkit.engine.fit import best_run
+from emkit.mixture.fitted import fitted_structure, last_fit
+from emkit.mixture.fitting import model_of
+from emkit.mixture.flat import Flat
+from emkit.mixture.table import Table, open_table
+
+__all__ = ["MixtureErrors", "MixtureInference"]
+
+#: Gain of a step, in nats, at which a fit is at its maximum for all that a standard error shows.
+ERRORS_TOL = 1e-8
+
+
+class MixtureErrors(NamedTuple):
+    """Standard errors of a mixture's parameters, in the shapes of its attributes."""
+
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+
+
+class MixtureInference:
+    """Methods of a fitted mixture that say how certain its parameters are."""
+
+    weights_: Array
+    means_: Array
+    _flat: Flat | None
+
+    def standard_errors(self, X: Any, sample_weight: Any = None) -> MixtureErrors:
+        """Standard errors of the fitted parameters, from the observed information.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            The data of fit; NaN where a cell is missing.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The weights of fit.
+
+        Returns
+        -------
+        errors : NamedTuple of weights, means, covariances
+            In the shapes of ``weights_``, ``means_`` and ``covariances_``.
+
+        Warns
+        -----
+        DataWarning
+            Where a parameter is not determined or at a boundary: NaN stands for its standard
+            error.
+
+        See Also
+        --------
+        emkit.engine.standard_errors : The same for any model; how it is done.
+
+        Notes
+        -----
+        They are taken at the very maximum: from the fit, which may have ended short of it, EM
+        climbs on until a step gains less than 1e-8 nats. Priors are part of the objective and so
+        of the information. It is of one labelling of the components, and takes two E-steps for
+        each free parameter, some more where covariances have a constraint such as that of 'EEV'.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from emkit import EMGaussianMixture
+        >>> X = np.random.RandomState(0).standard_normal((400, 1))
+        >>> mixture = EMGaussianMixture(reg_covar=0.0, tol=1e-8).fit(X)
+        >>> errors = mixture.standard_errors(X)
+        >>> np.allclose(errors.means, X.std() / 20)
+        True
+        """
+        data, flat = open_table(self, X, sample_weight).fit_data(), self._flat
+        model = model_of(self, Table(data, data.scaling(), flat))
+        layout, scale = model.layout, model.units.scale
+        fitted_structure(self)
+        # A fit at the default tol ends short of the maximum by more than a standard error can bear.
+        start = last_fit(self, model, flat)
+        maximum = best_run(model, data, start=start, tol=ERRORS_TOL, max_iter=1000)
+        errors = standard_errors(model, data, maximum)
+        means, covariances = errors.means * scale, layout.rescale(errors.covariances, scale)
+        if flat is not None:
+            means = flat.expand_errors(means)
+            covariances = layout.embed(covariances, flat.kept, flat.n_features)
+        return MixtureErrors(errors.weights, means, covariances)
+
+    def summary(self, X: Any = None, sample_weight: Any = None) -> Any:
+        """Weights and means of the components as a table.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features), default=None
+            The data of fit, for standard errors; NaN where a cell is missing.
+        sample_weight : array-like of shape (n_samples,), default=None
+            The weights of fit.
+
+        Returns
+        -------
+        table : pandas.DataFrame
+            A row for each component; columns weight and, for each feature, mean_<feature>. With X
+            their standard errors follow, as se_weight and se_mean_<feature>.
+
+        Raises
+        ------
+        ImportError
+            Without pandas.
+        ValueError
+            For bad X, and for sample_weight without X.
+
+        See Also
+        --------
+        standard_errors : What it warns of, and the standard errors of the covariances.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from emkit import EMGaussianMixture
+        >>> petals = load_iris().data[:, [3]]
+        >>> mixture = EMGaussianMixture(2, tol=1e-8, random_state=0).fit(petals)
+        >>> mixture.summary(petals).round(3)
+                   weight  mean_x0  se_weight  se_mean_x0
+        component
+        0           0.681    1.652      0.039       0.046
+        1           0.319    0.234      0.039       0.013
+        """
+        check_is_fitted(self, "weights_")
+        pd = optional_import("pandas", "pandas", "EMGaussianMixture.summary")
+        refuse_weights_alone(X, sample_weight)
+        names = feature_names_in(self, None)
+        table = _summary_columns("", self.weights_, self.means_, names)
+        if X is not None:
+            errors = self.standard_errors(X, sample_weight)
+            table |= _summary_columns("se_", errors.weights, errors.means, names)
+        return pd.DataFrame(table).rename_axis(index="component")
+
+
+def _summary_columns(prefix: str, weights: Array, means: Array, names: Any) -> Any:
+    """Columns of a table by their names."""
+    columns = {f"{prefix}weight": weights}
+    for name, column in zip(names, means.T, strict=True):
+        columns[f"{prefix}mean_{name}"] = column
+    return columns

@@ -1,0 +1,79 @@
+"""Missing cells under a mixture: their conditional means, and draws given the observed ones."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.engine.latent_class import unbuffered
+from emkit.engine.posterior import soft
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.rows import Rows
+from emkit.numerics.conditional import ConditionalKernel, MaskedKernel
+
+__all__ = ["draw", "impute"]
+
+Kernel = ConditionalKernel | MaskedKernel
+
+
+def impute(model: GaussianMixtureModel, X: Array, params: MixtureParams) -> Array:
+    """X with every missing cell at its conditional mean, observed cells as they are."""
+
+    def mean(kernel: Kernel, work: Any, resp: Array, rows: Any) -> Array:
+        return kernel.completed(work, resp)
+
+    return _fill(model, X, params, mean)
+
+
+def draw(
+    model: GaussianMixtureModel,
+    X: Array,
+    params: MixtureParams,
+    rng: np.random.Generator,
+    limits: Array | None = None,
+    candidates: int = 1,
+) -> Array:
+    """X with its missing cells drawn given the observed ones.
+
+    The draw of a row depends on its place in X alone, not on the other rows. Within
+    ``limits`` (2, d), in X's units, cells are drawn one given the next and one of several
+    candidates is taken in proportion to the probability that its cells had to lie within
+    (sampling importance resampling): exact for one missing cell, else as they are many.
+    """
+    choice, chance = rng.random(len(X)), rng.random((candidates, *X.shape))
+    shift, scale = model.units
+    bounds = None if limits is None else (limits - shift) / scale
+
+    def one(kernel: Kernel, work: Any, resp: Array, rows: Any) -> Array:
+        with np.errstate(divide="ignore"):
+            log_resp = np.maximum(np.log(resp), -1e300)
+        drawn, weights = [], []
+        for uniform in chance:
+            for k, log_r in enumerate(log_resp):
+                x, log_mass = kernel.draw(work, k, uniform[rows].T, bounds)
+                drawn.append(x)
+                weights.append(log_r + np.maximum(log_mass, -1e300))
+        share = soft(np.array(weights))[0]
+        taken = np.minimum((share.cumsum(axis=0) < choice[rows]).sum(axis=0), len(drawn) - 1)
+        return np.stack(drawn)[taken, :, np.arange(len(taken))].T
+
+    return _fill(model, X, params, one)
+
+
+@unbuffered()
+def _fill(
+    model: GaussianMixtureModel, X: Array, params: MixtureParams, fill: Callable[..., Array]
+) -> Array:
+    out = X.copy()
+    data = Rows.of(X)
+    kernel = model.bind(params)
+    assert isinstance(kernel, ConditionalKernel | MaskedKernel)
+    shift, scale = model.units
+    holes = [group for group in data.groups or () if group.n_missing]
+    for rows in kernel.pieces(len(X), holes):
+        x = data.take(rows).X
+        log_joint, work = kernel.log_joint(x)
+        filled = fill(kernel, work, soft(log_joint)[0], rows).T * scale + shift
+        out[rows] = np.where(np.isnan(x), filled, x)
+    return out

@@ -1,0 +1,70 @@
+"""The fitted line of a censored regression along one axis, with its standard error."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.special import ndtri
+
+from emkit.models.laws.distribution import Distribution
+from emkit.plotting.common import choose_features, feature_names
+
+__all__ = ["FittedLine", "fitted_line", "times_over"]
+
+#: Points of a line.
+POINTS = 201
+
+
+class FittedLine(NamedTuple):
+    """Rows and the fitted line along the axis that they are drawn against."""
+
+    x: np.ndarray  #: (n_samples,)
+    grid: np.ndarray  #: (POINTS,)
+    location: np.ndarray  #: (POINTS,) the line, on its own scale
+    median: np.ndarray  #: (POINTS,) of the response, on the scale of the line
+    error: np.ndarray | None  #: (POINTS,) its standard error
+    label: str
+
+    def band(self, level: float, distribution: Distribution) -> np.ndarray | None:
+        """Confidence limits (POINTS, 2) of the median, on the scale of the response."""
+        if self.error is None:
+            return None
+        half = ndtri(0.5 + 0.5 * level) * self.error
+        limits = np.column_stack([self.median - half, self.median + half])
+        return np.asarray(distribution.link.to_response(limits))
+
+
+def fitted_line(
+    estimator: Any, distribution: Distribution, X: Any, feature: Any, median_label: str
+) -> FittedLine:
+    """The line against a feature, or against the fitted median of several."""
+    names, to_response = feature_names(estimator), distribution.link.to_response
+    away = estimator.scale_ * distribution.law.quantile(np.array(0.5))  # the median, from the line
+    if feature is None and len(names) > 1:
+        fitted = X @ estimator.coef_ + estimator.intercept_
+        location = np.linspace(fitted.min(), fitted.max(), POINTS)
+        median = location + away
+        return FittedLine(
+            to_response(fitted + away), to_response(median), location, median, None, median_label
+        )
+    (j,) = choose_features([0 if feature is None else feature], names)
+    grid = np.linspace(X[:, j].min(), X[:, j].max(), POINTS)
+    design = np.tile(X.mean(axis=0), (POINTS, 1))
+    design[:, j] = grid
+    location = design @ estimator.coef_ + estimator.intercept_
+    # Derivatives of the median in intercept, coefficients and log scale.
+    slopes = np.column_stack([np.ones(POINTS), design, np.full(POINTS, away)])
+    slopes = slopes[:, 0 if estimator.fit_intercept else 1 :]
+    variance = np.einsum("ij,jk,ik->i", slopes, estimator.cov_params_, slopes)
+    error = np.sqrt(np.maximum(variance, 0.0))
+    return FittedLine(X[:, j], grid, location, location + away, error, str(names[j]))
+
+
+def times_over(lower: Any, upper: Any, from_zero: bool) -> Any:
+    """Values over the range of the bounds."""
+    bounds = np.concatenate([lower, upper])
+    bounds = bounds[np.isfinite(bounds)]
+    low, high = (0.0 if from_zero else bounds.min()), bounds.max()
+    margin = 0.1 * (high - low)
+    # Where nothing is below 0, nobody asks for what is.
+    first = max(low - margin, 0.0) if low >= 0.0 else low - margin
+    return np.linspace(first, high + margin, POINTS)
