@@ -298,6 +298,14 @@ def test_words_are_refused_by_the_names_of_their_columns_and_a_word(kind, dtype)
 
 
 @each_call
+def test_a_query_without_rows_is_refused_by_every_method(kind, call, of_fitted):
+    """Without a warning of polars about what it costs to look at its names."""
+    query = pytest.importorskip("polars").DataFrame(X, NAMES).lazy()
+    with pytest.raises(TypeError, match=r"LazyFrame is a query .* its collect\(\) gives"):
+        call(start(kind, of_fitted), query)
+
+
+@each_call
 def test_words_are_refused_by_every_method(kind, call, of_fitted):
     cells = X.astype(object)
     cells[3, 2] = "many"

@@ -375,6 +375,23 @@ def test_what_cannot_be_read_is_no_fault_of_the_model(last):
     assert isinstance(caught.value.__cause__, OSError)
 
 
+@pytest.mark.parametrize("last", [0, 2, 4])  # in the first pass, in the start, in an E-step
+def test_want_of_memory_passes_as_it_is(last):
+    class Failing(Parts):
+        passes = 0
+
+        def __iter__(self):
+            self.passes += 1
+            yield self.parts[0]
+            if self.passes > last:
+                raise MemoryError
+            yield self.parts[1]
+
+    X = clusters()
+    with pytest.raises(MemoryError):
+        mixture().fit(Failing(X[:500], X[500:900]))
+
+
 # Options
 
 

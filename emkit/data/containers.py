@@ -47,9 +47,17 @@ class Column(NamedTuple):
 
 
 def columns_of(X: Any) -> list[Column] | None:
-    """The columns of a frame of pandas, polars, pyarrow or dask; None for what is none."""
+    """The columns of a frame of pandas, polars, pyarrow or dask; None for what is none.
+
+    TypeError for a query of polars, whose cells are not there yet.
+    """
     if isinstance(X, np.ndarray):
         return None
+    if hasattr(X, "collect_schema") and hasattr(X, "collect"):
+        raise TypeError(
+            f"A {type(X).__name__} is a query whose rows are not read yet. Pass what its collect() "
+            "gives."
+        )
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
         return list(map(Column, X.columns, X.dtypes))
     if hasattr(X, "column_names") and hasattr(X, "schema"):

@@ -177,7 +177,8 @@ def _resolved(mixture: Any, model: GaussianMixtureModel) -> GaussianMixtureModel
 
 def _conclude(mixture: Any, result: EMResult, model: GaussianMixtureModel, table: Table) -> None:
     """Publish a fit, and warn of what is wrong with it."""
-    warn_unconverged(result, mixture.max_iter, "Increase reg_covar")
+    several = mixture.n_components > 1
+    warn_unconverged(result, mixture.max_iter, "Increase reg_covar", starts=several)
     publish(mixture, result, model, table)
     if table.flat is not None:
         warn_of_flat(column_names(mixture), table.flat)
