@@ -479,7 +479,7 @@ LIFETIMES = np.array(ENDED + WELL, float), np.repeat([False, True], [9, 12])
 # Model, data, start, the exact maximum, its relative precision and how many seeds.
 SAMPLED = {
     "linkage": (DrawnLinkage(), COUNTS, Theta(0.5), [EXACT], 0.01, 100),
-    "lifetimes": (Lifetimes(), LIFETIMES, Lifetime(10.0), [359 / 9], 0.08, 100),
+    "lifetimes": (Lifetimes(), LIFETIMES, Lifetime(10.0), [359 / 9], 0.04, 100),
     "poisson": (Poisson(), None, APART, None, 0.03, 60),
 }
 

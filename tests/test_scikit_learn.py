@@ -99,10 +99,10 @@ def test_theirs_of_all_mixtures():
     test_mixture.test_mixture_n_components_greater_than_n_samples_error(GaussianMixture())
 
 
-# One component alone is another path for weights, not for structures.
 ESTIMATORS = [
-    *(EMGaussianMixture(1, covariance_type=name) for name in ("full", "spherical")),
-    *(EMGaussianMixture(2, covariance_type=name) for name in NAMES),
+    EMGaussianMixture(n_components=k, covariance_type=covariance_type)
+    for k in (1, 2)
+    for covariance_type in NAMES
 ]
 
 
