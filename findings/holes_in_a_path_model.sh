@@ -10,10 +10,9 @@
 #   covariance from the rows that have both: here that of x and y is of the rows with a small x,
 #   and the variance of x is of all. `obj="FIML"` gives 0.77, complete rows 0.74. The other slope
 #   is right.
-# Why it matters: it is the default, and gaps are the rule in questionnaires. lavaan drops incomplete
-#   rows unless told, Mplus takes full information: a model carried over from there gives another
-#   answer here, though every row fits the model. A slope that loses more than half still has a
-#   p-value of zero.
+# Why it matters: it is the default, and gaps are the rule in questionnaires. lavaan drops the
+#   incomplete rows unless told, Mplus takes full information: a model carried over from either
+#   gives another answer here. A slope that loses more than half still has a p-value of zero.
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
