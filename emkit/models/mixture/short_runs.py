@@ -1,9 +1,10 @@
 """Short runs of EM from several partitions side by side: which of them leads to the best start.
 
-Where components share nothing in their covariances, the components of all runs make one kernel,
-so that on short data several runs cost little more than one.
+The components of all runs make one kernel, so that on short data several runs cost little more than
+one. A covariance that the components of a run share stands in it once for each of them.
 """
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from emkit.engine.posterior import soft
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import Structure
-from emkit.numerics.gaussian import Moments, choose_complete
+from emkit.numerics.gaussian import Components, Moments, choose_complete
 
 __all__ = ["best_partition"]
 
@@ -38,10 +39,8 @@ def best_partition(
 
     Data are complete rows, and each of the partitions (m, n) labels them from 0.
     """
-    structure = model.structure
     # A model or a structure with an M-step of its own may say how many components there are.
-    plain = type(model) is GaussianMixtureModel and type(structure) is Structure
-    together = plain and not structure.layout.shared
+    together = type(model) is GaussianMixtureModel and type(model.structure) is Structure
     batches = [partitions] if together else [labels[None] for labels in partitions]
     try:
         runs = [run for batch in batches for run in _run(model, data, n_components, batch, n_steps)]
@@ -66,24 +65,60 @@ def _run(
     """Runs from some partitions; component k of run m is component k n_runs + m of all."""
     n_runs, d = len(partitions), data.X.shape[1]
     n_all = n_components * n_runs
-    everywhere = np.zeros((n_all, d))
     unit = model.layout.identity(n_all, d)
-    params = MixtureParams(np.full(n_all, 1.0 / n_all), everywhere, unit)
+    if model.layout.shared:
+        unit = np.stack([unit] * n_runs)
+    params = MixtureParams(np.full(n_all, 1.0 / n_all), np.zeros((n_all, d)), unit)
     resp = np.zeros((n_all, len(data.X)))
     for m, labels in enumerate(partitions):
         resp[labels * n_runs + m, np.arange(len(labels))] = 1.0
     stats, _ = _e_step(model, data, params, n_runs, resp)
-    params = model.m_step(stats, params)
+    params = _m_step(model, stats, params, n_runs)
     for step in range(n_steps + 1):
         stats, objectives = _e_step(model, data, params, n_runs)
         if step < n_steps:
-            params = model.m_step(stats, params)
+            params = _m_step(model, stats, params, n_runs)
     ends = []
     for m in range(n_runs):
-        one = MixtureParams(*(part[m::n_runs] for part in params)) if n_runs > 1 else params
+        one = _one(model, params, m, n_runs)
         one = one._replace(weights=one.weights / one.weights.sum())
         ends.append(Run(one, float(objectives[m]) + model.log_prior(one)))
     return ends
+
+
+def _one(model: GaussianMixtureModel, params: MixtureParams, m: int, n_runs: int) -> MixtureParams:
+    """Parameters of one run."""
+    weights, means, covariances = params
+    own = covariances[m] if model.layout.shared else covariances[m::n_runs]
+    return MixtureParams(weights[m::n_runs], means[m::n_runs], own)
+
+
+def _m_step(
+    model: GaussianMixtureModel, stats: Moments, params: MixtureParams, n_runs: int
+) -> MixtureParams:
+    """Parameters of all runs from the moments of their components."""
+    if not model.layout.shared:
+        return model.m_step(stats, params)
+    runs = []
+    for m in range(n_runs):
+        n, first, scatter = (part[m::n_runs] for part in stats)
+        moments = Moments(n, first, scatter.sum(axis=0))
+        runs.append(model.m_step(moments, _one(model, params, m, n_runs)))
+    weights = np.stack([run.weights for run in runs], axis=1).ravel()
+    means = np.stack([run.means for run in runs], axis=1).reshape(params.means.shape)
+    return MixtureParams(weights, means, np.stack([run.covariances for run in runs]))
+
+
+def _components(model: GaussianMixtureModel, params: MixtureParams) -> Components:
+    """The components of all runs, each with a covariance of its own."""
+    if not model.layout.shared:
+        return model.components(params)
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(params.weights)
+    covariances, factor = params.covariances, model.layout.whitening(params.covariances)
+    each = np.arange(len(log_weights)) % len(covariances)
+    own = replace(model.layout, shared=False)
+    return Components.of(own, log_weights, params.means, covariances[each], factor[each])
 
 
 def _e_step(
@@ -97,7 +132,8 @@ def _e_step(
 
     Responsibilities are those at the parameters, or ``given``.
     """
-    kernel = choose_complete(model.layout, model.components(params), model.units)
+    own = replace(model.layout, shared=False)
+    kernel = choose_complete(own, _components(model, params), model.units)
     total, objectives = None, np.zeros(n_runs)
     for rows in kernel.pieces(len(data.X), data.groups):
         tile = data.take(rows)
