@@ -16,7 +16,7 @@ from emkit.engine.posterior import soft
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import Structure
-from emkit.numerics.gaussian import Components, Moments, choose_complete
+from emkit.numerics.gaussian import CompleteKernel, Components, Moments, choose_complete
 
 __all__ = ["best_partition"]
 
@@ -72,17 +72,16 @@ def _run(
     resp = np.zeros((n_all, len(data.X)))
     for m, labels in enumerate(partitions):
         resp[labels * n_runs + m, np.arange(len(labels))] = 1.0
-    stats, _ = _e_step(model, data, params, n_runs, resp)
-    params = _m_step(model, stats, params, n_runs)
-    for step in range(n_steps + 1):
-        stats, objectives = _e_step(model, data, params, n_runs)
-        if step < n_steps:
-            params = _m_step(model, stats, params, n_runs)
+    params = _m_step(model, _moments(model, data, params, n_runs, resp), params, n_runs)
+    for _ in range(n_steps):
+        params = _m_step(model, _moments(model, data, params, n_runs), params, n_runs)
+    objectives, components = _objectives(model, data, params, n_runs)
     ends = []
     for m in range(n_runs):
         one = _one(model, params, m, n_runs)
         one = one._replace(weights=one.weights / one.weights.sum())
-        ends.append(Run(one, float(objectives[m]) + model.log_prior(one)))
+        prior = _log_prior(model, one, components, m, n_runs)
+        ends.append(Run(one, float(objectives[m]) + prior))
     return ends
 
 
@@ -121,32 +120,61 @@ def _components(model: GaussianMixtureModel, params: MixtureParams) -> Component
     return Components.of(own, log_weights, params.means, covariances[each], factor[each])
 
 
-def _e_step(
+def _log_prior(
+    model: GaussianMixtureModel, one: MixtureParams, of_all: Components, m: int, n_runs: int
+) -> float:
+    """Log-density of the prior at one run, whose components are among those of all."""
+    if model.prior.is_flat:
+        return 0.0
+    own = m if model.layout.shared else slice(m, None, n_runs)
+    components = of_all._replace(
+        means=one.means,
+        covariances=one.covariances,
+        factor=of_all.factor[own],
+        precisions=of_all.precisions[own],
+    )
+    return model.prior.log_density(model.layout, one.weights, components, model.total_weight)
+
+
+def _bound(model: GaussianMixtureModel, params: MixtureParams) -> CompleteKernel:
+    own = replace(model.layout, shared=False)
+    return choose_complete(own, _components(model, params), model.units)
+
+
+def _moments(
     model: GaussianMixtureModel,
     data: Rows,
     params: MixtureParams,
     n_runs: int,
     given: Array | None = None,
-) -> tuple[Moments, Array]:
-    """Moments of all components, and the log-likelihood of each run up to a constant.
-
-    Responsibilities are those at the parameters, or ``given``.
-    """
-    own = replace(model.layout, shared=False)
-    kernel = choose_complete(own, _components(model, params), model.units)
-    total, objectives = None, np.zeros(n_runs)
+) -> Moments:
+    """Moments of all components, by responsibilities at the parameters or by those ``given``."""
+    kernel, total = _bound(model, params), None
     for rows in kernel.pieces(len(data.X), data.groups):
         tile = data.take(rows)
         log_joint, work = kernel.log_joint(tile.X)
-        shape = log_joint.shape
-        resp, values = soft(log_joint.reshape(-1, n_runs * shape[1]))
-        resp = resp.reshape(shape) if given is None else given[:, rows]
-        values = values.reshape(n_runs, -1)
-        weights = tile.sample_weight
-        if weights is not None:
-            resp = resp * weights
-        objectives += values.sum(axis=1) if weights is None else values @ weights
+        if given is None:
+            shape = log_joint.shape
+            resp = soft(log_joint.reshape(-1, n_runs * shape[1]))[0].reshape(shape)
+        else:
+            resp = given[:, rows]
+        if tile.sample_weight is not None:
+            resp = resp * tile.sample_weight
         moments = kernel.moments(work, resp)
         total = moments if total is None else Moments(*map(np.add, total, moments))
     assert total is not None
-    return kernel.from_tile_sums(total), objectives
+    return kernel.from_tile_sums(total)
+
+
+def _objectives(
+    model: GaussianMixtureModel, data: Rows, params: MixtureParams, n_runs: int
+) -> tuple[Array, Components]:
+    """Log-likelihood of each run up to a constant, and the components of all."""
+    kernel, total = _bound(model, params), np.zeros(n_runs)
+    for rows in kernel.pieces(len(data.X), data.groups):
+        tile = data.take(rows)
+        log_joint, _ = kernel.log_joint(tile.X)
+        values = soft(log_joint.reshape(-1, n_runs * log_joint.shape[1]))[1].reshape(n_runs, -1)
+        weights = tile.sample_weight
+        total += values.sum(axis=1) if weights is None else values @ weights
+    return total, kernel.components
