@@ -13,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from emkit import EMGaussianMixture, EMGaussianMixtureIC, MixturePrior
 from emkit.exceptions import DataWarning
+from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.numerics.covariance import NAMES, STRUCTURES
 
 IRIS = load_iris().data
@@ -218,6 +219,22 @@ def test_collapsed_components_are_named(k, X, n_collapsed, unit):
     (message,) = (text for text in messages if "singular but for reg_covar=1e-06" in text)
     which = eval(message.partition("component(s) ")[2].partition("]")[0] + "]")
     assert len(which) >= n_collapsed and set(which) <= set(range(k))
+
+
+def test_collapse_is_judged_in_as_few_steps_as_suspects_last(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(size=(60, 2)), np.tile([9.0, 9.0], (10, 1))])
+    n_steps, m_step = 0, GaussianMixtureModel.m_step
+
+    def counted(self, *args):
+        nonlocal n_steps
+        n_steps += not self.prior.ridge.any()
+        return m_step(self, *args)
+
+    monkeypatch.setattr(GaussianMixtureModel, "m_step", counted)
+    with pytest.warns(DataWarning, match="singular but for reg_covar"):
+        EMGaussianMixture(2, random_state=0).fit(X)
+    assert 1 <= n_steps <= 2
 
 
 @pytest.mark.parametrize("sd", [1e-4, 1e-5, 1e-6])
