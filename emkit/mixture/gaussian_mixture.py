@@ -139,10 +139,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
     init_params : str, default='kmeans'
         How a start is drawn, on a random sample of the rows where there are many: 'kmeans', the
         best after a few steps of EM of k-means partitions in several views of the columns;
-        'k-means++', distant rows as means; 'random', random responsibilities; 'random_from_data',
-        random rows as means; 'sphered_kmeans', k-means in sphered columns, for long clusters side
-        by side; 'hierarchical', model-based agglomeration of at most 2 000 rows, of fewer always
-        the same; 'quantiles', parts of equal size along the first principal axis.
+        'k-means++', distant rows as means; 'random', means by random responsibilities, as far
+        apart as rows are; 'random_from_data', random rows as means; 'sphered_kmeans', k-means in
+        sphered columns, for long clusters side by side; 'hierarchical', model-based agglomeration
+        of at most 2 000 rows, of fewer always the same; 'quantiles', parts of equal size along
+        the first principal axis.
     weights_init : array-like of shape (n_components,), default=None
         Weights to start from.
     means_init : array-like of shape (n_components, n_features), default=None
