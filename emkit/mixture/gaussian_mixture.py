@@ -46,6 +46,7 @@ from emkit.mixture.degenerate import (
     warn_of_columns,
     warn_of_components,
     warn_of_flat,
+    warn_of_idle,
     warn_of_strays,
 )
 from emkit.mixture.flat import Flat
@@ -243,8 +244,9 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         and left out of likelihood, parameters that count, and criteria. Where some variance of a
         component is half or more ``reg_covar``: components are named, and said to have collapsed
         (the likelihood has no maximum there), or to be small in the units of X. Where
-        ``reg_covar`` exceeds 1 % of the variance of a column, or is nothing beside it. Where a
-        prior reads weights that sum to less than their rows.
+        ``reg_covar`` exceeds 1 % of the variance of a column, or is nothing beside it. Where
+        components have no rows, or are one and the same. Where a prior reads weights that sum to
+        less than their rows.
 
     Notes
     -----
@@ -454,6 +456,7 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         found = mostly_ridge(model, data, result.params)
         self._why_collapsed = of_collapsed(found, self.reg_covar) if found.collapsed else ""
         warn_of_components(found, self.reg_covar)
+        warn_of_idle(model, result.params)
         progress.done()
         return self
 
