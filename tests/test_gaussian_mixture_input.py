@@ -5,6 +5,7 @@ Where scikit-learn's mixture refuses the same input, type and text of the error 
 
 import pickle
 import re
+from fractions import Fraction
 from functools import cache
 from itertools import permutations
 
@@ -188,6 +189,10 @@ BAD_ARGUMENTS = {
     "precisions_init": ["foo", 0.5],
 }
 OWN_ARGUMENTS = {
+    "tol": [Fraction(1, 1000), 10**400],
+    "reg_covar": [Fraction(1, 10**6), 10**400],
+    "learning_decay": [Fraction(3, 4)],
+    "learning_offset": [Fraction(1, 2), 10**400],
     "search": ["foo", 3, None],
     "acceleration": ["foo", 3, False, Squarem],
     "n_jobs": ["two", 1.5],

@@ -52,22 +52,34 @@ __all__ = [
 FLOATS = [np.float64, np.float32]
 
 
+class _Range(Interval):
+    """Constraint on a number, in which a Fraction, or an int beyond all doubles, is no Real."""
+
+    def __contains__(self, value: Any) -> bool:
+        try:
+            if self.type is Real:
+                float(value)
+            return bool(super().__contains__(value))
+        except (TypeError, OverflowError):
+            return False
+
+
 def at_least(kind: type, low: float) -> Any:
     """Constraint on a number: an Integral or a Real not below ``low``."""
-    return Interval(kind, low, None, closed="left")
+    return _Range(kind, low, None, closed="left")
 
 
 def above(kind: type, low: float) -> Any:
     """Constraint on a number: larger than ``low``, and finite."""
-    return Interval(kind, low, None, closed="neither")
+    return _Range(kind, low, None, closed="neither")
 
 
 def between(kind: type, low: float, high: float) -> Any:
     """Constraint on a number: from ``low`` to ``high``, both included."""
-    return Interval(kind, low, high, closed="both")
+    return _Range(kind, low, high, closed="both")
 
 
-class OneNumber(Interval):
+class OneNumber(_Range):
     """Constraint: a number, where an array might be meant.
 
     Parameters
