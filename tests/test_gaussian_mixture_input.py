@@ -170,6 +170,12 @@ def test_sample_of_nothing(n_samples):
         fitted(EMGaussianMixture).sample(n_samples)
 
 
+@pytest.mark.parametrize("n_samples", ["3", 1.5, None, [3]])
+def test_sample_of_what_is_no_number(n_samples):
+    with pytest.raises(TypeError, match=f"n_samples must be .* Got {re.escape(repr(n_samples))}"):
+        fitted(EMGaussianMixture).sample(n_samples)
+
+
 # Arguments of the constructor
 
 BAD_ARGUMENTS = {

@@ -192,6 +192,11 @@ def test_scikit_learns_mixture_labels_as_one_that_left_columns_out(
     assert_array_equal(theirs.predict(rows), ours.predict(rows))
 
 
+def test_the_best_of_a_grid_is_scikit_learns_too():
+    grid = FITTED["grid"]()
+    assert_array_equal(grid.to_sklearn().predict(X), grid.predict(X))
+
+
 def test_scikit_learns_mixture_takes_a_component_without_rows():
     with pytest.warns(DataWarning, match="have no rows"):
         ours = mixture(resp_init=np.zeros(len(X), dtype=int)).fit(X)

@@ -503,6 +503,9 @@ def test_components_are_whole_numbers(most):
 def test_nothing_to_compare_is_said(iris, mixture):
     with pytest.raises(ValueError, match="estimators is empty"):
         SelectionDisplay.from_estimators([], iris)
+    with pytest.raises(TypeError, match="must be a list of fitted mixtures.*Got EMGaussianMixture"):
+        SelectionDisplay.from_estimators(mixture, iris)
+    assert SelectionDisplay.from_estimators({"three": mixture}, iris).n_components == [3]
     with pytest.raises(ValueError, match="must come once.*'full', 3"):
         SelectionDisplay.from_estimators([mixture, mixture], iris)
     with pytest.raises(ValueError, match="criterion must be one of.*Got 'dic'"):

@@ -28,7 +28,7 @@ def to_sklearn(mixture: Any) -> GaussianMixture:
     check_is_fitted(mixture, "weights_")
     structure, flat = STRUCTURES[mixture.covariance_type], getattr(mixture, "_flat", None)
     layout, name = structure.layout, structure.name
-    covariances = [np.array(getattr(mixture, one), dtype=np.float64) for one in _COVARIANCES]
+    covariances: list[Array] = [np.array(getattr(mixture, one), float) for one in _COVARIANCES]
     weights = np.array(mixture.weights_, dtype=np.float64)
     if flat is not None and layout.independent:
         # A column that follows from others would count as one of its own.

@@ -896,6 +896,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             Component of each row.
         """
         check_is_fitted(self, "weights_")
+        if not isinstance(n_samples, Integral):
+            raise TypeError(f"n_samples must be an integer. Got {n_samples!r}.")
         if n_samples < 1:
             raise ValueError(
                 f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "

@@ -360,6 +360,7 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
     sample = delegated("sample")
     standard_errors = delegated("standard_errors")
     summary = delegated("summary")
+    to_sklearn = delegated("to_sklearn")
     aic = delegated("aic")
     bic = delegated("bic")
     icl = delegated("icl")
