@@ -245,8 +245,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         component is half or more ``reg_covar``: components are named, and said to have collapsed
         (the likelihood has no maximum there), or to be small in the units of X. Where
         ``reg_covar`` exceeds 1 % of the variance of a column, or is nothing beside it. Where
-        components have no rows, or are one and the same. Where a prior reads weights that sum to
-        less than their rows.
+        components have no rows, or are one and the same, if there is no prior. Where a prior reads
+        weights that sum to less than their rows.
 
     Notes
     -----
@@ -456,7 +456,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         found = mostly_ridge(model, data, result.params)
         self._why_collapsed = of_collapsed(found, self.reg_covar) if found.collapsed else ""
         warn_of_components(found, self.reg_covar)
-        warn_of_idle(model, result.params)
+        if self.prior is None and self.max_iter > 0:  # a prior says where empty ones are
+            warn_of_idle(model, result.params)
         progress.done()
         return self
 
