@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from places import (
     BLOCK,
@@ -440,3 +441,19 @@ def test_every_estimator_is_there():
         EMGaussianMixture,
         EMImputer,
     }
+
+
+@pytest.mark.parametrize("join", [list, tuple])
+@pytest.mark.parametrize("sizes", [[20, 20], [15, 25]])
+@pytest.mark.parametrize("kind", [np.asarray, pd.DataFrame])
+def test_a_list_of_blocks_is_told_from_rows(join, sizes, kind):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    blocks = join(kind(part) for part in np.split(X, np.cumsum(sizes)[:-1]))
+    for estimator in (EMGaussianMixture(), EMImputer()):
+        with pytest.raises(ValueError, match=r"X is a .* of arrays or frames.*engine.Blocks\(X\)"):
+            estimator.fit(blocks)
+        weights = join(np.ones(n) for n in sizes)
+        with pytest.raises(ValueError, match="sample_weight is a .* of arrays or frames"):
+            estimator.fit(X, sample_weight=weights)
+        together = estimator.fit(X).score(X)
+        assert estimator.fit(Blocks(blocks)).score(X) == pytest.approx(together, abs=1e-9)

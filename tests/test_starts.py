@@ -8,6 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 
 from emkit import EMGaussianMixture
@@ -89,9 +90,60 @@ def test_iris_from_random_rows_is_no_worse_than_one_component_fewer():
         assert mixture.score(X) > two - 0.01
 
 
-def test_equal_rows_of_means_init_are_told():
+#: Structures in which one column has one variance for all components.
+SHARED = ["tied", "EEI", "EEV"]
+
+
+@pytest.mark.parametrize("init_params", ["random", "random_from_data"])
+@pytest.mark.parametrize("covariance_type", NAMES)
+@pytest.mark.parametrize("d", [1, 2, 5])
+def test_no_start_stops_where_components_are_one_and_the_same(covariance_type, init_params, d):
+    """In one column EM does not leave the saddle that random responsibilities are beside; where
+    components share a covariance it may be led there, which is told."""
+    model = EMGaussianMixture(2, covariance_type=covariance_type, init_params=init_params)
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        X = np.concatenate([rng.normal(0, 1, (200, d)), rng.normal(6, 1, (200, d))])
+        one = EMGaussianMixture(1, covariance_type=covariance_type).fit(X).lower_bound_
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            mixture = clone(model).set_params(random_state=seed).fit(X)
+        stuck = init_params != "random" and covariance_type in SHARED
+        assert mixture.lower_bound_ > one + 0.1 or (stuck and "all but one" in str(told[0]))
+
+
+#: Starts from which EM does not tell components apart: what is given, and those that stay alike.
+NEVER_APART = {
+    "responsibilities": (
+        {"resp_init": np.full((400, 2), 0.5)},
+        "0, 1 are all but one and the same",
+    ),
+    "means": ({"means_init": [[0, 0], [0, 0]]}, "0, 1 are all but one and the same"),
+    "labels": ({"resp_init": np.zeros(400, dtype=int)}, "1 have no rows"),
+    "weights": ({"weights_init": [0, 1]}, "0 have no rows"),
+    "far": ({"means_init": [[1e9, 1e9], [0, 0]]}, "0 have no rows"),
+}
+
+
+@pytest.mark.parametrize("covariance_type", NAMES)
+@pytest.mark.parametrize("start", NEVER_APART)
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_components_that_add_nothing_are_told(start, covariance_type, share):
+    given, message = NEVER_APART[start]
     X = two_groups()
-    with pytest.warns(DataWarning, match="Rows 0 and 2 of means_init are equal"):
+    X[np.random.default_rng(0).random(X.shape) < share] = np.nan
+    X[np.isnan(X).all(axis=1), 0] = 0.0
+    with pytest.warns(DataWarning, match=message) as told:
+        mixture = EMGaussianMixture(2, covariance_type=covariance_type, **given).fit(X)
+    assert len(told) == 1
+    assert "fewer clusters than n_components=2" in str(told[0].message)
+    one = EMGaussianMixture(1, covariance_type=covariance_type).fit(X)
+    assert_allclose(mixture.lower_bound_, one.lower_bound_, atol=1e-5)
+
+
+def test_components_beside_those_that_are_one_are_not_named():
+    X = two_groups()
+    with pytest.warns(DataWarning, match="Components 0, 2 are all but one and the same"):
         mixture = EMGaussianMixture(3, means_init=[[0, 0], [6, 6], [0, 0]]).fit(X)
     assert_allclose(mixture.means_[0], mixture.means_[2])
 

@@ -54,10 +54,20 @@ FLOATS = [np.float64, np.float32]
 
 
 class _Range(Interval):
-    """Interval of numbers that NumPy knows, and not of `fractions.Fraction` and its like."""
+    """Interval of numbers that NumPy knows: no `fractions.Fraction`, no int beyond all doubles."""
 
     def is_satisfied_by(self, val: Any) -> bool:
-        return isinstance(val, Integral | float | np.floating) and super().is_satisfied_by(val)
+        if not isinstance(val, Integral | float | np.floating):
+            return False
+        return (self.type is Integral or _is_double(val)) and bool(super().is_satisfied_by(val))
+
+
+def _is_double(number: Any) -> bool:
+    try:
+        float(number)
+    except OverflowError:
+        return False
+    return True
 
 
 def at_least(kind: type, low: float) -> Any:

@@ -19,6 +19,8 @@ __all__ = [
 NUMBERS = ("int", "uint", "float", "double", "halffloat", "bool", "null")
 DURATIONS = ("timedelta", "duration")
 DATES = ("date", "timestamp", "time", "period")
+#: Dimensions of what in a list is no row, but a block of rows.
+OF_A_BLOCK = {"X": 2, "y": 2, "sample_weight": 1}
 
 
 class Column(NamedTuple):
@@ -88,6 +90,7 @@ def array_of(given: Any, name: str) -> NDArray[Any]:
     if isinstance(given, np.ndarray):
         return given
     if isinstance(given, list | tuple):
+        _refuse_blocks(given, name)
         return _of_rows(given)
     try:
         return np.asarray(given)
@@ -97,6 +100,16 @@ def array_of(given: Any, name: str) -> NDArray[Any]:
             f"{name} is a {kind}, which NumPy cannot read: {error} Pass an array of NumPy; of a "
             "tensor it is tensor.detach().cpu().numpy()."
         ) from error
+
+
+def _refuse_blocks(given: Sequence[Any], name: str) -> None:
+    """ValueError for a list of blocks, which as a list is one of rows."""
+    if any(getattr(part, "ndim", 0) == OF_A_BLOCK.get(name) for part in given):
+        raise ValueError(
+            f"{name} is a {type(given).__name__} of arrays or frames, in which each part is read "
+            "as one row. Put them together, as by numpy.concatenate or pandas.concat; if they are "
+            f"not to be in memory at once, give emkit.engine.Blocks({name})."
+        )
 
 
 def _of_rows(given: Sequence[Any]) -> NDArray[Any]:

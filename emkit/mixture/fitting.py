@@ -20,6 +20,7 @@ from emkit.mixture.degenerate import (
     warn_of_columns,
     warn_of_components,
     warn_of_flat,
+    warn_of_idle,
 )
 from emkit.mixture.fitted import last_fit, publish
 from emkit.mixture.initial import InitialValues, RandomStart, given_start
@@ -185,3 +186,5 @@ def _conclude(mixture: Any, result: EMResult, model: GaussianMixtureModel, table
     found = mostly_ridge(model, table.data, result.params)
     mixture._why_collapsed = of_collapsed(found, mixture.reg_covar) if found.collapsed else ""
     warn_of_components(found, mixture.reg_covar)
+    if mixture.prior is None and mixture.max_iter > 0:  # a prior says where empty ones are
+        warn_of_idle(model, result.params)
