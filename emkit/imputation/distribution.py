@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
-from emkit.base.estimator import feature_names_in, refuse_weights_alone
+from emkit.base.estimator import feature_names_in, refuse_weights_alone, require_same
 from emkit.base.optional import optional_import
 from emkit.engine import standard_errors
 from emkit.exceptions import DataWarning, ModelError, warn
@@ -17,6 +17,7 @@ from emkit.imputation.prior import prepare, prior_model
 from emkit.imputation.table import load_table, open_table
 from emkit.models.mixture.moments import MixtureMoments
 from emkit.models.rows import Rows
+from emkit.numerics.covariance import STRUCTURES
 
 __all__ = ["FittedDistribution", "MomentErrors"]
 
@@ -208,7 +209,10 @@ def _errors(imputer: Any, data: Any) -> Any:
     d = len(imputer.location_)
     location, covariance = np.zeros(d), np.zeros((d, d))
     if imputer._fitted is not None:
-        _, units, params = imputer._fitted
+        (kind, k, *_), units, params = imputer._fitted
+        structure = STRUCTURES.get(imputer.covariance_type)
+        now = (structure and structure.name, imputer.n_components)
+        require_same("standard_errors", "(covariance_type, n_components)", (kind, k), now)
         model: Any
         if imputer._shares is not None:
             model, data, params = moments_model(imputer, data) or (None, data, params)

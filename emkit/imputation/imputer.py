@@ -98,8 +98,8 @@ class EMImputer(
     keep_empty_features : bool, default=False
         Whether features without a value in `fit` are kept, filled with 0, or dropped.
     min_value, max_value : float, array-like (n_features,) or dict, default=-np.inf and np.inf
-        Range of imputed cells: conditional means are clipped to it, draws truncated. A dict has
-        the limits of some features by name (by number, where X has no names).
+        Range of imputed cells: conditional means are clipped to it, draws truncated. A dict, or a
+        Series of pandas, has the limits of some features by name (by number, where X has none).
     categorical_features : 'from_dtype', array-like or None, default='from_dtype'
         Which columns are categories: by their type (``category``, ``boolean``, ``bool`` and text of
         pandas; ``Categorical``, ``Enum``, ``Boolean`` and ``String`` of polars; objects that are
