@@ -397,7 +397,8 @@ class EMImputer(PartialFitMixin, CallbackSupportMixin, TransformerMixin, BaseEst
         shift, scale = spread
         structure = STRUCTURES[self.covariance_type]
         few, many = int(scale.argmin()), int(scale.argmax())
-        if not structure.scale_invariant and scale[many] > WIDEST * scale[few]:
+        too_far = not structure.scale_invariant and scale[many] > WIDEST * scale[few]
+        if too_far or structure.too_far_apart(scale):
             raise ValueError(
                 f"covariance_type={self.covariance_type!r} has one scale for all features, and "
                 f"those of feature {self._name(columns.modelled[[few]])} (standard deviation "

@@ -37,12 +37,13 @@ from emkit.data.opened import Opened, open_data, place_of
 from emkit.engine import Algorithm, EMResult, soft, standard_errors
 from emkit.engine.fit import ALGORITHMS, best_run
 from emkit.engine.latent_class import unbuffered
-from emkit.exceptions import DataWarning, InfeasibleError, warn
+from emkit.exceptions import DataWarning, InfeasibleError, ModelError, warn
 from emkit.mixture.conversion import to_sklearn
 from emkit.mixture.covariance_types import documented
 from emkit.mixture.criteria import measures
 from emkit.mixture.degenerate import (
     of_collapsed,
+    too_far_apart,
     warn_of_columns,
     warn_of_components,
     warn_of_flat,
@@ -76,9 +77,19 @@ ILL_DEFINED = (
     "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
     "number of components, increase reg_covar, or scale the input data."
 )
+NO_ERRORS = (
+    "No standard errors: the fit is so close to a singular covariance or an empty component that "
+    "the curvature of its objective cannot be told from rounding. Increase reg_covar, lower "
+    "n_components, set prior='mclust', or divide sample_weight by its mean."
+)
 FLOAT32_HINT = (
     " The numerical accuracy can also be improved by passing float64 data instead of float32."
 )
+
+
+def ill_defined(data: Any) -> str:
+    """Words for a fit that had a singular covariance from its start."""
+    return ILL_DEFINED + (FLOAT32_HINT if data.dtype == np.float32 else "")
 
 
 #: Gain of a step, in nats per sample, to which a stream fits its first batch: what is wrong with
@@ -396,13 +407,8 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         opened = self._open(X, sample_weight, reset=True)
         given, data, spread, flat = self._load(opened)
         model = self._model(data, spread, flat, given)
-        start: Start
-        if self.warm_start and hasattr(self, "converged_"):
-            start = last_fit(self, model, flat)
-        else:
-            assert isinstance(model.draw_start, Drawn)
-            start = start_of(model, data, model.draw_start, given.resp)
-        params = start.params if isinstance(start, Given) else None
+        begin = partial(self._begin, data=data, flat=flat, resp=given.resp)
+        params = begin(model)
         n = data.total_weight
         progress = Progress(
             self,
@@ -439,13 +445,12 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             try:
                 result = climb(model)
             except InfeasibleError as error:
-                resolved = self._resolved(model)
-                if resolved is None:
-                    hint = FLOAT32_HINT if data.dtype == np.float32 else ""
-                    raise ValueError(ILL_DEFINED + hint) from error
-                model = resolved
+                model = self._resolved(model, data, flat, error)
                 progress.publish = partial(type(self)._publish, model=model, data=data, flat=flat)
-                result = climb(model)
+                try:
+                    result = climb(model, start=begin(model))
+                except InfeasibleError as again:
+                    raise ValueError(ill_defined(data)) from again
         warn_unconverged(result, self.max_iter, "Increase reg_covar")
         self._publish(result, model, data, flat)
         if flat is not None:
@@ -587,12 +592,31 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
             covariances = layout.rescale(covariances, scale)
         return means, layout.rescale_factor(factor, scale), covariances
 
-    def _resolved(self, model: GaussianMixtureModel) -> GaussianMixtureModel | None:
-        """The model with a ridge that doubles resolve; None if it has one, or is to have none."""
+    def _begin(
+        self, model: GaussianMixtureModel, data: Any, flat: Flat | None, resp: Any
+    ) -> MixtureParams | None:
+        """Where a fit is to begin, where that is given or is where the last one ended."""
+        start: Start
+        if self.warm_start and hasattr(self, "converged_"):
+            start = last_fit(self, model, flat)
+        else:
+            assert isinstance(model.draw_start, Drawn)
+            start = start_of(model, data, model.draw_start, resp)
+        return start.params if isinstance(start, Given) else None
+
+    def _resolved(
+        self, model: GaussianMixtureModel, data: Any, flat: Flat | None, error: InfeasibleError
+    ) -> GaussianMixtureModel:
+        """The model with a ridge that doubles resolve; ValueError if it cannot have one."""
+        spread = data.spread().scale
+        apart = model.structure.too_far_apart(spread)
+        if apart is not None:
+            names = self._names() if flat is None else self._names()[flat.kept]
+            raise ValueError(too_far_apart(self.covariance_type, names, spread, apart)) from error
         ridge = np.maximum(model.prior.ridge, RESOLVED)
         none = self.reg_covar == 0.0 and self.prior is None
         if none or np.array_equal(ridge, model.prior.ridge):
-            return None
+            raise ValueError(ill_defined(data)) from error
         warn(
             f"Covariances with reg_covar={self.reg_covar:g} are singular to double precision: it "
             f"is nothing beside the spread of the columns. {RESOLVED:g} times the variance of each "
@@ -951,7 +975,11 @@ class EMGaussianMixture(PartialFitMixin, CallbackSupportMixin, DensityMixin, Bas
         # A fit at the default tol ends short of the maximum by more than a standard error can bear.
         start = last_fit(self, model, flat).params
         maximum = best_run(model, data, start=start, tol=ERRORS_TOL, max_iter=1000)
-        errors = standard_errors(model, data, maximum)
+        try:
+            errors: Any = standard_errors(model, data, maximum)
+        except ModelError:  # its checks cannot tell rounding from a model that is wrong
+            warn(NO_ERRORS, DataWarning)
+            errors = MixtureErrors(*(np.full(np.shape(part), np.nan) for part in maximum.params))
         means, covariances = errors.means * scale, layout.rescale(errors.covariances, scale)
         if flat is not None:
             means = flat.expand_errors(means)

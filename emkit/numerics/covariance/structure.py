@@ -6,6 +6,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.numerics.covariance.layout import Layout
+from emkit.numerics.covariance.layouts import COLLAPSED
 
 __all__ = ["Structure"]
 
@@ -84,6 +85,17 @@ class Structure:
         taken by the caller.
         """
         return self.layout.gradient(scatter, counts, precisions)
+
+    def too_far_apart(self, scale: Array) -> tuple[int, int] | None:
+        """The columns of the least and of the most spread, where no common unit resolves both.
+
+        One variance for all columns is that of the widest, and always resolved.
+        """
+        few, many = int(scale.argmin()), int(scale.argmax())
+        if self.scale_invariant or self.layout.ndim < 2:
+            return None
+        least = scale[few] / self.common_scale(scale)[few]
+        return (few, many) if least * least <= COLLAPSED else None
 
     def common_scale(self, scale: Array) -> Array:
         """Units of the columns that keep the structure."""
