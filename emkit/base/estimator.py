@@ -52,22 +52,29 @@ __all__ = [
 FLOATS = [np.float64, np.float32]
 
 
+class _Range(Interval):
+    """Constraint: a number in a range; a duration of NumPy calls itself an integer, and is none."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return not isinstance(val, np.timedelta64) and bool(super().is_satisfied_by(val))
+
+
 def at_least(kind: type, low: float) -> Any:
     """Constraint on a number: an Integral or a Real not below ``low``."""
-    return Interval(kind, low, None, closed="left")
+    return _Range(kind, low, None, closed="left")
 
 
 def above(kind: type, low: float) -> Any:
     """Constraint on a number: larger than ``low``, and finite."""
-    return Interval(kind, low, None, closed="neither")
+    return _Range(kind, low, None, closed="neither")
 
 
 def between(kind: type, low: float, high: float) -> Any:
     """Constraint on a number: from ``low`` to ``high``, both included."""
-    return Interval(kind, low, high, closed="both")
+    return _Range(kind, low, high, closed="both")
 
 
-class OneNumber(Interval):
+class OneNumber(_Range):
     """Constraint: a number, where an array might be meant.
 
     Parameters

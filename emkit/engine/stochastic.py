@@ -173,7 +173,9 @@ class SimulatedAnnealingEM(Algorithm):
             log_likelihoods.append(point.log_likelihood)
         left = options.max_iter - n_visits
         last = climb(model, data, params, replace(options, max_iter=left))
-        return with_earlier_cost(last, n_visits, np.array(log_likelihoods[1:]))
+        whole = with_earlier_cost(last, len(log_likelihoods[1:]), n_visits)
+        visited = np.concatenate([log_likelihoods[1:], last.log_likelihoods])
+        return replace(whole, log_likelihoods=visited)
 
 
 def report(

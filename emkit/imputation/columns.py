@@ -10,6 +10,7 @@ from sklearn.utils import check_array
 
 from emkit._typing import Array
 from emkit.data.checks import rows_with_value
+from emkit.data.numbers import argument_of
 from emkit.models.rows import Rows
 
 __all__ = ["Cells", "Columns", "check_limits"]
@@ -154,7 +155,7 @@ def _limit(imputer: Any, name: str, default: float, n_features: int) -> Array:
     value = getattr(imputer, name)
     if isinstance(value, Mapping):
         return _limit_by_name(imputer, name, value, default, n_features)
-    value = default if value is None else value
+    value = argument_of(default if value is None else value, name)
     if np.ndim(value):
         value = check_array(
             value, dtype=np.float64, ensure_2d=False, ensure_all_finite=False, input_name=name
@@ -179,7 +180,7 @@ def _limit_by_name(
     for key, value in given.items():
         if value is None:
             continue
-        if not isinstance(value, Real):
+        if not isinstance(value, Real) or isinstance(value, np.timedelta64):
             raise ValueError(f"{name}[{key!r}] should be a number. Got {value!r}.")
         limit[names.index(key)] = value
     return limit

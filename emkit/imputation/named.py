@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emkit._typing import Array
+from emkit.data.numbers import argument_of
 
 __all__ = ["Names", "as_array", "stacked"]
 
@@ -125,10 +126,11 @@ def _kind(table: Any) -> tuple[Any, Any]:
 
 
 def _numbers(table: Any, argument: str) -> Array:
+    given = list(table.values()) if isinstance(table, Mapping) else table
     try:
-        return as_array(table)
+        return np.asarray(argument_of(given, argument), dtype=float)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{argument} should hold numbers for each table: {error}.") from error
+        raise ValueError(f"{argument} should hold numbers for each table: {error}") from error
 
 
 def _in_order(values: Array, own: tuple[list, ...], axes: tuple[list, ...], what: str) -> Array:

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from emkit._typing import Array
+from emkit.data.numbers import argument_of
 from emkit.imputation.named import Names, as_array, stacked
 from emkit.imputation.wald import WaldTest, wald_test
 
@@ -87,7 +88,7 @@ class PooledEstimate(_Fields):
         ValueError
             For a level that is none.
         """
-        if not 0.0 < level < 1.0:
+        if not 0.0 < np.asarray(argument_of(level, "level"), dtype=float) < 1.0:
             raise ValueError(f"level must lie between 0 and 1. Got {level!r}.")
         estimate, error, df = map(as_array, (self.estimate, self.std_error, self.df))
         # With no degree of freedom anything may be true.
@@ -157,7 +158,8 @@ class PooledEstimate(_Fields):
                 f"which should be some of {labels}, each once. Got {chosen}: {strange} are none."
             )
         at = [labels.index(label) for label in chosen]
-        apart = estimate[at] - np.broadcast_to(np.asarray(value, dtype=float), len(at))
+        hypothesis = np.asarray(argument_of(value, "value"), dtype=float)
+        apart = estimate[at] - np.broadcast_to(hypothesis, len(at))
         block = np.ix_(at, at)
         return wald_test(apart, within[block], between[block], self.n_tables, self.df_complete)
 
@@ -233,7 +235,7 @@ def pool_estimates(
             f"{q.shape} and {u.shape}."
         )
     _check_variances(u, matrices)
-    if df_complete is not None and not df_complete > 0.0:
+    if df_complete is not None and not float(argument_of(df_complete, "df_complete")) > 0.0:
         raise ValueError(f"df_complete should be positive. Got {df_complete!r}.")
     complete = np.inf if df_complete is None else float(df_complete)
     m = len(q)
