@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose
 
 import emkit.models as models
 from emkit import EMGaussianMixture, EMImputer, MixturePrior
-from emkit.engine import fit_em, standard_errors
+from emkit.engine import fit_em, standard_errors, tree
 from emkit.exceptions import DataWarning
 from emkit.numerics.covariance import NAMES, STRUCTURES
 
@@ -84,7 +84,8 @@ def test_labels_of_rows_on_a_line_get_the_ridge_that_doubles_resolve():
     X[LABELS == 1, 2] = X[LABELS == 1, 1]
     X *= [1.0, 1e40, 1e40]
     mixture = EMGaussianMixture(2, resp_init=LABELS)
-    with pytest.warns(DataWarning, match="singular to double precision"):
+    of_component = pytest.warns(DataWarning, match=r"component\(s\) \[1\] is singular but for")
+    with of_component, pytest.warns(DataWarning, match="singular to double precision"):
         mixture.fit(X)
     assert (mixture.predict(X) == LABELS).all()
 
@@ -122,12 +123,41 @@ def test_standard_errors_of_a_model_in_the_columns_own_units(kind, method, power
         assert_allclose(found, expected, rtol=1e-3)
 
 
+@pytest.mark.parametrize("search", ["restarts", "genetic"])
+@pytest.mark.parametrize("kind", NAMES)
+def test_chains_whose_squares_overflow(kind, search):
+    """The prior of independent columns has one scale for all, far from that of some of them."""
+    scale = [1e120, 1e-80, 1.0] if STRUCTURES[kind].layout.independent else 1e120
+    algorithm = "sem" if search == "restarts" else "em"
+    mixture = EMGaussianMixture(
+        2,
+        covariance_type=kind,
+        prior=MixturePrior(),
+        algorithm=algorithm,
+        search=search,
+        reg_covar=0.0,
+        tol=1.0,
+        random_state=0,
+    ).fit(two_groups(scale))
+    assert np.isfinite(mixture.history_).all()
+
+
+@given(
+    rows=st.lists(st.lists(st.floats(-10, 10), min_size=3, max_size=3), min_size=2, max_size=9),
+    power=st.integers(-900, 1000),
+)
+def test_spread_of_numbers_whose_squares_overflow(rows, power):
+    rows = np.round(rows, 3)
+    found = tree.spread(np.ldexp(rows, power), ddof=1)
+    assert_allclose(np.ldexp(found, -power), rows.std(axis=0, ddof=1), rtol=1e-12, atol=1e-14)
+
+
 @cut_short
 @settings(max_examples=25)
 @given(
     seed=st.integers(0, 1000),
     kind=st.sampled_from(NAMES),
-    weight=st.sampled_from([1e-3, 1.0, 1e6]),
+    weight=st.sampled_from([0.2, 1.0, 1e6]),
     prior=st.sampled_from([None, MixturePrior(), "mclust"]),
     power=st.sampled_from([0, 120, -60]),
 )

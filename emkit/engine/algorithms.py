@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from emkit._typing import Array
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.arguments import require_integer
 from emkit.engine.blocks import require_e_step

@@ -196,7 +196,7 @@ def _batch_means_error(chain: Array, n_batches: int = 10) -> Array:
     if len(chain) < 2 * n_batches:
         return np.full(chain.shape[1], np.inf)
     means = np.array([batch.mean(axis=0) for batch in np.array_split(chain, n_batches)])
-    return means.std(axis=0, ddof=1) / np.sqrt(n_batches)
+    return tree.spread(means, ddof=1) / np.sqrt(n_batches)
 
 
 def chain_result(

@@ -91,8 +91,8 @@ class Structure:
 
         One variance for all columns is that of the widest, and always resolved.
         """
-        few, many = int(scale.argmin()), int(scale.argmax())
-        if self.scale_invariant or self.layout.ndim < 2:
+        few, many = int(np.where(scale > 0.0, scale, np.inf).argmin()), int(scale.argmax())
+        if self.scale_invariant or self.layout.ndim < 2 or not scale[many] > 0.0:
             return None
         least = scale[few] / self.common_scale(scale)[few]
         return (few, many) if least * least <= COLLAPSED else None
