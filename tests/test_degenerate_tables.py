@@ -375,6 +375,7 @@ def test_two_rows_of_many_columns_need_little_memory():
     assert np.isfinite(mixture.lower_bound_)
 
 
+@pytest.mark.filterwarnings("ignore:.*never observed together:emkit.exceptions.DataWarning")
 @pytest.mark.parametrize("rank", [1, 3, 5])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_half_of_a_table_of_low_rank_is_recovered_where_little_is_shrunk(rank, seed):

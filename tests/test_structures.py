@@ -16,6 +16,7 @@ from structures import dense, in_shape, nearest, random_covariances
 import emkit
 from emkit import EMGaussianMixture, EMGaussianMixtureIC, EMImputer
 from emkit.numerics.covariance import NAMES, SCIKIT_LEARN, STRUCTURES
+from emkit.numerics.covariance.axes import principal_axes, variances_along
 
 ALIASES = [(name, alias) for name in NAMES for alias in STRUCTURES[name].aliases]
 CURVED = [name for name in NAMES if not STRUCTURES[name].closed]
