@@ -22,7 +22,8 @@ from emkit.engine import (
 )
 from emkit.engine.many_starts import ManyStarts, Start
 from emkit.exceptions import DataWarning
-from emkit.models.mixture.gaussian import GaussianMixtureModel, one_hot
+from emkit.models.mixture.assignment import one_hot
+from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.overlap import least_divergence
 from emkit.models.mixture.partitions import kmeans_partitions, views_of
 from emkit.models.mixture.short_runs import best_partition

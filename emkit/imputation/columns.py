@@ -156,7 +156,7 @@ def _limit(imputer: Any, name: str, default: float, n_features: int) -> Array:
     value = _by_name(imputer, getattr(imputer, name))
     if isinstance(value, Mapping):
         return _limit_by_name(imputer, name, value, default, n_features)
-    value = default if value is None else value
+    value = argument_of(default if value is None else value, name)
     if np.ndim(value):
         value = check_array(
             argument_of(value, name),
