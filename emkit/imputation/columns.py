@@ -156,7 +156,7 @@ def _limit(imputer: Any, name: str, default: float, n_features: int) -> Array:
     value = _by_name(imputer, getattr(imputer, name))
     if isinstance(value, Mapping):
         return _limit_by_name(imputer, name, value, default, n_features)
-    value = argument_of(default if value is None else value, name)
+    value = default if value is None else value
     if np.ndim(value):
         value = check_array(
             argument_of(value, name),
@@ -188,7 +188,7 @@ def _by_name(imputer: Any, value: Any) -> Any:
 
 
 def _number(value: Any, what: str) -> float:
-    if isinstance(value, Real):
+    if isinstance(value, Real) and not isinstance(value, np.timedelta64):
         with suppress(OverflowError):
             return float(value)
     raise ValueError(f"{what} should be a number. Got {value!r}.")
