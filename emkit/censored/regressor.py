@@ -35,6 +35,7 @@ from emkit.engine import EMResult
 from emkit.models.censored.data import Prepared, Standardised
 from emkit.models.censored.first_line import prepare_blocks
 from emkit.models.censored.line import FLOOR, LineParams
+from emkit.models.censored.peak import peak_information
 from emkit.models.laws.law import Law
 from emkit.models.laws.registry import LAWS, document_laws
 
@@ -317,7 +318,10 @@ class EMCensoredRegressor(
         if bounded:
             warn_unconverged(result, self.max_iter)
             stats, _ = data.sum(partial(model.information_step, params=result.params))
-            information = model.information(stats, result.params)
+            if result.converged:
+                information = peak_information(model, data, stats, result.params)
+            else:
+                information = model.information(stats, result.params)
             rounding = model.objective_rounding(result.params, result.objective)
             result = replace(result, params=model.polish(stats, result.params, rounding))
         self._publish(result, fit.law, prepared)
