@@ -52,8 +52,8 @@ class EMImputer(
     missing_values : int, float, str, np.nan, None or pandas.NA, default=np.nan
         What marks a missing cell, besides a mask (`numpy.ma`). NaN stands for None, pandas.NA and
         NaT too. An Arrow-backed column of pandas can hold both NA, which its ``isna`` counts, and
-        NaN, which it does not: both are filled, and both are in the indicator. A number matches in
-        the precision that it or the cells were cast to.
+        NaN, which it does not: both are filled, and both are in the indicator. A number, and
+        text that reads as one, matches in the precision that it or the cells were cast to.
     covariance_type : str, default='full'
         What the components have in common in their covariances: any of `EMGaussianMixture`.
     shrinkage : float in [0, 1] or 'auto', default='auto'
