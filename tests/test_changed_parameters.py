@@ -7,6 +7,7 @@ import pytest
 from sklearn.exceptions import ConvergenceWarning
 
 from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer
+from emkit.plotting import CensoredRegressionDisplay
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 3)) @ RNG.normal(size=(3, 3))
@@ -59,3 +60,52 @@ def test_fractions_are_refused_by_name(estimator, name):
     y = np.arange(80.0)
     with pytest.raises(ValueError, match=f"The {name!r} parameter of {estimator.__name__}"):
         estimator(**{name: Fraction(1, 3)}).fit(np.nan_to_num(X), y)
+
+
+ROWS = np.nan_to_num(X)
+RESPONSE = np.exp(0.2 * ROWS[:, 0] + RNG.normal(size=len(X)))
+USES = {
+    "predict": lambda r: r.predict(ROWS),
+    "predict_quantile": lambda r: r.predict_quantile(ROWS, [0.1, 0.9]),
+    "predict_interval": lambda r: r.predict_interval(ROWS),
+    "predict_survival_function": lambda r: r.predict_survival_function(ROWS, [1.0, 2.0]),
+    "predict_observed": lambda r: r.set_params(left=0.1).predict_observed(ROWS),
+    "impute": lambda r: r.impute(ROWS, RESPONSE),
+    "score_samples": lambda r: r.score_samples(ROWS, RESPONSE),
+    "score": lambda r: r.score(ROWS, RESPONSE),
+    "aic": lambda r: r.aic(ROWS, RESPONSE),
+    "bic": lambda r: r.bic(ROWS, RESPONSE),
+    "summary": lambda r: r.summary(),
+    "display": lambda r: CensoredRegressionDisplay.from_estimator(r, ROWS, RESPONSE),
+}
+CHANGES = [
+    ({"distribution": "normal"}, {"distribution": "lognormal"}),
+    ({"distribution": "normal"}, {"distribution": "logistic"}),
+    ({"distribution": "weibull"}, {"distribution": "normal"}),
+    ({"distribution": "normal"}, {"distribution": "bowl"}),
+    ({"distribution": "student_t", "df": 4.0}, {"df": 30.0}),
+    ({"distribution": "student_t", "df": 4.0}, {"df": "estimate"}),
+    ({"distribution": "student_t", "df": 4.0}, {"distribution": "normal"}),
+    ({"fit_intercept": True}, {"fit_intercept": False}),
+]
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+@pytest.mark.parametrize(("fitted", "changed"), CHANGES, ids=str)
+def test_a_regressor_is_of_the_law_that_was_fitted(fitted, changed, use):
+    """Its line was read as that of another law, with other predictions and scores."""
+    regressor = EMCensoredRegressor(**fitted).fit(ROWS, RESPONSE)
+    (name,) = changed
+    before = getattr(regressor, name)
+    regressor.set_params(**changed)
+    with pytest.raises(ValueError, match=f"{name} was {before!r} in the fit, and is .* now"):
+        use(regressor)
+    use(regressor.set_params(**{name: before}))  # set back, it is as it was
+    if "bowl" not in changed.values():
+        use(regressor.set_params(**changed).fit(ROWS, RESPONSE))
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+@pytest.mark.parametrize("changed", [{"df": 30.0}, {"alpha": 3.0, "tol": 1.0, "max_iter": 1}])
+def test_what_has_no_part_in_the_law_may_change(changed, use):
+    use(EMCensoredRegressor().fit(ROWS, RESPONSE).set_params(**changed))

@@ -70,33 +70,39 @@ def _unnested(y: Any) -> Any:
     if type(getattr(y, "dtype", None)).__name__ == "Struct":
         fields = y.struct.unnest()
         return _records(fields.columns, [column.to_numpy() for column in fields])
-    is_series = hasattr(y, "iloc") and getattr(y, "ndim", 2) == 1 and not _is_lazy(y)
+    rows = _objects(y)
+    named = rows is not None and len(rows) > 0 and isinstance(rows[0], Mapping)
+    return _of_dictionaries(rows) if named else y
+
+
+def _objects(y: Any) -> Any:
+    """Rows that may be dictionaries: a list, or a vector of objects; None for all else."""
+    is_series = hasattr(y, "iloc") and getattr(y, "ndim", 2) == 1
     is_arrow = hasattr(y, "to_pylist") and not hasattr(y, "column_names")
+    if isinstance(y, list | tuple) or hasattr(y, "__dask_graph__"):
+        return y if isinstance(y, list | tuple) else None
     rows = np.asarray(y) if is_series or is_arrow else y
-    of_rows = isinstance(rows, list | tuple) or getattr(rows, "dtype", None) == object
-    if not (of_rows and isinstance(rows, list | tuple | np.ndarray) and len(rows)):
-        return y
-    first = rows[0]
-    if not isinstance(first, Mapping):
-        return y
-    wrong = [i for i, row in enumerate(rows) if not isinstance(row, Mapping) or set(row) != {*first}]
-    if wrong:
-        raise ValueError(
-            f"Row 0 of y is a dictionary with the keys {list(first)}, and row {wrong[0]} is "
-            f"{rows[wrong[0]]!r}. Give every row the same keys, or make y a frame."
-        )
+    vector = isinstance(rows, np.ndarray) and rows.ndim == 1 and rows.dtype.kind == "O"
+    return rows if vector else None
+
+
+def _of_dictionaries(rows: Any) -> NDArray[Any]:
+    """Records of dictionaries, which must have the same keys."""
+    names = list(rows[0])
+    for i, row in enumerate(rows):
+        if not isinstance(row, Mapping) or set(row) != set(names):
+            raise ValueError(
+                f"Row 0 of y is a dictionary with the keys {names}, and row {i} is {row!r}. Give "
+                "every row the same keys, or make y a frame."
+            )
     refuse_masked([list(row.values()) for row in rows], "y")
-    return _records(list(map(str, first)), [_column([row[name] for row in rows]) for name in first])
+    return _records(list(map(str, names)), [_column([row[n] for row in rows]) for n in names])
 
 
 def _column(cells: list[Any]) -> NDArray[Any]:
     """An array with one entry a row: of their type if they have one in common."""
     kinds = set(map(type, cells))
     return np.array(cells) if len(kinds) == 1 and kinds <= PLAIN else np.array(cells, dtype=object)
-
-
-def _is_lazy(y: Any) -> bool:
-    return hasattr(y, "__dask_graph__")
 
 
 def _names(y: Any) -> list[Any] | None:

@@ -39,8 +39,29 @@ class CensoredPrediction:
 
     @property
     def _distribution(self) -> Distribution:
-        """Distribution of the responses, with the shape parameters of the fit if there is one."""
+        """Distribution of the responses, with the shape parameters of the fit if there is one.
+
+        ValueError where the arguments have become those of another.
+        """
+        self._require_fitted_law()
         return LAWS[self.distribution].with_shapes(vars(self))
+
+    def _law_arguments(self) -> dict[str, Any]:
+        """What says which law is fitted, and about what line."""
+        shapes = LAWS[self.distribution].law.shapes if self.distribution in LAWS else ()
+        names = "distribution", "fit_intercept", *shapes
+        return {name: getattr(self, name) for name in names}
+
+    def _require_fitted_law(self) -> None:
+        """ValueError where `set_params` has made of the fitted law another."""
+        fitted = self.__dict__.get("_fitted_law", {})
+        now = self._law_arguments()
+        for name, value in fitted.items():
+            if name in now and now[name] != value:
+                raise ValueError(
+                    f"{name} was {value!r} in the fit, and is {now[name]!r} now. Fit again, or set "
+                    "it back."
+                )
 
     @property
     def _free_shapes(self) -> list[str]:

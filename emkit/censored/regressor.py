@@ -358,7 +358,7 @@ class EMCensoredRegressor(
     def _publish(self, result: EMResult, law: Law, prepared: Prepared) -> None:
         units = prepared.units
         self.coef_, self.intercept_, self.scale_ = units.to_user(*result.params)
-        self.rank_ = prepared.rank
+        self.rank_, self._fitted_law = prepared.rank, self._law_arguments()
         # Of an earlier fit; a fit that is interrupted has no standard errors.
         for name in (*(f"{shape}_" for shape in SHAPES), "cov_params_", "standard_errors_"):
             self.__dict__.pop(name, None)

@@ -182,11 +182,10 @@ def refuse_masked(values: Any, label: str) -> None:
         columns = [mask[name] for name in mask.dtype.names or ()] or [mask]
         masked = np.concatenate([column.reshape(len(mask), -1) for column in columns], axis=1)
         rows = np.flatnonzero(masked.any(axis=1))
-    elif isinstance(values, list | tuple) or getattr(values, "dtype", None) == object:
-        if isinstance(values, np.ndarray):
-            values = values.tolist()
-        if isinstance(values, list | tuple):
-            rows = [i for i, row in enumerate(values) if has_masked(row)]
+    elif isinstance(values, list | tuple):
+        rows = [i for i, row in enumerate(values) if has_masked(row)]
+    elif isinstance(values, np.ndarray) and values.dtype.kind == "O" and values.ndim:
+        rows = [i for i, row in enumerate(values.tolist()) if has_masked(row)]
     if len(rows):
         raise ValueError(
             f"{label} is masked in row {rows[0]} ({len(rows)} such row(s)): it is not known there. "
