@@ -68,7 +68,7 @@ class CensoredSummary:
         """
         check_uncertainty(self)
         self._require_fitted_law()
-        check_level(level)
+        level = check_level(level)
         pd = optional_import("pandas", "pandas", "EMCensoredRegressor.summary")
         estimate = np.concatenate([self.coef_, [np.log(self.scale_)]])
         if self.fit_intercept:

@@ -57,7 +57,7 @@ class Checksums:
             return
         raise DataReadError(
             f"Block {number} of {name}, from row {start}, gave other values than when it was first "
-            f"read: now {found.n} finite cells with the sum {found.total:.6g}, then {before.n} with "
-            f"the sum {before.total:.6g}. Every iteration of EM reads all blocks again, and must find the "
-            "same. Draw or shuffle once, and not whenever the data are read."
+            f"read: now {found.n} finite cells with the sum {found.total:.6g}, then {before.n} "
+            f"with the sum {before.total:.6g}. Every iteration of EM reads all blocks again, and "
+            "must find the same. Draw or shuffle once, and not whenever the data are read."
         )
