@@ -14,7 +14,11 @@ from emkit.data.numbers import read_table
 from emkit.data.refusals import refuse_vanishing
 from emkit.data.responses import check_responses
 
-__all__ = ["R", "Reader"]
+__all__ = ["R", "Reader", "TooFewRowsError"]
+
+
+class TooFewRowsError(ValueError):
+    """Fewer rows count than a fit takes, or than a mixture has components."""
 
 
 class RowsLike(Protocol):
@@ -122,7 +126,7 @@ class Reader(ABC, Generic[R]):
             )
             # Of rows in memory, in the words of scikit-learn.
             message = few if whole else f"{few}. {message}"
-        raise ValueError(message)
+        raise TooFewRowsError(message)
 
     def weighted_sum(self, compute: Callable[[R], Array], rows: R) -> tuple[float, float]:
         """Sum of what is computed for the rows, times their weights, and how many samples."""

@@ -1,9 +1,13 @@
 """The data of a mixture: the rows that count, in the columns that vary in their own right."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+from emkit.base.names import column_names, listed
 from emkit.data.checks import has_missing, refuse_empty_columns, rows_that_count
 from emkit.data.opened import Opened, open_data
+from emkit.data.reader import TooFewRowsError
 from emkit.mixture.flat import Flat
 from emkit.mixture.initial import InitialValues, check_initial_values
 from emkit.mixture.prior import check_prior
@@ -41,12 +45,25 @@ def load_table(mixture: Any, opened: Opened[Rows]) -> tuple[Table, InitialValues
     scaling = data.scaling()
     flat = find_flat(data, scaling)
     if flat is not None:
-        data = opened.fit_data(mixture.n_components, flat.counted)
+        with _of_kept_columns(column_names(mixture)[flat.kept]):
+            data = opened.fit_data(mixture.n_components, flat.counted)
         scaling = data.scaling()
     if given.resp is not None:  # in memory: elsewhere it is refused
         (kept,) = opened.survey(which_count if flat is None else flat.which_count)
         given = given if kept is None else given._replace(resp=given.resp[kept])
     return Table(data, scaling, flat), given
+
+
+@contextmanager
+def _of_kept_columns(names: Any) -> Iterator[None]:
+    """An error for too few rows says that others are known in columns without variance alone."""
+    try:
+        yield
+    except TooFewRowsError as error:
+        raise TooFewRowsError(
+            f"{str(error).rstrip('.')}. Rows count by column(s) {listed(names)}: the others are constant or follow "
+            "from these, and a row with no value but of constant columns tells nothing."
+        ) from error
 
 
 def which_count(rows: Rows) -> Any:
