@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from emkit.base.names import column_names, listed
 from emkit.data.checks import has_missing, refuse_empty_columns, rows_that_count
 from emkit.data.opened import Opened, open_data
@@ -17,6 +19,10 @@ from emkit.models.rows import Rows
 from emkit.numerics.gaussian import Scaling
 
 __all__ = ["Table", "load_table", "open_table", "which_count"]
+
+
+#: Part of a weight that other weights are at least, that sums of squares are doubles.
+LONE = 1e-100
 
 
 class Table(NamedTuple):
@@ -42,6 +48,7 @@ def load_table(mixture: Any, opened: Opened[Rows]) -> tuple[Table, InitialValues
     check_prior(mixture.prior, mixture.covariance_type, opened.n_features)
     data = opened.fit_data(mixture.n_components)
     refuse_empty_columns(mixture, data)
+    _refuse_lone_weight(data)
     scaling = data.scaling()
     flat = find_flat(data, scaling)
     if flat is not None:
@@ -52,6 +59,21 @@ def load_table(mixture: Any, opened: Opened[Rows]) -> tuple[Table, InitialValues
         (kept,) = opened.survey(which_count if flat is None else flat.which_count)
         given = given if kept is None else given._replace(resp=given.resp[kept])
     return Table(data, scaling, flat), given
+
+
+def _refuse_lone_weight(data: Any) -> None:
+    """ValueError for a weight beside which no other row is there in doubles."""
+    weights = data.sample_weight if isinstance(data, Rows) else None
+    if weights is None:
+        return
+    top = weights.argmax()
+    others = np.delete(weights, top).sum()
+    if others < LONE * weights[top]:
+        raise ValueError(
+            f"sample_weight holds {weights[top]:g}, and all other rows together weigh {others:g}, "
+            "which is nothing beside it: one row has no covariance. Weights count rows; likely "
+            "this one is a mistake."
+        )
 
 
 @contextmanager
