@@ -247,7 +247,7 @@ def _check_steps(model: EMModel, data: Any, point: Point) -> tuple[Point, Point]
             image = m_step(model, data, point, n_iter)
         if image is not None:
             require_double("m_step", image)
-            _require_finite_image(image, n_iter)
+            _require_numbers(model, image, n_iter)
         after = None if image is None else evaluate(model, data, image, n_iter)
         if after is None and n_iter == 1:
             raise ModelError(
@@ -262,12 +262,13 @@ def _check_steps(model: EMModel, data: Any, point: Point) -> tuple[Point, Point]
     return before, point
 
 
-def _require_finite_image(image: Any, n_iter: int) -> None:
-    """Parameters that are no numbers are a mistake, also where is_feasible knows of them."""
+def _require_numbers(model: EMModel, image: Any, n_iter: int) -> None:
+    """NaN is a mistake, also where is_feasible knows of it, and infinity where it does."""
     for name, leaf in tree.named_leaves(image).items():
-        if np.isnan(leaf).any():
+        infinite = np.isinf(leaf).any() and not is_feasible(model, image)
+        if np.isnan(leaf).any() or infinite:
             raise ModelError(
-                f"m_step returned {name} with NaN at step {n_iter}, {leaf!r}. Likely a division by "
+                f"m_step returned {name} that is not finite at step {n_iter}, {leaf!r}. Likely a division by "
                 "zero, such as by the count of a class that lost its rows: keep what it had, or "
                 "raise numpy.linalg.LinAlgError where there is no maximum."
             )
