@@ -67,7 +67,7 @@ def units_of(data: Any, scaling: Scaling, names: Any, flat: Flat | None = None) 
 
     By mean and standard deviation, these would leave no digit of what they are beside. ValueError
     for a value so far away that no unit leaves any. ``flat`` tells which cells may have been
-    filled by those of other columns, and so are rounded.
+    filled by those of other columns, if any may, and so are rounded.
     """
     x = np.sort(_some_rows(data, ROWS_PER_COLUMN * len(scaling.shift) + MORE_ROWS), axis=0)
     h = len(x) // 2  # a cell that is missing comes last, and makes a length that is no number
@@ -75,7 +75,7 @@ def units_of(data: Any, scaling: Scaling, names: Any, flat: Flat | None = None) 
         return scaling
     centre, half = _shortest_half(_some_rows(data, MOST_ROWS))
     same = np.abs(centre)
-    if flat is not None and data.incomplete:
+    if flat is not None:
         same = np.maximum(same, flat.terms(_largest(data)))
     rounding = 64.0 * np.finfo(data.dtype).eps * same  # of values that are the same
     far = (half > rounding) & (half < TINY_HALF * scaling.scale)

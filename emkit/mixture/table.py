@@ -31,6 +31,7 @@ class Table(NamedTuple):
     data: Any  #: `Rows`, or `Blocks` of them
     scaling: Scaling  #: mean and standard deviation of the columns that are kept
     flat: Flat | None  #: where not all columns are kept
+    filled: bool = False  #: whether cells may have been filled by what the flat says
 
 
 def open_table(
@@ -51,6 +52,7 @@ def load_table(mixture: Any, opened: Opened[Rows]) -> tuple[Table, InitialValues
     _refuse_lone_weight(data)
     scaling = data.scaling()
     flat = find_flat(data, scaling)
+    filled = flat is not None and data.incomplete
     if flat is not None:
         with _of_kept_columns(column_names(mixture)[flat.kept]):
             data = opened.fit_data(mixture.n_components, flat.counted)
@@ -58,7 +60,7 @@ def load_table(mixture: Any, opened: Opened[Rows]) -> tuple[Table, InitialValues
     if given.resp is not None:  # in memory: elsewhere it is refused
         (kept,) = opened.survey(which_count if flat is None else flat.which_count)
         given = given if kept is None else given._replace(resp=given.resp[kept])
-    return Table(data, scaling, flat), given
+    return Table(data, scaling, flat, filled), given
 
 
 def _refuse_lone_weight(data: Any) -> None:
@@ -68,7 +70,7 @@ def _refuse_lone_weight(data: Any) -> None:
         return
     top = weights.argmax()
     others = np.delete(weights, top).sum()
-    if others < LONE * weights[top]:
+    if 0.0 < others < LONE * weights[top]:
         raise ValueError(
             f"sample_weight holds {weights[top]:g}, and all other rows together weigh {others:g}, "
             "which is nothing beside it: one row has no covariance. Weights count rows; likely "

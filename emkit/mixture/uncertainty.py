@@ -89,7 +89,7 @@ class MixtureInference:
         fitted_structure(self)
         require_same("standard_errors", "n_components", len(self.weights_), self.n_components)
         data, flat = open_table(self, X, sample_weight).fit_data(), self._flat
-        model = model_of(with_prior_of_fit(self), Table(data, data.scaling(), flat))
+        model = model_of(with_prior_of_fit(self), Table(data, data.scaling(), flat, filled=True))
         layout, scale = model.layout, model.units.scale
         # A fit at the default tol ends short of the maximum by more than a standard error can bear.
         start = last_fit(self, model, flat, "standard_errors")
