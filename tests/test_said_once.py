@@ -99,7 +99,10 @@ def test_what_is_written_down_is_not_said_yet():
 
     search = {"__name__": "sklearn.any", "warn": warn, "recorded": recorded}
     exec(
-        "def run(parallel):\n    with recorded() as found:\n        warn('text')\n    warn('text')\n"
+        "def run(parallel):\n"
+        "    with recorded() as found:\n"
+        "        warn('text')\n"
+        "    warn('text')\n"
         "    return found",
         search,
     )

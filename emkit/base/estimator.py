@@ -14,10 +14,9 @@ from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names as check_feature_names
-from sklearn.utils.validation import _check_feature_names_in
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
-from sklearn.utils.validation import check_is_fitted
 
 from emkit.engine import Acceleration, EMResult, StopReason
 from emkit.engine.acceleration import ACCELERATIONS
@@ -56,10 +55,12 @@ FLOATS = [np.float64, np.float32]
 
 
 class _Range(Interval):
-    """Interval of numbers that NumPy knows: no `fractions.Fraction`, no int beyond all doubles."""
+    """Interval of numbers that NumPy knows: no `fractions.Fraction`, no int beyond all doubles,
+    and no duration, which calls itself an integer.
+    """
 
     def is_satisfied_by(self, val: Any) -> bool:
-        if not isinstance(val, Integral | float | np.floating):
+        if not isinstance(val, Integral | float | np.floating) or isinstance(val, np.timedelta64):
             return False
         return (self.type is Integral or _is_double(val)) and bool(super().is_satisfied_by(val))
 

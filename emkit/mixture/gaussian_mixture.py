@@ -7,9 +7,9 @@ from sklearn.base import DensityMixin
 from sklearn.mixture import GaussianMixture
 
 from emkit.base.estimator import EM_CONSTRAINTS, StrOptions, at_least, fit_context
-from emkit.base.weights import weights_given
 from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin
+from emkit.base.weights import weights_given
 from emkit.engine import Algorithm
 from emkit.engine.fit import ALGORITHMS
 from emkit.mixture.batches import MixtureStream
@@ -143,8 +143,8 @@ class EMGaussianMixture(
         Log-likelihood per sample at the returned parameters, without the prior. After
         `partial_fit`, of the last batch at the parameters before it: of rows not seen before.
     lower_bounds_ : list of float, of length n_iter_
-        The same after each point tried; NaN at the temperatures of ``search='annealing'`` before
-        the last, where it is not known.
+        The same after each point tried. With ``search='annealing'`` it is shorter: of the points
+        at the last temperature alone, as those before climb another objective.
     history_ : ndarray
         Objective per sample at the start and every accepted iterate of the best run; never falls.
         The log-density of the prior in it is up to a constant.

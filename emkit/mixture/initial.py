@@ -155,7 +155,9 @@ def _assigned(resp: np.ndarray, n_components: int) -> Any:
 
 
 def _numbers(value: Any, argument: str, remedy: str = "") -> Any:
-    """As `argument_of`; ValueError for text, too."""
+    """As `argument_of`; complex numbers are left to scikit-learn, which refuses them."""
+    if np.iscomplexobj(value):
+        return value
     value = argument_of(value, argument)
     cells = np.asarray(value).ravel()
     text = cells[:1] if cells.dtype.kind in "SU" else [c for c in cells if isinstance(c, str)]

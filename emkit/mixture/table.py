@@ -85,8 +85,8 @@ def _of_kept_columns(names: Any) -> Iterator[None]:
         yield
     except TooFewRowsError as error:
         raise TooFewRowsError(
-            f"{str(error).rstrip('.')}. Rows count by column(s) {listed(names)}: the others are constant or follow "
-            "from these, and a row with no value but of constant columns tells nothing."
+            f"{str(error).rstrip('.')}. Rows count by column(s) {listed(names)}: the others are "
+            "constant or follow from these, and a row with constants alone tells nothing."
         ) from error
 
 
