@@ -322,7 +322,7 @@ def test_when_every_fit_fails_it_says_why():
     [
         (lambda X: np.where([True, False], X, np.nan), "^Nothing is observed in column.s. 1"),
         (lambda X: X[:1], "^Found array with 1 sample"),
-        (lambda X: np.where(np.arange(len(X))[:, None] < 1, X, np.nan), "^Found array with 1 samp"),
+        (lambda X: np.full_like(X, np.nan), "^Found array with 0 sample"),
         (
             lambda X: X + np.where(np.arange(len(X))[:, None] == 1, 1e30, 0.0),
             "^Column 0 of X holds",

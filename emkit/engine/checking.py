@@ -268,9 +268,9 @@ def _require_numbers(model: EMModel, image: Any, n_iter: int) -> None:
         infinite = np.isinf(leaf).any() and not is_feasible(model, image)
         if np.isnan(leaf).any() or infinite:
             raise ModelError(
-                f"m_step returned {name} that is not finite at step {n_iter}, {leaf!r}. Likely a division by "
-                "zero, such as by the count of a class that lost its rows: keep what it had, or "
-                "raise numpy.linalg.LinAlgError where there is no maximum."
+                f"m_step returned {name} that is not finite at step {n_iter}, {leaf!r}. Likely a "
+                "division by zero, such as by the count of a class that lost its rows: keep what "
+                "it had, or raise numpy.linalg.LinAlgError where there is no maximum."
             )
 
 

@@ -14,7 +14,6 @@ from emkit.exceptions import DataWarning, InfeasibleError, recorded, warn
 from emkit.mixture.candidates import Candidate
 from emkit.mixture.criteria import measures
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
-from emkit.mixture.reader import MixtureReader
 
 __all__ = ["CRITERIA", "GridFit", "fit_all", "pass_on", "warn_of_failures"]
 
@@ -89,8 +88,8 @@ def _why_not(mixture: EMGaussianMixture, X: Any, sample_weight: Any) -> str:
     try:
         mixture.fit(X, sample_weight=sample_weight)
     except TooFewRowsError as error:
-        if mixture.n_components <= MixtureReader.min_samples:
-            raise  # of which there must be as many for any mixture
+        if mixture.n_components == 1:
+            raise  # there is no row for any mixture
         return str(error)
     except ValueError as error:
         if not isinstance(error.__cause__, InfeasibleError):

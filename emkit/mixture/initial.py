@@ -154,16 +154,9 @@ def _assigned(resp: np.ndarray, n_components: int) -> Any:
     return one_hot(resp, n_components) if resp.ndim == 1 else (lambda rows: resp[rows].T)
 
 
-def _numbers(value: Any, argument: str, remedy: str = "") -> Any:
+def _numbers(value: Any, argument: str) -> Any:
     """As `argument_of`; complex numbers are left to scikit-learn, which refuses them."""
-    if np.iscomplexobj(value):
-        return value
-    value = argument_of(value, argument)
-    cells = np.asarray(value).ravel()
-    text = cells[:1] if cells.dtype.kind in "SU" else [c for c in cells if isinstance(c, str)]
-    if len(text):
-        raise ValueError(f"{argument} must hold numbers, and holds text: {str(text[0])!r}.{remedy}")
-    return value
+    return value if np.iscomplexobj(value) else argument_of(value, argument)
 
 
 def _check(value: Any, argument: str, label: str, shape: tuple[int, ...]) -> Array | None:
@@ -203,7 +196,7 @@ def _check_weights(value: Any, n_components: int) -> Array | None:
 def _check_resp(value: Any, n_samples: int, n_components: int) -> np.ndarray | None:
     if value is None:
         return None
-    value = _numbers(value, "resp_init", " Count labels from 0.")
+    value = _numbers(value, "resp_init")
     resp: np.ndarray = check_array(value, ensure_2d=False, input_name="resp_init")
     if resp.shape not in {(n_samples,), (n_samples, n_components)}:
         raise ValueError(
