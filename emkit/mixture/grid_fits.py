@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import joblib
 import numpy as np
 
-from emkit.data.reader import TooFewRowsError
+from emkit.data.reader import tells_of_few_rows
 from emkit.engine import StopReason
 from emkit.engine.processes import as_worker_errors
 from emkit.exceptions import DataWarning, InfeasibleError, recorded, warn
@@ -87,11 +87,9 @@ def _why_not(mixture: EMGaussianMixture, X: Any, sample_weight: Any) -> str:
     """Fit a mixture: why it is then no maximum of the likelihood, or empty."""
     try:
         mixture.fit(X, sample_weight=sample_weight)
-    except TooFewRowsError as error:
-        if mixture.n_components == 1:
-            raise  # there is no row for any mixture
-        return str(error)
     except ValueError as error:
+        if tells_of_few_rows(error) and mixture.n_components > 1:
+            return str(error)
         if not isinstance(error.__cause__, InfeasibleError):
             raise  # of the data or the place, which are the same for all candidates
         # Without reg_covar there is none to increase.

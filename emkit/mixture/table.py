@@ -9,7 +9,7 @@ import numpy as np
 from emkit.base.names import column_names, listed
 from emkit.data.checks import has_missing, refuse_empty_columns, rows_that_count
 from emkit.data.opened import Opened, open_data
-from emkit.data.reader import TooFewRowsError
+from emkit.data.reader import tells_of_few_rows, too_few_rows
 from emkit.mixture.flat import Flat
 from emkit.mixture.initial import InitialValues, check_initial_values
 from emkit.mixture.prior import check_prior
@@ -83,8 +83,10 @@ def _of_kept_columns(names: Any) -> Iterator[None]:
     """An error for too few rows says that others are known in columns without variance alone."""
     try:
         yield
-    except TooFewRowsError as error:
-        raise TooFewRowsError(
+    except ValueError as error:
+        if not tells_of_few_rows(error):
+            raise
+        raise too_few_rows(
             f"{str(error).rstrip('.')}. Rows count by column(s) {listed(names)}: the others are "
             "constant or follow from these, and a row with constants alone tells nothing."
         ) from error
