@@ -2,6 +2,12 @@
 
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import FrameType
+from typing import Any
+from weakref import WeakKeyDictionary
 
 __all__ = [
     "ClusterError",
@@ -181,13 +187,48 @@ class WorkerError(RuntimeError):
     """
 
 
+#: What was said in each search of scikit-learn's that is under way, by what is its own alone.
+_SAID: WeakKeyDictionary[Any, set[tuple[type, str]]] = WeakKeyDictionary()
+#: Whether warnings are only written down, and so are not said yet.
+_RECORDING: ContextVar[bool] = ContextVar("recording", default=False)
+
+
 def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
-    """Warn at the user's line: that of the nearest frame which is not of emkit or between."""
-    level, frame = 2, sys._getframe(1)
+    """Warn at the user's line: that of the nearest frame which is not of emkit or between.
+
+    In one search of scikit-learn's, which forgets between its fits what Python has shown, a text
+    is said once.
+    """
+    level, frame, search = 2, sys._getframe(1), None
     while frame.f_back is not None and _is_between(frame.f_globals.get("__name__", "")):
+        search = _search_in(frame) or search
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
+    said = set() if search is None or _RECORDING.get() else _SAID.setdefault(search, set())
+    kind = type(message) if isinstance(message, Warning) else category
+    if (kind, str(message)) not in said:
+        warnings.warn(message, category, stacklevel=level)
+        said.add((kind, str(message)))  # not where it is an error, which each fit raises
+
+
+@contextmanager
+def recorded() -> Iterator[list[warnings.WarningMessage]]:
+    """Within it all warnings are written down, in the list, for somebody to pass on."""
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        before = _RECORDING.set(True)
+        try:
+            yield found
+        finally:
+            _RECORDING.reset(before)
 
 
 def _is_between(module: str) -> bool:
     return module.partition(".")[0] in _BETWEEN
+
+
+def _search_in(frame: FrameType) -> Any:
+    """What only this call of a search or a cross-validation has, its joblib.Parallel; or None."""
+    if frame.f_globals.get("__name__", "").partition(".")[0] != "sklearn":
+        return None
+    parallel = frame.f_locals.get("parallel")
+    return parallel if type(parallel).__name__ == "Parallel" else None

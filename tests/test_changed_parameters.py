@@ -1,12 +1,22 @@
 """Parameters that were changed after a fit, or are numbers that NumPy does not know."""
 
+import copy
+import pickle
 from fractions import Fraction
 
 import numpy as np
 import pytest
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
-from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer
+from emkit import (
+    EMCensoredRegressor,
+    EMGaussianMixture,
+    EMImputer,
+    MixturePrior,
+    pool_estimates,
+)
+from emkit.plotting import CensoredRegressionDisplay, ConvergenceDisplay, MixtureDisplay
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(80, 3)) @ RNG.normal(size=(3, 3))
@@ -59,3 +69,183 @@ def test_fractions_are_refused_by_name(estimator, name):
     y = np.arange(80.0)
     with pytest.raises(ValueError, match=f"The {name!r} parameter of {estimator.__name__}"):
         estimator(**{name: Fraction(1, 3)}).fit(np.nan_to_num(X), y)
+
+
+ROWS = np.nan_to_num(X)
+RESPONSE = np.exp(0.2 * ROWS[:, 0] + RNG.normal(size=len(X)))
+USES = {
+    "predict": lambda r: r.predict(ROWS),
+    "predict_quantile": lambda r: r.predict_quantile(ROWS, [0.1, 0.9]),
+    "predict_interval": lambda r: r.predict_interval(ROWS),
+    "predict_survival_function": lambda r: r.predict_survival_function(ROWS, [1.0, 2.0]),
+    "predict_observed": lambda r: r.set_params(left=0.1).predict_observed(ROWS),
+    "impute": lambda r: r.impute(ROWS, RESPONSE),
+    "score_samples": lambda r: r.score_samples(ROWS, RESPONSE),
+    "score": lambda r: r.score(ROWS, RESPONSE),
+    "aic": lambda r: r.aic(ROWS, RESPONSE),
+    "bic": lambda r: r.bic(ROWS, RESPONSE),
+    "summary": lambda r: r.summary(),
+    "display": lambda r: CensoredRegressionDisplay.from_estimator(r, ROWS, RESPONSE),
+}
+CHANGES = [
+    ({"distribution": "normal"}, {"distribution": "lognormal"}),
+    ({"distribution": "normal"}, {"distribution": "logistic"}),
+    ({"distribution": "weibull"}, {"distribution": "normal"}),
+    ({"distribution": "normal"}, {"distribution": "bowl"}),
+    ({"distribution": "student_t", "df": 4.0}, {"df": 30.0}),
+    ({"distribution": "student_t", "df": 4.0}, {"df": "estimate"}),
+    ({"distribution": "student_t", "df": 4.0}, {"distribution": "normal"}),
+    ({"fit_intercept": True}, {"fit_intercept": False}),
+]
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+@pytest.mark.parametrize(("fitted", "changed"), CHANGES, ids=str)
+def test_a_regressor_is_of_the_law_that_was_fitted(fitted, changed, use):
+    """Its line was read as that of another law, with other predictions and scores."""
+    regressor = EMCensoredRegressor(**fitted).fit(ROWS, RESPONSE)
+    (name,) = changed
+    before = getattr(regressor, name)
+    regressor.set_params(**changed)
+    with pytest.raises(ValueError, match=f"{name} was {before!r} in the fit, and is .* now"):
+        use(regressor)
+    use(regressor.set_params(**{name: before}))  # set back, it is as it was
+    if "bowl" not in changed.values():
+        use(regressor.set_params(**changed).fit(ROWS, RESPONSE))
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+@pytest.mark.parametrize("changed", [{"df": 30.0}, {"alpha": 3.0, "tol": 1.0, "max_iter": 1}])
+def test_what_has_no_part_in_the_law_may_change(changed, use):
+    use(EMCensoredRegressor().fit(ROWS, RESPONSE).set_params(**changed))
+
+
+OF_LEVEL = [lambda r, level: r.predict_interval(ROWS, level), EMCensoredRegressor.summary]
+
+
+@pytest.mark.parametrize("level", ["a", "0.9", None, [0.9], [0.5, 0.9], True, 0.0, 1.0, np.nan, 1j])
+@pytest.mark.parametrize("use", OF_LEVEL)
+def test_levels_that_are_no_numbers_are_refused_by_name(use, level):
+    regressor = EMCensoredRegressor().fit(ROWS, RESPONSE)
+    with pytest.raises((ValueError, TypeError), match="level"):
+        use(regressor, level)
+
+
+@pytest.mark.parametrize("level", [np.float32(0.5), np.array(0.5), Fraction(1, 2)])
+@pytest.mark.parametrize("use", OF_LEVEL)
+def test_levels_of_other_types_of_numbers(use, level):
+    regressor = EMCensoredRegressor().fit(ROWS, RESPONSE)
+    np.testing.assert_array_equal(use(regressor, level), use(regressor, 0.5))
+
+
+class Plain(EMImputer):
+    """A subclass that takes one of the parameters."""
+
+    def __init__(self, shrinkage=0.1):
+        super().__init__(shrinkage=shrinkage)
+
+
+def test_a_subclass_with_fewer_parameters_imputes_several_times_over():
+    tables = Plain().multiple_impute(X, 3, random_state=0)
+    right = EMImputer(shrinkage=0.1).multiple_impute(X, 3, random_state=0)
+    np.testing.assert_array_equal(tables, right)
+
+
+@pytest.mark.parametrize(("m", "n"), [(3, 5), (5, 5), (3, 0)])
+def test_both_names_of_the_number_of_tables_are_refused(m, n):
+    with pytest.raises(ValueError, match="m is another name for n_imputations"):
+        EMImputer().multiple_impute(X, n, m=m)
+
+
+def test_the_number_of_tables_has_two_names():
+    imputer, ways = EMImputer(random_state=0), [{}, {"m": 2}, {"n_imputations": 3}]
+    assert [len(imputer.multiple_impute(X, **given)) for given in ways] == [5, 2, 3]
+
+
+WAYS_AGAIN = {
+    "replace": lambda pooled: pooled._replace(df=7.0),
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda pooled: pickle.loads(pickle.dumps(pooled)),
+}
+
+
+@pytest.mark.parametrize("again", WAYS_AGAIN.values(), ids=WAYS_AGAIN)
+def test_what_is_made_of_a_pooled_estimate_has_all_of_it(again):
+    estimates = [{"a": 1.0, "b": 2.0}, {"a": 1.2, "b": 2.1}]
+    pooled = pool_estimates(estimates, [{"a": 0.1, "b": 0.2}] * 2, df_complete=50)
+    other = again(pooled)
+    assert type(other) is type(pooled)
+    assert (other.n_tables, other.df_complete) == (2, 50.0)
+    assert set(other.confidence_interval(0.9)[0]) == {"a", "b"}
+    assert other.estimate == pooled.estimate
+
+
+# Mixtures
+
+CLUSTERS = np.concatenate([RNG.normal(0, 1, (60, 2)), RNG.normal(5, 2, (60, 2))])
+
+
+@pytest.mark.parametrize("prior", [None, "mclust", MixturePrior(weight_concentration=2.0)])
+@pytest.mark.parametrize(
+    "changed", [{"reg_covar": 0.01}, {"prior": "mclust"}, {"prior": None}, {"tol": 1e-9}]
+)
+def test_standard_errors_are_of_the_objective_that_was_fitted(prior, changed):
+    mixture = EMGaussianMixture(2, prior=prior, random_state=0).fit(CLUSTERS)
+    before = mixture.standard_errors(CLUSTERS)
+    mixture.set_params(**changed)
+    for after in (mixture, pickle.loads(pickle.dumps(mixture))):
+        for right, now in zip(before, after.standard_errors(CLUSTERS), strict=True):
+            np.testing.assert_array_equal(now, right)
+    mixture.fit(CLUSTERS)  # which is of what is set now
+    again = clone(mixture).fit(CLUSTERS).standard_errors(CLUSTERS)
+    np.testing.assert_array_equal(mixture.standard_errors(CLUSTERS).means, again.means)
+
+
+@pytest.mark.parametrize("n_components", [1, 3])
+@pytest.mark.parametrize("method", ["summary", "standard_errors"])
+def test_another_number_of_components_is_told_by_the_method(method, n_components):
+    mixture = (
+        EMGaussianMixture(2, random_state=0).fit(CLUSTERS).set_params(n_components=n_components)
+    )
+    told = f"^standard_errors goes on from a fit that had .* = 2; now they are {n_components}"
+    with pytest.raises(ValueError, match=told):
+        getattr(mixture, method)(CLUSTERS)
+
+
+def by_hand():
+    mixture = EMGaussianMixture(1)
+    mixture.weights_, mixture.means_ = np.ones(1), np.zeros((1, 2))
+    mixture.covariances_ = mixture.precisions_ = np.eye(2)[None]
+    mixture.precisions_cholesky_ = np.eye(2)[None]
+    return mixture
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda mixture: mixture.standard_errors(CLUSTERS),
+        lambda mixture: mixture.summary(CLUSTERS),
+        lambda mixture: mixture.summary(),
+        lambda mixture: MixtureDisplay.from_estimator(mixture, CLUSTERS),
+        lambda mixture: ConvergenceDisplay.from_estimator(mixture),
+    ],
+)
+def test_what_is_asked_of_a_fit_is_refused_where_there_was_none(ask):
+    pytest.importorskip("matplotlib")
+    with pytest.raises(NotFittedError, match=r"(of|shows) a fit, .* set by hand\. Call fit first"):
+        ask(by_hand())
+    assert np.isfinite(by_hand().score(CLUSTERS))
+    assert np.isfinite(by_hand().to_sklearn().score(CLUSTERS))
+
+
+def test_a_subclass_whose_fit_takes_no_weights_needs_none():
+    class Plain(EMGaussianMixture):
+        def fit(self, X, y=None):
+            return super().fit(X, y)
+
+    ours = EMGaussianMixture(2, random_state=0)
+    labels = Plain(2, random_state=0).fit_predict(CLUSTERS)
+    np.testing.assert_array_equal(labels, ours.fit_predict(CLUSTERS))
+    means = Plain(2, random_state=0).partial_fit(CLUSTERS).means_
+    np.testing.assert_array_equal(means, clone(ours).partial_fit(CLUSTERS).means_)

@@ -487,3 +487,66 @@ def test_data_that_cannot_be_cut_say_so():
         check_model(Table(), {"table": TABLE})
     cut = lambda data: ({"table": TABLE[:2]}, {"table": TABLE[2:]})  # noqa: E731
     check_model(Table(), {"table": TABLE}, split=cut)
+
+
+class Mean(NamedTuple):
+    value: float
+
+
+class Total(NamedTuple):
+    total: float
+    n: float
+
+
+class Lifetimes(EMModel):
+    """Exponential times, of which some are cut off; the answer is their total by the events."""
+
+    def initialize(self, rows, rng):
+        return Mean(rng.uniform(1.0, 10.0))
+
+    def e_step(self, rows, params):
+        times, failed = rows
+        expected = times + params.value * ~failed
+        log_likelihood = -failed.sum() * np.log(params.value) - times.sum() / params.value
+        return Total(expected.sum(), len(times)), log_likelihood
+
+    def m_step(self, stats, params):
+        return Mean(stats.total / stats.n)
+
+
+TIMES = np.array([2.0, 3.0, 5.0, 6.0, 8.0]), np.array([True, True, False, True, True])
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("step", [1, 3, 5])
+def test_an_m_step_that_gives_no_number_is_named_whatever_is_feasible_says(wrong, step):
+    class Losing(Lifetimes):
+        steps = 0
+
+        def m_step(self, stats, params):
+            self.steps += 1
+            return Mean(wrong) if self.steps == step else super().m_step(stats, params)
+
+        def is_feasible(self, params):
+            return bool(np.isfinite(params.value))
+
+    with pytest.raises(ModelError, match=f"m_step returned value .* not finite at step {step}"):
+        check_model(Losing(), TIMES, start=Mean(5.0))
+
+
+def test_a_prior_that_the_m_step_ignores_is_found_from_some_start():
+    """From one start alone both may rise."""
+
+    class Ignoring(Lifetimes):
+        def log_prior(self, params):
+            return -0.3 * params.value
+
+    found = 0
+    for seed in range(40):
+        check_model(Lifetimes(), TIMES, random_state=seed)
+        try:
+            check_model(Ignoring(), TIMES, random_state=seed)
+        except ModelError as error:
+            assert "m_step lowered the objective" in str(error)
+            found += 1
+    assert found > 30

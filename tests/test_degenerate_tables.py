@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
@@ -424,3 +425,27 @@ def test_half_of_a_table_of_low_rank_is_recovered_where_little_is_shrunk(rank, s
     holes = np.where(rng.rand(70, 70) < 0.5, np.nan, X)
     imputer = EMImputer(shrinkage=1e-3, max_iter=5000).fit(holes[:35])
     np.testing.assert_allclose(imputer.transform(holes[35:]), X[35:], atol=0.1)
+
+
+@pytest.mark.parametrize("reg_covar", [0.0, 1e-6])
+@pytest.mark.parametrize("unit", [1.0, 0.1, 1e9, 1e-9])
+@pytest.mark.parametrize("seed", range(6))
+def test_rounding_of_cells_that_a_sum_determines_is_no_spread(seed, unit, reg_covar):
+    """Half of the values were 0 but for it, and the others refused as far from these."""
+    rng = np.random.default_rng(seed)
+    parts = rng.choice([0.0, 0.0, 0.0, 1.0, 3.0], (60, 2))
+    table = np.column_stack([parts, parts.sum(axis=1)])
+    holes = rng.integers(3, size=50)  # one cell of a row is missing, which the others determine
+    table[np.arange(50), holes] = np.nan
+    mixture = EMGaussianMixture(2, prior="mclust", reg_covar=reg_covar * unit**2, random_state=0)
+    with pytest.warns(DataWarning, match="follow from others"):
+        fitted = mixture.fit(table * unit)
+    with pytest.warns(DataWarning):
+        whole = clone(mixture).fit(np.column_stack([parts, parts.sum(axis=1)]) * unit)
+    np.testing.assert_allclose(fitted.lower_bound_, whole.lower_bound_, rtol=1e-6, atol=1e-6)
+
+
+def test_too_few_rows_say_by_which_columns_they_count():
+    table = np.column_stack([[1.0, 2.0, np.nan, np.nan], np.ones(4)])
+    with pytest.raises(ValueError, match=r"n_samples = 2. Rows count by column\(s\) 0: the others"):
+        EMGaussianMixture(3).fit(table)

@@ -325,3 +325,23 @@ def test_an_acceleration_shows_its_arguments(scheme, text):
     assert repr(scheme) == text
     again = eval(text, {**globals(), "inf": np.inf})
     assert repr(again) == text
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+@pytest.mark.parametrize("form", [lambda x: x, lambda x: (x, x)])
+@pytest.mark.parametrize("listed", [True, False])
+def test_no_start_is_drawn_from_an_empty_block(listed, form, place):
+    class Again:
+        def __init__(self, blocks):
+            self.blocks = blocks
+
+        def __iter__(self):
+            return iter(self.blocks)
+
+    parts = [np.arange(3.0), np.arange(4.0)]
+    parts.insert(place, np.empty(0))
+    blocks = [form(part) for part in parts]
+    data = Blocks(blocks if listed else Again(blocks))
+    for seed in range(8):
+        block = data.start_block(np.random.default_rng(seed))
+        assert len(block[0] if isinstance(block, tuple) else block)

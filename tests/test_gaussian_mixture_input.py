@@ -563,3 +563,37 @@ def test_clone_is_unfitted_and_equal():
     assert copy.get_params().keys() == mixture.get_params().keys()
     np.testing.assert_array_equal(copy.resp_init, LABELS)
     np.testing.assert_array_equal(copy.fit(X).means_, mixture.means_)
+
+
+# Starts and weights out of all proportion
+
+SOME = np.random.default_rng(0).normal(size=(40, 2))
+
+
+@pytest.mark.parametrize("covariance_type", NAMES)
+@pytest.mark.parametrize("unit", [1.0, 1e9, 1e-9])
+@pytest.mark.parametrize(
+    ("argument", "factor"), [("means_init", 1e290), ("precisions_init", 1e280)]
+)
+def test_a_start_that_no_row_is_near_is_refused_by_name(argument, factor, unit, covariance_type):
+    plain = EMGaussianMixture(2, covariance_type=covariance_type, random_state=0, reg_covar=0.0)
+    fitted = plain.fit(SOME * unit)
+    value = {"means_init": fitted.means_, "precisions_init": fitted.precisions_}[argument] * factor
+    with pytest.raises(ValueError, match=f"{argument} holds .* out of all proportion"):
+        clone(plain).set_params(**{argument: value}).fit(SOME * unit)
+
+
+@pytest.mark.parametrize("argument", ["means_init", "precisions_init", "weights_init", "resp_init"])
+@pytest.mark.parametrize("kind", [list, np.array, lambda x: np.array(x, dtype=object)])
+def test_a_start_of_text_is_refused_by_name(argument, kind):
+    text = kind(["a", "b"] * 20)
+    with pytest.raises(ValueError, match=rf"{argument} holds text \('a'\)"):
+        EMGaussianMixture(2, **{argument: text}).fit(SOME)
+
+
+@pytest.mark.parametrize("power", [150, 250, 299])
+@pytest.mark.parametrize("reg_covar", [0.0, 1e-6])
+def test_a_weight_beside_which_no_row_is_there_is_named(reg_covar, power):
+    weights = np.where(np.arange(40) == 7, 10.0**power, 1.0)
+    with pytest.raises(ValueError, match=r"sample_weight holds 1e\+\d+, and all other rows"):
+        EMGaussianMixture(2, reg_covar=reg_covar).fit(SOME, sample_weight=weights)

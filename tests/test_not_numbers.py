@@ -700,6 +700,20 @@ def test_a_marker_matches_in_every_column_of_a_frame_of_several_types(marker):
     assert_allclose(EMImputer(missing_values=marker).fit_transform(objects), expected, rtol=1e-3)
 
 
+@pytest.mark.parametrize(
+    "dtype", [float, np.float32, np.float16, int, np.int8, object, str], ids=str
+)
+@pytest.mark.parametrize("as_frame", [False, True])
+@pytest.mark.parametrize("marker", ["-1", "-1.0", " -1 ", "-1e0"])
+def test_text_that_reads_as_a_number_matches_that_number(marker, as_frame, dtype):
+    """A table of numbers keeps no text: what a file calls "-1" is -1 there."""
+    cells = np.where(HOLES, -1.0, np.abs(INTEGERS)).astype(dtype)
+    given_ = pd.DataFrame(cells, columns=NAMES) if as_frame else cells
+    one, other = (EMImputer(missing_values=m).fit_transform(given_) for m in (marker, -1))
+    assert_array_equal(one, other)
+    assert (np.asarray(one, dtype=float) != -1.0).all()
+
+
 def test_the_snippet_of_the_marker_of_another_precision():
     cells = np.array([[1, -999.9], [2, 3], [3, 4.5], [4, 5]], dtype=np.float32)
     of_numpy, of_python = (

@@ -885,3 +885,13 @@ def test_nothing_is_drawn_below_zero_where_nothing_is_there(shift, least):
     display = CensoredRegressionDisplay.from_estimator(regressor, X, y, rows=[0])
     first = display.survival_lines_[0].get_xdata()[0]
     assert first >= 0.0 if least == 0.0 else first < y.min()
+
+
+@pytest.mark.parametrize("power", [-300, -200, 200, 300])
+@pytest.mark.parametrize("features", [None, [0], [1, 0]])
+def test_features_whose_squares_are_no_doubles_are_named(iris, features, power):
+    X = iris.to_numpy()[:, :3] * [10.0**power, 1.0, 1.0]
+    mixture = EMGaussianMixture(2, covariance_type="diag", reg_covar=0.0, random_state=0).fit(X)
+    with pytest.raises(ValueError, match=r"Feature\(s\) feature 0 cannot be drawn"):
+        MixtureDisplay.from_estimator(mixture, X, features=features)
+    MixtureDisplay.from_estimator(mixture, X, features=[1, 2]).figure_.canvas.draw()

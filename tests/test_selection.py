@@ -318,6 +318,28 @@ def test_when_every_fit_fails_it_says_why():
 
 
 @pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda X: np.where([True, False], X, np.nan), "^Nothing is observed in column.s. 1"),
+        (lambda X: X[:1], "^Found array with 1 sample"),
+        (lambda X: np.full_like(X, np.nan), "^Found array with 0 sample"),
+        (
+            lambda X: X + np.where(np.arange(len(X))[:, None] == 1, 1e30, 0.0),
+            "^Column 0 of X holds",
+        ),
+        (
+            lambda X: pytest.importorskip("dask.array").from_array(X, chunks=50),
+            "^X is a Dask collection, .* no client",
+        ),
+    ],
+)
+def test_errors_of_the_data_or_the_place_pass_as_they_are(spoil, message):
+    """They are the same for every candidate, and none of them is to blame."""
+    with pytest.raises(ValueError, match=message):
+        quick().fit(spoil(X[:, :2]))
+
+
+@pytest.mark.parametrize(
     ("column", "message"), [("sum", "follow from others"), ("constant", "are constant")]
 )
 def test_directions_without_variance_are_left_out(column, message):

@@ -1,6 +1,6 @@
 """What the estimators share; the only file that touches scikit-learn's private API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from numbers import Integral, Real
 from types import NoneType
@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import _fit_context
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils._mask import _get_mask as mask_of
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
 from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names as check_feature_names
-from sklearn.utils.validation import _check_feature_names_in
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
@@ -43,6 +43,7 @@ __all__ = [
     "mask_of",
     "output_container",
     "refuse_weights_alone",
+    "require_fit",
     "require_same",
     "restores",
     "warn_unconverged",
@@ -216,6 +217,19 @@ _GOING_ON = {
     "partial_fit": ("batches or a fit that", "Clone the estimator to begin anew."),
     "standard_errors": ("a fit that", "Set them back, or fit again."),
 }
+
+
+def require_fit(estimator: Any, what: str, attributes: Sequence[str]) -> None:
+    """NotFittedError before a fit, also where parameters were set by hand instead.
+
+    ``attributes`` are those that a fit leaves, and ``what`` goes by them, in words with their verb.
+    """
+    check_is_fitted(estimator)
+    if not all(hasattr(estimator, name) for name in attributes):
+        raise NotFittedError(
+            f"{what} a fit, and this {type(estimator).__name__} had none: what it has was set by "
+            "hand. Call fit first."
+        )
 
 
 def require_same(caller: str, names: str, before: Any, now: Any) -> None:

@@ -39,8 +39,29 @@ class CensoredPrediction:
 
     @property
     def _distribution(self) -> Distribution:
-        """Distribution of the responses, with the shape parameters of the fit if there is one."""
+        """Distribution of the responses, with the shape parameters of the fit if there is one.
+
+        ValueError where the arguments have become those of another.
+        """
+        self._require_fitted_law()
         return LAWS[self.distribution].with_shapes(vars(self))
+
+    def _law_arguments(self) -> dict[str, Any]:
+        """What says which law is fitted, and about what line."""
+        shapes = LAWS[self.distribution].law.shapes if self.distribution in LAWS else ()
+        names = "distribution", "fit_intercept", *shapes
+        return {name: getattr(self, name) for name in names}
+
+    def _require_fitted_law(self) -> None:
+        """ValueError where `set_params` has made of the fitted law another."""
+        fitted = self.__dict__.get("_fitted_law", {})
+        now = self._law_arguments()
+        for name, value in fitted.items():
+            if name in now and now[name] != value:
+                raise ValueError(
+                    f"{name} was {value!r} in the fit, and is {now[name]!r} now. Fit again, or set "
+                    "it back."
+                )
 
     @property
     def _free_shapes(self) -> list[str]:
@@ -141,7 +162,7 @@ class CensoredPrediction:
         bounds : ndarray of shape (n_samples, 2)
             On the scale of y.
         """
-        check_level(level)
+        level = check_level(level)
         return self.predict_quantile(X, [0.5 - 0.5 * level, 0.5 + 0.5 * level])
 
     def predict_survival_function(self, X: Any, times: Any) -> Any:
@@ -345,7 +366,10 @@ def _draw(
     return model._impute(rows, rng if number is None else np.random.default_rng([seed, number]))
 
 
-def check_level(level: float) -> None:
-    """ValueError where it is no probability between 0 and 1."""
-    if not 0.0 < np.asarray(argument_of(level, "level"), dtype=float) < 1.0:
-        raise ValueError(f"level must lie between 0 and 1. Got {level!r}.")
+def check_level(level: Any) -> float:
+    """A level as a float; ValueError or TypeError where it is no number between 0 and 1."""
+    given = np.asarray(argument_of(level, "level"))
+    is_one = given.shape == () and given.dtype.kind not in "bc"
+    if not is_one or not 0.0 < given.astype(float) < 1.0:
+        raise ValueError(f"level must lie between 0 and 1, and be one number. Got {level!r}.")
+    return float(given)

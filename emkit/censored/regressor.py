@@ -35,6 +35,7 @@ from emkit.engine import EMResult
 from emkit.models.censored.data import Prepared, Standardised
 from emkit.models.censored.first_line import prepare_blocks
 from emkit.models.censored.line import FLOOR, LineParams
+from emkit.models.censored.peak import peak_information
 from emkit.models.laws.law import Law
 from emkit.models.laws.registry import LAWS, document_laws
 
@@ -317,7 +318,10 @@ class EMCensoredRegressor(
         if bounded:
             warn_unconverged(result, self.max_iter)
             stats, _ = data.sum(partial(model.information_step, params=result.params))
-            information = model.information(stats, result.params)
+            if result.converged:
+                information = peak_information(model, data, stats, result.params)
+            else:
+                information = model.information(stats, result.params)
             rounding = model.objective_rounding(result.params, result.objective)
             result = replace(result, params=model.polish(stats, result.params, rounding))
         self._publish(result, fit.law, prepared)
@@ -354,7 +358,7 @@ class EMCensoredRegressor(
     def _publish(self, result: EMResult, law: Law, prepared: Prepared) -> None:
         units = prepared.units
         self.coef_, self.intercept_, self.scale_ = units.to_user(*result.params)
-        self.rank_ = prepared.rank
+        self.rank_, self._fitted_law = prepared.rank, self._law_arguments()
         # Of an earlier fit; a fit that is interrupted has no standard errors.
         for name in (*(f"{shape}_" for shape in SHAPES), "cov_params_", "standard_errors_"):
             self.__dict__.pop(name, None)

@@ -16,6 +16,7 @@ from emkit.data.checks import load_with_missing, part_of
 from emkit.data.opened import Opened, open_data
 from emkit.data.reader import Reader
 from emkit.models.censored.data import Responses, Standardised
+from emkit.models.laws.registry import LAWS
 
 __all__ = [
     "ResponseReader",
@@ -82,7 +83,7 @@ def open_rows(
 
     Bounds are on the scale of the line, or ``as_given``, once it is known that they can be.
     """
-    to_line = regressor._distribution.to_line
+    to_line = (LAWS[regressor.distribution] if reset else regressor._distribution).to_line
     if as_given:
         to_line = partial(_checked, to_line)
     reader = ResponseReader(to_line, regressor.left, regressor.right)

@@ -1,5 +1,6 @@
 """What a fitted censored regression says of its parameters."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ class CensoredSummary:
     intercept_: float
     scale_: float
     standard_errors_: Array
+    _require_fitted_law: Callable[[], None]
 
     @property
     def _parameter_names(self) -> list[str]:
@@ -50,7 +52,7 @@ class CensoredSummary:
         sklearn.exceptions.NotFittedError
             Without a fit, and after one that was interrupted.
         ValueError
-            For a level that is not between 0 and 1.
+            For a level that is not between 0 and 1, and where the law is set to another since.
 
         Examples
         --------
@@ -65,7 +67,8 @@ class CensoredSummary:
         log(scale)     -0.47       0.18  -2.54     0.01  -0.83  -0.11
         """
         check_uncertainty(self)
-        check_level(level)
+        self._require_fitted_law()
+        level = check_level(level)
         pd = optional_import("pandas", "pandas", "EMCensoredRegressor.summary")
         estimate = np.concatenate([self.coef_, [np.log(self.scale_)]])
         if self.fit_intercept:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
+from emkit.data.containers import has_masked
 
 __all__ = ["as_bounds", "as_events", "as_numbers", "is_boolean", "refuse_dates", "refuse_masked"]
 
@@ -174,13 +175,17 @@ def refuse_dates(values: NDArray[Any], label: str) -> None:
 
 
 def refuse_masked(values: Any, label: str) -> None:
-    """ValueError where cells of a masked array are masked."""
-    if not isinstance(values, np.ma.MaskedArray):
-        return
-    mask: Any = np.ma.getmaskarray(values)
-    columns = [mask[name] for name in mask.dtype.names or ()] or [mask]
-    masked = np.concatenate([column.reshape(len(mask), -1) for column in columns], axis=1)
-    rows = np.flatnonzero(masked.any(axis=1))
+    """ValueError where cells of a masked array, or among those of a list or objects, are masked."""
+    rows: Any = ()
+    if isinstance(values, np.ma.MaskedArray):
+        mask: Any = np.ma.getmaskarray(values)
+        columns = [mask[name] for name in mask.dtype.names or ()] or [mask]
+        masked = np.concatenate([column.reshape(len(mask), -1) for column in columns], axis=1)
+        rows = np.flatnonzero(masked.any(axis=1))
+    elif isinstance(values, list | tuple):
+        rows = [i for i, row in enumerate(values) if has_masked(row)]
+    elif isinstance(values, np.ndarray) and values.dtype.kind == "O" and values.ndim:
+        rows = [i for i, row in enumerate(values.tolist()) if has_masked(row)]
     if len(rows):
         raise ValueError(
             f"{label} is masked in row {rows[0]} ({len(rows)} such row(s)): it is not known there. "

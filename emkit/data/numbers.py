@@ -5,9 +5,11 @@ for a number and is none is honoured here as missing (a mask, ``pandas.NA``, a m
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from math import isfinite
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -108,8 +110,9 @@ def read_table(
     no_nan = complete
     if not takes_nan(missing_values):
         no_nan = f"Here missing_values={missing_values!r} alone marks a missing cell."
-        if isinstance(missing_values, Real):
-            missing = _marked(array, narrow_floats(X, columns), missing_values, missing)
+        mark = _number_of(missing_values)
+        if mark is not None:
+            missing = _marked(array, narrow_floats(X, columns), mark, missing)
     if missing is not None and complete:
         array, missing = np.where(missing, np.nan, array), None
     require_finite(array, names, no_nan)
@@ -135,6 +138,19 @@ def _marked(
             for dtype, columns in narrow:
                 found[:, columns] |= X[:, columns] == float(dtype.type(number))
     return found if found.any() else None
+
+
+def _number_of(mark: Any) -> Any:
+    """The number that a mark is, or that text reads as; None where there is none.
+
+    A table of numbers holds -1 where its file has the text "-1".
+    """
+    if isinstance(mark, Real):
+        return mark
+    with suppress(TypeError, ValueError):
+        number = float(mark)
+        return number if isfinite(number) else None
+    return None
 
 
 def _precisions(mark: Any) -> set[float]:

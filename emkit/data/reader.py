@@ -14,7 +14,19 @@ from emkit.data.numbers import read_table
 from emkit.data.refusals import refuse_vanishing
 from emkit.data.responses import check_responses
 
-__all__ = ["R", "Reader"]
+__all__ = ["R", "Reader", "tells_of_few_rows", "too_few_rows"]
+
+
+def too_few_rows(message: str) -> ValueError:
+    """A ValueError, as scikit-learn's is, that `tells_of_few_rows` knows."""
+    error = ValueError(message)
+    error.few_rows = True  # type: ignore[attr-defined]
+    return error
+
+
+def tells_of_few_rows(error: ValueError) -> bool:
+    """Whether an error says that fewer rows count than there must be."""
+    return getattr(error, "few_rows", False)
 
 
 class RowsLike(Protocol):
@@ -122,7 +134,7 @@ class Reader(ABC, Generic[R]):
             )
             # Of rows in memory, in the words of scikit-learn.
             message = few if whole else f"{few}. {message}"
-        raise ValueError(message)
+        raise too_few_rows(message)
 
     def weighted_sum(self, compute: Callable[[R], Array], rows: R) -> tuple[float, float]:
         """Sum of what is computed for the rows, times their weights, and how many samples."""

@@ -2,13 +2,15 @@
 
 import mmap
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
-from emkit.data.checks import is_private, map_of
+from emkit.data.checks import in_context, is_private, map_of
+from emkit.data.checksum import Checksums
 from emkit.data.containers import array_of
 from emkit.data.lazy import LazyBlocks
 from emkit.data.numbers import refuse_date_types
@@ -109,7 +111,7 @@ class Source:
         if self._dtype.kind == "c":
             raise ValueError(f"Complex data not supported. Got X of dtype {self._dtype}.")
         self.n_features = shape[1]
-        self._names = _names(self.first)
+        self._names, self._checksums = _names(self.first), Checksums()
         single = self._dtype == np.float32
         self.dtype = np.dtype(np.float32 if single else np.float64)
 
@@ -124,7 +126,7 @@ class Source:
         for number, X in enumerate(self._read()):
             stop = start + len(X)
             weights, y = (values.take(number, start, stop) for values in beside)
-            yield Block(number, start, X, weights, y)
+            yield self._checked(Block(number, start, X, weights, y))
             start = stop
         for values in beside:
             values.end(start)
@@ -136,6 +138,8 @@ class Source:
                 yield self._slice(number)
             return
         for number, block in enumerate(map(_as_block, read_blocks("X", self.array))):
+            with in_context(f"That is in block {number} of X."):
+                refuse_date_types(block, "X")
             shape, dtype = np.shape(block), _dtype(block)
             if len(shape) != 2 or shape[1] != self.n_features:
                 raise ValueError(
@@ -175,7 +179,15 @@ class Source:
             _Beside(name, getattr(self, name)).take(number, start, start + len(X))
             for name in ("sample_weight", "y")
         )
-        return Block(number, start, X, *beside)
+        return self._checked(Block(number, start, X, *beside))
+
+    def _checked(self, block: Block) -> Block:
+        """The same; DataReadError where it has other values than at first."""
+        for name in ("X", "sample_weight", "y"):
+            values = getattr(block, name)
+            if values is not None:
+                self._checksums.check(name, block.number, block.start, values)
+        return block
 
     @property
     def picklable(self) -> bool:
@@ -279,6 +291,8 @@ def _dtype(block: Any) -> np.dtype:
         return np.dtype(block.dtype)
     if hasattr(block, "dtypes"):
         kinds = [getattr(dtype, "numpy_dtype", dtype) for dtype in block.dtypes]
-        plain = all(isinstance(kind, np.dtype) for kind in kinds)
-        return np.result_type(*kinds) if plain else np.dtype(object)
+        if all(isinstance(kind, np.dtype) for kind in kinds):
+            with suppress(TypeError):  # NumPy has no type for words beside numbers
+                return np.result_type(*kinds)
+        return np.dtype(object)
     return np.asarray(block).dtype

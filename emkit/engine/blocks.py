@@ -84,6 +84,8 @@ class Blocks:
     def start_block(self, rng: np.random.Generator) -> Any:
         """What a start is drawn from: the data undivided, else a random block, else the first.
 
+        A block that is known to be empty is passed over for the next.
+
         Parameters
         ----------
         rng : numpy.random.Generator
@@ -96,9 +98,15 @@ class Blocks:
         """
         if self.start_data is not None:
             return self.start_data
+        found: Iterable[Any] = self
         if isinstance(self._blocks, Sequence):
-            return self._blocks[int(rng.integers(len(self)))]
-        return next(iter(self))
+            first, n = int(rng.integers(len(self))), len(self)
+            found = (self._blocks[(first + i) % n] for i in range(n))
+        block = None
+        for block in found:
+            if not _is_empty(block):
+                break
+        return block
 
     def map(self, function: Callable[..., Any], *values: Iterable[Any]) -> Iterable[Any]:
         """What a function gives for every block, and one of each of the values, in order.
@@ -181,6 +189,12 @@ class Blocks:
         if stats is None:
             raise ValueError("Blocks needs at least one block of data. Got none.")
         return stats, number
+
+
+def _is_empty(block: Any) -> bool:
+    """Whether a block, or one of the arrays that it is a tuple of, says that it has no entries."""
+    parts = block if isinstance(block, tuple) else (block,)
+    return any(hasattr(part, "__len__") and len(part) == 0 for part in parts)
 
 
 class Workers:

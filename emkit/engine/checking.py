@@ -37,6 +37,8 @@ __all__ = ["check_model"]
 
 #: Plain steps that must not lower the objective, and how many times its rounding makes a fall.
 N_STEPS, FALL = 5, 1e3
+#: Starts beside the first that steps are taken from.
+MORE_STARTS = 2
 #: Parts of the way from one point to the next, and beyond it, where a family may be left.
 WAYS = (0.5, 1.5)
 #: What is in the model already moves by no more than that part when it is retracted.
@@ -59,7 +61,8 @@ def check_model(
 
     Types and shapes of what its methods return; an E-step that gives the same answer twice and
     leaves its arguments alone; statistics of two halves of the data that add up to those of all;
-    five plain EM steps that do not lower the objective; a ``complete_score`` that agrees with
+    five plain EM steps, from each of three starts if none is given, that lead to numbers and do not
+    lower the objective; a ``complete_score`` that agrees with
     differences of the objective; a ``retract`` that changes nothing the second time; draws of the
     form of the statistics; and a model that survives the way to another process.
 
@@ -141,6 +144,8 @@ def check_model(
     check_halves(model, data, params, split)
     _check_draws(model, data, point, rng)
     before, after = _check_steps(model, data, point)
+    if start is None:
+        _check_other_starts(model, data, rng)
     _check_offers(model, before, after)
     _check_retract(model, before.params, after.params)
     _check_score(model, data, after.params)
@@ -161,6 +166,16 @@ def _start(model: EMModel, data: Any, start: Any, rng: np.random.Generator) -> A
             "where the model is defined."
         )
     return params
+
+
+def _check_other_starts(model: EMModel, data: Any, rng: np.random.Generator) -> None:
+    """Steps from other starts, as the objective may happen to rise from the first."""
+    for _ in range(MORE_STARTS):
+        params = _start(model, data, None, rng)
+        point = evaluate(model, data, params, 0)
+        if point is not None:
+            require_finite(model, point, 0)
+            _check_steps(model, data, point)
 
 
 def _check_e_step(model: EMModel, data: Any, params: Any) -> Point:
@@ -232,6 +247,7 @@ def _check_steps(model: EMModel, data: Any, point: Point) -> tuple[Point, Point]
             image = m_step(model, data, point, n_iter)
         if image is not None:
             require_double("m_step", image)
+            _require_numbers(model, image, n_iter)
         after = None if image is None else evaluate(model, data, image, n_iter)
         if after is None and n_iter == 1:
             raise ModelError(
@@ -244,6 +260,18 @@ def _check_steps(model: EMModel, data: Any, point: Point) -> tuple[Point, Point]
         _require_no_fall(model, data, point, after, n_iter)
         before, point = point, after
     return before, point
+
+
+def _require_numbers(model: EMModel, image: Any, n_iter: int) -> None:
+    """NaN is a mistake, also where is_feasible knows of it, and infinity where it does."""
+    for name, leaf in tree.named_leaves(image).items():
+        infinite = np.isinf(leaf).any() and not is_feasible(model, image)
+        if np.isnan(leaf).any() or infinite:
+            raise ModelError(
+                f"m_step returned {name} that is not finite at step {n_iter}, {leaf!r}. Likely a "
+                "division by zero, such as by the count of a class that lost its rows: keep what "
+                "it had, or raise numpy.linalg.LinAlgError where there is no maximum."
+            )
 
 
 def _require_no_fall(model: EMModel, data: Any, before: Point, after: Point, n_iter: int) -> None:

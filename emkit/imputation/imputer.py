@@ -64,8 +64,8 @@ class EMImputer(
     missing_values : int, float, str, np.nan, None or pandas.NA, default=np.nan
         What marks a missing cell, besides a mask (`numpy.ma`). NaN stands for None, pandas.NA and
         NaT too. An Arrow-backed column of pandas can hold both NA, which its ``isna`` counts, and
-        NaN, which it does not: both are filled, and both are in the indicator. A number matches in
-        the precision that it or the cells were cast to.
+        NaN, which it does not: both are filled, and both are in the indicator. A number, and
+        text that reads as one, matches in the precision that it or the cells were cast to.
     covariance_type : str, default='full'
         What the components have in common in their covariances: any of `EMGaussianMixture`.
     shrinkage : float in [0, 1] or 'auto', default='auto'
@@ -374,7 +374,7 @@ class EMImputer(
     def multiple_impute(
         self,
         X: Any,
-        n_imputations: int = 5,
+        n_imputations: int | None = None,
         random_state: Any = None,
         *,
         sample_weight: Any = None,
@@ -395,8 +395,8 @@ class EMImputer(
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows to impute. The estimator itself stays as it is, fitted or not.
-        n_imputations : int, default=5
-            Number of tables.
+        n_imputations : int or None, default=None
+            Number of tables; 5 by default.
         random_state : int, RandomState instance or None, default=None
             Source of weights and draws. None takes the estimator's own.
         sample_weight : array-like, default=None
@@ -406,7 +406,7 @@ class EMImputer(
             Rows to fit, in memory, such as those of training; X then holds new rows, wherever they
             lie. None fits X.
         m : int, default=None
-            Another name for ``n_imputations``, as R's packages have it.
+            Another name for ``n_imputations``, as R's packages have it: give one of them.
 
         Returns
         -------
@@ -438,7 +438,12 @@ class EMImputer(
         >>> len(tables), tables[0].shape, bool(np.std(tables, axis=0)[0, 1] > 0.3)
         (20, (2, 2), True)
         """
-        n = n_imputations if m is None else m
+        if m is not None and n_imputations is not None:
+            raise ValueError(
+                f"m is another name for n_imputations: give one of them. Got m={m!r} and "
+                f"n_imputations={n_imputations!r}."
+            )
+        n = next((given for given in (n_imputations, m) if given is not None), 5)
         return multiple_impute(self, X, n, random_state, sample_weight, X_fit)
 
     def __sklearn_tags__(self) -> Any:

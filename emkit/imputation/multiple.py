@@ -43,10 +43,10 @@ def multiple_impute(
         )
     source = imputer.random_state if random_state is None else random_state
     seeds = check_random_state(source).randint(2**31, size=n_imputations + 1)
-    whole = clone(imputer).set_params(random_state=int(seeds[0]), warm_start=False)
+    whole = _with(clone(imputer), random_state=int(seeds[0]), warm_start=False)
     whole.fit(rows, sample_weight=sample_weight)
     open_table(whole, X)  # what is wrong with it is found before more is fitted
-    whole.set_params(sample_posterior=True, warm_start=True, n_jobs=None, verbose=0)
+    _with(whole, sample_posterior=True, warm_start=True, n_jobs=None, verbose=0)
     # Workers fill what is in memory; what is read block by block is filled where it is read.
     filled = X if place_of(X).in_memory else None
     run = joblib.delayed(_resampled)
@@ -59,15 +59,21 @@ def multiple_impute(
 
 def _resampled(whole: Any, rows: Any, sample_weight: Any, seed: int, X: Any) -> Any:
     """A fit to the rows under bootstrap weights; what it fills X with, where X is not None."""
-    imputer = copy(whole).set_params(random_state=seed)
+    imputer = _with(copy(whole), random_state=seed)
     # The fit to the rows as they are has said what there is to say of them.
-    imputer.set_params(verbose=0).__dict__.pop("_skl_callbacks", None)
+    imputer.__dict__.pop("_skl_callbacks", None)
     (given,) = open_table(whole, rows, sample_weight).survey(_weights)
     weights = bootstrap_weights(given, np.random.default_rng(seed))
     table = load_for_fit(imputer, open_table(imputer, rows, weights, reset=True))
     fit_table(imputer, table, lambda message: None, Progress(imputer, rows, None, weights))
     imputer.indicator_ = whole.indicator_
     return imputer if X is None else imputer.transform(X)
+
+
+def _with(imputer: Any, **parameters: Any) -> Any:
+    """The imputer, changed; a subclass need not take all parameters that it has."""
+    vars(imputer).update(parameters)
+    return imputer
 
 
 def _weights(rows: Any) -> Array:

@@ -1,7 +1,7 @@
 """pool_estimates: one answer from analyses of multiply imputed tables."""
 
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from scipy.special import stdtrit
@@ -70,6 +70,14 @@ class PooledEstimate(_Fields):
     n_tables: int
     df_complete: float
     _names: Names
+
+    def _replace(self, **fields: Any) -> Self:
+        """As of any named tuple; what is not in the tuple stays with it."""
+        other = super()._replace(**fields)
+        other.__dict__.update(self.__dict__)
+        return other
+
+    __replace__ = _replace  # of copy.replace, from Python 3.13 on
 
     def confidence_interval(self, level: float = 0.95) -> tuple[Any, Any]:
         """Lower and upper bounds, from the t distribution with ``df`` degrees of freedom.

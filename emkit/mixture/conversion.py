@@ -1,5 +1,6 @@
 """A fitted mixture as scikit-learn's own, for whatever knows only that."""
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,14 @@ _TYPES = ("spherical", "diag", "full")
 #: Arguments that mean in both what they say, and take the same values.
 _ARGUMENTS = ("n_components", "tol", "reg_covar", "max_iter", "n_init", "random_state")
 #: What comes over as it is, where the fit has it.
-_ATTRIBUTES = ("n_features_in_", "feature_names_in_", "converged_", "n_iter_", "lower_bound_")
+_ATTRIBUTES = (
+    "n_features_in_",
+    "feature_names_in_",
+    "converged_",
+    "n_iter_",
+    "lower_bound_",
+    "lower_bounds_",
+)
 _COVARIANCES = ("covariances_", "precisions_", "precisions_cholesky_")
 #: A weight of 0, of which scikit-learn takes the logarithm.
 _NO_WEIGHT = float(np.finfo(float).tiny)
@@ -45,8 +53,7 @@ def to_sklearn(mixture: Any) -> GaussianMixture:
         setattr(converted, attribute, values)
     for attribute in _ATTRIBUTES:
         if hasattr(mixture, attribute):
-            setattr(converted, attribute, getattr(mixture, attribute))
-    converted.lower_bounds_ = list(mixture.lower_bounds_)
+            setattr(converted, attribute, copy(getattr(mixture, attribute)))
     return converted
 
 

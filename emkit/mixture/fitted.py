@@ -4,6 +4,7 @@ The fit is kept in the model's units too, in double precision, and methods go by
 attributes are those that it published. Attributes that were set by hand are taken as they are.
 """
 
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ __all__ = [
     "model_of_fit",
     "publish",
     "publish_params",
+    "with_prior_of_fit",
 ]
 
 
@@ -33,6 +35,7 @@ def publish(mixture: Any, result: EMResult, model: GaussianMixtureModel, table: 
     """Set the fitted attributes, in the user's units and floating type."""
     data, n = table.data, table.data.total_weight
     mixture._flat, mixture._held = table.flat, None
+    mixture._prior_of_fit = mixture.reg_covar, mixture.prior
     publish_params(mixture, result.params, model, data.dtype)
     mixture._stream = Stream.after_fit(model, result.params, data)
     mixture.n_samples_seen_, mixture.n_batches_ = n, 0
@@ -111,6 +114,14 @@ def fitted_structure(mixture: Any) -> Structure:
     return structure
 
 
+def with_prior_of_fit(mixture: Any) -> Any:
+    """The mixture with the prior of the fit, reg_covar included, whatever was set since."""
+    seen = copy(mixture)
+    if hasattr(mixture, "_prior_of_fit"):  # not where emkit was older
+        seen.reg_covar, seen.prior = mixture._prior_of_fit
+    return seen
+
+
 def fitted_model(mixture: Any, incomplete: bool) -> tuple[GaussianMixtureModel, MixtureParams]:
     """The model and its parameters, of the columns that the fit kept.
 
@@ -168,11 +179,16 @@ def model_as_set(
     return model, model.given_factor(weights, (means - shift) / scale, factor)
 
 
-def last_fit(mixture: Any, model: GaussianMixtureModel, flat: Flat | None = None) -> MixtureParams:
-    """The parameters of the last fit, for a warm start of a model of the kept columns."""
+def last_fit(
+    mixture: Any,
+    model: GaussianMixtureModel,
+    flat: Flat | None = None,
+    caller: str = "warm_start",
+) -> MixtureParams:
+    """The parameters of the last fit, from which the caller goes on by a model of kept columns."""
     shift, scale = model.units
     require_same(
-        "warm_start",
+        caller,
         "(covariance_type, n_components, n_features)",
         before=(mixture._fitted_type, *mixture.means_.shape),
         now=(

@@ -81,7 +81,8 @@ def model_of(mixture: Any, table: Table) -> GaussianMixtureModel:
     """The model in units of the data."""
     data, flat, k = table.data, table.flat, mixture.n_components
     structure, least = STRUCTURES[mixture.covariance_type], mixture.reg_covar**0.5
-    shift, unit = units_of(data, table.scaling, _kept_names(mixture, table))
+    filling = flat if table.filled else None
+    shift, unit = units_of(data, table.scaling, _kept_names(mixture, table), filling)
     stand_in = least if least > 0.0 else 1.0
     scale = np.where(table.scaling.scale > 0.0, unit, stand_in)
     # Far below reg_covar a column is in the units of that, or its share would overflow.

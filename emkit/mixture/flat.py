@@ -80,6 +80,16 @@ class Flat(NamedTuple):
             found = (rest / self.spread[self.related[told]]) @ inverse[clear].T
             out[np.ix_(mine, cells)] = found * self.spread[self.kept[cells]]
 
+    def terms(self, largest: Array) -> Array:
+        """How large the numbers are that missing cells of the kept columns (m,) are made of.
+
+        In units of the cells, 0 where there are none; ``largest`` are the sizes of the columns.
+        """
+        slopes = np.abs(self.slopes)
+        with np.errstate(over="ignore", divide="ignore"):
+            size = (slopes @ largest + np.abs(self.offsets))[:, None] / slopes
+        return np.where(slopes > 0.0, size, 0.0).max(axis=0, initial=0.0)
+
     def told_more(self, X: Array, kept: Array) -> NDArray[np.intp]:
         """Rows of which a column that is not kept tells something beyond the ``kept`` ones."""
         missing = np.isnan(kept).astype(float) @ (self.slopes != 0.0).T > 0.0

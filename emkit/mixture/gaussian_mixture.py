@@ -9,6 +9,7 @@ from sklearn.mixture import GaussianMixture
 from emkit.base.estimator import EM_CONSTRAINTS, StrOptions, at_least, fit_context
 from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin
+from emkit.base.weights import weights_given
 from emkit.engine import Algorithm
 from emkit.engine.fit import ALGORITHMS
 from emkit.mixture.batches import MixtureStream
@@ -341,7 +342,7 @@ class EMGaussianMixture(
         labels : ndarray of shape (n_samples,)
             Most probable component of each row.
         """
-        return self.fit(X, sample_weight=sample_weight).predict(X)
+        return self.fit(X, **weights_given(sample_weight)).predict(X)
 
     def to_sklearn(self) -> GaussianMixture:
         """The fitted mixture as scikit-learn's ``GaussianMixture``, for converters and old code.

@@ -1,6 +1,5 @@
 """The fits of a grid: one mixture for each model, why it does not count, what it measures."""
 
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any, NamedTuple
@@ -8,9 +7,10 @@ from typing import Any, NamedTuple
 import joblib
 import numpy as np
 
+from emkit.data.reader import tells_of_few_rows
 from emkit.engine import StopReason
 from emkit.engine.processes import as_worker_errors
-from emkit.exceptions import DataWarning, InfeasibleError, warn
+from emkit.exceptions import DataWarning, InfeasibleError, recorded, warn
 from emkit.mixture.candidates import Candidate
 from emkit.mixture.criteria import measures
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
@@ -75,8 +75,7 @@ class _Task(NamedTuple):
 
 
 def _fit(mixture: EMGaussianMixture, X: Any, sample_weight: Any, task: _Task | None) -> GridFit:
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always")
+    with recorded() as warned:
         with task.follows(mixture) if task else nullcontext():
             failure = _why_not(mixture, X, sample_weight)
         numbers = _numbers(None if failure else mixture, X, sample_weight)
@@ -89,9 +88,12 @@ def _why_not(mixture: EMGaussianMixture, X: Any, sample_weight: Any) -> str:
     try:
         mixture.fit(X, sample_weight=sample_weight)
     except ValueError as error:
+        if tells_of_few_rows(error) and mixture.n_components > 1:
+            return str(error)
+        if not isinstance(error.__cause__, InfeasibleError):
+            raise  # of the data or the place, which are the same for all candidates
         # Without reg_covar there is none to increase.
-        collapsed = isinstance(error.__cause__, InfeasibleError) and not mixture.reg_covar
-        return COLLAPSED if collapsed else str(error)
+        return str(error) if mixture.reg_covar else COLLAPSED
     if mixture._why_collapsed:
         return mixture._why_collapsed
     ended = all(run.reason == StopReason.INFEASIBLE for run in mixture.runs_)

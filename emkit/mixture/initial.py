@@ -14,6 +14,7 @@ from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.mixture.starts import draw, override, sample_rows
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES, Layout
+from emkit.numerics.covariance.layout import COLLAPSED
 from emkit.numerics.gaussian import Scaling
 
 __all__ = [
@@ -26,6 +27,9 @@ __all__ = [
 
 #: Parts of a start where nothing is given.
 NO_PARTS = MixtureParams(*(None,) * 3)  # type: ignore[arg-type]
+#: Standard deviations from the rows to a mean, and precision in units of the columns, from which
+#: on squares of distances leave doubles or variances are nothing.
+FARTHEST, SHARPEST = 1e100, 1.0 / COLLAPSED
 
 
 @dataclass(frozen=True)
@@ -59,16 +63,32 @@ class InitialValues(NamedTuple):
         """
         means, covariances, scale = self.means, None, units.scale
         if means is not None:
-            means = ((means if kept is None else means[:, kept]) - units.shift) / scale
+            means = means if kept is None else means[:, kept]
+            with np.errstate(over="ignore"):
+                internal = (means - units.shift) / scale
+            _refuse_far("means_init", means, np.abs(internal) > FARTHEST)
+            means = internal
         if self.precisions is not None:
             if kept is not None:
                 scale = np.full(self.n_features, scale[0])
                 scale[kept] = units.scale
-            precisions = layout.rescale(self.precisions, scale)
+            with np.errstate(over="ignore"):
+                precisions = layout.rescale(self.precisions, scale)
+            _refuse_far("precisions_init", self.precisions, ~(np.abs(precisions) < SHARPEST))
             covariances = layout.covariances(layout.whitening_from_precisions(precisions))
             if kept is not None:
                 covariances = layout.marginal(covariances, kept)
         return MixtureParams(self.weights, means, covariances)  # type: ignore[arg-type]
+
+
+def _refuse_far(argument: str, given: Array, far: Any) -> None:
+    """ValueError for numbers of a start that no row is near to."""
+    if far.any():
+        raise ValueError(
+            f"{argument} holds {given[far][0]:g}, which is out of all proportion to the columns of "
+            "X: every row has a density of 0 there, and there is nothing to start from. Give it in "
+            "the units of X."
+        )
 
 
 def check_initial_values(mixture: Any, n_samples: int, n_features: int) -> InitialValues:

@@ -62,18 +62,22 @@ def find_flat(data: Any, scaling: Scaling) -> Flat | None:
     return Flat(related.kept, constant, scaling.shift[constant], *related[1:], scaling.scale)
 
 
-def units_of(data: Any, scaling: Scaling, names: Any) -> Scaling:
+def units_of(data: Any, scaling: Scaling, names: Any, flat: Flat | None = None) -> Scaling:
     """Shift and scale of the columns, of most rows where a few values lie far from all others.
 
     By mean and standard deviation, these would leave no digit of what they are beside. ValueError
-    for a value so far away that no unit leaves any.
+    for a value so far away that no unit leaves any. ``flat`` tells which cells may have been
+    filled by those of other columns, if any may, and so are rounded.
     """
     x = np.sort(_some_rows(data, ROWS_PER_COLUMN * len(scaling.shift) + MORE_ROWS), axis=0)
     h = len(x) // 2  # a cell that is missing comes last, and makes a length that is no number
     if ((x[h:] - x[: len(x) - h]).min(axis=0) >= NARROW_HALF * scaling.scale).all():
         return scaling
     centre, half = _shortest_half(_some_rows(data, MOST_ROWS))
-    rounding = 64.0 * np.finfo(data.dtype).eps * np.abs(centre)  # of values that are the same
+    same = np.abs(centre)
+    if flat is not None:
+        same = np.maximum(same, flat.terms(_largest(data)))
+    rounding = 64.0 * np.finfo(data.dtype).eps * same  # of values that are the same
     far = (half > rounding) & (half < TINY_HALF * scaling.scale)
     if far.any():
         _refuse_beyond(data, centre, np.where(far, half, np.inf), names)
@@ -82,11 +86,7 @@ def units_of(data: Any, scaling: Scaling, names: Any) -> Scaling:
 
 def _refuse_beyond(data: Any, centre: Array, half: Array, names: Any) -> None:
     """ValueError for a value that is farther from the others than doubles have digits."""
-    if isinstance(data, Rows):
-        low: Any = np.fmin.reduce(data.X, axis=0)
-        high: Any = np.fmax.reduce(data.X, axis=0)
-    else:
-        low, high = data.summary.low, data.summary.high
+    low, high = _range(data)
     extreme = np.where(high - centre > centre - low, high, low).astype(float)
     beyond = np.flatnonzero(np.abs(extreme - centre) > DIGITS * half)
     if len(beyond):
@@ -97,6 +97,18 @@ def _refuse_beyond(data: Any, centre: Array, half: Array, names: Any) -> None:
             "beside it in doubles. If it stands for a missing value, put NaN in its place; "
             "otherwise drop its row, or take logarithms of the column."
         )
+
+
+def _range(data: Any) -> tuple[Array, Array]:
+    """Smallest and largest value of each column."""
+    if isinstance(data, Rows):
+        return np.fmin.reduce(data.X, axis=0), np.fmax.reduce(data.X, axis=0)
+    return data.summary.low, data.summary.high
+
+
+def _largest(data: Any) -> Array:
+    """Largest size of the values of each column."""
+    return np.abs(np.asarray(_range(data), dtype=float)).max(axis=0)
 
 
 def _some_rows(data: Any, most: int) -> Array:

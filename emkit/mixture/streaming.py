@@ -9,6 +9,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.base.estimator import at_least, between, check_arguments, restores
+from emkit.base.weights import weights_given
 from emkit.data.checks import in_blocks
 from emkit.engine import EM, OnlineEM, OnlineState
 from emkit.exceptions import DataWarning, warn
@@ -238,7 +239,7 @@ class PartialFitMixin:
     def _first_batch(self, X: Any, sample_weight: Any) -> None:
         """Fit the first batch; it leaves a stream behind."""
         try:
-            self.fit(X, sample_weight=sample_weight)
+            self.fit(X, **weights_given(sample_weight))
         except ValueError as error:
             error.add_note(
                 "This is the first batch of a stream, which partial_fit fits as fit does. If it is "

@@ -1,9 +1,15 @@
 """The data of a mixture: the rows that count, in the columns that vary in their own right."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from emkit.base.names import column_names, listed
 from emkit.data.checks import has_missing, refuse_empty_columns, rows_that_count
 from emkit.data.opened import Opened, open_data
+from emkit.data.reader import tells_of_few_rows, too_few_rows
 from emkit.mixture.flat import Flat
 from emkit.mixture.initial import InitialValues, check_initial_values
 from emkit.mixture.prior import check_prior
@@ -15,12 +21,17 @@ from emkit.numerics.gaussian import Scaling
 __all__ = ["Table", "load_table", "open_table", "which_count"]
 
 
+#: Part of a weight that other weights are at least, that sums of squares are doubles.
+LONE = 1e-100
+
+
 class Table(NamedTuple):
     """The data of a fit, and what was found of its columns."""
 
     data: Any  #: `Rows`, or `Blocks` of them
     scaling: Scaling  #: mean and standard deviation of the columns that are kept
     flat: Flat | None  #: where not all columns are kept
+    filled: bool = False  #: whether cells may have been filled by what the flat says
 
 
 def open_table(
@@ -38,15 +49,47 @@ def load_table(mixture: Any, opened: Opened[Rows]) -> tuple[Table, InitialValues
     check_prior(mixture.prior, mixture.covariance_type, opened.n_features)
     data = opened.fit_data(mixture.n_components)
     refuse_empty_columns(mixture, data)
+    _refuse_lone_weight(data)
     scaling = data.scaling()
     flat = find_flat(data, scaling)
+    filled = flat is not None and data.incomplete
     if flat is not None:
-        data = opened.fit_data(mixture.n_components, flat.counted)
+        with _of_kept_columns(column_names(mixture)[flat.kept]):
+            data = opened.fit_data(mixture.n_components, flat.counted)
         scaling = data.scaling()
     if given.resp is not None:  # in memory: elsewhere it is refused
         (kept,) = opened.survey(which_count if flat is None else flat.which_count)
         given = given if kept is None else given._replace(resp=given.resp[kept])
-    return Table(data, scaling, flat), given
+    return Table(data, scaling, flat, filled), given
+
+
+def _refuse_lone_weight(data: Any) -> None:
+    """ValueError for a weight beside which no other row is there in doubles."""
+    weights = data.sample_weight if isinstance(data, Rows) else None
+    if weights is None:
+        return
+    top = weights.argmax()
+    others = np.delete(weights, top).sum()
+    if 0.0 < others < LONE * weights[top]:
+        raise ValueError(
+            f"sample_weight holds {weights[top]:g}, and all other rows together weigh {others:g}, "
+            "which is nothing beside it: one row has no covariance. Weights count rows; likely "
+            "this one is a mistake."
+        )
+
+
+@contextmanager
+def _of_kept_columns(names: Any) -> Iterator[None]:
+    """An error for too few rows says that others are known in columns without variance alone."""
+    try:
+        yield
+    except ValueError as error:
+        if not tells_of_few_rows(error):
+            raise
+        raise too_few_rows(
+            f"{str(error).rstrip('.')}. Rows count by column(s) {listed(names)}: the others are "
+            "constant or follow from these, and a row with constants alone tells nothing."
+        ) from error
 
 
 def which_count(rows: Rows) -> Any:

@@ -3,15 +3,14 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
-from emkit.base.estimator import feature_names_in, refuse_weights_alone
+from emkit.base.estimator import feature_names_in, refuse_weights_alone, require_fit, require_same
 from emkit.base.optional import optional_import
 from emkit.engine import standard_errors
 from emkit.engine.fit import best_run
 from emkit.exceptions import DataWarning, ModelError, warn
-from emkit.mixture.fitted import fitted_structure, last_fit
+from emkit.mixture.fitted import fitted_structure, last_fit, with_prior_of_fit
 from emkit.mixture.fitting import model_of
 from emkit.mixture.flat import Flat
 from emkit.mixture.table import Table, open_table
@@ -38,6 +37,7 @@ class MixtureErrors(NamedTuple):
 class MixtureInference:
     """Methods of a fitted mixture that say how certain its parameters are."""
 
+    n_components: int
     weights_: Array
     means_: Array
     _flat: Flat | None
@@ -57,6 +57,13 @@ class MixtureInference:
         errors : NamedTuple of weights, means, covariances
             In the shapes of ``weights_``, ``means_`` and ``covariances_``.
 
+        Raises
+        ------
+        NotFittedError
+            Before `fit`, where attributes were set by hand too.
+        ValueError
+            For bad X, and another ``covariance_type`` or ``n_components`` than those of the fit.
+
         Warns
         -----
         DataWarning
@@ -71,7 +78,8 @@ class MixtureInference:
         -----
         They are taken at the very maximum: from the fit, which may have ended short of it, EM
         climbs on until a step gains less than 1e-8 nats. Priors are part of the objective and so
-        of the information. It is of one labelling of the components, and takes two E-steps for
+        of the information: ``prior`` and ``reg_covar`` are those of the fit, whatever was set
+        since. It is of one labelling of the components, and takes two E-steps for
         each free parameter, some more where covariances have a constraint such as that of 'EEV'.
 
         Examples
@@ -84,12 +92,14 @@ class MixtureInference:
         >>> np.allclose(errors.means, X.std() / 20)
         True
         """
-        data, flat = open_table(self, X, sample_weight).fit_data(), self._flat
-        model = model_of(self, Table(data, data.scaling(), flat))
-        layout, scale = model.layout, model.units.scale
+        require_fit(self, "Standard errors are of", ["_internal"])
         fitted_structure(self)
+        require_same("standard_errors", "n_components", len(self.weights_), self.n_components)
+        data, flat = open_table(self, X, sample_weight).fit_data(), self._flat
+        model = model_of(with_prior_of_fit(self), Table(data, data.scaling(), flat, filled=True))
+        layout, scale = model.layout, model.units.scale
         # A fit at the default tol ends short of the maximum by more than a standard error can bear.
-        start = last_fit(self, model, flat)
+        start = last_fit(self, model, flat, "standard_errors")
         maximum = best_run(model, data, start=start, tol=ERRORS_TOL, max_iter=1000)
         try:
             errors: Any = standard_errors(model, data, maximum)
@@ -141,7 +151,7 @@ class MixtureInference:
         0           0.681    1.652      0.039       0.046
         1           0.319    0.234      0.039       0.013
         """
-        check_is_fitted(self, "weights_")
+        require_fit(self, "A summary is of", ["n_features_in_"])
         pd = optional_import("pandas", "pandas", "EMGaussianMixture.summary")
         refuse_weights_alone(X, sample_weight)
         names = feature_names_in(self, None)

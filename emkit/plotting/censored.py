@@ -9,7 +9,6 @@ from sklearn.utils import check_consistent_length
 from emkit.censored.rows import read_predictors
 from emkit.censored.target import load_target
 from emkit.data.numbers import argument_of
-from emkit.models.laws.registry import LAWS
 from emkit.plotting.censored_line import fitted_line, times_over
 from emkit.plotting.censored_responses import draw_responses
 from emkit.plotting.common import (
@@ -200,7 +199,7 @@ class CensoredRegressionDisplay:
         check_usable(estimator, cls, ["predict_survival_function", "predict_quantile"])
         probabilities = check_probabilities(quantiles, "quantiles")
         (level,) = check_probabilities(level, "level")
-        distribution = LAWS[estimator.distribution].with_shapes(vars(estimator))
+        distribution = estimator._distribution
         target_name = target_name or getattr(y, "name", None) or "response"
         lower, upper = load_target(y, estimator.left, estimator.right)
         distribution.to_line(lower, upper)  # refuses what has no place on its scale

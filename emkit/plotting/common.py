@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
+from emkit.base.estimator import require_fit
 from emkit.base.optional import optional_import
 
 __all__ = [
@@ -50,15 +51,20 @@ def best_of(estimator: Any) -> Any:
     return estimator.best_estimator_
 
 
-def check_usable(estimator: Any, display: type, methods: Sequence[str]) -> None:
-    """TypeError for an estimator that lacks what is drawn, NotFittedError for an unfitted one."""
+def check_usable(
+    estimator: Any, display: type, methods: Sequence[str], of_fit: Sequence[str] = ()
+) -> None:
+    """TypeError for an estimator that lacks what is drawn, NotFittedError for an unfitted one.
+
+    ``of_fit`` are attributes that a fit leaves, and are not there where others were set by hand.
+    """
     missing = [name for name in methods if not hasattr(estimator, name)]
     if missing:
         raise TypeError(
             f"{display.__name__} cannot show {type(estimator).__name__}, which has no "
             f"{', '.join(missing)}. See its docstring for the estimators that it is for."
         )
-    check_is_fitted(estimator)
+    require_fit(estimator, f"{display.__name__} shows", of_fit)
 
 
 def colours(n: int) -> list[Any]:

@@ -133,7 +133,7 @@ class ConvergenceDisplay:
             raise ValueError("estimators is empty: there is no fit to show.")
         estimators = {name: best_of(estimator) for name, estimator in estimators.items()}
         for estimator in estimators.values():
-            check_usable(estimator, cls, ["search", "acceleration"])
+            check_usable(estimator, cls, ["search", "acceleration"], ["history_", "runs_"])
         units = {name: _unit(estimator) for name, estimator in estimators.items()}
         if len(set(units.values())) > 1:
             raise ValueError(

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from emkit._typing import Array
+from emkit.base.names import listed
 from emkit.data.numbers import read_table
 from emkit.numerics.covariance import STRUCTURES
 from emkit.plotting.common import (
@@ -31,6 +32,8 @@ __all__ = ["MixtureDisplay"]
 GRID = 5
 #: Points that are drawn one by one, at most; more are counted in cells.
 MANY = 20_000
+#: Size of values whose squares, and sums of these, are doubles.
+LARGEST = 1e153
 STYLES: tuple[Any, ...] = ("-", "--", ":", "-.")
 
 
@@ -166,7 +169,7 @@ class MixtureDisplay:
         """
         pyplot()
         estimator = best_of(estimator)
-        check_usable(estimator, cls, ["predict_proba", "covariance_type"])
+        check_usable(estimator, cls, ["predict_proba", "covariance_type"], ["n_features_in_"])
         responsibilities = estimator.predict_proba(X)
         X = np.asarray(read_table(X), dtype=float)
         weights, means, covariances = (
@@ -175,6 +178,9 @@ class MixtureDisplay:
         )
         covariances = STRUCTURES[estimator.covariance_type].layout.dense(covariances, *means.shape)
         names, note = feature_names(estimator), ""
+        looked = np.arange(len(names)) if features is None else choose_features(features, names)
+        variances = np.diagonal(covariances, axis1=1, axis2=2)
+        _refuse_beyond_squares(names[looked], means[:, looked], variances[:, looked])
         if features is None:
             features = _most_separated(weights, means, covariances)
             note = hidden_features(features, names, "those whose means differ most")
@@ -348,6 +354,19 @@ class MixtureDisplay:
             clip_on=True,
             zorder=5,
             **look,
+        )
+
+
+def _refuse_beyond_squares(names: Any, means: Array, variances: Array) -> None:
+    """ValueError for features whose squares are beyond doubles, and with them the variances."""
+    within = (variances > LARGEST**-2) & (variances < LARGEST**2) & (np.abs(means) < LARGEST)
+    if beyond := np.flatnonzero(~within.all(axis=0)).tolist():
+        j = beyond[0]
+        k = int((~within[:, j]).argmax())
+        raise ValueError(
+            f"Feature(s) {listed(names[beyond])} cannot be drawn: with a mean of {means[k, j]:.3g} "
+            f"and a variance of {variances[k, j]:.3g} in component {k}, squares leave the range of "
+            "floating-point numbers. Fit X in other units."
         )
 
 

@@ -123,6 +123,10 @@ class PenalisedLine(EMModel):
     def information(self, stats: Any, params: LineParams) -> Array:
         """Observed information (q + 1, q + 1) of coefficients and log scale."""
 
+    @abstractmethod
+    def information_score(self, stats: Any, params: LineParams) -> Array:
+        """Gradient (q + 1,) of the objective, from the statistics of `information_step`."""
+
     def polish(self, stats: Any, params: LineParams, rounding: float) -> LineParams:
         """Where a step leads that gains less than the rounding of the objective; or ``params``.
 

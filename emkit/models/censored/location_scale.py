@@ -105,9 +105,7 @@ class LocationScale(PenalisedLine):
         """
         scale, directions = float(np.exp(params.log_scale)), self.directions
         unit = np.append(np.full(len(self.line), scale), 1.0)  # derivatives are in units of it
-        penalised, squares = self.penalised(params)
-        prior = np.append(-penalised / scale, squares / scale**2)
-        gradient = directions.T @ (stats.gradient + prior)
+        gradient = directions.T @ (unit * self.information_score(stats, params))
         information = stats.information + np.outer(unit, unit) * self.prior_information(params)
         values, vectors = np.linalg.eigh(directions.T @ information @ directions)
         values = np.abs(values)
@@ -128,6 +126,13 @@ class LocationScale(PenalisedLine):
         step -= inverse[-1] * (excess / inverse[-1, -1])
         change = unit * (directions @ step)
         return LineParams(params.coef + change[:-1], params.log_scale + change[-1]), gain
+
+    def information_score(self, stats: Slopes, params: LineParams) -> Array:
+        penalised, squares = self.penalised(params)
+        scale = float(np.exp(params.log_scale))
+        gradient: Array = stats.gradient + np.append(-penalised / scale, squares / scale**2)
+        gradient[:-1] /= scale
+        return gradient
 
     def information(self, stats: Slopes, params: LineParams) -> Array:
         unit = np.append(np.full(len(self.line), np.exp(-params.log_scale)), 1.0)

@@ -93,14 +93,16 @@ class CensoredNormal(PenalisedLine):
         seen = np.abs(values) > RANK * np.abs(values).max()
         if (values[seen] <= 0.0).any():
             return None
-        penalised, weight = self.penalised(params)
-        score = np.append(
-            (stats.gradient - penalised) / scale,
-            (float(stats.squares) + weight) / scale**2 - float(stats.n),
-        )
         vectors = vectors[:, seen]
+        score = unit * self.information_score(stats, params)
         step = unit * (vectors @ ((vectors.T @ score) / values[seen]))
         return LineParams(params.coef + step[:-1], params.log_scale + step[-1])
+
+    def information_score(self, stats: ExpectedResiduals, params: LineParams) -> Array:
+        penalised, squares = self.penalised(params)
+        scale2 = float(np.exp(2.0 * params.log_scale))
+        of_scale = (float(stats.squares) + squares) / scale2 - float(stats.n)
+        return np.append((stats.gradient - penalised) / scale2, of_scale)
 
     def information(self, stats: ExpectedResiduals, params: LineParams) -> Array:
         return stats.information + self.prior_information(params)

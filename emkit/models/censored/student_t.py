@@ -111,6 +111,9 @@ class CensoredStudentT(PenalisedLine):
         about = (self.e_step(data, location)[0] for location in self._about(params))
         return WeightedMoments(*map(np.stack, zip(*about, strict=True))), 0.0
 
+    def information_score(self, stats: WeightedMoments, params: LineParams) -> Array:
+        return self.score(WeightedMoments(*(values[-1] for values in stats)), params)
+
     def information(self, stats: WeightedMoments, params: LineParams) -> Array:
         """Observed information, by differences of the score (Richardson)."""
         about = zip(*stats, strict=True)
@@ -118,20 +121,20 @@ class CensoredStudentT(PenalisedLine):
             self.score(WeightedMoments(*values), location)
             for values, location in zip(about, self._about(params), strict=True)
         ]
-        plus, minus, far_plus, far_minus = np.reshape(scores, (4, len(scores) // 4, -1))
+        plus, minus, far_plus, far_minus = np.reshape(scores[:-1], (4, len(scores) // 4, -1))
         slopes = (plus - minus) / (2.0 * STEP), (far_plus - far_minus) / (4.0 * STEP)
         information = (slopes[1] - 4.0 * slopes[0]) / 3.0 / self._unit(params)[:, None]
         return 0.5 * (information + information.T)
 
     def _about(self, params: LineParams) -> list[LineParams]:
-        """Every parameter moved by a step, back, by two and by two back."""
+        """Every parameter moved by a step, back, by two and by two back; and as they are."""
         theta = np.append(params.coef, params.log_scale)
         moved = [
             theta + step * axis
             for step in (STEP, -STEP, 2.0 * STEP, -2.0 * STEP)
             for axis in np.diag(self._unit(params))
         ]
-        return [LineParams(location[:-1], location[-1]) for location in moved]
+        return [*(LineParams(location[:-1], location[-1]) for location in moved), params]
 
     @staticmethod
     def _unit(params: LineParams) -> Array:

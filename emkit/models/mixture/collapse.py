@@ -113,7 +113,8 @@ def _smallest(model: GaussianMixtureModel, params: MixtureParams, columns: Any) 
     covariances = layout.marginal(params.covariances, columns)
     if layout.independent:
         variances: Array = layout.diagonals(covariances, (shape[0], len(columns)))
-        smallest: Array = (variances / ridge).min(axis=1)
+        with np.errstate(over="ignore"):  # far above the ridge
+            smallest: Array = (variances / ridge).min(axis=1)
         return smallest
     # 1 / |W R^(1/2)|^2: eigenvalues would drown where the columns have units far apart.
     factor = layout.dense(layout.whitening(covariances), shape[0], len(columns)) * np.sqrt(ridge)
