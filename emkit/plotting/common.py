@@ -28,6 +28,7 @@ __all__ = [
     "legend_above",
     "one_or_all",
     "pyplot",
+    "shortened",
 ]
 
 #: Colours that the colour-blind tell apart (Okabe & Ito), without black and pale yellow.
@@ -81,6 +82,11 @@ def hidden_features(shown: NDArray[np.intp], names: NDArray[Any], why: str) -> s
     if not n_hidden:
         return ""
     return f"{len(shown)} of {len(names)} features, {why}; features= shows others"
+
+
+def shortened(name: str) -> str:
+    """A name that fits beside an axis."""
+    return name if len(name) <= 20 else f"{name[:19]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def feature_names(estimator: Any) -> NDArray[Any]:
