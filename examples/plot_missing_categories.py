@@ -48,7 +48,7 @@ print(
 print(f"{sure.sum()} of them are told with at least 0.9: {right[sure].mean():.0%} right")
 
 # %%
-# How much heavier are males, within a species? The birds whose sex is left are the light ones, which
+# How much heavier are males, within a species? The birds whose sex is left are light ones, which
 # makes the difference too small. Filled once, a table passes for an observed one. Twenty drawn
 # tables come near the answer of the whole one, with the standard error that the holes cost.
 
