@@ -25,12 +25,16 @@ class FilledCells(NamedTuple):
 
 def filled_cells(estimator: Any, X: Any) -> FilledCells:
     """The cells of X, before and after a fitted estimator fills them."""
-    if not isinstance(estimator, EMImputer):
-        return FilledCells(np.asarray(read_table(X), dtype=float), estimator.impute(X), {})
-    filled, kept = estimator.transform(X), estimator._columns.kept
-    if estimator._coding is not None:
-        return _of_categories(estimator._coding, X, filled, kept)
-    cells = load_with_missing(estimator, X, estimator.missing_values, reset=False)
+    is_imputer = isinstance(estimator, EMImputer)
+    filled = estimator.transform(X) if is_imputer else estimator.impute(X)
+    coding = getattr(estimator, "_coding", None)
+    kept = estimator._columns.kept if is_imputer else np.arange(estimator.n_features_in_)
+    if coding is not None:
+        return _of_categories(coding, X, filled, kept)
+    if is_imputer:
+        cells = load_with_missing(estimator, X, estimator.missing_values, reset=False)
+    else:
+        cells = np.asarray(read_table(X), dtype=float)
     imputed = np.full(cells.shape, np.nan)
     imputed[:, kept] = np.asarray(filled)[:, : len(kept)]
     return FilledCells(cells, imputed, {})
