@@ -1,6 +1,6 @@
 """Cells of a table and what an estimator fills in, as numbers: categories by place of the level."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.data.checks import load_with_missing
 from emkit.data.frames import table_of
-from emkit.data.numbers import read_table
+from emkit.data.numbers import read_table, takes_nan
 from emkit.imputation.imputer import EMImputer
 
 __all__ = ["FilledCells", "filled_cells"]
@@ -53,18 +53,27 @@ def _of_categories(coding: Any, X: Any, filled: Any, kept: NDArray[np.intp]) -> 
         column = filled[:, [at[j]]] if after is None else after.select([at[j]])
         imputed[:, j] = read_table(column)[:, 0]
     for j, category in coding.categories.items():
-        seen = coding.cells(before, j)
+        seen = _marked(before.cells(j).tolist(), coding.missing_values)
         # Levels that fit has not seen stay as they are, and so are shown.
         known = dict.fromkeys([*category.levels, *(cell for cell in seen if cell is not None)])
         levels[j] = tuple(known)
         cells[:, j] = _places(seen, levels[j])
         if j in at:
             values = filled[:, at[j]] if after is None else after.cells(at[j])
-            imputed[:, j] = _places(values, levels[j])
+            imputed[:, j] = _places(values.tolist(), levels[j])
     return FilledCells(cells, imputed, levels)
 
 
-def _places(cells: NDArray[Any], levels: tuple[Any, ...]) -> Array:
+def _marked(cells: list[Any], mark: Any) -> list[Any]:
+    """Cells, None where they are missing, by themselves or by a mark."""
+    absent = [cell is None or cell != cell for cell in cells]
+    if not takes_nan(mark):  # True is no 1 that marks a missing cell
+        same = [not isinstance(cell, bool) and cell == mark for cell in cells]
+        absent = np.logical_or(absent, same).tolist()
+    return [None if gone else cell for cell, gone in zip(cells, absent, strict=True)]
+
+
+def _places(cells: Iterable[Any], levels: tuple[Any, ...]) -> Array:
     """Place of the level of each cell; NaN where it is missing."""
     place = {level: float(i) for i, level in enumerate(levels)}
     return np.array([place.get(cell, np.nan) for cell in cells], dtype=float)
