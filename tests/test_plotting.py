@@ -759,6 +759,31 @@ def test_columns_without_a_panel_are_named():
     assert complete.features == [] and not complete.note
 
 
+@pytest.mark.skipif(
+    "categorical_features" not in EMGaussianMixture().get_params(), reason="numbers alone"
+)
+def test_a_mixture_with_categories_shows_its_numbers_and_names_the_rest():
+    _, X = mixed_table()
+    X = X.rename(columns={"x": "length"}).assign(width=X["x"] + np.arange(len(X)) % 5)
+    mixture = EMGaussianMixture(2, reg_covar=1e-2, random_state=0).fit(X)
+    display = MixtureDisplay.from_estimator(mixture, X)
+    shown, words = display.feature_names, ["city", "grade"]
+    assert {"length", "width", "visits"} <= set(shown) and not set(words) & set(shown)
+    assert all(name in display.note for name in words)
+    chosen = MixtureDisplay.from_estimator(mixture, X, features=["width", "length"])
+    np.testing.assert_array_equal(chosen.X, X[["width", "length"]])
+    at = [display.feature_names.index(name) for name in ("width", "length")]
+    np.testing.assert_array_equal(chosen.means, display.means[:, at])
+    with pytest.raises(ValueError, match="city are categories"):
+        MixtureDisplay.from_estimator(mixture, X, features=["length", "city"])
+    imputed = ImputationDisplay.from_estimator(mixture, X, features=["city", "length"])
+    filled = mixture.impute(X)["city"][X["city"].isna()]
+    assert shares(imputed.imputed_[0]) == [(filled == c).mean() for c in imputed.levels[1]]
+    votes = X[["city", "grade"]]
+    with pytest.raises(ValueError, match="all columns of the fit are categories"):
+        MixtureDisplay.from_estimator(EMGaussianMixture(2, random_state=0).fit(votes), votes)
+
+
 # CensoredRegressionDisplay.
 
 

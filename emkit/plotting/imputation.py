@@ -20,6 +20,7 @@ from emkit.plotting.common import (
     feature_names,
     hidden_features,
     legend_above,
+    listed,
     pyplot,
     shortened,
 )
@@ -30,8 +31,6 @@ __all__ = ["ImputationDisplay"]
 
 #: Features whose values are shown, where nobody chose them.
 PANELS = 9
-#: Features that are named where they have no panel.
-LISTED = 6
 
 
 class ImputationDisplay:
@@ -316,16 +315,11 @@ def _left_out(shown: NDArray[np.intp], X: Array, imputed: Array, names: NDArray[
     told = []
     if len(shown) > PANELS:
         which = hidden_features(shown[:PANELS], names[shown], "the most incomplete")
-        told.append(f"{which}: {_listed(names[np.sort(shown[PANELS:])])}")
+        told.append(f"{which}: {listed(names[np.sort(shown[PANELS:])])}")
     dropped = np.flatnonzero(np.isnan(X).any(axis=0) & np.isnan(imputed).any(axis=0))
     if len(dropped):
-        told.append(f"not imputed: {_listed(names[dropped])}")
+        told.append(f"not imputed: {listed(names[dropped])}")
     return "; ".join(told)
-
-
-def _listed(names: NDArray[Any]) -> str:
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(shortened(str(name)) for name in names[:LISTED]) + more
 
 
 def _is_whole(values: Array) -> bool:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from emkit._typing import Array
-from emkit.data.numbers import read_table
 from emkit.numerics.covariance import STRUCTURES
 from emkit.plotting.common import (
     GREY,
@@ -14,7 +13,6 @@ from emkit.plotting.common import (
     best_of,
     check_probabilities,
     check_usable,
-    choose_features,
     colours,
     feature_names,
     hidden_features,
@@ -22,6 +20,7 @@ from emkit.plotting.common import (
     one_or_all,
     pyplot,
 )
+from emkit.plotting.mixture_columns import among_numbers, columns_of_numbers
 from emkit.plotting.mixture_marginals import axis_range, densities, ellipses
 from emkit.plotting.mixture_rows import draw_counts, draw_margins, draw_points, row_colours
 
@@ -153,7 +152,7 @@ class MixtureDisplay:
         features : int, str or sequence of them, default=None
             Features to show, by index or name. None: all; of more than five, the five whose means
             differ most between components, by their share of the variance, and the picture says
-            so.
+            so. Columns of categories have no panel, and the picture names them.
         ax : Axes or array of Axes, default=None
             Where to draw, see `plot`.
         **kwargs
@@ -168,17 +167,19 @@ class MixtureDisplay:
         estimator = best_of(estimator)
         check_usable(estimator, cls, ["predict_proba", "covariance_type"])
         responsibilities = estimator.predict_proba(X)
-        X = np.asarray(read_table(X), dtype=float)
+        X, numbers, names, hidden = columns_of_numbers(estimator, X)
         weights, means, covariances = (
             np.asarray(getattr(estimator, name), dtype=float)
             for name in ("weights_", "means_", "covariances_")
         )
         covariances = STRUCTURES[estimator.covariance_type].layout.dense(covariances, *means.shape)
-        names, note = feature_names(estimator), ""
+        note = f"categories are not shown: {hidden}" if hidden else ""
         if features is None:
-            features = _most_separated(weights, means, covariances)
-            note = hidden_features(features, names, "those whose means differ most")
-        shown = choose_features(features, names)
+            shown = _most_separated(weights, means, covariances)
+            left_out = hidden_features(shown, names, "those whose means differ most")
+            note = "; ".join(filter(None, [left_out, note]))
+        else:
+            shown = among_numbers(features, numbers, feature_names(estimator))
         return cls(
             X[:, shown],
             responsibilities,
