@@ -763,9 +763,10 @@ def test_columns_without_a_panel_are_named():
     "categorical_features" not in EMGaussianMixture().get_params(), reason="numbers alone"
 )
 def test_a_mixture_with_categories_shows_its_numbers_and_names_the_rest():
-    _, X = mixed_table()
-    X = X.rename(columns={"x": "length"}).assign(width=X["x"] + np.arange(len(X)) % 5)
-    mixture = EMGaussianMixture(2, reg_covar=1e-2, random_state=0).fit(X)
+    _, X = mixed_table(300)
+    X = X.drop(columns="smokes").rename(columns={"x": "length"})
+    X["width"] = X["length"] + np.random.default_rng(1).normal(size=len(X))
+    mixture = EMGaussianMixture(2, random_state=0).fit(X)
     display = MixtureDisplay.from_estimator(mixture, X)
     shown, words = display.feature_names, ["city", "grade"]
     assert {"length", "width", "visits"} <= set(shown) and not set(words) & set(shown)
