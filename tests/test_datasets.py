@@ -13,17 +13,30 @@ from emkit.datasets import (
     load_galaxies,
     load_lung,
     load_motorettes,
+    load_penguins,
+    load_votes,
+    load_wages,
 )
 
 ALL = {name: getattr(datasets, name) for name in datasets.__all__}
 every_loader = pytest.mark.parametrize("load", ALL.values(), ids=ALL)
-with_target = pytest.mark.parametrize("load", [load_death_notices, load_lung, load_motorettes])
+MIXED = [load_penguins, load_votes, load_wages]
+mixed_loader = pytest.mark.parametrize("load", MIXED)
+with_target = pytest.mark.parametrize(
+    "load", [load_death_notices, load_lung, load_motorettes, *MIXED]
+)
+
+
+def as_objects(table):
+    """Cells as they are, None where one is missing."""
+    cells = np.asarray(table, dtype=object)
+    return np.where(cells == cells, cells, None)
 
 
 @every_loader
 def test_bunch_has_the_keys_of_scikit_learn(load):
     bunch = load()
-    assert bunch.data.dtype == np.float64
+    assert bunch.data.dtype == (object if load in MIXED else np.float64)
     assert bunch.data.shape == (len(bunch.data), len(bunch.feature_names))
     assert bunch.frame is None
     assert ("target" in bunch) == ("target_names" in bunch)
@@ -53,7 +66,7 @@ def test_descriptions_name_sources_and_variables(load):
 def test_return_X_y(load):
     X, y = load(return_X_y=True)
     bunch = load()
-    np.testing.assert_array_equal(X, bunch.data)
+    np.testing.assert_array_equal(as_objects(X), as_objects(bunch.data))
     np.testing.assert_array_equal(y, bunch.target)
 
 
@@ -64,7 +77,7 @@ def test_as_frame(load):
     assert isinstance(bunch.data, pd.DataFrame)
     assert list(bunch.data.columns) == arrays.feature_names
     assert list(bunch.frame.columns) == [*arrays.feature_names, *arrays.get("target_names", [])]
-    np.testing.assert_array_equal(bunch.data, arrays.data)
+    np.testing.assert_array_equal(as_objects(bunch.data), as_objects(arrays.data))
 
 
 @with_target
@@ -144,6 +157,52 @@ def test_airquality(golden):
     assert case["name"] == "airquality"
     np.testing.assert_array_equal(air.data, np.array(case["X"], dtype=float))
     assert not np.isnan(EMImputer().fit_transform(air.data)).any()
+
+
+@mixed_loader
+def test_words_are_categories_and_go_into_the_imputer(load):
+    pd = pytest.importorskip("pandas")
+    X, arrays = load(as_frame=True).data, load().data
+    for name, column in zip(X, arrays.T, strict=True):
+        words = isinstance(X[name].dtype, pd.CategoricalDtype)
+        assert words == any(isinstance(cell, str) for cell in column)
+        assert words or X[name].dtype.kind in "if"
+    filled = EMImputer(random_state=0).fit_transform(X)
+    assert filled.notna().all(axis=None) and filled.dtypes.equals(X.dtypes)
+    both = as_objects(EMImputer(random_state=0).fit_transform(arrays))
+    np.testing.assert_array_equal(both == None, False)  # noqa: E711
+
+
+def test_penguins():
+    """Counts of palmerpenguins' page: 152 Adelie, 68 Chinstrap, 124 Gentoo; 2 without any size."""
+    birds = load_penguins()
+    species, counts = np.unique(birds.target, return_counts=True)
+    assert dict(zip(species, counts, strict=True)) == {
+        "Adelie": 152,
+        "Chinstrap": 68,
+        "Gentoo": 124,
+    }
+    missing = (as_objects(birds.data) == None).sum(axis=0)  # noqa: E711
+    assert missing.tolist() == [0, 2, 2, 2, 2, 11, 0]
+
+
+def test_votes():
+    """Parties and missing cells as ``summary(HouseVotes84)`` of R's mlbench counts them."""
+    votes = load_votes()
+    assert (votes.target == "democrat").sum() == 267 and (votes.target == "republican").sum() == 168
+    missing = (as_objects(votes.data) == None).sum(axis=0)  # noqa: E711
+    assert missing.tolist() == [12, 48, 11, 11, 15, 11, 14, 15, 22, 7, 21, 31, 25, 17, 28, 104]
+
+
+def test_wages():
+    """R's ``lm(log(wage) ~ union + education, CPS1985)``, exercise 2b of Berndt (1991), p. 196."""
+    wages = load_wages()
+    union = wages.data[:, wages.feature_names.index("union")] == "yes"
+    design = np.column_stack([np.ones(534), union, wages.data[:, 0].astype(float)])
+    coef = np.linalg.lstsq(design, np.log(wages.target))[0]
+    np.testing.assert_allclose(coef, [0.9926396425924, 0.2982610240957, 0.0778055370638])
+    education, experience, age = wages.data[:, :3].astype(int).T
+    assert (age - education - 6 != experience).sum() == 1 and experience.min() == 0
 
 
 def test_every_loader_has_a_table_and_a_description_in_the_package():

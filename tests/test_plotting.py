@@ -29,6 +29,7 @@ from emkit import (
     censored_target,
 )
 from emkit.engine import StopReason
+from emkit.exceptions import DataWarning
 from emkit.models.laws.registry import LAWS
 from emkit.numerics.covariance import NAMES
 from emkit.plotting import (
@@ -602,6 +603,186 @@ def test_a_complete_table_is_one_pattern(iris):
         display.plot(max_patterns=0)
     with pytest.raises(ValueError, match="as many features"):
         ImputationDisplay(display.X, display.imputed[:, :2], [0], ["a"] * 4, False)
+
+
+def mixed_table(n=120, seed=0):
+    """A frame with every kind of column, and the same with a fifth of its cells missing."""
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(seed)
+    g = rng.integers(0, 3, n)
+    whole = pd.DataFrame(
+        {
+            "x": g + 0.5 * rng.normal(size=n),
+            "city": pd.Categorical(np.array(["Bern", "Basel", "Chur"])[g]),
+            "visits": pd.array(rng.poisson(2.0 + g), dtype="Int64"),
+            "smokes": pd.array(rng.random(n) < 0.2 + 0.3 * g, dtype="boolean"),
+            "grade": pd.Categorical(
+                np.array(["low", "mid", "high"])[g], ["low", "mid", "high"], ordered=True
+            ),
+        }
+    )
+    return whole, whole.mask(rng.random(whole.shape) < 0.2)
+
+
+def shares(bars):
+    return [bar.get_height() for bar in bars]
+
+
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(
+    seed=st.integers(0, 10**6),
+    drawn=st.booleans(),
+    n_components=st.integers(1, 2),
+    add=st.booleans(),
+)
+def test_bars_are_the_shares_of_what_was_observed_and_imputed(seed, drawn, n_components, add):
+    _, X = mixed_table(seed=seed)
+    imputer = EMImputer(
+        n_components, sample_posterior=drawn, add_indicator=add, random_state=0
+    ).fit(X)
+    display = ImputationDisplay.from_estimator(imputer, X)
+    filled = imputer.transform(X)
+    assert display.features == [0, 1, 2, 3, 4]
+    assert display.levels == {
+        1: ("Basel", "Bern", "Chur"),
+        3: (False, True),
+        4: ("low", "mid", "high"),
+    }
+    np.testing.assert_array_equal(np.isnan(display.X), X.isna())
+    for j in (0, 2):
+        missing = X.iloc[:, j].isna().to_numpy()
+        put = filled.iloc[:, j].to_numpy(dtype=float)[missing]
+        np.testing.assert_array_equal(display.ticks_[j].get_xdata(), put)
+    for j, levels in display.levels.items():
+        assert display.ticks_[j] is None and display.ax_[1 + j].get_ylabel() == "share"
+        ticks = [label.get_text() for label in display.ax_[1 + j].get_xticklabels()]
+        assert ticks == [str(level) for level in levels]
+        missing = X.iloc[:, j].isna().to_numpy()
+        parts = [X.iloc[:, j][~missing], filled.iloc[:, j][missing]]
+        for bars, part in zip([display.observed_[j], display.imputed_[j]], parts, strict=True):
+            np.testing.assert_allclose(shares(bars), [(part == level).mean() for level in levels])
+        assert display.imputed_[j].get_label().startswith("drawn" if drawn else "most probable")
+    plt.close(display.figure_)
+
+
+def test_a_table_shows_the_same_whatever_it_comes_in():
+    pl = pytest.importorskip("polars")
+    _, X = mixed_table()
+    imputer = EMImputer(random_state=0).fit(X)
+    expected = ImputationDisplay.from_estimator(imputer, X)
+    rows = X.astype(object).where(X.notna(), None)
+    frame = pl.DataFrame({name: rows[name].tolist() for name in rows})
+    objects = EMImputer(random_state=0).fit(rows.to_numpy())
+    named = EMImputer(random_state=0).set_output(transform="polars").fit(X)
+    for estimator, table in [
+        (EMImputer(random_state=0).fit(frame), frame),
+        (named, X),
+        (objects, rows.to_numpy()),
+    ]:
+        display = ImputationDisplay.from_estimator(estimator, table)
+        labels = [
+            [display.levels[j][int(i)] for i in display.X[~np.isnan(display.X[:, j]), j]]
+            for j in display.levels
+        ]
+        assert labels == [
+            [expected.levels[j][int(i)] for i in expected.X[~np.isnan(expected.X[:, j]), j]]
+            for j in expected.levels
+        ]
+        np.testing.assert_array_equal(display.patterns_, expected.patterns_)
+    assert objects.is_categorical_.tolist() == [False, True, False, True, True]
+
+
+def test_numbers_that_are_named_categories_have_bars():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=90), rng.integers(1, 4, 90)])
+    X[::4, 1] = np.nan
+    imputer = EMImputer(categorical_features=[1], random_state=0).fit(X)
+    display = ImputationDisplay.from_estimator(imputer, X)
+    assert display.levels == {1: (1.0, 2.0, 3.0)} and display.features == [1]
+    seen = X[~np.isnan(X[:, 1]), 1]
+    np.testing.assert_allclose(
+        shares(display.observed_[0]), [(seen == level).mean() for level in (1.0, 2.0, 3.0)]
+    )
+    marked = np.where(np.isnan(X), -1.0, X)
+    imputer = EMImputer(categorical_features=[1], missing_values=-1.0).fit(marked)
+    again = ImputationDisplay.from_estimator(imputer, marked)
+    np.testing.assert_array_equal(again.X, display.X)
+
+
+def test_levels_that_fit_has_not_seen_are_observed():
+    _, X = mixed_table()
+    imputer = EMImputer(random_state=0).fit(X)
+    new = X.astype({"city": object})
+    new.loc[new.index[:3], "city"] = "Davos"
+    with pytest.warns(DataWarning, match="Davos"):
+        display = ImputationDisplay.from_estimator(imputer, new, features="city")
+    assert display.levels[1] == ("Basel", "Bern", "Chur", "Davos")
+    assert shares(display.observed_[0])[3] == pytest.approx(3 / new["city"].notna().sum())
+    assert shares(display.imputed_[0])[3] == 0.0
+
+
+def test_rare_levels_of_many_share_a_bar():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    codes = np.minimum(rng.geometric(0.08, 900), 40)
+    X = pd.DataFrame({"x": rng.normal(size=900), "code": [f"level {i:02}" for i in codes]})
+    X.loc[::5, "code"] = None
+    imputer = EMImputer(sample_posterior=True, random_state=0).fit(X)
+    display = ImputationDisplay.from_estimator(imputer, X)
+    n = X["code"].nunique()
+    labels = [label.get_text() for label in display.ax_[1].get_xticklabels()]
+    assert len(labels) == 13 and labels[-1] == f"{n - 12} others"
+    for bars in (display.observed_[0], display.imputed_[0]):
+        assert sum(shares(bars)) == pytest.approx(1.0)
+    assert labels[:-1] == sorted(labels[:-1])
+    frequent = X["code"].value_counts().index[:6]
+    assert set(frequent) <= set(labels)
+
+
+def test_columns_without_a_panel_are_named():
+    whole, X = mixed_table()
+    X = X.assign(nothing=np.nan, empty=None)
+    more = {f"word {i}": X["city"] for i in range(8)}
+    X = X.assign(**more)
+    with pytest.warns(DataWarning):
+        imputer = EMImputer(random_state=0).fit(X)
+    display = ImputationDisplay.from_estimator(imputer, X)
+    assert len(display.features) == 9
+    for j in range(X.shape[1]):
+        missing = display.X[:, j]
+        named = str(X.columns[j]) in display.note
+        assert named == (j not in display.features and bool(np.isnan(missing).any()))
+    assert "not imputed: nothing, empty" in display.note
+    with pytest.raises(ValueError, match="empty were dropped"):
+        ImputationDisplay.from_estimator(imputer, X, features="empty")
+    complete = ImputationDisplay.from_estimator(EMImputer(random_state=0).fit(whole), whole)
+    assert complete.features == [] and not complete.note
+
+
+@pytest.mark.skipif(
+    "categorical_features" not in EMGaussianMixture().get_params(), reason="numbers alone"
+)
+def test_a_mixture_with_categories_shows_its_numbers_and_names_the_rest():
+    _, X = mixed_table(300)
+    X = X.drop(columns="smokes").rename(columns={"x": "length"})
+    X["width"] = X["length"] + np.random.default_rng(1).normal(size=len(X))
+    mixture = EMGaussianMixture(2, random_state=0).fit(X)
+    display = MixtureDisplay.from_estimator(mixture, X)
+    shown, words = display.feature_names, ["city", "grade"]
+    assert {"length", "width", "visits"} <= set(shown) and not set(words) & set(shown)
+    assert all(name in display.note for name in words)
+    chosen = MixtureDisplay.from_estimator(mixture, X, features=["width", "length"])
+    np.testing.assert_array_equal(chosen.X, X[["width", "length"]])
+    at = [display.feature_names.index(name) for name in ("width", "length")]
+    np.testing.assert_array_equal(chosen.means, display.means[:, at])
+    with pytest.raises(ValueError, match="city are categories"):
+        MixtureDisplay.from_estimator(mixture, X, features=["length", "city"])
+    imputed = ImputationDisplay.from_estimator(mixture, X, features=["city", "length"])
+    filled = mixture.impute(X)["city"][X["city"].isna()]
+    assert shares(imputed.imputed_[0]) == [(filled == c).mean() for c in imputed.levels[1]]
+    votes = X[["city", "grade"]]
+    with pytest.raises(ValueError, match="all columns of the fit are categories"):
+        MixtureDisplay.from_estimator(EMGaussianMixture(2, random_state=0).fit(votes), votes)
 
 
 # CensoredRegressionDisplay.

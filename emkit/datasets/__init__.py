@@ -1,4 +1,4 @@
-"""Small data sets, each of them incomplete in a way that emkit is for."""
+"""Small data sets, incomplete in ways that emkit is for, or to be made so."""
 
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from emkit.datasets.loaders import load_galaxies as load_galaxies
     from emkit.datasets.loaders import load_lung as load_lung
     from emkit.datasets.loaders import load_motorettes as load_motorettes
+    from emkit.datasets.loaders import load_penguins as load_penguins
+    from emkit.datasets.loaders import load_votes as load_votes
+    from emkit.datasets.loaders import load_wages as load_wages
 
 __getattr__, __dir__, __all__ = lazy(
     __name__,
@@ -19,5 +22,8 @@ __getattr__, __dir__, __all__ = lazy(
         "load_galaxies": "loaders",
         "load_lung": "loaders",
         "load_motorettes": "loaders",
+        "load_penguins": "loaders",
+        "load_votes": "loaders",
+        "load_wages": "loaders",
     },
 )

@@ -1,5 +1,6 @@
 """Loaders in scikit-learn's style; beside this file stand a table and a description of each."""
 
+import csv
 from importlib.resources import files
 from typing import Any
 
@@ -13,6 +14,9 @@ __all__ = [
     "load_galaxies",
     "load_lung",
     "load_motorettes",
+    "load_penguins",
+    "load_votes",
+    "load_wages",
 ]
 
 
@@ -192,6 +196,119 @@ def load_motorettes(*, return_X_y: bool = False, as_frame: bool = False) -> Bunc
     return (bunch.data, bunch.target) if return_X_y else bunch
 
 
+def load_penguins(*, return_X_y: bool = False, as_frame: bool = False) -> Bunch | tuple[Any, Any]:
+    """Sizes, islands and sexes of 344 penguins of three species, with 19 cells missing.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=False
+        Whether data and target are pandas objects, words as categories. Needs pandas.
+
+    Returns
+    -------
+    penguins : Bunch
+        ``data`` of shape (344, 7), numbers and words (of type object), with NaN where a cell is
+        missing; ``target`` of shape (344,), the species; ``feature_names``; ``target_names``;
+        ``DESCR``; ``frame``, data and target side by side (None unless ``as_frame``). With
+        ``return_X_y``, the first two.
+
+    Notes
+    -----
+    Licence of the data: CC0 1.0.
+
+    References
+    ----------
+    Gorman, K. B., Williams, T. D. & Fraser, W. R. (2014). Ecological sexual dimorphism and
+    environmental variability within a community of Antarctic penguins (genus Pygoscelis). PLoS ONE
+    9, e90081. doi:10.1371/journal.pone.0090081
+
+    Examples
+    --------
+    >>> from emkit.datasets import load_penguins
+    >>> X, species = load_penguins(return_X_y=True, as_frame=True)
+    >>> X["sex"].isna().groupby(species, observed=True).sum().to_dict()
+    {'Adelie': 6, 'Chinstrap': 0, 'Gentoo': 5}
+    """
+    return _mixed_bunch("penguins", return_X_y, as_frame)
+
+
+def load_votes(*, return_X_y: bool = False, as_frame: bool = False) -> Bunch | tuple[Any, Any]:
+    """Key votes of the 435 members of the U.S. House of Representatives in 1984, 392 missing.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=False
+        Whether data and target are pandas objects, words as categories. Needs pandas.
+
+    Returns
+    -------
+    votes : Bunch
+        ``data`` of shape (435, 16), 'y' or 'n' (of type object), with NaN where no position was
+        made known; ``target`` of shape (435,), the party; ``feature_names``; ``target_names``;
+        ``DESCR``; ``frame``, data and target side by side (None unless ``as_frame``). With
+        ``return_X_y``, the first two.
+
+    Notes
+    -----
+    Licence of the data: CC BY 4.0.
+
+    References
+    ----------
+    Congressional Voting Records (1987). UCI Machine Learning Repository. doi:10.24432/C5C01P
+
+    Examples
+    --------
+    >>> from emkit.datasets import load_votes
+    >>> votes = load_votes(as_frame=True).frame
+    >>> votes[votes["physician_fee_freeze"] == "y"]["party"].value_counts().to_dict()
+    {'republican': 163, 'democrat': 14}
+    """
+    return _mixed_bunch("votes", return_X_y, as_frame)
+
+
+def load_wages(*, return_X_y: bool = False, as_frame: bool = False) -> Bunch | tuple[Any, Any]:
+    """Wages of 534 people in the Current Population Survey of 1985, and what may explain them.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=False
+        Whether data and target are pandas objects, words as categories. Needs pandas.
+
+    Returns
+    -------
+    wages : Bunch
+        ``data`` of shape (534, 10), numbers and words (of type object), nothing missing;
+        ``target`` of shape (534,), dollars an hour; ``feature_names``; ``target_names``;
+        ``DESCR``; ``frame``, data and target side by side (None unless ``as_frame``). With
+        ``return_X_y``, the first two.
+
+    Notes
+    -----
+    Licence of the data: public domain, as a work of the United States government.
+
+    References
+    ----------
+    Berndt, E. R. (1991). The Practice of Econometrics. Addison-Wesley.
+
+    Kleiber, C. & Zeileis, A. (2008). Applied Econometrics with R. Springer.
+    doi:10.1007/978-0-387-77318-6
+
+    Examples
+    --------
+    >>> from emkit.datasets import load_wages
+    >>> survey = load_wages(as_frame=True).frame
+    >>> survey.groupby("union", observed=True)["wage"].median().to_dict()
+    {'no': 7.07, 'yes': 10.0}
+    """
+    return _mixed_bunch("wages", return_X_y, as_frame)
+
+
 def _read(name: str) -> tuple[list[str], NDArray[np.float64]]:
     """Column names and values of a table of the package, NaN where a cell is empty."""
     with (files("emkit.datasets") / f"{name}.csv").open(encoding="utf-8") as lines:
@@ -227,3 +344,34 @@ def _bunch(
     if target is not None:
         bunch.update(target=target, target_names=target_names)
     return bunch
+
+
+def _mixed_bunch(name: str, return_X_y: bool, as_frame: bool) -> Bunch | tuple[Any, Any]:
+    """What loaders of numbers and words return; the last column of the table is the target."""
+    with (files("emkit.datasets") / f"{name}.csv").open(encoding="utf-8") as lines:
+        names, *rows = csv.reader(lines)
+    *columns, target = (_column(cells) for cells in zip(*rows, strict=True))
+    data = np.empty((len(rows), len(columns)), dtype=object)
+    for j, column in enumerate(columns):
+        data[:, j] = column.tolist()
+    bunch = _bunch(name, data, names[:-1], target, names[-1:])
+    if as_frame:
+        import pandas as pd
+
+        frame = pd.DataFrame(dict(zip(names, [*columns, target], strict=True)))
+        words = [name for name in names if frame[name].dtype.kind not in "if"]
+        bunch.frame = frame = frame.astype(dict.fromkeys(words, "category"))
+        bunch.data, bunch.target = frame[names[:-1]], frame[names[-1]]
+    return (bunch.data, bunch.target) if return_X_y else bunch
+
+
+def _column(cells: tuple[str, ...]) -> NDArray[Any]:
+    """Cells of a column as integers, as floats, or as words; NaN where one is empty."""
+    for kind in (int, float):
+        try:
+            return np.array([kind(cell) if cell or kind is int else np.nan for cell in cells])
+        except ValueError:
+            continue
+    if "" not in cells:
+        return np.array(cells)
+    return np.array([cell or np.nan for cell in cells], dtype=object)

@@ -27,13 +27,17 @@ __all__ = [
     "feature_names",
     "hidden_features",
     "legend_above",
+    "listed",
     "one_or_all",
     "pyplot",
+    "shortened",
 ]
 
 #: Colours that the colour-blind tell apart (Okabe & Ito), without black and pale yellow.
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9")
 BLUE, ORANGE, GREY = OKABE_ITO[0], OKABE_ITO[1], "0.75"
+#: Features that a picture names where they have no panel.
+LISTED = 6
 
 
 def pyplot() -> Any:
@@ -87,6 +91,17 @@ def hidden_features(shown: NDArray[np.intp], names: NDArray[Any], why: str) -> s
     if not n_hidden:
         return ""
     return f"{len(shown)} of {len(names)} features, {why}; features= shows others"
+
+
+def shortened(name: str) -> str:
+    """A name that fits beside an axis."""
+    return name if len(name) <= 20 else f"{name[:19]}\N{HORIZONTAL ELLIPSIS}"
+
+
+def listed(names: NDArray[Any]) -> str:
+    """Names of features, as far as there is room for them."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(shortened(str(name)) for name in names[:LISTED]) + more
 
 
 def feature_names(estimator: Any) -> NDArray[Any]:

@@ -1,14 +1,12 @@
 """ImputationDisplay: what is missing and what stands for it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.data.checks import load_with_missing
-from emkit.data.numbers import read_table
 from emkit.imputation.imputer import EMImputer
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.plotting.common import (
@@ -22,8 +20,12 @@ from emkit.plotting.common import (
     feature_names,
     hidden_features,
     legend_above,
+    listed,
     pyplot,
+    shortened,
 )
+from emkit.plotting.imputation_cells import filled_cells
+from emkit.plotting.imputation_shares import draw_shares
 
 __all__ = ["ImputationDisplay"]
 
@@ -36,8 +38,10 @@ class ImputationDisplay:
 
     In the first panel each line is a pattern of missing cells with the number of rows that have
     it, the most frequent on top. A panel for each feature follows, with the distributions of what
-    was observed and what was imputed. The two differ where cells do not go missing at random; and
-    conditional means, unlike draws (``sample_posterior=True``), spread less than data do.
+    was observed and what was imputed: densities of numbers, shares of the levels of categories. The
+    two differ where cells do not go missing at random; and conditional means, unlike draws
+    (``sample_posterior=True``), spread less than data do, as the most probable level is seldom a
+    rare one.
 
     Use `from_estimator` to make one.
 
@@ -55,6 +59,9 @@ class ImputationDisplay:
         Whether imputed values are draws, or conditional means.
     note : str, default=""
         What a new figure says under the panels.
+    levels : dict of int to sequence, default=None
+        Levels of the features that are categories, by index: their values in X and imputed are
+        places in it. None: all are numbers.
 
     Attributes
     ----------
@@ -68,12 +75,13 @@ class ImputationDisplay:
         The figure of the axes.
     pattern_mesh_ : QuadMesh
         The cells of the patterns.
-    observed_ : list of StepPatch
-        Distribution of the observed values of each feature shown, None where there are none.
-    imputed_ : list of StepPatch
+    observed_ : list of StepPatch or BarContainer
+        Distribution of the observed values of each feature shown, bars where it is of categories;
+        None where there are none.
+    imputed_ : list of StepPatch or BarContainer
         That of its imputed values, None where there are none.
     ticks_ : list of Line2D
-        Every imputed value of each feature shown.
+        Every imputed value of each feature shown; None of categories.
 
     Raises
     ------
@@ -100,6 +108,7 @@ class ImputationDisplay:
         feature_names: Sequence[Any] | NDArray[Any],
         drawn: bool,
         note: str = "",
+        levels: Mapping[int, Sequence[Any]] | None = None,
     ):
         if imputed.shape != X.shape or len(feature_names) != X.shape[1]:
             raise ValueError(
@@ -118,6 +127,7 @@ class ImputationDisplay:
         self.feature_names = list(feature_names)
         self.drawn = drawn
         self.note = note
+        self.levels = dict(levels or {})
 
     @classmethod
     def from_estimator(
@@ -130,10 +140,10 @@ class ImputationDisplay:
         estimator : EMImputer or EMGaussianMixture
             A fitted estimator, or a search whose best is one, such as `EMGaussianMixtureIC`.
         X : array-like of shape (n_samples, n_features)
-            Data with missing cells.
+            Data with missing cells, in any form that the estimator takes.
         features : int, str or sequence of them, default=None
             Features whose values are shown, by index or name. None: those with missing cells, at
-            most the nine with the most, and the picture says so.
+            most the nine with the most, and the picture says which are left out.
         ax : array of Axes, default=None
             Where to draw, see `plot`.
         **kwargs
@@ -153,24 +163,16 @@ class ImputationDisplay:
             )
         check_usable(estimator, cls, [])
         names = feature_names(estimator)
-        if isinstance(estimator, EMImputer):
-            cells = load_with_missing(estimator, X, estimator.missing_values, reset=False)
-            kept = estimator._columns.kept
-            imputed = np.full(cells.shape, np.nan)
-            imputed[:, kept] = np.asarray(estimator.transform(X))[:, : len(kept)]
-        else:
-            imputed = estimator.impute(X)
-            cells = np.asarray(read_table(X), dtype=float)
+        cells, imputed, levels = filled_cells(estimator, X)
         note = ""
         if features is None:
             shown = _with_missing(cells, imputed)
-            if len(shown) > PANELS:
-                note = hidden_features(shown[:PANELS], names[shown], "the most incomplete")
+            note = _left_out(shown, cells, imputed, names)
             shown = np.sort(shown[:PANELS])
         else:
             shown = choose_features(features, names)
         drawn = getattr(estimator, "sample_posterior", False)
-        return cls(cells, imputed, shown, names, drawn, note).plot(ax, **kwargs)
+        return cls(cells, imputed, shown, names, drawn, note, levels).plot(ax, **kwargs)
 
     def plot(
         self, ax: Any = None, *, max_patterns: int = 20, bins: Any = None, **kwargs: Any
@@ -187,9 +189,10 @@ class ImputationDisplay:
         bins : int or sequence, default=None
             Bins of the distributions; None takes twice the square root of the number of imputed
             values (of observed ones, if nothing is imputed), from 8 to 30. Where what was observed
-            are whole numbers, a bin holds as many of them as any other.
+            are whole numbers, a bin holds as many of them as any other. Levels of categories have
+            a bar each; from 14 levels on, all but the most frequent 12 share one.
         **kwargs
-            Passed on to ``Axes.stairs`` for the distributions.
+            Passed on to ``Axes.stairs`` for densities and to ``Axes.bar`` for shares.
 
         Returns
         -------
@@ -243,7 +246,7 @@ class ImputationDisplay:
         )
         ax.invert_yaxis()
         percent = 100.0 * missing.mean(axis=0)
-        names = [_shortened(str(name)) for name in self.feature_names]
+        names = [shortened(str(name)) for name in self.feature_names]
         labels = [f"{name}, {p:.1f} %" for name, p in zip(names, percent, strict=True)]
         ax.set_xticks(np.arange(len(labels)) + 0.5, labels, fontsize="small")
         ax.tick_params(axis="x", rotation=90 if len(labels) > 10 else 40)
@@ -258,34 +261,46 @@ class ImputationDisplay:
         ax.set_ylabel(f"rows with the pattern{more}", fontsize="small" if more else None)
 
     def _draw_feature(self, ax: Any, j: int, bins: Any, kwargs: dict[str, Any]) -> None:
-        missing = np.isnan(self.X[:, j])
-        values = self.imputed[:, j]
+        missing, values = np.isnan(self.X[:, j]), self.imputed[:, j]
         observed, imputed = values[~missing], values[missing]
-        if bins is None:
-            few = len(imputed) or len(observed)
-            bins = int(np.clip(2.0 * np.sqrt(few), 8, 30))
-            bins = _whole_edges(values, bins) if _is_whole(observed) else bins
-        edges = np.histogram_bin_edges(values, bins)
-        name = "drawn" if self.drawn else "imputed mean"
-        looks: list[tuple[Array, list[Any], dict[str, Any], str]] = [
-            (observed, self.observed_, {"fill": True, "color": BLUE, "alpha": 0.35}, "observed"),
-            (imputed, self.imputed_, {"color": ORANGE, "linewidth": 1.8}, name),
-        ]
-        for part, artists, look, label in looks:
-            drawn = None
-            if len(part):
-                density = np.histogram(part, edges, density=True)[0]
-                label = f"{label}, {len(part)}"
-                drawn = ax.stairs(density, edges, **{**look, "label": label, **kwargs})
-            artists.append(drawn)
-        heights = np.full(len(imputed), 0.02)
-        self.ticks_ += ax.plot(
-            imputed, heights, "|", color=ORANGE, alpha=0.6, transform=ax.get_xaxis_transform()
-        )
+        if j in self.levels:
+            name = "drawn" if self.drawn else "most probable"
+            bars = draw_shares(ax, observed, imputed, self.levels[j], name, kwargs)
+            parts = (*bars, None)
+        else:
+            name = "drawn" if self.drawn else "imputed mean"
+            parts = _draw_densities(ax, observed, imputed, bins, name, kwargs)
+        for artists, part in zip((self.observed_, self.imputed_, self.ticks_), parts, strict=True):
+            artists.append(part)
         ax.margins(y=0.05)
         ax.set_ylim(bottom=0.0)
-        ax.set(xlabel=self.feature_names[j], ylabel="density")
+        ax.set_xlabel(self.feature_names[j])
         legend_above(ax, ncols=2, fontsize="x-small")
+
+
+def _draw_densities(
+    ax: Any, observed: Array, imputed: Array, bins: Any, name: str, kwargs: dict[str, Any]
+) -> tuple[Any, Any, Any]:
+    """Densities of numbers that were observed and imputed, None of none; ticks at the latter."""
+    values = np.concatenate([observed, imputed])
+    if bins is None:
+        few = len(imputed) or len(observed)
+        bins = int(np.clip(2.0 * np.sqrt(few), 8, 30))
+        bins = _whole_edges(values, bins) if _is_whole(observed) else bins
+    edges = np.histogram_bin_edges(values, bins)
+    looks: list[tuple[Array, dict[str, Any], str]] = [
+        (observed, {"fill": True, "color": BLUE, "alpha": 0.35}, "observed"),
+        (imputed, {"color": ORANGE, "linewidth": 1.8}, name),
+    ]
+    drawn = []
+    for part, look, label in looks:
+        look = {**look, "label": f"{label}, {len(part)}", **kwargs}
+        density = np.histogram(part, edges, density=True)[0] if len(part) else None
+        drawn.append(None if density is None else ax.stairs(density, edges, **look))
+    heights, across = np.full(len(imputed), 0.02), ax.get_xaxis_transform()
+    (ticks,) = ax.plot(imputed, heights, "|", color=ORANGE, alpha=0.6, transform=across)
+    ax.set_ylabel("density")
+    return drawn[0], drawn[1], ticks
 
 
 def _with_missing(X: Array, imputed: Array) -> NDArray[np.intp]:
@@ -295,8 +310,16 @@ def _with_missing(X: Array, imputed: Array) -> NDArray[np.intp]:
     return most[n[most] > 0]
 
 
-def _shortened(name: str) -> str:
-    return name if len(name) <= 20 else f"{name[:19]}\N{HORIZONTAL ELLIPSIS}"
+def _left_out(shown: NDArray[np.intp], X: Array, imputed: Array, names: NDArray[Any]) -> str:
+    """What the picture says of features with missing cells that have no panel."""
+    told = []
+    if len(shown) > PANELS:
+        which = hidden_features(shown[:PANELS], names[shown], "the most incomplete")
+        told.append(f"{which}: {listed(names[np.sort(shown[PANELS:])])}")
+    dropped = np.flatnonzero(np.isnan(X).any(axis=0) & np.isnan(imputed).any(axis=0))
+    if len(dropped):
+        told.append(f"not imputed: {listed(names[dropped])}")
+    return "; ".join(told)
 
 
 def _is_whole(values: Array) -> bool:

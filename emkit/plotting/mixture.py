@@ -7,7 +7,6 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.base.names import listed
-from emkit.data.numbers import read_table
 from emkit.numerics.covariance import STRUCTURES
 from emkit.plotting.common import (
     GREY,
@@ -15,7 +14,6 @@ from emkit.plotting.common import (
     best_of,
     check_probabilities,
     check_usable,
-    choose_features,
     colours,
     feature_names,
     hidden_features,
@@ -23,6 +21,7 @@ from emkit.plotting.common import (
     one_or_all,
     pyplot,
 )
+from emkit.plotting.mixture_columns import among_numbers, columns_of_numbers
 from emkit.plotting.mixture_marginals import axis_range, densities, ellipses
 from emkit.plotting.mixture_rows import draw_counts, draw_margins, draw_points, row_colours
 
@@ -156,7 +155,7 @@ class MixtureDisplay:
         features : int, str or sequence of them, default=None
             Features to show, by index or name. None: all; of more than five, the five whose means
             differ most between components, by their share of the variance, and the picture says
-            so.
+            so. Columns of categories have no panel, and the picture names them.
         ax : Axes or array of Axes, default=None
             Where to draw, see `plot`.
         **kwargs
@@ -171,20 +170,22 @@ class MixtureDisplay:
         estimator = best_of(estimator)
         check_usable(estimator, cls, ["predict_proba", "covariance_type"], ["n_features_in_"])
         responsibilities = estimator.predict_proba(X)
-        X = np.asarray(read_table(X), dtype=float)
+        X, numbers, names, hidden = columns_of_numbers(estimator, X)
         weights, means, covariances = (
             np.asarray(getattr(estimator, name), dtype=float)
             for name in ("weights_", "means_", "covariances_")
         )
         covariances = STRUCTURES[estimator.covariance_type].layout.dense(covariances, *means.shape)
-        names, note = feature_names(estimator), ""
-        looked = np.arange(len(names)) if features is None else choose_features(features, names)
+        note = f"categories are not shown: {hidden}" if hidden else ""
+        shown = np.arange(len(names))
+        if features is not None:
+            shown = among_numbers(features, numbers, feature_names(estimator))
         variances = np.diagonal(covariances, axis1=1, axis2=2)
-        _refuse_beyond_squares(names[looked], means[:, looked], variances[:, looked])
+        _refuse_beyond_squares(names[shown], means[:, shown], variances[:, shown])
         if features is None:
-            features = _most_separated(weights, means, covariances)
-            note = hidden_features(features, names, "those whose means differ most")
-        shown = choose_features(features, names)
+            shown = _most_separated(weights, means, covariances)
+            left_out = hidden_features(shown, names, "those whose means differ most")
+            note = "; ".join(filter(None, [left_out, note]))
         return cls(
             X[:, shown],
             responsibilities,
