@@ -5,13 +5,13 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from emkit.data.categories import Coding, integer_columns
+from emkit.data.categories import Coding, Encoded, integer_columns, positions_in
 from emkit.data.opened import place_of
 
-__all__ = ["coding_of", "encode", "learn"]
+__all__ = ["coding_of", "encode", "encoded_table", "learn"]
 
 
-def learn(imputer: Any, X: Any) -> Coding | None:
+def learn(imputer: Any, X: Any, sample_weight: Any = None) -> Coding | None:
     """What a fit is to know of the columns of X; it is kept with the imputer."""
     categorical = imputer.categorical_features
     explicit = categorical is not None and not isinstance(categorical, str)
@@ -30,6 +30,7 @@ def learn(imputer: Any, X: Any) -> Coding | None:
         ordinal=imputer.ordinal_features,
         missing_values=imputer.missing_values,
         min_frequency=imputer.min_frequency,
+        sample_weight=sample_weight,
     )
     imputer._integers = _whole_numbers(imputer, X)
     _publish(imputer, np.shape(X)[1] if np.ndim(X) == 2 else 0)
@@ -55,8 +56,6 @@ def _whole_numbers(imputer: Any, X: Any) -> Any:
     if isinstance(given, str):
         columns = integer_columns(X)
     else:
-        from emkit.data.categories import positions_in
-
         columns = np.array(positions_in(X, given, "discrete_features"), dtype=np.intp)
     coding = imputer._coding
     return columns if coding is None else np.setdiff1d(columns, coding.columns)
@@ -69,11 +68,19 @@ def coding_of(imputer: Any) -> Coding | None:
     return coding
 
 
-def encode(imputer: Any, X: Any, coding: Coding) -> Any:
+def encode(imputer: Any, X: Any, coding: Coding) -> Encoded:
     """X with categories as numbers and NaN in missing cells, with its names."""
     if not place_of(X).in_memory:
         raise ValueError(
             f"The imputer was fitted to a table with categories, and X ({type(X).__name__}) is "
             "read block by block. Give a table in memory."
         )
-    return coding.encode(X, handle_unknown=imputer.handle_unknown).X
+    return coding.encode(X, handle_unknown=imputer.handle_unknown)
+
+
+def encoded_table(imputer: Any, X: Any) -> Encoded | None:
+    """X as `encode` makes it, once for all that follows; None where the fit had numbers alone."""
+    coding = coding_of(imputer)
+    if coding is None or isinstance(X, Encoded):
+        return X if coding is not None else None
+    return encode(imputer, X, coding)

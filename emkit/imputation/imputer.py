@@ -14,9 +14,9 @@ from emkit.base.estimator import (
     between,
     fit_context,
 )
-from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin, Progress
 from emkit.data.checks import takes_nan
+from emkit.data.kept_coding import KeepsCoding
 from emkit.exceptions import DataWarning, warn
 from emkit.imputation.batches import ImputerStream
 from emkit.imputation.distribution import FittedDistribution
@@ -31,7 +31,7 @@ __all__ = ["EMImputer"]
 
 
 class EMImputer(
-    ImputerStream, ImputerOutput, FittedDistribution, CallbackSupportMixin, BaseEstimator
+    ImputerStream, ImputerOutput, FittedDistribution, CallbackSupportMixin, KeepsCoding
 ):
     r"""Imputation by maximum likelihood, of numbers and of categories.
 

@@ -13,6 +13,7 @@ from emkit._typing import Array
 from emkit.base.estimator import feature_names_in, output_container
 from emkit.data.categories import Coding
 from emkit.data.lazy import gathered
+from emkit.imputation.coding import encoded_table
 from emkit.imputation.columns import Columns
 from emkit.imputation.decoding import as_it_came, probabilities
 from emkit.imputation.filling import Filler
@@ -47,12 +48,13 @@ class ImputerOutput(TransformerMixin):
             object of their kind: rows are computed when they are read, always to the same values.
             A frame that `set_output` asks for gathers them, but not blocks of an iterable.
         """
-        opened = open_table(self, X)
+        encoded = encoded_table(self, X)
+        opened = open_table(self, X if encoded is None else encoded)
         filler = Filler.of(self)
         rows = opened.map(filler.fill, width=filler.width, lazy=True, numbered=True)
         container = output_container(self)
-        if self._coding is not None:
-            return as_it_came(self, X, rows, container)
+        if encoded is not None:
+            return as_it_came(self, encoded, rows, container)
         return rows if container == "default" else gathered(rows, container)
 
     def impute_proba(self, X: Any) -> dict[Any, Array]:
