@@ -157,7 +157,7 @@ def _weights(given: Any, n: int) -> Array | None:
 
 def _refuse_dates(table: Table) -> None:
     dates = [j for j in range(len(table.names)) if table.kind(j) == "date"]
-    refuse_dates("X", [(column(j, table.names), "a date") for j in dates])
+    refuse_dates("X", [(column(j, table.names), table.type_name(j)) for j in dates])
 
 
 def _tell(strange: Mapping[Any, Sequence[Any]], handle_unknown: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from emkit.data.containers import columns_of
 from emkit.data.frames import table_of
 from emkit.data.levels import shown
 from emkit.data.refusals import column
@@ -32,21 +33,17 @@ def chosen(table: Table, categorical: Any, missing_values: Any) -> list[int]:
                 "categorical_features must be 'from_dtype', None, or a mask, numbers or names of "
                 f"columns. Got {categorical!r}."
             )
-        return [j for j in range(len(table.names)) if _is_category(table, j, missing_values)]
+        found = [j for j in range(len(table.names)) if _is_category(table, j, missing_values)]
+        return [] if _is_unread(table, found, missing_values) else found
     return _positions(categorical, table.names, "categorical_features")
 
 
 def _is_category(table: Table, j: int, missing_values: Any) -> bool:
     """Whether the type of a column, or what all of its cells are, makes it one of categories."""
     kind = table.kind(j)
-    if kind in ("category", "boolean"):
-        return True
-    if kind == "text" and not table.reads_text:
-        return True
-    if kind not in ("text", "object"):
-        return False
-    cells = table.cells(j)
-    if not any(issubclass(found, WORDS + TRUTHS) for found in set(map(type, cells))):
+    if kind != "object":
+        return kind in ("category", "boolean", "text")
+    if not any(issubclass(found, WORDS + TRUTHS) for found in table.types(j)):
         return False
     try:
         values = table.factor(j).marked(missing_values).present
@@ -54,10 +51,21 @@ def _is_category(table: Table, j: int, missing_values: Any) -> bool:
         return False
     words = [value for value in values if isinstance(value, WORDS)]
     if words and len(words) == len(values):
-        return not (table.reads_text and all(map(_reads_as_number, words)))
+        return table.has_types or not all(map(_reads_as_number, words))
     if words and not all(map(_reads_as_number, words)):
         _refuse_mixed(table, j, words, values)
     return bool(values) and all(isinstance(value, TRUTHS) for value in values)
+
+
+def _is_unread(table: Table, found: Sequence[int], missing_values: Any) -> bool:
+    """Whether all of a frame is text, of numbers: a table of which types were not read yet."""
+    if len(found) < len(table.names) or any(table.kind(j) not in ("text", "object") for j in found):
+        return False
+    for j in found:
+        values = table.factor(j).marked(missing_values).present
+        if not all(isinstance(value, WORDS) and _reads_as_number(value) for value in values):
+            return False
+    return bool(found)
 
 
 def _reads_as_number(cell: str | bytes) -> bool:
@@ -73,10 +81,11 @@ def _refuse_mixed(table: Table, j: int, words: Sequence[Any], values: Sequence[A
     other = next(value for value in values if not isinstance(value, WORDS))
     where = column(j, table.names)
     raise ValueError(
-        f"{where[0].upper()}{where[1:]} of X holds text among other objects ({word!r}, {other!r} of "
-        f"type {type(other).__name__}): could not convert string to float: {word!r}. If the text "
-        f"marks missing cells, say missing_values={word!r}; if all are levels, name the column in "
-        "categorical_features; if all are numbers, take pd.to_numeric(column, errors='coerce')."
+        f"{where[0].upper()}{where[1:]} of X holds text among other objects ({word!r}, and "
+        f"{other!r} of type {type(other).__name__}): could not convert string to float: {word!r}. "
+        f"If the text marks missing cells, say missing_values={word!r}; if all are levels, name "
+        "the column in categorical_features; if all are numbers, take pd.to_numeric(column, "
+        "errors='coerce')."
     )
 
 
@@ -135,11 +144,10 @@ def orders(table: Table, ordinal: Any) -> dict[int, tuple[Any, ...] | None]:
     return given
 
 
-def positions_in(X: Any, given: Any, argument: str) -> list[int]:
+def positions_in(X: Any, given: Any, argument: str, n_features: int) -> list[int]:
     """Numbers of the columns of X that are given by a mask, by numbers or by names."""
-    table = table_of(X)
-    n = np.shape(X)[1] if table is None else 0
-    return _positions(given, list(range(n)) if table is None else table.names, argument)
+    names = [of.name for of in columns_of(X) or ()] or list(range(n_features))
+    return _positions(given, names, argument)
 
 
 def integer_columns(X: Any) -> NDArray[np.intp]:

@@ -1,4 +1,4 @@
-"""The levels of a column of categories, as a fit learns them, and the codes they have in a model."""
+"""The levels of a column of categories, as a fit learns them, and what codes they have."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -18,6 +18,9 @@ class _ArrayTable(Table):
     def names(self) -> list[Any]:
         return list(range(self.X.shape[1]))
 
+    def type_name(self, j: int) -> str:
+        return str(self.X.dtype)
+
     def select(self, columns: Sequence[int]) -> Any:
         return self.X[:, list(columns)]
 
@@ -28,7 +31,7 @@ class _ArrayTable(Table):
 class ObjectTable(_ArrayTable):
     """An array of objects."""
 
-    reads_text = True
+    has_types = False
 
     def kind(self, j: int) -> str:
         return "object"
@@ -37,6 +40,9 @@ class ObjectTable(_ArrayTable):
         out: NDArray[Any] = self.X[:, j].copy()
         out[[is_missing(cell) for cell in out]] = None
         return out
+
+    def types(self, j: int) -> set[type]:
+        return set(map(type, self.X[:, j]))
 
     def factor(self, j: int) -> Factor:
         return factor_of(self.X[:, j].tolist()).marked(None)

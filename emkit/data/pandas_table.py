@@ -23,6 +23,9 @@ class PandasTable(Table):
     def _dtype(self, j: int) -> Any:
         return self.X.dtypes.iloc[j]
 
+    def type_name(self, j: int) -> str:
+        return str(self._dtype(j))
+
     def kind(self, j: int) -> str:
         dtype = self._dtype(j)
         column, told = Column(None, dtype), str(dtype).lower()
@@ -129,7 +132,7 @@ def _fill(column: Any, filling: Filling) -> Any:
     elif told.startswith("decimal"):
         unit = Decimal(1).scaleb(-dtype.pyarrow_dtype.scale)
         new = [Decimal(v).quantize(unit) for v in values]
-    elif told.startswith("dictionary"):
+    elif told.startswith(("dictionary", "interval")):
         return _with_entries(column, where, values)
     out.iloc[np.flatnonzero(where)] = new
     return out
@@ -140,7 +143,7 @@ def _wide(told: str) -> str:
 
 
 def _with_entries(column: Any, where: Mask, values: Sequence[Any]) -> Any:
-    """A column of an Arrow dictionary with cells filled; its arrays take no items."""
+    """A column of an Arrow dictionary or of intervals with cells filled."""
     import pandas as pd
 
     cells = np.array(column.array.astype(object), dtype=object)

@@ -77,8 +77,8 @@ def factor_of(cells: Iterable[Hashable]) -> Factor:
 class Table(ABC):
     """A table whose columns have types of their own."""
 
-    #: Whether text that is numbers in every cell is numbers: where no type says that it is text.
-    reads_text: bool = False
+    #: Whether columns have types; of an array without, text that is numbers is numbers.
+    has_types: bool = True
 
     def __init__(self, X: Any):
         self.X = X
@@ -112,6 +112,14 @@ class Table(ABC):
     @abstractmethod
     def cells(self, j: int) -> NDArray[Any]:
         """The cells (n,), of a type of numbers or as objects, None where they are missing."""
+
+    def types(self, j: int) -> set[type]:
+        """Types of the cells of a column of objects."""
+        return set(map(type, self.cells(j)))
+
+    def type_name(self, j: int) -> str:
+        """The type of a column as messages name it."""
+        return str(self.X.dtypes[j])
 
     @abstractmethod
     def factor(self, j: int) -> Factor:

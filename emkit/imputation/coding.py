@@ -8,14 +8,14 @@ from sklearn.utils.validation import check_is_fitted
 from emkit.data.categories import Coding, Encoded, integer_columns, positions_in
 from emkit.data.opened import place_of
 
-__all__ = ["coding_of", "encode", "encoded_table", "learn"]
+__all__ = ["coding_of", "encode", "encoded_table", "learn", "publish_kinds"]
 
 
 def learn(imputer: Any, X: Any, sample_weight: Any = None) -> Coding | None:
     """What a fit is to know of the columns of X; it is kept with the imputer."""
     categorical = imputer.categorical_features
     explicit = categorical is not None and not isinstance(categorical, str)
-    imputer._coding, imputer._integers = None, np.arange(0)
+    imputer._coding = None
     if not place_of(X).in_memory:
         if explicit or imputer.ordinal_features is not None:
             raise ValueError(
@@ -32,13 +32,12 @@ def learn(imputer: Any, X: Any, sample_weight: Any = None) -> Coding | None:
         min_frequency=imputer.min_frequency,
         sample_weight=sample_weight,
     )
-    imputer._integers = _whole_numbers(imputer, X)
-    _publish(imputer, np.shape(X)[1] if np.ndim(X) == 2 else 0)
     return imputer._coding
 
 
-def _publish(imputer: Any, n_features: int) -> None:
-    """Which features are categories, and of what levels."""
+def publish_kinds(imputer: Any, X: Any, n_features: int) -> None:
+    """Which features of the X of a fit are categories, and of what levels, and whole numbers."""
+    imputer._integers = _whole_numbers(imputer, X, n_features)
     imputer.is_categorical_ = np.zeros(n_features, dtype=bool)
     imputer.categories_ = []
     for j, category in imputer._coding.categories.items() if imputer._coding else ():
@@ -48,7 +47,7 @@ def _publish(imputer: Any, n_features: int) -> None:
         imputer.categories_.append(levels)
 
 
-def _whole_numbers(imputer: Any, X: Any) -> Any:
+def _whole_numbers(imputer: Any, X: Any, n_features: int) -> Any:
     """Columns whose missing cells are filled with whole numbers."""
     given = imputer.discrete_features
     if given is None:
@@ -56,7 +55,8 @@ def _whole_numbers(imputer: Any, X: Any) -> Any:
     if isinstance(given, str):
         columns = integer_columns(X)
     else:
-        columns = np.array(positions_in(X, given, "discrete_features"), dtype=np.intp)
+        found = positions_in(X, given, "discrete_features", n_features)
+        columns = np.array(found, dtype=np.intp)
     coding = imputer._coding
     return columns if coding is None else np.setdiff1d(columns, coding.columns)
 
