@@ -13,7 +13,7 @@ from emkit.data.levels import shown
 from emkit.data.refusals import column
 from emkit.data.tables import Table
 
-__all__ = ["chosen", "integer_columns", "is_named", "orders", "positions_in"]
+__all__ = ["chosen", "integer_columns", "is_named", "is_text", "orders", "positions_in"]
 
 TRUTHS, WORDS = (bool, np.bool_), (str, bytes)
 
@@ -33,47 +33,47 @@ def chosen(table: Table, categorical: Any, missing_values: Any) -> list[int]:
                 "categorical_features must be 'from_dtype', None, or a mask, numbers or names of "
                 f"columns. Got {categorical!r}."
             )
-        found = [j for j in range(len(table.names)) if _is_category(table, j, missing_values)]
-        return [] if _is_unread(table, found, missing_values) else found
+        return [j for j in range(len(table.names)) if _is_category(table, j, missing_values)]
     return _positions(categorical, table.names, "categorical_features")
 
 
 def _is_category(table: Table, j: int, missing_values: Any) -> bool:
     """Whether the type of a column, or what all of its cells are, makes it one of categories."""
     kind = table.kind(j)
-    if kind != "object":
-        return kind in ("category", "boolean", "text")
-    if not any(issubclass(found, WORDS + TRUTHS) for found in table.types(j)):
+    if kind not in ("text", "object"):
+        return kind in ("category", "boolean")
+    if kind == "object" and not any(issubclass(found, WORDS + TRUTHS) for found in table.types(j)):
         return False
     try:
         values = table.factor(j).marked(missing_values).present
     except TypeError:  # lists and the like, which are refused as they are read
         return False
     words = [value for value in values if isinstance(value, WORDS)]
-    if words and len(words) == len(values):
-        return table.has_types or not all(map(_reads_as_number, words))
+    if len(words) == len(values):
+        return kind == "text" and not words or not all(map(_reads_as_number, words))
     if words and not all(map(_reads_as_number, words)):
         _refuse_mixed(table, j, words, values)
     return bool(values) and all(isinstance(value, TRUTHS) for value in values)
 
 
-def _is_unread(table: Table, found: Sequence[int], missing_values: Any) -> bool:
-    """Whether all of a frame is text, of numbers: a table of which types were not read yet."""
-    if len(found) < len(table.names) or any(table.kind(j) not in ("text", "object") for j in found):
-        return False
-    for j in found:
-        values = table.factor(j).marked(missing_values).present
-        if not all(isinstance(value, WORDS) and _reads_as_number(value) for value in values):
-            return False
-    return bool(found)
-
-
 def _reads_as_number(cell: str | bytes) -> bool:
+    """Whether text is a number, as scikit-learn reads it; a code such as "01067" is none."""
+    digits = (cell if isinstance(cell, str) else cell.decode("latin-1")).strip().lstrip("+-")
+    if digits[:1] == "0" and digits[1:2].isdigit():
+        return False
     try:
         float(cell)
     except ValueError:
         return False
     return True
+
+
+def is_text(table: Table, j: int, missing_values: Any) -> bool:
+    """Whether a column of numbers has them as text."""
+    if table.kind(j) not in ("text", "object"):
+        return False
+    values = table.factor(j).marked(missing_values).present
+    return bool(values) and all(isinstance(value, str) for value in values)
 
 
 def _refuse_mixed(table: Table, j: int, words: Sequence[Any], values: Sequence[Any]) -> NoReturn:

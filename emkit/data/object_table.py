@@ -31,8 +31,6 @@ class _ArrayTable(Table):
 class ObjectTable(_ArrayTable):
     """An array of objects."""
 
-    has_types = False
-
     def kind(self, j: int) -> str:
         return "object"
 

@@ -122,6 +122,8 @@ def _fill(column: Any, filling: Filling) -> Any:
         strange = [v for v in dict.fromkeys(values) if v not in column.dtype.categories]
         if strange:  # of the fit, where this table's type does not list them
             column = column.cat.add_categories(strange)
+    elif told.startswith(("dictionary", "interval")):
+        return _with_entries(column, where, values)
     elif told.startswith(("int", "uint")) and any(v != int(v) for v in values):
         nullable = getattr(column.dtype, "na_value", None) is pd.NA
         column = column.astype(_wide(told) if nullable else "float64")
@@ -132,8 +134,6 @@ def _fill(column: Any, filling: Filling) -> Any:
     elif told.startswith("decimal"):
         unit = Decimal(1).scaleb(-dtype.pyarrow_dtype.scale)
         new = [Decimal(v).quantize(unit) for v in values]
-    elif told.startswith(("dictionary", "interval")):
-        return _with_entries(column, where, values)
     out.iloc[np.flatnonzero(where)] = new
     return out
 

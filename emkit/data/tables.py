@@ -77,9 +77,6 @@ def factor_of(cells: Iterable[Hashable]) -> Factor:
 class Table(ABC):
     """A table whose columns have types of their own."""
 
-    #: Whether columns have types; of an array without, text that is numbers is numbers.
-    has_types: bool = True
-
     def __init__(self, X: Any):
         self.X = X
 

@@ -9,6 +9,7 @@ from emkit._typing import Array
 from emkit.base.estimator import feature_names_in
 from emkit.base.names import column_names
 from emkit.data.categories import Category, Encoded
+from emkit.data.category_columns import is_text
 from emkit.data.frames import in_container
 from emkit.data.tables import Filling
 from emkit.imputation.coding import encoded_table
@@ -30,8 +31,10 @@ def as_it_came(imputer: Any, given: Encoded, filled: Array, container: str) -> A
         where = given.missing[:, j]
         values = filled[where, at]
         if j not in coding.categories:
-            whole = j in imputer._integers
-            fillings[j] = Filling(where, [int(v) if whole else float(v) for v in values])
+            new: Any = map(int if j in imputer._integers else float, values)
+            if is_text(given.table, j, imputer.missing_values):
+                new = map(str, new)
+            fillings[j] = Filling(where, list(new))
             continue
         category = coding.categories[j]
         if not category.levels:
