@@ -1,7 +1,7 @@
 """Which columns of a table are categories, which have an order, which are whole numbers."""
 
-from collections.abc import Mapping, Sequence
-from numbers import Integral
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any, NoReturn
 
 import numpy as np
@@ -34,7 +34,22 @@ def chosen(table: Table, categorical: Any, missing_values: Any) -> list[int]:
                 f"columns. Got {categorical!r}."
             )
         return [j for j in range(len(table.names)) if _is_category(table, j, missing_values)]
-    return _positions(categorical, table.names, "categorical_features")
+    found = _positions(categorical, table.names, "categorical_features")
+    for j in set(range(len(table.names))).difference(found):
+        if table.kind(j) != "boolean" and _is_category(table, j, missing_values):
+            words = [v for v in table.factor(j).marked(missing_values).present if is_word(v)]
+            if words:
+                raise ValueError(
+                    f"X holds text in {column(j, table.names)} ({words[0]!r}), which "
+                    "categorical_features does not name: could not convert string to float: "
+                    f"{words[0]!r}. Name it too, or leave categorical_features at 'from_dtype'."
+                )
+    return found
+
+
+def is_word(value: Any) -> bool:
+    """Whether a level is text that is no number."""
+    return isinstance(value, WORDS) and not _reads_as_number(value)
 
 
 def _is_category(table: Table, j: int, missing_values: Any) -> bool:
@@ -52,7 +67,7 @@ def _is_category(table: Table, j: int, missing_values: Any) -> bool:
     if len(words) == len(values):
         return kind == "text" and not words or not all(map(_reads_as_number, words))
     if words and not all(map(_reads_as_number, words)):
-        _refuse_mixed(table, j, words, values)
+        _refuse_mixed(table, j, words, values, missing_values)
     return bool(values) and all(isinstance(value, TRUTHS) for value in values)
 
 
@@ -76,12 +91,15 @@ def is_text(table: Table, j: int, missing_values: Any) -> bool:
     return bool(values) and all(isinstance(value, str) for value in values)
 
 
-def _refuse_mixed(table: Table, j: int, words: Sequence[Any], values: Sequence[Any]) -> NoReturn:
+def _refuse_mixed(
+    table: Table, j: int, words: Sequence[Any], values: Sequence[Any], mark: Any
+) -> NoReturn:
     word = next(word for word in words if not _reads_as_number(word))
     other = next(value for value in values if not isinstance(value, WORDS))
     where = column(j, table.names)
+    must = f"X must hold numbers besides missing_values={mark!r}. " if isinstance(mark, str) else ""
     raise ValueError(
-        f"{where[0].upper()}{where[1:]} of X holds text among other objects ({word!r}, and "
+        f"{must}{where[0].upper()}{where[1:]} of X holds text among other objects ({word!r}, and "
         f"{other!r} of type {type(other).__name__}): could not convert string to float: {word!r}. "
         f"If the text marks missing cells, say missing_values={word!r}; if all are levels, name "
         "the column in categorical_features; if all are numbers, take pd.to_numeric(column, "
@@ -130,10 +148,9 @@ def orders(table: Table, ordinal: Any) -> dict[int, tuple[Any, ...] | None]:
     else:
         for name, levels in ordinal.items():
             for j in _positions([name], table.names, "ordinal_features"):
-                given[j] = None if levels is None else tuple(levels)
+                given[j] = None if levels is None else _in_order(levels, name)
     for j, levels in given.items():
-        by_value = table.kind(j) in ("integer", "number", "boolean")
-        if levels is None and table.levels(j) is None and not by_value:
+        if levels is None and not _has_order(table, j):
             raise ValueError(
                 f"ordinal_features names {column(j, table.names)}, whose type does not say in "
                 "which order its levels are, and names do not either. Give them: "
@@ -142,6 +159,22 @@ def orders(table: Table, ordinal: Any) -> dict[int, tuple[Any, ...] | None]:
         if levels is not None and len(set(levels)) != len(levels):
             raise ValueError(f"ordinal_features lists a level of {column(j, table.names)} twice.")
     return given
+
+
+def _in_order(levels: Any, name: Any) -> tuple[Any, ...]:
+    if isinstance(levels, str | set | frozenset | Mapping) or not isinstance(levels, Iterable):
+        raise ValueError(
+            f"ordinal_features must list the levels of {name!r}, lowest first. Got {levels!r}, "
+            f"which is {type(levels).__name__} and has no order of levels."
+        )
+    return tuple(levels)
+
+
+def _has_order(table: Table, j: int) -> bool:
+    """Whether the type of a column says in which order its levels are, or they are numbers."""
+    if table.is_ordered(j) or table.kind(j) in ("integer", "number", "boolean"):
+        return True
+    return all(isinstance(level, Real) for level in table.levels(j) or [""])
 
 
 def positions_in(X: Any, given: Any, argument: str, n_features: int) -> list[int]:

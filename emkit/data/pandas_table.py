@@ -120,11 +120,13 @@ def _fill(column: Any, filling: Filling) -> Any:
     told = str(column.dtype).lower()
     if _lists_levels(column.dtype):
         strange = [v for v in dict.fromkeys(values) if v not in column.dtype.categories]
-        if strange:  # of the fit, where this table's type does not list them
+        if strange and all(isinstance(v, float) for v in strange):  # it was read as numbers
+            column = column.astype("float64")
+        elif strange:  # of the fit, where this table's type does not list them
             column = column.cat.add_categories(strange)
     elif told.startswith(("dictionary", "interval")):
         return _with_entries(column, where, values)
-    elif told.startswith(("int", "uint")) and any(v != int(v) for v in values):
+    elif told.startswith(("int", "uint", "bool")) and any(v != int(v) for v in values):
         nullable = getattr(column.dtype, "na_value", None) is pd.NA
         column = column.astype(_wide(told) if nullable else "float64")
     dtype, out = column.dtype, column.copy()

@@ -89,6 +89,10 @@ class PolarsTable(Table):
         return pl.DataFrame(values, schema=self.names)
 
 
+def _is_whole(dtype: Any) -> bool:
+    return bool(dtype.is_integer() or str(dtype).startswith("Bool"))
+
+
 def _fill(column: Any, filling: Filling) -> Any:
     """A column with cells filled, of its type but where that cannot hold them."""
     import polars as pl
@@ -99,7 +103,7 @@ def _fill(column: Any, filling: Filling) -> Any:
     dtype, cells = column.dtype, np.empty(len(column), dtype=object)
     cells[where] = values
     told = str(dtype)
-    if told.startswith("Null") or (dtype.is_integer() and any(v != int(v) for v in values)):
+    if told.startswith("Null") or (_is_whole(dtype) and any(v != int(v) for v in values)):
         dtype = pl.Float64
         column = column.cast(dtype)
     elif told.startswith("Enum"):
