@@ -21,6 +21,11 @@ class _ArrayTable(Table):
     def type_name(self, j: int) -> str:
         return str(self.X.dtype)
 
+    def emptied(
+        self, where: Mapping[int, Mask], absent: Sequence[int], names: Sequence[Any]
+    ) -> Any:
+        raise NotImplementedError("Arrays take missing_values as they are.")
+
     def select(self, columns: Sequence[int]) -> Any:
         return self.X[:, list(columns)]
 

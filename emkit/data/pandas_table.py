@@ -90,9 +90,7 @@ class PandasTable(Table):
         parts += [pd.Series(mask, index=self.X.index, name=name) for name, mask in more.items()]
         if not parts:
             return self.X.iloc[:, :0].copy()
-        # By place: an index may hold a label twice, by which pandas would not align.
-        out = pd.concat([part.set_axis(range(len(part))) for part in parts], axis=1)
-        out.index = self.X.index
+        out = _beside(parts, self.X.index)
         names = self.X.columns[list(columns)]
         if more:
             out.columns = pd.Index([*names, *more], tupleize_cols=False)
@@ -100,10 +98,26 @@ class PandasTable(Table):
             out.columns = names
         return out
 
+    def emptied(
+        self, where: Mapping[int, Mask], absent: Sequence[int], names: Sequence[Any]
+    ) -> Any:
+        parts = {j: self.X.iloc[:, at].mask(mask) for at, (j, mask) in enumerate(where.items())}
+        for j in absent:
+            parts[j] = self.X.iloc[:, 0].astype(object).mask(np.ones(self.n_rows, dtype=bool))
+        return _beside([parts[j] for j in sorted(parts)], self.X.index).set_axis(names, axis=1)
+
     def renumbered(self, values: NDArray[Any]) -> Any:
         import pandas as pd
 
         return pd.DataFrame(values, columns=self.X.columns, copy=False)
+
+
+def _beside(columns: Sequence[Any], index: Any) -> Any:
+    """A frame of columns, by place: an index may hold a label twice, which pandas cannot align."""
+    import pandas as pd
+
+    out = pd.concat([column.set_axis(range(len(column))) for column in columns], axis=1)
+    return out.set_axis(index, axis=0)
 
 
 def _lists_levels(dtype: Any) -> bool:

@@ -83,6 +83,19 @@ class PolarsTable(Table):
         parts += [pl.Series(name, mask) for name, mask in more.items()]
         return pl.DataFrame(parts)
 
+    def emptied(
+        self, where: Mapping[int, Mask], absent: Sequence[int], names: Sequence[Any]
+    ) -> Any:
+        import polars as pl
+
+        parts = {}
+        for at, (j, mask) in enumerate(where.items()):
+            column = self.X[:, at]
+            parts[j] = column.zip_with(pl.Series(~mask), column.clear(len(column)))
+        for j in absent:
+            parts[j] = pl.Series([None] * self.n_rows)
+        return pl.DataFrame([parts[j].alias(names[j]) for j in sorted(parts)])
+
     def renumbered(self, values: NDArray[Any]) -> Any:
         import polars as pl
 

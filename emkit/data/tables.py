@@ -136,5 +136,21 @@ class Table(ABC):
         """Some of the columns with cells filled, of their types, and more of truth values."""
 
     @abstractmethod
+    def emptied(
+        self, where: Mapping[int, Mask], absent: Sequence[int], names: Sequence[Any]
+    ) -> Any:
+        """The first columns with cells that are missing, and columns without a cell among them.
+
+        Parameters
+        ----------
+        where : mapping from int to ndarray
+            The columns that there are, by their place in the result, and cells to be emptied.
+        absent : sequence of int
+            Places of the columns that have no cell.
+        names : sequence
+            Of all columns of the result.
+        """
+
+    @abstractmethod
     def renumbered(self, values: NDArray[Any]) -> Any:
         """A table of floats with the names that this one has."""

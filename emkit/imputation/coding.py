@@ -6,9 +6,11 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from emkit.data.categories import Coding, Encoded, integer_columns, positions_in
+from emkit.data.category_columns import chosen
+from emkit.data.frames import table_of
 from emkit.data.opened import place_of
 
-__all__ = ["coding_of", "encode", "encoded_table", "learn", "publish_kinds"]
+__all__ = ["coding_of", "encode", "encoded_table", "learn", "publish_kinds", "refuse_in_blocks"]
 
 
 def learn(imputer: Any, X: Any, sample_weight: Any = None) -> Coding | None:
@@ -23,6 +25,8 @@ def learn(imputer: Any, X: Any, sample_weight: Any = None) -> Coding | None:
                 f"X is read block by block ({type(X).__name__}). Number the levels first, or fit a "
                 "sample of the rows."
             )
+        if hasattr(X, "_meta"):  # of a Dask collection
+            refuse_in_blocks(imputer, X, X._meta)
         return None
     imputer._coding = Coding.of(
         X,
@@ -33,6 +37,29 @@ def learn(imputer: Any, X: Any, sample_weight: Any = None) -> Coding | None:
         sample_weight=sample_weight,
     )
     return imputer._coding
+
+
+def refuse_in_blocks(imputer: Any, X: Any, first: Any) -> None:
+    """ValueError where the first of the rows that are read block by block has categories."""
+    table = table_of(first)
+    if table is None or imputer.categorical_features is None:
+        return
+    found = [
+        j for j in chosen(table, "from_dtype", imputer.missing_values) if _has_levels(table, j)
+    ]
+    if found:
+        names = ", ".join(f"{table.names[j]!r} ({table.type_name(j)})" for j in found[:5])
+        raise ValueError(
+            f"X is read block by block ({type(X).__name__}), which takes numbers alone, and holds "
+            f"categories in column(s) {names}. Fit a sample of the rows as a frame in memory, and "
+            "transform the others frame by frame; or number the levels in every block, as by "
+            "x.cat.codes, with categorical_features=None."
+        )
+
+
+def _has_levels(table: Any, j: int) -> bool:
+    """Whether a column is not of truth values alone, which are numbers in rows read in blocks."""
+    return bool(table.kind(j) != "boolean" and not {bool, np.bool_} & table.types(j))
 
 
 def publish_kinds(imputer: Any, X: Any, n_features: int) -> None:

@@ -10,14 +10,14 @@ from emkit.base.estimator import feature_names_in
 from emkit.base.names import column_names
 from emkit.data.categories import Category, Encoded
 from emkit.data.category_columns import is_text
-from emkit.data.frames import in_container
+from emkit.data.frames import in_container, table_of
 from emkit.data.tables import Filling
 from emkit.imputation.coding import encoded_table
 from emkit.imputation.fitted import fitted_cells
 from emkit.imputation.table import open_table
 from emkit.models.mixed.cells import MixedCells
 
-__all__ = ["as_it_came", "probabilities"]
+__all__ = ["as_it_came", "as_it_was", "probabilities"]
 
 
 def as_it_came(imputer: Any, given: Encoded, filled: Array, container: str) -> Any:
@@ -49,6 +49,19 @@ def as_it_came(imputer: Any, given: Encoded, filled: Array, container: str) -> A
         indicators = dict(zip(names, flags.T, strict=True))
     out = given.table.filled(columns.kept.tolist(), fillings, indicators)
     return in_container(out, container)
+
+
+def as_it_was(imputer: Any, X: Any) -> Any:
+    """A frame that was filled, with its indicator, as it was before."""
+    kept, features = imputer._columns.kept.tolist(), imputer.indicator_.features_.tolist()
+    table = table_of(X)
+    assert table is not None  # a frame
+    where = {j: np.zeros(table.n_rows, dtype=bool) for j in kept}
+    for at, j in enumerate(features, start=len(kept)):
+        if j in where:
+            where[j] = table.cells(at).astype(bool)
+    absent = sorted(set(range(imputer.n_features_in_)).difference(kept))
+    return table.emptied(where, absent, imputer._coding.names)
 
 
 def probabilities(imputer: Any, X: Any) -> dict[Any, Array]:

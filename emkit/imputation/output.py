@@ -15,7 +15,7 @@ from emkit.data.categories import Coding
 from emkit.data.lazy import gathered
 from emkit.imputation.coding import encoded_table
 from emkit.imputation.columns import Columns
-from emkit.imputation.decoding import as_it_came, probabilities
+from emkit.imputation.decoding import as_it_came, as_it_was, probabilities
 from emkit.imputation.filling import Filler
 from emkit.imputation.table import open_table
 
@@ -89,8 +89,9 @@ class ImputerOutput(TransformerMixin):
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features_in_)
-            The data with ``missing_values`` in cells that were missing.
+        X : ndarray or DataFrame of shape (n_samples, n_features_in_)
+            The data with ``missing_values`` in cells that were missing. With categories a frame
+            gives a frame, in which the cells are missing as its types have it.
         """
         check_is_fitted(self)
         if self.indicator_ is None:
@@ -98,8 +99,10 @@ class ImputerOutput(TransformerMixin):
                 "'inverse_transform' works only when EMImputer is fitted with add_indicator=True. "
                 "Without the indicator there is no telling which cells were missing."
             )
-        X = np.asarray(X)
         width = len(self._columns.kept) + len(self.indicator_.features_)
+        if self._coding is not None and hasattr(X, "columns") and np.shape(X)[1:] == (width,):
+            return as_it_was(self, X)
+        X = np.asarray(X)
         if X.ndim != 2 or X.shape[1] != width:
             raise ValueError(f"X should have the {width} columns of transform. Got {X.shape}.")
         dtype = X.dtype if isinstance(self.missing_values, Real) else object

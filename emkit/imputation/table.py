@@ -11,7 +11,7 @@ from emkit.data.categories import Encoded
 from emkit.data.checks import rows_with_value
 from emkit.data.opened import Opened, open_data
 from emkit.data.reader import Reader
-from emkit.imputation.coding import coding_of, encode, learn, publish_kinds
+from emkit.imputation.coding import coding_of, encode, learn, publish_kinds, refuse_in_blocks
 from emkit.imputation.columns import Cells, Columns, check_limits
 from emkit.models.rows import Rows
 
@@ -53,6 +53,8 @@ def open_table(
         X, missing_values = X.X, np.nan
     reader = ImputerReader(missing_values, imputer.n_components)
     opened = open_data(imputer, X, reader, sample_weight=sample_weight, reset=reset)
+    if reset and hasattr(opened, "source"):
+        refuse_in_blocks(imputer, given, opened.source.first)
     if reset and not isinstance(given, Encoded):
         publish_kinds(imputer, given, opened.n_features)
     return opened
