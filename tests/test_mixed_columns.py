@@ -224,7 +224,9 @@ def test_limits_and_whole_numbers_hold_among_categories():
 def test_a_mark_is_no_level(mark, kind):
     holes = X["grade"].isna()
     whole = pd.DataFrame({"x": X["x"].fillna(0.5), "grade": X["grade"].astype(object)})
-    given = whole.assign(grade=[mark if hole else g for g, hole in zip(X["grade"], holes)])
+    given = whole.assign(
+        grade=[mark if hole else g for g, hole in zip(X["grade"], holes, strict=True)]
+    )
     if kind == "category":
         given["grade"] = given["grade"].astype("category")
     imputer = EMImputer(missing_values=mark).fit(given)
@@ -249,8 +251,8 @@ def test_weights_are_frequencies_of_levels_too():
         assert weighted.log_likelihood_ == pytest.approx(plain.log_likelihood_)
         for name, table in plain.tables_.items():
             assert_allclose(weighted.tables_[name], table, atol=1e-8)
-    halves = EMImputer().fit(X, sample_weight=np.full(N, 0.5))
-    twice = EMImputer().fit(
+    halves = EMImputer(shrinkage=0.1).fit(X, sample_weight=np.full(N, 0.5))
+    twice = EMImputer(shrinkage=0.1).fit(
         pd.concat([X, X], ignore_index=True), sample_weight=np.full(2 * N, 0.25)
     )
     assert halves.log_likelihood_ == pytest.approx(twice.log_likelihood_)
@@ -287,7 +289,7 @@ class Parts:
     ("given", "named"),
     [
         (X.astype({"grade": "category"}), r"'grade' \(category\)"),
-        (X, r"'grade' \("),
+        (X, r"'grade' \(\w+\)"),
         (pl.DataFrame({"x": [1.0, 2.0] * 60, "grade": ["a", "b"] * 60}), r"'grade' \(String\)"),
     ],
 )
@@ -427,5 +429,6 @@ def test_nothing_is_told_of_a_plain_table():
         imputer = EMImputer(2, add_indicator=True, random_state=0).fit(X)
         imputer.transform(X)
         imputer.multiple_impute(X, 2)
-        imputer.standard_errors(X)
-        imputer.summary(X)
+        one = EMImputer().fit(X)
+        one.standard_errors(X)
+        one.summary(X)

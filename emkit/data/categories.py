@@ -91,8 +91,8 @@ class Coding:
         ----------
         X : table
             With the columns of the one that was learned from.
-        handle_unknown : {"missing", "error"}
-            What a level is that was not seen.
+        handle_unknown : {"missing", "error", "ignore"}
+            What a level is that was not seen; in a fit, of rows without weight, nothing is told.
 
         Raises
         ------
@@ -116,7 +116,7 @@ class Coding:
             out[:, j] = category.codes(positions[j])
             if unknown:
                 strange[table.names[j]] = unknown
-        if strange:
+        if strange and handle_unknown != "ignore":
             _tell(strange, handle_unknown)
         return Encoded(table.renumbered(out), table, missing, positions)
 

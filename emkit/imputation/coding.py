@@ -95,14 +95,14 @@ def coding_of(imputer: Any) -> Coding | None:
     return coding
 
 
-def encode(imputer: Any, X: Any, coding: Coding) -> Encoded:
+def encode(imputer: Any, X: Any, coding: Coding, *, fitting: bool = False) -> Encoded:
     """X with categories as numbers and NaN in missing cells, with its names."""
     if not place_of(X).in_memory:
         raise ValueError(
             f"The imputer was fitted to a table with categories, and X ({type(X).__name__}) is "
             "read block by block. Give a table in memory."
         )
-    return coding.encode(X, handle_unknown=imputer.handle_unknown)
+    return coding.encode(X, handle_unknown="ignore" if fitting else imputer.handle_unknown)
 
 
 def encoded_table(imputer: Any, X: Any) -> Encoded | None:

@@ -13,7 +13,7 @@ from emkit._typing import Array
 from emkit.base.progress import Progress
 from emkit.data.opened import place_of
 from emkit.engine.processes import as_worker_errors
-from emkit.imputation.coding import encoded_table
+from emkit.imputation.coding import encode, encoded_table
 from emkit.imputation.fitting import fit_table
 from emkit.imputation.table import load_for_fit, open_table
 
@@ -48,7 +48,8 @@ def multiple_impute(
     whole.fit(rows, sample_weight=sample_weight)
     encoded = encoded_table(whole, X)
     X = X if encoded is None else encoded
-    rows = rows if encoded is None else encoded_table(whole, rows)
+    if encoded is not None:
+        rows = encoded if X_fit is None else encode(whole, rows, whole._coding, fitting=True)
     open_table(whole, X)  # what is wrong with it is found before more is fitted
     whole.set_params(sample_posterior=True, warm_start=True, n_jobs=None, verbose=0)
     # Workers fill what is in memory; what is read block by block is filled where it is read.

@@ -47,6 +47,9 @@ class ImputerOutput(TransformerMixin):
             Of a Dask collection it is a Dask array, and of data that are read block by block an
             object of their kind: rows are computed when they are read, always to the same values.
             A frame that `set_output` asks for gathers them, but not blocks of an iterable.
+            With categories it is a table as X: a frame with the types, names and index that it
+            had, or an array of objects; the indicator is of truth values. What the type of a
+            column cannot hold widens it: levels that it does not list, fractions among integers.
         """
         encoded = encoded_table(self, X)
         opened = open_table(self, X if encoded is None else encoded)
@@ -69,7 +72,8 @@ class ImputerOutput(TransformerMixin):
         -------
         probabilities : dict of ndarray of shape (n_samples, n_levels)
             By the name of the column (its number, where X has no names), in the order of
-            ``categories_``. Where a cell is observed its level has probability 1.
+            ``categories_``. Where a cell is observed its level has probability 1; one whose level
+            was not seen in fit counts as missing.
 
         Raises
         ------

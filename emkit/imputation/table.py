@@ -48,7 +48,7 @@ def open_table(
     given = X
     if not isinstance(X, Encoded):
         coding = learn(imputer, X, sample_weight) if reset else coding_of(imputer)
-        X = X if coding is None else encode(imputer, X, coding)
+        X = X if coding is None else encode(imputer, X, coding, fitting=reset)
     if isinstance(X, Encoded):
         X, missing_values = X.X, np.nan
     reader = ImputerReader(missing_values, imputer.n_components)
