@@ -432,3 +432,11 @@ def test_nothing_is_told_of_a_plain_table():
         one = EMImputer().fit(X)
         one.standard_errors(X)
         one.summary(X)
+
+
+def test_numbers_alone_are_rounded_only_where_they_are_named():
+    counts = X[["x", "count"]]
+    as_floats = EMImputer().fit_transform(counts.astype(float))
+    assert_allclose(EMImputer().fit_transform(counts), as_floats)
+    named = EMImputer(discrete_features=["count"]).fit_transform(counts)
+    assert_array_equal(named[:, 1] % 1.0, 0.0)

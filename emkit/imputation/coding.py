@@ -58,8 +58,13 @@ def refuse_in_blocks(imputer: Any, X: Any, first: Any) -> None:
 
 
 def _has_levels(table: Any, j: int) -> bool:
-    """Whether a column is not of truth values alone, which are numbers in rows read in blocks."""
-    return bool(table.kind(j) != "boolean" and not {bool, np.bool_} & table.types(j))
+    """Whether a column is not of truth values, which are numbers in rows that are read in blocks.
+
+    Text that is in none of the rows that are here is left to the reading of the others.
+    """
+    if table.kind(j) in ("category", "boolean"):
+        return bool(table.kind(j) == "category")
+    return bool(table.n_rows and not {bool, np.bool_} & table.types(j))
 
 
 def publish_kinds(imputer: Any, X: Any, n_features: int) -> None:
@@ -80,6 +85,8 @@ def _whole_numbers(imputer: Any, X: Any, n_features: int) -> Any:
     if given is None:
         return np.arange(0)
     if isinstance(given, str):
+        if imputer._coding is None:  # numbers alone are filled as ever, whatever their types
+            return np.arange(0)
         columns = integer_columns(X)
     else:
         found = positions_in(X, given, "discrete_features", n_features)

@@ -113,8 +113,8 @@ class EMImputer(
         Enums are found by themselves. The order is never that of the names.
     discrete_features : 'from_dtype', array-like or None, default='from_dtype'
         Which numbers are whole, and are filled with whole numbers from the range seen in fit:
-        columns of integers of a frame, or those that are named. None: none; a column of integers
-        then comes back as one of floats, where it is filled.
+        columns of integers of a frame with categories, or those that are named. None: none; a
+        column of integers then comes back as one of floats, where it is filled.
     handle_unknown : {'missing', 'error'}, default='missing'
         What a level is that was not seen in fit: it counts as missing where other cells are
         imputed, and stays as it is, with one warning a call; or an error. Levels are known by what
