@@ -78,7 +78,7 @@ each_marker = pytest.mark.parametrize(("marker", "data"), MARKED.values(), ids=M
 
 @each_marker
 def test_every_marker_of_a_missing_cell_is_understood(marker, data):
-    imputer = EMImputer(missing_values=marker, discrete_features=None).fit(data)
+    imputer = EMImputer(missing_values=marker).fit(data)
     assert_allclose(imputer.transform(data), FILLED, rtol=1e-6)
     assert_allclose(imputer.score(data), EMImputer().fit(TABLE).score(TABLE), rtol=1e-6)
     assert_allclose(clone(imputer).fit_transform(data), FILLED, rtol=1e-6)

@@ -615,7 +615,8 @@ def test_nullable_frames_are_read_as_their_numbers_with_nan(dtype, beside):
         frame = frame.astype({"c": beside})
     tolerance = 1e-5 if "loat32" in str(dtype) or "float[" in str(dtype) else 1e-9
     for marker in (np.nan, pd.NA):
-        filled = EMImputer(missing_values=marker, add_indicator=True).fit_transform(frame)
+        imputer = EMImputer(missing_values=marker, add_indicator=True, categorical_features=None)
+        filled = imputer.fit_transform(frame)
         expected = EMImputer(add_indicator=True).fit_transform(whole)
         assert_allclose(filled, expected, rtol=tolerance, atol=tolerance)
 

@@ -5,17 +5,19 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from emkit.data.categories import Coding, integer_columns
+from emkit.data.categories import Coding, Encoded, integer_columns, positions_in
+from emkit.data.category_columns import chosen
+from emkit.data.frames import table_of
 from emkit.data.opened import place_of
 
-__all__ = ["coding_of", "encode", "learn"]
+__all__ = ["coding_of", "encode", "encoded_table", "learn", "publish_kinds", "refuse_in_blocks"]
 
 
-def learn(imputer: Any, X: Any) -> Coding | None:
+def learn(imputer: Any, X: Any, sample_weight: Any = None) -> Coding | None:
     """What a fit is to know of the columns of X; it is kept with the imputer."""
     categorical = imputer.categorical_features
     explicit = categorical is not None and not isinstance(categorical, str)
-    imputer._coding, imputer._integers = None, np.arange(0)
+    imputer._coding = None
     if not place_of(X).in_memory:
         if explicit or imputer.ordinal_features is not None:
             raise ValueError(
@@ -23,6 +25,8 @@ def learn(imputer: Any, X: Any) -> Coding | None:
                 f"X is read block by block ({type(X).__name__}). Number the levels first, or fit a "
                 "sample of the rows."
             )
+        if hasattr(X, "_meta"):  # of a Dask collection
+            refuse_in_blocks(imputer, X, X._meta)
         return None
     imputer._coding = Coding.of(
         X,
@@ -30,14 +34,42 @@ def learn(imputer: Any, X: Any) -> Coding | None:
         ordinal=imputer.ordinal_features,
         missing_values=imputer.missing_values,
         min_frequency=imputer.min_frequency,
+        sample_weight=sample_weight,
     )
-    imputer._integers = _whole_numbers(imputer, X)
-    _publish(imputer, np.shape(X)[1] if np.ndim(X) == 2 else 0)
     return imputer._coding
 
 
-def _publish(imputer: Any, n_features: int) -> None:
-    """Which features are categories, and of what levels."""
+def refuse_in_blocks(imputer: Any, X: Any, first: Any) -> None:
+    """ValueError where the first of the rows that are read block by block has categories."""
+    table = table_of(first)
+    if table is None or imputer.categorical_features is None:
+        return
+    found = [
+        j for j in chosen(table, "from_dtype", imputer.missing_values) if _has_levels(table, j)
+    ]
+    if found:
+        names = ", ".join(f"{table.names[j]!r} ({table.type_name(j)})" for j in found[:5])
+        raise ValueError(
+            f"X is read block by block ({type(X).__name__}), which takes numbers alone, and holds "
+            f"categories in column(s) {names}. Fit a sample of the rows as a frame in memory, and "
+            "transform the others frame by frame; or number the levels in every block, as by "
+            "x.cat.codes, with categorical_features=None."
+        )
+
+
+def _has_levels(table: Any, j: int) -> bool:
+    """Whether a column is not of truth values, which are numbers in rows that are read in blocks.
+
+    Text that is in none of the rows that are here is left to the reading of the others.
+    """
+    if table.kind(j) in ("category", "boolean"):
+        return bool(table.kind(j) == "category")
+    return bool(table.n_rows and not {bool, np.bool_} & table.types(j))
+
+
+def publish_kinds(imputer: Any, X: Any, n_features: int) -> None:
+    """Which features of the X of a fit are categories, and of what levels, and whole numbers."""
+    imputer._integers = _whole_numbers(imputer, X, n_features)
     imputer.is_categorical_ = np.zeros(n_features, dtype=bool)
     imputer.categories_ = []
     for j, category in imputer._coding.categories.items() if imputer._coding else ():
@@ -47,17 +79,18 @@ def _publish(imputer: Any, n_features: int) -> None:
         imputer.categories_.append(levels)
 
 
-def _whole_numbers(imputer: Any, X: Any) -> Any:
+def _whole_numbers(imputer: Any, X: Any, n_features: int) -> Any:
     """Columns whose missing cells are filled with whole numbers."""
     given = imputer.discrete_features
     if given is None:
         return np.arange(0)
     if isinstance(given, str):
+        if imputer._coding is None:  # numbers alone are filled as ever, whatever their types
+            return np.arange(0)
         columns = integer_columns(X)
     else:
-        from emkit.data.categories import positions_in
-
-        columns = np.array(positions_in(X, given, "discrete_features"), dtype=np.intp)
+        found = positions_in(X, given, "discrete_features", n_features)
+        columns = np.array(found, dtype=np.intp)
     coding = imputer._coding
     return columns if coding is None else np.setdiff1d(columns, coding.columns)
 
@@ -69,11 +102,19 @@ def coding_of(imputer: Any) -> Coding | None:
     return coding
 
 
-def encode(imputer: Any, X: Any, coding: Coding) -> Any:
+def encode(imputer: Any, X: Any, coding: Coding, *, fitting: bool = False) -> Encoded:
     """X with categories as numbers and NaN in missing cells, with its names."""
     if not place_of(X).in_memory:
         raise ValueError(
             f"The imputer was fitted to a table with categories, and X ({type(X).__name__}) is "
             "read block by block. Give a table in memory."
         )
-    return coding.encode(X, handle_unknown=imputer.handle_unknown).X
+    return coding.encode(X, handle_unknown="ignore" if fitting else imputer.handle_unknown)
+
+
+def encoded_table(imputer: Any, X: Any) -> Encoded | None:
+    """X as `encode` makes it, once for all that follows; None where the fit had numbers alone."""
+    coding = coding_of(imputer)
+    if coding is None or isinstance(X, Encoded):
+        return X if coding is not None else None
+    return encode(imputer, X, coding)

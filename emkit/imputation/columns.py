@@ -135,6 +135,7 @@ class Columns(NamedTuple):
 
 def check_limits(imputer: Any, n_features: int) -> Array:
     """min_value and max_value as an array (2, n_features)."""
+    _refuse_limits_of_categories(imputer)
     low = _limit(imputer, "min_value", -np.inf, n_features)
     high = _limit(imputer, "max_value", np.inf, n_features)
     wrong = np.flatnonzero(~(low <= high) | (low == np.inf) | (high == -np.inf))
@@ -148,7 +149,21 @@ def check_limits(imputer: Any, n_features: int) -> Array:
 
 
 def _name(imputer: Any, feature: int) -> Any:
-    return getattr(imputer, "feature_names_in_", range(feature + 1))[feature]
+    return getattr(imputer, "feature_names_in_", range(imputer.n_features_in_))[feature]
+
+
+def _refuse_limits_of_categories(imputer: Any) -> None:
+    """ValueError where a limit is given by name to a column of categories."""
+    categories = np.flatnonzero(getattr(imputer, "is_categorical_", []))
+    names = [_name(imputer, int(j)) for j in categories]
+    for argument in ("min_value", "max_value"):
+        given = _by_name(imputer, getattr(imputer, argument))
+        wrong = [key for key in given if key in names] if isinstance(given, Mapping) else []
+        if wrong:
+            raise ValueError(
+                f"{argument} names {wrong[0]!r}, which is a column of categories: limits are of "
+                "numbers. Leave it out, or see categorical_features."
+            )
 
 
 def _limit(imputer: Any, name: str, default: float, n_features: int) -> Array:

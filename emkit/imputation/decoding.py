@@ -8,31 +8,33 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.base.estimator import feature_names_in
 from emkit.base.names import column_names
-from emkit.data.categories import Coding
-from emkit.data.frames import Filling, in_container
+from emkit.data.categories import Category, Encoded
+from emkit.data.category_columns import is_text
+from emkit.data.frames import in_container, table_of
+from emkit.data.tables import Filling
+from emkit.imputation.coding import encoded_table
 from emkit.imputation.fitted import fitted_cells
 from emkit.imputation.table import open_table
 from emkit.models.mixed.cells import MixedCells
 
-__all__ = ["as_it_came", "probabilities"]
+__all__ = ["as_it_came", "as_it_was", "probabilities"]
 
 
-def as_it_came(imputer: Any, X: Any, filled: Array, container: str) -> Any:
-    """X with its missing cells filled, in a table of its own kind, or the one asked for.
+def as_it_came(imputer: Any, given: Encoded, filled: Array, container: str) -> Any:
+    """A table with its missing cells filled, in one of its own kind, or of the one asked for.
 
     ``filled`` has the columns that are kept, categories as places of levels, then the indicator.
     """
     coding, columns = imputer._coding, imputer._columns
-    table = coding.table(X)
-    missing = np.isnan(np.asarray(coding.encode(X, told=True).X))
-    missing_cells = coding.missing(table)
     fillings = {}
     for at, j in enumerate(columns.kept.tolist()):
-        where = missing_cells[:, j] if j in coding.categories else missing[:, j]
+        where = given.missing[:, j]
         values = filled[where, at]
         if j not in coding.categories:
-            whole = j in imputer._integers
-            fillings[j] = Filling(where, [int(v) if whole else float(v) for v in values])
+            new: Any = map(int if j in imputer._integers else float, values)
+            if is_text(given.table, j, imputer.missing_values):
+                new = map(str, new)
+            fillings[j] = Filling(where, list(new))
             continue
         category = coding.categories[j]
         if not category.levels:
@@ -45,37 +47,57 @@ def as_it_came(imputer: Any, X: Any, filled: Array, container: str) -> Any:
         names = imputer.indicator_.get_feature_names_out(feature_names_in(imputer, None))
         flags = filled[:, len(columns.kept) :].astype(bool)
         indicators = dict(zip(names, flags.T, strict=True))
-    out = table.filled(columns.kept.tolist(), fillings, indicators)
+    out = given.table.filled(columns.kept.tolist(), fillings, indicators)
     return in_container(out, container)
+
+
+def as_it_was(imputer: Any, X: Any) -> Any:
+    """A frame that was filled, with its indicator, as it was before."""
+    kept, features = imputer._columns.kept.tolist(), imputer.indicator_.features_.tolist()
+    table = table_of(X)
+    assert table is not None  # a frame
+    where = {j: np.zeros(table.n_rows, dtype=bool) for j in kept}
+    for at, j in enumerate(features, start=len(kept)):
+        if j in where:
+            where[j] = table.cells(at).astype(bool)
+    absent = sorted(set(range(imputer.n_features_in_)).difference(kept))
+    return table.emptied(where, absent, imputer._coding.names)
 
 
 def probabilities(imputer: Any, X: Any) -> dict[Any, Array]:
     """Probabilities of the levels of every column of categories; see `EMImputer`."""
-    coding: Coding | None = imputer._coding
-    if coding is None:
+    given = encoded_table(imputer, X)
+    if given is None:
         raise ValueError(
             "impute_proba tells probabilities of levels, and the imputer was fitted to numbers "
             "alone. Columns of categories are found by their type, or named by "
             "categorical_features."
         )
-    rows = open_table(imputer, X).survey(lambda rows: rows.X)
-    cells, table, columns = np.concatenate(rows), coding.table(X), imputer._columns
+    cells = np.concatenate(open_table(imputer, given).survey(lambda rows: rows.X))
+    columns = imputer._columns
     fitted = fitted_cells(imputer)
     modelled: dict[int, Array] = {}
     if isinstance(fitted, MixedCells):
         _, proba = fitted.expect(columns.take_modelled(cells))
         modelled = dict(zip(columns.modelled[fitted.categories].tolist(), proba, strict=True))
     names, out = column_names(imputer), {}
-    for j, category in coding.categories.items():
-        places = category.positions(coding.cells(table, j))
+    for j, category in imputer._coding.categories.items():
+        places = given.positions[j]
         p = modelled.get(j)
         if p is None:
-            p = np.zeros((len(cells), len(category.levels)))
-            constant = columns.constants[j]
-            if category.levels and not np.isnan(constant):
-                p[:, category.representative(np.array([constant]))] = 1.0
-        seen = ~np.isnan(places)
+            p = _without_model(category, columns.constants[j], j in columns.empty, len(cells))
+        seen = places >= 0
         p[seen] = 0.0
-        p[seen, places[seen].astype(np.intp)] = 1.0
+        p[seen, places[seen]] = 1.0
         out[names[j]] = p
     return out
+
+
+def _without_model(category: Category, constant: float, empty: bool, n: int) -> Array:
+    """Probabilities (n, L) in a column that does not vary: of its level, or all alike."""
+    n_levels = len(category.levels)
+    if empty:
+        return np.full((n, n_levels), 1.0 / max(n_levels, 1))
+    p = np.zeros((n, n_levels))
+    p[:, category.representative(np.array([constant]))] = 1.0
+    return p

@@ -14,9 +14,9 @@ from emkit.base.estimator import (
     between,
     fit_context,
 )
-from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin, Progress
 from emkit.data.checks import takes_nan
+from emkit.data.kept_coding import KeepsCoding
 from emkit.exceptions import DataWarning, warn
 from emkit.imputation.batches import ImputerStream
 from emkit.imputation.distribution import FittedDistribution
@@ -31,7 +31,7 @@ __all__ = ["EMImputer"]
 
 
 class EMImputer(
-    ImputerStream, ImputerOutput, FittedDistribution, CallbackSupportMixin, BaseEstimator
+    ImputerStream, ImputerOutput, FittedDistribution, CallbackSupportMixin, KeepsCoding
 ):
     r"""Imputation by maximum likelihood, of numbers and of categories.
 
@@ -104,20 +104,25 @@ class EMImputer(
         Which columns are categories: by their type (``category``, ``boolean``, ``bool`` and text of
         pandas; ``Categorical``, ``Enum``, ``Boolean`` and ``String`` of polars; objects that are
         all text or all truth values), or by a mask, numbers or names of columns. Text that is
-        numbers in every cell is numbers, as scikit-learn reads it. None: all are numbers.
+        numbers in every cell is numbers, as scikit-learn reads it, but for codes such as '01067'.
+        None: all are numbers. Rows in blocks and Dask collections are numbers alone: truth values
+        are 0 and 1 there, and categories are refused by the name of their column.
     ordinal_features : dict, array-like or None, default=None
         Columns whose levels have an order: a dict has the levels of each, lowest first, by name; a
-        list names columns whose type has the order. Ordered categories and Enums are found by
-        themselves. The order is never that of the names.
+        list names columns whose type has the order, or that are numbers. Ordered categories and
+        Enums are found by themselves. The order is never that of the names.
     discrete_features : 'from_dtype', array-like or None, default='from_dtype'
         Which numbers are whole, and are filled with whole numbers from the range seen in fit:
-        columns of integers of a frame, or those that are named. None: none.
+        columns of integers of a frame with categories, or those that are named. None: none; a
+        column of integers then comes back as one of floats, where it is filled.
     handle_unknown : {'missing', 'error'}, default='missing'
         What a level is that was not seen in fit: it counts as missing where other cells are
-        imputed, and stays as it is, with a warning; or an error.
+        imputed, and stays as it is, with one warning a call; or an error. Levels are known by what
+        they are, whatever their order in the type of a table.
     min_frequency : int, float in [0, 1] or None, default=None
-        Levels that fewer rows have (a part of the rows, for a float) are one in the fit. What is
-        imputed is always one of the levels themselves, the rare ones by their shares.
+        Levels that fewer rows have (a part of the rows, for a float) are one in the fit, but for
+        ordered ones, and where all are rare. Rows count by their weight. What is imputed is always
+        one of the levels themselves: the most frequent of the rare ones, in draws by their shares.
     n_jobs : int, default=None
         Processes for starts and for the resamples of `multiple_impute`, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -338,8 +343,8 @@ class EMImputer(
         Parameters
         ----------
         X : array-like or Dask collection of shape (n_samples, n_features)
-            Data with missing cells, which those of a mask (`numpy.ma`) are too. Dates, durations
-            and text are refused by the name of their column.
+            Data with missing cells, which those of a mask (`numpy.ma`) are too. Dates, durations,
+            text among numbers, and lists in cells are refused by the name of their column.
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -38,7 +38,11 @@ def advice(covariance_type: str) -> str:
 def warn_of_empty(imputer: Any, columns: Columns, warn: Warn) -> None:
     """Tell of features without a value."""
     if len(columns.empty):
-        fate = "kept and filled with 0" if imputer.keep_empty_features else "dropped"
+        fate = "dropped"
+        if imputer.keep_empty_features:
+            fate = "kept and filled with 0"
+            if imputer.is_categorical_[columns.empty].any():
+                fate += " (categories with the first level that their type lists, or not at all)"
         warn(
             f"Nothing is observed in feature(s) {listed(column_names(imputer)[columns.empty])}: "
             f"they are {fate}. Drop them from X, or see keep_empty_features."

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.base.estimator import require_same
-from emkit.base.names import column_names
+from emkit.base.names import column_names, listed
 from emkit.data.categories import Coding
 from emkit.engine import EMResult
 from emkit.imputation.columns import Columns
@@ -86,9 +86,10 @@ class MixedTable(NamedTuple):
         imputer = self.imputer
         if imputer.warm_start and getattr(imputer, "_fitted", None) is not None:
             before, (old_shift, old_scale), params = imputer._fitted
-            key = key_of(imputer, self.columns, self.kinds)
-            names = "(covariance_type, n_components, columns, levels)"
-            require_same("warm_start", names, before, now=key)
+            *key, levels = key_of(imputer, self.columns, self.coding)
+            names = "(covariance_type, n_components, columns)"
+            require_same("warm_start", names, tuple(before[:3]), now=tuple(key))
+            _require_same_levels(before[3:], levels, column_names(imputer))
             if model.normal is None:
                 return params
             (shift, scale), ratio = model.normal.units, old_scale / model.normal.units.scale
@@ -113,7 +114,7 @@ class MixedTable(NamedTuple):
         no_units = Scaling(np.zeros(0), np.ones(0))
         units = no_units if model.normal is None else model.normal.units
         imputer._columns = self.columns
-        imputer._fitted = key_of(imputer, self.columns, self.kinds), units, params
+        imputer._fitted = key_of(imputer, self.columns, self.coding), units, params
         imputer._shares = self.shares
         imputer._stream = None
         publish_moments(imputer, self, model, params)
@@ -142,10 +143,23 @@ def levels_of(kinds: Kinds) -> Levels:
     return Levels(kinds.n_levels, tuple(some and n <= MOST_LEVELS for n in kinds.n_levels))
 
 
-def key_of(imputer: Any, columns: Columns, kinds: Kinds) -> Any:
+def key_of(imputer: Any, columns: Columns, coding: Coding) -> Any:
     """What must be the same for a fit to go on from another."""
-    structure = STRUCTURES[imputer.covariance_type].name
-    return structure, imputer.n_components, columns.modelled.tolist(), list(kinds.n_levels)
+    structure, modelled = STRUCTURES[imputer.covariance_type].name, columns.modelled.tolist()
+    levels = {j: (of.levels, of.group) for j, of in coding.categories.items() if j in modelled}
+    return structure, imputer.n_components, modelled, levels
+
+
+def _require_same_levels(before: Any, now: Any, names: Any) -> None:
+    """ValueError where codes would stand for other levels than in the last fit."""
+    old = before[0] if before else {}
+    changed = [names[j] for j in sorted({*old, *now}) if old.get(j) != now.get(j)]
+    if changed:
+        raise ValueError(
+            "warm_start goes on from the last fit, which had other levels (or, with min_frequency, "
+            f"pooled others) in column(s) {listed(changed)}. Refit with warm_start=False or clone "
+            "the estimator."
+        )
 
 
 def mixed_table(imputer: Any, data: Rows, columns: Columns, coding: Coding) -> MixedTable:

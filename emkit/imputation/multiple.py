@@ -13,6 +13,7 @@ from emkit._typing import Array
 from emkit.base.progress import Progress
 from emkit.data.opened import place_of
 from emkit.engine.processes import as_worker_errors
+from emkit.imputation.coding import encode, encoded_table
 from emkit.imputation.fitting import fit_table
 from emkit.imputation.table import load_for_fit, open_table
 
@@ -45,10 +46,14 @@ def multiple_impute(
     seeds = check_random_state(source).randint(2**31, size=n_imputations + 1)
     whole = _with(clone(imputer), random_state=int(seeds[0]), warm_start=False)
     whole.fit(rows, sample_weight=sample_weight)
+    encoded = encoded_table(whole, X)
+    X = X if encoded is None else encoded
+    if encoded is not None:
+        rows = encoded if X_fit is None else encode(whole, rows, whole._coding, fitting=True)
     open_table(whole, X)  # what is wrong with it is found before more is fitted
     _with(whole, sample_posterior=True, warm_start=True, n_jobs=None, verbose=0)
     # Workers fill what is in memory; what is read block by block is filled where it is read.
-    filled = X if place_of(X).in_memory else None
+    filled = X if encoded is not None or place_of(X).in_memory else None
     run = joblib.delayed(_resampled)
     with as_worker_errors():
         tables = joblib.Parallel(imputer.n_jobs)(

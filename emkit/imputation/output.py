@@ -13,8 +13,9 @@ from emkit._typing import Array
 from emkit.base.estimator import feature_names_in, output_container
 from emkit.data.categories import Coding
 from emkit.data.lazy import gathered
+from emkit.imputation.coding import encoded_table
 from emkit.imputation.columns import Columns
-from emkit.imputation.decoding import as_it_came, probabilities
+from emkit.imputation.decoding import as_it_came, as_it_was, probabilities
 from emkit.imputation.filling import Filler
 from emkit.imputation.table import open_table
 
@@ -46,13 +47,17 @@ class ImputerOutput(TransformerMixin):
             Of a Dask collection it is a Dask array, and of data that are read block by block an
             object of their kind: rows are computed when they are read, always to the same values.
             A frame that `set_output` asks for gathers them, but not blocks of an iterable.
+            With categories it is a table as X: a frame with the types, names and index that it
+            had, or an array of objects; the indicator is of truth values. What the type of a
+            column cannot hold widens it: levels that it does not list, fractions among integers.
         """
-        opened = open_table(self, X)
+        encoded = encoded_table(self, X)
+        opened = open_table(self, X if encoded is None else encoded)
         filler = Filler.of(self)
         rows = opened.map(filler.fill, width=filler.width, lazy=True, numbered=True)
         container = output_container(self)
-        if self._coding is not None:
-            return as_it_came(self, X, rows, container)
+        if encoded is not None:
+            return as_it_came(self, encoded, rows, container)
         return rows if container == "default" else gathered(rows, container)
 
     def impute_proba(self, X: Any) -> dict[Any, Array]:
@@ -67,7 +72,8 @@ class ImputerOutput(TransformerMixin):
         -------
         probabilities : dict of ndarray of shape (n_samples, n_levels)
             By the name of the column (its number, where X has no names), in the order of
-            ``categories_``. Where a cell is observed its level has probability 1.
+            ``categories_``. Where a cell is observed its level has probability 1; one whose level
+            was not seen in fit counts as missing.
 
         Raises
         ------
@@ -87,8 +93,9 @@ class ImputerOutput(TransformerMixin):
 
         Returns
         -------
-        X : ndarray of shape (n_samples, n_features_in_)
-            The data with ``missing_values`` in cells that were missing.
+        X : ndarray or DataFrame of shape (n_samples, n_features_in_)
+            The data with ``missing_values`` in cells that were missing. With categories a frame
+            gives a frame, in which the cells are missing as its types have it.
         """
         check_is_fitted(self)
         if self.indicator_ is None:
@@ -96,8 +103,10 @@ class ImputerOutput(TransformerMixin):
                 "'inverse_transform' works only when EMImputer is fitted with add_indicator=True. "
                 "Without the indicator there is no telling which cells were missing."
             )
-        X = np.asarray(X)
         width = len(self._columns.kept) + len(self.indicator_.features_)
+        if self._coding is not None and hasattr(X, "columns") and np.shape(X)[1:] == (width,):
+            return as_it_was(self, X)
+        X = np.asarray(X)
         if X.ndim != 2 or X.shape[1] != width:
             raise ValueError(f"X should have the {width} columns of transform. Got {X.shape}.")
         dtype = X.dtype if isinstance(self.missing_values, Real) else object

@@ -7,10 +7,11 @@ import numpy as np
 from sklearn.impute import MissingIndicator
 
 from emkit._typing import Array
+from emkit.data.categories import Encoded
 from emkit.data.checks import rows_with_value
 from emkit.data.opened import Opened, open_data
 from emkit.data.reader import Reader
-from emkit.imputation.coding import coding_of, encode, learn
+from emkit.imputation.coding import coding_of, encode, learn, publish_kinds, refuse_in_blocks
 from emkit.imputation.columns import Cells, Columns, check_limits
 from emkit.models.rows import Rows
 
@@ -42,13 +43,21 @@ class Table(NamedTuple):
 def open_table(
     imputer: Any, X: Any, sample_weight: Any = None, *, reset: bool = False
 ) -> Opened[Rows]:
-    """Rows that were given to a method of an imputer, wherever they lie."""
+    """Rows that were given to a method of an imputer, wherever they lie, or an `Encoded` table."""
     missing_values = imputer.missing_values
-    coding = learn(imputer, X) if reset else coding_of(imputer)
-    if coding is not None:
-        X, missing_values = encode(imputer, X, coding), np.nan
+    given = X
+    if not isinstance(X, Encoded):
+        coding = learn(imputer, X, sample_weight) if reset else coding_of(imputer)
+        X = X if coding is None else encode(imputer, X, coding, fitting=reset)
+    if isinstance(X, Encoded):
+        X, missing_values = X.X, np.nan
     reader = ImputerReader(missing_values, imputer.n_components)
-    return open_data(imputer, X, reader, sample_weight=sample_weight, reset=reset)
+    opened = open_data(imputer, X, reader, sample_weight=sample_weight, reset=reset)
+    if reset and hasattr(opened, "source"):
+        refuse_in_blocks(imputer, given, opened.source.first)
+    if reset and not isinstance(given, Encoded):
+        publish_kinds(imputer, given, opened.n_features)
+    return opened
 
 
 def load_table(imputer: Any, opened: Opened[Rows], columns: Columns | None = None) -> Table:

@@ -1,5 +1,6 @@
 """What a fitted model says of the cells that are missing: expectations, probabilities, draws."""
 
+from collections.abc import Container
 from typing import Any
 
 import numpy as np
@@ -30,26 +31,38 @@ def score_samples(model: LocalDependence, data: CodedRows, params: LocalParams) 
 
 @unbuffered()
 def expect(
-    model: LocalDependence, data: CodedRows, params: LocalParams
+    model: LocalDependence,
+    data: CodedRows,
+    params: LocalParams,
+    wanted: Container[int] | None = None,
 ) -> tuple[Array, list[Array]]:
     """Conditional means of the numbers (n, p), and probabilities (n, L) of each column's levels.
 
-    What is observed is as it was, with probability 1.
+    What is observed is as it was, with probability 1. Of columns of categories that are not wanted
+    there are no probabilities, but an array without rows.
     """
     bound, numbers = model.bind(params), data.X.copy()
-    proba: list[Array] = [np.zeros((len(data), n_levels)) for n_levels in model.levels.n_levels]
+    n_levels = model.levels.n_levels
+    wanted = range(len(n_levels)) if wanted is None else wanted
+    proba: list[Array] = [
+        np.zeros((len(data) if j in wanted else 0, L)) for j, L in enumerate(n_levels)
+    ]
     tables = np.split(params.tables, np.cumsum(model.levels.n_levels)[:-1], axis=1)
     for rows, tile in data.tiles(model.levels, bound.tile_rows):
         log_joint, work = model.log_joint(tile, bound)
         resp = soft(log_joint)[0].reshape(model.n_classes, tile.n_combinations, -1)
         for j, table in enumerate(tables):
+            if j not in wanted:
+                continue
             codes = tile.codes[:, j]
             known = (codes[:, None] == np.arange(table.shape[1])).astype(float)
             proba[j][rows] = np.where((codes < 0)[:, None], resp.sum(axis=1).T @ table, known)
         for column, part, levels in tile.tried:
+            if column not in wanted:
+                continue
             of_levels = [
                 np.where(levels == level, resp.sum(axis=0)[:, part], 0.0).sum(axis=0)
-                for level in range(model.levels.n_levels[column])
+                for level in range(n_levels[column])
             ]
             proba[column][rows[part]] = np.stack(of_levels, axis=1)
         if work is not None and np.isnan(tile.X).any():

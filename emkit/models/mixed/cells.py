@@ -15,6 +15,10 @@ from emkit.models.rows import Rows
 __all__ = ["MixedCells", "Members"]
 
 
+#: Probabilities that are held together, of rows and levels of all columns.
+MOST_PROBABILITIES = 2**24
+
+
 class Members(NamedTuple):
     """Levels of a column of categories: the code that each shares with others, and its part."""
 
@@ -54,12 +58,18 @@ class MixedCells(NamedTuple):
 
     def impute(self, X: Array) -> Array:
         """Missing numbers at their conditional means, missing categories at the likeliest level."""
-        numbers, proba = self.expect(X)
-        out = X.copy()
-        out[:, self.numbers] = numbers
-        for j, p in zip(self.categories, proba, strict=True):
-            missing = np.isnan(X[:, j])
-            out[missing, j] = p[missing].argmax(axis=1)
+        missing, out = np.isnan(X), X.copy()
+        wanted: list[int] = np.flatnonzero(missing[:, self.categories].any(axis=0)).tolist()
+        n_levels = sum(self.model.levels.n_levels[at] for at in wanted)
+        step = max(MOST_PROBABILITIES // max(n_levels, 1), 1)
+        for start in range(0, len(X), step):
+            part = slice(start, start + step)
+            rows = self.rows(X[part])
+            out[part, self.numbers], proba = expect(self.model, rows, self.params, wanted)
+            for at in wanted:
+                j, gaps = self.categories[at], missing[part, self.categories[at]]
+                likeliest = self.members[at].spread(proba[at][gaps]).argmax(axis=1)
+                out[start + np.flatnonzero(gaps), j] = likeliest
         return out
 
     def draw(
