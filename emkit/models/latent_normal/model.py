@@ -1,0 +1,106 @@
+r"""The latent normal: a table of numbers, ordered and unordered levels as one normal vector.
+
+.. math:: z \sim N(\mu, S), \qquad \operatorname{diag} S = 1,
+
+of which a number tells its cell (its normal score), an ordered level or a repeated number an
+interval, an unordered level which of its utilities is the largest, and a missing cell nothing. What
+is missing is drawn (`gibbs`); the M-step scales variances to 1 and, with a prior, draws
+correlations to 0:
+
+.. math:: S = (1 - \lambda) \operatorname{corr}(T) + \lambda I, \qquad
+          T = \operatorname{E} (z - \mu)(z - \mu)^\top.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.engine.model import MonteCarloModel
+from emkit.models.latent_normal.columns import LatentColumns
+from emkit.models.latent_normal.gibbs import Chances, LatentParams, Normal, sweep
+from emkit.models.latent_normal.rows import LatentRows
+
+__all__ = ["LatentNormal", "LatentStats"]
+
+
+class LatentStats(NamedTuple):
+    """Sums over the rows."""
+
+    n: float
+    first: Array  #: (d,)
+    second: Array  #: (d, d)
+
+
+class Draws(NamedTuple):
+    """The end of a chain, and the statistics of its moves."""
+
+    z: Array
+    stats: LatentStats
+
+
+class LatentNormal(MonteCarloModel):
+    r"""Draws, M-step and prior of the latent normal.
+
+    Parameters
+    ----------
+    columns : LatentColumns
+        What stands for each column.
+    shrinkage : float
+        The part :math:`\lambda` of the way to no correlation.
+    """
+
+    def __init__(self, columns: LatentColumns, shrinkage: float):
+        self.columns, self.shrinkage = columns, shrinkage
+        self.free = columns.free
+
+    def initialize(self, data: LatentRows, rng: np.random.Generator) -> LatentParams:
+        return LatentParams(self.columns.means(), np.eye(self.columns.size))
+
+    def sample_latent(
+        self, data: LatentRows, params: LatentParams, rng: np.random.Generator, size: int
+    ) -> Draws:
+        """So many moves of a chain, from where it begins; the statistics are averages."""
+        return self._moved(data, params, rng, data.z, size)
+
+    def continue_latent(
+        self, data: LatentRows, params: LatentParams, rng: np.random.Generator, latent: Draws
+    ) -> Draws:
+        """One more move."""
+        return self._moved(data, params, rng, latent.z, 1)
+
+    def _moved(
+        self,
+        data: LatentRows,
+        params: LatentParams,
+        rng: np.random.Generator,
+        z: Array,
+        size: int,
+    ) -> Draws:
+        normal, chances, d = Normal.of(params, data), as_chances(rng), len(z)
+        first, second = np.zeros(d), np.zeros((d, d))
+        for _ in range(size):
+            expected, z = sweep(data, normal, z, chances)
+            weighted = expected * data.weights
+            first += weighted.sum(axis=1)
+            second += weighted @ expected.T
+        for factored in normal.factored:
+            second += size * factored.spread(data.weights[factored.pattern.part])
+        return Draws(z, LatentStats(data.weights.sum(), first / size, second / size))
+
+    def complete_statistics(self, data: LatentRows, latent: Draws) -> LatentStats:
+        return latent.stats
+
+    def m_step(self, stats: LatentStats, params: LatentParams) -> LatentParams:
+        first, second = stats.first / stats.n, stats.second / stats.n
+        mean = np.where(self.free, first, 0.0)
+        scatter = second - np.outer(mean, first) - np.outer(first, mean) + np.outer(mean, mean)
+        deviation = np.sqrt(np.diag(scatter))
+        correlation = (1.0 - self.shrinkage) * scatter / np.outer(deviation, deviation)
+        np.fill_diagonal(correlation, 1.0)
+        return LatentParams(mean / deviation, correlation)
+
+
+def as_chances(rng: np.random.Generator) -> Chances:
+    """Uniform numbers of a generator, row after row."""
+    return lambda shape: rng.random(shape[::-1]).T
