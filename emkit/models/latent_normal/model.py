@@ -80,7 +80,7 @@ class LatentNormal(MonteCarloModel):
         normal, chances, d = Normal.of(params, data), as_chances(rng), len(z)
         first, second = np.zeros(d), np.zeros((d, d))
         for _ in range(size):
-            expected, z = sweep(data, normal, z, chances)
+            expected, z = sweep(data, normal, z, chances, balanced=True)
             weighted = expected * data.weights
             first += weighted.sum(axis=1)
             second += weighted @ expected.T
