@@ -101,11 +101,10 @@ class LatentColumns(NamedTuple):
         return len(self.numbers) + len(self.ordinals) + utilities
 
     @property
-    def free(self) -> NDArray[np.bool_]:
-        """Which of its means are to be estimated: those of utilities. Others are 0."""
+    def known_scale(self) -> NDArray[np.bool_]:
+        """Which of the latent cells are seen themselves: scores of numbers."""
         out = np.zeros(self.size, dtype=bool)
-        for nominal in self.nominals:
-            out[nominal.places] = True
+        out[[number.at for number in self.numbers]] = True
         return out
 
     def shares(self) -> list[tuple[int, Array]]:

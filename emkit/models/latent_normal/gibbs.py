@@ -23,10 +23,10 @@ GOLDEN = 0.5 * (5.0**0.5 - 1.0)
 
 
 class LatentParams(NamedTuple):
-    """The latent normal; variances are 1."""
+    """The latent normal; variances are 1, but for those of numbers."""
 
-    mean: Array  #: (d,), 0 but for utilities
-    correlation: Array  #: (d, d)
+    mean: Array  #: (d,)
+    covariance: Array  #: (d, d)
 
 
 class Chances(Protocol):
@@ -45,8 +45,8 @@ class Normal(NamedTuple):
 
     @classmethod
     def of(cls, params: LatentParams, data: LatentRows) -> "Normal":
-        np.linalg.cholesky(params.correlation)  # a LinAlgError unless positive definite
-        precision = np.linalg.inv(params.correlation)
+        np.linalg.cholesky(params.covariance)  # a LinAlgError unless positive definite
+        precision = np.linalg.inv(params.covariance)
         precision = 0.5 * (precision + precision.T)
         return cls(params.mean, precision, [p.at(precision) for p in data.patterns])
 

@@ -1,14 +1,16 @@
 r"""The latent normal: a table of numbers, ordered and unordered levels as one normal vector.
 
-.. math:: z \sim N(\mu, S), \qquad \operatorname{diag} S = 1,
+.. math:: z \sim N(\mu, S),
 
 of which a number tells its cell (its normal score), an ordered level or a repeated number an
-interval, an unordered level which of its utilities is the largest, and a missing cell nothing. What
-is missing is drawn (`gibbs`); the M-step scales variances to 1 and, with a prior, draws
-correlations to 0:
+interval, an unordered level which of its utilities is the largest, and a missing cell nothing.
+Cells tell no scale of intervals and utilities: their variances are 1. Those of scores and all means
+are free, for where cells are missing at random, the observed ones are not as all would be.
 
-.. math:: S = (1 - \lambda) \operatorname{corr}(T) + \lambda I, \qquad
-          T = \operatorname{E} (z - \mu)(z - \mu)^\top.
+What is missing is drawn (`gibbs`). With T the scatter about the mean, in units in which the
+variances of intervals and utilities are 1, the M-step is
+
+.. math:: S = (1 - \lambda) T + \lambda I.
 """
 
 from typing import NamedTuple
@@ -52,7 +54,7 @@ class LatentNormal(MonteCarloModel):
 
     def __init__(self, columns: LatentColumns, shrinkage: float):
         self.columns, self.shrinkage = columns, shrinkage
-        self.free = columns.free
+        self.known_scale = columns.known_scale
 
     def initialize(self, data: LatentRows, rng: np.random.Generator) -> LatentParams:
         return LatentParams(self.columns.means(), np.eye(self.columns.size))
@@ -92,13 +94,12 @@ class LatentNormal(MonteCarloModel):
         return latent.stats
 
     def m_step(self, stats: LatentStats, params: LatentParams) -> LatentParams:
-        first, second = stats.first / stats.n, stats.second / stats.n
-        mean = np.where(self.free, first, 0.0)
-        scatter = second - np.outer(mean, first) - np.outer(first, mean) + np.outer(mean, mean)
-        deviation = np.sqrt(np.diag(scatter))
-        correlation = (1.0 - self.shrinkage) * scatter / np.outer(deviation, deviation)
-        np.fill_diagonal(correlation, 1.0)
-        return LatentParams(mean / deviation, correlation)
+        mean, second = stats.first / stats.n, stats.second / stats.n
+        scatter = second - np.outer(mean, mean)
+        unit = np.where(self.known_scale, 1.0, np.sqrt(np.diag(scatter)))
+        covariance = (1.0 - self.shrinkage) * scatter / np.outer(unit, unit)
+        covariance[np.diag_indices_from(covariance)] += self.shrinkage
+        return LatentParams(mean / unit, covariance)
 
 
 def as_chances(rng: np.random.Generator) -> Chances:
