@@ -143,7 +143,8 @@ def r2_exact(y_true: Any, y_pred: ArrayLike, sample_weight: ArrayLike | None = N
     exact = (low == high) & (weights > 0.0)
     if not exact.any():
         raise ValueError("No response is exact: R squared has nothing to compare predictions with.")
-    return float(r2_score(low[exact], predicted[exact], sample_weight=weights[exact]))
+    true, guess = _in_unit(np.stack([low[exact], predicted[exact]]))
+    return float(r2_score(true, guess, sample_weight=weights[exact]))
 
 
 class ModelScorer:
@@ -271,4 +272,11 @@ def _validate(
     predicted = column_or_1d(predicted)
     check_consistent_length(low, predicted)
     weights = check_weights(sample_weight, predicted)
-    return low, high, predicted, np.ones(len(low)) if weights is None else weights
+    weights = np.ones(len(low)) if weights is None else _in_unit(weights)
+    return low, high, predicted, weights
+
+
+def _in_unit(values: Array) -> Array:
+    """Values over a power of two, so that the largest is about 1, and no product overflows."""
+    scaled: Array = np.ldexp(values, -np.frexp(np.abs(values).max())[1])
+    return scaled

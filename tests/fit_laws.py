@@ -5,11 +5,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from maxima import may_be_refused
 from numpy import inf
 from random_fits import Case
 from sklearn.exceptions import ConvergenceWarning
 from structures import dense
-from verdicts import Fit, Law, Verdict, judge_by
+from verdicts import Fit, Law, Verdict, Violation, judge_by
 
 #: Histories may fall by so much of their value, reported likelihoods differ by so much, and
 #: probabilities miss 1 by so much.
@@ -238,4 +239,8 @@ def judge(case: Case) -> Verdict:
     """Fit the estimator of a case, and see which laws of its kind it violates."""
     arguments = [case.X] if case.y is None else [case.X, case.y]
     fit = partial(case.estimator.fit, *arguments, sample_weight=case.sample_weight)
-    return judge_by(LAWS[type(case.estimator).__name__], fit, case)
+    verdict = judge_by(LAWS[type(case.estimator).__name__], fit, case)
+    if verdict.refused is not None and not may_be_refused(case):
+        found = Violation("no table with a finite maximum is refused", verdict.refused)
+        verdict = verdict._replace(violations=[*verdict.violations, found])
+    return verdict

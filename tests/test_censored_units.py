@@ -1,5 +1,7 @@
 """EMCensoredRegressor: units, and what stands for infinity, never decide."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
 from emkit import EMCensoredRegressor, censored_target
+from emkit.exceptions import DataWarning
 from emkit.models.laws.registry import LAWS
 
 POSITIVE = {name for name in LAWS if LAWS[name].link.positive}
@@ -188,3 +191,39 @@ def test_a_large_number_for_infinity_as_users_report_it():
     model = EMCensoredRegressor().fit(x, np.where(np.isinf(y), 1e8, y))
     found = [model.intercept_, model.coef_[0], model.scale_, model.log_likelihood_]
     assert_allclose(found, [1.003891, 2.023355, 0.0980387, 34.11372], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("x_unit", "y_unit"), [(1e-80, 1e80), (1e80, 1e-85), (1.0, 1e160)])
+def test_variances_beyond_double_precision_are_told_by_column(x_unit, y_unit):
+    X, y = table(3)
+    good = fitted(X, y)
+    with pytest.warns(DataWarning, match=r"Variances of .*'x0'.* double precision"):
+        model = EMCensoredRegressor().fit(X * [x_unit, 1.0], y * y_unit)
+    assert_allclose(
+        model.standard_errors_[1], good.standard_errors_[1] / x_unit * y_unit, rtol=1e-6
+    )
+    assert not np.isnan(model.cov_params_).any()
+    assert_allclose(model.cov_params_[-1, -1], good.cov_params_[-1, -1], rtol=1e-6)
+
+
+def test_variances_that_a_double_holds_are_as_in_good_units():
+    X, y = table(3)
+    good, unit = fitted(X, y), 1e70
+    model = fitted(X / unit, y * unit)
+    size = np.r_[unit, unit**2, unit**2, 1.0]
+    assert_allclose(
+        model.cov_params_ / size / size[:, None], good.cov_params_, rtol=1e-5, atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("x_unit", [1e-200, 1e-160, 1e160, 1e200])
+@pytest.mark.parametrize("name", LAWS)
+def test_columns_in_extreme_units_give_no_warning_of_numpys(name, x_unit):
+    X, y = table(5)
+    X, y = X * x_unit, np.exp(y) if LAWS[name].link.positive else y
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        warnings.simplefilter("ignore", DataWarning)
+        model = EMCensoredRegressor(distribution=name).fit(X, y)
+        assert np.isfinite(model.predict(X)).all() and np.isfinite(model.standard_errors_).all()
+        model.predict_interval(X), model.score(X, y), model.impute(X, y), model.summary()

@@ -12,7 +12,9 @@ from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
 from emkit import EMGaussianMixture, EMGaussianMixtureIC, MixturePrior
+from emkit.engine import Blocks
 from emkit.exceptions import DataWarning
+from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.numerics.covariance import NAMES, STRUCTURES
 
 IRIS = load_iris().data
@@ -220,6 +222,22 @@ def test_collapsed_components_are_named(k, X, n_collapsed, unit):
     assert len(which) >= n_collapsed and set(which) <= set(range(k))
 
 
+def test_collapse_is_judged_in_as_few_steps_as_suspects_last(monkeypatch):
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(size=(60, 2)), np.tile([9.0, 9.0], (10, 1))])
+    n_steps, m_step = 0, GaussianMixtureModel.m_step
+
+    def counted(self, *args):
+        nonlocal n_steps
+        n_steps += not self.prior.ridge.any()
+        return m_step(self, *args)
+
+    monkeypatch.setattr(GaussianMixtureModel, "m_step", counted)
+    with pytest.warns(DataWarning, match="singular but for reg_covar"):
+        EMGaussianMixture(2, random_state=0).fit(X)
+    assert 1 <= n_steps <= 2
+
+
 @pytest.mark.parametrize("sd", [1e-4, 1e-5, 1e-6])
 def test_components_that_are_small_in_the_units_are_told_apart(sd):
     X = small_clusters(sd)
@@ -360,6 +378,27 @@ def test_first_batches_are_held_until_they_are_enough(k, d, first):
     assert mixture.n_batches_ == n_batches and mixture.n_samples_seen_ == len(X)
     best = EMGaussianMixture(k, n_init=3, random_state=0).fit(X).score(X)
     assert mixture.score(X) > best - 0.05
+
+
+@pytest.mark.parametrize("n_held", [1, 2])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_first_batches_that_are_held_count_beside_a_source(n_held, weighted):
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(6 * j, 1, (100, 2)) for j in range(2)])
+    X, weights = rng.permutation(X), rng.integers(1, 3, 200).astype(float) if weighted else None
+    few = [slice(2, 5), slice(0, 2)][:n_held]
+    rest = Blocks(np.array_split(X[5:], 3))
+    mixture = EMGaussianMixture(2, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # a first batch has collapsed components
+        for rows in few:
+            mixture.partial_fit(X[rows], sample_weight=None if weights is None else weights[rows])
+    mixture.partial_fit(rest, sample_weight=None if weights is None else weights[5:])
+    seen = np.r_[X[2:5], X[:2] if n_held == 2 else X[:0], X[5:]]
+    total = len(seen) if weights is None else weights[0 if n_held == 2 else 2 :].sum()
+    assert mixture.n_batches_ == n_held + 1 and mixture.n_samples_seen_ == total
+    best = EMGaussianMixture(2, random_state=0).fit(seen).score(seen)
+    assert mixture.score(seen) > best - 0.05
 
 
 def test_two_rows_of_many_columns_need_little_memory():

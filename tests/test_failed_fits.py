@@ -167,6 +167,35 @@ def test_an_interrupted_refit_keeps_nothing_of_the_fit_before(name, warm_start, 
     fit(estimator, rows)  # and it goes on
 
 
+@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("n_iter", [1, 2])
+def test_an_interrupted_first_fit_answers_or_says_that_it_cannot(name, n_iter, monkeypatch):
+    estimator = ESTIMATORS[name]()
+    interrupted_at(estimator, X, n_iter, monkeypatch)
+    for method in METHODS[name].split():
+        arguments = () if method in ("summary", "sample", "get_feature_names_out") else (X,)
+        try:
+            getattr(estimator, method)(*arguments)
+        except (NotFittedError, AttributeError) as error:
+            # A grid lends the methods of its best fit: those are no attributes before it has one.
+            assert isinstance(error, NotFittedError) or name == "grid", method
+
+
+def test_an_interrupted_regression_says_what_it_lacks(monkeypatch):
+    pytest.importorskip("matplotlib").use("Agg")
+    from emkit.plotting import CensoredRegressionDisplay
+
+    regressor = EMCensoredRegressor()
+    interrupted_at(regressor, X, 2, monkeypatch)
+    assert np.isfinite(regressor.predict(X)).all()
+    for use in (
+        regressor.summary,
+        lambda: CensoredRegressionDisplay.from_estimator(regressor, X, Y, feature=0),
+    ):
+        with pytest.raises(NotFittedError, match="interrupted"):
+            use()
+
+
 @pytest.mark.parametrize("name", ["mixture", "imputer", "regressor"])
 def test_interrupted_before_the_first_point_it_is_as_before(name, monkeypatch):
     estimator = fit(ESTIMATORS[name](), X)

@@ -272,11 +272,7 @@ def test_starts_of_every_kind(covariance_type, init_params):
         random_state=1,
     ).fit(X)
     assert len(mixture.runs_) == 5
-    if init_params == "random":  # begins beside the saddle of one cluster, and may stay there
-        one = EMGaussianMixture(1, covariance_type=covariance_type).fit(X)
-        assert mixture.lower_bound_ >= one.lower_bound_ - 1e-6
-    else:
-        assert adjusted_rand_score(labels, mixture.predict(X)) > 0.9
+    assert adjusted_rand_score(labels, mixture.predict(X)) > 0.9
 
 
 def test_random_rows_are_the_means_of_their_start():

@@ -5,6 +5,7 @@ Where scikit-learn's mixture refuses the same input, type and text of the error 
 
 import pickle
 import re
+from fractions import Fraction
 from functools import cache
 from itertools import permutations
 
@@ -169,6 +170,12 @@ def test_sample_of_nothing(n_samples):
         fitted(EMGaussianMixture).sample(n_samples)
 
 
+@pytest.mark.parametrize("n_samples", ["3", 1.5, None, [3]])
+def test_sample_of_what_is_no_number(n_samples):
+    with pytest.raises(TypeError, match=f"n_samples must be .* Got {re.escape(repr(n_samples))}"):
+        fitted(EMGaussianMixture).sample(n_samples)
+
+
 # Arguments of the constructor
 
 BAD_ARGUMENTS = {
@@ -188,6 +195,10 @@ BAD_ARGUMENTS = {
     "precisions_init": ["foo", 0.5],
 }
 OWN_ARGUMENTS = {
+    "tol": [Fraction(1, 1000), 10**400],
+    "reg_covar": [Fraction(1, 10**6), 10**400],
+    "learning_decay": [Fraction(3, 4)],
+    "learning_offset": [Fraction(1, 2), 10**400],
     "search": ["foo", 3, None],
     "acceleration": ["foo", 3, False, Squarem],
     "n_jobs": ["two", 1.5],

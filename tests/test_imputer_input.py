@@ -353,7 +353,7 @@ def test_the_way_back_from_empty_features_that_were_kept():
 
 def test_there_is_no_way_back_without_the_indicator():
     imputer = EMImputer().fit(TABLE)
-    with pytest.raises(ValueError, match="works only when EMImputer is made with add_indicator"):
+    with pytest.raises(ValueError, match="works only when EMImputer is fitted with add_indicator"):
         imputer.inverse_transform(FILLED)
     imputer = EMImputer(add_indicator=True).fit(TABLE)
     with pytest.raises(ValueError, match="X should have the 6 columns of transform"):

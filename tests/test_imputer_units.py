@@ -259,7 +259,10 @@ def test_weights_that_sum_to_few_rows_are_told(total, n_components):
     ],
 )
 def test_other_weights_are_not(weight, arguments):
-    EMImputer(**arguments).fit(X, sample_weight=weight)  # a warning would be an error
+    imputer = EMImputer(**arguments).fit(X, sample_weight=weight)  # a warning would be an error
+    total = len(X) if weight is None else weight.sum()
+    assert imputer.shrinkage_ == 0.1 if arguments else imputer.shrinkage_ < 0.02
+    assert_allclose(imputer.score(X, sample_weight=weight) * total, imputer.log_likelihood_)
 
 
 # Units
@@ -336,3 +339,15 @@ def test_no_standard_errors_of_a_fit_that_is_all_but_singular():
     with pytest.warns(DataWarning, match="No standard errors"):
         errors = imputer.standard_errors(data)
     assert np.isnan(errors.location).any()
+
+
+@few
+@given(st.floats(-1e9, 1e9), st.sampled_from([2, 3, 5]), st.sampled_from(["full", "diag", "EEV"]))
+def test_a_constant_feature_has_no_spread_not_even_of_rounding(value, n_components, structure):
+    """Its mean over the components missed it by a rounding, and so it had a variance."""
+    imputer = EMImputer(n_components, covariance_type=structure, random_state=0, max_iter=0)
+    imputer.fit(np.c_[X, np.full(len(X), value)])
+    assert imputer.location_[-1] == value
+    assert not imputer.covariance_[-1].any()
+    assert not imputer.covariance_[:, -1].any()
+    assert_allclose(imputer.location_, imputer.weights_ @ imputer.means_)

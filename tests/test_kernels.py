@@ -1,5 +1,7 @@
 """Covariance structures and the two kernels against scipy.stats and each other."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -193,6 +195,20 @@ def test_spread_is_measured_to_rounding():
     np.testing.assert_allclose(
         measure_scaling(Rows(X, weights)).scale, repeated.scale, rtol=1e-9, atol=1e-30
     )
+
+
+@pytest.mark.parametrize("holes", [False, True])
+@pytest.mark.parametrize("light", [1e-8, 1e-15, 1e-20, 1e-40, 1e-100])
+def test_spread_does_not_depend_on_the_order_of_rows_of_any_weight(light, holes):
+    """About a light first row squares cancelled, and a column that varies had no spread."""
+    X, weights = np.array([[0.0], [2.0], [2.0], [np.nan if holes else 2.0]]), np.ones(4)
+    weights[0] = light
+    heavy = 2.0 if holes else 3.0
+    for order in itertools.permutations(range(4)):
+        rows = np.array(order)
+        shift, scale = measure_scaling(Rows.of(X[rows], weights[rows]))
+        assert shift[0] == pytest.approx(2.0 * heavy / (heavy + light), rel=1e-14)
+        assert scale[0] == pytest.approx(2.0 * np.sqrt(heavy * light) / (heavy + light), rel=1e-9)
 
 
 def test_spread_of_a_mixture_is_that_of_its_draws():

@@ -164,6 +164,17 @@ def test_weights_are_frequencies(metric):
 
 
 @pytest.mark.parametrize("metric", [concordance_index, r2_exact])
+@pytest.mark.parametrize("power", [-950, -560, 560, 950])
+def test_units_of_weights_and_responses_do_not_matter(metric, power):
+    """Powers of two, so that not even the rounding differs."""
+    rng = np.random.default_rng(4)
+    y, y_pred, weights = mixed_target(rng, 50), rng.random(50), rng.random(50)
+    right = metric(y, y_pred, weights)
+    assert metric(y, y_pred, np.ldexp(weights, power)) == right
+    assert metric(np.ldexp(y, power), np.ldexp(y_pred, power), weights) == right
+
+
+@pytest.mark.parametrize("metric", [concordance_index, r2_exact])
 def test_bad_input(metric):
     y = np.array([[1.0, 1.0], [2.0, np.inf], [3.0, 3.0]])
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):

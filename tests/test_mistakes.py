@@ -790,17 +790,22 @@ def test_a_run_that_does_not_converge_says_so_at_the_line_of_the_user(arguments,
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "reason"),
     [
-        {"max_iter": 0},
-        {"callback": lambda state: state.n_iter == 1},
-        {"model": Poisson(), "data": TABLE, "start": START, "algorithm": "sem", "max_iter": 5},
-        {"start": [Theta(0.5), Theta(1.5)]},  # one start fails, the best run does not
+        ({"max_iter": 0}, StopReason.MAX_ITER),
+        ({"callback": lambda state: state.n_iter == 1}, StopReason.CALLBACK),
+        (
+            {"model": Poisson(), "data": TABLE, "start": START, "algorithm": "sem", "max_iter": 5},
+            StopReason.SCHEDULE,
+        ),
+        # One start fails, the best run does not.
+        ({"start": [Theta(0.5), Theta(1.5)]}, StopReason.TOLERANCE),
     ],
 )
-def test_a_run_that_was_told_to_end_says_nothing(arguments):
+def test_a_run_that_was_told_to_end_says_nothing(arguments, reason):
     arguments = {"model": Linkage(), "data": COUNTS, "start": Theta(0.5)} | arguments
-    fit_em(**arguments)  # warnings are errors
+    result = fit_em(**arguments)  # a warning would be an error
+    assert result.reason is reason
 
 
 def test_an_estimator_warns_once_in_the_words_of_scikit_learn():

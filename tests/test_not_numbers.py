@@ -56,6 +56,10 @@ class Kind(NamedTuple):
     def fitted(self) -> Any:
         return self.fits["fit"](self.make(), X)
 
+    @cache  # noqa: B019
+    def fitted_to_holed(self) -> Any:
+        return self.make().fit(HOLED)
+
     def __hash__(self) -> int:
         return id(self)
 
@@ -82,7 +86,9 @@ KINDS = {
         {name: weighted(name) for name in ("fit", "partial_fit", "score", "aic", "bic", "icl")},
     ),
     "grid": Kind(
-        lambda **more: EMGaussianMixtureIC(max_components=2, n_init=1, random_state=0, **more),
+        lambda **more: EMGaussianMixtureIC(
+            max_components=2, covariance_type=["full", "EEI"], n_init=1, random_state=0, **more
+        ),
         methods("fit", "fit_predict"),
         MIXED,
         ("weights_", "means_", "covariances_", "criterion_"),
@@ -289,6 +295,14 @@ def test_words_are_refused_by_the_names_of_their_columns_and_a_word(kind, dtype)
     )
     with pytest.raises(ValueError, match=message):
         kind.fits["fit"](kind.make(), frame)
+
+
+@each_call
+def test_a_query_without_rows_is_refused_by_every_method(kind, call, of_fitted):
+    """Without a warning of polars about what it costs to look at its names."""
+    query = pytest.importorskip("polars").DataFrame(X, NAMES).lazy()
+    with pytest.raises(TypeError, match=r"LazyFrame is a query .* its collect\(\) gives"):
+        call(start(kind, of_fitted), query)
 
 
 @each_call
@@ -546,8 +560,7 @@ def holed_with(absent):
 @pytest.mark.parametrize("absent", ABSENT.values(), ids=ABSENT)
 @each_holed
 def test_what_stands_for_a_missing_cell_among_objects_is_nan(kind, absent):
-    cells = holed_with(absent)
-    expected = kind.make().fit(HOLED)
+    cells, expected = holed_with(absent), kind.fitted_to_holed()
     for given_ in (cells, cells.tolist(), pd.DataFrame(cells, columns=NAMES, dtype=object)):
         same(kind, kind.make().fit(given_), expected)
 

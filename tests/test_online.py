@@ -565,7 +565,7 @@ def test_only_plain_em_goes_by_batches():
 def test_a_first_batch_that_is_too_small():
     with pytest.raises(ValueError, match="n_samples >= n_components.*n_samples = 3") as caught:
         EMGaussianMixture(4).partial_fit(clusters(3))
-    assert "Gather more of them before the first call" in caught.value.__notes__[0]
+    assert "gather more rows before the first call" in caught.value.__notes__[0]
     with pytest.raises(ValueError, match="constant or empty.*more rows in the first batch"):
         EMImputer().partial_fit(np.ones((5, 2)))
     with pytest.raises(ValueError, match="0 sample"):

@@ -21,7 +21,7 @@ from emkit import (
     MixturePrior,
     censored_target,
 )
-from emkit.exceptions import VersionWarning
+from emkit.exceptions import DataWarning, VersionWarning
 from emkit.numerics.covariance import STRUCTURES
 
 RNG = np.random.default_rng(0)
@@ -41,9 +41,14 @@ FITTED = {
     "prior": lambda: mixture(prior="mclust").fit(X),
     "own prior": lambda: mixture(prior=MixturePrior(mean_precision=0.1)).fit(X),
     "search": lambda: mixture(search="genetic").fit(X),
+    "columns left out": lambda: mixture().fit(np.column_stack([HOLES[:, :2], HOLES[:, 0]])),
+    "held batch": lambda: mixture().partial_fit(HOLES[:4]),
     "stream": lambda: mixture(average=True).partial_fit(X[::2]).partial_fit(X[1::2]),
     "failed start": lambda: mixture(reg_covar=0.0, n_init=3, init_params="random").fit(X),
     "grid": lambda: EMGaussianMixtureIC(max_components=2, n_init=1, random_state=0).fit(X),
+    "grid, columns left out": lambda: EMGaussianMixtureIC(
+        max_components=2, n_init=1, random_state=0
+    ).fit(np.column_stack([HOLES[:, :2], HOLES[:, 0]])),
     "imputer": lambda: EMImputer().fit(HOLES),
     "imputer of two": lambda: EMImputer(2, random_state=0).fit(HOLES),
     "imputer's stream": lambda: EMImputer().partial_fit(HOLES[::2]).partial_fit(HOLES[1::2]),
@@ -98,7 +103,9 @@ def answers(estimator):
     if hasattr(estimator, "sample"):
         yield estimator.sample(5, random_state=0)[0]
     if hasattr(estimator, "partial_fit") and len(rows.T) == 3:
-        yield copy.deepcopy(estimator).partial_fit(HOLES[:30]).score(HOLES)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of columns that were left out
+            yield copy.deepcopy(estimator).partial_fit(HOLES[:30]).score(HOLES)
     for run in getattr(estimator, "runs_", ()):
         yield run.history
 
@@ -159,6 +166,41 @@ def test_scikit_learns_mixture_is_the_same(covariance_type, dtype):
     if STRUCTURES[covariance_type].closed and covariance_type in ("full", "tied", "diag"):
         assert_allclose(theirs.bic(rows), ours.bic(rows), rtol=1e-5)
     theirs.sample(3)
+
+
+#: A column that is left out of the fit, by the others.
+LEFT_OUT = {
+    "copy": lambda rows: rows[:, 0],
+    "sum": lambda rows: 1e3 * rows.sum(axis=1),
+    "constant": lambda rows: np.full(len(rows), 7.0),
+}
+
+
+@pytest.mark.parametrize("covariance_type", STRUCTURES)
+@pytest.mark.parametrize("extra", LEFT_OUT)
+@pytest.mark.parametrize("reg_covar", [0.0, 1e-6])
+def test_scikit_learns_mixture_labels_as_one_that_left_columns_out(
+    covariance_type, extra, reg_covar
+):
+    ours = EMGaussianMixture(
+        3, covariance_type=covariance_type, reg_covar=reg_covar, random_state=0
+    )
+    rows = np.column_stack([X, LEFT_OUT[extra](X)])
+    with pytest.warns(DataWarning, match="criteria are those of the other columns"):
+        theirs = ours.fit(rows).to_sklearn()
+    assert_allclose(theirs.predict_proba(rows), ours.predict_proba(rows), atol=1e-6)
+    assert_array_equal(theirs.predict(rows), ours.predict(rows))
+
+
+def test_the_best_of_a_grid_is_scikit_learns_too():
+    grid = FITTED["grid"]()
+    assert_array_equal(grid.to_sklearn().predict(X), grid.predict(X))
+
+
+def test_scikit_learns_mixture_takes_a_component_without_rows():
+    with pytest.warns(DataWarning, match="have no rows"):
+        ours = mixture(resp_init=np.zeros(len(X), dtype=int)).fit(X)
+    assert_allclose(ours.to_sklearn().score_samples(X), ours.score_samples(X), rtol=1e-9)
 
 
 def test_names_of_columns_come_along():

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from places import (
     BLOCK,
@@ -375,6 +376,23 @@ def test_what_cannot_be_read_is_no_fault_of_the_model(last):
     assert isinstance(caught.value.__cause__, OSError)
 
 
+@pytest.mark.parametrize("last", [0, 2, 4])  # in the first pass, in the start, in an E-step
+def test_want_of_memory_passes_as_it_is(last):
+    class Failing(Parts):
+        passes = 0
+
+        def __iter__(self):
+            self.passes += 1
+            yield self.parts[0]
+            if self.passes > last:
+                raise MemoryError
+            yield self.parts[1]
+
+    X = clusters()
+    with pytest.raises(MemoryError):
+        mixture().fit(Failing(X[:500], X[500:900]))
+
+
 # Options
 
 
@@ -423,3 +441,19 @@ def test_every_estimator_is_there():
         EMGaussianMixture,
         EMImputer,
     }
+
+
+@pytest.mark.parametrize("join", [list, tuple])
+@pytest.mark.parametrize("sizes", [[20, 20], [15, 25]])
+@pytest.mark.parametrize("kind", [np.asarray, pd.DataFrame])
+def test_a_list_of_blocks_is_told_from_rows(join, sizes, kind):
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    blocks = join(kind(part) for part in np.split(X, np.cumsum(sizes)[:-1]))
+    for estimator in (EMGaussianMixture(), EMImputer()):
+        with pytest.raises(ValueError, match=r"X is a .* of arrays or frames.*engine.Blocks\(X\)"):
+            estimator.fit(blocks)
+        weights = join(np.ones(n) for n in sizes)
+        with pytest.raises(ValueError, match="sample_weight is a .* of arrays or frames"):
+            estimator.fit(X, sample_weight=weights)
+        together = estimator.fit(X).score(X)
+        assert estimator.fit(Blocks(blocks)).score(X) == pytest.approx(together, abs=1e-9)

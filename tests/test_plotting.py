@@ -378,7 +378,7 @@ def test_every_run_is_drawn_and_the_best_stands_out(fits):
 
 def test_the_gap_is_to_the_best_of_all(fits):
     display = ConvergenceDisplay.from_estimators(fits, gap=True)
-    top = max(fit.history_.max() for fit in fits.values())
+    top = max(np.max(run.history) for fit in fits.values() for run in fit.runs_)
     for name, fit in fits.items():
         for line, run in zip(display.lines_[name], fit.runs_, strict=True):
             gap = line.get_ydata()
@@ -503,6 +503,9 @@ def test_components_are_whole_numbers(most):
 def test_nothing_to_compare_is_said(iris, mixture):
     with pytest.raises(ValueError, match="estimators is empty"):
         SelectionDisplay.from_estimators([], iris)
+    with pytest.raises(TypeError, match="must be a list of fitted mixtures.*Got EMGaussianMixture"):
+        SelectionDisplay.from_estimators(mixture, iris)
+    assert SelectionDisplay.from_estimators({"three": mixture}, iris).n_components == [3]
     with pytest.raises(ValueError, match="must come once.*'full', 3"):
         SelectionDisplay.from_estimators([mixture, mixture], iris)
     with pytest.raises(ValueError, match="criterion must be one of.*Got 'dic'"):

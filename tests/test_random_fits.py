@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from fit_laws import LAWS, judge
 from hypothesis import HealthCheck, example, given, settings
+from maxima import may_be_refused
 from random_fits import Case, imputer_case, mixture_case, regression_case, seeded, strategy
 from verdicts import judge_by
 
@@ -131,6 +132,53 @@ def test_what_numpy_raises_is_no_refusal(fit):
     verdict = judge_by([], fit, Case(None, NOISE))
     assert verdict.refused is None
     assert [violation.law for violation in verdict.violations] == ["no raw exception"]
+
+
+# Refusals
+
+
+CONSTANT = np.array([[1.0, 1e151], [2.0, 1e151], [4.0, nan], [7.0, 1e151]])
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(EMGaussianMixture(3), NOISE[:2]),
+        Case(EMGaussianMixture(2, reg_covar=0.0, random_state=0), NOISE[[0, 0, 1, 1]]),
+        Case(EMGaussianMixture(1), np.column_stack([NOISE, np.full(60, nan)])),
+        Case(EMImputer(2), NOISE, None, np.arange(60) == 0),
+        Case(EMImputer(), 1e160 * NOISE),
+        Case(EMCensoredRegressor(), LINE, np.column_stack([LINE, np.full(12, inf)])),
+    ],
+)
+def test_what_has_no_maximum_is_refused(case):
+    verdict = judge(case)
+    assert verdict.refused is not None and verdict.violations == []
+    assert may_be_refused(case)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(EMGaussianMixture(3, random_state=0), NOISE[[0, 0, 0, 1, 1]]),
+        Case(EMGaussianMixture(1, reg_covar=0.0), NOISE[:5, :1]),
+        Case(EMGaussianMixture(2, covariance_type="EEI", reg_covar=0.0, random_state=0), NOISE[:9]),
+        Case(EMGaussianMixture(2, reg_covar=0.0, prior="mclust", random_state=0), NOISE[:4]),
+        Case(EMImputer(4, shrinkage=0.0, random_state=0), NOISE[:5]),
+        Case(EMImputer(), CONSTANT),
+        Case(EMCensoredRegressor(), LINE, np.repeat(LINE % 5, 2, axis=1)),
+        Case(EMCensoredRegressor(), NOISE[:, :1], RESPONSES),
+    ],
+)
+def test_what_has_a_maximum_is_not(case):
+    assert judge(case) == (None, [])
+    assert not may_be_refused(case)
+
+
+def test_a_refusal_without_a_reason_violates_a_law(monkeypatch):
+    monkeypatch.setattr("fit_laws.may_be_refused", lambda case: False)
+    (violation,) = judge(Case(EMGaussianMixture(9), NOISE[:3])).violations
+    assert violation.law == "no table with a finite maximum is refused"
 
 
 def test_a_refusal_is_told_apart():

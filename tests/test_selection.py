@@ -337,8 +337,16 @@ def test_what_the_best_warns_of_is_passed_on_once():
     assert len(told) == 1 and not ours.converged_
     assert told[0].filename == __file__  # as if this line had warned
     with pytest.warns(DataWarning, match="It then steers the fit") as told:
-        quick(reg_covar=0.1).fit(X)
+        quick(reg_covar=0.1, max_components=2).fit(X)
     assert len(told) == 1
+
+
+def test_a_component_without_rows_does_not_compete():
+    """Of a large reg_covar each component takes its part, also one that has no rows."""
+    with pytest.warns(DataWarning) as told:
+        ours = quick(reg_covar=0.1).fit(X)
+    assert "a component has no rows" in str(told[0].message)
+    assert (ours.weights_ > 0.0).all()
 
 
 @pytest.mark.parametrize(

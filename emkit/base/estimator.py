@@ -53,22 +53,39 @@ __all__ = [
 FLOATS = [np.float64, np.float32]
 
 
+class _Range(Interval):
+    """Interval of numbers that NumPy knows: no `fractions.Fraction`, no int beyond all doubles."""
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        if not isinstance(val, Integral | float | np.floating):
+            return False
+        return (self.type is Integral or _is_double(val)) and bool(super().is_satisfied_by(val))
+
+
+def _is_double(number: Any) -> bool:
+    try:
+        float(number)
+    except OverflowError:
+        return False
+    return True
+
+
 def at_least(kind: type, low: float) -> Any:
     """Constraint on a number: an Integral or a Real not below ``low``."""
-    return Interval(kind, low, None, closed="left")
+    return _Range(kind, low, None, closed="left")
 
 
 def above(kind: type, low: float) -> Any:
     """Constraint on a number: larger than ``low``, and finite."""
-    return Interval(kind, low, None, closed="neither")
+    return _Range(kind, low, None, closed="neither")
 
 
 def between(kind: type, low: float, high: float) -> Any:
     """Constraint on a number: from ``low`` to ``high``, both included."""
-    return Interval(kind, low, high, closed="both")
+    return _Range(kind, low, high, closed="both")
 
 
-class OneNumber(Interval):
+class OneNumber(_Range):
     """Constraint: a number, where an array might be meant.
 
     Parameters
@@ -161,18 +178,24 @@ def output_container(estimator: Any) -> Any:
     return _get_output_config("transform", estimator)["dense"]
 
 
-def warn_unconverged(result: EMResult, max_iter: int, remedy: str) -> None:
-    """Warn when the best run did not converge, unless no iteration was asked for."""
+def warn_unconverged(result: EMResult, max_iter: int, remedy: str, *, starts: bool = True) -> None:
+    """Warn when the best run did not converge, unless no iteration was asked for.
+
+    ``starts`` says that there were others, or could have been.
+    """
     if result.converged or max_iter == 0:
         return
     message = (
         "Best performing initialization did not converge. Try different init parameters, or "
-        "increase max_iter, tol, or check for degenerate data."
+        "increase"
+        if starts
+        else "The fit did not converge. Increase"
     )
+    message += " max_iter, tol, or check for degenerate data."
     if result.reason is StopReason.INFEASIBLE:
         message += (
-            " Every start collapsed on a singular covariance; the last point before is kept. "
-            f"{remedy} or decrease n_components."
+            f" {'Every start' if starts else 'It'} collapsed on a singular covariance; the last "
+            f"point before is kept. {remedy}{' or decrease n_components' if starts else ''}."
         )
     elif result.reason is StopReason.DECREASE:
         message += (
@@ -189,6 +212,7 @@ _GOING_ON = {
         "Refit with warm_start=False or clone the estimator.",
     ),
     "partial_fit": ("batches or a fit that", "Clone the estimator to begin anew."),
+    "standard_errors": ("a fit that", "Set them back, or fit again."),
 }
 
 

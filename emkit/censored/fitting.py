@@ -14,6 +14,7 @@ from emkit.engine import EMResult, StopReason
 from emkit.engine.fit import best_run
 from emkit.exceptions import InfeasibleError, ModelError
 from emkit.models.censored.data import Blockwise, Prepared
+from emkit.models.censored.endless_scale import endless_scale
 from emkit.models.censored.existence import collapsing_line
 from emkit.models.censored.heavy_line import heaviest_line
 from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
@@ -38,7 +39,8 @@ class Fit(NamedTuple):
     law: Law
     model: PenalisedLine
     result: EMResult
-    collapsed: bool  #: whether the likelihood has no finite maximum
+    collapsed: bool  #: whether the likelihood has no finite maximum, as the scale goes to 0
+    endless: bool = False  #: whether it has none, as the scale goes to infinity
 
 
 class Collapse(NamedTuple):
@@ -46,6 +48,7 @@ class Collapse(NamedTuple):
 
     line: Array | None  #: (q,) of such a line, whatever the shape of the law; None where none is
     ratio: float = 0.0  #: tail of the law down to which it is bounded
+    heavy: Array | None = None  #: (q,) of the line on which it is unbounded below that
 
     @classmethod
     def of(
@@ -59,7 +62,7 @@ class Collapse(NamedTuple):
         heavy = heaviest_line(rows, prepared, penalised, NEARLY * low)
         if heavy is None:
             return cls(None)
-        return cls(heavy.line if heavy.ratio > high else None, heavy.ratio)
+        return cls(heavy.line if heavy.ratio > high else None, heavy.ratio, heavy.line)
 
 
 @dataclass
@@ -105,6 +108,18 @@ class Climb:
         """The law fitted, one of its shape parameters by maximum likelihood if that is free."""
         if self.collapse.line is not None:
             return self._collapsed(law, self.collapse.line)
+        penalty = self._model(law).penalty
+        endless = endless_scale(self.data, self.prepared, law, penalty)
+        if endless is None:
+            return self._bounded(law, free)
+        if not law.log_concave:  # such a likelihood may be higher elsewhere
+            fit = self._bounded(law, free)
+            if fit.result.objective > endless.objective:
+                return fit
+        return self._endless(law, endless.coef)
+
+    def _bounded(self, law: Law, free: list[str]) -> Fit:
+        """The law fitted where the likelihood has a maximum."""
         if not free:
             return self._fit(law)
         (name,) = free
@@ -127,9 +142,11 @@ class Climb:
         bounds, options = np.log([low, shape.high]), {"xatol": SHAPE_TOL}
         with np.errstate(invalid="ignore"):  # of parabolas through a loss that is infinite
             found = minimize_scalar(loss, bounds=bounds, method="bounded", options=options)
-        fit = fit_at(float(np.exp(found.x)), best)
-        at_edge = low > shape.low and found.x - bounds[0] < 10.0 * SHAPE_TOL
-        return fit._replace(collapsed=fit.collapsed or at_edge)
+        if low > shape.low and found.x - bounds[0] < 10.0 * SHAPE_TOL:  # and likelier below
+            assert self.collapse.heavy is not None
+            edge = replace(law, **{name: max(shape.low, NEARLY * self.collapse.ratio)})
+            return self._collapsed(edge, self.collapse.heavy)
+        return fit_at(float(np.exp(found.x)), best)
 
     def _fit(self, law: Law, start: Any = None) -> Fit:
         model = self._model(law)
@@ -143,12 +160,21 @@ class Climb:
 
     def _collapsed(self, law: Law, line: Array) -> Fit:
         """At the line, with a scale that stands for 0: there is nothing to climb to."""
-        model = self._model(law)
         scale = max(VANISHED, ROUNDINGS * self.prepared.resolution)
+        return self._fit_at(law, line, scale)._replace(collapsed=True)
+
+    def _endless(self, law: Law, coef: Array) -> Fit:
+        """At a scale that stands for infinity."""
+        scale = 1.0 / VANISHED
+        return self._fit_at(law, scale * coef, scale)._replace(endless=True)
+
+    def _fit_at(self, law: Law, line: Array, scale: float) -> Fit:
+        """No more than a point, its objective with it."""
+        model = self._model(law)
         params = LineParams(line - self.prepared.units.line, np.array(np.log(scale)))
         self.follow(law)
         options = {**self.options, "max_iter": 0, "search": "restarts"}
-        return Fit(law, model, best_run(model, self.data, start=params, **options), True)
+        return Fit(law, model, best_run(model, self.data, start=params, **options), False)
 
     def _model(self, law: Law, every: int = 1) -> PenalisedLine:
         """Model of the rows, or of one in so many."""

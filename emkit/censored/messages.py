@@ -6,10 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
+from emkit.censored.uncertainty import Uncertainty
 from emkit.engine import EMResult, StopReason
 from emkit.exceptions import DataWarning, warn
 
-__all__ = ["warn_of_collapse", "warn_of_columns", "warn_of_flatness", "warn_unconverged"]
+__all__ = [
+    "warn_of_collapse",
+    "warn_of_endless_scale",
+    "warn_of_uncertainty",
+    "warn_unconverged",
+]
 
 Mask = NDArray[np.bool_]
 #: Why a run did not converge, and what helps.
@@ -47,7 +53,33 @@ def warn_of_collapse(scale: float, tail: float, exact: bool) -> None:
     )
 
 
-def warn_of_columns(names: Sequence[str], seen: Mask, rank: int) -> None:
+def warn_of_endless_scale(scale: float) -> None:
+    """Warn that the likelihood grows as the scale goes to infinity."""
+    warn(
+        "The likelihood has no finite maximum: it grows as the scale goes to infinity, as every "
+        "response is censored on one side, and those censored on the left lie no lower about any "
+        f"line than those on the right. scale_={scale:.3g} is where the fit stopped, coefficients "
+        "are of that size; they are no estimates, and standard errors are NaN. Likely lower and "
+        "upper bounds are exchanged, or there are too few rows; exact responses, or bounds on both "
+        "sides, would tell the scale.",
+        DataWarning,
+    )
+
+
+def warn_of_uncertainty(
+    names: Sequence[str], uncertainty: Uncertainty, rank: int, bounded: bool, converged: bool
+) -> None:
+    """Warn of parameters whose standard errors or variances are no numbers, and why."""
+    seen, determined = uncertainty.seen, uncertainty.determined
+    if not seen.all():
+        _warn_of_columns(names, seen, rank)
+    if bounded and (seen & ~determined).any():
+        (_warn_of_flatness if converged else _warn_of_no_peak)(names, seen & ~determined)
+    if uncertainty.extreme.any():
+        _warn_of_extremes(names, uncertainty.extreme)
+
+
+def _warn_of_columns(names: Sequence[str], seen: Mask, rank: int) -> None:
     """Warn of collinear and constant columns."""
     warn(
         f"Columns of X are collinear: of {len(names) - 1} coefficients {rank} are identified. The "
@@ -57,12 +89,31 @@ def warn_of_columns(names: Sequence[str], seen: Mask, rank: int) -> None:
     )
 
 
-def warn_of_flatness(names: Sequence[str], flat: Mask) -> None:
+def _warn_of_flatness(names: Sequence[str], flat: Mask) -> None:
     """Warn of parameters that the likelihood does not depend on, alone or together."""
     warn(
         f"The data do not determine {_listed(names, flat)}: the likelihood is flat there, and "
         "their standard errors are NaN. Likely bounds leave open what they are, as where one and "
         "the same number bounds all responses, from above or from below.",
+        DataWarning,
+    )
+
+
+def _warn_of_no_peak(names: Sequence[str], flat: Mask) -> None:
+    """Warn of parameters without standard errors where a run ended on its way up."""
+    warn(
+        f"Standard errors of {_listed(names, flat)} are NaN: the fit stopped before a maximum, "
+        "where the likelihood does not curve enough to tell them.",
+        DataWarning,
+    )
+
+
+def _warn_of_extremes(names: Sequence[str], extreme: Mask) -> None:
+    """Warn of variances that a double cannot hold, though it does their square roots."""
+    warn(
+        f"Variances of {_listed(names, extreme)} are too large or too small for double precision: "
+        "cov_params_ is infinite or 0 there. standard_errors_ are right. Scale these columns, or "
+        "y.",
         DataWarning,
     )
 

@@ -7,9 +7,7 @@ from numbers import Real
 from typing import Any, Self
 
 import numpy as np
-from scipy.special import ndtr, ndtri
 from sklearn.base import RegressorMixin
-from sklearn.utils.validation import check_is_fitted
 
 from emkit.base.estimator import (
     EM_CONSTRAINTS,
@@ -19,19 +17,19 @@ from emkit.base.estimator import (
     fit_context,
     require_same,
 )
-from emkit.base.optional import optional_import
 from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin, Progress
 from emkit.censored.fitting import Climb, Collapse, Fit
 from emkit.censored.messages import (
     warn_of_collapse,
-    warn_of_columns,
-    warn_of_flatness,
+    warn_of_endless_scale,
+    warn_of_uncertainty,
     warn_unconverged,
 )
-from emkit.censored.prediction import CensoredPrediction, check_level
+from emkit.censored.prediction import CensoredPrediction
 from emkit.censored.residuals import data_of, line_within
 from emkit.censored.rows import load_rows, open_rows, refuse_extremes, require_y
+from emkit.censored.summary import CensoredSummary
 from emkit.censored.uncertainty import Uncertainty
 from emkit.engine import EMResult
 from emkit.models.censored.data import Prepared, Standardised
@@ -47,7 +45,9 @@ SHAPES = sorted({name for distribution in LAWS.values() for name in distribution
 
 
 @document_laws
-class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMixin, BaseEstimator):
+class EMCensoredRegressor(
+    CallbackSupportMixin, CensoredPrediction, CensoredSummary, RegressorMixin, BaseEstimator
+):
     r"""Linear regression by maximum likelihood when responses are only known to an interval.
 
     For exact responses and those that lie in :math:`[l_i, u_i]`, it maximises with weights
@@ -108,7 +108,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         Intercept.
     scale_ : float
         Scale :math:`\sigma` of the distribution; 1e-7 of the spread of y about a first line where
-        the likelihood grows without bound as it goes to 0.
+        the likelihood grows without bound as it goes to 0, 1e7 where as it goes to infinity.
     df_ : float
         Degrees of freedom, for 'student_t'.
     log_likelihood_ : float
@@ -126,7 +126,8 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         One summary for each start.
     cov_params_ : ndarray of shape (n_features + 2, n_features + 2)
         Covariance of intercept (left out without one), coefficients and log scale: the inverse of
-        the observed information. NaN in rows and columns of what the data do not determine.
+        the observed information. NaN in rows and columns of what the data do not determine,
+        infinite or 0, with a DataWarning, where a variance is beyond double precision.
     standard_errors_ : ndarray
         Square roots of its diagonal.
     n_features_in_ : int
@@ -137,7 +138,8 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
     Raises
     ------
     ValueError
-        For bad arguments or data, and where every response is censored on the same side.
+        For bad arguments or data, and, with an intercept, where every response is censored on the
+        same side.
 
     Warns
     -----
@@ -258,7 +260,7 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         """
         require_y(self, y)
         opened = open_rows(self, X, y, sample_weight, reset=True)
-        rows = load_rows(opened)
+        rows = load_rows(opened, self.fit_intercept)
         progress = Progress(self, X, y, sample_weight, in_memory=opened.in_memory)
         law, free = self._law_to_fit()
         prepared = prepare_blocks(
@@ -311,8 +313,8 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         model, result, penalised = fit.model, fit.result, self.alpha > 0.0
         within = not penalised and line_within(data, prepared, result.params)
         collapsed = fit.collapsed or within
-        information = None
-        if not collapsed:
+        information, bounded = None, not (collapsed or fit.endless)
+        if bounded:
             warn_unconverged(result, self.max_iter)
             stats, _ = data.sum(partial(model.information_step, params=result.params))
             information = model.information(stats, result.params)
@@ -321,19 +323,13 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         self._publish(result, fit.law, prepared)
         uncertainty = Uncertainty.of(information, prepared, penalised)
         self.cov_params_, self.standard_errors_ = uncertainty.covariance, uncertainty.errors
-        names = self._parameter_names
         if collapsed:
             warn_of_collapse(self.scale_, fit.law.tail, exact=prepared.exact.weight > 0.0)
-        if not uncertainty.seen.all():
-            warn_of_columns(names, uncertainty.seen, self.rank_)
-        if not collapsed and (uncertainty.seen & ~uncertainty.determined).any():
-            warn_of_flatness(names, uncertainty.seen & ~uncertainty.determined)
-
-    @property
-    def _parameter_names(self) -> list[str]:
-        """Those of intercept (left out without one), coefficients and log scale."""
-        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(len(self.coef_))])
-        return ["intercept"] * int(self.fit_intercept) + [*names, "log(scale)"]
+        if fit.endless:
+            warn_of_endless_scale(self.scale_)
+        warn_of_uncertainty(
+            self._parameter_names, uncertainty, self.rank_, bounded, self.converged_
+        )
 
     def _law_to_fit(self) -> tuple[Law, Any]:
         """The law with the shape parameters that are given, and the names of those that are not."""
@@ -351,12 +347,9 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         if not self._goes_on:
             return None
         require_same("warm_start", "n_features", len(self.coef_), len(units.scale))
-        coef = units.coefficients(self.coef_ * units.scale)
-        if self.fit_intercept:
-            at_centre = self.intercept_ + self.coef_ @ units.shift - units.centre
-            coef = np.append(at_centre, coef)
+        coef = units.from_user(self.coef_, self.intercept_)
         scale = max(self.scale_ / units.spread, FLOOR)
-        return LineParams(coef / units.spread - units.line, np.array(np.log(scale)))
+        return LineParams(coef, np.array(np.log(scale)))
 
     def _publish(self, result: EMResult, law: Law, prepared: Prepared) -> None:
         units = prepared.units
@@ -377,63 +370,6 @@ class EMCensoredRegressor(CallbackSupportMixin, CensoredPrediction, RegressorMix
         self.n_iter_ = result.n_iter
         self.converged_ = result.converged
         self.history_, self.runs_ = result.history, result.runs
-
-    # What was learned
-
-    def summary(self, level: float = 0.95) -> Any:
-        """Estimates with their uncertainty.
-
-        Parameters
-        ----------
-        level : float, default=0.95
-            Level of the confidence limits.
-
-        Returns
-        -------
-        table : pandas.DataFrame
-            A row for the intercept, every coefficient and the log scale; columns estimate,
-            std_error, z, p_value, lower and upper. All but the estimate is NaN for a parameter that
-            the data do not determine.
-
-        Raises
-        ------
-        ImportError
-            Without pandas.
-        ValueError
-            For a level that is not between 0 and 1.
-
-        Examples
-        --------
-        >>> from emkit import EMCensoredRegressor
-        >>> from emkit.datasets import load_motorettes
-        >>> X, y = load_motorettes(return_X_y=True)
-        >>> regressor = EMCensoredRegressor(distribution="lognormal").fit(X, y)
-        >>> regressor.summary().round(2)
-                    estimate  std_error      z  p_value  lower  upper
-        intercept      16.49       0.93  17.75     0.00  14.67  18.31
-        x0             -0.05       0.00  -9.59     0.00  -0.06  -0.04
-        log(scale)     -0.47       0.18  -2.54     0.01  -0.83  -0.11
-        """
-        check_is_fitted(self, "standard_errors_")
-        check_level(level)
-        pd = optional_import("pandas", "pandas", "EMCensoredRegressor.summary")
-        estimate = np.concatenate([self.coef_, [np.log(self.scale_)]])
-        if self.fit_intercept:
-            estimate = np.append(self.intercept_, estimate)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            z = estimate / self.standard_errors_
-        half = ndtri(0.5 + 0.5 * level) * self.standard_errors_
-        return pd.DataFrame(
-            {
-                "estimate": estimate,
-                "std_error": self.standard_errors_,
-                "z": z,
-                "p_value": 2.0 * ndtr(-np.abs(z)),
-                "lower": estimate - half,
-                "upper": estimate + half,
-            },
-            index=self._parameter_names,
-        )
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -114,10 +114,13 @@ def require_y(regressor: Any, y: Any) -> None:
         )
 
 
-def load_rows(opened: Opened[Responses]) -> DataBlocks:
-    """Rows that count, in blocks that can be asked as often as needed, checked."""
+def load_rows(opened: Opened[Responses], intercept: bool) -> DataBlocks:
+    """Rows that count, in blocks that can be asked as often as needed, checked.
+
+    A line with an intercept can leave bounds on one side as far behind as it likes.
+    """
     rows, sides = opened.blocks(_sides)
-    _refuse_one_sided(opened.reader, sides)
+    _refuse_one_sided(opened.reader, sides, intercept)
     return rows
 
 
@@ -158,12 +161,12 @@ def _sides(rows: Responses) -> tuple[int, bool, bool]:
     return len(rows.X), bool(np.isinf(rows.low).all()), bool(np.isinf(rows.high).all())
 
 
-def _refuse_one_sided(reader: Reader[Responses], sides: Any) -> None:
-    """ValueError where there are no rows, or all are open on one side."""
+def _refuse_one_sided(reader: Reader[Responses], sides: Any, intercept: bool) -> None:
+    """ValueError where there are no rows, or, beside an intercept, all are open on one side."""
     n, left, right = 0, True, True
     for n_here, left_here, right_here in sides:
         n, left, right = n + n_here, left and left_here, right and right_here
-        if n and not (left or right):
+        if n and not (intercept and (left or right)):
             return
     reader.require(n, 1)
     raise ValueError(

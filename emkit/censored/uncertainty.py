@@ -1,14 +1,16 @@
 """Covariance of the estimates of a censored regression, and what the data do not determine."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.exceptions import NotFittedError
+from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
-from emkit.models.censored.data import Prepared
+from emkit.models.censored.data import TINY, Prepared
 
-__all__ = ["Uncertainty"]
+__all__ = ["Uncertainty", "check_uncertainty"]
 
 Mask = NDArray[np.bool_]
 #: Eigenvalues of the information, beside the largest, that are nothing but rounding.
@@ -24,6 +26,7 @@ class Uncertainty(NamedTuple):
     errors: Array  #: standard errors, NaN where a parameter is not determined
     seen: Mask  #: whether no dependence of the columns leaves a parameter open
     determined: Mask  #: whether nothing does
+    extreme: Mask  #: whether a variance is too large or too small for a double
 
     @classmethod
     def of(cls, information: Array | None, prepared: Prepared, penalised: bool) -> "Uncertainty":
@@ -34,7 +37,8 @@ class Uncertainty(NamedTuple):
         seen = _seen_by_columns(prepared, penalised)
         if information is None:
             n = len(seen)
-            return cls(np.full((n, n), np.nan), np.full(n, np.nan), seen, np.zeros_like(seen))
+            nothing = np.zeros_like(seen)
+            return cls(np.full((n, n), np.nan), np.full(n, np.nan), seen, nothing, nothing)
         change, unit = _to_user(prepared)
         size = np.sqrt(np.abs(information.diagonal()))
         size[size == 0.0] = 1.0
@@ -50,7 +54,20 @@ class Uncertainty(NamedTuple):
         errors = unit * np.sqrt(covariance.diagonal())
         with np.errstate(over="ignore", under="ignore"):
             covariance = covariance * unit * unit[:, None]
-        return cls(covariance, errors, seen, determined)
+        variances = covariance.diagonal()
+        extreme = np.isinf(variances) | ((variances < TINY) & (errors > 0.0))
+        return cls(covariance, errors, seen, determined, extreme)
+
+
+def check_uncertainty(regressor: Any) -> None:
+    """NotFittedError where there was no fit, or one that was interrupted before its end."""
+    check_is_fitted(regressor)
+    if not hasattr(regressor, "standard_errors_"):
+        raise NotFittedError(
+            f"This {type(regressor).__name__} has no standard errors and no cov_params_: its fit "
+            "was interrupted before they were worked out. Call 'fit' once more; predictions are of "
+            "the best point that was reached."
+        )
 
 
 def _to_user(prepared: Prepared) -> tuple[Array, Array]:

@@ -19,6 +19,8 @@ __all__ = [
 NUMBERS = ("int", "uint", "float", "double", "halffloat", "bool", "null")
 DURATIONS = ("timedelta", "duration")
 DATES = ("date", "timestamp", "time", "period")
+#: Dimensions of what in a list is no row, but a block of rows.
+OF_A_BLOCK = {"X": 2, "y": 2, "sample_weight": 1}
 
 
 class Column(NamedTuple):
@@ -47,9 +49,17 @@ class Column(NamedTuple):
 
 
 def columns_of(X: Any) -> list[Column] | None:
-    """The columns of a frame of pandas, polars, pyarrow or dask; None for what is none."""
+    """The columns of a frame of pandas, polars, pyarrow or dask; None for what is none.
+
+    TypeError for a query of polars, whose cells are not there yet.
+    """
     if isinstance(X, np.ndarray):
         return None
+    if hasattr(X, "collect_schema") and hasattr(X, "collect"):
+        raise TypeError(
+            f"A {type(X).__name__} is a query whose rows are not read yet. Pass what its collect() "
+            "gives."
+        )
     if hasattr(X, "columns") and hasattr(X, "dtypes"):
         return list(map(Column, X.columns, X.dtypes))
     if hasattr(X, "column_names") and hasattr(X, "schema"):
@@ -80,6 +90,7 @@ def array_of(given: Any, name: str) -> NDArray[Any]:
     if isinstance(given, np.ndarray):
         return given
     if isinstance(given, list | tuple):
+        _refuse_blocks(given, name)
         return _of_rows(given)
     try:
         return np.asarray(given)
@@ -89,6 +100,16 @@ def array_of(given: Any, name: str) -> NDArray[Any]:
             f"{name} is a {kind}, which NumPy cannot read: {error} Pass an array of NumPy; of a "
             "tensor it is tensor.detach().cpu().numpy()."
         ) from error
+
+
+def _refuse_blocks(given: Sequence[Any], name: str) -> None:
+    """ValueError for a list of blocks, which as a list is one of rows."""
+    if any(getattr(part, "ndim", 0) == OF_A_BLOCK.get(name) for part in given):
+        raise ValueError(
+            f"{name} is a {type(given).__name__} of arrays or frames, in which each part is read "
+            "as one row. Put them together, as by numpy.concatenate or pandas.concat; if they are "
+            f"not to be in memory at once, give emkit.engine.Blocks({name})."
+        )
 
 
 def _of_rows(given: Sequence[Any]) -> NDArray[Any]:

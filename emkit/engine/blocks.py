@@ -265,7 +265,7 @@ def read(blocks: Iterable[Any]) -> Iterator[Any]:
             block = next(iterator)
         except StopIteration:
             return
-        except DataReadError:
+        except (DataReadError, MemoryError):
             raise
         except Exception as error:
             told = f"{type(error).__name__}: {error}"

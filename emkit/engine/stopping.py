@@ -24,7 +24,10 @@ SLIGHT_FALL = 1e-4
 #: Part of tol, times how far classes have parted, that a gain has to be below where two are all but
 #: one: beside the saddle of one class fewer gains are small before they grow, and the smaller the
 #: closer the two are. Those that grow are no end there.
-UNSETTLED = 1e-4
+UNSETTLED = 1e-6
+#: Separation below which gains beside a saddle drown in rounding: a run ends there only if classes
+#: come closer, or are equal to rounding, which no step of EM changes.
+ALL_BUT_ONE, EQUAL = 0.05, 1e-7
 
 
 class Verdict(NamedTuple):
@@ -68,10 +71,14 @@ class GainRule(StopRule):
     def is_small(self, here: Point, there: Point, noise: float) -> bool:
         """Whether a step is within the tolerance."""
         gain = self.progress(here, there)
-        if gain >= self.tol or gain <= noise:
-            return gain < self.tol
+        if gain >= self.tol:
+            return False
         separation = self.separation(there.params)
         if separation >= 1.0:
+            return True
+        if EQUAL < separation < ALL_BUT_ONE and separation >= self.separation(here.params):
+            return False
+        if gain <= noise:
             return True
         return gain < UNSETTLED * max(separation, 0.0) * self.tol and gain <= self.last_gain
 

@@ -32,7 +32,19 @@ def learn(imputer: Any, X: Any) -> Coding | None:
         min_frequency=imputer.min_frequency,
     )
     imputer._integers = _whole_numbers(imputer, X)
+    _publish(imputer, np.shape(X)[1] if np.ndim(X) == 2 else 0)
     return imputer._coding
+
+
+def _publish(imputer: Any, n_features: int) -> None:
+    """Which features are categories, and of what levels."""
+    imputer.is_categorical_ = np.zeros(n_features, dtype=bool)
+    imputer.categories_ = []
+    for j, category in imputer._coding.categories.items() if imputer._coding else ():
+        imputer.is_categorical_[j] = True
+        levels = np.empty(len(category.levels), dtype=object)
+        levels[:] = category.levels
+        imputer.categories_.append(levels)
 
 
 def _whole_numbers(imputer: Any, X: Any) -> Any:

@@ -1,6 +1,7 @@
 """The columns of a table to be imputed: which are modelled, constant, empty, dropped."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from sklearn.utils import check_array
 
 from emkit._typing import Array
 from emkit.data.checks import rows_with_value
+from emkit.data.numbers import argument_of
 from emkit.models.rows import Rows
 
 __all__ = ["Cells", "Columns", "check_limits"]
@@ -62,7 +64,7 @@ class Cells(NamedTuple):
     def require_squares(self, imputer: Any) -> None:
         """ValueError where a value is so large that no variance of it can be given."""
         far = np.where(np.abs(self.low) > np.abs(self.high), self.low, self.high)
-        for j in np.flatnonzero(np.abs(far) > LARGEST)[:1]:
+        for j in np.flatnonzero((np.abs(far) > LARGEST) & (self.low < self.high))[:1]:
             names = getattr(imputer, "feature_names_in_", np.arange(len(far)))
             raise ValueError(
                 f"Column {names[j]!s} of X holds {far[j]:g}, whose square leaves the range of "
@@ -151,20 +153,45 @@ def _name(imputer: Any, feature: int) -> Any:
 
 def _limit(imputer: Any, name: str, default: float, n_features: int) -> Array:
     """One limit of every feature."""
-    value = getattr(imputer, name)
+    value = _by_name(imputer, getattr(imputer, name))
     if isinstance(value, Mapping):
         return _limit_by_name(imputer, name, value, default, n_features)
     value = default if value is None else value
     if np.ndim(value):
         value = check_array(
-            value, dtype=np.float64, ensure_2d=False, ensure_all_finite=False, input_name=name
+            argument_of(value, name),
+            dtype=np.float64,
+            ensure_2d=False,
+            ensure_all_finite=False,
+            input_name=name,
         )
+    else:
+        value = _number(value, name)
     if np.shape(value) not in {(), (n_features,)}:
         raise ValueError(
             f"{name} should be a number or have the shape ({n_features},), one a feature, or "
             f"be a dict by names of features. Got shape {np.shape(value)}."
         )
     return np.broadcast_to(np.asarray(value, dtype=np.float64), n_features)
+
+
+def _by_name(imputer: Any, value: Any) -> Any:
+    """A series of pandas as a dict where its labels are names of features; all else as it is.
+
+    Labels that only count leave its values to their places, as do words where X has no names.
+    """
+    if not (hasattr(value, "index") and hasattr(value, "to_dict")):
+        return value
+    labels, words = list(value.index), hasattr(imputer, "feature_names_in_")
+    counted = labels == list(range(len(labels)))
+    return value.to_dict() if not counted and isinstance(labels[0], str) == words else value
+
+
+def _number(value: Any, what: str) -> float:
+    if isinstance(value, Real):
+        with suppress(OverflowError):
+            return float(value)
+    raise ValueError(f"{what} should be a number. Got {value!r}.")
 
 
 def _limit_by_name(
@@ -179,7 +206,5 @@ def _limit_by_name(
     for key, value in given.items():
         if value is None:
             continue
-        if not isinstance(value, Real):
-            raise ValueError(f"{name}[{key!r}] should be a number. Got {value!r}.")
-        limit[names.index(key)] = value
+        limit[names.index(key)] = _number(value, f"{name}[{key!r}]")
     return limit

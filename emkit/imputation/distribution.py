@@ -6,16 +6,18 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
-from emkit.base.estimator import feature_names_in, refuse_weights_alone
+from emkit.base.estimator import feature_names_in, refuse_weights_alone, require_same
 from emkit.base.optional import optional_import
 from emkit.engine import standard_errors
 from emkit.exceptions import DataWarning, ModelError, warn
 from emkit.imputation.columns import Columns
 from emkit.imputation.fitted import fitted_cells
+from emkit.imputation.mixed import moments_model
 from emkit.imputation.prior import prepare, prior_model
 from emkit.imputation.table import load_table, open_table
 from emkit.models.mixture.moments import MixtureMoments
 from emkit.models.rows import Rows
+from emkit.numerics.covariance import STRUCTURES
 
 __all__ = ["FittedDistribution", "MomentErrors"]
 
@@ -43,6 +45,8 @@ class FittedDistribution:
     shrinkage_: float
     _columns: Columns
     _fitted: Any
+    _shares: Any
+    _coding: Any
 
     def score_samples(self, X: Any) -> Any:
         """Log-likelihood of the observed cells of each row.
@@ -195,6 +199,8 @@ class FittedDistribution:
                 known = variance / cells.weight / error**2
             columns |= {"std_error": error, "information_missing": np.clip(1.0 - known, 0.0, 1.0)}
         names = feature_names_in(self, None)
+        if self._shares is not None:  # a category has no mean
+            kept = np.setdiff1d(self._columns.modelled, self._coding.columns)
         table = pd.DataFrame({"missing": self.missing_fraction_}, index=names)
         return table.join(pd.DataFrame(columns, index=names[kept]))
 
@@ -203,15 +209,25 @@ def _errors(imputer: Any, data: Any) -> Any:
     d = len(imputer.location_)
     location, covariance = np.zeros(d), np.zeros((d, d))
     if imputer._fitted is not None:
-        _, units, params = imputer._fitted
-        prepared = prepare(imputer, data, imputer._columns, units)
-        model = MixtureMoments(prior_model(imputer, prepared, imputer.shrinkage_))
+        (kind, k, *_), units, params = imputer._fitted
+        structure = STRUCTURES.get(imputer.covariance_type)
+        now = (structure and structure.name, imputer.n_components)
+        require_same("standard_errors", "(covariance_type, n_components)", (kind, k), now)
+        model: Any
+        if imputer._shares is not None:
+            model, data, params = moments_model(imputer, data) or (None, data, params)
+            where = np.arange(d)
+        else:
+            prepared = prepare(imputer, data, imputer._columns, units)
+            model = MixtureMoments(prior_model(imputer, prepared, imputer.shrinkage_))
+            where = imputer._columns.modelled_in_output
+        if model is None:
+            return MomentErrors(location, covariance)
         try:
             errors = standard_errors(model, data, model.extend(params))
         except ModelError:  # its checks cannot tell rounding from a model that is wrong
             warn(NO_ERRORS, DataWarning)
             return MomentErrors(np.full(d, np.nan), np.full((d, d), np.nan))
-        where = imputer._columns.modelled_in_output
         location[where] = errors.location * units.scale
         covariance[np.ix_(where, where)] = errors.covariance * np.outer(units.scale, units.scale)
     return MomentErrors(location, covariance)

@@ -82,7 +82,11 @@ def publish_constants(imputer: Any, columns: Columns) -> None:
 
 def _set_moments(imputer: Any, covariances: Array, where: NDArray[np.intp]) -> None:
     """Mean and covariance of the whole distribution, from the components'."""
-    imputer.location_ = imputer.weights_ @ imputer.means_
-    apart = imputer.means_ - imputer.location_
-    imputer.covariance_ = (imputer.weights_ * apart.T) @ apart
-    imputer.covariance_[np.ix_(where, where)] += np.tensordot(imputer.weights_, covariances, 1)
+    weights, means = imputer.weights_, imputer.means_
+    # Of constants not even rounding: they have the same mean in every component.
+    location = means[0].copy()
+    location[where] = weights @ means[:, where]
+    apart = (means - location)[:, where]
+    within = (weights * apart.T) @ apart + np.tensordot(weights, covariances, 1)
+    imputer.location_, imputer.covariance_ = location, np.zeros(2 * location.shape)
+    imputer.covariance_[np.ix_(where, where)] = within

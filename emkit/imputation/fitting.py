@@ -122,7 +122,8 @@ def fit_table(imputer: Any, table: Table, warn: Callable[[str], None], progress:
     assert reached is not None  # an InfeasibleError otherwise
     if reached.shrinkage != shrinkage:
         warn_of_collapse(shrinkage, warn)
-    warn_unconverged(reached.result, imputer.max_iter, "Increase shrinkage")
+    several = imputer.n_components > 1
+    warn_unconverged(reached.result, imputer.max_iter, "Increase shrinkage", starts=several)
     problem.publish(*reached)
 
 

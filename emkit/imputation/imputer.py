@@ -33,7 +33,9 @@ __all__ = ["EMImputer"]
 class EMImputer(
     ImputerStream, ImputerOutput, FittedDistribution, CallbackSupportMixin, BaseEstimator
 ):
-    r"""Imputation by maximum likelihood under a multivariate normal or a mixture of them.
+    r"""Imputation by maximum likelihood, of numbers and of categories.
+
+    Numbers alone are multivariate normal, or a mixture of normals.
 
     It maximises the likelihood of the observed cells :math:`x_{i,o}` (missing at random), with
     sample weights :math:`s_i` of sum :math:`n`, under a prior for ``shrinkage`` :math:`= s > 0`,
@@ -44,6 +46,16 @@ class EMImputer(
 
     and fills each missing cell with its conditional mean given the observed cells of its row, or
     with a draw from its conditional distribution.
+
+    Where there are columns of categories :math:`c` too, classes have tables of their levels, which
+    within a class are independent and move the means of the numbers (local dependence),
+
+    .. math:: p(c, x) = \sum_k w_k \prod_j t_{kj}[c_j] \; N\bigl(x; m_k + B^\top u(c), C_k\bigr),
+
+    :math:`u` being the indicators of the levels: with one class the general location model with
+    main effects, without numbers latent class analysis. A row's missing categories are summed over
+    (up to 64 combinations; what is left then enters by its shares). A missing category is filled
+    with its most probable level, and a frame comes back as it came.
 
     Parameters
     ----------
@@ -86,8 +98,26 @@ class EMImputer(
     keep_empty_features : bool, default=False
         Whether features without a value in `fit` are kept, filled with 0, or dropped.
     min_value, max_value : float, array-like (n_features,) or dict, default=-np.inf and np.inf
-        Range of imputed cells: conditional means are clipped to it, draws truncated. A dict has
-        the limits of some features by name (by number, where X has no names).
+        Range of imputed cells: conditional means are clipped to it, draws truncated. A dict, or a
+        Series of pandas, has the limits of some features by name (by number, where X has none).
+    categorical_features : 'from_dtype', array-like or None, default='from_dtype'
+        Which columns are categories: by their type (``category``, ``boolean``, ``bool`` and text of
+        pandas; ``Categorical``, ``Enum``, ``Boolean`` and ``String`` of polars; objects that are
+        all text or all truth values), or by a mask, numbers or names of columns. Text that is
+        numbers in every cell is numbers, as scikit-learn reads it. None: all are numbers.
+    ordinal_features : dict, array-like or None, default=None
+        Columns whose levels have an order: a dict has the levels of each, lowest first, by name; a
+        list names columns whose type has the order. Ordered categories and Enums are found by
+        themselves. The order is never that of the names.
+    discrete_features : 'from_dtype', array-like or None, default='from_dtype'
+        Which numbers are whole, and are filled with whole numbers from the range seen in fit:
+        columns of integers of a frame, or those that are named. None: none.
+    handle_unknown : {'missing', 'error'}, default='missing'
+        What a level is that was not seen in fit: it counts as missing where other cells are
+        imputed, and stays as it is, with a warning; or an error.
+    min_frequency : int, float in [0, 1] or None, default=None
+        Levels that fewer rows have (a part of the rows, for a float) are one in the fit. What is
+        imputed is always one of the levels themselves, the rare ones by their shares.
     n_jobs : int, default=None
         Processes for starts and for the resamples of `multiple_impute`, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -113,7 +143,9 @@ class EMImputer(
         Component means; features are those that `transform` keeps.
     covariances_ : ndarray
         Component covariances in the shape that ``covariance_type`` gives; 0 for features that
-        are constant or empty (of which a common variance, as of 'spherical', does not tell).
+        are constant or empty (of which a common variance, as of 'spherical', does not tell). Where
+        there are categories, this and all moments are of the numbers that vary, alone; covariances
+        are within a class and a combination of categories.
     location_ : ndarray of shape (n_features_out,)
         Mean of the fitted distribution.
     covariance_ : ndarray of shape (n_features_out, n_features_out)
@@ -138,6 +170,15 @@ class EMImputer(
     n_batches_ : int
         Batches seen by `partial_fit` since the last `fit`. ``n_iter_``, ``converged_``,
         ``history_``, ``runs_`` and ``indicator_`` are of the fit, or of the first batch.
+    tables_ : dict of ndarray of shape (n_components, n_levels)
+        With categories: probabilities of the levels in each class, by column.
+    effects_ : dict of ndarray of shape (n_levels, n_numbers)
+        With categories: what each level adds to the means of the numbers, by column; the effects of
+        a column sum to 0. Columns of more than 30 levels have none.
+    categories_ : list of ndarray
+        Levels of each column of categories, in the order of ``tables_`` and `impute_proba`.
+    is_categorical_ : ndarray of shape (n_features_in_,)
+        Which features are categories.
     indicator_ : MissingIndicator or None
         Indicator of missing cells, with ``add_indicator=True``.
     n_features_in_ : int
@@ -172,6 +213,9 @@ class EMImputer(
     Little, R. J. A. & Rubin, D. B. (2019). Statistical Analysis with Missing Data, 3rd ed. Wiley,
     ch. 11. doi:10.1002/9781119482260
 
+    Little, R. J. A. & Schluchter, M. D. (1985). Maximum likelihood estimation for mixed continuous
+    and categorical data with missing values. Biometrika 72, 497-512. doi:10.1093/biomet/72.3.497
+
     Fraley, C. & Raftery, A. E. (2007). Bayesian regularization for normal mixture estimation and
     model-based clustering. Journal of Classification 24, 155-181 (the scale of the prior).
     doi:10.1007/s00357-007-0004-5
@@ -188,6 +232,27 @@ class EMImputer(
            [ 4. ,  8.1],
            [ 5. , 10. ],
            [ 6. , 11.9]])
+
+    A frame with categories and whole numbers, given back as it came.
+
+    >>> import pandas as pd
+    >>> flats = pd.DataFrame(
+    ...     {
+    ...         "rooms": pd.array([1, 3, 2, None, 1, 3] * 5, dtype="Int64"),
+    ...         "area": [30.0, 82.0, None, 55.0, 28.0, 90.0] * 5,
+    ...         "heating": ["stove", "gas", "gas", "gas", None, "gas"] * 5,
+    ...     }
+    ... )
+    >>> imputer = EMImputer()
+    >>> imputer.fit_transform(flats).head(5).round(0)
+       rooms  area heating
+    0      1  30.0   stove
+    1      3  82.0     gas
+    2      2  57.0     gas
+    3      2  55.0     gas
+    4      1  28.0   stove
+    >>> imputer.impute_proba(flats)["heating"][4].round(2), imputer.categories_[0].tolist()
+    (array([0., 1.]), ['gas', 'stove'])
     """
 
     _parameter_constraints: dict = {

@@ -14,6 +14,7 @@ from emkit.imputation.columns import Columns
 from emkit.imputation.prior import Prepared, prepare, prior_model, units_of
 from emkit.models.mixed.cells import Members, MixedCells
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
+from emkit.models.mixed.moments import LocalMoments, number_moments
 from emkit.models.mixed.rows import CodedRows, Levels
 from emkit.models.mixed.starts import draw_start, normal_start
 from emkit.models.mixture.gaussian import GaussianMixtureModel
@@ -22,7 +23,7 @@ from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Scaling
 
-__all__ = ["MixedTable", "mixed_cells", "mixed_table"]
+__all__ = ["MixedTable", "mixed_cells", "mixed_table", "moments_model"]
 
 #: Levels of a column beyond which it does not move the numbers: tables of effects would be large.
 MOST_LEVELS = 30
@@ -124,6 +125,17 @@ class MixedTable(NamedTuple):
         imputer.runs_ = result.runs
 
 
+def moments_model(imputer: Any, data: Rows) -> tuple[LocalMoments, CodedRows, LocalParams] | None:
+    """The fitted model with the moments of its numbers, and its data; None without numbers."""
+    table = mixed_table(imputer, data, imputer._columns, imputer._coding)
+    (*_, units, params), shrinkage = imputer._fitted, imputer.shrinkage_
+    if table.prepared is None:
+        return None
+    table = table._replace(prepared=table.prepared._replace(units=units))
+    model = table._replace(shares=imputer._shares).model(shrinkage)
+    return LocalMoments(model), table.data, params
+
+
 def levels_of(kinds: Kinds) -> Levels:
     """Which columns move the numbers: those of not too many levels, where there are numbers."""
     some = len(kinds.numbers) > 0
@@ -169,33 +181,22 @@ def publish_moments(
     of_levels = model.design.effects(params.effects)
     imputer.weights_ = params.weights
     imputer.tables_, imputer.effects_ = {}, {}
-    unit = np.ones(0) if model.normal is None else model.normal.units.scale
-    means = np.zeros((K, 0)) if model.normal is None else params.means.copy()
-    within: Array = np.zeros((K, len(unit), len(unit)))
-    if model.normal is not None:
-        within = model.normal.layout.dense(params.covariances, *params.means.shape).copy()
     for at, (place, t) in enumerate(zip(table.kinds.categories, split, strict=True)):
         j = int(table.columns.modelled[place])
         members = table.coding.categories[j]
         imputer.tables_[names[j]] = members.spread(t)
-        if at not in of_levels:
-            continue
-        effects = of_levels[at]
-        imputer.effects_[names[j]] = effects[list(members.group)] * unit
-        moved = t @ effects  # (K, p)
-        means += moved
-        within += np.einsum("kl,lp,lr->kpr", t, effects, effects)
-        within -= np.einsum("kp,kr->kpr", moved, moved)
-    if model.normal is not None:
-        means = means * unit + model.normal.units.shift
-    imputer.means_, imputer.location_ = means, params.weights @ means
-    apart = means - imputer.location_
-    within = within * np.outer(unit, unit)
-    imputer.covariance_ = (params.weights * apart.T) @ apart
-    imputer.covariance_ += np.tensordot(params.weights, within, 1)
-    imputer.covariances_ = params.covariances
-    if model.normal is not None:
-        imputer.covariances_ = model.normal.layout.rescale(params.covariances, unit)
+        if at in of_levels:
+            unit = model.normal.units.scale  # type: ignore[union-attr]  # as something is moved
+            imputer.effects_[names[j]] = of_levels[at][list(members.group)] * unit
+    if model.normal is None:
+        imputer.means_, imputer.location_ = np.zeros((K, 0)), np.zeros(0)
+        imputer.covariances_, imputer.covariance_ = params.covariances, np.zeros((0, 0))
+        return
+    shift, scale = model.normal.units
+    means, location, covariance = number_moments(model, params)
+    imputer.means_, imputer.location_ = means * scale + shift, location * scale + shift
+    imputer.covariance_ = covariance * np.outer(scale, scale)
+    imputer.covariances_ = model.normal.layout.rescale(params.covariances, scale)
 
 
 def mixed_cells(imputer: Any) -> MixedCells:

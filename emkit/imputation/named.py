@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emkit._typing import Array
+from emkit.data.numbers import argument_of
 
-__all__ = ["Names", "as_array", "stacked"]
+__all__ = ["Names", "as_array", "by_name", "stacked"]
 
 
 class Names(NamedTuple):
@@ -16,18 +17,20 @@ class Names(NamedTuple):
 
     axes: tuple[list, ...]  #: the names along every axis; of none where they had no names
     same_order: bool  #: whether they stood in this order in every table
-    kind: Any = None  #: type of what was given, where it has names
+    kind: Any = None  #: type of what was given, where it has names; dict for a record or row
     index: Any = ()  #: the names as pandas has them
 
     def wrap(self, values: Array) -> Any:
         """Numbers of the shape of one estimate, with their names."""
         if self.kind is dict:
             return dict(zip(*self.axes, values.tolist(), strict=True))
+        if hasattr(self.kind, "_fields"):
+            return self.kind(*values.tolist())
         return values if self.kind is None else self.kind(values, *self.index)
 
     def wrap_matrix(self, values: Array) -> Any:
         """A matrix over the names; as a frame where they came in a series."""
-        if self.kind in {None, dict}:
+        if self.kind in {None, dict} or hasattr(self.kind, "_fields"):
             return values
         return sys.modules["pandas"].DataFrame(values, *2 * self.index)
 
@@ -78,6 +81,23 @@ def _axes_under(
     return 2 * names.axes
 
 
+def by_name(given: Any, labels: list, argument: str) -> Array:
+    """A number for each label: one for all, by name where they have names, or in this order."""
+    table = _table(given, argument)
+    own = _labels(table)
+    values = _numbers(table, argument)
+    if own and values.ndim == 1:
+        lacking = [label for label in labels if label not in own[0]]
+        if lacking:
+            raise ValueError(f"{argument} lacks {lacking}. It has {own[0]}.")
+        values = values[[own[0].index(label) for label in labels]]
+    if values.shape not in {(), (len(labels),)} or not np.isfinite(values).all():
+        raise ValueError(
+            f"{argument} should be a finite number, or one for each of {labels}. Got {given!r}."
+        )
+    return np.broadcast_to(values, len(labels))
+
+
 def as_array(values: Any) -> Array:
     """Numbers without their names."""
     return np.asarray(list(values.values()) if isinstance(values, Mapping) else values, dtype=float)
@@ -99,15 +119,42 @@ def _tables(given: Any, argument: str) -> list:
         )
     if _pandas(given, "DataFrame"):
         return [row for _, row in given.iterrows()]
+    rows = _rows(given)
     try:
-        return list(given)
+        tables = list(given) if rows is None else rows
     except TypeError:
         return []
+    return [_table(table, argument) for table in tables]
+
+
+def _table(table: Any, argument: str) -> Any:
+    """The numbers of one table, as a dict where they are a record, or the row of a frame."""
+    fields = getattr(getattr(table, "dtype", None), "names", None)
+    if fields and np.ndim(table) == 0:
+        return dict(zip(fields, table.item(), strict=True))
+    rows = _rows(table)
+    if rows is None:
+        return table
+    if len(rows) != 1:
+        raise TypeError(
+            f"{argument} hold a {type(table).__name__} of {len(rows)} rows for one table, which "
+            "have no names. Give a pandas.DataFrame with names along both axes, or arrays."
+        )
+    return rows[0]
+
+
+def _rows(frame: Any) -> list[dict] | None:
+    """The rows of a frame of polars or Arrow, by the names of its columns; None of all else."""
+    if hasattr(frame, "to_dicts"):
+        return list(frame.to_dicts())
+    return list(frame.to_pylist()) if hasattr(frame, "column_names") else None
 
 
 def _labels(table: Any) -> tuple[list, ...]:
     if isinstance(table, Mapping):
         return (list(table),)
+    if hasattr(table, "_fields"):
+        return (list(table._fields),)
     if _pandas(table, "Series"):
         return (list(table.index),)
     if _pandas(table, "DataFrame"):
@@ -118,6 +165,8 @@ def _labels(table: Any) -> tuple[list, ...]:
 def _kind(table: Any) -> tuple[Any, Any]:
     if isinstance(table, Mapping):
         return dict, ()
+    if hasattr(table, "_fields"):
+        return type(table), ()
     for kind in ("Series", "DataFrame"):
         if _pandas(table, kind):
             return getattr(sys.modules["pandas"], kind), tuple(table.axes)
@@ -125,10 +174,15 @@ def _kind(table: Any) -> tuple[Any, Any]:
 
 
 def _numbers(table: Any, argument: str) -> Array:
+    values = list(table.values()) if isinstance(table, Mapping) else table
     try:
-        return as_array(table)
+        array = np.asarray(argument_of(values, argument))
+        if array.dtype.kind == "c":
+            raise TypeError("they are complex")
+        return array.astype(float)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{argument} should hold numbers for each table: {error}.") from error
+        told = str(error).removesuffix(".")
+        raise ValueError(f"{argument} should hold numbers for each table: {told}.") from error
 
 
 def _in_order(values: Array, own: tuple[list, ...], axes: tuple[list, ...], what: str) -> Array:

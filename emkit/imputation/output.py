@@ -93,9 +93,8 @@ class ImputerOutput(TransformerMixin):
         check_is_fitted(self)
         if self.indicator_ is None:
             raise ValueError(
-                "'inverse_transform' works only when EMImputer is made with add_indicator=True. "
-                f"Got add_indicator={self.add_indicator!r}: without the indicator there is no "
-                "telling which cells were missing."
+                "'inverse_transform' works only when EMImputer is fitted with add_indicator=True. "
+                "Without the indicator there is no telling which cells were missing."
             )
         X = np.asarray(X)
         width = len(self._columns.kept) + len(self.indicator_.features_)

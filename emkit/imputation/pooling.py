@@ -1,12 +1,13 @@
 """pool_estimates: one answer from analyses of multiply imputed tables."""
 
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import stdtrit
 
 from emkit._typing import Array
-from emkit.imputation.named import Names, as_array, stacked
+from emkit.imputation.named import Names, as_array, by_name, stacked
 from emkit.imputation.wald import WaldTest, wald_test
 
 __all__ = ["PooledEstimate", "pool_estimates"]
@@ -87,7 +88,7 @@ class PooledEstimate(_Fields):
         ValueError
             For a level that is none.
         """
-        if not 0.0 < level < 1.0:
+        if not isinstance(level, Real) or not 0.0 < level < 1.0:
             raise ValueError(f"level must lie between 0 and 1. Got {level!r}.")
         estimate, error, df = map(as_array, (self.estimate, self.std_error, self.df))
         # With no degree of freedom anything may be true.
@@ -107,10 +108,10 @@ class PooledEstimate(_Fields):
 
         Parameters
         ----------
-        which : list of names or of positions, default=None
+        which : list of names or of positions, or one of them, default=None
             The k estimates that are tested; None is all.
-        value : float or array-like of shape (k,), default=0.0
-            What they are under the hypothesis, in the order of ``which``.
+        value : float, array-like of shape (k,), Series or dict, default=0.0
+            What they are under the hypothesis: by name, or in the order of ``which``.
 
         Returns
         -------
@@ -150,14 +151,9 @@ class PooledEstimate(_Fields):
             )
         axes = self._names.axes
         labels = axes[0] if axes else list(range(len(estimate)))
-        chosen = list(labels if which is None else which)
-        strange = [label for label in chosen if label not in labels]
-        if strange or not chosen or len(set(chosen)) < len(chosen):
-            raise ValueError(
-                f"which should be some of {labels}, each once. Got {chosen}: {strange} are none."
-            )
+        chosen = _chosen(which, labels)
         at = [labels.index(label) for label in chosen]
-        apart = estimate[at] - np.broadcast_to(np.asarray(value, dtype=float), len(at))
+        apart = estimate[at] - by_name(value, chosen, "value")
         block = np.ix_(at, at)
         return wald_test(apart, within[block], between[block], self.n_tables, self.df_complete)
 
@@ -233,14 +229,20 @@ def pool_estimates(
             f"{q.shape} and {u.shape}."
         )
     _check_variances(u, matrices)
-    if df_complete is not None and not df_complete > 0.0:
+    if df_complete is not None and not (_is_number(df_complete) and df_complete > 0.0):
         raise ValueError(f"df_complete should be positive. Got {df_complete!r}.")
     complete = np.inf if df_complete is None else float(df_complete)
     m = len(q)
-    estimate, within = q.mean(axis=0), u.mean(axis=0)
-    apart = q - estimate
-    between = apart.T @ apart / (m - 1.0) if matrices else q.var(axis=0, ddof=1)
-    total = within + (1.0 + 1.0 / m) * between
+    with np.errstate(over="ignore", invalid="ignore"):
+        estimate, within = q.mean(axis=0), u.mean(axis=0)
+        apart = q - estimate
+        between = apart.T @ apart / (m - 1.0) if matrices else (apart**2).sum(axis=0) / (m - 1.0)
+        total = within + (1.0 + 1.0 / m) * between
+    if not np.isfinite(total).all():
+        raise ValueError(
+            "The variance of the pooled estimates leaves the range of doubles. Divide estimates by "
+            "a unit, and their variances by its square."
+        )
     u, b = (np.diag(within), np.diag(between)) if matrices else (within, between)
     variance, df, increase, fraction = _of_each(u, b, m, complete)
     spread = names.wrap_matrix if matrices else names.wrap
@@ -251,6 +253,25 @@ def pool_estimates(
     )
     pooled.n_tables, pooled.df_complete, pooled._names = m, complete, names
     return pooled
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _chosen(which: Any, labels: list) -> list:
+    """Names, or positions, of the estimates to be tested."""
+    if which is None:
+        return list(labels)
+    chosen: list[Any] = [which] if isinstance(which, str | Integral) else list(which)
+    masks = [label for label in chosen if isinstance(label, bool | np.bool_)]
+    strange = masks or [label for label in chosen if label not in labels]
+    if strange or not chosen or len(set(chosen)) < len(chosen):
+        raise ValueError(
+            f"which should be some of {labels}, each once. Got {chosen}"
+            + (f": {strange} are none." if strange else ".")
+        )
+    return chosen
 
 
 def _of_each(

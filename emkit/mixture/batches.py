@@ -41,9 +41,10 @@ class MixtureStream(PartialFitMixin):
     def _first_batch(self, X: Any, sample_weight: Any) -> None:
         names = getattr(self, "feature_names_in_", None)
         held: Rows | None = None
-        n_batches = 1
-        if self.n_components > 1 and self.prior is None and place_of(X).in_memory:
-            rows, n_batches = self._gathered(X, sample_weight), 1 + self._n_held()
+        before: Rows | None = getattr(self, "_held", None)
+        n_batches, in_memory = 1 + self._n_held(), place_of(X).in_memory
+        if self.n_components > 1 and self.prior is None and in_memory:
+            rows = self._gathered(X, sample_weight)
             if n_batches > 1:
                 X, sample_weight, _ = rows
             least = BATCH_ROWS * self.n_components * (rows.X.shape[1] + 1)
@@ -51,8 +52,17 @@ class MixtureStream(PartialFitMixin):
             if (len(rows.X) if kept is None else kept.sum()) < least:
                 held = rows
         super()._first_batch(X, sample_weight)
+        if before is not None and not in_memory:
+            self._follow_with(before)  # rows are not put together with a source or a cluster
         self._held, self.n_batches_ = held, n_batches
         if n_batches > 1 and names is not None:
+            self.feature_names_in_ = names
+
+    def _follow_with(self, held: Rows) -> None:
+        """Go on from a first batch with rows that were held back, which have no names."""
+        names = self.__dict__.pop("feature_names_in_", None)
+        self.partial_fit(held.X, sample_weight=held.sample_weight)
+        if names is not None:
             self.feature_names_in_ = names
 
     def _n_held(self) -> int:

@@ -6,7 +6,9 @@ import numpy as np
 from sklearn.mixture import GaussianMixture
 from sklearn.utils.validation import check_is_fitted
 
-from emkit.numerics.covariance import SCIKIT_LEARN, STRUCTURES
+from emkit._typing import Array
+from emkit.mixture.flat import Flat
+from emkit.numerics.covariance import SCIKIT_LEARN, STRUCTURES, Layout
 
 __all__ = ["to_sklearn"]
 
@@ -17,25 +19,43 @@ _ARGUMENTS = ("n_components", "tol", "reg_covar", "max_iter", "n_init", "random_
 #: What comes over as it is, where the fit has it.
 _ATTRIBUTES = ("n_features_in_", "feature_names_in_", "converged_", "n_iter_", "lower_bound_")
 _COVARIANCES = ("covariances_", "precisions_", "precisions_cholesky_")
+#: A weight of 0, of which scikit-learn takes the logarithm.
+_NO_WEIGHT = float(np.finfo(float).tiny)
 
 
 def to_sklearn(mixture: Any) -> GaussianMixture:
     """scikit-learn's mixture of the same distribution, in double precision."""
     check_is_fitted(mixture, "weights_")
-    structure = STRUCTURES[mixture.covariance_type]
-    layout, known = structure.layout, structure.name in SCIKIT_LEARN
-    name = structure.name if known else _TYPES[layout.ndim]
+    structure, flat = STRUCTURES[mixture.covariance_type], getattr(mixture, "_flat", None)
+    layout, name = structure.layout, structure.name
+    covariances: list[Array] = [np.array(getattr(mixture, one), float) for one in _COVARIANCES]
+    weights = np.array(mixture.weights_, dtype=np.float64)
+    if flat is not None and layout.independent:
+        # A column that follows from others would count as one of its own.
+        name, covariances = "full", _dense(layout, flat, covariances[0], len(weights))
+    elif name not in SCIKIT_LEARN:
+        name = _TYPES[layout.ndim]
+        if layout.shared:  # scikit-learn shares none but a whole matrix
+            covariances = [np.repeat(one[None], len(weights), axis=0) for one in covariances]
     arguments = {argument: getattr(mixture, argument) for argument in _ARGUMENTS}
     converted = GaussianMixture(covariance_type=name, **arguments)
-    converted.weights_ = np.array(mixture.weights_, dtype=np.float64)
+    converted.weights_ = np.maximum(weights, _NO_WEIGHT)
     converted.means_ = np.array(mixture.means_, dtype=np.float64)
-    for attribute in _COVARIANCES:
-        values = np.array(getattr(mixture, attribute), dtype=np.float64)
-        if layout.shared and not known:  # scikit-learn shares none but a whole matrix
-            values = np.repeat(values[None], len(converted.weights_), axis=0)
+    for attribute, values in zip(_COVARIANCES, covariances, strict=True):
         setattr(converted, attribute, values)
     for attribute in _ATTRIBUTES:
         if hasattr(mixture, attribute):
             setattr(converted, attribute, getattr(mixture, attribute))
     converted.lower_bounds_ = list(mixture.lower_bounds_)
     return converted
+
+
+def _dense(layout: Layout, flat: Flat, variances: Array, n_components: int) -> list[Array]:
+    """Matrices in which the columns that were left out follow from those that were kept."""
+    kept, full = layout.marginal(variances, flat.kept), STRUCTURES["full"].layout
+    covariances = layout.dense(kept, n_components, len(flat.kept))
+    scale = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2).max(axis=0))
+    covariances = full.rescale(covariances, 1.0 / scale)
+    lifted, factor, units = flat.lift(full, covariances, full.whitening(covariances), scale, 0.0)
+    factor = full.rescale_factor(factor, units)
+    return [full.rescale(lifted, units), full.precisions(factor), full.transpose(factor)]

@@ -9,6 +9,8 @@ from emkit.base.names import listed
 from emkit.exceptions import DataWarning, warn
 from emkit.mixture.flat import Flat
 from emkit.models.mixture.collapse import MostlyRidge
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.overlap import one_and_the_same
 
 __all__ = [
     "of_collapsed",
@@ -16,6 +18,7 @@ __all__ = [
     "warn_of_columns",
     "warn_of_components",
     "warn_of_flat",
+    "warn_of_idle",
     "warn_of_strays",
 ]
 
@@ -76,6 +79,22 @@ def warn_of_components(found: MostlyRidge, reg_covar: float) -> None:
     for message in (of_collapsed(found, reg_covar), of_small(found, reg_covar)):
         if message:
             warn(message, DataWarning)
+
+
+def warn_of_idle(model: GaussianMixtureModel, params: MixtureParams) -> None:
+    """Warn of components that add nothing: without rows, or just like another."""
+    parts = []
+    if len(empty := np.flatnonzero(params.weights == 0.0)):
+        parts.append(f"Component(s) {listed(empty)} have no rows: their weight is 0.")
+    if twins := one_and_the_same(model.layout, model.components(params)):
+        parts.append(f"Components {listed(twins)} are all but one and the same.")
+    if parts:
+        warn(
+            f"{' '.join(parts)} The fit has fewer clusters than n_components={len(params.means)}. "
+            "Either the data show no more: take fewer components. Or the start did not tell them "
+            "apart, and EM is slow to do so or never does: give another, or raise n_init.",
+            DataWarning,
+        )
 
 
 def of_collapsed(found: MostlyRidge, reg_covar: float) -> str:

@@ -20,6 +20,7 @@ from emkit.mixture.degenerate import (
     warn_of_columns,
     warn_of_components,
     warn_of_flat,
+    warn_of_idle,
 )
 from emkit.mixture.fitted import last_fit, publish
 from emkit.mixture.initial import InitialValues, RandomStart, given_start
@@ -177,10 +178,13 @@ def _resolved(mixture: Any, model: GaussianMixtureModel) -> GaussianMixtureModel
 
 def _conclude(mixture: Any, result: EMResult, model: GaussianMixtureModel, table: Table) -> None:
     """Publish a fit, and warn of what is wrong with it."""
-    warn_unconverged(result, mixture.max_iter, "Increase reg_covar")
+    several = mixture.n_components > 1
+    warn_unconverged(result, mixture.max_iter, "Increase reg_covar", starts=several)
     publish(mixture, result, model, table)
     if table.flat is not None:
         warn_of_flat(column_names(mixture), table.flat)
     found = mostly_ridge(model, table.data, result.params)
     mixture._why_collapsed = of_collapsed(found, mixture.reg_covar) if found.collapsed else ""
     warn_of_components(found, mixture.reg_covar)
+    if mixture.prior is None and mixture.max_iter > 0:  # a prior says where empty ones are
+        warn_of_idle(model, result.params)

@@ -70,10 +70,11 @@ class EMGaussianMixture(
     init_params : str, default='kmeans'
         How a start is drawn, on a random sample of the rows where there are many: 'kmeans', the
         best after a few steps of EM of k-means partitions in several views of the columns;
-        'k-means++', distant rows as means; 'random', random responsibilities; 'random_from_data',
-        random rows as means; 'sphered_kmeans', k-means in sphered columns, for long clusters side
-        by side; 'hierarchical', model-based agglomeration of at most 2 000 rows, of fewer always
-        the same; 'quantiles', parts of equal size along the first principal axis.
+        'k-means++', distant rows as means; 'random', means by random responsibilities, as far
+        apart as rows are; 'random_from_data', random rows as means; 'sphered_kmeans', k-means in
+        sphered columns, for long clusters side by side; 'hierarchical', model-based agglomeration
+        of at most 2 000 rows, of fewer always the same; 'quantiles', parts of equal size along
+        the first principal axis.
     weights_init : array-like of shape (n_components,), default=None
         Weights to start from.
     means_init : array-like of shape (n_components, n_features), default=None
@@ -173,8 +174,9 @@ class EMGaussianMixture(
         and left out of likelihood, parameters that count, and criteria. Where some variance of a
         component is half or more ``reg_covar``: components are named, and said to have collapsed
         (the likelihood has no maximum there), or to be small in the units of X. Where
-        ``reg_covar`` exceeds 1 % of the variance of a column, or is nothing beside it. Where a
-        prior reads weights that sum to less than their rows.
+        ``reg_covar`` exceeds 1 % of the variance of a column, or is nothing beside it. Where
+        components have no rows, or are one and the same, if there is no prior. Where a prior reads
+        weights that sum to less than their rows.
 
     Notes
     -----
@@ -346,7 +348,8 @@ class EMGaussianMixture(
 
         It predicts and scores as this one does, complete rows only. Structures that scikit-learn
         does not have become the narrowest that holds them: ``"EEI"`` its ``"diag"``, ``"EEV"`` its
-        ``"full"``.
+        ``"full"``. So do those without correlations where columns follow from others or are
+        constant, which scikit-learn does not leave out: labels are the same, densities are not.
 
         Returns
         -------

@@ -21,9 +21,10 @@ CRITERIA = ("bic", "aic", "icl")
 #: Why nothing came of a mixture without reg_covar.
 COLLAPSED = (
     "The covariance of a component is singular but for rounding, where the likelihood has no "
-    "maximum, or two components are one and the same, from every start: in some direction the rows "
-    "of a component agree (ties, copies of a row, a row alone), or they are too few for the "
-    "columns. Take fewer components or a simpler covariance_type, or set prior='mclust'."
+    "maximum, or a component has no rows, or two are one and the same, from every start: in some "
+    "direction the rows of a component agree (ties, copies of a row, a row alone), or they are "
+    "too few for the columns. Take fewer components or a simpler covariance_type, or set "
+    "prior='mclust'."
 )
 
 

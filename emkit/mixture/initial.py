@@ -8,7 +8,6 @@ from sklearn.utils import check_array
 
 from emkit._typing import Array
 from emkit.data.numbers import argument_of
-from emkit.exceptions import DataWarning, warn
 from emkit.models.mixture.assignment import one_hot
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.single_normal import complete_rows
@@ -85,8 +84,6 @@ def check_initial_values(mixture: Any, n_samples: int, n_features: int) -> Initi
     if precisions is not None:
         layout.check_precisions(precisions, covariance_type)
     means = _check(mixture.means_init, "means_init", "means", (k, n_features))
-    if means is not None and precisions is None:
-        _warn_of_equal(means)
     return InitialValues(
         _check_weights(mixture.weights_init, k),
         means,
@@ -169,20 +166,6 @@ def _check_weights(value: Any, n_components: int) -> Array | None:
             f"{weights.sum():.5f}"
         )
     return weights / weights.sum()
-
-
-def _warn_of_equal(means: Array) -> None:
-    """Components that start at one mean, with one covariance, stay one and the same."""
-    _, first, place = np.unique(means, axis=0, return_index=True, return_inverse=True)
-    twice = np.flatnonzero(first[place.ravel()] != np.arange(len(means)))
-    if len(twice):
-        row, same = int(twice[0]), int(first[place.ravel()[twice[0]]])
-        warn(
-            f"Rows {same} and {row} of means_init are equal. Their components start as one and the "
-            "same, and EM does not part them: the fit has a cluster twice. Move one of them, or "
-            "give precisions_init too.",
-            DataWarning,
-        )
 
 
 def _check_resp(value: Any, n_samples: int, n_components: int) -> np.ndarray | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -166,6 +167,8 @@ class MixturePrediction:
             Component of each row.
         """
         check_is_fitted(self, "weights_")
+        if not isinstance(n_samples, Integral):
+            raise TypeError(f"n_samples must be an integer. Got {n_samples!r}.")
         if n_samples < 1:
             raise ValueError(
                 f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "

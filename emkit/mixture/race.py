@@ -38,8 +38,8 @@ class Race(Search):
 
     A run in which a component collapses (its rows agree in some direction, and the likelihood has
     no maximum there) is out, however high it climbs, and so is one that ends with two components
-    that are one and the same; the next one goes on. Where all are out, random rows are tried ten
-    times more.
+    that are one and the same, or with one that has no rows; the next one goes on. Where all are
+    out, random rows are tried ten times more.
 
     Parameters
     ----------
@@ -155,7 +155,8 @@ def _judged(climber: Climber, outcome: Outcome) -> Outcome:
     model: Any = climber.model
     if not isinstance(outcome, EMResult) or not _is_sound(outcome):
         return outcome
-    if not _collapsed(climber, outcome.params) and not _any_alike(model, outcome.params):
+    empty = bool((outcome.params.weights == 0.0).any())
+    if not (empty or _collapsed(climber, outcome.params) or _any_alike(model, outcome.params)):
         return outcome
     return replace(outcome, converged=False, reason=StopReason.INFEASIBLE)
 

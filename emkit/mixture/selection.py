@@ -146,9 +146,9 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
     Where the rows of a component agree in some direction (ties, copies of a row, a row alone) the
     likelihood has no maximum: it grows without bound as that variance goes to 0. A run that ends
     so does not compete, and random rows are tried ten times more before a candidate is left out;
-    so is a run that ends with two components that are one and the same. With a positive
-    ``reg_covar`` a run always ends somewhere; it counts as such a one if half or more of a variance
-    comes from ``reg_covar`` and EM without it goes to 0.
+    so is a run that ends with two components that are one and the same, or one without rows. With
+    a positive ``reg_covar`` a run always ends somewhere; it counts as such a one if half or more
+    of a variance comes from ``reg_covar`` and EM without it goes to 0.
 
     Candidates that are one model have one fit: all types of one sharing in one column, and with
     one component those that differ in what components share.
@@ -360,6 +360,7 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
     sample = delegated("sample")
     standard_errors = delegated("standard_errors")
     summary = delegated("summary")
+    to_sklearn = delegated("to_sklearn")
     aic = delegated("aic")
     bic = delegated("bic")
     icl = delegated("icl")

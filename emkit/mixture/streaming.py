@@ -12,6 +12,7 @@ from emkit.base.estimator import at_least, between, check_arguments, restores
 from emkit.data.checks import in_blocks
 from emkit.engine import EM, OnlineEM, OnlineState
 from emkit.exceptions import DataWarning, warn
+from emkit.mixture.flat import Flat
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, Rows
 from emkit.models.mixture.prior import Prior
 from emkit.models.mixture.single_normal import Pairwise
@@ -116,6 +117,7 @@ class PartialFitMixin:
     _model_of_batch: Callable[..., GaussianMixtureModel]
     _publish_stream: Callable[[Batch], None]
     _stream: Any  # a `Stream`; None where no column varies
+    _flat: Any  # a `Flat`; None where every column varies in its own right
 
     @restores
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -203,14 +205,18 @@ class PartialFitMixin:
 
     def __getstate__(self) -> dict[str, Any]:
         state: Any = super().__getstate__()
-        if (stream := state.get("_stream")) is None:
-            return state
-        return {**state, "_stream": stream.packed()}
+        if (stream := state.get("_stream")) is not None:
+            state = {**state, "_stream": stream.packed()}
+        if (flat := state.get("_flat")) is not None:
+            state = {**state, "_flat": flat._asdict()}
+        return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)  # type: ignore[misc]
         if getattr(self, "_stream", None) is not None:
             self._stream = Stream.unpacked(self._stream)
+        if getattr(self, "_flat", None) is not None:
+            self._flat = Flat(**self._flat)
 
     def _online(self) -> Any:
         algorithm = getattr(self, "algorithm", "em")
@@ -235,8 +241,8 @@ class PartialFitMixin:
             self.fit(X, sample_weight=sample_weight)
         except ValueError as error:
             error.add_note(
-                "partial_fit fits the first batch of a stream as fit does: it must have rows for "
-                "every component. Gather more of them before the first call."
+                "This is the first batch of a stream, which partial_fit fits as fit does. If it is "
+                "too small for that, gather more rows before the first call."
             )
             raise
         self._require_stream()

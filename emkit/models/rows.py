@@ -187,10 +187,10 @@ def pool(observed: Array, mean: Array, spread: Array) -> Scaling:
 def measure_scaling(data: Rows) -> Scaling:
     """Mean and standard deviation of every column, to rounding; 0 for a constant column.
 
-    Spread is measured relative to the largest deviation from the first row, so that no square
-    overflows or drowns.
+    Spread is measured relative to the largest deviation from the heaviest value, so that no square
+    overflows, and none drowns: at least 1 / n of the weight lies there.
     """
-    d, origin = data.X.shape[1], _first_values(data)
+    d, origin = data.X.shape[1], _heaviest_values(data)
     tiles: Any = _tiles_about(origin, data)
     if len(data.X) <= tile_rows(d):  # one, which need not be made again
         tiles = list(tiles)
@@ -225,15 +225,23 @@ def _tiles_about(origin: Array, data: Rows) -> Iterator[tuple[Array, Array]]:
         yield x, ones[: len(X)] if weights is None else weights
 
 
-def _first_values(data: Rows) -> Array:
-    """The first value of every column; NaN where a column has none."""
-    values = data.X[0].astype(float)
+def _heaviest_values(data: Rows) -> Array:
+    """The value of largest weight in every column, the first of such; NaN where it has none."""
+    weights = data.sample_weight
     if not data.incomplete:
-        return values
-    for start in range(0, len(data.X), BLOCK_ROWS):
-        if not np.isnan(values).any():
+        row = 0 if weights is None else int(np.argmax(weights))
+        return data.X[row].astype(float)
+    columns = np.arange(data.X.shape[1])
+    values, largest = np.full(len(columns), np.nan), np.full(len(columns), -1.0)
+    step = tile_rows(len(columns))  # so that no mask is as long as the data
+    for start in range(0, len(data.X), step):
+        X = data.X[start : start + step]
+        weight = 1.0 if weights is None else weights[start : start + step, None]
+        counted = np.where(np.isnan(X), -1.0, weight)
+        rows = counted.argmax(axis=0)
+        found = counted[rows, columns]
+        values = np.where(found > largest, X[rows, columns], values)
+        largest = np.maximum(found, largest)
+        if weights is None and (largest > 0.0).all():
             break
-        X = data.X[start : start + BLOCK_ROWS]
-        first = np.isfinite(X).argmax(axis=0)
-        values = np.where(np.isnan(values), X[first, np.arange(len(values))], values)
     return values

@@ -2,16 +2,16 @@
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
-from scipy.special import gammaln, stdtr
+from scipy.special import exprel, gammaln, stdtr
 
 from emkit._typing import Array
 from emkit.numerics.constants import EPS, LOG_ROOT_2PI
 
 __all__ = ["LARGEST", "log_density", "log_mass", "log_tail", "truncated_mean"]
 
-#: P(t < b | t > a) below which quadrature is taken over an interval: a difference would cancel.
+#: Part of a tail beyond one bound that must lie within the other: with less, quadrature.
 QUADRATURE_BELOW = 0.1
-#: Width below which the mean within an interval is taken by quadrature.
+#: Width, beside the distance from 0, below which the mean of an interval is by quadrature.
 NARROW = 0.1
 #: Numbers up to here have squares that do not overflow.
 LARGEST = 1e150
@@ -28,11 +28,8 @@ NODES, WEIGHTS = (values[:, None] for values in leggauss(20))
 
 def log_density(z: Array, df: float) -> Array:
     """Log-density of Student's t; -inf at infinity."""
-    df, size = min(df, NORMAL), np.abs(z)
-    near = np.minimum(size, LARGEST)
-    far = np.log(np.maximum(size, LARGEST) / LARGEST)
-    growth = np.log1p(near * near / df) + 2.0 * far
-    return _log_constant(df) - 0.5 * (df + 1.0) * growth
+    df = min(df, NORMAL)
+    return _log_constant(df) - 0.5 * (df + 1.0) * _growth(z, df)
 
 
 def log_tail(z: Array, df: float) -> Array:
@@ -74,30 +71,40 @@ def log_mass(a: Array, b: Array, df: float, width: Array | None = None) -> Array
 
 
 def truncated_mean(a: Array, b: Array, df: float) -> Array:
-    """E[t | a < t < b] (n,); infinite where it does not exist (df <= 1 and an open end)."""
-    mass = log_mass(a, b, df)
-    constant = _log_constant(df)
+    r"""E[t | a < t < b] (n,); infinite where it is (df <= 1 and one open end), 0 of all t.
 
-    # d/dz of (1 + z^2/df)^(-(df-1)/2) is z times the density, up to constants.
-    def primitive(z: Array) -> Array:
-        return np.exp(constant - mass - 0.5 * (df - 1.0) * np.log1p(z * z / df))
+    With :math:`g(z) = \log(1 + z^2/\nu)` and :math:`k = (\nu - 1)/2`, the derivative of
+    :math:`-\frac{\nu}{2k} e^{-k g(z)}` is z times the density, but for the constant of this.
+    """
+    reflected = np.abs(b) < np.abs(a)
+    low, high = np.where(reflected, -b, a), np.where(reflected, -a, b)
+    mean, k = np.zeros_like(low), 0.5 * (df - 1.0)
+    short = high - low < NARROW * np.maximum(np.abs(low), 1.0)
+    mean[short] = _mean_of_short(low[short], high[short], df)
+    rest = np.flatnonzero(~short & np.isfinite(low))
+    start, beyond = _growth(low[rest], df), np.isinf(high[rest])
+    grown = np.where(beyond, 0.0, _growth(np.where(beyond, 0.0, high[rest]), df) - start)
+    with np.errstate(over="ignore"):
+        part = np.where(beyond, 1.0 / k if k > 0.0 else np.inf, grown * exprel(-k * grown))
+        log_density = _log_constant(df) - log_mass(low[rest], high[rest], df)
+        mean[rest] = 0.5 * df * np.exp(log_density - k * start) * part
+    return np.where(reflected, -mean, mean)
 
-    with np.errstate(invalid="ignore", over="ignore"):
-        if df > 1.0:
-            mean = df / (df - 1.0) * (primitive(a) - primitive(b))
-        elif df == 1.0:
-            mean = np.exp(constant - mass) * 0.5 * (np.log1p(b * b) - np.log1p(a * a))
-        else:
-            mean = df / (1.0 - df) * (primitive(b) - primitive(a))
-    # Over a short interval that cancels; quadrature does not.
-    short = b - a < NARROW
-    if np.any(short):
-        half = 0.5 * (b - a)[short]
-        t = a[short] + half + half * NODES
-        density = log_density(t, df)
-        density = WEIGHTS * np.exp(density - density.max(axis=0))
-        mean[short] = (density * t).sum(axis=0) / density.sum(axis=0)
-    return mean
+
+def _mean_of_short(a: Array, b: Array, df: float) -> Array:
+    """By quadrature, where differences at the ends would cancel."""
+    half = 0.5 * (b - a)
+    t = a + half + half * NODES
+    density = log_density(t, df)
+    density = WEIGHTS * np.exp(density - density.max(axis=0))
+    return np.asarray((density * t).sum(axis=0) / density.sum(axis=0))
+
+
+def _growth(z: Array, df: float) -> Array:
+    """log(1 + z^2 / df), of which no square overflows."""
+    size = np.abs(z)
+    near = np.minimum(size, LARGEST)
+    return np.log1p(near * near / df) + 2.0 * np.log(np.maximum(size, LARGEST) / LARGEST)
 
 
 def _log_constant(df: float) -> float:

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
+from emkit.censored.uncertainty import check_uncertainty
 from emkit.models.laws.distribution import Distribution
 from emkit.plotting.common import choose_features, feature_names
 
@@ -46,6 +47,7 @@ def fitted_line(
         return FittedLine(
             to_response(fitted + away), to_response(median), location, median, None, median_label
         )
+    check_uncertainty(estimator)
     (j,) = choose_features([0 if feature is None else feature], names)
     grid = np.linspace(X[:, j].min(), X[:, j].max(), POINTS)
     design = np.tile(X.mean(axis=0), (POINTS, 1))

@@ -1,5 +1,6 @@
 """SelectionDisplay: which number of components, which covariance."""
 
+from collections.abc import Iterable
 from itertools import cycle
 from typing import Any
 
@@ -105,7 +106,7 @@ class SelectionDisplay:
 
         Parameters
         ----------
-        estimators : sequence of EMGaussianMixture
+        estimators : sequence of EMGaussianMixture, or dict of them
             Fitted mixtures, no two of them with the same number of components and covariance type;
             of searches, such as `EMGaussianMixtureIC`, the best. `sklearn.mixture.GaussianMixture`
             will do for all but the ICL.
@@ -128,6 +129,13 @@ class SelectionDisplay:
         pyplot()
         if criterion not in CRITERIA:
             raise ValueError(f"criterion must be one of {sorted(CRITERIA)}. Got {criterion!r}.")
+        if isinstance(estimators, dict):  # by name, as `ConvergenceDisplay` takes them
+            estimators = estimators.values()
+        if not isinstance(estimators, Iterable):
+            raise TypeError(
+                "estimators must be a list of fitted mixtures, or a dict of them. Got "
+                f"{estimators!r}."
+            )
         estimators = [best_of(estimator) for estimator in estimators]
         if not estimators:
             raise ValueError("estimators is empty: there is no model to compare.")

@@ -60,7 +60,11 @@ def settled(units: Standardised, gram: Array, keep_unseen: bool) -> Turn:
     lengths = _lengths(inner)
     short = lengths < SHORT * lengths.max()
     turn = np.eye(len(lengths))
-    turn[np.ix_(short, short)] = np.linalg.eigh(inner[np.ix_(short, short)])[1]
+    # What rounding has left of the long ones in a short one is little of theirs, but all of it.
+    long_gram, between = inner[np.ix_(~short, ~short)], inner[np.ix_(~short, short)]
+    turn[np.ix_(~short, short)] = -np.linalg.solve(long_gram, between)
+    left = (turn.T @ inner @ turn)[np.ix_(short, short)]
+    turn[:, short] = turn[:, short] @ np.linalg.eigh(left)[1]
     lengths, directions = _lengths(turn.T @ inner @ turn), units.basis @ turn
     # Of a column far from 0 the values are rounded more than their deviations.
     rounding = EPS * (1.0 + np.abs(units.shift) / units.scale)

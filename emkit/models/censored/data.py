@@ -128,6 +128,13 @@ class Standardised(NamedTuple):
             intercept += float(coef[0])
         return slopes, intercept, self.spread * float(np.exp(log_scale))
 
+    def from_user(self, coef: Array, intercept: float) -> Array:
+        """Coefficients of the fit (q,), about the first line, of those that `to_user` gives."""
+        own = self.coefficients(coef * self.scale)
+        if self.intercept:
+            own = np.append(intercept + coef @ self.shift - self.centre, own)
+        return own / self.spread - self.line
+
 
 class ExactSums(NamedTuple):
     """Sums over the exact rows, of residuals about the first line."""

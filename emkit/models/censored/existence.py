@@ -16,6 +16,7 @@ from scipy.optimize import linprog
 
 from emkit._typing import Array
 from emkit.models.censored.data import (
+    OPEN,
     Blockwise,
     Prepared,
     Responses,
@@ -62,32 +63,34 @@ class Fitted(NamedTuple):
             low, high = low + inwards, high - inwards
         return cls(design, low, high, design @ line, size)
 
-    def rounding(self, bound: Array) -> Array:
-        """Differences from a bound that may be nothing but rounding (n,)."""
-        return ROUNDINGS * EPS * (self.size + np.abs(bound))
+    def outer(self, roundings: float) -> tuple[Array, Array]:
+        """Bounds (n,) as far out as so many roundings may have moved them."""
+        part = roundings * EPS
+        low = self.low - part * (self.size + np.abs(np.maximum(self.low, -OPEN)))
+        return low, self.high + part * (self.size + np.abs(np.minimum(self.high, OPEN)))
 
     @property
     def excess(self) -> Array:
         """By how much the line leaves the bounds, beyond rounding (n,); 0 where it keeps them."""
-        below = self.low - self.value - self.rounding(self.low)
-        above = self.value - self.high - self.rounding(self.high)
-        away = np.fmax(below, above)  # of an infinite bound inf - inf
-        return np.maximum(away, 0.0)
+        low, high = self.outer(ROUNDINGS)
+        return np.maximum(np.maximum(low - self.value, self.value - high), 0.0)
 
 
 class Cuts(NamedTuple):
-    """Rows of a block whose bounds a line leaves most; both are one where the row is exact."""
+    """Rows of a block whose bounds a line leaves most."""
 
     design: Array  #: (m, q)
-    low: Array  #: (m,)
-    high: Array  #: (m,)
+    low: Array  #: (m,) further out by some roundings
+    high: Array  #: (m,) likewise
 
     @classmethod
     def of(cls, units: Standardised, line: Array, margin: float, rows: Responses) -> "Cuts":
         beside = Fitted.of(units, rows, line, margin)
         worst = np.argsort(-beside.excess, kind="stable")[:MOST_CUTS]
         worst = worst[beside.excess[worst] > 0.0]
-        return cls(beside.design[worst], beside.low[worst], beside.high[worst])
+        # Half-way out: what rounding leaves of a program's line keeps the bounds further out.
+        low, high = beside.outer(0.5 * ROUNDINGS)
+        return cls(beside.design[worst], low[worst], high[worst])
 
 
 def free_columns(units: Standardised, penalised: bool) -> slice:

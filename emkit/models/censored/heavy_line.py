@@ -8,9 +8,10 @@ few rows drawn at random (Fischler & Bolles, 1981): where it is to be feared, fe
 """
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.models.censored.data import Blockwise, Prepared, Responses, Standardised
@@ -20,8 +21,10 @@ __all__ = ["HeavyLine", "heaviest_line", "weigh"]
 
 #: Chance to miss a line that matters, and most lines that are drawn.
 MISSED, MOST_DRAWS = 1e-6, 500
-#: Exact rows that lines are drawn through.
+#: Exact rows, and censored ones, that lines are drawn through and judged by.
 SAMPLE = 2000
+#: Makes a row come after all others, whatever their weights are.
+LAST = 1e4
 #: Distance from a line drawn through few rows, in units of the fit, at which a row may lie on it.
 NEAR = 1e-7
 
@@ -34,18 +37,29 @@ class HeavyLine(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Exact rows of a block."""
+    """Some rows of a block."""
 
     design: Array  #: (m, q)
-    response: Array  #: (m,)
+    low: Array  #: (m,)
+    high: Array  #: (m,) equal to low where the response is exact
     weight: Array  #: (m,)
 
     @classmethod
     def of(cls, units: Standardised, size: int, rows: Responses) -> "Sample":
-        exact = np.flatnonzero(rows.exact)
-        chosen = exact[:: max(len(exact) // size, 1)]
+        kinds = np.flatnonzero(rows.exact), np.flatnonzero(~rows.exact)
+        chosen = np.concatenate([kind[:: max(len(kind) // size, 1)] for kind in kinds])
         weight = np.ones(len(chosen)) if rows.weight is None else rows.weight[chosen]
-        return cls(units.design(rows.X[chosen]), units.response(rows.low[chosen]), weight)
+        low, high = units.response(rows.low[chosen]), units.response(rows.high[chosen])
+        return cls(units.design(rows.X[chosen]), low, high, weight)
+
+    @property
+    def exact(self) -> NDArray[np.bool_]:
+        return self.low == self.high
+
+    def about(self, line: Array, free: slice) -> "Sample":
+        """In the free coefficients alone, about a line."""
+        value = self.design @ line
+        return Sample(self.design[:, free], self.low - value, self.high - value, self.weight)
 
 
 def heaviest_line(
@@ -58,11 +72,9 @@ def heaviest_line(
     sample = Sample(*map(np.concatenate, zip(*parts, strict=True)))
     line = np.zeros_like(units.line) if penalised else units.line.copy()
     free = free_columns(units, penalised)
-    if not len(sample.weight):
+    if not sample.exact.any():
         return None
-    line[free] += _drawn(
-        sample.design[:, free], sample.response - sample.design @ line, sample.weight, tail
-    )
+    line[free] += _drawn(sample.about(line, free), tail)
     found = HeavyLine(line, weigh(data, units, line))
     return found if found.ratio > tail else None
 
@@ -81,22 +93,40 @@ def _weights(units: Standardised, line: Array, rows: Responses) -> tuple[float, 
     return float(weight[kept & rows.exact].sum()), float(weight[~kept].sum())
 
 
-def _drawn(design: Array, response: Array, weight: Array, tail: float) -> Array:
-    """Coefficients of the line that most weight of a sample lies near, settled on these rows."""
-    q = design.shape[1]
+def _drawn(sample: Sample, tail: float) -> Array:
+    """Coefficients of the likeliest of some lines drawn at random, settled on its rows."""
+    q = sample.design.shape[1]
     if not q:
         return np.zeros(0)
     chance = max((tail / (1.0 + tail)) ** q, 1e-12)
-    n_draws = int(np.clip(np.log(MISSED) / np.log1p(-min(chance, 0.99)), 3, MOST_DRAWS))
+    n_draws = int(np.clip(np.log(MISSED) / np.log1p(-min(chance, 0.99)), 20, MOST_DRAWS))
     rng = np.random.default_rng(0)
-    cumulated = np.cumsum(weight)
-    drawn = np.searchsorted(cumulated, rng.random((n_draws, q)) * cumulated[-1], side="right")
-    drawn = np.minimum(drawn, len(weight) - 1)
-    lines = (np.linalg.pinv(design[drawn], rcond=1e-10) @ response[drawn][..., None])[..., 0]
-    near = np.abs(response - lines @ design.T) <= NEAR
-    heaviest = int(np.argmax(near @ weight))
-    line, rows = lines[heaviest], near[heaviest]
+    rows = _rows_drawn(sample, q, n_draws, rng)
+    # Through an exact response, or through a bound: a line may lie as far out as that.
+    ends = np.where(np.isfinite(sample.low), sample.low, sample.high)
+    other = (rng.random(rows.shape) < 0.5) & np.isfinite(sample.high[rows])
+    points = np.where(other, sample.high[rows], ends[rows])
+    design = sample.design[rows]
+    lines = (np.linalg.pinv(design, rcond=1e-10) @ points[..., None])[..., 0]
+    fitted = lines @ sample.design.T
+    kept = (fitted >= sample.low - NEAR) & (fitted <= sample.high + NEAR)
+    on = kept[:, sample.exact] @ sample.weight[sample.exact]
+    best = int(np.argmax(on / tail - ~kept @ sample.weight))
+    near = kept[best] & sample.exact
+    design = np.concatenate([sample.design[near], design[best]])
+    points, line = np.concatenate([sample.low[near], points[best]]), lines[best]
     for _ in range(2):  # the second about the first, so that less is rounded
-        left = response[rows] - design[rows] @ line
-        line = line + np.linalg.lstsq(design[rows], left, rcond=1e-13)[0]
+        line = line + np.linalg.lstsq(design, points - design @ line, rcond=1e-13)[0]
     return line
+
+
+def _rows_drawn(sample: Sample, q: int, n_draws: int, rng: np.random.Generator) -> Any:
+    """Rows (draws, q) that lines are drawn through, each once, heavy ones more often.
+
+    In half of the draws exact ones come first, in the others bounds are as welcome.
+    """
+    q = min(q, len(sample.weight))
+    with np.errstate(divide="ignore"):
+        keys = np.log(sample.weight) + rng.gumbel(size=(n_draws, len(sample.weight)))
+    keys[::2, ~sample.exact] -= LAST
+    return np.argpartition(-keys, q - 1, axis=1)[:, :q]

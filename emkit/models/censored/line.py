@@ -17,6 +17,8 @@ __all__ = ["FLOOR", "LineParams", "PenalisedLine"]
 #: The scale may not fall below this part of the spread of the responses about the first line:
 #: residuals then have few digits left.
 FLOOR = 1e-12
+#: Logarithm of the largest scale: the square of a larger one is no double.
+LOG_LARGEST = 350.0
 #: E-steps whose statistics are kept for the standard errors: params of the result are among those
 #: of the last three, even where rounding refused two steps from there.
 KEPT = 3
@@ -44,6 +46,9 @@ class PenalisedLine(EMModel):
         Whether the first coefficient is one, and free of the penalty.
     """
 
+    #: Part of the objective by which no step may fall, however much residuals over a vanishing
+    #: scale are rounded: a run ends there.
+    visible_fall = 1e-10
     #: Data, params and statistics of the last E-steps; of the data no more than a reference, so
     #: that blocks can go.
     _last: tuple[tuple[ref[Array], LineParams, Any], ...] = ()
@@ -73,7 +78,8 @@ class PenalisedLine(EMModel):
         return LineParams(coef, np.array(0.0))
 
     def is_feasible(self, params: LineParams) -> bool:
-        return super().is_feasible(params) and bool(params.log_scale > np.log(0.99 * FLOOR))
+        within = np.log(0.99 * FLOOR) < params.log_scale < LOG_LARGEST
+        return super().is_feasible(params) and bool(within)
 
     def objective_rounding(self, params: LineParams, objective: float) -> float:
         # Sums are taken tile by tile and pairwise within: less is lost than the default says. But

@@ -85,7 +85,9 @@ class CensoredStudentT(PenalisedLine):
         return bool(on > 0.0 and on > NEARLY * self.df * off and between < BETWEEN * on)
 
     def m_step(self, stats: WeightedMoments, params: LineParams) -> LineParams:
-        if self.vanishes(stats):
+        # Under a penalty, it is no endless gain that takes coefficients other than 0.
+        cost = self.penalised(params)[1] * float(np.exp(-2.0 * params.log_scale))
+        if cost < 1.0 and self.vanishes(stats):
             raise np.linalg.LinAlgError("The scale vanishes: there is no maximum to step to.")
         gradient = stats.gradient - self.penalty * (self.line + params.coef)
         step = np.linalg.lstsq(stats.gram + np.diag(self.penalty), gradient, rcond=1e-13)[0]

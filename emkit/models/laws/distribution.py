@@ -12,6 +12,9 @@ from emkit.models.laws.link import Link
 
 __all__ = ["Distribution"]
 
+#: Errors so many scales out are squared without overflow.
+LARGEST = 1e150
+
 
 @dataclass(frozen=True)
 class Distribution:
@@ -72,12 +75,14 @@ class Distribution:
 
     def quantile(self, location: Array, scale: float, q: Array) -> Array:
         """Quantiles of responses, of shape ``location.shape + q.shape``."""
-        return self.link.to_response(np.add.outer(location, scale * self.law.quantile(q)))
+        with np.errstate(over="ignore"):
+            return self.link.to_response(np.add.outer(location, scale * self.law.quantile(q)))
 
     def survival(self, location: Array, scale: float, response: Array) -> Array:
         """P(response larger), of shape ``location.shape + response.shape``."""
-        away = np.subtract.outer(location, self.link.to_line(response))
-        return self.law.sf(-away / scale)
+        with np.errstate(over="ignore"):
+            away = np.subtract.outer(location, self.link.to_line(response))
+            return self.law.sf(-away / scale)
 
     def mean(self, location: Array, scale: float) -> Array:
         """Mean of responses."""
@@ -85,29 +90,42 @@ class Distribution:
 
     def truncated_mean(self, location: Array, scale: float, low: Array, high: Array) -> Array:
         """Mean of responses given bounds (n,) on the scale of the line."""
-        a, b, width = _standardised(location, scale, low, high)
-        return self.link.truncated_mean(self.law, location, scale, a, b, width)
+        a, b, width = self._standardised(location, scale, low, high)
+        mean = self.link.truncated_mean(self.law, location, scale, a, b, width)
+        # Of bounds too far out for the law, it is the one that is nearer.
+        return np.clip(mean, self.link.to_response(low), self.link.to_response(high))
 
     def draw(
         self, location: Array, scale: float, low: Array, high: Array, rng: np.random.Generator
     ) -> Array:
         """Draws of responses given bounds (n,) on the scale of the line."""
-        a, b, _ = _standardised(location, scale, low, high)
+        a, b, _ = self._standardised(location, scale, low, high)
         return self.link.to_response(location + scale * self.law.draw(a, b, rng))
 
     def log_likelihood(self, location: Array, scale: float, low: Array, high: Array) -> Array:
         """Log-density of exact responses, log-probability of the bounds of others, (n,)."""
-        a, b, width = _standardised(location, scale, low, high)
+        a, b, width = self._standardised(location, scale, low, high)
         exact = low == high
         out = np.empty(len(location))
-        density = self.law.log_pdf(a[exact]) - np.log(scale)
+        density = self.law.log_pdf(np.clip(a[exact], -LARGEST, LARGEST)) - np.log(scale)
         out[exact] = density + self.link.log_jacobian(low[exact])
         out[~exact] = self.law.log_mass(a[~exact], b[~exact], width[~exact])
         return out
 
+    def _standardised(
+        self, location: Array, scale: float, low: Array, high: Array
+    ) -> tuple[Array, Array, Array]:
+        """Bounds of the errors, and their distance from unrounded ones.
 
-def _standardised(
-    location: Array, scale: float, low: Array, high: Array
-) -> tuple[Array, Array, Array]:
-    """Bounds of the errors, and their distance from unrounded ones."""
-    return (low - location) / scale, (high - location) / scale, (high - low) / scale
+        Of a tail that falls faster than any power, all that is so far out lies at its near end.
+        """
+        with np.errstate(over="ignore"):
+            a, b = (low - location) / scale, (high - location) / scale
+            width = (high - low) / scale
+        if np.isfinite(self.law.tail):
+            return a, b, width
+        right, left = (a > LARGEST) & (a < b), (b < -LARGEST) & (a < b)
+        a, b = np.where(left, -np.inf, a), np.where(right, np.inf, b)
+        a, b = np.where(a < -LARGEST, -np.inf, a), np.where(b > LARGEST, np.inf, b)
+        a, b = np.where(right, LARGEST, a), np.where(left, -LARGEST, b)
+        return a, b, np.where(np.isinf(a) | np.isinf(b), np.inf, width)

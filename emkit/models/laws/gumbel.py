@@ -10,6 +10,7 @@ from emkit._typing import Array
 from emkit.models.laws.intervals import Quadrature, expectation, log1mexp
 from emkit.models.laws.law import Derivatives, ExponentialMoments, Law
 from emkit.numerics.gumbel import log_mgf_between, mean_between
+from emkit.numerics.log_concave import tilted_log_mean
 
 __all__ = ["GumbelMin"]
 
@@ -18,6 +19,10 @@ __all__ = ["GumbelMin"]
 LARGEST = 300.0
 #: Below, log F(z) is z to rounding.
 SMALLEST = -36.0
+#: Largest t at which moments of exp(t e) are incomplete gamma functions that do not underflow.
+MODERATE = 2.0
+#: Largest z whose hazard is told apart from those further out: its reciprocal is a number.
+STEEPEST = 700.0
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,18 @@ class GumbelMin(Law, ExponentialMoments):
         return float(gammaln(1.0 + t))
 
     def truncated_log_mgf(self, t: float, a: Array, b: Array, width: Array) -> Array:
+        if t > MODERATE:
+            return tilted_log_mean(t, _rise, np.log1p(t), a, b, width)
         over_nodes = partial(Quadrature.log_mgf, t=t)
         return expectation(self, a, b, width, over_nodes, partial(log_mgf_between, t))
+
+
+def _rise(z: Array, step: Array) -> Array:
+    """log f(z + step) - log f(z)."""
+    z = np.minimum(z, STEEPEST)
+    with np.errstate(over="ignore"):
+        near = np.exp(z) * np.expm1(np.minimum(step, 1.0))  # where the difference would cancel
+        return step - np.where(step < 1.0, near, np.exp(z + step) - np.exp(z))
 
 
 def _hazard(z: Array) -> Array:

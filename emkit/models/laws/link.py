@@ -73,18 +73,19 @@ class _Log(Link):
             return np.log(np.maximum(response, 0.0))
 
     def to_response(self, value: Array) -> Array:
-        return np.exp(value)
+        with np.errstate(over="ignore"):  # a response too large for a double is infinite
+            return np.exp(value)
 
     def log_jacobian(self, value: Array) -> Array:
         return -value
 
     def mean(self, law: Any, location: Array, scale: float) -> Array:
-        return np.exp(location + law.log_mgf(scale))
+        return self.to_response(location + law.log_mgf(scale))
 
     def truncated_mean(
         self, law: Any, location: Array, scale: float, a: Array, b: Array, width: Array
     ) -> Array:
-        return np.exp(location + law.truncated_log_mgf(scale, a, b, width))
+        return self.to_response(location + law.truncated_log_mgf(scale, a, b, width))
 
 
 #: The response itself lies about the line.

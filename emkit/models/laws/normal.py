@@ -9,9 +9,13 @@ from emkit._typing import Array
 from emkit.models.censored.line import PenalisedLine
 from emkit.models.censored.normal import CensoredNormal
 from emkit.models.laws.law import Derivatives, ExponentialMoments, SymmetricLaw
+from emkit.numerics.log_concave import tilted_log_mean
 from emkit.numerics.truncated_normal import LOG_ROOT_2PI, truncated_normal
 
 __all__ = ["Normal"]
+
+#: Logarithms larger than this have too few digits left for their differences.
+LARGE = 30.0
 
 
 @dataclass(frozen=True)
@@ -50,9 +54,20 @@ class Normal(SymmetricLaw, ExponentialMoments):
 
     def truncated_log_mgf(self, t: float, a: Array, b: Array, width: Array) -> Array:
         # exp(t z) times the density is that of a normal about t.
-        return self.log_mgf(t) + self.log_mass(a - t, b - t, width) - self.log_mass(a, b, width)
+        tilted, plain = self.log_mass(a - t, b - t, width), self.log_mass(a, b, width)
+        out = self.log_mgf(t) + tilted - plain
+        cancels = np.minimum(tilted, plain) < -LARGE
+        if cancels.any():
+            some = (end[cancels] for end in (a, b, width))
+            out[cancels] = tilted_log_mean(t, _rise, t, *some)
+        return out
 
     def model(
         self, line: Array, gram: Array, alpha: float | Array, intercept: bool
     ) -> PenalisedLine:
         return CensoredNormal(line, gram, alpha, intercept)
+
+
+def _rise(z: Array, step: Array) -> Array:
+    """log f(z + step) - log f(z)."""
+    return -step * (z + 0.5 * step)

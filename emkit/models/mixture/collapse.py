@@ -67,7 +67,7 @@ def mostly_ridge(model: GaussianMixtureModel, data: Any, params: MixtureParams) 
     suspects &= params.weights > 0.0
     if not suspects.any():
         return MostlyRidge()
-    collapsed, own = _without_ridge(model, data, params, columns)
+    collapsed, own = _without_ridge(model, data, params, columns, suspects)
     small = suspects & ~collapsed
     return MostlyRidge(
         tuple(np.flatnonzero(suspects & collapsed).tolist()),
@@ -133,9 +133,16 @@ def _ridge_part(model: GaussianMixtureModel, params: MixtureParams) -> Array:
 
 
 def _without_ridge(
-    model: GaussianMixtureModel, data: Any, params: MixtureParams, columns: NDArray[np.intp]
+    model: GaussianMixtureModel,
+    data: Any,
+    params: MixtureParams,
+    columns: NDArray[np.intp],
+    suspects: NDArray[np.bool_],
 ) -> tuple[NDArray[np.bool_], Array]:
-    """Which components collapse in EM without the ridge, and the least variance of each then."""
+    """Which components collapse in EM without the ridge, and the least variance of each then.
+
+    It ends where all suspects have collapsed, whatever becomes of others.
+    """
     bare = copy(model)
     bare.prior = model.prior._replace(ridge=np.zeros_like(model.prior.ridge))
     collapsed = np.zeros(len(params.weights), dtype=bool)
@@ -146,7 +153,7 @@ def _without_ridge(
             collapsed |= _singular(model.layout, image.covariances, len(collapsed))
             if collapsed.any() and not model.structure.closed:  # what they share collapses for all
                 collapsed[:] = True
-            if collapsed.all():
+            if collapsed[suspects].all():
                 break
             if collapsed.any():  # these stay as they were, or no E-step could be taken
                 stays = model.layout.align(collapsed)

@@ -6,16 +6,29 @@ from emkit._typing import Array
 from emkit.numerics.covariance import Layout
 from emkit.numerics.gaussian import Components
 
-__all__ = ["least_divergence"]
+__all__ = ["least_divergence", "one_and_the_same"]
+
+#: Divergence, in nats, below which two components are all but one.
+ONE = 0.1
 
 
 def least_divergence(layout: Layout, components: Components) -> float:
-    r"""Smallest symmetric Kullback-Leibler divergence of two components, in nats.
+    """Smallest divergence of two components, in nats; those of weight 0 do not count."""
+    return float(_divergences(layout, components).min(initial=np.inf))
+
+
+def one_and_the_same(layout: Layout, components: Components) -> list[int]:
+    """Components of which there is another all but like them, beside those of weight 0."""
+    return np.flatnonzero((_divergences(layout, components) < ONE).any(axis=0)).tolist()
+
+
+def _divergences(layout: Layout, components: Components) -> Array:
+    r"""Symmetric Kullback-Leibler divergence of any two components, in nats.
 
     .. math:: J_{kl} = \frac12 \bigl( (m_k - m_l)^\top (P_k + P_l) (m_k - m_l)
               + \operatorname{tr} P_k C_l + \operatorname{tr} P_l C_k \bigr) - d
 
-    Components of weight 0 do not count.
+    inf of a component with itself, and with those of weight 0.
     """
     means = components.means
     n_components, d = means.shape
@@ -31,7 +44,5 @@ def least_divergence(layout: Layout, components: Components) -> float:
         traces = components.precisions.reshape(flat) @ components.covariances.reshape(flat).T
         total += (traces + traces.T) * (d if layout.ndim == 0 else 1) - 2.0 * d
     counted = components.log_weights > -np.inf
-    apart = total[np.triu_indices(n_components, 1)][
-        (counted[:, None] & counted)[np.triu_indices(n_components, 1)]
-    ]
-    return 0.5 * float(apart.min(initial=np.inf))
+    apart = counted[:, None] & counted & ~np.eye(n_components, dtype=bool)
+    return np.where(apart, 0.5 * total, np.inf)

@@ -24,7 +24,7 @@ LEAST_WITHIN = 1e-2
 SHRINKAGE = 1e-3
 #: Most rounds of k-means, and the squared step of all centres, in mean variances of a column, that
 #: ends it: what is left to do EM does better.
-ROUNDS, SMALL_SHIFT = 8, 1e-3
+ROUNDS, SMALL_SHIFT = 30, 1e-4
 
 
 def views_of(x: Array, rng: np.random.Generator, sample_weight: Array | None = None) -> list[Array]:
@@ -89,26 +89,34 @@ def _distant(x: Array, n_clusters: int, rng: np.random.Generator, weights: Array
 
 
 def _lloyd(x: Array, centers: Array, weights: Array, rounds: int) -> NDArray[np.intp]:
-    """Labels (n_views, n) after some rounds; a centre that loses its last row stays."""
-    n_views, n_clusters, d = len(x), centers.shape[1], x.shape[2] - 1
-    first = n_clusters * np.arange(n_views)[:, None]
-    columns = np.ascontiguousarray((x[..., :d] * weights[:, None]).transpose(2, 0, 1))
-    columns = columns.reshape(d, -1)
-    mass = np.tile(weights, n_views)
-    for _ in range(rounds):
-        slopes = centers.transpose(0, 2, 1).copy()
-        slopes[:, d] = -0.5 * np.einsum("vkd,vkd->vk", centers[..., :d], centers[..., :d])
+    """Labels (n_views, n) after some rounds; a centre that loses its last row stays.
+
+    The last column of rows and centres is 1: it counts rows, and takes the lengths of centres in.
+    """
+    columns = np.ascontiguousarray(x.transpose(0, 2, 1))
+    weighted = x * weights[:, None]
+    labels = np.empty(x.shape[:2], dtype=np.intp)
+    left = np.arange(len(x))  # views in which centres still move
+    for last in range(rounds - 1, -1, -1):
+        slopes = centers.copy()
+        slopes[..., -1] = -0.5 * (np.einsum("vkd,vkd->vk", centers, centers) - 1.0)
         # The nearest centre is that of the largest x'c - c'c / 2.
-        labels = (x @ slopes).argmax(axis=2)
-        cells, shape = (labels + first).ravel(), (n_views, n_clusters)
-        n = np.bincount(cells, mass, n_views * n_clusters).reshape(shape)
-        moved = centers.copy()
-        for j, column in enumerate(columns):
-            sums = np.bincount(cells, column, n_views * n_clusters).reshape(shape)
-            np.divide(sums, n, out=moved[..., j], where=n > 0.0)
-        shift, centers = ((moved - centers) ** 2).sum(axis=(1, 2)).max(), moved
-        if shift <= SMALL_SHIFT:
-            break
+        nearness = slopes @ columns
+        if last:
+            # Centres that are equal share their rows, and stay equal.
+            sums = (nearness == nearness.max(axis=1, keepdims=True)).astype(float) @ weighted
+            counts = sums[..., -1:]
+            moved = np.divide(sums, counts, out=centers.copy(), where=counts > 0.0)
+            moving = ((moved - centers) ** 2).sum(axis=(1, 2)) > SMALL_SHIFT
+        if not last or not moving.all():
+            ended = ~moving if last else np.ones(len(left), dtype=bool)
+            labels[left[ended]] = nearness[ended].argmax(axis=1)
+            if ended.all():
+                break
+            left, moved, columns, weighted = (
+                part[~ended] for part in (left, moved, columns, weighted)
+            )
+        centers = moved
     return labels
 
 

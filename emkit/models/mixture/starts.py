@@ -174,10 +174,20 @@ def _at_rows(model: GaussianMixtureModel, data: Rows, means: Array) -> MixturePa
 def from_random(
     model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
 ) -> MixtureParams:
-    """Random responsibilities."""
+    """Means by random responsibilities, as far apart as rows are.
+
+    As they come they all but agree, the nearer the more rows there are, and EM is slow to leave
+    the saddle at which components are one and the same; in one column it hardly ever does.
+    """
     resp = rng.random((n_components, len(data.X)))
     resp /= resp.sum(axis=0)
-    return model.from_partition(data, n_components, lambda rows: resp[:, rows])
+    means = model.from_partition(data, n_components, lambda rows: resp[:, rows]).means
+    x, weights = _standardised(model, data), data.sample_weight
+    centre = np.average(x, axis=0, weights=weights)
+    spread = np.average(((x - centre) ** 2).mean(axis=1), weights=weights)
+    drawn = means - centre
+    closer = (drawn**2).mean()
+    return _at_rows(model, data, centre + drawn * np.sqrt(spread / closer if closer else 1.0))
 
 
 #: Starts by scikit-learn's names for ``init_params``.

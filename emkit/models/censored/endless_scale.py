@@ -1,0 +1,97 @@
+r"""Whether the likelihood grows for as long as the scale does.
+
+Exact responses and those between two bounds keep the scale finite. Where all are censored on one
+side, with bounds :math:`l_i`, the scale s enters by its reciprocal alone: with :math:`t = 1/s` and
+:math:`b = \beta / s`, row i adds :math:`\log S(t l_i - x_i^\top b)` or, censored on the left,
+:math:`\log F(t l_i - x_i^\top b)`. That is concave in (b, t) for a log-concave law. So the maximum
+lies at t = 0, which is no scale, just where the likelihood does not rise with t from its maximum in
+b at t = 0: where rows censored on the left lie no lower than those on the right.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.models.censored.data import Blockwise, Prepared, Residuals, pseudo_inverse
+from emkit.models.laws.intervals import ErrorLaw
+
+__all__ = ["EndlessScale", "endless_scale"]
+
+#: Most Newton steps at t = 0, and halvings of one.
+MOST_STEPS, MOST_HALVINGS = 30, 20
+#: Gain in nats a row of the last of them; a longer way than this leads to where all rows are told
+#: apart: the likelihood then is flat, but not for the scale's sake.
+SMALL, FAR = 1e-12, 1e3
+#: Part of what the rows say of t, of both signs, that is nothing but rounding.
+NO_PART = 1e-9
+
+
+class EndlessScale(NamedTuple):
+    """Where the likelihood is largest with an infinite scale."""
+
+    coef: Array  #: (q,) over the scale
+    objective: float
+
+
+class _AtZero(NamedTuple):
+    """Derivatives of the log-likelihood in b and t, at t = 0."""
+
+    gradient: Array  #: (q,)
+    information: Array  #: (q, q) minus the second derivatives
+    in_t: Array  #: (2,) the derivative in t, and the sum of the sizes of its terms
+
+
+def endless_scale(
+    data: Blockwise, prepared: Prepared, law: ErrorLaw, penalty: Array
+) -> EndlessScale | None:
+    """The line over its scale where the likelihood grows with the scale; None where it does not."""
+    if prepared.exact.weight > 0.0 or not all(data.map(_one_sided)):
+        return None
+    coef, gain = np.zeros(len(penalty)), np.inf
+    evaluated = partial(_evaluated, data, law, prepared.units.line, penalty)
+    at, objective = evaluated(coef)
+    for _ in range(MOST_STEPS):
+        if gain < SMALL * prepared.weight or np.abs(coef).max(initial=0.0) > FAR:
+            break
+        inverse = pseudo_inverse(at.information + np.diag(penalty))[0]
+        step = inverse @ (at.gradient - penalty * coef)
+        gain = float(step @ (at.gradient - penalty * coef))
+        for _ in range(MOST_HALVINGS):
+            there, value = evaluated(coef + step)
+            if value >= objective:
+                break
+            step = 0.5 * step
+        coef, at, objective = coef + step, there, value
+    slope, size = at.in_t
+    grows = gain < SMALL * prepared.weight and slope < -NO_PART * size
+    return EndlessScale(coef, objective) if grows else None
+
+
+def _one_sided(block: Residuals) -> bool:
+    return bool((np.isinf(block.low) | np.isinf(block.high)).all())
+
+
+def _evaluated(
+    data: Blockwise, law: ErrorLaw, line: Array, penalty: Array, coef: Array
+) -> tuple[_AtZero, float]:
+    """Derivatives of the log-likelihood, and the objective."""
+    at, log_likelihood = data.sum(partial(_at_zero, law, line, coef))
+    return at, log_likelihood - 0.5 * float(penalty @ coef**2)
+
+
+def _at_zero(law: ErrorLaw, line: Array, coef: Array, block: Residuals) -> tuple[_AtZero, float]:
+    """What the rows of a block add, whose bounds are about a line."""
+    z, above = -(block.design @ coef), np.isinf(block.high)
+    kinds = law.log_sf_derivatives(z), law.log_cdf_derivatives(z)
+    value, first, second = (np.where(above, *parts) for parts in zip(*kinds, strict=True))
+    if block.weight is not None:
+        value, first, second = (block.weight * part for part in (value, first, second))
+    design = block.design
+    information = -(design * second[:, None]).T @ design
+    in_t = first * (np.where(above, block.low, block.high) + design @ line)
+    return (
+        _AtZero(-first @ design, information, np.array([in_t.sum(), np.abs(in_t).sum()])),
+        float(value.sum()),
+    )
