@@ -138,7 +138,11 @@ class MonteCarloEM(Algorithm):
         while reason is None:
             louis = isinstance(options.acceleration, Louis)
             step = _sampled_step(model, data, points, rng, size=size, louis=louis)
-            point = None if step is None else point_without_statistics(model, data, step.image, len(points))
+            point = (
+                None
+                if step is None
+                else point_without_statistics(model, data, step.image, len(points))
+            )
             if step is None or point is None:
                 reason = StopReason.INFEASIBLE
                 report(options, points, reason)

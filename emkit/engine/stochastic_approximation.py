@@ -171,7 +171,9 @@ class StochasticApproximationEM(Algorithm):
             mean = retracted(model, tree.restore(chain.mean(axis=0), start))
             average = point_without_statistics(model, data, mean, len(points))
             points += [] if average is None else [average]
-        error = batch_means_error(chain) if len(chain) else np.full(tree.flatten(start).shape, np.inf)
+        error = (
+            batch_means_error(chain) if len(chain) else np.full(tree.flatten(start).shape, np.inf)
+        )
         return chain_result(
             points, reason, n_evaluations=len(points), error=tree.restore(error, start)
         )

@@ -104,9 +104,7 @@ class _Site:
     def draw(self, low: Array, high: Array, chance: Array) -> None:
         """Within bounds that are deviations from the mean, as the cells are."""
         low, high = (low - self.centre) * self.root, (high - self.centre) * self.root
-        self.away[self.at, self.rows] = (
-            self.centre + draw_between(low, high, chance)[0] / self.root
-        )
+        self.away[self.at, self.rows] = self.centre + draw_between(low, high, chance)[0] / self.root
 
 
 def _draw_utilities(

@@ -66,6 +66,11 @@ class LatentRows:
         return len(self.order)
 
     @property
+    def total_weight(self) -> float:
+        """Sum of the weights."""
+        return float(self.weights.sum())
+
+    @property
     def is_exact(self) -> bool:
         """Whether every latent cell that is not missing is known."""
         return not (self.intervals or self.chosen)
