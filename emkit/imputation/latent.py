@@ -109,12 +109,13 @@ class LatentTable(NamedTuple):
     def _names(self) -> list[str]:
         """Of the latent cells: of columns, and of the levels that have a utility."""
         names, out = column_names(self.imputer)[self.columns.modelled], [""] * self.latent.size
-        for one in (*self.latent.numbers, *self.latent.ordinals):
-            out[one.at] = str(names[one.column])
+        for one in self.latent.latent:
+            if not isinstance(one, Nominal):
+                out[one.at] = str(names[one.column])
         for nominal in self.latent.nominals:
             assert self.coding is not None
             category = self.coding.categories[int(self.columns.modelled[nominal.column])]
-            codes = np.arange(len(nominal.shares) - 1)
+            codes = np.arange(len(nominal.shares) - 1.0)
             for at, place in zip(nominal.places, category.representative(codes), strict=True):
                 out[at] = f"{names[nominal.column]}={category.levels[place]}"
         return out
