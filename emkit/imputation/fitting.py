@@ -16,7 +16,7 @@ from emkit.engine.search import resolve_search
 from emkit.exceptions import InfeasibleError
 from emkit.imputation.columns import Columns
 from emkit.imputation.fitted import publish, publish_constants
-from emkit.imputation.latent import LatentTable, latent_table
+from emkit.imputation.latent import LATENT, LatentTable, begin, latent_table
 from emkit.imputation.messages import (
     advice,
     warn_of_collapse,
@@ -33,7 +33,7 @@ from emkit.models.mixture.single_normal import MIN_SHRINKAGE, auto_shrinkage, no
 __all__ = ["METHODS", "fit_table"]
 
 #: Distributions by the names that ``method`` takes.
-METHODS = ("classes", "latent_normal")
+METHODS = ("classes", LATENT)
 
 #: Part of tol to which one normal goes on.
 OF_ONE_NORMAL = 0.01
@@ -108,6 +108,7 @@ def fit_table(imputer: Any, table: Table, warn: Callable[[str], None], progress:
     data, columns = table.data, table.columns
     warn_of_empty(imputer, columns, warn)
     imputer._shares = None
+    begin(imputer)
     if data is None:
         publish_constants(imputer, columns)
         return
@@ -138,7 +139,7 @@ def fit_table(imputer: Any, table: Table, warn: Callable[[str], None], progress:
 def _problem(imputer: Any, data: Any, columns: Columns) -> Problem:
     """The table of a fit: of numbers, or with categories among the columns that vary."""
     coding = imputer._coding
-    if imputer.method == "latent_normal":
+    if imputer.method == LATENT:
         return latent_table(imputer, data, columns, coding)
     if coding is not None and np.isin(columns.modelled, coding.columns).any():
         return mixed_table(imputer, data, columns, coding)

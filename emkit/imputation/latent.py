@@ -21,7 +21,7 @@ from emkit.models.mixed.cells import Members
 from emkit.models.mixture.single_normal import MIN_SHRINKAGE
 from emkit.models.rows import Rows
 
-__all__ = ["LATENT", "LatentTable", "is_latent", "latent_cells", "latent_table"]
+__all__ = ["LATENT", "LatentTable", "begin", "is_latent", "latent_cells", "latent_table"]
 
 #: The name of the method.
 LATENT = "latent_normal"
@@ -149,6 +149,14 @@ def _check(imputer: Any, data: Any) -> None:
                 f"method='latent_normal' is one normal: {name} must be {only!r}. Got {value!r}. "
                 "Leave it at its default, or take method='classes'."
             )
+
+
+def begin(imputer: Any) -> None:
+    """Forget what an earlier fit published of the latent cells; there may be none now."""
+    for name in ("correlation_", "latent_names_"):
+        imputer.__dict__.pop(name, None)
+    if imputer.method == LATENT:
+        imputer.correlation_, imputer.latent_names_ = np.zeros((0, 0)), []
 
 
 def is_latent(imputer: Any) -> bool:
