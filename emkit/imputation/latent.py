@@ -29,6 +29,7 @@ LATENT = "latent_normal"
 MOST_LEVELS = 30
 #: How it is fitted: long enough that correlations are off by less than half of 0.02 from what an
 #: endless run gives, in tables of a few hundred rows.
+MOVED, MOST_MOVES = 700, 10
 FORM = StochasticApproximationEM(burn_in=20, n_iter=150, decay=0.6)
 
 
@@ -45,13 +46,14 @@ class LatentTable(NamedTuple):
     form: Any = FORM
 
     def auto_shrinkage(self) -> float:
-        """Half a row of prior for every latent cell."""
+        """Half a row of prior for every latent cell beyond the two of a correlation."""
         d = self.latent.size
-        return 0.5 * d / (self.data.total_weight + d)
+        return 0.5 * max(d - 2, 0) / (self.data.total_weight + d)
 
     def model(self, shrinkage: float) -> LatentNormal:
         """The model with the prior that a shrinkage stands for."""
-        return LatentNormal(self.latent, min(max(shrinkage, MIN_SHRINKAGE), 1.0))
+        n_moves = -(-MOVED // len(self.data))
+        return LatentNormal(self.latent, max(shrinkage, MIN_SHRINKAGE), min(n_moves, MOST_MOVES))
 
     def start(self, model: LatentNormal) -> LatentParams:
         """The last fit, or no correlation."""
