@@ -30,7 +30,7 @@ MOST_LEVELS = 30
 #: How it is fitted: long enough that correlations are off by less than half of 0.02 from what an
 #: endless run gives, in tables of a few hundred rows.
 MOVED, MOST_MOVES = 700, 10
-FORM = StochasticApproximationEM(burn_in=20, n_iter=150, decay=0.6)
+FORM = StochasticApproximationEM(burn_in=30, n_iter=150, decay=0.6)
 
 
 class LatentTable(NamedTuple):
