@@ -37,8 +37,6 @@ def results_are_finite(fitted: Fit) -> Iterator[str]:
         if not name.endswith("_") or not isinstance(value, np.ndarray | float | list):
             continue
         unknown = name in ("standard_errors_", "cov_params_") and fitted.told
-        # A temperature before the last has no likelihood; the docstring says so.
-        unknown |= name == "lower_bounds_" and "anneal" in repr(fitted.estimator)
         array = np.asarray(value)
         if array.dtype.kind == "f" and not (np.isfinite(array).all() or unknown):
             yield f"{name} has {np.sum(~np.isfinite(array))} of {array.size}"

@@ -1,5 +1,6 @@
 """Forms of EM: hard, tempered, drawn labels, Monte Carlo, GEM and ECME, Newton's step."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from marks import cut_short
 from scipy import optimize, special, stats
+from sklearn.exceptions import ConvergenceWarning
 from structures import dense
 from systems import OFFSPRING as COUNTS
 from systems import Linkage, Rates, Split, Theta
@@ -282,7 +284,10 @@ def test_max_iter_caps_points_and_e_steps_of_every_form(table, algorithm, cap, a
     )
     assert result.n_iter <= cap
     assert model.calls == result.n_evaluations <= cap + 1
-    assert len(result.log_likelihoods) == result.n_iter
+    before = isinstance(algorithm, AnnealedEM)  # temperatures, with another objective
+    assert len(result.log_likelihoods) == result.n_iter or before
+    assert len(result.log_likelihoods) <= result.n_iter
+    assert np.isfinite(result.log_likelihoods).all()
     assert result.history[-1] == result.objective
 
 
@@ -918,3 +923,20 @@ def test_an_image_that_is_not_a_number_ends_the_run_where_it_is(acceleration):
     result = fit_em(Undefined(), COUNTS, start=Theta(0.1), acceleration=acceleration)
     assert result.reason is StopReason.INFEASIBLE and not result.converged
     assert 0.62 < result.params.t < 1
+
+
+@pytest.mark.parametrize("search", ["annealing", "simulated_annealing"])
+@pytest.mark.parametrize("max_iter", [5, 30, 200])
+def test_bounds_of_an_annealed_mixture_are_numbers_that_rise(search, max_iter):
+    """Those of the stage whose objective is the likelihood; the temperatures before count alone."""
+    X = np.random.default_rng(0).normal(size=(90, 2)) + 5.0 * (np.arange(90) % 3)[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture = EMGaussianMixture(
+            3, search=search, max_iter=max_iter, n_init=2, reg_covar=0.0, random_state=0
+        ).fit(X)
+    bounds = np.array(mixture.lower_bounds_)
+    assert np.isfinite(bounds).all() and len(bounds) <= mixture.n_iter_
+    if search == "annealing":
+        assert (np.diff(bounds) >= -1e-12 * np.abs(bounds[1:])).all()
+        assert len(bounds) == 0 or bounds[-1] == pytest.approx(mixture.score(X), rel=1e-9)
