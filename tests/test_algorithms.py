@@ -29,6 +29,7 @@ from emkit.engine import (
     SimulatedAnnealingEM,
     Squarem,
     Stochastic,
+    StochasticApproximationEM,
     StochasticEM,
     StopReason,
     Tempered,
@@ -37,7 +38,7 @@ from emkit.engine import (
     soft,
 )
 from emkit.engine.algorithms import with_posterior
-from emkit.exceptions import InfeasibleError, ModelError
+from emkit.exceptions import InfeasibleError, ModelError, NotConvergedWarning
 from emkit.numerics.covariance import NAMES
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -343,6 +344,10 @@ def test_frequencies_have_the_moments_of_binomial_draws(size, weight):
         (lambda: MonteCarloEM(growth=0.0), "growth must be above 0"),
         (lambda: MonteCarloEM(level=1.0), "level must be between 0 and 1"),
         (lambda: MonteCarloEM(precision=-1.0), "precision must be above 0"),
+        (lambda: StochasticApproximationEM(100, 100), "burn_in must be from 0 to below n_iter=100"),
+        (lambda: StochasticApproximationEM(-1), "burn_in must be"),
+        (lambda: StochasticApproximationEM(decay=0.5), "decay must be above 0.5"),
+        (lambda: StochasticApproximationEM(decay=1.1), "decay must be above 0.5"),
         (lambda: Louis(below=0.0), "below must be"),
     ],
 )
@@ -568,6 +573,74 @@ def test_blocks_are_sampled_one_by_one():
     assert low.mean < 359 / 9 < high.mean
 
 
+class ChainedLifetimes(Lifetimes):
+    """The same by a Metropolis chain, whose draws depend on those before."""
+
+    def continue_latent(self, data, params, rng, latent):
+        time, running = data
+        proposed = latent + rng.normal(0.0, 2.0 * params.mean, latent.shape)
+        chance = np.exp(np.minimum((latent - proposed) / params.mean, 0.0))
+        taken = (proposed > time[running]) & (rng.random(latent.shape) < chance)
+        return np.where(taken, proposed, latent)
+
+
+@pytest.mark.parametrize("average", [False, True])
+@pytest.mark.parametrize("model", [Lifetimes(), ChainedLifetimes()])
+@pytest.mark.parametrize("decay", [0.7, 1.0])
+def test_stochastic_approximation_comes_to_the_maximum(model, decay, average):
+    form = StochasticApproximationEM(50, 3000, decay=decay, average=average)
+    time, running = LIFETIMES
+    parts = Blocks([(time[rows], running[rows]) for rows in (slice(9), slice(9, 21))])
+    for data in (LIFETIMES, parts):
+        result = fit_em(model, data, algorithm=form, max_iter=10_000, random_state=1)
+        assert result.reason is StopReason.SCHEDULE and result.converged
+        assert result.n_iter == 3000 + average
+        assert result.params.mean == pytest.approx(359 / 9, rel=0.05)
+        assert 0.0 < result.monte_carlo_error.mean < 3.0
+
+
+def test_stochastic_approximation_ends_as_it_is_told():
+    form = StochasticApproximationEM(2, 20)
+    with pytest.warns(NotConvergedWarning, match="max_iter=5"):
+        short = fit_em(DrawnLinkage(), COUNTS, algorithm=form, max_iter=5, random_state=0)
+    assert short.reason is StopReason.MAX_ITER
+    none = fit_em(DrawnLinkage(), COUNTS, start=Theta(0.5), algorithm="saem", max_iter=0)
+    assert none.params.t == 0.5 and none.n_iter == 0
+
+    def stop(state):
+        return state.n_iter == 3
+
+    told = fit_em(DrawnLinkage(), COUNTS, algorithm=form, callback=stop, random_state=0)
+    assert told.reason is StopReason.CALLBACK
+
+    class NoMaximiser(DrawnLinkage):
+        def m_step(self, stats, params):
+            raise np.linalg.LinAlgError
+
+    with pytest.warns(NotConvergedWarning):
+        result = fit_em(NoMaximiser(), COUNTS, start=Theta(0.3), algorithm=form)
+    assert result.reason is StopReason.INFEASIBLE and result.params.t == 0.3
+
+    class Nowhere(DrawnLinkage):
+        def is_feasible(self, params):
+            return False
+
+    with pytest.raises(InfeasibleError, match="not defined at the start"):
+        fit_em(Nowhere(), COUNTS, start=Theta(0.3), algorithm=form)
+
+
+def test_stochastic_approximation_of_statistics_alone():
+    class Sampled(Linkage):
+        def sampled_statistics(self, counts, params, rng, size):
+            drawn = rng.binomial(counts[0], params.t / (2 + params.t), size)
+            return Split(float(counts[1] + counts[2]), drawn.mean() + counts[3])
+
+    form = StochasticApproximationEM(20, 1000)
+    result = fit_em(Sampled(), COUNTS, algorithm=form, random_state=0)
+    assert result.params.t == pytest.approx(EXACT, abs=0.005)
+    assert np.isfinite(result.history).all()
+
+
 def test_nothing_missing_is_nothing_to_sample():
     counts = np.array([0, 18, 20, 34])
     result = fit_em(DrawnLinkage(), counts, start=Theta(0.5), algorithm="mcem", random_state=0)
@@ -647,6 +720,7 @@ def test_broken_draws_are_named():
     ("model", "options", "message"),
     [
         (Linkage(), {"algorithm": "mcem"}, "Linkage .* no method sample_latent"),
+        (Linkage(), {"algorithm": "saem"}, "StochasticApproximationEM .* no method sample_latent"),
         (Linkage(), {"algorithm": "cem"}, "ClassificationEM .* log_joint and statistics"),
         (Linkage(), {"algorithm": "sem"}, "StochasticEM .* log_joint and statistics"),
         (Linkage(), {"algorithm": AnnealedEM()}, "AnnealedEM .* log_joint and statistics"),

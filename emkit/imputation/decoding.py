@@ -15,6 +15,7 @@ from emkit.data.tables import Filling
 from emkit.imputation.coding import encoded_table
 from emkit.imputation.fitted import fitted_cells
 from emkit.imputation.table import open_table
+from emkit.models.latent_normal.cells import LatentCells
 from emkit.models.mixed.cells import MixedCells
 
 __all__ = ["as_it_came", "as_it_was", "probabilities"]
@@ -77,7 +78,7 @@ def probabilities(imputer: Any, X: Any) -> dict[Any, Array]:
     columns = imputer._columns
     fitted = fitted_cells(imputer)
     modelled: dict[int, Array] = {}
-    if isinstance(fitted, MixedCells):
+    if isinstance(fitted, MixedCells | LatentCells):
         _, proba = fitted.expect(columns.take_modelled(cells))
         modelled = dict(zip(columns.modelled[fitted.categories].tolist(), proba, strict=True))
     names, out = column_names(imputer), {}
