@@ -1,8 +1,8 @@
 """Tables of numbers and categories: EMImputer beside scikit-learn, and R's mice and Amelia.
 
 Run ``python benchmarks/mixed_tables.py``; ``--tables mcar``, ``--names penguins,votes``,
-``--methods emkit,mice`` (beginnings of names) and ``--seeds 3`` take parts or more of it, ``--quick``
-the synthetic tables without R and without intervals.
+``--methods emkit,mice`` (beginnings of names) and ``--seeds 3`` take parts or more of it,
+``--quick`` the synthetic tables without R and without intervals.
 
 Eleven tables come from R's packages by name, where Rscript and they are there; three are synthetic.
 30 % of the cells are hidden, at random or by the rank in one column. Errors are ratios to those of
@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 from _common import Table, main
-from _mixed import Errors, Mixed, errors, holes, real_tables, synthetic_tables
+from _mixed import Mixed, errors, holes, real_tables, synthetic_tables
 from _mixed_methods import OF_SKLEARN, Method, mean_and_mode, of_emkit, of_r
 
 ERRORS = ("NRMSE", "wrong", "log-loss")

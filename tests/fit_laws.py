@@ -39,6 +39,8 @@ def results_are_finite(fitted: Fit) -> Iterator[str]:
         unknown = name in ("standard_errors_", "cov_params_") and fitted.told
         # A temperature before the last has no likelihood; the docstring says so.
         unknown |= name == "lower_bounds_" and "anneal" in repr(fitted.estimator)
+        if isinstance(value, list) and any(isinstance(part, np.ndarray) for part in value):
+            continue  # levels of categories
         array = np.asarray(value)
         if array.dtype.kind == "f" and not (np.isfinite(array).all() or unknown):
             yield f"{name} has {np.sum(~np.isfinite(array))} of {array.size}"
@@ -119,6 +121,8 @@ def labels_are_the_most_probable(fitted: Fit) -> Iterator[str]:
 def covariances_are_positive_definite(fitted: Fit) -> Iterator[str]:
     mixture = fitted.estimator
     d = mixture.means_.shape[1]
+    if not d:
+        return
     for matrix in dense(mixture.covariance_type, mixture.covariances_, len(mixture.weights_), d):
         matrix = matrix.astype(float)
         variances = np.diag(matrix)
