@@ -27,7 +27,8 @@ What each method of a model buys:
 ``log_prior``                               maximum a posteriori: a prior is part of the objective
 ``complete_score``                          standard errors in two E-steps a parameter, "louis" in
                                             "mcem"
-``sample_latent, complete_statistics``      "mcem"; a `MonteCarloModel` needs no E-step at all
+``sample_latent, complete_statistics``      "mcem", "saem"; a `MonteCarloModel` needs no E-step
+``continue_latent``                         "saem" by a Markov chain, where no draw is independent
 ``conditional_step``                        ECME: parameters that the M-step leaves
 ``propose``                                 points of the model's own, such as Newton steps
 ==========================================  =====================================================
@@ -49,6 +50,7 @@ one's own is one class with one or two methods:
 ==============================  ===============================================================
 ``algorithm="em"``              the default: exact
 ``"mcem"``                      no formula for the E-step, but what is missing can be drawn
+``"saem"``                      the same by one draw an iteration, also of a Markov chain
 ``"cem"``                       the partition is what is wanted; quick, biased where classes
                                 overlap
 ``"sem"``                       plain EM stays at saddles; the mean of a chain of drawn labels
@@ -77,6 +79,7 @@ from emkit.engine.result import EMResult, RunSummary, State, StopReason
 from emkit.engine.search import Annealing, Restarts, ShortRuns, SimulatedAnnealing
 from emkit.engine.starts import Climber, Outcome, Search, Start
 from emkit.engine.stochastic import SimulatedAnnealingEM, StochasticEM
+from emkit.engine.stochastic_approximation import StochasticApproximationEM
 
 __all__ = [
     "EM",
@@ -109,6 +112,7 @@ __all__ = [
     "Start",
     "State",
     "Stochastic",
+    "StochasticApproximationEM",
     "StochasticEM",
     "StopReason",
     "Tempered",

@@ -13,6 +13,7 @@ from emkit.engine.result import EMResult, StopReason
 from emkit.engine.search import resolve_search
 from emkit.engine.starts import Climber, Start, best_of, require_outcomes
 from emkit.engine.stochastic import StochasticEM
+from emkit.engine.stochastic_approximation import StochasticApproximationEM
 from emkit.exceptions import InfeasibleError, NotConvergedWarning, warn
 
 __all__ = ["ALGORITHMS", "fit_em"]
@@ -61,9 +62,10 @@ def fit_em(
         each and goes on with the best; "annealing" and "simulated_annealing" lead every start
         past shallow maxima; "genetic" recombines classes. See `Restarts`, `ShortRuns`,
         `Annealing`, `SimulatedAnnealing`, `Genetic`, and `Search` for one of your own.
-    algorithm : {"em", "cem", "sem", "mcem"} or Algorithm, default="em"
+    algorithm : {"em", "cem", "sem", "mcem", "saem"} or Algorithm, default="em"
         Form of the E-step: exact; classification EM and stochastic EM, for latent classes;
-        Monte Carlo EM. See `EM`, `ClassificationEM`, `StochasticEM`, `MonteCarloEM`.
+        Monte Carlo EM and stochastic approximation EM, by draws of what is missing. See `EM`,
+        `ClassificationEM`, `StochasticEM`, `MonteCarloEM`, `StochasticApproximationEM`.
     acceleration : {"anderson", "louis", "squarem"}, Acceleration or None, default="anderson"
         Extrapolation of the EM map; None is plain EM. The forms that assign or draw labels do
         without; Monte Carlo EM takes "louis".
@@ -210,6 +212,7 @@ ALGORITHMS: dict[str, Algorithm] = {
     "cem": ClassificationEM(),
     "sem": StochasticEM(),
     "mcem": MonteCarloEM(),
+    "saem": StochasticApproximationEM(),
 }
 
 

@@ -51,6 +51,9 @@ class EMModel(ABC):
         Stats of a block completed by these draws, averaged over them.
     sampled_statistics(data, params, rng, size)
         The two in one, where that is cheaper.
+    continue_latent(data, params, rng, latent)
+        Draws after those of `sample_latent` or of itself, by a move of a Markov chain that leaves
+        their distribution as it is at ``params``, for `StochasticApproximationEM`.
 
     See Also
     --------
@@ -106,6 +109,7 @@ class EMModel(ABC):
     sample_latent: Callable[..., Any] | None = None
     complete_statistics: Callable[..., Any] | None = None
     sampled_statistics: Callable[..., Any] | None = None
+    continue_latent: Callable[..., Any] | None = None
 
     @abstractmethod
     def initialize(self, data: Any, rng: np.random.Generator) -> Any:

@@ -27,7 +27,7 @@ from emkit.engine.steps import (
 from emkit.engine.stochastic import chain_result, report
 from emkit.exceptions import InfeasibleError
 
-__all__ = ["MonteCarloEM"]
+__all__ = ["MonteCarloEM", "need_draws", "point_without_statistics"]
 
 #: Steps within the tolerance, one after the other, that end a run (Booth & Hobert 1999).
 STILL = 3
@@ -114,17 +114,11 @@ class MonteCarloEM(Algorithm):
             raise ValueError(f"precision must be above 0. Got {self.precision!r}.")
 
     def check(self, model: EMModel, acceleration: Acceleration | None) -> None:
-        name = type(model).__name__
-        for method in ("sample_latent", "complete_statistics"):
-            if model.sampled_statistics is None and getattr(model, method) is None:
-                raise TypeError(
-                    f"MonteCarloEM draws what is missing, and {name} does not say how: it has no "
-                    f"method {method}."
-                )
+        need_draws(self, model)
         if isinstance(acceleration, Louis) and model.complete_score is None:
             raise TypeError(
                 "The Louis step of Monte Carlo EM needs the score of the complete data, and "
-                f"{name} has no method complete_score."
+                f"{type(model).__name__} has no method complete_score."
             )
 
     def run(
@@ -135,7 +129,7 @@ class MonteCarloEM(Algorithm):
         rng: np.random.Generator,
         options: RunOptions,
     ) -> EMResult:
-        first = _point(model, data, start, 0)
+        first = point_without_statistics(model, data, start, 0)
         if first is None:
             raise InfeasibleError("The model is not defined at the start (singular or infeasible).")
         points, size, contraction = [first], self.size, _Contraction()
@@ -144,7 +138,11 @@ class MonteCarloEM(Algorithm):
         while reason is None:
             louis = isinstance(options.acceleration, Louis)
             step = _sampled_step(model, data, points, rng, size=size, louis=louis)
-            point = None if step is None else _point(model, data, step.image, len(points))
+            point = (
+                None
+                if step is None
+                else point_without_statistics(model, data, step.image, len(points))
+            )
             if step is None or point is None:
                 reason = StopReason.INFEASIBLE
                 report(options, points, reason)
@@ -294,7 +292,17 @@ def _newton_step(
     return _SampledStep(image, move, further @ plain.covariance @ further.T, plain.n_batches, True)
 
 
-def _point(model: EMModel, data: Any, params: Any, n_iter: int) -> Point | None:
+def need_draws(algorithm: Algorithm, model: EMModel) -> None:
+    """TypeError unless the model says how to draw what is missing."""
+    for method in ("sample_latent", "complete_statistics"):
+        if model.sampled_statistics is None and getattr(model, method) is None:
+            raise TypeError(
+                f"{type(algorithm).__name__} draws what is missing, and {type(model).__name__} "
+                f"does not say how: it has no method {method}."
+            )
+
+
+def point_without_statistics(model: EMModel, data: Any, params: Any, n_iter: int) -> Point | None:
     """A point without statistics; None where the model is not defined."""
     if isinstance(model, MonteCarloModel):
         return sampled_point(model, data, params, n_iter)

@@ -21,7 +21,7 @@ from emkit.engine.result import EMResult, State, StopReason
 from emkit.engine.steps import Point, evaluate, m_step
 from emkit.exceptions import InfeasibleError
 
-__all__ = ["SimulatedAnnealingEM", "StochasticEM", "chain_result", "report"]
+__all__ = ["SimulatedAnnealingEM", "StochasticEM", "batch_means_error", "chain_result", "report"]
 
 
 def chain_points(
@@ -114,7 +114,7 @@ class StochasticEM(Algorithm):
         points.append(best)
         reason = reason or StopReason.SCHEDULE
         report(options, points, reason)
-        error = tree.restore(_batch_means_error(chain), start)
+        error = tree.restore(batch_means_error(chain), start)
         return chain_result(points, reason, n_evaluations=n_evaluations, error=error)
 
 
@@ -189,7 +189,7 @@ def report(
     return StopReason.CALLBACK if asked else reason
 
 
-def _batch_means_error(chain: Array, n_batches: int = 10) -> Array:
+def batch_means_error(chain: Array, n_batches: int = 10) -> Array:
     """Standard errors of the mean of a chain, by the means of batches of it."""
     if len(chain) < 2 * n_batches:
         return np.full(chain.shape[1], np.inf)

@@ -21,6 +21,7 @@ class ImputerStream(PartialFitMixin):
     """`partial_fit` of an imputer."""
 
     n_components: int
+    method: str
     covariance_type: str
     missing_fraction_: Array
     n_samples_seen_: float
@@ -29,6 +30,11 @@ class ImputerStream(PartialFitMixin):
     _fitted: Any
 
     def _require_stream(self) -> None:
+        if self.method != "classes":
+            raise ValueError(
+                f"partial_fit has no method={self.method!r}, whose margins are of all rows at "
+                "once. Fit a sample of the rows, or take method='classes'."
+            )
         if self._coding is not None:
             raise ValueError(
                 "partial_fit takes numbers alone, and the first batch has columns of categories: "

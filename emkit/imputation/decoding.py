@@ -12,6 +12,7 @@ from emkit.data.categories import Coding
 from emkit.data.frames import Filling, in_container
 from emkit.imputation.fitted import fitted_cells
 from emkit.imputation.table import open_table
+from emkit.models.latent_normal.cells import LatentCells
 from emkit.models.mixed.cells import MixedCells
 
 __all__ = ["as_it_came", "probabilities"]
@@ -62,7 +63,7 @@ def probabilities(imputer: Any, X: Any) -> dict[Any, Array]:
     cells, table, columns = np.concatenate(rows), coding.table(X), imputer._columns
     fitted = fitted_cells(imputer)
     modelled: dict[int, Array] = {}
-    if isinstance(fitted, MixedCells):
+    if isinstance(fitted, MixedCells | LatentCells):
         _, proba = fitted.expect(columns.take_modelled(cells))
         modelled = dict(zip(columns.modelled[fitted.categories].tolist(), proba, strict=True))
     names, out = column_names(imputer), {}

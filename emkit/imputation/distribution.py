@@ -12,6 +12,7 @@ from emkit.engine import standard_errors
 from emkit.exceptions import DataWarning, ModelError, warn
 from emkit.imputation.columns import Columns
 from emkit.imputation.fitted import fitted_cells
+from emkit.imputation.latent import is_latent
 from emkit.imputation.mixed import moments_model
 from emkit.imputation.prior import prepare, prior_model
 from emkit.imputation.table import load_table, open_table
@@ -26,6 +27,12 @@ NO_ERRORS = (
     "No standard errors: the fit is so close to a singular covariance or an empty component that "
     "the curvature of its objective cannot be told from rounding. Increase shrinkage, lower "
     "n_components, or drop columns that follow from others."
+)
+#: Where there is no curvature to be had.
+NO_INFORMATION = (
+    "standard_errors takes the curvature of the likelihood, for which the latent normal has no "
+    "formula (method='latent_normal'). Take multiple_impute and pool_estimates, or "
+    "method='classes'."
 )
 
 
@@ -206,6 +213,8 @@ class FittedDistribution:
 
 
 def _errors(imputer: Any, data: Any) -> Any:
+    if is_latent(imputer):
+        raise ValueError(NO_INFORMATION)
     d = len(imputer.location_)
     location, covariance = np.zeros(d), np.zeros((d, d))
     if imputer._fitted is not None:

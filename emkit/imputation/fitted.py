@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.engine import EMResult
 from emkit.imputation.columns import Columns
+from emkit.imputation.latent import is_latent, latent_cells
 from emkit.imputation.mixed import mixed_cells
 from emkit.imputation.prior import Prepared
 from emkit.mixture.streaming import Stream
@@ -22,6 +23,8 @@ def fitted_cells(imputer: Any) -> Cells | None:
     """The fitted distribution of the columns that vary; None where none does."""
     if imputer._fitted is None:
         return None
+    if is_latent(imputer):
+        return latent_cells(imputer)
     if imputer._shares is not None:
         return mixed_cells(imputer)
     (name, *_), units, params = imputer._fitted

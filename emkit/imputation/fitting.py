@@ -16,6 +16,7 @@ from emkit.engine.search import resolve_search
 from emkit.exceptions import InfeasibleError
 from emkit.imputation.columns import Columns
 from emkit.imputation.fitted import publish, publish_constants
+from emkit.imputation.latent import LatentTable, latent_table
 from emkit.imputation.messages import (
     advice,
     warn_of_collapse,
@@ -29,7 +30,10 @@ from emkit.imputation.table import Table
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.single_normal import MIN_SHRINKAGE, auto_shrinkage, normal_start
 
-__all__ = ["fit_table"]
+__all__ = ["METHODS", "fit_table"]
+
+#: Distributions by the names that ``method`` takes.
+METHODS = ("classes", "latent_normal")
 
 #: Part of tol to which one normal goes on.
 OF_ONE_NORMAL = 0.01
@@ -52,6 +56,7 @@ class NumberTable(NamedTuple):
 
     imputer: Any
     prepared: Prepared
+    form: str = "em"
 
     @property
     def data(self) -> Any:
@@ -95,6 +100,9 @@ class NumberTable(NamedTuple):
         publish(self.imputer, result, model, shrinkage, self.prepared)
 
 
+Problem = NumberTable | MixedTable | LatentTable
+
+
 def fit_table(imputer: Any, table: Table, warn: Callable[[str], None], progress: Progress) -> None:
     """Fit an `EMImputer`, whose arguments are checked; what the data force is told to ``warn``."""
     data, columns = table.data, table.columns
@@ -127,33 +135,34 @@ def fit_table(imputer: Any, table: Table, warn: Callable[[str], None], progress:
     problem.publish(*reached)
 
 
-def _problem(imputer: Any, data: Any, columns: Columns) -> NumberTable | MixedTable:
+def _problem(imputer: Any, data: Any, columns: Columns) -> Problem:
     """The table of a fit: of numbers, or with categories among the columns that vary."""
     coding = imputer._coding
+    if imputer.method == "latent_normal":
+        return latent_table(imputer, data, columns, coding)
     if coding is not None and np.isin(columns.modelled, coding.columns).any():
         return mixed_table(imputer, data, columns, coding)
     units = units_of(imputer, data.scaling(), columns)
     return NumberTable(imputer, prepare(imputer, data, columns, units))
 
 
-def _climb(
-    imputer: Any, problem: NumberTable | MixedTable, progress: Progress, shrinkage: float
-) -> Reached | None:
+def _climb(imputer: Any, problem: Problem, progress: Progress, shrinkage: float) -> Reached | None:
     """To a maximum at a shrinkage; None where there is none, and a larger one has it."""
     model: Any = problem.model(shrinkage)
     progress.publish = partial(_publish, problem=problem, model=model, shrinkage=shrinkage)
-    one = imputer.n_components == 1
+    one, form = imputer.n_components == 1, problem.form
     start = problem.start(model)
     resolve_search(imputer.search)  # which refuses what is none
     try:
         result = best_run(
             model,
-            in_blocks(problem.data),
+            problem.data if isinstance(problem, LatentTable) else in_blocks(problem.data),
             start=start,
             n_init=imputer.n_init,
             n_jobs=imputer.n_jobs,
             # One normal has one start, and nothing to search for.
             search="restarts" if one else imputer.search,
+            algorithm=form,
             acceleration=imputer.acceleration,
             tol=imputer.tol * problem.data.total_weight * (OF_ONE_NORMAL if one else 1.0),
             max_iter=imputer.max_iter,
@@ -173,7 +182,7 @@ def _climb(
 def _publish(
     imputer: Any,
     result: EMResult,
-    problem: NumberTable | MixedTable,
+    problem: Problem,
     model: Any,
     shrinkage: float,
 ) -> None:

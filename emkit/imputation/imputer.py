@@ -20,7 +20,7 @@ from emkit.data.checks import takes_nan
 from emkit.exceptions import DataWarning, warn
 from emkit.imputation.batches import ImputerStream
 from emkit.imputation.distribution import FittedDistribution
-from emkit.imputation.fitting import fit_table
+from emkit.imputation.fitting import METHODS, fit_table
 from emkit.imputation.multiple import multiple_impute
 from emkit.imputation.output import ImputerOutput
 from emkit.imputation.table import load_for_fit, open_table
@@ -259,6 +259,7 @@ class EMImputer(
         **EM_CONSTRAINTS,
         **STREAM_CONSTRAINTS,
         "n_components": [at_least(Integral, 1)],
+        "method": [StrOptions(set(METHODS))],
         "missing_values": [MissingValues()],
         "covariance_type": [StrOptions(set(STRUCTURES))],
         "shrinkage": [between(Real, 0.0, 1.0), StrOptions({"auto"})],
@@ -278,6 +279,7 @@ class EMImputer(
         self,
         n_components: int = 1,
         *,
+        method: str = "classes",
         missing_values: Any = np.nan,
         covariance_type: str = "full",
         shrinkage: float | str = "auto",
@@ -305,6 +307,7 @@ class EMImputer(
         average: bool | int = False,
     ):
         self.n_components = n_components
+        self.method = method
         self.missing_values = missing_values
         self.covariance_type = covariance_type
         self.shrinkage = shrinkage

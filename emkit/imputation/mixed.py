@@ -58,6 +58,7 @@ class MixedTable(NamedTuple):
     kinds: Kinds
     shares: list[Array]
     prepared: Prepared | None  #: of the numbers; None where there are none
+    form: str = "em"
 
     def auto_shrinkage(self) -> float:
         """What ``shrinkage="auto"`` is here."""

@@ -225,7 +225,7 @@ class EMGaussianMixture(
         "precisions_init": ["array-like", None],
         "resp_init": ["array-like", None],
         # Nothing is to be drawn where the E-step has a formula.
-        "algorithm": [StrOptions(set(ALGORITHMS) - {"mcem"}), Algorithm],
+        "algorithm": [StrOptions(set(ALGORITHMS) - {"mcem", "saem"}), Algorithm],
         "prior": [StrOptions({"mclust"}), MixturePrior, None],
         "verbose_interval": [at_least(Integral, 1)],
     }

@@ -38,7 +38,14 @@ from emkit.numerics.gaussian import (
 from emkit.numerics.patterns import Group
 from emkit.numerics.truncated_normal import draw_between
 
-__all__ = ["ConditionalKernel", "MaskedKernel", "choose_kernel"]
+__all__ = [
+    "ConditionalKernel",
+    "MaskedKernel",
+    "choose_kernel",
+    "expected_spread",
+    "find_missing",
+    "gather",
+]
 
 
 class Completed(NamedTuple):
@@ -91,7 +98,7 @@ class ConditionalKernel(Kernel):
     def log_joint_incomplete(self, rows: Array) -> tuple[Array, Completed]:
         """Of any rows, some of which may be complete."""
         n, d = rows.shape
-        missing, width = _find_missing(rows)
+        missing, width = find_missing(rows)
         cells = missing * n + np.arange(n)  # where they lie in x, flat
         x = np.zeros((width, n))
         self.units.load(rows, x[:d])
@@ -101,7 +108,7 @@ class ConditionalKernel(Kernel):
             if k < len(self._precisions):  # else the components share one
                 precision = np.eye(width)
                 precision[:d, :d] = self._precisions[k]
-                work.factors.append(triangular.cholesky(_gather(precision, missing)))
+                work.factors.append(triangular.cholesky(gather(precision, missing)))
                 log_det = _log_det(work.factors[-1])
             z = self._complete_rows(x, cells, k, precision, work.factors[-1])
             self._log_density(z, k, out=log_joint[k])
@@ -145,7 +152,7 @@ class ConditionalKernel(Kernel):
         moments = moments_of(self.layout, lambda k, rows: chosen(work.centred[k], rows), resp, d)
         # Components that share P share the conditional covariances.
         for k, r in enumerate(resp.sum(axis=0)[None] if self.layout.shared else resp):
-            unknown = _expected_spread(work.missing, work.factor(k), r, floor, d)
+            unknown = expected_spread(work.missing, work.factor(k), r, floor, d)
             self.layout.add_conditional_covariance(moments.scatter, k, unknown)
         return moments
 
@@ -267,7 +274,7 @@ def choose_kernel(
     return kernel(layout, components, units)
 
 
-def _find_missing(rows: Array) -> tuple[NDArray[np.intp], int]:
+def find_missing(rows: Array) -> tuple[NDArray[np.intp], int]:
     """What is missing in each of the rows (n, d), as in `Completed`, and d with what makes up."""
     n, d = rows.shape
     absent = np.isnan(rows)
@@ -297,7 +304,7 @@ def _log_det(factor: Array) -> Array:
     return np.log(eights).sum(axis=0)
 
 
-def _gather(precision: Array, missing: NDArray[np.intp]) -> Array:
+def gather(precision: Array, missing: NDArray[np.intp]) -> Array:
     """Lower triangles of P_mm, (m, m, n)."""
     m, n = missing.shape
     out = np.empty((m, m, n))
@@ -308,7 +315,7 @@ def _gather(precision: Array, missing: NDArray[np.intp]) -> Array:
     return out
 
 
-def _expected_spread(
+def expected_spread(
     missing: NDArray[np.intp], factor: Array, r: Array, floor: float, d: int
 ) -> Array:
     """Sum (d, d) of the conditional covariances of rows with weights r."""

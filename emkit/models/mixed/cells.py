@@ -26,6 +26,13 @@ class Members(NamedTuple):
         result: Array = of_groups[:, self.group] * self.share
         return result
 
+    def draw(self, codes: Array, chance: Array) -> NDArray[np.intp]:
+        """Places of levels (n,) that share these codes, by uniform numbers."""
+        cumulated = np.where(self.group == codes[:, None], self.share, 0.0).cumsum(axis=1)
+        place = (cumulated <= (chance * cumulated[:, -1])[:, None]).sum(axis=1)
+        result: NDArray[np.intp] = np.minimum(place, len(self.group) - 1)
+        return result
+
 
 class MixedCells(NamedTuple):
     """The missing cells of a table of codes and numbers under a fitted `LocalDependence`.
@@ -77,8 +84,5 @@ class MixedCells(NamedTuple):
         chance = rng.random(codes.shape)
         for at, (j, of) in enumerate(zip(self.categories, self.members, strict=True)):
             missing = np.isnan(X[:, j])
-            mine = of.group == codes[missing, at][:, None]  # (n, L)
-            cumulated = np.where(mine, of.share, 0.0).cumsum(axis=1)
-            place = (cumulated <= (chance[missing, at] * cumulated[:, -1])[:, None]).sum(axis=1)
-            out[missing, j] = np.minimum(place, len(of.group) - 1)
+            out[missing, j] = of.draw(codes[missing, at], chance[missing, at])
         return out

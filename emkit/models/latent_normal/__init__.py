@@ -1,0 +1,1 @@
+"""Tables of any columns as one normal behind them: numbers by ranks, categories by intervals."""

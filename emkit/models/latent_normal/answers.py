@@ -1,0 +1,176 @@
+"""What a fitted latent normal says of the cells that are missing: expectations, draws."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtr
+
+from emkit._typing import Array
+from emkit.models.latent_normal.chances import RowChances
+from emkit.models.latent_normal.columns import LatentColumns, Nominal, Ordinal
+from emkit.models.latent_normal.gibbs import LatentParams, Normal, sweep
+from emkit.models.latent_normal.model import as_chances
+from emkit.models.latent_normal.rows import LatentRows
+
+__all__ = ["draw", "expect"]
+
+#: Moves of a chain before the first that counts, and those that do.
+BURN_IN, MOVES = 10, 20
+#: Rows that are worked on together.
+STEP = 8192
+#: Moves that a row of shares weighs as much as, in probabilities of nominal levels.
+OF_SHARES = 0.2
+
+
+def expect(columns: LatentColumns, params: LatentParams, X: Array) -> tuple[Array, list[Array]]:
+    """X with missing numbers at their means, and probabilities (n, L) of each column's levels.
+
+    The latter are in the order of the columns in the table; observed levels have probability 1.
+    What is expected of a row depends on that row alone.
+    """
+    out, proba = X.copy(), _known(columns, X)
+    for start in range(0, len(X), STEP):
+        part = slice(start, start + STEP)
+        data = LatentRows.of(columns, X[part])
+        _Expected.of(columns, params, data).write(out[part], {j: p[part] for j, p in proba.items()})
+    return out, [proba[j] for j in sorted(proba)]
+
+
+def _known(columns: LatentColumns, X: Array) -> dict[int, Array]:
+    """Probabilities of the levels: 1 of observed ones, else the shares."""
+    out = {}
+    for column, shares in columns.shares():
+        known = (X[:, column, None] == np.arange(len(shares))).astype(float)
+        out[column] = np.where(np.isnan(X[:, column])[:, None], shares, known)
+    return out
+
+
+class _Expected(NamedTuple):
+    """Sums over the moves of a chain, in the order of its rows."""
+
+    columns: LatentColumns
+    data: LatentRows
+    numbers: list[Array]  #: of the missing cells of each column
+    levels: list[Array]
+    utilities: list[Array]
+    moves: int
+
+    @classmethod
+    def of(cls, columns: LatentColumns, params: LatentParams, data: LatentRows) -> "_Expected":
+        normal, missing = Normal.of(params, data), data.missing
+        deviations = np.sqrt(_variances(normal, data))
+        absent = [[np.flatnonzero(missing[c.at]) for c in kind] for kind in columns[:3]]
+        numbers = [np.zeros(len(rows)) for rows in absent[0]]
+        levels = [
+            np.zeros((len(rows), len(c.cuts) - 1))
+            for c, rows in zip(columns.ordinals, absent[1], strict=True)
+        ]
+        utilities = [
+            np.zeros((len(rows), len(c.shares)))
+            for c, rows in zip(columns.nominals, absent[2], strict=True)
+        ]
+        moves = 0
+        for expected, drawn in _moves(normal, data, sampled=any(map(len, absent[2]))):
+            moves += 1
+            for i, (c, rows) in enumerate(zip(columns.numbers, absent[0], strict=True)):
+                numbers[i] += c.margin.expect(expected[c.at, rows], deviations[c.at, rows])
+            for i, (o, rows) in enumerate(zip(columns.ordinals, absent[1], strict=True)):
+                levels[i] += _between(o, expected[o.at, rows], deviations[o.at, rows])
+            for i, (u, rows) in enumerate(zip(columns.nominals, absent[2], strict=True)):
+                utilities[i] += _largest(u, normal, drawn[:, rows])
+        return cls(columns, data, numbers, levels, utilities, moves)
+
+    def write(self, out: Array, proba: dict[int, Array]) -> None:
+        """Fill the missing cells of a table, and the rows of probabilities."""
+        order, missing = self.data.order, self.data.missing
+        for c, total in zip(self.columns.numbers, self.numbers, strict=True):
+            out[order[missing[c.at]], c.column] = total / self.moves
+        for o, total in zip(self.columns.ordinals, self.levels, strict=True):
+            proba[o.column][order[missing[o.at]]] = total / self.moves
+        for u, total in zip(self.columns.nominals, self.utilities, strict=True):
+            smooth = total + OF_SHARES * u.shares
+            proba[u.column][order[missing[u.at]]] = smooth / smooth.sum(axis=1, keepdims=True)
+
+
+def _moves(normal: Normal, data: LatentRows, sampled: bool) -> Iterator[tuple[Array, Array]]:
+    """Moves that count; one is enough where nothing but numbers is known, and asked for."""
+    chances = RowChances(np.vstack([data.z, data.missing]))
+    z, exact = data.z, data.is_exact
+    for t in range(-BURN_IN * (not exact), MOVES if sampled or not exact else 1):
+        expected, z = sweep(data, normal, z, chances)
+        if t >= 0:
+            yield expected, z
+
+
+def _variances(normal: Normal, data: LatentRows) -> Array:
+    """Conditional variances (d, n) of the missing cells, 0 of others."""
+    out: Array = np.zeros(data.z.shape)
+    for factored in normal.factored:
+        out[:, factored.pattern.part] = factored.variances()
+    return out
+
+
+def _between(column: Ordinal, mean: Array, deviation: Array) -> Array:
+    """Probabilities (n, L) of the intervals between the cuts."""
+    result: Array = np.diff(ndtr((column.cuts - mean[:, None]) / deviation[:, None]), axis=1)
+    return result
+
+
+def _largest(column: Nominal, normal: Normal, z: Array) -> Array:
+    """Probabilities (n, L) of the largest utility, each given all other latent cells (d, n).
+
+    Of one row they need not sum to 1; their means over the draws do.
+    """
+    places, precision = column.places, normal.precision
+    away = z - normal.mean[:, None]
+    utilities = z[places]
+    pivots = np.diag(precision)[places][:, None]
+    centre = utilities - precision[places] @ away / pivots
+    out = np.empty((len(places) + 1, z.shape[1]))
+    last = np.zeros(z.shape[1])
+    for i in range(len(places)):
+        others = np.delete(utilities, i, axis=0).max(axis=0, initial=-np.inf)
+        root = np.sqrt(pivots[i])
+        out[i] = ndtr((centre[i] - np.maximum(others, 0.0)) * root)
+        last += np.where(others < 0.0, ndtr(-centre[i] * root), 0.0)
+    out[-1] = last / len(places)
+    return out.T
+
+
+def draw(
+    columns: LatentColumns,
+    params: LatentParams,
+    X: Array,
+    rng: np.random.Generator,
+    limits: Array | None = None,
+) -> Array:
+    """X with what is missing drawn given what is observed: jointly in a row.
+
+    Numbers are drawn within ``limits`` (2, d). What is drawn for a row depends on its place.
+    """
+    out = X.copy()
+    for start in range(0, len(X), STEP):
+        part = slice(start, start + STEP)
+        data = LatentRows.of(columns, X[part], None, limits)
+        normal, z, chances = Normal.of(params, data), data.z, as_chances(rng)
+        for _ in range(BURN_IN + 1 if not data.is_exact else 1):
+            _, z = sweep(data, normal, z, chances)
+        _write_drawn(columns, z, out[part], data.order)
+    for column, shares in columns.tables:
+        missing = np.flatnonzero(np.isnan(X[:, column]))
+        out[missing, column] = rng.choice(len(shares), len(missing), p=shares)
+    return out
+
+
+def _write_drawn(columns: LatentColumns, z: Array, out: Array, order: Array) -> None:
+    """What latent cells (d, n) stand for, in the missing cells of a table."""
+    drawn = out[order]
+    for column, at, margin in columns.numbers:
+        drawn[:, column] = margin.quantiles(z[at])
+    for column, at, cuts in columns.ordinals:
+        drawn[:, column] = np.searchsorted(cuts[1:-1], z[at])
+    for nominal in columns.nominals:
+        utilities = np.vstack([z[nominal.places], np.zeros(z.shape[1])])
+        drawn[:, nominal.column] = utilities.argmax(axis=0)
+    out[order] = np.where(np.isnan(out[order]), drawn, out[order])
