@@ -130,7 +130,9 @@ def of_emkit(quick: bool) -> dict[str, Method]:
     }
     if "method" in EMImputer().get_params():
         methods["emkit, latent normal"] = partial(given, {"method": "latent_normal"}, draws)
-        methods["emkit, auto"] = partial(given, {"method": "auto", "covariance_type": "tied"}, draws)
+        methods["emkit, auto"] = partial(
+            given, {"method": "auto", "covariance_type": "tied"}, draws
+        )
     return methods
 
 

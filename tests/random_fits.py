@@ -216,9 +216,7 @@ def mixed_imputer_case(choose, most_rows=80, most_columns=8):
         n_levels = choose(usually(2, 1, 3, 5, 12, 40, times=3))
         levels = LEVELS[choose(list(LEVELS))](rng, X[:, rng.integers(X.shape[1])], n_levels)
         X[:, j] = np.where(np.isnan(X[:, j]), np.nan, levels)
-    case.estimator.set_params(
-        categorical_features=is_category, min_value=-np.inf, max_value=np.inf
-    )
+    case.estimator.set_params(categorical_features=is_category, min_value=-np.inf, max_value=np.inf)
     return case
 
 

@@ -28,6 +28,7 @@ from emkit.models.mixed.effects import Curvature, move
 from emkit.models.mixed.rows import CodedRows, Expanded, Levels
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.numerics.conditional import ConditionalKernel, MaskedKernel
+from emkit.numerics.constants import EPS
 from emkit.numerics.gaussian import CompleteKernel, Moments, Scaling, choose_complete, tile_rows
 
 __all__ = ["LocalDependence", "LocalParams"]
@@ -282,10 +283,19 @@ class LocalDependence(LatentClassModel):
         covariances = self.normal.retract(normals(params)).covariances
         return params._replace(covariances=covariances)
 
+    #: As of the normals: where rounding hides falls that anyone would see, a run ends at them.
+    visible_fall = GaussianMixtureModel.visible_fall
+
     def objective_rounding(self, params: LocalParams, objective: float) -> float:
         if self.normal is None:
             return super().objective_rounding(params, objective)
-        return self.normal.objective_rounding(normals(params), objective)
+        of_numbers = self.normal.objective_rounding(normals(params), objective)
+        # Scatters about means that moved are differences of squares as large as the effects.
+        largest = sum(abs(of).max(axis=0) for of in self.design.effects(params.effects).values())
+        precisions = self.normal.components(normals(params)).precisions
+        precision = self.normal.layout.diagonals(precisions, params.means.shape)
+        moved = float((precision * largest**2).sum(axis=1).max())
+        return max(of_numbers, 4.0 * EPS * self.normal.total_weight * moved)
 
     def acceleration_threshold(self, data: CodedRows) -> float:
         return (1e-3 if self.n_classes > 1 else np.inf) * data.total_weight
