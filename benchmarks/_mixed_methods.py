@@ -125,14 +125,12 @@ def of_emkit(quick: bool) -> dict[str, Method]:
     """emkit's methods that this version has."""
     draws = 0 if quick else DRAWS
     methods: dict[str, Method] = {
-        "emkit, K=3": partial(given, {"n_components": 3, "covariance_type": "tied"}, 0),
-        "emkit, K by score": partial(searched, {"covariance_type": "tied"}, draws),
+        "emkit K=3": partial(given, {"n_components": 3, "covariance_type": "tied"}, 0),
+        "emkit K by score": partial(searched, {"covariance_type": "tied"}, 0),
     }
     if "method" in EMImputer().get_params():
-        methods["emkit, latent normal"] = partial(given, {"method": "latent_normal"}, draws)
-        methods["emkit, auto"] = partial(
-            given, {"method": "auto", "covariance_type": "tied"}, draws
-        )
+        methods["emkit latent normal"] = partial(given, {"method": "latent_normal"}, 0)
+        methods["emkit auto"] = partial(given, {"method": "auto", "covariance_type": "tied"}, draws)
     return methods
 
 

@@ -28,7 +28,7 @@ __all__ = ["MixedTable", "mixed_cells", "mixed_table", "moments_model"]
 #: Levels of a column beyond which it does not move the numbers: tables of effects would be large.
 MOST_LEVELS = 30
 #: Rows of prior for the table of each column and class, and for each effect of a level.
-OF_TABLES, OF_EFFECTS = 1.0, 1.0
+OF_TABLES, OF_EFFECTS = 1.0, 12.0
 #: Rows that every level has in the shares about which priors lie, seen or not.
 OF_LEVELS = 0.5
 

@@ -90,14 +90,17 @@ class Bound:
         self.rows, self._n_reserved = self.complete.rows, 0
         self._incomplete: ConditionalKernel | MaskedKernel | None = None
 
-    def log_density(self, x: Array) -> tuple[Array, Any, Any]:
-        """Of rows (N, p) of `residuals`, with the weights; with it the kernel and its work."""
+    def log_density(self, x: Array, copies: int = 1) -> tuple[Array, Any, Any]:
+        """Of rows (N, p) of `residuals`, with the weights; with it the kernel and its work.
+
+        So many blocks of the rows miss the same.
+        """
         if np.isnan(x.min(initial=0.0)):
             if self._incomplete is None:
                 kind = MaskedKernel if self.layout.independent else ConditionalKernel
                 self._incomplete = kind(self.layout, self.components, self._of_rows)
             kernel: Any = self._incomplete
-            log_joint, work = kernel.log_joint_incomplete(x)
+            log_joint, work = kernel.log_joint_incomplete(x, copies)
         else:
             kernel = self.complete
             if len(x) > self._n_reserved:
@@ -190,7 +193,7 @@ class LocalDependence(LatentClassModel):
         else:
             design = self.design.rows(tile).reshape(M * n, -1)
             x = np.broadcast_to(tile.X, (M, *tile.X.shape)).reshape(M * n, -1)
-            density, kernel, of_kernel = bound.log_density(bound.residuals(x, design))
+            density, kernel, of_kernel = bound.log_density(bound.residuals(x, design), M)
             log_joint, work = density.reshape(K, M, n), Work(kernel, of_kernel, design)
         log_joint += self._log_tables(tile, bound)[:, None]
         for cell in tile.tried:
