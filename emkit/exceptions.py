@@ -60,7 +60,7 @@ class DataError(ValueError):
 
 
 class DataReadError(RuntimeError):
-    """Data that are read block by block could not be read in the middle of a fit.
+    """Data that are read block by block could not be read; the block and its rows are named.
 
     The cause is the error of whoever reads them, such as an OSError.
 

@@ -37,8 +37,6 @@ def results_are_finite(fitted: Fit) -> Iterator[str]:
         if not name.endswith("_") or not isinstance(value, np.ndarray | float | list):
             continue
         unknown = name in ("standard_errors_", "cov_params_") and fitted.told
-        # A temperature before the last has no likelihood; the docstring says so.
-        unknown |= name == "lower_bounds_" and "anneal" in repr(fitted.estimator)
         if isinstance(value, list) and any(isinstance(part, np.ndarray) for part in value):
             continue  # levels of categories
         array = np.asarray(value)

@@ -1,5 +1,6 @@
 """Forms of EM: hard, tempered, drawn labels, Monte Carlo, GEM and ECME, Newton's step."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from marks import cut_short
 from scipy import optimize, special, stats
+from sklearn.exceptions import ConvergenceWarning
 from structures import dense
 from systems import OFFSPRING as COUNTS
 from systems import Linkage, Rates, Split, Theta
@@ -27,6 +29,7 @@ from emkit.engine import (
     SimulatedAnnealingEM,
     Squarem,
     Stochastic,
+    StochasticApproximationEM,
     StochasticEM,
     StopReason,
     Tempered,
@@ -35,7 +38,7 @@ from emkit.engine import (
     soft,
 )
 from emkit.engine.algorithms import with_posterior
-from emkit.exceptions import InfeasibleError, ModelError
+from emkit.exceptions import InfeasibleError, ModelError, NotConvergedWarning
 from emkit.numerics.covariance import NAMES
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -281,7 +284,10 @@ def test_max_iter_caps_points_and_e_steps_of_every_form(table, algorithm, cap, a
     )
     assert result.n_iter <= cap
     assert model.calls == result.n_evaluations <= cap + 1
-    assert len(result.log_likelihoods) == result.n_iter
+    before = isinstance(algorithm, AnnealedEM)  # temperatures, with another objective
+    assert len(result.log_likelihoods) == result.n_iter or before
+    assert len(result.log_likelihoods) <= result.n_iter
+    assert np.isfinite(result.log_likelihoods).all()
     assert result.history[-1] == result.objective
 
 
@@ -338,6 +344,10 @@ def test_frequencies_have_the_moments_of_binomial_draws(size, weight):
         (lambda: MonteCarloEM(growth=0.0), "growth must be above 0"),
         (lambda: MonteCarloEM(level=1.0), "level must be between 0 and 1"),
         (lambda: MonteCarloEM(precision=-1.0), "precision must be above 0"),
+        (lambda: StochasticApproximationEM(100, 100), "burn_in must be from 0 to below n_iter=100"),
+        (lambda: StochasticApproximationEM(-1), "burn_in must be"),
+        (lambda: StochasticApproximationEM(decay=0.5), "decay must be above 0.5"),
+        (lambda: StochasticApproximationEM(decay=1.1), "decay must be above 0.5"),
         (lambda: Louis(below=0.0), "below must be"),
     ],
 )
@@ -563,6 +573,74 @@ def test_blocks_are_sampled_one_by_one():
     assert low.mean < 359 / 9 < high.mean
 
 
+class ChainedLifetimes(Lifetimes):
+    """The same by a Metropolis chain, whose draws depend on those before."""
+
+    def continue_latent(self, data, params, rng, latent):
+        time, running = data
+        proposed = latent + rng.normal(0.0, 2.0 * params.mean, latent.shape)
+        chance = np.exp(np.minimum((latent - proposed) / params.mean, 0.0))
+        taken = (proposed > time[running]) & (rng.random(latent.shape) < chance)
+        return np.where(taken, proposed, latent)
+
+
+@pytest.mark.parametrize("average", [False, True])
+@pytest.mark.parametrize("model", [Lifetimes(), ChainedLifetimes()])
+@pytest.mark.parametrize("decay", [0.7, 1.0])
+def test_stochastic_approximation_comes_to_the_maximum(model, decay, average):
+    form = StochasticApproximationEM(50, 3000, decay=decay, average=average)
+    time, running = LIFETIMES
+    parts = Blocks([(time[rows], running[rows]) for rows in (slice(9), slice(9, 21))])
+    for data in (LIFETIMES, parts):
+        result = fit_em(model, data, algorithm=form, max_iter=10_000, random_state=1)
+        assert result.reason is StopReason.SCHEDULE and result.converged
+        assert result.n_iter == 3000 + average
+        assert result.params.mean == pytest.approx(359 / 9, rel=0.05)
+        assert 0.0 < result.monte_carlo_error.mean < 3.0
+
+
+def test_stochastic_approximation_ends_as_it_is_told():
+    form = StochasticApproximationEM(2, 20)
+    with pytest.warns(NotConvergedWarning, match="max_iter=5"):
+        short = fit_em(DrawnLinkage(), COUNTS, algorithm=form, max_iter=5, random_state=0)
+    assert short.reason is StopReason.MAX_ITER
+    none = fit_em(DrawnLinkage(), COUNTS, start=Theta(0.5), algorithm="saem", max_iter=0)
+    assert none.params.t == 0.5 and none.n_iter == 0
+
+    def stop(state):
+        return state.n_iter == 3
+
+    told = fit_em(DrawnLinkage(), COUNTS, algorithm=form, callback=stop, random_state=0)
+    assert told.reason is StopReason.CALLBACK
+
+    class NoMaximiser(DrawnLinkage):
+        def m_step(self, stats, params):
+            raise np.linalg.LinAlgError
+
+    with pytest.warns(NotConvergedWarning):
+        result = fit_em(NoMaximiser(), COUNTS, start=Theta(0.3), algorithm=form)
+    assert result.reason is StopReason.INFEASIBLE and result.params.t == 0.3
+
+    class Nowhere(DrawnLinkage):
+        def is_feasible(self, params):
+            return False
+
+    with pytest.raises(InfeasibleError, match="not defined at the start"):
+        fit_em(Nowhere(), COUNTS, start=Theta(0.3), algorithm=form)
+
+
+def test_stochastic_approximation_of_statistics_alone():
+    class Sampled(Linkage):
+        def sampled_statistics(self, counts, params, rng, size):
+            drawn = rng.binomial(counts[0], params.t / (2 + params.t), size)
+            return Split(float(counts[1] + counts[2]), drawn.mean() + counts[3])
+
+    form = StochasticApproximationEM(20, 1000)
+    result = fit_em(Sampled(), COUNTS, algorithm=form, random_state=0)
+    assert result.params.t == pytest.approx(EXACT, abs=0.005)
+    assert np.isfinite(result.history).all()
+
+
 def test_nothing_missing_is_nothing_to_sample():
     counts = np.array([0, 18, 20, 34])
     result = fit_em(DrawnLinkage(), counts, start=Theta(0.5), algorithm="mcem", random_state=0)
@@ -642,6 +720,7 @@ def test_broken_draws_are_named():
     ("model", "options", "message"),
     [
         (Linkage(), {"algorithm": "mcem"}, "Linkage .* no method sample_latent"),
+        (Linkage(), {"algorithm": "saem"}, "StochasticApproximationEM .* no method sample_latent"),
         (Linkage(), {"algorithm": "cem"}, "ClassificationEM .* log_joint and statistics"),
         (Linkage(), {"algorithm": "sem"}, "StochasticEM .* log_joint and statistics"),
         (Linkage(), {"algorithm": AnnealedEM()}, "AnnealedEM .* log_joint and statistics"),
@@ -844,3 +923,20 @@ def test_an_image_that_is_not_a_number_ends_the_run_where_it_is(acceleration):
     result = fit_em(Undefined(), COUNTS, start=Theta(0.1), acceleration=acceleration)
     assert result.reason is StopReason.INFEASIBLE and not result.converged
     assert 0.62 < result.params.t < 1
+
+
+@pytest.mark.parametrize("search", ["annealing", "simulated_annealing"])
+@pytest.mark.parametrize("max_iter", [5, 30, 200])
+def test_bounds_of_an_annealed_mixture_are_numbers_that_rise(search, max_iter):
+    """Those of the stage whose objective is the likelihood; the temperatures before count alone."""
+    X = np.random.default_rng(0).normal(size=(90, 2)) + 5.0 * (np.arange(90) % 3)[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        mixture = EMGaussianMixture(
+            3, search=search, max_iter=max_iter, n_init=2, reg_covar=0.0, random_state=0
+        ).fit(X)
+    bounds = np.array(mixture.lower_bounds_)
+    assert np.isfinite(bounds).all() and len(bounds) <= mixture.n_iter_
+    if search == "annealing":
+        assert (np.diff(bounds) >= -1e-12 * np.abs(bounds[1:])).all()
+        assert len(bounds) == 0 or bounds[-1] == pytest.approx(mixture.score(X), rel=1e-9)

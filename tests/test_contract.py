@@ -473,4 +473,4 @@ def test_the_registries_are_the_only_lists_of_names():
         assert EM_CONSTRAINTS[argument][0].options == set(registry)
         for name in registry:
             fit_em(Poisson(), TABLE, max_iter=2, random_state=0, **{argument: name})
-    assert set(ALGORITHMS) == {"em", "cem", "sem", "mcem"}
+    assert set(ALGORITHMS) == {"em", "cem", "sem", "mcem", "saem"}

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_iris
 from sklearn.exceptions import ConvergenceWarning
 
-from emkit import EMGaussianMixture, EMGaussianMixtureIC, MixturePrior
+from emkit import EMGaussianMixture, EMGaussianMixtureIC, EMImputer, MixturePrior
 from emkit.engine import Blocks
 from emkit.exceptions import DataWarning
 from emkit.models.mixture.gaussian import GaussianMixtureModel
@@ -412,3 +412,15 @@ def test_two_rows_of_many_columns_need_little_memory():
     finally:
         resource.setrlimit(resource.RLIMIT_AS, limits)
     assert np.isfinite(mixture.lower_bound_)
+
+
+@pytest.mark.filterwarnings("ignore:.*never observed together:emkit.exceptions.DataWarning")
+@pytest.mark.parametrize("rank", [1, 3, 5])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_half_of_a_table_of_low_rank_is_recovered_where_little_is_shrunk(rank, seed):
+    """scikit-learn's test of new rows, within its 0.1; by default few rows shrink it further."""
+    rng = np.random.RandomState(seed)
+    X = rng.rand(70, rank) @ rng.rand(rank, 70)
+    holes = np.where(rng.rand(70, 70) < 0.5, np.nan, X)
+    imputer = EMImputer(shrinkage=1e-3, max_iter=5000).fit(holes[:35])
+    np.testing.assert_allclose(imputer.transform(holes[35:]), X[35:], atol=0.1)

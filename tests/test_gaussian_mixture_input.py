@@ -47,8 +47,10 @@ def error_of(mixture, action):
         text = str(error).replace(mixture.__name__, "Mixture")
         if "'covariance_type'" in text or "'init_params'" in text:  # emkit has more of them
             text = re.sub(r"\{.*?\}", "{}", text)
-        # Options print as a set, in any order; emkit names the argument that holds a NaN.
+        # Options print as a set, in any order; emkit names the argument that holds NaN or text.
         text = re.sub(r"\{.*?\}", lambda options: "".join(sorted(options[0])), text)
+        text = re.sub(r"\w+_init holds text \(.*?\): (.*)\. There must be.*", r"\1", text)
+        text = re.sub(r"np\.str_\((.*?)\)", r"\1", text)  # a word is one, of NumPy or not
         return type(error), re.sub(r"Input \w+_init contains", "Input contains", text)
     return None
 
@@ -323,7 +325,7 @@ BAD_RESP = {
     "nan": (altered(HALVES, (0, 0), np.nan), "resp_init contains NaN"),
     "nan label": (altered(LABELS, 0, np.nan), "resp_init contains NaN"),
     "inf": (altered(HALVES, (0, 0), np.inf), "resp_init contains infinity"),
-    "words": (np.array(["a"] * 30), "not compatible with arrays of bytes/strings"),
+    "words": (np.array(["a"] * 30), "resp_init holds text"),
     "complex": (HALVES + 1j, "Complex data not supported"),
 }
 

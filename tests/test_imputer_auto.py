@@ -88,8 +88,7 @@ def test_cells_are_held_out_without_hiding_rows_levels_or_what_varies():
     assert 0.5 * HELD_OUT < hidden.mean() < HELD_OUT
     kept = np.where(hidden, np.nan, X)
     assert not np.isnan(kept).all(axis=1).any()
-    for before, after in zip(X.T, kept.T, strict=True):
-        assert len(np.unique(after[~np.isnan(after)])) > 1
+    assert (np.nanmax(kept, axis=0) > np.nanmin(kept, axis=0)).all()
     for column in np.flatnonzero(imputer.is_categorical_):
         assert set(X[:, column][~np.isnan(X[:, column])]) == set(
             kept[:, column][~np.isnan(kept[:, column])]

@@ -23,7 +23,14 @@ from sklearn.impute import MissingIndicator
 from sklearn.utils import check_array
 from tables import Parts, Slices, cut
 
-from emkit import EMCensoredRegressor, EMGaussianMixture, EMGaussianMixtureIC, EMImputer
+from emkit import (
+    EMCensoredRegressor,
+    EMGaussianMixture,
+    EMGaussianMixtureIC,
+    EMImputer,
+    MixturePrior,
+    pool_estimates,
+)
 from emkit.exceptions import DataWarning
 from emkit.metrics import concordance_index
 from emkit.plotting import ImputationDisplay, MixtureDisplay
@@ -1045,6 +1052,93 @@ def test_starts_are_numbers(name):
         EMGaussianMixture(2, **{name: hidden}).fit(X)
     with pytest.raises(ValueError, match=f"{name} holds dates or durations"):
         EMGaussianMixture(2, **{name: np.asarray(values).astype("m8[D]")}).fit(X)
+
+
+def no_numbers(good):
+    """What may be taken for the numbers that are there, and is none, with what is said of it."""
+    good = np.asarray(good, dtype=float)
+    first = np.zeros(good.shape, dtype=bool)
+    first.flat[0] = True
+    yield good.astype("i8").astype("m8[D]"), "dates or durations"
+    yield good.astype("i8").astype("M8[D]"), "dates or durations"
+    yield np.ma.array(good, mask=first), "is masked"
+    yield good.astype(str), "text"
+    yield good + 1j, "omplex"
+    for cell, told in (
+        (pd.NA, "no numbers"),
+        (datetime.timedelta(1), "dates or durations"),
+        (pd.Timestamp("2020"), "dates or durations"),
+        ("a", "text"),
+    ):
+        objects = good.astype(object)
+        objects.flat[0] = cell
+        yield objects, told
+
+
+PAIR = X[[0, -1]]
+#: Arguments that take arrays of numbers: what is right, and what takes them.
+ARGUMENTS = {
+    "weights_init": ([0.5, 0.5], lambda v: EMGaussianMixture(2, weights_init=v).fit(X)),
+    "means_init": (PAIR, lambda v: EMGaussianMixture(2, means_init=v).fit(X)),
+    "precisions_init": (
+        [np.eye(3)] * 2,
+        lambda v: EMGaussianMixture(2, precisions_init=v).fit(X),
+    ),
+    "resp_init": (INDICES // 20, lambda v: EMGaussianMixture(2, resp_init=v).fit(X)),
+    "mean": (X[0], lambda v: EMGaussianMixture(2, prior=MixturePrior(mean=v)).fit(X)),
+    "covariance": (np.eye(3), lambda v: EMGaussianMixture(prior=MixturePrior(covariance=v)).fit(X)),
+    "min_value": ([-99.0] * 3, lambda v: EMImputer(min_value=v).fit(HOLED)),
+    "max_value": ([99.0] * 3, lambda v: EMImputer(max_value=v).fit(HOLED)),
+    "q": ([0.2, 0.5], lambda v: KINDS["regressor"].fitted().predict_quantile(X, v)),
+    "times": ([1.0, 2.0], lambda v: KINDS["regressor"].fitted().predict_survival_function(X, v)),
+    "level": (0.9, lambda v: KINDS["regressor"].fitted().predict_interval(X, v)),
+    "y_pred": (Y, lambda v: concordance_index(Y, v)),
+    "estimates": (PAIR, lambda v: pool_estimates(v, np.ones((2, 3)))),
+    "variances": (np.ones((2, 3)), lambda v: pool_estimates(PAIR, v)),
+    "df_complete": (50.0, lambda v: pool_estimates(PAIR, PAIR**2, df_complete=v)),
+}
+
+
+@pytest.mark.parametrize("name", ARGUMENTS)
+def test_arguments_that_are_no_numbers_are_refused_by_name(name):
+    good, use = ARGUMENTS[name]
+    use(np.ma.array(good, mask=False))
+    for wrong, told in no_numbers(good):
+        if told == "omplex" and name.endswith("_init"):
+            continue  # refused in scikit-learn's words, as the rest of it is by its classes
+        with pytest.raises((TypeError, ValueError), match=rf"(?s){name}.*{told}|{told}.*{name}"):
+            use(wrong)
+
+
+@pytest.mark.parametrize("name", ["estimates", "variances"])
+def test_tables_of_estimates_that_are_no_numbers_are_refused_by_name(name):
+    for wrong, told in no_numbers(PAIR):
+        pooled = {"estimates": list(PAIR), "variances": list(PAIR**2), name: list(wrong)}
+        with pytest.raises(ValueError, match=rf"(?s){name}.*{told}|{told}.*{name}"):
+            pool_estimates(**pooled)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (EMGaussianMixture, "tol"),
+        (EMGaussianMixture, "reg_covar"),
+        (EMGaussianMixture, "n_components"),
+        (EMImputer, "shrinkage"),
+        (EMImputer, "min_value"),
+        (EMCensoredRegressor, "alpha"),
+        (EMCensoredRegressor, "left"),
+        (EMGaussianMixtureIC, "max_components"),
+    ],
+)
+def test_a_duration_of_numpy_is_no_number(make, name):
+    """It calls itself an integer."""
+    data = (X, Y) if make is EMCensoredRegressor else (X,)
+    with pytest.raises(ValueError, match=name):
+        make(**{name: np.timedelta64(1, "D")}).fit(*data)
+    for field in ("weight_concentration", "mean_precision", "degrees_of_freedom"):
+        with pytest.raises(ValueError, match=field):
+            MixturePrior(**{field: np.timedelta64(1, "D")})
 
 
 # Rows that do not lie in memory

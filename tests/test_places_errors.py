@@ -1,6 +1,7 @@
 """What is wrong with rows is told with the block or the chunk where it lies."""
 
 import itertools
+import re
 
 import numpy as np
 import pandas as pd
@@ -29,6 +30,7 @@ from scipy.sparse import csr_array
 from tables import Parts, Slices, cut
 
 from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer
+from emkit.data import source as sources
 from emkit.engine import Blocks, SimulatedAnnealing, StochasticEM
 from emkit.exceptions import DataReadError
 
@@ -391,6 +393,113 @@ def test_want_of_memory_passes_as_it_is(last):
     X = clusters()
     with pytest.raises(MemoryError):
         mixture().fit(Failing(X[:500], X[500:900]))
+
+
+class Broken(Slices):
+    """Slices of rows that cannot be read from some row on; nothing else is known to be wrong."""
+
+    def __init__(self, array, first, error):
+        super().__init__(array)
+        self.first, self.error = first, error
+
+    def __getitem__(self, rows):
+        if rows.stop > self.first:
+            raise self.error
+        return super().__getitem__(rows)
+
+
+class BrokenParts(Parts):
+    """Blocks of rows of which one cannot be read."""
+
+    def __init__(self, array, number, error):
+        super().__init__(*cut(array, BLOCK).parts)
+        self.number, self.error = number, error
+
+    def __iter__(self):
+        yield from self.parts[: self.number]
+        raise self.error
+
+
+BROKEN = {"slices": lambda a, k, e: Broken(a, k * BLOCK + 1, e), "blocks": BrokenParts}
+
+
+def methods_of(case):
+    """What takes rows: fits, in one go and in batches, and all that is asked of a fitted one."""
+    fitted = case.whole()
+    yield "fit", lambda X, y: case.fit(X, y)
+    yield "score", lambda X, y: fitted.score(X, y)
+    if hasattr(fitted, "partial_fit"):
+        yield "partial_fit", lambda X, y: case.make().partial_fit(X)
+    for name, ask in case.of_rows.items():
+        yield name, lambda X, y, ask=ask: all_of(ask(fitted, X, y))
+
+
+def all_of(rows):
+    """Rows that are computed when they are read, computed."""
+    return rows if isinstance(rows, np.ndarray) else [len(part) for part in rows_of(rows)]
+
+
+def rows_of(rows):
+    return [rows[:]] if hasattr(rows, "shape") else rows
+
+
+@each_estimator
+@pytest.mark.parametrize("number", [0, 2])
+@pytest.mark.parametrize("place", BROKEN)
+def test_what_cannot_be_read_is_named_by_its_block(monkeypatch, case, place, number):
+    """In the first pass and whatever is asked; the error of whoever reads is the cause."""
+    monkeypatch.setattr(sources, "BLOCK_ROWS", BLOCK)
+    for name, ask in methods_of(case):
+        X = BROKEN[place](case.X, number, OSError("the disk is gone"))
+        y = None if case.y is None else cut(case.y, BLOCK)
+        with pytest.raises(DataReadError, match="the disk is gone") as caught:
+            ask(X, y)
+        rows = rf"Block {number} of X, (from row|rows) {number * BLOCK}\b"
+        assert re.search(rows, str(caught.value)), (name, str(caught.value))
+        assert isinstance(caught.value.__cause__, OSError)
+
+
+@each_estimator
+@pytest.mark.parametrize("place", BROKEN)
+def test_what_goes_with_the_rows_and_cannot_be_read_is_named(monkeypatch, case, place):
+    monkeypatch.setattr(sources, "BLOCK_ROWS", BLOCK)
+    for name, told in (("weights", "sample_weight"), ("y", "y")):
+        given = {"X": cut(case.X, BLOCK), "weights": frequencies(), "y": case.y}
+        if given[name] is None:
+            continue
+        given[name] = BROKEN[place](given[name], 1, RuntimeError("no such page"))
+        with pytest.raises(DataReadError, match=f"Block 1 of {told}, .*{BLOCK}.*no such page"):
+            case.fit(**given)
+
+
+@each_estimator
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt])
+@pytest.mark.parametrize("place", BROKEN)
+def test_want_of_memory_and_an_interrupt_pass_as_they_are(monkeypatch, case, place, error):
+    monkeypatch.setattr(sources, "BLOCK_ROWS", BLOCK)
+    for _, ask in methods_of(case):
+        with pytest.raises(error, match="here"):
+            ask(BROKEN[place](case.X, 1, error("here")), case.y)
+
+
+def test_slices_that_are_shorter_than_the_shape_says():
+    class Short(Slices):
+        def __getitem__(self, rows):
+            return super().__getitem__(slice(rows.start, min(rows.stop, N // 2)))
+
+    with pytest.raises(DataReadError, match="the slice has .* rows, and the shape of X says"):
+        mixture().fit(Short(clusters()))
+
+
+def test_rows_computed_of_other_rows_tell_what_is_wrong_with_these():
+    """A wrong value is no failure of reading, wherever the rows come from."""
+    X = clusters()
+    imputer = EMImputer().fit(X)
+    X[-1, 0] = np.inf
+    for place in (Slices, cut):
+        with pytest.raises(ValueError, match="infinity") as caught:
+            mixture().fit(imputer.transform(place(X)))
+        assert not isinstance(caught.value, DataReadError)
 
 
 # Options

@@ -107,7 +107,9 @@ def test_every_search_keeps_the_best_of_its_runs(counts, search):
     assert result.objective >= max(objectives(result)) - 1e-4
     assert result.objective == pytest.approx(Poisson().e_step(counts, result.params)[1], rel=1e-13)
     assert result.history[-1] == result.objective
-    assert len(result.log_likelihoods) == result.n_iter
+    # Temperatures before the last have another objective: they count, and are not listed.
+    assert len(result.log_likelihoods) <= result.n_iter
+    assert len(result.log_likelihoods) == result.n_iter or search == "annealing"
 
 
 @cut_short
@@ -134,7 +136,8 @@ def test_every_search_fits_a_mixture(search):
 
     one, two = fit(1), fit(2)
     np.testing.assert_allclose(one.means_, two.means_, rtol=1e-12)
-    assert one.converged_ and len(one.lower_bounds_) == one.n_iter_
+    assert one.converged_
+    assert len(one.lower_bounds_) == one.n_iter_ or search == "annealing"
     assert [run.n_evaluations for run in one.runs_] == [run.n_evaluations for run in two.runs_]
     centres = one.means_[np.lexsort(one.means_.T.round())]
     np.testing.assert_allclose(centres, [[0, 0], [5, 0], [0, 6]], atol=0.6)

@@ -22,7 +22,8 @@ from emkit.engine import (
 )
 from emkit.engine.many_starts import ManyStarts, Start
 from emkit.exceptions import DataWarning
-from emkit.models.mixture.gaussian import GaussianMixtureModel, one_hot
+from emkit.models.mixture.assignment import one_hot
+from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.overlap import least_divergence
 from emkit.models.mixture.partitions import kmeans_partitions, views_of
 from emkit.models.mixture.short_runs import best_partition
@@ -109,7 +110,9 @@ def test_no_start_stops_where_components_are_one_and_the_same(covariance_type, i
             warnings.simplefilter("always")
             mixture = clone(model).set_params(random_state=seed).fit(X)
         stuck = init_params != "random" and covariance_type in SHARED
-        assert mixture.lower_bound_ > one + 0.1 or (stuck and "all but one" in str(told[0]))
+        is_told = any("all but one" in str(warning.message) for warning in told)
+        left = stuck and (is_told or not mixture.converged_)
+        assert mixture.lower_bound_ > one + 0.1 or left
 
 
 #: Starts from which EM does not tell components apart: what is given, and those that stay alike.

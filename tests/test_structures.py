@@ -16,6 +16,7 @@ from structures import dense, in_shape, nearest, random_covariances
 import emkit
 from emkit import EMGaussianMixture, EMGaussianMixtureIC, EMImputer
 from emkit.numerics.covariance import NAMES, SCIKIT_LEARN, STRUCTURES
+from emkit.numerics.covariance.axes import principal_axes, variances_along
 
 ALIASES = [(name, alias) for name in NAMES for alias in STRUCTURES[name].aliases]
 CURVED = [name for name in NAMES if not STRUCTURES[name].closed]
@@ -284,3 +285,17 @@ def test_a_start_beside_the_family_is_brought_into_it(name):
         assert_has(name, mixture.covariances_)
         mixture.set_params(max_iter=500, tol=1e-8).fit(X)
         assert mixture.converged_ and (np.diff(mixture.history_) >= 0.0).all()
+
+
+@settings(max_examples=50)
+@given(powers=st.lists(st.integers(-70, 70), min_size=2, max_size=5), seed=st.integers(0, 99))
+def test_principal_axes_of_columns_at_any_distance(powers, seed):
+    """In units of the columns the axes give the matrices back."""
+    d, scale = len(powers), 10.0 ** np.array(powers)
+    root = np.random.default_rng(seed).normal(size=(3, d, d))
+    matrices = root @ root.mT / d + 0.3 * np.eye(d)
+    axes = principal_axes(matrices * scale * scale[:, None])
+    variances = variances_along(axes, matrices * scale * scale[:, None])
+    assert (np.diff(variances, axis=1) >= 0.0).all()
+    again = (axes * variances[:, None]) @ axes.mT / scale / scale[:, None]
+    assert_allclose(again, matrices, atol=1e-9)

@@ -54,10 +54,12 @@ FLOATS = [np.float64, np.float32]
 
 
 class _Range(Interval):
-    """Interval of numbers that NumPy knows: no `fractions.Fraction`, no int beyond all doubles."""
+    """Interval of numbers that NumPy knows: no `fractions.Fraction`, no int beyond all doubles,
+    and no duration, which calls itself an integer.
+    """
 
     def is_satisfied_by(self, val: Any) -> bool:
-        if not isinstance(val, Integral | float | np.floating):
+        if not isinstance(val, Integral | float | np.floating) or isinstance(val, np.timedelta64):
             return False
         return (self.type is Integral or _is_double(val)) and bool(super().is_satisfied_by(val))
 

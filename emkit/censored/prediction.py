@@ -347,5 +347,5 @@ def _draw(
 
 def check_level(level: float) -> None:
     """ValueError where it is no probability between 0 and 1."""
-    if not 0.0 < level < 1.0:
+    if not 0.0 < np.asarray(argument_of(level, "level"), dtype=float) < 1.0:
         raise ValueError(f"level must lie between 0 and 1. Got {level!r}.")

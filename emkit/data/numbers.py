@@ -187,17 +187,33 @@ def numbers_of(
 
 
 def argument_of(given: Any, name: str) -> Any:
-    """An argument of numbers, such as times, without a mask; ValueError for dates, and a mask."""
+    """An argument of numbers, such as times, without a mask.
+
+    ValueError or TypeError, which name it, for dates, text, other objects, complex numbers, masks.
+    """
     array = array_of(given, name)
     refuse_date_types(array, name)
     values, missing = split_mask(array)
-    if array.dtype.kind == "O":
-        refuse_dates(name, _types(_found(values, None, _is_date)))
-        missing = _mask(values, lambda cell: cell is np.ma.masked) if missing is None else missing
+    if array.dtype.kind in "OUST":
+        cells = values.astype(object)
+        missing = _mask(cells, lambda cell: cell is np.ma.masked) if missing is None else missing
+        _refuse_no_numbers(cells[~missing], name)
+    if array.dtype.kind == "c":
+        refuse_complex(name, [("", str(array.dtype))])
     if missing is not None and missing.any():
         first = tuple(np.argwhere(missing)[0].tolist())
-        raise ValueError(f"{name} is masked at {first}: there must be a number.")
+        where = f" at {first}" if first else ""
+        raise ValueError(f"{name} is masked{where}: there must be a number.")
     return values if isinstance(given, np.ma.MaskedArray) else given
+
+
+def _refuse_no_numbers(cells: NDArray[Any], name: str) -> None:
+    """An error where an object is no number; None becomes NaN, which whoever takes it refuses."""
+    refuse_dates(name, _types(_found(cells, None, _is_date)))
+    refuse_complex(name, _types(_found(cells, None, _is_complex)))
+    refused = _found(cells, None, lambda cell: isinstance(cell, str | bytes) or _is_no_number(cell))
+    if refused:
+        refuse_objects(name, refused, "", TypeError("there must be a number in each place."))
 
 
 def refuse_date_types(given: Any, name: str, names: Sequence[Any] | None = None) -> None:

@@ -12,7 +12,9 @@ from emkit.data.checks import is_private, map_of
 from emkit.data.containers import array_of
 from emkit.data.lazy import LazyBlocks
 from emkit.data.numbers import refuse_date_types
+from emkit.data.reading import place, read_blocks, reading
 from emkit.data.responses import check_responses
+from emkit.exceptions import DataReadError
 from emkit.models.rows import BLOCK_ROWS
 
 __all__ = ["Block", "Source", "is_source"]
@@ -28,7 +30,8 @@ def is_source(X: Any) -> bool:
     containers = list | tuple | str | bytes | dict | set
     if isinstance(X, containers) or issparse(X) or hasattr(X, "__dask_graph__"):
         return False
-    return is_sliceable(X) or _gives_blocks(X)
+    with reading(X, "X"):  # as a file that was closed
+        return is_sliceable(X) or _gives_blocks(X)
 
 
 def is_sliceable(X: Any) -> bool:
@@ -92,9 +95,10 @@ class Source:
         self.y = _as_array(check_responses(y), "y")
         if self.sliceable:
             _require_rows(X.shape)
-            self.first = X[:1]
+            with reading(X, place("X", 0, 0, 1)):
+                self.first = X[:1]
         else:
-            self.first = next(map(_as_block, X), None)
+            self.first = next(map(_as_block, read_blocks("X", X)), None)
             if self.first is None:
                 raise ValueError("X is an iterable without blocks. Got none; give at least one.")
         if issparse(self.first):
@@ -128,10 +132,10 @@ class Source:
     def _read(self) -> Iterator[Any]:
         """Blocks of X, all of one width and dtype."""
         if self.sliceable:
-            for start in range(0, self.n_rows, self.block_rows):
-                yield self._slice(start)
+            for number in range(-(-self.n_rows // self.block_rows)):
+                yield self._slice(number)
             return
-        for number, block in enumerate(map(_as_block, self.array)):
+        for number, block in enumerate(map(_as_block, read_blocks("X", self.array))):
             shape, dtype = np.shape(block), _dtype(block)
             if len(shape) != 2 or shape[1] != self.n_features:
                 raise ValueError(
@@ -151,14 +155,22 @@ class Source:
                 )
             yield block
 
-    def _slice(self, start: int) -> Any:
+    def _slice(self, number: int) -> Any:
+        start = number * self.block_rows
         stop = min(start + self.block_rows, self.n_rows)
-        return _copy(self.array, start, stop)
+        where = place("X", number, start, stop)
+        block = _copy(self.array, start, stop, where)
+        if len(block) != stop - start:
+            raise DataReadError(
+                f"{where} could not be read: the slice has {len(block)} rows, and the shape of X "
+                f"says {self.n_rows} for all."
+            )
+        return block
 
     def block(self, number: int) -> Block:
         """One block of rows that can be sliced, with what belongs to them."""
         start = number * self.block_rows
-        X = self._slice(start)
+        X = self._slice(number)
         beside = (
             _Beside(name, getattr(self, name)).take(number, start, start + len(X))
             for name in ("sample_weight", "y")
@@ -182,7 +194,8 @@ class _Beside:
 
     def __init__(self, name: str, values: Any):
         self.name, self.values = name, values
-        self.blocks = iter(values) if values is not None and _gives_blocks(values) else None
+        gives_blocks = values is not None and _gives_blocks(values)
+        self.blocks = read_blocks(name, values) if gives_blocks else None
 
     def take(self, number: int, start: int, stop: int) -> Any:
         if self.values is None:
@@ -190,7 +203,8 @@ class _Beside:
         if self.blocks is not None:
             part = next(self.blocks, None)
         elif len(self.values.shape):
-            part = _copy(self.values, start, stop)
+            where = place(self.name, number, start, stop)
+            part = _copy(self.values, start, stop, where)
         else:  # one number for all rows
             part = np.full(stop - start, self.values)
         if part is None or len(part) != stop - start:
@@ -244,14 +258,15 @@ def _names(block: Any) -> list[str] | None:
     return list(map(str, block.columns)) if hasattr(block, "columns") else None
 
 
-def _copy(array: Any, start: int, stop: int) -> Any:
+def _copy(array: Any, start: int, stop: int, where: str) -> Any:
     """Rows as an array of their own, and the pages of a memory map given back.
 
     They would else count as memory of the process. What was written into a private map would be
     lost with them.
     """
-    block = array[start:stop]
-    block = np.ma.array(block) if isinstance(block, np.ma.MaskedArray) else np.array(block)
+    with reading(array, where):
+        block = array[start:stop]
+        block = np.ma.array(block) if isinstance(block, np.ma.MaskedArray) else np.array(block)
     source = map_of(array)
     if source is not None and source.mode != "c" and hasattr(source.base, "madvise"):
         source.base.madvise(mmap.MADV_DONTNEED)

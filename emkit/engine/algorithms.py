@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from emkit._typing import Array
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.arguments import require_integer
 from emkit.engine.blocks import require_e_step
@@ -253,8 +252,7 @@ class AnnealedEM(Algorithm):
             n_evaluations += stage.n_evaluations
         left = max(options.max_iter - n_evaluations, 0)
         last = climb(model, data, start, replace(options, max_iter=left))
-        # Of the stages' points the likelihood is not known.
-        last = with_earlier_cost(last, n_evaluations, np.full(n_iter, np.nan))
+        last = with_earlier_cost(last, n_iter, n_evaluations)
         if len(self.betas) == 1:  # which is plain EM
             return last
         return self._or_plain(last, model, data, begin, options)
@@ -268,8 +266,7 @@ class AnnealedEM(Algorithm):
             return annealed
         plain = climb(model, data, start, replace(options, max_iter=left, callback=None))
         if plain.objective > annealed.objective + options.tol:
-            unknown = np.full(annealed.n_iter, np.nan)
-            return with_earlier_cost(plain, annealed.n_evaluations, unknown)
+            return with_earlier_cost(plain, annealed.n_iter, annealed.n_evaluations)
         return replace(annealed, n_evaluations=annealed.n_evaluations + plain.n_evaluations)
 
 
@@ -290,12 +287,14 @@ def with_posterior(model: Any, posterior: Any, rng: np.random.Generator | None =
     return other
 
 
-def with_earlier_cost(last: EMResult, n_evaluations: int, log_likelihoods: Array) -> EMResult:
-    """The last stage of a run with the cost of the stages before it, and what came after each."""
+def with_earlier_cost(last: EMResult, n_iter: int, n_evaluations: int) -> EMResult:
+    """The last stage of a run with the cost of the stages before it.
+
+    Its history and log-likelihoods stay its own: those before are of another objective.
+    """
     return replace(
         last,
-        n_iter=last.n_iter + len(log_likelihoods),
+        n_iter=last.n_iter + n_iter,
         n_evaluations=last.n_evaluations + n_evaluations,
         evaluations=last.evaluations + n_evaluations,
-        log_likelihoods=np.concatenate([log_likelihoods, last.log_likelihoods]),
     )

@@ -15,9 +15,9 @@ from emkit.engine import tree
 from emkit.engine.contract import require_pair
 from emkit.engine.model import EMModel
 from emkit.engine.processes import as_worker_errors
-from emkit.exceptions import DataReadError, WorkerError, warn
+from emkit.exceptions import ClusterError, DataError, DataReadError, WorkerError, warn
 
-__all__ = ["Blocks", "e_step", "iterate", "summaries", "read"]
+__all__ = ["PASSED", "Blocks", "e_step", "iterate", "summaries", "read"]
 
 #: Seconds that workers take to start: they do when a run has taken as long without them.
 START_UP = 0.5
@@ -25,6 +25,8 @@ START_UP = 0.5
 WORTH_SHARING = 0.02
 #: Size of arrays that workers read from a common file.
 COMMON = "100K"
+#: What is no mistake of a model, nor of whoever reads its data, goes on as it is.
+PASSED = (ClusterError, DataError, DataReadError, MemoryError, WorkerError)
 
 
 class Blocks:
@@ -265,7 +267,7 @@ def read(blocks: Iterable[Any]) -> Iterator[Any]:
             block = next(iterator)
         except StopIteration:
             return
-        except (DataReadError, MemoryError):
+        except PASSED:
             raise
         except Exception as error:
             told = f"{type(error).__name__}: {error}"

@@ -62,8 +62,8 @@ SIGNATURES = {
     "arrays, of the data completed by the draws and averaged over them.",
     "sampled_statistics": "sampled_statistics(data, params, rng, size) must return a NamedTuple of "
     "float arrays, averaged over the draws.",
-    "continue_latent": "continue_latent(data, params, rng, latent) must return draws in the form of "
-    "sample_latent's.",
+    "continue_latent": "continue_latent(data, params, rng, latent) must return draws in the form "
+    "of sample_latent's.",
     "log_likelihood": "log_likelihood(data, params) must return a number.",
 }
 

@@ -27,7 +27,7 @@ from emkit.engine.steps import (
 from emkit.engine.stochastic import chain_result, report
 from emkit.exceptions import InfeasibleError
 
-__all__ = ["MonteCarloEM", "need_draws", "point_without_statistics"]
+__all__ = ["MonteCarloEM", "need_draws", "bare_point"]
 
 #: Steps within the tolerance, one after the other, that end a run (Booth & Hobert 1999).
 STILL = 3
@@ -129,7 +129,7 @@ class MonteCarloEM(Algorithm):
         rng: np.random.Generator,
         options: RunOptions,
     ) -> EMResult:
-        first = point_without_statistics(model, data, start, 0)
+        first = bare_point(model, data, start, 0)
         if first is None:
             raise InfeasibleError("The model is not defined at the start (singular or infeasible).")
         points, size, contraction = [first], self.size, _Contraction()
@@ -138,11 +138,8 @@ class MonteCarloEM(Algorithm):
         while reason is None:
             louis = isinstance(options.acceleration, Louis)
             step = _sampled_step(model, data, points, rng, size=size, louis=louis)
-            point = (
-                None
-                if step is None
-                else point_without_statistics(model, data, step.image, len(points))
-            )
+            image = None if step is None else step.image
+            point = bare_point(model, data, image, len(points))
             if step is None or point is None:
                 reason = StopReason.INFEASIBLE
                 report(options, points, reason)
@@ -302,8 +299,10 @@ def need_draws(algorithm: Algorithm, model: EMModel) -> None:
             )
 
 
-def point_without_statistics(model: EMModel, data: Any, params: Any, n_iter: int) -> Point | None:
-    """A point without statistics; None where the model is not defined."""
+def bare_point(model: EMModel, data: Any, params: Any, n_iter: int) -> Point | None:
+    """A point without statistics; None where the model is not defined, or without parameters."""
+    if params is None:
+        return None
     if isinstance(model, MonteCarloModel):
         return sampled_point(model, data, params, n_iter)
     point = evaluate(model, data, params, n_iter)

@@ -102,7 +102,7 @@ def _standardised(names: tuple[str, ...], *parents: dict[str, Any]) -> list[Arra
     for name in names:
         rows = [np.asarray(parent[name], dtype=float) for parent in parents]
         flat = np.concatenate([r.reshape(len(r), -1) for r in rows])
-        spread = flat.std(axis=0)
+        spread = tree.spread(flat)
         # A parameter counts as one, however many numbers it has.
         columns.append(flat / np.where(spread > 0.0, spread, 1.0) / np.sqrt(flat.shape[1]))
     return np.split(np.concatenate(columns, axis=1), len(parents))

@@ -214,8 +214,8 @@ class EMResult:
     evaluations : ndarray of shape (n_accepted + 1,)
         E-steps made when each entry of ``history`` was reached, 1 at the start of a plain run.
     log_likelihoods : ndarray of shape (n_iter,)
-        Log-likelihood of the current iterate after each point tried; NaN in the stages of an
-        annealed run before its last.
+        Log-likelihood of the current iterate after each point tried; of an annealed run, which
+        climbs another objective before, in its last stage alone.
     runs : tuple of RunSummary
         One summary for each start, in the order drawn.
     monte_carlo_error : NamedTuple or None

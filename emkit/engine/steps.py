@@ -8,17 +8,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emkit.engine import blocks, tree
+from emkit.engine.blocks import PASSED
 from emkit.engine.contract import SIGNATURES, Breach, as_bool, as_number, require_tree
 from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.model import EMModel, MonteCarloModel
-from emkit.exceptions import (
-    ClusterError,
-    DataError,
-    DataReadError,
-    InfeasibleError,
-    ModelError,
-    WorkerError,
-)
+from emkit.exceptions import InfeasibleError, ModelError
 
 __all__ = [
     "Point",
@@ -45,8 +39,6 @@ __all__ = [
 
 #: Part of an objective that single precision may lose.
 SINGLE = 1e-5
-#: What is no mistake of the model's goes on as it is.
-PASSED = (ClusterError, DataError, DataReadError, MemoryError, WorkerError)
 
 
 class Point(NamedTuple):

@@ -173,7 +173,9 @@ class SimulatedAnnealingEM(Algorithm):
             log_likelihoods.append(point.log_likelihood)
         left = options.max_iter - n_visits
         last = climb(model, data, params, replace(options, max_iter=left))
-        return with_earlier_cost(last, n_visits, np.array(log_likelihoods[1:]))
+        whole = with_earlier_cost(last, len(log_likelihoods[1:]), n_visits)
+        visited = np.concatenate([log_likelihoods[1:], last.log_likelihoods])
+        return replace(whole, log_likelihoods=visited)
 
 
 def report(
@@ -194,7 +196,7 @@ def batch_means_error(chain: Array, n_batches: int = 10) -> Array:
     if len(chain) < 2 * n_batches:
         return np.full(chain.shape[1], np.inf)
     means = np.array([batch.mean(axis=0) for batch in np.array_split(chain, n_batches)])
-    return means.std(axis=0, ddof=1) / np.sqrt(n_batches)
+    return tree.spread(means, ddof=1) / np.sqrt(n_batches)
 
 
 def chain_result(

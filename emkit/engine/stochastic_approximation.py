@@ -13,7 +13,7 @@ from emkit.engine.algorithms import Algorithm
 from emkit.engine.arguments import require_integer, require_number
 from emkit.engine.contract import require_tree
 from emkit.engine.model import EMModel
-from emkit.engine.monte_carlo import need_draws, point_without_statistics
+from emkit.engine.monte_carlo import bare_point, need_draws
 from emkit.engine.options import RunOptions
 from emkit.engine.result import EMResult, StopReason
 from emkit.engine.steps import Point, called, m_step, retracted, sampled_statistics
@@ -148,7 +148,7 @@ class StochasticApproximationEM(Algorithm):
         rng: np.random.Generator,
         options: RunOptions,
     ) -> EMResult:
-        first = point_without_statistics(model, data, start, 0)
+        first = bare_point(model, data, start, 0)
         if first is None:
             raise InfeasibleError("The model is not defined at the start (singular or infeasible).")
         points, n_iter = [first], min(self.n_iter, options.max_iter)
@@ -166,17 +166,14 @@ class StochasticApproximationEM(Algorithm):
             if reason is not None:
                 break
         assert reason is not None  # the climb has no other end
-        chain = np.array([tree.flatten(point.params) for point in points[self.burn_in + 1 :]])
+        kept = points[min(self.burn_in + 1, len(points) - 1) :]
+        chain = np.array([tree.flatten(point.params) for point in kept])
         if self.average and len(chain) > 1 and reason is not StopReason.INFEASIBLE:
             mean = retracted(model, tree.restore(chain.mean(axis=0), start))
-            average = point_without_statistics(model, data, mean, len(points))
+            average = bare_point(model, data, mean, len(points))
             points += [] if average is None else [average]
-        error = (
-            batch_means_error(chain) if len(chain) else np.full(tree.flatten(start).shape, np.inf)
-        )
-        return chain_result(
-            points, reason, n_evaluations=len(points), error=tree.restore(error, start)
-        )
+        error = tree.restore(batch_means_error(chain), start)
+        return chain_result(points, reason, n_evaluations=len(points), error=error)
 
     def _climb(
         self, model: EMModel, data: Any, point: Point, rng: np.random.Generator
@@ -196,7 +193,7 @@ class StochasticApproximationEM(Algorithm):
             else:
                 mean = tree.add(tree.scale(mean, 1.0 - step), tree.scale(drawn, step))
             image = m_step(model, data, point._replace(stats=mean), t)
-            after = None if image is None else point_without_statistics(model, data, image, t)
+            after = bare_point(model, data, image, t)
             if after is None:
                 yield None
                 return

@@ -28,6 +28,7 @@ __all__ = [
     "replace",
     "restore",
     "scale",
+    "spread",
 ]
 
 
@@ -151,3 +152,11 @@ def distance(tree: Any, other: Any) -> float:
         for a, b in zip(leaves(tree), leaves(other), strict=True)
     ]
     return float(max(distances, default=0.0))
+
+
+def spread(rows: Array, ddof: int = 0) -> Array:
+    """Standard deviations of the columns, of flat parameters whose squares may overflow."""
+    _, exponents = np.frexp(np.abs(rows).max(axis=0, initial=0.0))
+    scaled = np.ldexp(rows, -exponents)  # by powers of 2, which rounds nothing
+    deviations: Array = np.ldexp(scaled.std(axis=0, ddof=ddof), exponents)
+    return deviations

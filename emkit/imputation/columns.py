@@ -188,7 +188,7 @@ def _by_name(imputer: Any, value: Any) -> Any:
 
 
 def _number(value: Any, what: str) -> float:
-    if isinstance(value, Real):
+    if isinstance(value, Real) and not isinstance(value, np.timedelta64):
         with suppress(OverflowError):
             return float(value)
     raise ValueError(f"{what} should be a number. Got {value!r}.")

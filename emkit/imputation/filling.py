@@ -74,8 +74,8 @@ class Filler(NamedTuple):
             if j in self.whole:
                 missing = np.isnan(X[:, j])
                 low, high = (
-                    np.maximum(self.seen[0, j], self.limits[0, j]),
-                    np.minimum(self.seen[1, j], self.limits[1, j]),
+                    np.fmax(self.seen[0, j], self.limits[0, j]),
+                    np.fmin(self.seen[1, j], self.limits[1, j]),
                 )
                 rounded = np.clip(np.round(out[missing, at]), np.ceil(low), np.floor(high))
                 out[missing, at] = rounded

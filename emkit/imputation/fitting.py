@@ -17,7 +17,7 @@ from emkit.exceptions import InfeasibleError
 from emkit.imputation.auto import AUTO, as_chosen, choose, take_fit
 from emkit.imputation.columns import Columns
 from emkit.imputation.fitted import publish, publish_constants
-from emkit.imputation.latent import LatentTable, latent_table
+from emkit.imputation.latent import LATENT, LatentTable, begin, latent_table
 from emkit.imputation.messages import (
     advice,
     warn_of_collapse,
@@ -34,7 +34,7 @@ from emkit.models.mixture.single_normal import MIN_SHRINKAGE, auto_shrinkage, no
 __all__ = ["METHODS", "fit_table"]
 
 #: Distributions by the names that ``method`` takes.
-METHODS = ("classes", "latent_normal", AUTO)
+METHODS = ("classes", LATENT, AUTO)
 
 #: Part of tol to which one normal goes on.
 OF_ONE_NORMAL = 0.01
@@ -116,6 +116,7 @@ def fit_table(imputer: Any, table: Table, warn: Callable[[str], None], progress:
         return
     warn_of_empty(imputer, columns, warn)
     imputer._shares = None
+    begin(imputer)
     if data is None:
         publish_constants(imputer, columns)
         return
@@ -146,7 +147,7 @@ def fit_table(imputer: Any, table: Table, warn: Callable[[str], None], progress:
 def _problem(imputer: Any, data: Any, columns: Columns) -> Problem:
     """The table of a fit: of numbers, or with categories among the columns that vary."""
     coding = imputer._coding
-    if imputer.method == "latent_normal":
+    if imputer.method == LATENT:
         return latent_table(imputer, data, columns, coding)
     if coding is not None and np.isin(columns.modelled, coding.columns).any():
         return mixed_table(imputer, data, columns, coding)

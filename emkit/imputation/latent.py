@@ -21,7 +21,7 @@ from emkit.models.mixed.cells import Members
 from emkit.models.mixture.single_normal import MIN_SHRINKAGE
 from emkit.models.rows import Rows
 
-__all__ = ["LATENT", "LatentTable", "is_latent", "latent_cells", "latent_table"]
+__all__ = ["LATENT", "LatentTable", "begin", "is_latent", "latent_cells", "latent_table"]
 
 #: The name of the method.
 LATENT = "latent_normal"
@@ -29,7 +29,8 @@ LATENT = "latent_normal"
 MOST_LEVELS = 30
 #: How it is fitted: long enough that correlations are off by less than half of 0.02 from what an
 #: endless run gives, in tables of a few hundred rows.
-FORM = StochasticApproximationEM(burn_in=20, n_iter=150, decay=0.6)
+MOVED, MOST_MOVES = 700, 10
+FORM = StochasticApproximationEM(burn_in=30, n_iter=150, decay=0.6)
 
 
 class LatentTable(NamedTuple):
@@ -45,13 +46,14 @@ class LatentTable(NamedTuple):
     form: Any = FORM
 
     def auto_shrinkage(self) -> float:
-        """Half a row of prior for every latent cell."""
+        """Half a row of prior for every latent cell beyond the two of a correlation."""
         d = self.latent.size
-        return 0.5 * d / (self.data.total_weight + d)
+        return 0.5 * max(d - 2, 0) / (self.data.total_weight + d)
 
     def model(self, shrinkage: float) -> LatentNormal:
         """The model with the prior that a shrinkage stands for."""
-        return LatentNormal(self.latent, min(max(shrinkage, MIN_SHRINKAGE), 1.0))
+        n_moves = -(-MOVED // len(self.data))
+        return LatentNormal(self.latent, max(shrinkage, MIN_SHRINKAGE), min(n_moves, MOST_MOVES))
 
     def start(self, model: LatentNormal) -> LatentParams:
         """The last fit, or no correlation."""
@@ -109,12 +111,13 @@ class LatentTable(NamedTuple):
     def _names(self) -> list[str]:
         """Of the latent cells: of columns, and of the levels that have a utility."""
         names, out = column_names(self.imputer)[self.columns.modelled], [""] * self.latent.size
-        for one in (*self.latent.numbers, *self.latent.ordinals):
-            out[one.at] = str(names[one.column])
+        for one in self.latent.latent:
+            if not isinstance(one, Nominal):
+                out[one.at] = str(names[one.column])
         for nominal in self.latent.nominals:
             assert self.coding is not None
             category = self.coding.categories[int(self.columns.modelled[nominal.column])]
-            codes = np.arange(len(nominal.shares) - 1)
+            codes = np.arange(len(nominal.shares) - 1.0)
             for at, place in zip(nominal.places, category.representative(codes), strict=True):
                 out[at] = f"{names[nominal.column]}={category.levels[place]}"
         return out
@@ -148,6 +151,14 @@ def _check(imputer: Any, data: Any) -> None:
                 f"method='latent_normal' is one normal: {name} must be {only!r}. Got {value!r}. "
                 "Leave it at its default, or take method='classes'."
             )
+
+
+def begin(imputer: Any) -> None:
+    """Forget what an earlier fit published of the latent cells; there may be none now."""
+    for name in ("correlation_", "latent_names_"):
+        imputer.__dict__.pop(name, None)
+    if imputer.method == LATENT:
+        imputer.correlation_, imputer.latent_names_ = np.zeros((0, 0)), []
 
 
 def is_latent(imputer: Any) -> bool:

@@ -7,6 +7,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from emkit._typing import Array
+from emkit.data.numbers import argument_of
 from emkit.imputation.named import Names, as_array, by_name, stacked
 from emkit.imputation.wald import WaldTest, wald_test
 
@@ -229,6 +230,8 @@ def pool_estimates(
             f"{q.shape} and {u.shape}."
         )
     _check_variances(u, matrices)
+    if isinstance(df_complete, np.ndarray):
+        df_complete = argument_of(df_complete, "df_complete")[()]
     if df_complete is not None and not (_is_number(df_complete) and df_complete > 0.0):
         raise ValueError(f"df_complete should be positive. Got {df_complete!r}.")
     complete = np.inf if df_complete is None else float(df_complete)

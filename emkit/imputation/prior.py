@@ -46,7 +46,8 @@ def units_of(imputer: Any, scaling: Scaling, columns: Columns) -> Scaling:
     shift, scale = scaling
     structure = STRUCTURES[imputer.covariance_type]
     few, many = int(scale.argmin()), int(scale.argmax())
-    if not structure.scale_invariant and scale[many] > WIDEST * scale[few]:
+    too_far = not structure.scale_invariant and scale[many] > WIDEST * scale[few]
+    if too_far or structure.too_far_apart(scale):
         names = column_names(imputer)[columns.modelled]
         raise ValueError(
             f"covariance_type={imputer.covariance_type!r} has one scale for all features, and "

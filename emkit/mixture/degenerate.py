@@ -15,6 +15,7 @@ from emkit.models.mixture.overlap import one_and_the_same
 __all__ = [
     "of_collapsed",
     "of_small",
+    "too_far_apart",
     "warn_of_columns",
     "warn_of_components",
     "warn_of_flat",
@@ -121,4 +122,15 @@ def of_small(found: MostlyRidge, reg_covar: float) -> str:
         f"{list(found.small)}, which are small in the units of X: it widens them. Lower "
         f"reg_covar, here to {0.01 * found.least * reg_covar:.0e} or less, or multiply X so that "
         "such variances are far above it."
+    )
+
+
+def too_far_apart(kind: str, names: Any, spread: Array, apart: tuple[int, int]) -> str:
+    """Words for columns of which a structure with one unit for all does not resolve both."""
+    few, many = apart
+    return (
+        f"covariance_type={kind!r} has one unit for all columns, and those of column(s) "
+        f"{names[few]} (standard deviation {spread[few]:.3g}) and {names[many]} "
+        f"({spread[many]:.3g}) are too far apart for it. Scale the columns (StandardScaler), or "
+        "take another covariance_type."
     )

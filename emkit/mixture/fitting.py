@@ -1,5 +1,6 @@
 """How a mixture is fitted: the model of the data, a start, the climb, what is said of the end."""
 
+from collections.abc import Callable
 from copy import copy
 from functools import partial
 from numbers import Integral
@@ -17,6 +18,7 @@ from emkit.engine.fit import best_run
 from emkit.exceptions import DataWarning, InfeasibleError, warn
 from emkit.mixture.degenerate import (
     of_collapsed,
+    too_far_apart,
     warn_of_columns,
     warn_of_components,
     warn_of_flat,
@@ -54,7 +56,8 @@ def fit_mixture(mixture: Any, X: Any, y: Any, sample_weight: Any) -> None:
     table, given = load_table(mixture, opened)
     model = model_of(mixture, table)
     warn_of_columns(_kept_names(mixture, table), table.scaling.scale, mixture.reg_covar)
-    start = _start(mixture, model, table, given)
+    begin = partial(_start, mixture, table, given)
+    start = begin(model)
     progress = Progress(
         mixture,
         X,
@@ -69,7 +72,7 @@ def fit_mixture(mixture: Any, X: Any, y: Any, sample_weight: Any) -> None:
         warn_of_small_weights(opened, "A prior stands for rows. It takes")
     del opened  # what is not fitted need not be held
     with progress:
-        result, model = _climb(mixture, model, table, start, progress)
+        result, model = _climb(mixture, model, table, begin, progress)
     _conclude(mixture, result, model, table)
     progress.done()
 
@@ -103,7 +106,7 @@ def _kept_names(mixture: Any, table: Table) -> Any:
 
 
 def _start(
-    mixture: Any, model: GaussianMixtureModel, table: Table, given: InitialValues
+    mixture: Any, table: Table, given: InitialValues, model: GaussianMixtureModel
 ) -> MixtureParams | None:
     """Where to start; None for random starts, which the model then draws."""
     kept = None if table.flat is None else table.flat.kept
@@ -123,7 +126,7 @@ def _climb(
     mixture: Any,
     model: GaussianMixtureModel,
     table: Table,
-    start: MixtureParams | None,
+    begin: Callable[[GaussianMixtureModel], MixtureParams | None],
     progress: Progress,
 ) -> tuple[EMResult, GaussianMixtureModel]:
     """The best run, and the model that it climbed."""
@@ -132,7 +135,7 @@ def _climb(
         seed = check_random_state(seed)
     data = in_blocks(table.data)
 
-    def climb(model: GaussianMixtureModel) -> EMResult:
+    def climb(model: GaussianMixtureModel, start: MixtureParams | None) -> EMResult:
         progress.publish = partial(publish, model=model, table=table)
         return best_run(
             model,
@@ -150,21 +153,33 @@ def _climb(
         )
 
     try:
-        return climb(model), model
+        return climb(model, begin(model)), model
     except InfeasibleError as error:
-        resolved = _resolved(mixture, model)
-        if resolved is None:
-            hint = FLOAT32_HINT if table.data.dtype == np.float32 else ""
-            raise ValueError(ILL_DEFINED + hint) from error
-        return climb(resolved), resolved
+        model = _resolved(mixture, model, table, error)
+    try:
+        return climb(model, begin(model)), model
+    except InfeasibleError as error:
+        raise ValueError(_ill_defined(table)) from error
 
 
-def _resolved(mixture: Any, model: GaussianMixtureModel) -> GaussianMixtureModel | None:
-    """The model with a ridge that doubles resolve; None if it has one, or is to have none."""
+def _ill_defined(table: Table) -> str:
+    """Words for a fit that had a singular covariance from its start."""
+    return ILL_DEFINED + (FLOAT32_HINT if table.data.dtype == np.float32 else "")
+
+
+def _resolved(
+    mixture: Any, model: GaussianMixtureModel, table: Table, error: InfeasibleError
+) -> GaussianMixtureModel:
+    """The model with a ridge that doubles resolve; ValueError if it cannot have one."""
+    scale = table.scaling.scale
+    apart = model.structure.too_far_apart(scale)
+    if apart is not None:
+        names = _kept_names(mixture, table)
+        raise ValueError(too_far_apart(mixture.covariance_type, names, scale, apart)) from error
     ridge = np.maximum(model.prior.ridge, RESOLVED)
     none = mixture.reg_covar == 0.0 and mixture.prior is None
     if none or np.array_equal(ridge, model.prior.ridge):
-        return None
+        raise ValueError(_ill_defined(table)) from error
     warn(
         f"Covariances with reg_covar={mixture.reg_covar:g} are singular to double precision: it "
         f"is nothing beside the spread of the columns. {RESOLVED:g} times the variance of each "

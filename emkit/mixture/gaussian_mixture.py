@@ -142,8 +142,8 @@ class EMGaussianMixture(
         Log-likelihood per sample at the returned parameters, without the prior. After
         `partial_fit`, of the last batch at the parameters before it: of rows not seen before.
     lower_bounds_ : list of float, of length n_iter_
-        The same after each point tried; NaN at the temperatures of ``search='annealing'`` before
-        the last, where it is not known.
+        The same after each point tried. With ``search='annealing'`` it is shorter: of the points
+        at the last temperature alone, as those before climb another objective.
     history_ : ndarray
         Objective per sample at the start and every accepted iterate of the best run; never falls.
         The log-density of the prior in it is up to a constant.

@@ -134,11 +134,16 @@ def _assigned(resp: np.ndarray, n_components: int) -> Any:
     return one_hot(resp, n_components) if resp.ndim == 1 else (lambda rows: resp[rows].T)
 
 
+def _numbers(value: Any, argument: str) -> Any:
+    """As `argument_of`; complex numbers are left to scikit-learn, which refuses them."""
+    return value if np.iscomplexobj(value) else argument_of(value, argument)
+
+
 def _check(value: Any, argument: str, label: str, shape: tuple[int, ...]) -> Array | None:
     """An initial parameter as float64 of the shape given, or None."""
     if value is None:
         return None
-    value = argument_of(value, argument)
+    value = _numbers(value, argument)
     checked: Array = check_array(
         value, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=argument
     )
@@ -171,7 +176,7 @@ def _check_weights(value: Any, n_components: int) -> Array | None:
 def _check_resp(value: Any, n_samples: int, n_components: int) -> np.ndarray | None:
     if value is None:
         return None
-    value = argument_of(value, "resp_init")
+    value = _numbers(value, "resp_init")
     resp: np.ndarray = check_array(value, ensure_2d=False, input_name="resp_init")
     if resp.shape not in {(n_samples,), (n_samples, n_components)}:
         raise ValueError(

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
+from emkit.data.numbers import argument_of
 from emkit.models.mixture.prior import Prior
 from emkit.models.mixture.single_normal import pairwise_moments
 from emkit.numerics.covariance import STRUCTURES, Layout
@@ -241,7 +242,7 @@ def _mclust_scatter(
 
 
 def _check_number(name: str, value: Any, low: float, why: str) -> None:
-    real = isinstance(value, Real) and not isinstance(value, bool)
+    real = isinstance(value, Real) and not isinstance(value, bool | np.timedelta64)
     if not (real and low <= value < np.inf):
         raise ValueError(
             f"{name} of the prior must be a finite number, {low:g} or more ({why}). Got {value!r}."
@@ -278,6 +279,8 @@ def _check_covariance(covariance: Any) -> None:
 
 def _numbers(name: str, value: Any) -> Array:
     try:
-        return np.asarray(value, dtype=float)
+        return np.asarray(argument_of(value, f"{name} of the prior"), dtype=float)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{name} of the prior must hold numbers. Got {value!r}.") from error
+        raise ValueError(
+            f"{name} of the prior must hold numbers. {error} Got {value!r}."
+        ) from error

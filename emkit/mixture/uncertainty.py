@@ -10,6 +10,7 @@ from emkit.base.estimator import feature_names_in, refuse_weights_alone
 from emkit.base.optional import optional_import
 from emkit.engine import standard_errors
 from emkit.engine.fit import best_run
+from emkit.exceptions import DataWarning, ModelError, warn
 from emkit.mixture.fitted import fitted_structure, last_fit
 from emkit.mixture.fitting import model_of
 from emkit.mixture.flat import Flat
@@ -17,6 +18,11 @@ from emkit.mixture.table import Table, open_table
 
 __all__ = ["MixtureErrors", "MixtureInference"]
 
+NO_ERRORS = (
+    "No standard errors: the fit is so close to a singular covariance or an empty component that "
+    "the curvature of its objective cannot be told from rounding. Increase reg_covar, lower "
+    "n_components, set prior='mclust', or divide sample_weight by its mean."
+)
 #: Gain of a step, in nats, at which a fit is at its maximum for all that a standard error shows.
 ERRORS_TOL = 1e-8
 
@@ -85,7 +91,11 @@ class MixtureInference:
         # A fit at the default tol ends short of the maximum by more than a standard error can bear.
         start = last_fit(self, model, flat)
         maximum = best_run(model, data, start=start, tol=ERRORS_TOL, max_iter=1000)
-        errors = standard_errors(model, data, maximum)
+        try:
+            errors: Any = standard_errors(model, data, maximum)
+        except ModelError:  # its checks cannot tell rounding from a model that is wrong
+            warn(NO_ERRORS, DataWarning)
+            errors = MixtureErrors(*(np.full(np.shape(part), np.nan) for part in maximum.params))
         means, covariances = errors.means * scale, layout.rescale(errors.covariances, scale)
         if flat is not None:
             means = flat.expand_errors(means)

@@ -40,6 +40,7 @@ LOADING = 1e-3
 OFF_MAXIMUM = 0.1
 #: Steps of EM that small beside the distance to the maximum go nowhere.
 STANDSTILL = 1e-6
+OVERFLOW = "beyond the range of floating-point numbers. Scale the data."
 METHODS = ("auto", "oakes", "sem")
 RIDGE = (
     "not determined: the objective is flat along a ridge, or the result no maximum. Hold some of "
@@ -151,6 +152,12 @@ def standard_errors(model: EMModel, data: Any, result: Any, *, method: str = "au
     3.0
     """
     _check_arguments(model, result, method)
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told of below
+        return _standard_errors(model, data, result, method)
+
+
+def _standard_errors(model: EMModel, data: Any, result: Any, method: str) -> Any:
+    """As `standard_errors`, of arguments that were checked."""
     surface = Surface(model, data, result.params if isinstance(result, EMResult) else result)
     score = surface.score(surface.here)
     if method == "oakes" and score is None:
@@ -197,12 +204,15 @@ def _invert(
     nowhere = ridge | frame.edge
     off = (np.abs(to_maximum) > OFF_MAXIMUM * errors) & ~nowhere
     errors[nowhere | off] = np.nan
+    beyond = ~np.isfinite(errors) & ~(nowhere | off)
+    errors[beyond] = np.nan
     still = off & (np.abs(step) < STANDSTILL * np.abs(to_maximum))
     return errors, [
         (RIDGE, ridge),
         (BOUNDARY, frame.edge & ~ridge),
         (SLOPE, off & ~still),
         (UNBOUND, still),
+        (OVERFLOW, beyond),
     ]
 
 

@@ -145,8 +145,9 @@ def _leaps(surface: Surface, mirror: NDArray[np.intp]) -> NDArray[np.bool_]:
     before = surface.image(stats, surface.params)
     moved = np.zeros(len(before), dtype=bool)
     for i, far in product(range(len(lengths)), GROWTH):
-        after = _shifted(surface, vector, np.where(array == i, far, APART) * sizes, mirror)
-        with np.errstate(invalid="ignore"):
+        # So far from large statistics may be beyond what doubles hold: nothing is told there.
+        with np.errstate(over="ignore", invalid="ignore"):
+            after = _shifted(surface, vector, np.where(array == i, far, APART) * sizes, mirror)
             moved |= np.abs(after - before) > 4.0 * EPS * np.maximum(np.abs(after), np.abs(before))
     return moved
 

@@ -68,6 +68,8 @@ class Gaussian(Emission):
     ------
     ValueError
         For an unknown covariance type, and for a prior that grows with the data.
+    TypeError
+        For a prior that is no `Prior`.
 
     See Also
     --------
@@ -101,6 +103,11 @@ class Gaussian(Emission):
                     f"Got {covariance_type!r}."
                 )
             covariance_type = STRUCTURES[covariance_type]
+        if prior is not None and not isinstance(prior, Prior):
+            raise TypeError(
+                "prior must be an emkit.models.mixture.prior.Prior, whose scatter and rows are in "
+                f"the units of the columns. Got {type(prior).__name__}."
+            )
         if prior is not None and (prior.strength > 0.0 or np.any(prior.ridge)):
             raise ValueError(
                 "ridge and strength of a prior are per unit of the total weight, which an emission "

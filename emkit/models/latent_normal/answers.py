@@ -1,14 +1,15 @@
 """What a fitted latent normal says of the cells that are missing: expectations, draws."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from emkit._typing import Array
 from emkit.models.latent_normal.chances import RowChances
-from emkit.models.latent_normal.columns import LatentColumns, Nominal, Ordinal
+from emkit.models.latent_normal.columns import LatentColumns, Nominal, Number, Ordinal
 from emkit.models.latent_normal.gibbs import LatentParams, Normal, sweep
 from emkit.models.latent_normal.model import as_chances
 from emkit.models.latent_normal.rows import LatentRows
@@ -33,7 +34,11 @@ def expect(columns: LatentColumns, params: LatentParams, X: Array) -> tuple[Arra
     for start in range(0, len(X), STEP):
         part = slice(start, start + STEP)
         data = LatentRows.of(columns, X[part])
-        _Expected.of(columns, params, data).write(out[part], {j: p[part] for j, p in proba.items()})
+        for column, rows, expected in _expected(columns, params, data):
+            if isinstance(column, Number):
+                out[part][rows, column.column] = expected
+            else:
+                proba[column.column][part][rows] = expected
     return out, [proba[j] for j in sorted(proba)]
 
 
@@ -46,51 +51,33 @@ def _known(columns: LatentColumns, X: Array) -> dict[int, Array]:
     return out
 
 
-class _Expected(NamedTuple):
-    """Sums over the moves of a chain, in the order of its rows."""
-
-    columns: LatentColumns
-    data: LatentRows
-    numbers: list[Array]  #: of the missing cells of each column
-    levels: list[Array]
-    utilities: list[Array]
-    moves: int
-
-    @classmethod
-    def of(cls, columns: LatentColumns, params: LatentParams, data: LatentRows) -> "_Expected":
-        normal, missing = Normal.of(params, data), data.missing
-        deviations = np.sqrt(_variances(normal, data))
-        absent = [[np.flatnonzero(missing[c.at]) for c in kind] for kind in columns[:3]]
-        numbers = [np.zeros(len(rows)) for rows in absent[0]]
-        levels = [
-            np.zeros((len(rows), len(c.cuts) - 1))
-            for c, rows in zip(columns.ordinals, absent[1], strict=True)
-        ]
-        utilities = [
-            np.zeros((len(rows), len(c.shares)))
-            for c, rows in zip(columns.nominals, absent[2], strict=True)
-        ]
-        moves = 0
-        for expected, drawn in _moves(normal, data, sampled=any(map(len, absent[2]))):
-            moves += 1
-            for i, (c, rows) in enumerate(zip(columns.numbers, absent[0], strict=True)):
-                numbers[i] += c.margin.expect(expected[c.at, rows], deviations[c.at, rows])
-            for i, (o, rows) in enumerate(zip(columns.ordinals, absent[1], strict=True)):
-                levels[i] += _between(o, expected[o.at, rows], deviations[o.at, rows])
-            for i, (u, rows) in enumerate(zip(columns.nominals, absent[2], strict=True)):
-                utilities[i] += _largest(u, normal, drawn[:, rows])
-        return cls(columns, data, numbers, levels, utilities, moves)
-
-    def write(self, out: Array, proba: dict[int, Array]) -> None:
-        """Fill the missing cells of a table, and the rows of probabilities."""
-        order, missing = self.data.order, self.data.missing
-        for c, total in zip(self.columns.numbers, self.numbers, strict=True):
-            out[order[missing[c.at]], c.column] = total / self.moves
-        for o, total in zip(self.columns.ordinals, self.levels, strict=True):
-            proba[o.column][order[missing[o.at]]] = total / self.moves
-        for u, total in zip(self.columns.nominals, self.utilities, strict=True):
-            smooth = total + OF_SHARES * u.shares
-            proba[u.column][order[missing[u.at]]] = smooth / smooth.sum(axis=1, keepdims=True)
+def _expected(
+    columns: LatentColumns, params: LatentParams, data: LatentRows
+) -> Iterator[tuple[Number | Ordinal | Nominal, NDArray[np.intp], Array]]:
+    """Every column with the rows that miss it, and what is expected of these."""
+    normal = Normal.of(params, data)
+    deviations = np.sqrt(_variances(normal, data))
+    asked = [(c, np.flatnonzero(data.missing[c.at])) for c in columns.latent]
+    totals: list[Any] = [0.0] * len(asked)
+    sampled = any(len(rows) and isinstance(c, Nominal) for c, rows in asked)
+    moves = 0
+    for expected, drawn in _moves(normal, data, sampled):
+        moves += 1
+        for i, (c, rows) in enumerate(asked):
+            if isinstance(c, Nominal):
+                totals[i] += _largest(c, normal, drawn[:, rows])
+                continue
+            mean, deviation = expected[c.at, rows], deviations[c.at, rows]
+            if isinstance(c, Number):
+                totals[i] += c.margin.expect(mean, deviation)
+            else:
+                totals[i] += _between(c, mean, deviation)
+    for (c, rows), total in zip(asked, totals, strict=True):
+        if isinstance(c, Nominal):
+            total += OF_SHARES * c.shares
+            yield c, data.order[rows], total / total.sum(axis=1, keepdims=True)
+        else:
+            yield c, data.order[rows], total / moves
 
 
 def _moves(normal: Normal, data: LatentRows, sampled: bool) -> Iterator[tuple[Array, Array]]:
@@ -163,7 +150,7 @@ def draw(
     return out
 
 
-def _write_drawn(columns: LatentColumns, z: Array, out: Array, order: Array) -> None:
+def _write_drawn(columns: LatentColumns, z: Array, out: Array, order: NDArray[np.intp]) -> None:
     """What latent cells (d, n) stand for, in the missing cells of a table."""
     drawn = out[order]
     for column, at, margin in columns.numbers:

@@ -44,8 +44,8 @@ class RowChances:
 
     def __call__(self, shape: tuple[int, int]) -> Array:
         """Uniform numbers (d, n) between 0 and 1."""
-        steps = np.arange(1, shape[0] + 1, dtype=np.uint64)[:, None] * INCREMENT
-        words = _mixed(self.state + steps)
+        steps = np.arange(shape[0] + 1, dtype=np.uint64)[:, None] * INCREMENT
+        words = _mixed(self.state + steps[1:])
         self.state = self.state + steps[-1]
         result: Array = ((words >> UNUSED).astype(float) + 0.5) * 2.0**-53
         return result

@@ -95,6 +95,11 @@ class LatentColumns(NamedTuple):
         return cls(tuple(numbers), tuple(ordinals), tuple(nominals), tuple(tables))
 
     @property
+    def latent(self) -> list[Number | Ordinal | Nominal]:
+        """The columns that latent cells stand for."""
+        return [*self.numbers, *self.ordinals, *self.nominals]
+
+    @property
     def size(self) -> int:
         """Length of the latent vector."""
         utilities = sum(len(nominal.shares) - 1 for nominal in self.nominals)
@@ -110,7 +115,8 @@ class LatentColumns(NamedTuple):
     def shares(self) -> list[tuple[int, Array]]:
         """Every column of levels with the shares of these."""
         ordinals = [(o.column, np.diff(ndtr(o.cuts))) for o in self.ordinals]
-        return ordinals + [(c.column, c.shares) for c in (*self.nominals, *self.tables)]
+        nominals = [(c.column, c.shares) for c in self.nominals]
+        return ordinals + nominals + [(c.column, c.shares) for c in self.tables]
 
     def means(self) -> Array:
         """About where the means of the utilities lie."""

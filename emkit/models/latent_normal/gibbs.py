@@ -5,7 +5,7 @@ that are missing, all of a row at once. The order is that of the contract: what 
 the expectations of the missing cells given the rest, and draws of them.
 """
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +94,7 @@ class _Site:
         self.root = np.sqrt(precision[at])
         self.centre = away[at, rows] - (precision @ away)[rows] / precision[at]
 
-    def chances(self, uniform: Array, group: Array | None) -> Array:
+    def chances(self, uniform: Array, group: NDArray[Any] | None) -> Array:
         """Uniform numbers of the rows; even through those of a group, where there are groups."""
         own: Array = uniform[self.at, self.rows]
         if group is not None:

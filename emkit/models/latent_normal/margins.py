@@ -8,6 +8,7 @@ interval alone: that between the normal quantiles of the two.
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from emkit._typing import Array
@@ -30,21 +31,20 @@ class Margin(NamedTuple):
     low: Array  #: (k,) normal quantiles between which each lies
     high: Array
     score: Array  #: (k,)
-    repeated: Array  #: (k,) whether a value stands for all of its interval
+    repeated: NDArray[np.bool_]  #: (k,) whether a value stands for all of its interval
 
     @classmethod
     def of(cls, x: Array, weights: Array) -> "Margin":
         """From the observed cells and the weights of their rows, all above 0."""
         values, place, counts = np.unique(x, return_inverse=True, return_counts=True)
-        share = np.bincount(place, weights)
-        share /= share.sum()
+        total = np.bincount(place, weights)
+        share = total / total.sum()
         above = share.cumsum()
         below = np.concatenate([[0.0], above[:-1]])
         above[-1] = 1.0
         low, score, high = ndtri(below), ndtri(0.5 * (below + above)), ndtri(above)
         # Of a row that stands for several, by its weight, the value is repeated too.
-        heavy = np.bincount(place, weights) >= 2.0
-        repeated = (share >= REPEATED) & ((counts > 1) | heavy)
+        repeated = (share >= REPEATED) & ((counts > 1) | (total >= 2.0))
         return cls(values, low, high, score, repeated)
 
     def scores(self, x: Array) -> Array:

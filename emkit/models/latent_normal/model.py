@@ -50,10 +50,12 @@ class LatentNormal(MonteCarloModel):
         What stands for each column.
     shrinkage : float
         The part :math:`\lambda` of the way to no correlation.
+    n_moves : int, default=1
+        Moves of a chain from one draw to the next: several where rows are few, and draws noisy.
     """
 
-    def __init__(self, columns: LatentColumns, shrinkage: float):
-        self.columns, self.shrinkage = columns, shrinkage
+    def __init__(self, columns: LatentColumns, shrinkage: float, n_moves: int = 1):
+        self.columns, self.shrinkage, self.n_moves = columns, shrinkage, n_moves
         self.known_scale = columns.known_scale
 
     def initialize(self, data: LatentRows, rng: np.random.Generator) -> LatentParams:
@@ -68,8 +70,8 @@ class LatentNormal(MonteCarloModel):
     def continue_latent(
         self, data: LatentRows, params: LatentParams, rng: np.random.Generator, latent: Draws
     ) -> Draws:
-        """One more move."""
-        return self._moved(data, params, rng, latent.z, 1)
+        """The next moves, of which the statistics are averages."""
+        return self._moved(data, params, rng, latent.z, self.n_moves)
 
     def _moved(
         self,

@@ -108,9 +108,9 @@ class LatentRows:
             z[nominal.places] = np.where(np.isnan(level), np.nan, start)
         order, missing = patterns(z.T)
         intervals, chosen = [], []
-        for at in np.flatnonzero(between.any(axis=1)):
-            rows = np.flatnonzero(between[at, order])
-            intervals.append(Interval(int(at), rows, low[at, order[rows]], high[at, order[rows]]))
+        for i in np.flatnonzero(between.any(axis=1)):
+            rows = np.flatnonzero(between[i, order])
+            intervals.append(Interval(int(i), rows, low[i, order[rows]], high[i, order[rows]]))
         for nominal in columns.nominals:
             level = X[order, nominal.column]
             rows = np.flatnonzero(~np.isnan(level))

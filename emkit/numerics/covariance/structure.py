@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from emkit._typing import Array
-from emkit.numerics.covariance.layout import Layout
+from emkit.numerics.covariance.layout import COLLAPSED, Layout
 
 __all__ = ["Structure"]
 
@@ -84,6 +84,17 @@ class Structure:
         taken by the caller.
         """
         return self.layout.gradient(scatter, counts, precisions)
+
+    def too_far_apart(self, scale: Array) -> tuple[int, int] | None:
+        """The columns of the least and of the most spread, where no common unit resolves both.
+
+        One variance for all columns is that of the widest, and always resolved.
+        """
+        few, many = int(np.where(scale > 0.0, scale, np.inf).argmin()), int(scale.argmax())
+        if self.scale_invariant or self.layout.ndim < 2 or not scale[many] > 0.0:
+            return None
+        least = scale[few] / self.common_scale(scale)[few]
+        return (few, many) if least * least <= COLLAPSED else None
 
     def common_scale(self, scale: Array) -> Array:
         """Units of the columns that keep the structure."""
