@@ -117,7 +117,7 @@ def _score(
     weights = np.ones(len(X)) if rows.sample_weight is None else rows.sample_weight
     scores = _of_categories(fitted, X, rows.X, hidden, weights)
     filled = fitted.impute(X)
-    for j in sorted(set(np.flatnonzero(hidden.any(axis=0))) - set(scores)):
+    for j in sorted(set(np.flatnonzero(hidden.any(axis=0)).tolist()) - set(scores)):
         of = hidden[:, j]
         spread = np.var(rows.X[~np.isnan(rows.X[:, j]), j], dtype=float)
         error = np.average((filled[of, j] - rows.X[of, j]) ** 2 / spread, weights=weights[of])
