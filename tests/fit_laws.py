@@ -37,6 +37,8 @@ def results_are_finite(fitted: Fit) -> Iterator[str]:
         if not name.endswith("_") or not isinstance(value, np.ndarray | float | list):
             continue
         unknown = name in ("standard_errors_", "cov_params_") and fitted.told
+        if isinstance(value, list) and any(isinstance(part, np.ndarray) for part in value):
+            continue  # levels of categories
         array = np.asarray(value)
         if array.dtype.kind == "f" and not (np.isfinite(array).all() or unknown):
             yield f"{name} has {np.sum(~np.isfinite(array))} of {array.size}"
@@ -117,6 +119,8 @@ def labels_are_the_most_probable(fitted: Fit) -> Iterator[str]:
 def covariances_are_positive_definite(fitted: Fit) -> Iterator[str]:
     mixture = fitted.estimator
     d = mixture.means_.shape[1]
+    if not d:
+        return
     for matrix in dense(mixture.covariance_type, mixture.covariances_, len(mixture.weights_), d):
         matrix = matrix.astype(float)
         variances = np.diag(matrix)
@@ -144,6 +148,10 @@ def observed_cells_stay(fitted: Fit) -> Iterator[str]:
 
 def missing_cells_are_filled(fitted: Fit) -> Iterator[str]:
     filled = _filled(fitted)
+    # A category without a cell has no level to be filled with; fit says so.
+    X, categories = fitted.case.X[:, _kept(fitted)], fitted.estimator.is_categorical_
+    without = np.isnan(X).all(axis=0) & categories[_kept(fitted)] & fitted.told
+    filled = filled[:, ~without]
     if not np.isfinite(filled).all():
         yield f"{np.sum(~np.isfinite(filled))} of {filled.size} are not finite"
 

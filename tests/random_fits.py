@@ -199,6 +199,27 @@ def imputer_case(choose, most_rows=80, most_columns=8):
     return Case(imputer, X, None, weights(choose, len(X)))
 
 
+LEVELS = {
+    "random": lambda rng, x, n: rng.integers(n, size=len(x)),
+    "of a number": lambda rng, x, n: np.argsort(np.argsort(x)) * n // len(x),
+    "rare": lambda rng, x, n: np.minimum(rng.geometric(0.7, len(x)), n) - 1,
+}
+
+
+def mixed_imputer_case(choose, most_rows=80, most_columns=8):
+    """An imputer of numbers and categories, which are the columns of a mask; numbered from 0."""
+    case = imputer_case(choose, most_rows, most_columns)
+    rng, X = numbers(choose), case.X
+    is_category = rng.random(X.shape[1]) < choose([0.5, 0.5, 0.2, 1.0])
+    is_category[-1] = True
+    for j in np.flatnonzero(is_category):
+        n_levels = choose(usually(2, 1, 3, 5, 12, 40, times=3))
+        levels = LEVELS[choose(list(LEVELS))](rng, X[:, rng.integers(X.shape[1])], n_levels)
+        X[:, j] = np.where(np.isnan(X[:, j]), np.nan, levels)
+    case.estimator.set_params(categorical_features=is_category, min_value=-np.inf, max_value=np.inf)
+    return case
+
+
 # Responses on the line: bounds (n, 2) of what is known of y
 
 
@@ -276,6 +297,7 @@ def regression_case(choose, most_rows=80, most_columns=8):
 CASES = {
     "EMGaussianMixture": mixture_case,
     "EMImputer": imputer_case,
+    "EMImputer with categories": mixed_imputer_case,
     "EMCensoredRegressor": regression_case,
 }
 

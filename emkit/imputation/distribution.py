@@ -10,6 +10,7 @@ from emkit.base.estimator import feature_names_in, refuse_weights_alone, require
 from emkit.base.optional import optional_import
 from emkit.engine import standard_errors
 from emkit.exceptions import DataWarning, ModelError, warn
+from emkit.imputation.auto import as_chosen
 from emkit.imputation.columns import Columns
 from emkit.imputation.fitted import fitted_cells
 from emkit.imputation.latent import is_latent
@@ -215,6 +216,7 @@ class FittedDistribution:
 def _errors(imputer: Any, data: Any) -> Any:
     if is_latent(imputer):
         raise ValueError(NO_INFORMATION)
+    imputer = as_chosen(imputer)
     d = len(imputer.location_)
     location, covariance = np.zeros(d), np.zeros((d, d))
     if imputer._fitted is not None:

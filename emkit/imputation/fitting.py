@@ -14,6 +14,7 @@ from emkit.engine import EMResult, StopReason
 from emkit.engine.fit import best_run
 from emkit.engine.search import resolve_search
 from emkit.exceptions import InfeasibleError
+from emkit.imputation.auto import AUTO, as_chosen, choose, take_fit
 from emkit.imputation.columns import Columns
 from emkit.imputation.fitted import publish, publish_constants
 from emkit.imputation.latent import LATENT, LatentTable, begin, latent_table
@@ -33,7 +34,7 @@ from emkit.models.mixture.single_normal import MIN_SHRINKAGE, auto_shrinkage, no
 __all__ = ["METHODS", "fit_table"]
 
 #: Distributions by the names that ``method`` takes.
-METHODS = ("classes", LATENT)
+METHODS = ("classes", LATENT, AUTO)
 
 #: Part of tol to which one normal goes on.
 OF_ONE_NORMAL = 0.01
@@ -106,6 +107,13 @@ Problem = NumberTable | MixedTable | LatentTable
 def fit_table(imputer: Any, table: Table, warn: Callable[[str], None], progress: Progress) -> None:
     """Fit an `EMImputer`, whose arguments are checked; what the data force is told to ``warn``."""
     data, columns = table.data, table.columns
+    if imputer.method == AUTO:
+        if not (imputer.warm_start and hasattr(imputer, "chosen_")):
+            imputer.chosen_ = {} if data is None else choose(imputer, table, fit_table)
+        chosen = as_chosen(imputer).set_params(method=imputer.chosen_.get("method", "classes"))
+        fit_table(chosen, table, warn, progress)
+        take_fit(imputer, chosen, imputer.chosen_)
+        return
     warn_of_empty(imputer, columns, warn)
     imputer._shares = None
     begin(imputer)
@@ -188,7 +196,10 @@ def _publish(
     shrinkage: float,
 ) -> None:
     """Set the attributes of a copy of the imputer, in the middle of a climb."""
-    problem._replace(imputer=imputer).publish(result, model, shrinkage)
+    fitted = as_chosen(imputer)
+    problem._replace(imputer=fitted).publish(result, model, shrinkage)
+    if fitted is not imputer:
+        take_fit(imputer, fitted, imputer.chosen_)
 
 
 def _collapsed(model: GaussianMixtureModel, result: EMResult, shrinkage: float) -> bool:

@@ -67,13 +67,18 @@ class EMImputer(
     ----------
     n_components : int, default=1
         Components of the mixture; 1 is the multivariate normal.
-    method : {'classes', 'latent_normal'}, default='classes'
+    method : {'classes', 'latent_normal', 'auto'}, default='classes'
         The distribution. 'classes' is the one above; 'latent_normal' (a Gaussian copula) takes
         ``n_components=1``, data in memory and no `partial_fit`, has no likelihood (`score`,
         `score_samples` and `standard_errors` raise; ``log_likelihood_`` is NaN), and has a run of
         one schedule: of ``tol``, ``n_init``, ``search``, ``acceleration`` and ``n_jobs`` it makes
         no use, ``max_iter`` below 150 cuts it short. What it fills in lies in the range of what was
-        seen, and monotone transforms of a column do not matter.
+        seen, and monotone transforms of a column do not matter. 'auto' tries 1, 2, 3, 4 and 6
+        classes and the latent normal on the table with 15 % of its observed cells held out, and
+        fits what fills these best: by the log-probability of categories and minus the logarithm of
+        the relative error of numbers, averaged over the columns. It takes ``n_components=1`` and
+        data in memory; the choice (``chosen_``) depends on the table alone, and stays in
+        `multiple_impute` and with ``warm_start``.
     missing_values : int, float, str, np.nan, None or pandas.NA, default=np.nan
         What marks a missing cell, besides a mask (`numpy.ma`). NaN stands for None, pandas.NA and
         NaT too. An Arrow-backed column of pandas can hold both NA, which its ``isna`` counts, and
@@ -196,6 +201,9 @@ class EMImputer(
     effects_ : dict of ndarray of shape (n_levels, n_numbers)
         With categories: what each level adds to the means of the numbers, by column; the effects of
         a column sum to 0. Columns of more than 30 levels have none.
+    chosen_ : dict
+        With ``method='auto'``: the parameters that were chosen, as `set_params` takes them (empty
+        where no column varies).
     correlation_ : ndarray of shape (n_latent, n_latent)
         With ``method='latent_normal'``: correlations of the latent cells. Between ordered or binary
         columns they are polychoric or tetrachoric, to about 0.01 of the maximum-likelihood ones in

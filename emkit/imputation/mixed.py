@@ -27,8 +27,11 @@ __all__ = ["MixedTable", "mixed_cells", "mixed_table", "moments_model"]
 
 #: Levels of a column beyond which it does not move the numbers: tables of effects would be large.
 MOST_LEVELS = 30
-#: Rows of prior for the table of each column and class, and for each effect of a level.
-OF_TABLES, OF_EFFECTS = 1.0, 1.0
+#: Rows of prior for the table of each column and class.
+OF_TABLES = 1.0
+#: Rows of prior for each effect, and the part of all rows that these are at most. Over 14 tables 12
+#: rows had less error, and log-loss, than 4; a small table is not to be ruled by them.
+OF_EFFECTS, OF_EFFECTS_AT_MOST = 12.0, 1.0 / 25.0
 #: Rows that every level has in the shares about which priors lie, seen or not.
 OF_LEVELS = 0.5
 
@@ -78,7 +81,7 @@ class MixedTable(NamedTuple):
             levels_of(self.kinds),
             self.shares,
             pseudo_counts=OF_TABLES * informed,
-            ridge=OF_EFFECTS * informed,
+            ridge=min(OF_EFFECTS, OF_EFFECTS_AT_MOST * self.data.total_weight) * informed,
             draw_start=draw_start,
         )
 

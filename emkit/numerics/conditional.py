@@ -56,6 +56,7 @@ class Completed(NamedTuple):
     missing: NDArray[np.intp]
     centred: list[Array]  #: for each component (d, n), x - mean with conditional means filled in
     factors: list[Array]  #: Cholesky factors of P_mm (m, m, n or 1); one if components share P
+    copies: int = 1  #: times that what is missing stands there: once more for so many rows each
 
     def factor(self, k: int) -> Array:
         """That of component k."""
@@ -95,22 +96,25 @@ class ConditionalKernel(Kernel):
             return self._complete.log_joint(rows)
         return self.log_joint_incomplete(rows)
 
-    def log_joint_incomplete(self, rows: Array) -> tuple[Array, Completed]:
-        """Of any rows, some of which may be complete."""
+    def log_joint_incomplete(self, rows: Array, copies: int = 1) -> tuple[Array, Completed]:
+        """Of any rows, some of which may be complete; of so many blocks that miss the same."""
         n, d = rows.shape
-        missing, width = find_missing(rows)
+        missing, width = find_missing(rows[: n // copies])
+        work = Completed(missing, [], [], copies)
+        several = copies if missing.shape[1] > 1 else 1
+        missing = np.tile(missing, several)
         cells = missing * n + np.arange(n)  # where they lie in x, flat
         x = np.zeros((width, n))
         self.units.load(rows, x[:d])
-        work = Completed(missing, [], [])
         log_joint = np.empty((len(self.components.means), n))
         for k in range(len(log_joint)):
             if k < len(self._precisions):  # else the components share one
                 precision = np.eye(width)
                 precision[:d, :d] = self._precisions[k]
-                work.factors.append(triangular.cholesky(gather(precision, missing)))
-                log_det = _log_det(work.factors[-1])
-            z = self._complete_rows(x, cells, k, precision, work.factors[-1])
+                work.factors.append(triangular.cholesky(gather(precision, work.missing)))
+                log_det = np.tile(_log_det(work.factors[-1]), several)
+                factor = np.tile(work.factors[-1], several)
+            z = self._complete_rows(x, cells, k, precision, factor)
             self._log_density(z, k, out=log_joint[k])
             log_joint[k] -= log_det
             work.centred.append(z)
@@ -152,7 +156,8 @@ class ConditionalKernel(Kernel):
         moments = moments_of(self.layout, lambda k, rows: chosen(work.centred[k], rows), resp, d)
         # Components that share P share the conditional covariances.
         for k, r in enumerate(resp.sum(axis=0)[None] if self.layout.shared else resp):
-            unknown = expected_spread(work.missing, work.factor(k), r, floor, d)
+            of_rows = r.reshape(work.copies, -1).sum(axis=0)
+            unknown = expected_spread(work.missing, work.factor(k), of_rows, floor, d)
             self.layout.add_conditional_covariance(moments.scatter, k, unknown)
         return moments
 
@@ -212,8 +217,10 @@ class MaskedKernel(Kernel):
     def log_joint(self, rows: Array) -> tuple[Array, tuple[Array, Array]]:
         return self.log_joint_incomplete(rows)
 
-    def log_joint_incomplete(self, rows: Array) -> tuple[Array, tuple[Array, Array]]:
-        """As `ConditionalKernel.log_joint_incomplete`."""
+    def log_joint_incomplete(
+        self, rows: Array, copies: int = 1
+    ) -> tuple[Array, tuple[Array, Array]]:
+        """As `ConditionalKernel.log_joint_incomplete`, where copies would save nothing."""
         x = self.units.load(rows, np.empty(rows.shape[::-1]))
         observed = np.isfinite(x).astype(float)
         np.copyto(x, 0.0, where=observed == 0.0)

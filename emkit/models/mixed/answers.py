@@ -165,9 +165,10 @@ def _draw_numbers(
 ) -> tuple[Array, Array]:
     """Numbers (n, p) of rows whose class k and categories are known, and as `_draw_one`."""
     shift, scale = bound.units
-    moved = (model.design.rows(tile)[0] @ bound.params.effects).T
+    design = model.design.rows(tile)[0]
+    moved = (design @ bound.params.effects).T
     within = None if limits is None else ((limits - shift) / scale)[:, :, None] - moved
-    _, kernel, work = bound.log_density(tile.X - moved.T * scale)
+    _, kernel, work = bound.log_density(bound.residuals(tile.X, design))
     numbers, log_mass = tile.X.copy(), np.zeros(len(k))
     for label in np.unique(k):
         mine = np.flatnonzero(k == label)

@@ -22,6 +22,8 @@ __all__ = ["Curvature", "move"]
 
 #: Iterations of conjugate gradients, of which every one raises what is maximised.
 STEPS = 30
+#: Rows of a class below which it tells nothing; the reciprocal of fewer overflows.
+LEAST_ROWS = 1e-300
 #: Part of the gradient that may be left.
 LEFT = 1e-8
 
@@ -37,7 +39,7 @@ class Curvature(NamedTuple):
 
     def centred(self) -> tuple[Array, Array]:
         """Gram matrix and cross products about the classes' means."""
-        n = np.where(self.n > 0.0, self.n, np.inf)
+        n = np.where(self.n > LEAST_ROWS, self.n, np.inf)
         of_gram = np.einsum("ku,kv,k->kuv", self.design, self.design, 1.0 / n)
         of_cross = np.einsum("ku,kp,k->kup", self.design, self.first, 1.0 / n)
         if len(self.gram) < len(self.n) or len(self.n) == 1:

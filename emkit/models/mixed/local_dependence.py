@@ -28,7 +28,8 @@ from emkit.models.mixed.effects import Curvature, move
 from emkit.models.mixed.rows import CodedRows, Expanded, Levels
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.numerics.conditional import ConditionalKernel, MaskedKernel
-from emkit.numerics.gaussian import CompleteKernel, Moments, choose_complete, tile_rows
+from emkit.numerics.constants import EPS
+from emkit.numerics.gaussian import CompleteKernel, Moments, Scaling, choose_complete, tile_rows
 
 __all__ = ["LocalDependence", "LocalParams"]
 
@@ -83,18 +84,23 @@ class Bound:
         self.layout = model.normal.layout
         self.components = model.normal.components(normals(params))
         self.units = model.normal.units
-        self.complete: CompleteKernel = choose_complete(self.layout, self.components, self.units)
+        # Rows come centred: beside a large shift the effects would be lost in rounding.
+        self._of_rows = Scaling(np.zeros_like(self.scale), self.scale)
+        self.complete: CompleteKernel = choose_complete(self.layout, self.components, self._of_rows)
         self.rows, self._n_reserved = self.complete.rows, 0
         self._incomplete: ConditionalKernel | MaskedKernel | None = None
 
-    def log_density(self, x: Array) -> tuple[Array, Any, Any]:
-        """Of rows (N, p) less their effects, with the weights; with it the kernel and its work."""
+    def log_density(self, x: Array, copies: int = 1) -> tuple[Array, Any, Any]:
+        """Of rows (N, p) of `residuals`, with the weights; with it the kernel and its work.
+
+        So many blocks of the rows miss the same.
+        """
         if np.isnan(x.min(initial=0.0)):
             if self._incomplete is None:
                 kind = MaskedKernel if self.layout.independent else ConditionalKernel
-                self._incomplete = kind(self.layout, self.components, self.units)
+                self._incomplete = kind(self.layout, self.components, self._of_rows)
             kernel: Any = self._incomplete
-            log_joint, work = kernel.log_joint_incomplete(x)
+            log_joint, work = kernel.log_joint_incomplete(x, copies)
         else:
             kernel = self.complete
             if len(x) > self._n_reserved:
@@ -102,6 +108,13 @@ class Bound:
                 self._n_reserved = len(x)
             log_joint, work = kernel.log_joint(x)
         return log_joint, kernel, work
+
+    def residuals(self, x: Array, design: Array) -> Array:
+        """Numbers (N, p) less the shift and what the categories do to them."""
+        centred: Array = x - self.units.shift
+        if design.shape[1]:
+            centred -= (design @ self.params.effects) * self.scale
+        return centred
 
     def tile_rows(self, holes: bool) -> int:
         """Rows of a tile, a row counted once for each combination."""
@@ -179,7 +192,8 @@ class LocalDependence(LatentClassModel):
             log_joint = np.tile(bound.log_weights[:, None, None], (1, M, n))
         else:
             design = self.design.rows(tile).reshape(M * n, -1)
-            density, kernel, of_kernel = bound.log_density(self._residuals(tile, design, bound))
+            x = np.broadcast_to(tile.X, (M, *tile.X.shape)).reshape(M * n, -1)
+            density, kernel, of_kernel = bound.log_density(bound.residuals(x, design), M)
             log_joint, work = density.reshape(K, M, n), Work(kernel, of_kernel, design)
         log_joint += self._log_tables(tile, bound)[:, None]
         for cell in tile.tried:
@@ -188,15 +202,6 @@ class LocalDependence(LatentClassModel):
         if tile.absent is not None:
             log_joint[:, tile.absent] = NEVER
         return log_joint.reshape(K * M, n), work
-
-    def _residuals(self, tile: Expanded, design: Array, bound: Bound) -> Array:
-        """Numbers less what the categories do to them, (M n, p)."""
-        x = np.broadcast_to(tile.X, (tile.n_combinations, *tile.X.shape)).reshape(
-            -1, tile.X.shape[1]
-        )
-        if not design.shape[1]:
-            return x
-        return x - (design @ bound.params.effects) * bound.scale
 
     def _log_tables(self, tile: Expanded, bound: Bound) -> Array:
         """Log-probability of the observed categories (K, n)."""
@@ -281,10 +286,19 @@ class LocalDependence(LatentClassModel):
         covariances = self.normal.retract(normals(params)).covariances
         return params._replace(covariances=covariances)
 
+    #: As of the normals: where rounding hides falls that anyone would see, a run ends at them.
+    visible_fall = GaussianMixtureModel.visible_fall
+
     def objective_rounding(self, params: LocalParams, objective: float) -> float:
         if self.normal is None:
             return super().objective_rounding(params, objective)
-        return self.normal.objective_rounding(normals(params), objective)
+        of_numbers = self.normal.objective_rounding(normals(params), objective)
+        # Scatters about means that moved are differences of squares as large as the effects.
+        largest = sum(abs(of).max(axis=0) for of in self.design.effects(params.effects).values())
+        precisions = self.normal.components(normals(params)).precisions
+        precision = self.normal.layout.diagonals(precisions, params.means.shape)
+        moved = float((precision * largest**2).sum(axis=1).max())
+        return max(of_numbers, 4.0 * EPS * self.normal.total_weight * moved)
 
     def acceleration_threshold(self, data: CodedRows) -> float:
         return (1e-3 if self.n_classes > 1 else np.inf) * data.total_weight
