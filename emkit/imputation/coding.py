@@ -6,6 +6,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from emkit.data.categories import Coding, integer_columns
+from emkit.data.coded import publish_levels
 from emkit.data.opened import place_of
 
 __all__ = ["coding_of", "encode", "learn"]
@@ -32,19 +33,8 @@ def learn(imputer: Any, X: Any) -> Coding | None:
         min_frequency=imputer.min_frequency,
     )
     imputer._integers = _whole_numbers(imputer, X)
-    _publish(imputer, np.shape(X)[1] if np.ndim(X) == 2 else 0)
+    publish_levels(imputer, imputer._coding, np.shape(X)[1] if np.ndim(X) == 2 else 0)
     return imputer._coding
-
-
-def _publish(imputer: Any, n_features: int) -> None:
-    """Which features are categories, and of what levels."""
-    imputer.is_categorical_ = np.zeros(n_features, dtype=bool)
-    imputer.categories_ = []
-    for j, category in imputer._coding.categories.items() if imputer._coding else ():
-        imputer.is_categorical_[j] = True
-        levels = np.empty(len(category.levels), dtype=object)
-        levels[:] = category.levels
-        imputer.categories_.append(levels)
 
 
 def _whole_numbers(imputer: Any, X: Any) -> Any:

@@ -228,6 +228,7 @@ class EMGaussianMixture(
         "algorithm": [StrOptions(set(ALGORITHMS) - {"mcem"}), Algorithm],
         "prior": [StrOptions({"mclust"}), MixturePrior, None],
         "verbose_interval": [at_least(Integral, 1)],
+        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
     }
 
     def __init__(
@@ -256,6 +257,7 @@ class EMGaussianMixture(
         learning_decay: float = 0.7,
         learning_offset: float = 0.0,
         average: bool | int = False,
+        categorical_features: Any = "from_dtype",
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -280,6 +282,7 @@ class EMGaussianMixture(
         self.learning_decay = learning_decay
         self.learning_offset = learning_offset
         self.average = average
+        self.categorical_features = categorical_features
 
     @fit_context
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:

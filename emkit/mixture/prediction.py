@@ -14,7 +14,9 @@ from emkit._typing import Array
 from emkit.data.checks import has_missing
 from emkit.engine import soft
 from emkit.engine.latent_class import unbuffered
+from emkit.mixture.coding import as_it_came, as_table, coding_of, numbers_of
 from emkit.mixture.fitted import fitted_model, fitted_structure, model_as_set
+from emkit.mixture.mixed import coded_rows, expect_cells, fitted, reduce_coded
 from emkit.mixture.table import open_table
 from emkit.models.mixture.missing_cells import impute
 from emkit.models.rows import Rows
@@ -29,6 +31,7 @@ class MixturePrediction:
     means_: Array
     precisions_cholesky_: Array
     random_state: Any
+    tables_: dict[Any, Array]
 
     def score_samples(self, X: Any) -> Any:
         """Log-likelihood of each row.
@@ -127,6 +130,8 @@ class MixturePrediction:
             A copy with every NaN replaced; observed cells as they were.
         """
         opened = open_table(self, X, whole=True)
+        if (coding := coding_of(self)) is not None:
+            return as_it_came(coding, X, *opened.survey(self._impute_mixed))
         return opened.map(self._impute, width=opened.n_features, lazy=True)
 
     def _impute(self, rows: Rows) -> Array:
@@ -144,6 +149,24 @@ class MixturePrediction:
             model, params = model_as_set(self, fitted_structure(self), None)
             model.incomplete = True
             out[told] = impute(model, X[told], params)
+        return out
+
+    def _impute_mixed(self, rows: Rows) -> Array:
+        """Rows of numbers and codes with missing cells filled."""
+        flat, whole = getattr(self, "_flat", None), coded_rows(self, rows, None)
+        kept = whole if flat is None else coded_rows(self, rows, flat)
+        numbers, codes = expect_cells(*fitted_model(self, kept.incomplete), kept)
+        if flat is not None:
+            numbers = np.where(np.isnan(whole.X), flat.expand(numbers), whole.X)
+            told = flat.told_more(whole.X, kept.X)
+            if len(told) and not fitted_structure(self).layout.independent:
+                model, params = model_as_set(self, fitted_structure(self), None)
+                model.incomplete = True
+                some = expect_cells(*fitted(self, model, params), whole.take(told))
+                numbers[told], codes[told] = some
+        out = rows.X.copy()
+        out[:, numbers_of(self, out.shape[1])] = numbers
+        out[:, coding_of(self).columns] = codes  # type: ignore[union-attr]
         return out
 
     def sample(
@@ -185,13 +208,27 @@ class MixturePrediction:
             mean + layout.draw(factor, k, rng.standard_normal((count, len(mean))))
             for k, (mean, count) in enumerate(zip(means, counts, strict=True))
         ]
-        X = np.concatenate(rows)
-        return X if flat is None else flat.expand(X), np.repeat(np.arange(len(counts)), counts)
+        X, y = np.concatenate(rows), np.repeat(np.arange(len(counts)), counts)
+        X = X if flat is None else flat.expand(X)
+        return (X if coding_of(self) is None else self._with_levels(X, y, rng)), y
+
+    def _with_levels(self, numbers: Array, y: NDArray[np.intp], rng: Any) -> Any:
+        """Rows of the components y, with levels drawn, in a table as it was fitted."""
+        codes = [
+            (table[y].cumsum(axis=1) <= (rng.random_sample(len(y)) * sums[y])[:, None]).sum(axis=1)
+            for table in self.tables_.values()
+            for sums in [table.sum(axis=1)]
+        ]
+        most = [table.shape[1] - 1 for table in self.tables_.values()]
+        return as_table(self, numbers, np.minimum(np.stack(codes, axis=1), most))
 
 
 @unbuffered()
 def reduce_log_joint(mixture: Any, rows: Rows, compute: Callable[[Array], Any], out: Any) -> Any:
     """Fill ``out`` with what is computed of the log-joint (K, n) of tile after tile of rows."""
+    if coding_of(mixture) is not None:
+        coded = coded_rows(mixture, rows, getattr(mixture, "_flat", None))
+        return reduce_coded(*fitted_model(mixture, coded.incomplete), coded, compute, out)
     data = Rows.of(rows.X)
     model, params = fitted_model(mixture, data.incomplete)
     kernel = model.bind(params)
