@@ -11,6 +11,7 @@ from emkit.base.names import column_names, listed
 from emkit.data.categories import Category, Coding
 from emkit.data.frames import Filling, table_of
 from emkit.data.opened import place_of
+from emkit.exceptions import DataWarning, warn
 
 __all__ = [
     "as_it_came",
@@ -67,7 +68,21 @@ def encode(X: Any, coding: Coding) -> Any:
             f"The mixture was fitted to a table with categories, and X ({type(X).__name__}) is "
             "read block by block. Give a table in memory."
         )
-    return coding.encode(X).X
+    encoded = coding.encode(X, told=True)
+    missing = np.isnan(np.asarray(encoded.X))
+    columns = [j for j in coding.categories if missing[:, j].any()]
+    if columns:
+        unknown = missing[:, columns] & ~coding.missing(encoded.table)[:, columns]
+        names = [
+            coding.names[j] for j, some in zip(columns, unknown.any(axis=0), strict=True) if some
+        ]
+        if names:
+            warn(
+                f"Column(s) {listed(names)} of X hold levels that no row of the fit had: such "
+                "cells count as missing.",
+                DataWarning,
+            )
+    return encoded.X
 
 
 def with_seen_levels(coding: Coding, codes: NDArray[np.intp]) -> tuple[Coding, NDArray[np.intp]]:

@@ -198,29 +198,34 @@ class MixturePrediction:
                 "sample."
             )
         rng = check_random_state(self.random_state if random_state is None else random_state)
+        weights = np.asarray(self.weights_, dtype=float)
+        counts = rng.multinomial(n_samples, weights / weights.sum())
+        X, y = self._draw_numbers(counts, rng), np.repeat(np.arange(len(counts)), counts)
+        return (X if coding_of(self) is None else self._with_levels(X, y, rng)), y
+
+    def _draw_numbers(self, counts: NDArray[np.intp], rng: np.random.RandomState) -> Array:
+        """So many rows of numbers of each component."""
         layout, flat = fitted_structure(self).layout, getattr(self, "_flat", None)
-        weights, means = np.asarray(self.weights_, dtype=float), self.means_
+        means = self.means_
+        if not means.shape[1]:
+            return np.empty((counts.sum(), 0))
         factor = layout.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
         if flat is not None:
             means, factor = means[:, flat.kept], layout.marginal(factor, flat.kept)
-        counts = rng.multinomial(n_samples, weights / weights.sum())
         rows = [
             mean + layout.draw(factor, k, rng.standard_normal((count, len(mean))))
             for k, (mean, count) in enumerate(zip(means, counts, strict=True))
         ]
-        X, y = np.concatenate(rows), np.repeat(np.arange(len(counts)), counts)
-        X = X if flat is None else flat.expand(X)
-        return (X if coding_of(self) is None else self._with_levels(X, y, rng)), y
+        X = np.concatenate(rows)
+        return X if flat is None else flat.expand(X)
 
-    def _with_levels(self, numbers: Array, y: NDArray[np.intp], rng: Any) -> Any:
+    def _with_levels(self, numbers: Array, y: NDArray[np.intp], rng: np.random.RandomState) -> Any:
         """Rows of the components y, with levels drawn, in a table as it was fitted."""
-        codes = [
-            (table[y].cumsum(axis=1) <= (rng.random_sample(len(y)) * sums[y])[:, None]).sum(axis=1)
-            for table in self.tables_.values()
-            for sums in [table.sum(axis=1)]
-        ]
-        most = [table.shape[1] - 1 for table in self.tables_.values()]
-        return as_table(self, numbers, np.minimum(np.stack(codes, axis=1), most))
+        codes = []
+        for table in self.tables_.values():
+            below = table.cumsum(axis=1)[:, :-1]  # so that the last level takes what is left
+            codes.append((below[y] <= rng.random_sample((len(y), 1))).sum(axis=1))
+        return as_table(self, numbers, np.stack(codes, axis=1))
 
 
 @unbuffered()

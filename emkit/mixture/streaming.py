@@ -9,6 +9,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.base.estimator import at_least, between, check_arguments, restores
+from emkit.data.categories import Coding
 from emkit.data.checks import in_blocks
 from emkit.engine import EM, OnlineEM, OnlineState
 from emkit.exceptions import DataWarning, warn
@@ -117,6 +118,7 @@ class PartialFitMixin:
     _model_of_batch: Callable[..., GaussianMixtureModel]
     _publish_stream: Callable[[Batch], None]
     _stream: Any  # a `Stream`; None where no column varies
+    _coding: Any  #: a `Coding`; None where every column is of numbers
     _flat: Any  # a `Flat`; None where every column varies in its own right
 
     @restores
@@ -209,6 +211,8 @@ class PartialFitMixin:
             state = {**state, "_stream": stream.packed()}
         if (flat := state.get("_flat")) is not None:
             state = {**state, "_flat": flat._asdict()}
+        if (coding := state.get("_coding")) is not None:
+            state = {**state, "_coding": coding.packed()}
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -217,6 +221,8 @@ class PartialFitMixin:
             self._stream = Stream.unpacked(self._stream)
         if getattr(self, "_flat", None) is not None:
             self._flat = Flat(**self._flat)
+        if getattr(self, "_coding", None) is not None:
+            self._coding = Coding.unpacked(self._coding)
 
     def _online(self) -> Any:
         algorithm = getattr(self, "algorithm", "em")
