@@ -32,6 +32,7 @@ from emkit.numerics.gaussian import Moments
 __all__ = [
     "coded_rows",
     "expect_cells",
+    "fitted",
     "given_partition",
     "joined",
     "last_tables",
@@ -86,7 +87,7 @@ def given_partition(model: LocalDependence, data: CodedRows, resp: np.ndarray) -
         numbers = model.normal.units.load(rows.X, np.empty(rows.X.shape[::-1]))
     of_classes: Array = resp.T
     if resp.ndim == 1:
-        of_classes = one_hot(resp, model.n_classes)(np.arange(len(resp)))
+        of_classes = one_hot(resp, model.n_classes)(slice(None))
     weights = 1.0 if data.sample_weight is None else data.sample_weight
     return start_from(model, data, numbers, of_classes * weights)
 
@@ -107,7 +108,9 @@ def published_tables(mixture: Any) -> Array:
     return np.hstack([np.asarray(table, dtype=float) for table in mixture.tables_.values()])
 
 
-def fitted(mixture: Any, normal: Any, params: MixtureParams | None) -> Any:
+def fitted(
+    mixture: Any, normal: GaussianMixtureModel | None, params: MixtureParams | None
+) -> tuple[LocalDependence, LocalParams]:
     """Model and parameters of a fit, from those of its numbers."""
     n_levels = tuple(table.shape[1] for table in mixture.tables_.values())
     K = len(mixture.weights_)
