@@ -30,8 +30,9 @@ __all__ = [
 def learn(mixture: Any, X: Any) -> Coding | None:
     """How a fit is to number the columns of X; None where all are numbers.
 
-    By type they are those that scikit-learn's mixture would not read, and those of a type that
-    is for categories: truth values are numbers to it, and stay numbers.
+    By type they are columns of a frame that scikit-learn's mixture would not read, and those of a
+    type that is for categories: truth values are numbers to it, and stay numbers. In arrays and
+    lists, which have one type, words are refused as it refuses them, unless columns are named.
     """
     given = mixture.categorical_features
     named = given is not None and not isinstance(given, str)
@@ -41,6 +42,8 @@ def learn(mixture: Any, X: Any) -> Coding | None:
                 "categorical_features names columns of a table in memory, and X is read block by "
                 f"block ({type(X).__name__}). Fit a sample of the rows, or give numbers alone."
             )
+        return None
+    if not named and not container_of(X):
         return None
     coding = Coding.of(X, categorical=given)
     if coding is None or named:
@@ -70,12 +73,10 @@ def encode(X: Any, coding: Coding) -> Any:
         )
     encoded = coding.encode(X, told=True)
     missing = np.isnan(np.asarray(encoded.X))
-    columns = [j for j in coding.categories if missing[:, j].any()]
-    if columns:
-        unknown = missing[:, columns] & ~coding.missing(encoded.table)[:, columns]
-        names = [
-            coding.names[j] for j, some in zip(columns, unknown.any(axis=0), strict=True) if some
-        ]
+    columns = coding.columns
+    if missing[:, columns].any():
+        unknown = (missing & ~coding.missing(encoded.table)).any(axis=0)
+        names = [coding.names[j] for j in columns[unknown[columns]]]
         if names:
             warn(
                 f"Column(s) {listed(names)} of X hold levels that no row of the fit had: such "

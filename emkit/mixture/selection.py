@@ -94,6 +94,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Processes for the fits of the grid, as in joblib.
     verbose : int, default=0
         Progress over the fits, as in joblib.
+    categorical_features : 'from_dtype', array-like or None, default='from_dtype'
+        As in `EMGaussianMixture`. With categories all starts are of its one kind.
 
     Attributes
     ----------
@@ -114,6 +116,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         ``n_iter``, ``converged``, and ``failure``, which is empty or says why there is no fit.
     weights_, means_, covariances_, precisions_, precisions_cholesky_ : ndarray
         Parameters of the fit that was chosen, as in `EMGaussianMixture`.
+    tables_, categories_, is_categorical_
+        What it says of columns of categories, likewise.
     converged_ : bool
         Whether it converged.
     n_iter_ : int
@@ -245,7 +249,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_samples, n_features)
             Data; a cell is missing where it is NaN, None, pandas.NA, NaT or masked (`numpy.ma`).
-            Dates, durations and text are refused by the name of their column.
+            Dates and durations are refused by the name of their column, as is text where it is
+            no category (see ``categorical_features``).
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -10,6 +10,7 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
+from emkit.base.names import listed
 from emkit.base.optional import optional_import
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "legend_above",
     "one_or_all",
     "pyplot",
+    "refuse_tables",
 ]
 
 #: Colours that the colour-blind tell apart (Okabe & Ito), without black and pale yellow.
@@ -59,6 +61,15 @@ def check_usable(estimator: Any, display: type, methods: Sequence[str]) -> None:
             f"{', '.join(missing)}. See its docstring for the estimators that it is for."
         )
     check_is_fitted(estimator)
+
+
+def refuse_tables(mixture: Any, display: type) -> None:
+    """ValueError for a mixture of numbers and categories."""
+    if getattr(mixture, "tables_", None):
+        raise ValueError(
+            f"{display.__name__} shows columns of numbers alone, and column(s) "
+            f"{listed(list(mixture.tables_))} are categories. summary() lists their shares."
+        )
 
 
 def colours(n: int) -> list[Any]:

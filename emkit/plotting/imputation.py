@@ -23,6 +23,7 @@ from emkit.plotting.common import (
     hidden_features,
     legend_above,
     pyplot,
+    refuse_tables,
 )
 
 __all__ = ["ImputationDisplay"]
@@ -159,6 +160,7 @@ class ImputationDisplay:
             imputed = np.full(cells.shape, np.nan)
             imputed[:, kept] = np.asarray(estimator.transform(X))[:, : len(kept)]
         else:
+            refuse_tables(estimator, cls)
             imputed = estimator.impute(X)
             cells = np.asarray(read_table(X), dtype=float)
         note = ""

@@ -21,6 +21,7 @@ from emkit.plotting.common import (
     legend_above,
     one_or_all,
     pyplot,
+    refuse_tables,
 )
 from emkit.plotting.mixture_marginals import axis_range, densities, ellipses
 from emkit.plotting.mixture_rows import draw_counts, draw_margins, draw_points, row_colours
@@ -167,6 +168,7 @@ class MixtureDisplay:
         pyplot()
         estimator = best_of(estimator)
         check_usable(estimator, cls, ["predict_proba", "covariance_type"])
+        refuse_tables(estimator, cls)
         responsibilities = estimator.predict_proba(X)
         X = np.asarray(read_table(X), dtype=float)
         weights, means, covariances = (
