@@ -242,7 +242,10 @@ def test_pickles_clones_and_warm_starts_go_on():
     assert_allclose(again.lower_bound_, mixture.lower_bound_, atol=1e-8)
     with pytest.raises(ValueError, match="warm_start goes on"):
         again.fit(frame.replace({"g": {"c": "other"}}))
-    assert clone(mixture).fit(frame[["x", "y"]]).tables_ == {}
+    numbers = clone(mixture).fit(frame[["x", "y"]])
+    assert numbers.tables_ == {}
+    with pytest.raises(ValueError, match="warm_start goes on"):
+        numbers.fit(frame)
 
 
 def test_the_grid_finds_the_groups():
@@ -291,6 +294,8 @@ def test_what_takes_numbers_alone_says_so():
     ):
         with pytest.raises(ValueError, match=r"column\(s\) f, g are categories"):
             call()
+    with pytest.raises(ValueError, match="X has 2 features, but EMGaussianMixture is expecting 4"):
+        mixture.predict(frame[["x", "f"]])
     blocks = Slices(frame[["x", "y"]].to_numpy())
     named = EMGaussianMixture(2, categorical_features=[0])
     for call in (lambda: named.fit(blocks), lambda: mixture.predict(blocks)):

@@ -64,12 +64,17 @@ def coding_of(mixture: Any) -> Coding | None:
     return coding
 
 
-def encode(X: Any, coding: Coding) -> Any:
+def encode(mixture: Any, X: Any, coding: Coding) -> Any:
     """X with categories as numbers and NaN in missing cells, with its names."""
     if not place_of(X).in_memory:
         raise ValueError(
             f"The mixture was fitted to a table with categories, and X ({type(X).__name__}) is "
             "read block by block. Give a table in memory."
+        )
+    if np.ndim(X) == 2 and np.shape(X)[1] != len(coding.names):
+        raise ValueError(
+            f"X has {np.shape(X)[1]} features, but {type(mixture).__name__} is expecting "
+            f"{len(coding.names)} features as input."
         )
     encoded = coding.encode(X, told=True)
     missing = np.isnan(np.asarray(encoded.X))

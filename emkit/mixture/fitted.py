@@ -37,7 +37,7 @@ def publish(mixture: Any, result: EMResult, model: Any, table: Table) -> None:
     """Set the fitted attributes, in the user's units and floating type."""
     data, n = table.data, table.data.total_weight
     mixture._flat, mixture._held = table.flat, None
-    mixture.tables_, mixture._stream = {}, None
+    mixture.tables_, mixture._levels_of_tables, mixture._stream = {}, [], None
     if isinstance(model, LocalDependence):
         _publish_mixed(mixture, result.params, model)
     else:

@@ -96,7 +96,7 @@ def last_tables(mixture: Any) -> Array:
     """The tables of the last fit, for one that goes on from it."""
     names = "levels of the columns of categories"
     now = [[j, *category.levels] for j, category in mixture._coding.categories.items()]
-    require_same("warm_start", names, before=mixture._levels_of_tables, now=now)
+    require_same("warm_start", names, before=getattr(mixture, "_levels_of_tables", []), now=now)
     return published_tables(mixture)
 
 
