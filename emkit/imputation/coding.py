@@ -7,6 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from emkit.data.categories import Coding, Encoded, integer_columns, positions_in
 from emkit.data.category_columns import chosen
+from emkit.data.coded import publish_levels
 from emkit.data.frames import table_of
 from emkit.data.opened import place_of
 
@@ -70,13 +71,7 @@ def _has_levels(table: Any, j: int) -> bool:
 def publish_kinds(imputer: Any, X: Any, n_features: int) -> None:
     """Which features of the X of a fit are categories, and of what levels, and whole numbers."""
     imputer._integers = _whole_numbers(imputer, X, n_features)
-    imputer.is_categorical_ = np.zeros(n_features, dtype=bool)
-    imputer.categories_ = []
-    for j, category in imputer._coding.categories.items() if imputer._coding else ():
-        imputer.is_categorical_[j] = True
-        levels = np.empty(len(category.levels), dtype=object)
-        levels[:] = category.levels
-        imputer.categories_.append(levels)
+    publish_levels(imputer, imputer._coding, n_features)
 
 
 def _whole_numbers(imputer: Any, X: Any, n_features: int) -> Any:

@@ -16,7 +16,7 @@ from emkit.models.mixed.cells import Members, MixedCells
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.moments import LocalMoments, number_moments
 from emkit.models.mixed.rows import CodedRows, Levels
-from emkit.models.mixed.starts import draw_start, normal_start
+from emkit.models.mixed.starts import draw_start, normal_start, shares_of
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.single_normal import MIN_SHRINKAGE, auto_shrinkage
 from emkit.models.rows import Rows
@@ -32,8 +32,6 @@ OF_TABLES = 1.0
 #: Rows of prior for each effect, and the part of all rows that these are at most. Over 14 tables 12
 #: rows had less error, and log-loss, than 4; a small table is not to be ruled by them.
 OF_EFFECTS, OF_EFFECTS_AT_MOST = 12.0, 1.0 / 25.0
-#: Rows that every level has in the shares about which priors lie, seen or not.
-OF_LEVELS = 0.5
 
 
 class Kinds(NamedTuple):
@@ -178,16 +176,6 @@ def mixed_table(imputer: Any, data: Rows, columns: Columns, coding: Coding) -> M
     return MixedTable(
         imputer, coded, columns, coding, kinds, shares_of(coded, kinds.n_levels), prepared
     )
-
-
-def shares_of(data: CodedRows, n_levels: tuple[int, ...]) -> list[Array]:
-    """Shares of the levels of each column, none of them 0."""
-    weights = np.ones(len(data)) if data.sample_weight is None else data.sample_weight
-    shares = []
-    for codes, n in zip(data.codes.T, n_levels, strict=True):
-        counts = np.bincount(codes + 1, weights, n + 1)[1:] + OF_LEVELS
-        shares.append(counts / counts.sum())
-    return shares
 
 
 def publish_moments(

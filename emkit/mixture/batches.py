@@ -9,6 +9,7 @@ from emkit.base.names import column_names
 from emkit.data.checks import in_blocks
 from emkit.data.opened import place_of
 from emkit.engine.fit import best_run
+from emkit.mixture.coding import coding_of, learn, refuse_categories
 from emkit.mixture.degenerate import warn_of_strays
 from emkit.mixture.fitted import publish_params
 from emkit.mixture.flat import Flat
@@ -26,6 +27,9 @@ FIRST_BATCH_TOL = 1e-5
 #: Rows that the first batch of a stream has for every mean and its covariance, at least.
 BATCH_ROWS = 2.5
 
+#: What to do with a stream of categories.
+NO_STREAM = "Fit a sample of the rows."
+
 
 class MixtureStream(PartialFitMixin):
     """`partial_fit` of a mixture."""
@@ -38,7 +42,12 @@ class MixtureStream(PartialFitMixin):
     _flat: Flat | None
     _fitted_type: str
 
+    def _require_stream(self) -> None:
+        refuse_categories(self, coding_of(self), "partial_fit", NO_STREAM)
+        super()._require_stream()
+
     def _first_batch(self, X: Any, sample_weight: Any) -> None:
+        refuse_categories(self, learn(self, X), "partial_fit", NO_STREAM)
         names = getattr(self, "feature_names_in_", None)
         held: Rows | None = None
         before: Rows | None = getattr(self, "_held", None)

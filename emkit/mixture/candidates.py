@@ -68,6 +68,8 @@ def model_of(candidate: Candidate, n_features: int) -> Any:
     then the number of free parameters tells what the covariances may be.
     """
     k, structure = candidate.n_components, STRUCTURES[candidate.covariance_type]
+    if n_features == 0:  # categories alone
+        return k, 0
     if k == 1 or n_features == 1:
         return k, structure.n_parameters(k, n_features)
     return k, structure.name

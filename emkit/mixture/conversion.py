@@ -8,6 +8,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
+from emkit.mixture.coding import coding_of, refuse_categories
 from emkit.mixture.flat import Flat
 from emkit.numerics.covariance import SCIKIT_LEARN, STRUCTURES, Layout
 
@@ -34,6 +35,8 @@ _NO_WEIGHT = float(np.finfo(float).tiny)
 def to_sklearn(mixture: Any) -> GaussianMixture:
     """scikit-learn's mixture of the same distribution, in double precision."""
     check_is_fitted(mixture, "weights_")
+    remedy = "It has no counterpart in scikit-learn."
+    refuse_categories(mixture, coding_of(mixture), "to_sklearn", remedy)
     structure, flat = STRUCTURES[mixture.covariance_type], getattr(mixture, "_flat", None)
     layout, name = structure.layout, structure.name
     covariances: list[Array] = [np.array(getattr(mixture, one), float) for one in _COVARIANCES]

@@ -70,8 +70,12 @@ class MixtureCriteria:
         (n_components, n_features), flat = self.means_.shape, getattr(self, "_flat", None)
         if flat is not None:
             n_features = len(flat.kept)
-        covariance = fitted_structure(self).n_parameters(n_components, n_features)
-        return covariance + n_components * n_features + n_components - 1
+        of_numbers = n_components * n_features
+        if n_features:
+            of_numbers += fitted_structure(self).n_parameters(n_components, n_features)
+        tables: Any = getattr(self, "tables_", {}).values()
+        of_levels = sum(n_components * (table.shape[1] - 1) for table in tables)
+        return of_numbers + of_levels + n_components - 1
 
     def aic(self, X: Any, sample_weight: Any = None) -> float:
         """Akaike information criterion; lower is better.

@@ -9,7 +9,6 @@ from emkit.base.names import listed
 from emkit.exceptions import DataWarning, warn
 from emkit.mixture.flat import Flat
 from emkit.models.mixture.collapse import MostlyRidge
-from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.overlap import one_and_the_same
 
 __all__ = [
@@ -82,16 +81,16 @@ def warn_of_components(found: MostlyRidge, reg_covar: float) -> None:
             warn(message, DataWarning)
 
 
-def warn_of_idle(model: GaussianMixtureModel, params: MixtureParams) -> None:
+def warn_of_idle(weights: Array, apart: Array) -> None:
     """Warn of components that add nothing: without rows, or just like another."""
     parts = []
-    if len(empty := np.flatnonzero(params.weights == 0.0)):
+    if len(empty := np.flatnonzero(weights == 0.0)):
         parts.append(f"Component(s) {listed(empty)} have no rows: their weight is 0.")
-    if twins := one_and_the_same(model.layout, model.components(params)):
+    if twins := one_and_the_same(apart):
         parts.append(f"Components {listed(twins)} are all but one and the same.")
     if parts:
         warn(
-            f"{' '.join(parts)} The fit has fewer clusters than n_components={len(params.means)}. "
+            f"{' '.join(parts)} The fit has fewer clusters than n_components={len(weights)}. "
             "Either the data show no more: take fewer components. Or the start did not tell them "
             "apart, and EM is slow to do so or never does: give another, or raise n_init.",
             DataWarning,

@@ -11,10 +11,14 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.base.estimator import require_same
+from emkit.base.names import column_names
 from emkit.engine import EMResult
+from emkit.mixture.coding import coding_of
 from emkit.mixture.flat import Flat
+from emkit.mixture.mixed import fitted
 from emkit.mixture.streaming import Stream
 from emkit.mixture.table import Table
+from emkit.models.mixed.local_dependence import LocalDependence, normals
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, mixture_std
 from emkit.numerics.covariance import STRUCTURES, Structure
 from emkit.numerics.gaussian import Scaling
@@ -31,13 +35,17 @@ __all__ = [
 ]
 
 
-def publish(mixture: Any, result: EMResult, model: GaussianMixtureModel, table: Table) -> None:
+def publish(mixture: Any, result: EMResult, model: Any, table: Table) -> None:
     """Set the fitted attributes, in the user's units and floating type."""
     data, n = table.data, table.data.total_weight
     mixture._flat, mixture._held = table.flat, None
     mixture._prior_of_fit = mixture.reg_covar, mixture.prior
-    publish_params(mixture, result.params, model, data.dtype)
-    mixture._stream = Stream.after_fit(model, result.params, data)
+    mixture.tables_, mixture._levels_of_tables, mixture._stream = {}, [], None
+    if isinstance(model, LocalDependence):
+        _publish_mixed(mixture, result.params, model)
+    else:
+        publish_params(mixture, result.params, model, data.dtype)
+        mixture._stream = Stream.after_fit(model, result.params, data)
     mixture.n_samples_seen_, mixture.n_batches_ = n, 0
     mixture.converged_ = result.converged
     mixture.n_iter_ = result.n_iter
@@ -45,6 +53,24 @@ def publish(mixture: Any, result: EMResult, model: GaussianMixtureModel, table: 
     mixture.lower_bound_ = per_row.log_likelihood
     mixture.lower_bounds_ = per_row.log_likelihoods.tolist()
     mixture.history_, mixture.runs_ = per_row.history, per_row.runs
+
+
+def _publish_mixed(mixture: Any, params: Any, model: LocalDependence) -> None:
+    """Set those of the attributes that are parameters of numbers and of categories."""
+    tables = np.split(params.tables, np.cumsum(model.levels.n_levels)[:-1], axis=1)
+    categories = mixture._coding.categories
+    names = column_names(mixture)
+    mixture.tables_ = {names[j]: t for j, t in zip(categories, tables, strict=True)}
+    mixture._levels_of_tables = [[j, *category.levels] for j, category in categories.items()]
+    if model.normal is not None:
+        publish_params(mixture, normals(params), model.normal, float)
+        return
+    mixture._fitted_type, mixture._internal = STRUCTURES[mixture.covariance_type].name, None
+    mixture.weights_ = params.weights / params.weights.sum()
+    mixture.means_ = params.means
+    shape = STRUCTURES[mixture.covariance_type].layout.shape(model.n_classes, 0)
+    for name in ("covariances_", "precisions_", "precisions_cholesky_"):
+        setattr(mixture, name, np.zeros(shape))
 
 
 def publish_params(
@@ -122,16 +148,19 @@ def with_prior_of_fit(mixture: Any) -> Any:
     return seen
 
 
-def fitted_model(mixture: Any, incomplete: bool) -> tuple[GaussianMixtureModel, MixtureParams]:
+def fitted_model(mixture: Any, incomplete: bool) -> tuple[Any, Any]:
     """The model and its parameters, of the columns that the fit kept.
 
     ``incomplete`` says whether cells are missing in what it is to be evaluated on.
     """
     structure, flat = fitted_structure(mixture), getattr(mixture, "_flat", None)
+    coding = coding_of(mixture)
+    if coding is not None and not mixture.means_.shape[1]:
+        return fitted(mixture, None, None)
     of_fit = model_of_fit(mixture, flat)
     model, params = model_as_set(mixture, structure, flat) if of_fit is None else of_fit
     model.incomplete = incomplete
-    return model, params
+    return (model, params) if coding is None else fitted(mixture, model, params)
 
 
 def model_of_fit(

@@ -10,12 +10,13 @@ import numpy as np
 from sklearn.utils import check_random_state
 
 from emkit.base.estimator import warn_unconverged
-from emkit.base.names import column_names
 from emkit.base.progress import Progress, n_starts
 from emkit.data.checks import in_blocks, warn_of_small_weights
+from emkit.data.coded import publish_levels
 from emkit.engine import EMResult
 from emkit.engine.fit import best_run
 from emkit.exceptions import DataWarning, InfeasibleError, warn
+from emkit.mixture.coding import number_names, refuse_categories
 from emkit.mixture.degenerate import (
     of_collapsed,
     too_far_apart,
@@ -26,10 +27,20 @@ from emkit.mixture.degenerate import (
 )
 from emkit.mixture.fitted import last_fit, publish
 from emkit.mixture.initial import InitialValues, RandomStart, given_start
+from emkit.mixture.mixed import (
+    divergences_of,
+    given_partition,
+    joined,
+    last_tables,
+    mixed_model,
+    numbers_alone,
+)
 from emkit.mixture.prior import MixturePrior, internal_prior
 from emkit.mixture.redundant import units_of
 from emkit.mixture.table import Table, load_table, open_table
-from emkit.models.mixture.collapse import mostly_ridge
+from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
+from emkit.models.mixed.rows import CodedRows
+from emkit.models.mixture.collapse import MostlyRidge, mostly_ridge
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Scaling
@@ -53,9 +64,13 @@ LEAST_SCALE = 1e-20
 def fit_mixture(mixture: Any, X: Any, y: Any, sample_weight: Any) -> None:
     """Fit an `EMGaussianMixture`, whose arguments are checked."""
     opened = open_table(mixture, X, sample_weight, reset=True)
+    if mixture._coding is not None:
+        _refuse_starts(mixture)
     table, given = load_table(mixture, opened)
     model = model_of(mixture, table)
-    warn_of_columns(_kept_names(mixture, table), table.scaling.scale, mixture.reg_covar)
+    if len(table.scaling.scale):
+        warn_of_columns(_kept_names(mixture, table), table.scaling.scale, mixture.reg_covar)
+    publish_levels(mixture, mixture._coding, mixture.n_features_in_)
     begin = partial(_start, mixture, table, given)
     start = begin(model)
     progress = Progress(
@@ -77,8 +92,29 @@ def fit_mixture(mixture: Any, X: Any, y: Any, sample_weight: Any) -> None:
     progress.done()
 
 
-def model_of(mixture: Any, table: Table) -> GaussianMixtureModel:
-    """The model in units of the data."""
+def _refuse_starts(mixture: Any) -> None:
+    """ValueError for starts that say nothing of categories."""
+    remedy = "Give resp_init, a partition of the rows, or name the columns that are numbers."
+    for name in ("weights_init", "means_init", "precisions_init"):
+        if getattr(mixture, name) is not None:
+            refuse_categories(mixture, mixture._coding, name, remedy)
+    if mixture.init_params != "kmeans":
+        what = f"init_params={mixture.init_params!r}"
+        refuse_categories(mixture, mixture._coding, what, "Leave it at 'kmeans', or raise n_init.")
+
+
+def model_of(mixture: Any, table: Table) -> Any:
+    """The model in units of the data: of numbers, of categories or of both."""
+    if not isinstance(table.data, CodedRows):
+        return _model_of_numbers(mixture, table)
+    normal = None
+    if table.data.X.shape[1]:
+        normal = _model_of_numbers(mixture, table.of_numbers)
+    return mixed_model(normal, mixture, table.data)
+
+
+def _model_of_numbers(mixture: Any, table: Table) -> GaussianMixtureModel:
+    """The model of columns of numbers."""
     data, flat, k = table.data, table.flat, mixture.n_components
     structure, least = STRUCTURES[mixture.covariance_type], mixture.reg_covar**0.5
     filling = flat if table.filled else None
@@ -102,14 +138,16 @@ def model_of(mixture: Any, table: Table) -> GaussianMixtureModel:
 
 
 def _kept_names(mixture: Any, table: Table) -> Any:
-    names = column_names(mixture)
+    names = number_names(mixture)
     return names if table.flat is None else names[table.flat.kept]
 
 
 def _start(
-    mixture: Any, table: Table, given: InitialValues, model: GaussianMixtureModel
-) -> MixtureParams | None:
+    mixture: Any, table: Table, given: InitialValues, model: Any
+) -> MixtureParams | LocalParams | None:
     """Where to start; None for random starts, which the model then draws."""
+    if isinstance(model, LocalDependence):
+        return _start_of_mixed(mixture, model, table, given)
     kept = None if table.flat is None else table.flat.kept
     draws = RandomStart(
         mixture.init_params,
@@ -123,20 +161,38 @@ def _start(
     return given_start(model, table.data, draws, given.resp)
 
 
+def _start_of_mixed(
+    mixture: Any, model: LocalDependence, table: Table, given: InitialValues
+) -> LocalParams | None:
+    """The same where there are categories."""
+    if mixture.warm_start and hasattr(mixture, "converged_"):
+        return last_mixed(mixture, model, table)
+    return None if given.resp is None else given_partition(model, table.data, given.resp)
+
+
+def last_mixed(mixture: Any, model: LocalDependence, table: Table) -> LocalParams:
+    """The parameters of the last fit to numbers and categories, for one that goes on from it."""
+    tables, nothing = last_tables(mixture), np.zeros((model.n_classes, 0))
+    of_numbers = MixtureParams(mixture.weights_, nothing, nothing)
+    if model.normal is not None:
+        of_numbers = last_fit(mixture, model.normal, table.flat)
+    return joined(of_numbers, tables)
+
+
 def _climb(
     mixture: Any,
-    model: GaussianMixtureModel,
+    model: Any,
     table: Table,
-    begin: Callable[[GaussianMixtureModel], MixtureParams | None],
+    begin: Callable[[Any], MixtureParams | LocalParams | None],
     progress: Progress,
-) -> tuple[EMResult, GaussianMixtureModel]:
+) -> tuple[EMResult, Any]:
     """The best run, and the model that it climbed."""
     seed = mixture.random_state  # an int as it is: making a RandomState of it takes time
     if not isinstance(seed, Integral):
         seed = check_random_state(seed)
     data = in_blocks(table.data)
 
-    def climb(model: GaussianMixtureModel, start: MixtureParams | None) -> EMResult:
+    def climb(model: Any, start: MixtureParams | LocalParams | None) -> EMResult:
         progress.publish = partial(publish, model=model, table=table)
         return best_run(
             model,
@@ -168,10 +224,14 @@ def _ill_defined(table: Table) -> str:
     return ILL_DEFINED + (FLOAT32_HINT if table.data.dtype == np.float32 else "")
 
 
-def _resolved(
-    mixture: Any, model: GaussianMixtureModel, table: Table, error: InfeasibleError
-) -> GaussianMixtureModel:
+def _resolved(mixture: Any, model: Any, table: Table, error: InfeasibleError) -> Any:
     """The model with a ridge that doubles resolve; ValueError if it cannot have one."""
+    if isinstance(model, LocalDependence):
+        if model.normal is None:
+            raise ValueError(_ill_defined(table)) from error
+        resolved = copy(model)
+        resolved.normal = _resolved(mixture, model.normal, table, error)
+        return resolved
     scale = table.scaling.scale
     apart = model.structure.too_far_apart(scale)
     if apart is not None:
@@ -192,15 +252,16 @@ def _resolved(
     return resolved
 
 
-def _conclude(mixture: Any, result: EMResult, model: GaussianMixtureModel, table: Table) -> None:
+def _conclude(mixture: Any, result: EMResult, model: Any, table: Table) -> None:
     """Publish a fit, and warn of what is wrong with it."""
     several = mixture.n_components > 1
     warn_unconverged(result, mixture.max_iter, "Increase reg_covar", starts=several)
     publish(mixture, result, model, table)
     if table.flat is not None:
-        warn_of_flat(column_names(mixture), table.flat)
-    found = mostly_ridge(model, table.data, result.params)
+        warn_of_flat(number_names(mixture), table.flat)
+    normal, params = numbers_alone(model, result.params)
+    found = MostlyRidge() if normal is None else mostly_ridge(normal, table.data, params)
     mixture._why_collapsed = of_collapsed(found, mixture.reg_covar) if found.collapsed else ""
     warn_of_components(found, mixture.reg_covar)
     if mixture.prior is None and mixture.max_iter > 0:  # a prior says where empty ones are
-        warn_of_idle(model, result.params)
+        warn_of_idle(params.weights, divergences_of(model, result.params))

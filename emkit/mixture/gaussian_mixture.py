@@ -7,9 +7,9 @@ from sklearn.base import DensityMixin
 from sklearn.mixture import GaussianMixture
 
 from emkit.base.estimator import EM_CONSTRAINTS, StrOptions, at_least, fit_context
-from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin
 from emkit.base.weights import weights_given
+from emkit.data.kept_coding import KeepsCoding
 from emkit.engine import Algorithm
 from emkit.engine.fit import ALGORITHMS
 from emkit.mixture.batches import MixtureStream
@@ -35,7 +35,7 @@ class EMGaussianMixture(
     MixtureInference,
     CallbackSupportMixin,
     DensityMixin,
-    BaseEstimator,
+    KeepsCoding,
 ):
     r"""Gaussian mixture by maximum likelihood, the labels being what is missing.
 
@@ -121,6 +121,10 @@ class EMGaussianMixture(
     average : bool or int, default=False
         Whether `partial_fit` publishes the mean of the parameters over the batches
         (Polyak-Ruppert averaging); an int begins it once so many samples were seen.
+    categorical_features : 'from_dtype', array-like or None, default='from_dtype'
+        Columns of categories, as a mask, indices or names. 'from_dtype' are those of a frame whose
+        type is categorical (pandas category, polars Categorical and Enum) or text; booleans are
+        numbers, as to scikit-learn, and so are arrays and lists. None: there are none. See Notes.
 
     Attributes
     ----------
@@ -150,6 +154,12 @@ class EMGaussianMixture(
         The log-density of the prior in it is up to a constant.
     runs_ : tuple of RunSummary
         One summary for each start, per sample.
+    tables_ : dict of ndarray of shape (n_components, n_levels)
+        Probabilities of the levels in each component, by column of categories; else empty.
+    categories_ : list of ndarray
+        Levels of each column of categories, in the order of ``tables_``: those of the rows fitted.
+    is_categorical_ : ndarray of shape (n_features_in_,)
+        Which features are categories.
     n_samples_seen_ : float
         Number of samples seen by `fit` and `partial_fit`: the sum of their weights.
     n_batches_ : int
@@ -188,6 +198,18 @@ class EMGaussianMixture(
     Relations between columns are looked for where complete rows are more than columns, and columns
     at most 300.
 
+    With columns of categories a component is
+
+    .. math:: N(x; m_k, C_k) \prod_j t_{kj}[c_j]
+
+    over the numbers x and the categories c of a row: independent of each other within a component,
+    as in latent class analysis. ``means_``, ``covariances_`` and ``precisions_`` are of the columns
+    of numbers, in their order. Missing cells are left out of either part. A level that no row of
+    the fit has counts as missing later, with a warning. Tables are maximum likelihood, and may hold
+    zeros; with a ``prior`` each has one row more at the shares of its column. Starts are
+    ``init_params='kmeans'`` or ``resp_init``; `partial_fit`, `to_sklearn` and data that are read
+    block by block take numbers alone. `impute` and `sample` give tables of the kind fitted.
+
     Methods go by the fit in double precision, and by the attributes where these were set by hand.
     An attribute whose numbers single precision cannot hold is in doubles; what doubles cannot
     hold, such as variances of data at 1e200, is the largest number.
@@ -195,6 +217,12 @@ class EMGaussianMixture(
     References
     ----------
     McLachlan, G. J. & Peel, D. (2000). Finite Mixture Models. Wiley. doi:10.1002/0471721182
+
+    Lazarsfeld, P. F. & Henry, N. W. (1968). Latent Structure Analysis. Houghton Mifflin.
+
+    Hunt, L. & Jorgensen, M. (2003). Mixture model clustering for mixed data with missing
+    information. Computational Statistics & Data Analysis 41, 429-440.
+    doi:10.1016/S0167-9473(02)00190-1
 
     Fraley, C. & Raftery, A. E. (2007). Bayesian regularization for normal mixture estimation and
     model-based clustering. Journal of Classification 24, 155-181. doi:10.1007/s00357-007-0004-5
@@ -212,6 +240,15 @@ class EMGaussianMixture(
     >>> labels = mixture.predict([[0, 0], [12, 7]])
     >>> bool(labels[0] != labels[1])
     True
+
+    Clusters of a table with categories.
+
+    >>> import pandas as pd
+    >>> table = pd.DataFrame({"size": X[:, 0], "fuel": ["gas"] * 90 + ["oil"] * 110})
+    >>> mixture = EMGaussianMixture(n_components=2, random_state=0).fit(table)
+    >>> small = mixture.means_[:, 0].argmin()
+    >>> mixture.categories_[0].tolist(), mixture.tables_["fuel"][small].round(2)
+    (['gas', 'oil'], array([0.9, 0.1]))
     """
 
     _parameter_constraints: dict = {
@@ -229,6 +266,7 @@ class EMGaussianMixture(
         "algorithm": [StrOptions(set(ALGORITHMS) - {"mcem", "saem"}), Algorithm],
         "prior": [StrOptions({"mclust"}), MixturePrior, None],
         "verbose_interval": [at_least(Integral, 1)],
+        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
     }
 
     def __init__(
@@ -257,6 +295,7 @@ class EMGaussianMixture(
         learning_decay: float = 0.7,
         learning_offset: float = 0.0,
         average: bool | int = False,
+        categorical_features: Any = "from_dtype",
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -281,6 +320,7 @@ class EMGaussianMixture(
         self.learning_decay = learning_decay
         self.learning_offset = learning_offset
         self.average = average
+        self.categorical_features = categorical_features
 
     @fit_context
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -290,7 +330,8 @@ class EMGaussianMixture(
         ----------
         X : array-like or Dask collection of shape (n_samples, n_features)
             Data; a cell is missing where it is NaN, None, pandas.NA, NaT or masked (`numpy.ma`).
-            Dates, durations and text are refused by the name of their column.
+            Dates and durations are refused by the name of their column, as is text where it is
+            no category (see ``categorical_features``).
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None

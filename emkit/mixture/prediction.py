@@ -14,7 +14,9 @@ from emkit._typing import Array
 from emkit.data.checks import has_missing
 from emkit.engine import soft
 from emkit.engine.latent_class import unbuffered
+from emkit.mixture.coding import as_it_came, as_table, coding_of, numbers_of
 from emkit.mixture.fitted import fitted_model, fitted_structure, model_as_set
+from emkit.mixture.mixed import coded_rows, expect_cells, fitted, reduce_coded
 from emkit.mixture.table import open_table
 from emkit.models.mixture.missing_cells import impute
 from emkit.models.rows import Rows
@@ -29,6 +31,7 @@ class MixturePrediction:
     means_: Array
     precisions_cholesky_: Array
     random_state: Any
+    tables_: dict[Any, Array]
 
     def score_samples(self, X: Any) -> Any:
         """Log-likelihood of each row.
@@ -127,6 +130,8 @@ class MixturePrediction:
             A copy with every NaN replaced; observed cells as they were.
         """
         opened = open_table(self, X, whole=True)
+        if (coding := coding_of(self)) is not None:
+            return as_it_came(coding, X, *opened.survey(self._impute_mixed))
         return opened.map(self._impute, width=opened.n_features, lazy=True)
 
     def _impute(self, rows: Rows) -> Array:
@@ -144,6 +149,24 @@ class MixturePrediction:
             model, params = model_as_set(self, fitted_structure(self), None)
             model.incomplete = True
             out[told] = impute(model, X[told], params)
+        return out
+
+    def _impute_mixed(self, rows: Rows) -> Array:
+        """Rows of numbers and codes with missing cells filled."""
+        flat, whole = getattr(self, "_flat", None), coded_rows(self, rows, None)
+        kept = whole if flat is None else coded_rows(self, rows, flat)
+        numbers, codes = expect_cells(*fitted_model(self, kept.incomplete), kept)
+        if flat is not None:
+            numbers = np.where(np.isnan(whole.X), flat.expand(numbers), whole.X)
+            told = flat.told_more(whole.X, kept.X)
+            if len(told) and not fitted_structure(self).layout.independent:
+                model, params = model_as_set(self, fitted_structure(self), None)
+                model.incomplete = True
+                some = expect_cells(*fitted(self, model, params), whole.take(told))
+                numbers[told], codes[told] = some
+        out = rows.X.copy()
+        out[:, numbers_of(self, out.shape[1])] = numbers
+        out[:, coding_of(self).columns] = codes  # type: ignore[union-attr]
         return out
 
     def sample(
@@ -175,23 +198,42 @@ class MixturePrediction:
                 "sample."
             )
         rng = check_random_state(self.random_state if random_state is None else random_state)
+        weights = np.asarray(self.weights_, dtype=float)
+        counts = rng.multinomial(n_samples, weights / weights.sum())
+        X, y = self._draw_numbers(counts, rng), np.repeat(np.arange(len(counts)), counts)
+        return (X if coding_of(self) is None else self._with_levels(X, y, rng)), y
+
+    def _draw_numbers(self, counts: NDArray[np.intp], rng: np.random.RandomState) -> Array:
+        """So many rows of numbers of each component."""
         layout, flat = fitted_structure(self).layout, getattr(self, "_flat", None)
-        weights, means = np.asarray(self.weights_, dtype=float), self.means_
+        means = self.means_
+        if not means.shape[1]:
+            return np.empty((counts.sum(), 0))
         factor = layout.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
         if flat is not None:
             means, factor = means[:, flat.kept], layout.marginal(factor, flat.kept)
-        counts = rng.multinomial(n_samples, weights / weights.sum())
         rows = [
             mean + layout.draw(factor, k, rng.standard_normal((count, len(mean))))
             for k, (mean, count) in enumerate(zip(means, counts, strict=True))
         ]
         X = np.concatenate(rows)
-        return X if flat is None else flat.expand(X), np.repeat(np.arange(len(counts)), counts)
+        return X if flat is None else flat.expand(X)
+
+    def _with_levels(self, numbers: Array, y: NDArray[np.intp], rng: np.random.RandomState) -> Any:
+        """Rows of the components y, with levels drawn, in a table as it was fitted."""
+        codes = []
+        for table in self.tables_.values():
+            below = table.cumsum(axis=1)[:, :-1]  # so that the last level takes what is left
+            codes.append((below[y] <= rng.random_sample((len(y), 1))).sum(axis=1))
+        return as_table(self, numbers, np.stack(codes, axis=1))
 
 
 @unbuffered()
 def reduce_log_joint(mixture: Any, rows: Rows, compute: Callable[[Array], Any], out: Any) -> Any:
     """Fill ``out`` with what is computed of the log-joint (K, n) of tile after tile of rows."""
+    if coding_of(mixture) is not None:
+        coded = coded_rows(mixture, rows, getattr(mixture, "_flat", None))
+        return reduce_coded(*fitted_model(mixture, coded.incomplete), coded, compute, out)
     data = Rows.of(rows.X)
     model, params = fitted_model(mixture, data.incomplete)
     kernel = model.bind(params)

@@ -12,6 +12,9 @@ from emkit.engine.blocks import Blocks
 from emkit.engine.budget import check_steps, few_steps
 from emkit.engine.starts import Outcome, joined
 from emkit.mixture.initial import RandomStart
+from emkit.mixture.mixed import divergences_of, numbers_alone
+from emkit.models.mixed.local_dependence import LocalDependence
+from emkit.models.mixed.rows import CodedRows
 from emkit.models.mixture.collapse import mostly_ridge
 from emkit.models.mixture.gaussian import MixtureParams
 from emkit.models.mixture.resolution import is_resolved, resolved_variances
@@ -94,6 +97,8 @@ class Race(Search):
         draws = model.draw_start
         if not isinstance(draws, RandomStart) or starts[0].params is not None:
             yield starts
+            if isinstance(model, LocalDependence) and starts[0].params is None:
+                yield list(climber.draw(LAST_TRIES))
             return
         if draws.n_components == 1:  # wherever it begins, its M-step is the maximum
             starts = starts[:1]
@@ -156,17 +161,25 @@ def _judged(climber: Climber, outcome: Outcome) -> Outcome:
     if not isinstance(outcome, EMResult) or not _is_sound(outcome):
         return outcome
     empty = bool((outcome.params.weights == 0.0).any())
-    if not (empty or _collapsed(climber, outcome.params) or _any_alike(model, outcome.params)):
+    if isinstance(model, LocalDependence):
+        alike = bool((divergences_of(model, outcome.params) < ALIKE).any())
+    else:
+        alike = _any_alike(model, outcome.params)
+    if not (empty or alike or _collapsed(climber, outcome.params)):
         return outcome
     return replace(outcome, converged=False, reason=StopReason.INFEASIBLE)
 
 
-def _collapsed(climber: Climber, params: MixtureParams) -> bool:
+def _collapsed(climber: Climber, params: Any) -> bool:
     """Whether a component has no variance of its own in some direction."""
-    model: Any = climber.model
+    model, params = numbers_alone(climber.model, params)
+    if model is None:
+        return False
     if model.prior.ridge.any():
         return bool(mostly_ridge(model, climber.data, params).collapsed)
     rows = _some_rows(climber.data, np.random.default_rng(0))
+    if isinstance(rows, CodedRows):
+        rows = rows.numbers
     return not is_resolved(model, params, resolved_variances(model, rows))
 
 

@@ -14,19 +14,21 @@ from sklearn.utils.validation import check_is_fitted
 from emkit.base.estimator import StrOptions, at_least, fit_context
 from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin
-from emkit.data.opened import Opened, open_data
+from emkit.data.opened import Opened
 from emkit.mixture.candidates import Candidate, candidates, explains_size, model_of, refuse_slip
+from emkit.mixture.coding import numbers_of
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.mixture.grid_fits import CRITERIA, GridFit, fit_all, pass_on, warn_of_failures
 from emkit.mixture.race import Race
 from emkit.mixture.reader import MixtureReader
+from emkit.mixture.table import open_table
 from emkit.models.mixture.starts import STARTS
 from emkit.numerics.covariance import STRUCTURES
 
 __all__ = ["EMGaussianMixtureIC"]
 
 #: Arguments that every fit of the grid gets as they are.
-PASSED_ON = ("tol", "max_iter", "n_init", "acceleration", "prior")
+PASSED_ON = ("tol", "max_iter", "n_init", "acceleration", "prior", "categorical_features")
 
 
 def delegated(name: str) -> Any:
@@ -92,6 +94,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Processes for the fits of the grid, as in joblib.
     verbose : int, default=0
         Progress over the fits, as in joblib.
+    categorical_features : 'from_dtype', array-like or None, default='from_dtype'
+        As in `EMGaussianMixture`. With categories all starts are of its one kind.
 
     Attributes
     ----------
@@ -112,6 +116,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         ``n_iter``, ``converged``, and ``failure``, which is empty or says why there is no fit.
     weights_, means_, covariances_, precisions_, precisions_cholesky_ : ndarray
         Parameters of the fit that was chosen, as in `EMGaussianMixture`.
+    tables_, categories_, is_categorical_
+        What it says of columns of categories, likewise.
     converged_ : bool
         Whether it converged.
     n_iter_ : int
@@ -216,6 +222,7 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         random_state: Any = None,
         n_jobs: int | None = None,
         verbose: Any = 0,
+        categorical_features: Any = "from_dtype",
     ):
         self.min_components = min_components
         self.max_components = max_components
@@ -232,6 +239,7 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.verbose = verbose
+        self.categorical_features = categorical_features
 
     @fit_context
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -241,7 +249,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_samples, n_features)
             Data; a cell is missing where it is NaN, None, pandas.NA, NaT or masked (`numpy.ma`).
-            Dates, durations and text are refused by the name of their column.
+            Dates and durations are refused by the name of their column, as is text where it is
+            no category (see ``categorical_features``).
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -258,11 +267,11 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Data in blocks and Dask collections are taken as by `EMGaussianMixture.fit`. The fits to
         them then follow each other, but for those of a memory map.
         """
-        opened = self._open(X, sample_weight)
+        opened, n_numbers = self._open(X, sample_weight)
         # On a cluster each fit has all the workers; what only this process can read stays in it.
         n_jobs = self.n_jobs if opened.picklable else None
         grid = self._grid(opened)
-        models = [model_of(candidate, opened.n_features) for candidate in grid]
+        models = [model_of(candidate, n_numbers) for candidate in grid]
         del opened
         # Candidates that are one model have one fit.
         first = {
@@ -294,13 +303,15 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         """
         return self.fit(X, sample_weight=sample_weight).predict(X)
 
-    def _open(self, X: Any, sample_weight: Any) -> Opened[Any]:
-        """The rows, checked before any fit, which warns of them itself."""
+    def _open(self, X: Any, sample_weight: Any) -> tuple[Opened[Any], int]:
+        """The rows, checked before any fit, which warns of them itself; columns of numbers."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # A fit that is refused leaves what is known of the last one.
             seen = copy(self)
-            return open_data(seen, X, MixtureReader(), sample_weight=sample_weight, reset=True)
+            seen.n_components = 1
+            opened = open_table(seen, X, sample_weight, reset=True)
+        return opened, len(numbers_of(seen, opened.n_features))
 
     def _grid(self, opened: Opened[Any]) -> list[Candidate]:
         """The candidates; ValueError where there are none, or rows for only a few."""
@@ -349,6 +360,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.covariances_ = best.covariances_
         self.precisions_ = best.precisions_
         self.precisions_cholesky_ = best.precisions_cholesky_
+        self.tables_, self.categories_ = best.tables_, best.categories_
+        self.is_categorical_ = best.is_categorical_
         self.converged_ = best.converged_
         self.n_iter_ = best.n_iter_
 

@@ -118,6 +118,7 @@ class PartialFitMixin:
     _model_of_batch: Callable[..., GaussianMixtureModel]
     _publish_stream: Callable[[Batch], None]
     _stream: Any  # a `Stream`; None where no column varies
+    _coding: Any  #: a `Coding`; None where every column is of numbers
     _flat: Any  # a `Flat`; None where every column varies in its own right
 
     @restores

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,11 +11,21 @@ from emkit.base.names import column_names, listed
 from emkit.data.checks import has_missing, refuse_empty_columns, rows_that_count
 from emkit.data.opened import Opened, open_data
 from emkit.data.reader import tells_of_few_rows, too_few_rows
+from emkit.mixture.coding import (
+    coding_of,
+    container_of,
+    encode,
+    learn,
+    numbers_of,
+    with_seen_levels,
+)
 from emkit.mixture.flat import Flat
 from emkit.mixture.initial import InitialValues, check_initial_values
+from emkit.mixture.mixed import coded_rows
 from emkit.mixture.prior import check_prior
 from emkit.mixture.reader import MixtureReader
 from emkit.mixture.redundant import find_flat
+from emkit.models.mixed.rows import CodedRows
 from emkit.models.rows import Rows
 from emkit.numerics.gaussian import Scaling
 
@@ -28,16 +39,27 @@ LONE = 1e-100
 class Table(NamedTuple):
     """The data of a fit, and what was found of its columns."""
 
-    data: Any  #: `Rows`, or `Blocks` of them
+    data: Any  #: `Rows`, or `Blocks` of them; `CodedRows` where there are categories
     scaling: Scaling  #: mean and standard deviation of the columns that are kept
     flat: Flat | None  #: where not all columns are kept
     filled: bool = False  #: whether cells may have been filled by what the flat says
+
+    @property
+    def of_numbers(self) -> "Table":
+        """The same of the columns of numbers."""
+        coded = isinstance(self.data, CodedRows)
+        return self._replace(data=self.data.numbers) if coded else self
 
 
 def open_table(
     mixture: Any, X: Any, sample_weight: Any = None, *, reset: bool = False, whole: bool = False
 ) -> Opened[Rows]:
     """Rows of X, all of their columns in a fit or if ``whole``, else those that the fit kept."""
+    if reset:
+        mixture._coding, mixture._container = learn(mixture, X), container_of(X)
+    coding = coding_of(mixture)
+    if coding is not None:
+        X, whole = encode(mixture, X, coding), True  # of which `coded_rows` takes what it needs
     flat = None if reset or whole else getattr(mixture, "_flat", None)
     reader = MixtureReader(mixture.n_components, flat)
     return open_data(mixture, X, reader, sample_weight=sample_weight, reset=reset)
@@ -45,10 +67,13 @@ def open_table(
 
 def load_table(mixture: Any, opened: Opened[Rows]) -> tuple[Table, InitialValues]:
     """The data for a fit, and what is given of its start, both checked."""
-    given = check_initial_values(mixture, opened.n_samples, opened.n_features)
-    check_prior(mixture.prior, mixture.covariance_type, opened.n_features)
+    n_numbers = len(numbers_of(mixture, opened.n_features))
+    given = check_initial_values(mixture, opened.n_samples, n_numbers)
+    check_prior(mixture.prior, mixture.covariance_type, n_numbers)
     data = opened.fit_data(mixture.n_components)
     refuse_empty_columns(mixture, data)
+    if mixture._coding is not None:
+        return _load_coded(mixture, opened, data, given)
     _refuse_lone_weight(data)
     scaling = data.scaling()
     flat = find_flat(data, scaling)
@@ -90,6 +115,29 @@ def _of_kept_columns(names: Any) -> Iterator[None]:
             f"{str(error).rstrip('.')}. Rows count by column(s) {listed(names)}: the others are "
             "constant or follow from these, and a row with constants alone tells nothing."
         ) from error
+
+
+def _load_coded(
+    mixture: Any, opened: Opened[Rows], data: Rows, given: InitialValues
+) -> tuple[Table, InitialValues]:
+    """As `load_table`, where there are categories."""
+    coded = coded_rows(mixture, data, None)
+    scaling, flat = Scaling(np.zeros(0), np.ones(0)), None
+    if coded.X.shape[1]:
+        scaling = coded.numbers.scaling()
+        flat = find_flat(coded.numbers, scaling)
+    if flat is not None:
+        coded = coded_rows(mixture, data, flat)
+        scaling = coded.numbers.scaling()
+    tells = ~(np.isnan(coded.X).all(axis=1) & (coded.codes < 0).all(axis=1))
+    coded = coded.take(np.flatnonzero(tells))
+    opened.reader.require(len(coded), mixture.n_components, whole=True)
+    mixture._coding, codes = with_seen_levels(mixture._coding, coded.codes)
+    if given.resp is not None:
+        (counted,) = opened.survey(which_count)
+        resp = given.resp if counted is None else given.resp[counted]
+        given = given._replace(resp=resp[tells])
+    return Table(replace(coded, codes=codes), scaling, flat), given
 
 
 def which_count(rows: Rows) -> Any:

@@ -10,10 +10,14 @@ from emkit.base.optional import optional_import
 from emkit.engine import standard_errors
 from emkit.engine.fit import best_run
 from emkit.exceptions import DataWarning, ModelError, warn
+from emkit.mixture.coding import coding_of, numbers_of
 from emkit.mixture.fitted import fitted_structure, last_fit, with_prior_of_fit
-from emkit.mixture.fitting import model_of
+from emkit.mixture.fitting import last_mixed, model_of
 from emkit.mixture.flat import Flat
+from emkit.mixture.mixed import coded_rows
 from emkit.mixture.table import Table, open_table
+from emkit.models.mixture.gaussian import GaussianMixtureModel
+from emkit.numerics.gaussian import Scaling
 
 __all__ = ["MixtureErrors", "MixtureInference"]
 
@@ -24,6 +28,8 @@ NO_ERRORS = (
 )
 #: Gain of a step, in nats, at which a fit is at its maximum for all that a standard error shows.
 ERRORS_TOL = 1e-8
+#: Units where there are no numbers.
+NO_NUMBERS = Scaling(np.zeros(0), np.ones(0))
 
 
 class MixtureErrors(NamedTuple):
@@ -34,15 +40,27 @@ class MixtureErrors(NamedTuple):
     covariances: np.ndarray
 
 
+class MixedErrors(NamedTuple):
+    """The same of a mixture with categories, and of its tables, by column."""
+
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+    tables: dict[Any, np.ndarray]
+
+
 class MixtureInference:
     """Methods of a fitted mixture that say how certain its parameters are."""
 
     n_components: int
     weights_: Array
     means_: Array
+    covariances_: Array
+    tables_: dict[Any, Array]
+    categories_: list[Any]
     _flat: Flat | None
 
-    def standard_errors(self, X: Any, sample_weight: Any = None) -> MixtureErrors:
+    def standard_errors(self, X: Any, sample_weight: Any = None) -> MixtureErrors | MixedErrors:
         """Standard errors of the fitted parameters, from the observed information.
 
         Parameters
@@ -55,7 +73,8 @@ class MixtureInference:
         Returns
         -------
         errors : NamedTuple of weights, means, covariances
-            In the shapes of ``weights_``, ``means_`` and ``covariances_``.
+            In the shapes of ``weights_``, ``means_`` and ``covariances_``; with categories also
+            ``tables``, as ``tables_``.
 
         Raises
         ------
@@ -96,21 +115,28 @@ class MixtureInference:
         fitted_structure(self)
         require_same("standard_errors", "n_components", len(self.weights_), self.n_components)
         data, flat = open_table(self, X, sample_weight).fit_data(), self._flat
-        model = model_of(with_prior_of_fit(self), Table(data, data.scaling(), flat, filled=True))
-        layout, scale = model.layout, model.units.scale
+        if mixed := coding_of(self) is not None:
+            data = coded_rows(self, data, flat)
+        scaling = data.scaling() if self.means_.shape[1] else NO_NUMBERS
+        table = Table(data, scaling, flat, filled=True)
+        model = model_of(with_prior_of_fit(self), table)
         # A fit at the default tol ends short of the maximum by more than a standard error can bear.
-        start = last_fit(self, model, flat, "standard_errors")
+        start: Any = (
+            last_mixed(self, model, table)
+            if mixed
+            else last_fit(self, model, flat, "standard_errors")
+        )
         maximum = best_run(model, data, start=start, tol=ERRORS_TOL, max_iter=1000)
-        try:
-            errors: Any = standard_errors(model, data, maximum)
-        except ModelError:  # its checks cannot tell rounding from a model that is wrong
-            warn(NO_ERRORS, DataWarning)
-            errors = MixtureErrors(*(np.full(np.shape(part), np.nan) for part in maximum.params))
-        means, covariances = errors.means * scale, layout.rescale(errors.covariances, scale)
-        if flat is not None:
-            means = flat.expand_errors(means)
-            covariances = layout.embed(covariances, flat.kept, flat.n_features)
-        return MixtureErrors(errors.weights, means, covariances)
+        errors = _errors_at(model, data, maximum)
+        normal = model.normal if mixed else model
+        of_numbers = MixtureErrors(errors.weights, self.means_, self.covariances_)
+        if normal is not None:
+            of_numbers = _in_users_units(errors, normal, flat)
+        if not mixed:
+            return of_numbers
+        sizes = [table.shape[1] for table in self.tables_.values()]
+        tables = np.split(errors.tables, np.cumsum(sizes)[:-1], axis=1)
+        return MixedErrors(*of_numbers, dict(zip(self.tables_, tables, strict=True)))
 
     def summary(self, X: Any = None, sample_weight: Any = None) -> Any:
         """Weights and means of the components as a table.
@@ -125,8 +151,9 @@ class MixtureInference:
         Returns
         -------
         table : pandas.DataFrame
-            A row for each component; columns weight and, for each feature, mean_<feature>. With X
-            their standard errors follow, as se_weight and se_mean_<feature>.
+            A row for each component; columns weight and, for each feature, mean_<feature>; for a
+            column of categories share_<feature>_<level>. With X their standard errors follow, as
+            se_weight and se_mean_<feature>.
 
         Raises
         ------
@@ -155,11 +182,32 @@ class MixtureInference:
         pd = optional_import("pandas", "pandas", "EMGaussianMixture.summary")
         refuse_weights_alone(X, sample_weight)
         names = feature_names_in(self, None)
+        names = names[numbers_of(self, len(names))]
         table = _summary_columns("", self.weights_, self.means_, names)
+        table |= self._shares("", self.tables_)
         if X is not None:
             errors = self.standard_errors(X, sample_weight)
             table |= _summary_columns("se_", errors.weights, errors.means, names)
+            table |= self._shares("se_", getattr(errors, "tables", {}))
         return pd.DataFrame(table).rename_axis(index="component")
+
+    def _shares(self, prefix: str, tables: dict[Any, Array]) -> dict[str, Array]:
+        """Columns of a table by their names, one a level."""
+        return {
+            f"{prefix}share_{name}_{level}": share
+            for (name, table), levels in zip(tables.items(), self.categories_, strict=False)
+            for level, share in zip(levels, table.T, strict=True)
+        }
+
+
+def _in_users_units(errors: Any, model: GaussianMixtureModel, flat: Flat | None) -> MixtureErrors:
+    """Standard errors of the numbers, of all columns."""
+    layout, scale = model.layout, model.units.scale
+    means, covariances = errors.means * scale, layout.rescale(errors.covariances, scale)
+    if flat is not None:
+        means = flat.expand_errors(means)
+        covariances = layout.embed(covariances, flat.kept, flat.n_features)
+    return MixtureErrors(errors.weights, means, covariances)
 
 
 def _summary_columns(prefix: str, weights: Array, means: Array, names: Any) -> Any:
@@ -168,3 +216,13 @@ def _summary_columns(prefix: str, weights: Array, means: Array, names: Any) -> A
     for name, column in zip(names, means.T, strict=True):
         columns[f"{prefix}mean_{name}"] = column
     return columns
+
+
+def _errors_at(model: Any, data: Any, maximum: Any) -> Any:
+    """Standard errors in internal units; NaN where the curvature is lost in rounding."""
+    try:
+        return standard_errors(model, data, maximum)
+    except ModelError:  # its checks cannot tell rounding from a model that is wrong
+        warn(NO_ERRORS, DataWarning)
+        nothing = (np.full(np.shape(part), np.nan) for part in maximum.params)
+        return type(maximum.params)(*nothing)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.numerics import triangular
-from emkit.numerics.conditional import expected_spread, find_missing, gather
 from emkit.numerics.gaussian import tile_rows
+from emkit.numerics.missing_blocks import expected_spread, find_missing, gather
 from emkit.numerics.patterns import group_rows
 
 __all__ = ["Factored", "Pattern", "patterns"]

@@ -125,6 +125,11 @@ class CodedRows:
         return len(self.codes), self.X.shape[1] + self.codes.shape[1]
 
     @property
+    def dtype(self) -> np.dtype[Any]:
+        """Floating type of the numbers."""
+        return self.X.dtype
+
+    @property
     def incomplete(self) -> bool:
         """Whether numbers are missing."""
         return bool(np.isnan(self.X).any())

@@ -12,7 +12,7 @@ from emkit.models.mixture.single_normal import Pairwise, complete_rows
 from emkit.models.mixture.single_normal import normal_start as start_of_numbers
 from emkit.numerics.gaussian import Moments, moments_about
 
-__all__ = ["draw_start", "normal_start", "start_from"]
+__all__ = ["draw_start", "normal_start", "shares_of", "start_from"]
 
 #: Part of every row that a start shares out among all classes.
 SHARED = 0.1
@@ -20,6 +20,18 @@ SHARED = 0.1
 OF_CATEGORIES = 0.7
 #: Part of the variance of all rows that a class has besides its own.
 OF_ALL = 0.1
+#: Rows that every level has in the shares about which priors lie, seen or not.
+OF_LEVELS = 0.5
+
+
+def shares_of(data: CodedRows, n_levels: tuple[int, ...]) -> list[Array]:
+    """Shares of the levels of each column, none of them 0."""
+    weights = np.ones(len(data)) if data.sample_weight is None else data.sample_weight
+    shares = []
+    for codes, n in zip(data.codes.T, n_levels, strict=True):
+        counts = np.bincount(codes + 1, weights, n + 1)[1:] + OF_LEVELS
+        shares.append(counts / counts.sum())
+    return shares
 
 
 def draw_start(model: LocalDependence, data: CodedRows, rng: np.random.Generator) -> LocalParams:

@@ -6,7 +6,7 @@ from emkit._typing import Array
 from emkit.numerics.covariance import Layout
 from emkit.numerics.gaussian import Components
 
-__all__ = ["least_divergence", "one_and_the_same"]
+__all__ = ["divergences", "least_divergence", "one_and_the_same"]
 
 #: Divergence, in nats, below which two components are all but one.
 ONE = 0.1
@@ -14,15 +14,15 @@ ONE = 0.1
 
 def least_divergence(layout: Layout, components: Components) -> float:
     """Smallest divergence of two components, in nats; those of weight 0 do not count."""
-    return float(_divergences(layout, components).min(initial=np.inf))
+    return float(divergences(layout, components).min(initial=np.inf))
 
 
-def one_and_the_same(layout: Layout, components: Components) -> list[int]:
-    """Components of which there is another all but like them, beside those of weight 0."""
-    return np.flatnonzero((_divergences(layout, components) < ONE).any(axis=0)).tolist()
+def one_and_the_same(apart: Array) -> list[int]:
+    """Components of which there is another all but like them, by their `divergences`."""
+    return np.flatnonzero((apart < ONE).any(axis=0)).tolist()
 
 
-def _divergences(layout: Layout, components: Components) -> Array:
+def divergences(layout: Layout, components: Components) -> Array:
     r"""Symmetric Kullback-Leibler divergence of any two components, in nats.
 
     .. math:: J_{kl} = \frac12 \bigl( (m_k - m_l)^\top (P_k + P_l) (m_k - m_l)

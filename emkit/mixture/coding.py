@@ -1,0 +1,176 @@
+"""The columns of categories of a mixture: learned in a fit, numbered in every method."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emkit._typing import Array
+from emkit.base.names import column_names, listed
+from emkit.data.categories import Category, Coding
+from emkit.data.frames import table_of
+from emkit.data.opened import place_of
+from emkit.data.tables import Filling
+from emkit.exceptions import DataWarning, warn
+
+__all__ = [
+    "as_it_came",
+    "as_table",
+    "coding_of",
+    "container_of",
+    "encode",
+    "learn",
+    "number_names",
+    "numbers_of",
+    "refuse_categories",
+    "with_seen_levels",
+]
+
+
+def learn(mixture: Any, X: Any) -> Coding | None:
+    """How a fit is to number the columns of X; None where all are numbers.
+
+    By type they are columns of a frame that scikit-learn's mixture would not read, and those of a
+    type that is for categories: truth values are numbers to it, and stay numbers. In arrays and
+    lists, which have one type, words are refused as it refuses them, unless columns are named.
+    """
+    given = mixture.categorical_features
+    named = given is not None and not isinstance(given, str)
+    if not place_of(X).in_memory:
+        if named:
+            raise ValueError(
+                "categorical_features names columns of a table in memory, and X is read block by "
+                f"block ({type(X).__name__}). Fit a sample of the rows, or give numbers alone."
+            )
+        return None
+    if not named and not container_of(X):
+        return None
+    coding = Coding.of(X, categorical=given)
+    if coding is None or named:
+        return coding
+    table = table_of(X)
+    assert table is not None  # as a type told of categories
+    kept = {
+        j: category
+        for j, category in coding.categories.items()
+        if table.kind(j) == "category" or not all(isinstance(v, bool) for v in category.levels)
+    }
+    return replace(coding, categories=kept) if kept else None
+
+
+def coding_of(mixture: Any) -> Coding | None:
+    """That of the fit; None where all columns were numbers."""
+    coding: Coding | None = getattr(mixture, "_coding", None)
+    return coding
+
+
+def encode(mixture: Any, X: Any, coding: Coding) -> Any:
+    """X with categories as numbers and NaN in missing cells, with its names."""
+    if not place_of(X).in_memory:
+        raise ValueError(
+            f"The mixture was fitted to a table with categories, and X ({type(X).__name__}) is "
+            "read block by block. Give a table in memory."
+        )
+    if np.ndim(X) == 2 and np.shape(X)[1] != len(coding.names):
+        raise ValueError(
+            f"X has {np.shape(X)[1]} features, but {type(mixture).__name__} is expecting "
+            f"{len(coding.names)} features as input."
+        )
+    encoded = coding.encode(X, handle_unknown="ignore")
+    missing = np.isnan(np.asarray(encoded.X))
+    columns = coding.columns
+    if missing[:, columns].any():
+        unknown = (missing & ~encoded.missing).any(axis=0)
+        names = [coding.names[j] for j in columns[unknown[columns]]]
+        if names:
+            warn(
+                f"Column(s) {listed(names)} of X hold levels that no row of the fit had: such "
+                "cells count as missing.",
+                DataWarning,
+            )
+    return encoded.X
+
+
+def with_seen_levels(coding: Coding, codes: NDArray[np.intp]) -> tuple[Coding, NDArray[np.intp]]:
+    """The coding with the levels of the rows that count alone, and their codes (n, q) in it.
+
+    A level without a row has probability 0 in every class, and is no parameter.
+    """
+    out, categories = codes.copy(), {}
+    for at, (j, category) in enumerate(coding.categories.items()):
+        seen = np.unique(codes[codes[:, at] >= 0, at])
+        levels = tuple(category.levels[code] for code in seen)
+        n = len(levels)
+        categories[j] = Category(levels, tuple(range(n)), (1.0,) * n, category.ordered)
+        known = codes[:, at] >= 0
+        out[known, at] = np.searchsorted(seen, codes[known, at])
+    return replace(coding, categories=categories), out
+
+
+def numbers_of(mixture: Any, n_features: int) -> NDArray[np.intp]:
+    """Which columns are numbers."""
+    coding, columns = coding_of(mixture), np.arange(n_features)
+    return columns if coding is None else np.setdiff1d(columns, coding.columns)
+
+
+def number_names(mixture: Any) -> Any:
+    """Names of the columns of numbers, which ``means_`` are of."""
+    names = column_names(mixture)
+    return names[numbers_of(mixture, len(names))]
+
+
+def refuse_categories(mixture: Any, coding: Coding | None, what: str, remedy: str) -> None:
+    """ValueError for what takes columns of numbers alone."""
+    if coding is None:
+        return
+    names = [coding.names[j] for j in coding.categories]
+    raise ValueError(
+        f"{what} is for columns of numbers alone, and column(s) {listed(names)} are categories. "
+        f"{remedy}"
+    )
+
+
+def container_of(X: Any) -> str:
+    """The package of a frame; empty for an array."""
+    package = type(X).__module__.partition(".")[0]
+    return package if package in {"pandas", "polars"} else ""
+
+
+def as_table(mixture: Any, numbers: Array, codes: NDArray[np.intp]) -> Any:
+    """Numbers (n, p) and codes (n, q) in a table of the kind that was fitted."""
+    coding = mixture._coding
+    names = column_names(mixture)
+    columns: list[Any] = [None] * len(names)
+    for j, x in zip(numbers_of(mixture, len(names)), numbers.T, strict=True):
+        columns[j] = x
+    for (j, category), c in zip(coding.categories.items(), codes.T, strict=True):
+        levels = np.empty(len(category.levels), dtype=object)
+        levels[:] = category.levels
+        columns[j] = levels[c]
+    if mixture._container == "pandas":
+        import pandas as pd
+
+        return pd.DataFrame(dict(enumerate(columns))).set_axis(list(coding.names), axis=1)
+    if mixture._container == "polars":
+        import polars as pl
+
+        series = [pl.Series(n, c.tolist()) for n, c in zip(coding.names, columns, strict=True)]
+        return pl.DataFrame(series)
+    return np.stack([c.astype(object) for c in columns], axis=1)
+
+
+def as_it_came(coding: Coding, X: Any, filled: Array) -> Any:
+    """X with its missing cells filled, in a table of its own kind.
+
+    ``filled`` has numbers and codes in every cell.
+    """
+    given = coding.encode(X, handle_unknown="ignore")
+    fillings = {}
+    for j in range(len(coding.names)):
+        category, where = coding.categories.get(j), given.missing[:, j]
+        values: list[Any] = filled[where, j].tolist()
+        if category is not None:
+            values = [category.levels[int(v)] for v in values]
+        fillings[j] = Filling(where, values)
+    return given.table.filled(range(len(coding.names)), fillings, {})

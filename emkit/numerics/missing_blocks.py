@@ -1,0 +1,73 @@
+"""The blocks of a precision that belong to the missing cells of many rows."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emkit._typing import Array
+from emkit.numerics import triangular
+from emkit.numerics.gaussian import rows_that_count
+
+__all__ = ["expected_spread", "find_missing", "gather", "log_det_of"]
+
+
+def find_missing(rows: Array) -> tuple[NDArray[np.intp], int]:
+    """What is missing in each of the rows (n, d), as in `Completed`, and d with what makes up."""
+    n, d = rows.shape
+    absent = np.isnan(rows)
+    cells, width = np.flatnonzero(absent), d
+    columns = _columns(cells, n, d) if len(cells) % n == 0 else None
+    if columns is None or columns.min() < 0 or columns.max() >= d:
+        # Some rows miss fewer cells than others.
+        counts = absent.sum(axis=1)
+        most = counts.max()
+        width += int(most - counts.min())
+        more = np.arange(width - d) < (most - counts)[:, None]
+        columns = _columns(np.flatnonzero(np.hstack([absent, more])), n, width)
+    missing = np.ascontiguousarray(columns.T)
+    return missing[:, :1] if (missing == missing[:, :1]).all() else missing, width
+
+
+def _columns(cells: NDArray[np.intp], n: int, width: int) -> NDArray[np.intp]:
+    """Columns (n, m) of cells counted through a table of n rows."""
+    return cells.reshape(n, -1) - np.arange(0, n * width, width)[:, None]
+
+
+def log_det_of(factor: Array) -> Array:
+    """log|L| of Cholesky factors L (m, m, n)."""
+    pivots = np.einsum("iin->in", factor)
+    # Logarithms of products of eight, which do not overflow: a logarithm is dear.
+    eights = np.multiply.reduceat(pivots, np.arange(0, len(pivots), 8), axis=0)
+    return np.log(eights).sum(axis=0)
+
+
+def gather(precision: Array, missing: NDArray[np.intp]) -> Array:
+    """Lower triangles of P_mm, (m, m, n)."""
+    m, n = missing.shape
+    out = np.empty((m, m, n))
+    flat = precision.ravel()
+    starts = missing * len(precision)
+    for i in range(m):
+        np.take(flat, starts[i] + missing[: i + 1], out=out[i, : i + 1], mode="clip")
+    return out
+
+
+def expected_spread(
+    missing: NDArray[np.intp], factor: Array, r: Array, floor: float, d: int
+) -> Array:
+    """Sum (d, d) of the conditional covariances of rows with weights r."""
+    if missing.shape[1] == 1:
+        r = r.sum(keepdims=True)
+    else:
+        mine = rows_that_count(r, floor)
+        if mine is not None:
+            missing, factor, r = missing[:, mine], factor[:, :, mine], r[mine]
+    covariances = triangular.inverse(factor)
+    width = max(int(missing.max(initial=0)) + 1, d)
+    total = np.zeros(width * width)
+    starts = missing * width
+    for i in range(len(missing)):
+        cells = (starts[i] + missing[: i + 1]).ravel()
+        values = (covariances[i, : i + 1] * r).ravel()
+        total += np.bincount(cells, values, minlength=width * width)
+    lower = total.reshape(width, width)[:d, :d]
+    return lower + np.tril(lower, -1).T
