@@ -160,7 +160,7 @@ def climbing(choose, tol, max_iter):
 def mixture_case(choose, most_rows=80, most_columns=8):
     """A Gaussian mixture."""
     X = table(choose, most_rows, most_columns)
-    algorithm = choose(usually("em", *sorted(set(ALGORITHMS) - {"em", "mcem"}), times=6))
+    algorithm = choose(usually("em", *sorted(set(ALGORITHMS) - {"em", "mcem", "saem"}), times=6))
     # Searches that bring a form of EM along go with no other.
     searches = usually(*SEARCHES, times=6) if algorithm == "em" else ["restarts"]
     k = choose(range(1, 7))

@@ -59,8 +59,9 @@ def test_the_choice_does_not_depend_on_the_random_state():
 
 def test_what_needs_the_model_goes_by_the_choice():
     frame = apart()
-    imputer = EMImputer(method="auto", random_state=0).fit(frame)
-    chosen = EMImputer(random_state=0).set_params(**imputer.chosen_).fit(frame)
+    fine = {"random_state": 0, "tol": 1e-9, "max_iter": 2000}
+    imputer = EMImputer(method="auto", **fine).fit(frame)
+    chosen = EMImputer(**fine).set_params(**imputer.chosen_).fit(frame)
     for mine, theirs in zip(
         imputer.multiple_impute(frame, 2, 3), chosen.multiple_impute(frame, 2, 3), strict=True
     ):

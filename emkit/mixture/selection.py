@@ -116,7 +116,7 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         ``n_iter``, ``converged``, and ``failure``, which is empty or says why there is no fit.
     weights_, means_, covariances_, precisions_, precisions_cholesky_ : ndarray
         Parameters of the fit that was chosen, as in `EMGaussianMixture`.
-    tables_, categories_, is_categorical_
+    tables_, categories_, is_categorical_ : object
         What it says of columns of categories, likewise.
     converged_ : bool
         Whether it converged.
