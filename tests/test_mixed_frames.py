@@ -40,7 +40,7 @@ def arrow(values, kind):
 
 
 WORD, FLAG, COUNT = WORDS[CLASS], CLASS > 0, CLASS + 1
-CENTS = [Decimal(round(100 * x)) / 100 for x in NUMBER]
+CENTS = [Decimal(f"{x:.2f}") for x in NUMBER]
 INTEGERS = ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
 
 #: Columns of pandas, by what is special about them.

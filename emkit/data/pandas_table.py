@@ -66,10 +66,9 @@ class PandasTable(Table):
         column = self.X.iloc[:, j]
         if _lists_levels(column.dtype):
             return Factor(column.cat.codes.to_numpy(np.intp), column.dtype.categories.tolist())
-        values = column.array
         if str(column.dtype).startswith("dictionary"):
-            values = values.astype(object)
-        codes, found = pd.factorize(values)
+            column = column.astype(object)
+        codes, found = pd.factorize(column)
         return Factor(codes, list(map(plain, found.tolist())))
 
     def select(self, columns: Sequence[int]) -> Any:
