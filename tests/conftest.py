@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import sys
 from pathlib import Path
 
 # Two workers share the cores: BLAS threads on top would only wait. NumPy reads it on import.
@@ -37,6 +38,14 @@ def global_dtype(request):
 @pytest.fixture
 def global_random_seed():
     return 42
+
+
+@pytest.fixture(autouse=True)
+def _no_figure_stays_open():
+    """Figures that a test or an example leaves open count against those after it."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 # What a run of all tests costs
