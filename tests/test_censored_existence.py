@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from random_fits import CASES, seeded
 from scipy.optimize import linprog
 from sklearn.exceptions import ConvergenceWarning
 
@@ -153,6 +154,52 @@ def test_rows_on_a_line_against_the_tails(df, more):
     model, endless = told(X, y, distribution="student_t", df=df)
     assert endless == (more > 0)
     assert not endless or model.n_iter_ <= 100
+
+
+@few
+@given(
+    seed=st.integers(0, 10**6),
+    noise=st.sampled_from([1e-3, 1e-5, 1e-7, 1e-9]),
+    away=st.sampled_from([1e-2, 1.0, 1e3]),
+    n_off=st.integers(1, 8),
+)
+def test_errors_however_small_beside_outliers_are_no_line(seed, noise, away, n_off):
+    """The fit is that of the errors alone, in their own units."""
+    rng = np.random.default_rng(seed)
+    X, errors = rng.normal(size=(60, 2)), rng.normal(size=60)
+    errors[:n_off] += away / noise * (1.0 + rng.random(n_off))
+    model, endless = told(X, X @ [1.0, 2.0] + noise * errors, distribution="student_t")
+    alone, _ = told(X, errors, distribution="student_t")
+    assert not endless
+    assert_allclose(model.scale_ / noise, alone.scale_, rtol=1e-3)
+    assert_allclose(model.coef_, [1.0, 2.0] + noise * alone.coef_, rtol=0.0, atol=1e-3 * noise)
+
+
+@few
+@given(seed=st.integers(0, 10**6), n_off=st.integers(1, 3), d=st.integers(4, 8))
+def test_a_heavy_line_is_told_however_few_draws_find_it(seed, n_off, d):
+    """With many columns a line drawn at random seldom is the one."""
+    rng = np.random.default_rng(seed)
+    n_exact, n_bounded = 4 * n_off + 1, 8
+    X = rng.normal(size=(n_exact + n_off + n_bounded, d))
+    y = X @ rng.normal(size=d)
+    off, bounded = np.arange(n_off), np.arange(n_off, n_off + n_bounded)
+    y[off] += 1.0 + rng.exponential(size=n_off)
+    Y = np.column_stack([y, y])
+    Y[bounded, 0], Y[bounded, 1] = -np.inf, y[bounded] + rng.exponential(size=n_bounded)
+    model, endless = told(X, Y, distribution="student_t")
+    assert endless and model.n_iter_ <= 100
+
+
+@pytest.mark.parametrize("n_jobs", [None, 2])
+@pytest.mark.parametrize("seed", [9051, 9125])
+def test_a_climb_shows_a_line_that_no_draw_finds(seed, n_jobs):
+    """Fewer rows on it than columns, the others at their bounds: it was told at 149 and 165."""
+    case = seeded(CASES["EMCensoredRegressor"], seed)
+    case.estimator.set_params(n_jobs=n_jobs, n_init=1 if n_jobs is None else 2)
+    with pytest.warns(DataWarning, match="the scale goes to 0"):
+        model = case.estimator.fit(case.X, case.y, case.sample_weight)
+    assert model.n_iter_ <= 100
 
 
 def test_ten_zeros_of_twelve():

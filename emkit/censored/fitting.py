@@ -10,13 +10,14 @@ from sklearn.utils import check_random_state
 
 from emkit._typing import Array
 from emkit.censored.residuals import sample_of
-from emkit.engine import EMResult, StopReason
+from emkit.engine import EMResult, State
+from emkit.engine.contract import is_true
 from emkit.engine.fit import best_run
 from emkit.exceptions import InfeasibleError, ModelError
 from emkit.models.censored.data import Blockwise, Prepared
 from emkit.models.censored.endless_scale import endless_scale
 from emkit.models.censored.existence import collapsing_line
-from emkit.models.censored.heavy_line import heaviest_line
+from emkit.models.censored.heavy_line import heaviest_line, heavy_line_near
 from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
 from emkit.models.laws.law import Law
 
@@ -31,6 +32,12 @@ SHAPE_TOL = 1e-6
 VANISHED, ROUNDINGS = 1e-7, 100.0
 #: Part of the tail below which the scale can go to 0, from which on a fit may be trusted.
 NEARLY = 0.98
+#: Points of a run after which it is asked again whether its scale goes to 0.
+EVERY_POINTS = 10
+#: Scale, in units of the fit, of a run that goes to 0 where the likelihood has a limit there.
+SMALL_SCALE = 1e-3
+#: Part by which weights differ that are equal but for rounding.
+EQUAL = 1e-9
 
 
 class Fit(NamedTuple):
@@ -63,6 +70,43 @@ class Collapse(NamedTuple):
         if heavy is None:
             return cls(None)
         return cls(heavy.line if heavy.ratio > high else None, heavy.ratio, heavy.line)
+
+
+@dataclass
+class CollapseWatch:
+    """A callback that ends a run whose scale goes to 0 about a line.
+
+    The rows near its own line show that line as soon as the others are some scales off. That the
+    likelihood has no maximum there is then seen from the rows, and not from the climb: responses
+    that are rounded to few digits look much alike to it.
+    """
+
+    data: Blockwise
+    prepared: Prepared
+    penalised: bool
+    tail: float
+    callback: Callable[[State], Any] | None
+    asked: int = 0  #: number of the point at which it was last asked
+
+    def __call__(self, state: State) -> bool:
+        if self.callback is not None and is_true(self.callback(state)):
+            return True
+        if state.n_iter < self.asked:  # another run
+            self.asked = 0
+        if state.n_iter < self.asked + EVERY_POINTS:
+            return False
+        self.asked = state.n_iter
+        return self.line(state.params) is not None
+
+    def line(self, params: LineParams) -> Array | None:
+        """The line near some params on which the likelihood has no maximum, if there is one."""
+        heavy = heavy_line_near(self.data, self.prepared, self.penalised, params)
+        if heavy is None:
+            return None
+        # With weights of that ratio exactly the likelihood rises to a limit, which no scale has.
+        goes_there = float(params.log_scale) < np.log(SMALL_SCALE)
+        enough = self.tail * (1.0 - EQUAL) if goes_there else self.tail
+        return heavy.line if heavy.ratio > enough else None
 
 
 @dataclass
@@ -152,11 +196,18 @@ class Climb:
         model = self._model(law)
         start = self._starts(law, model) if start is None else start
         self.follow(law)
-        result = best_run(model, self.data, start=start, **self.options)
-        # A run about whose line the scale vanishes ends where the model says that it does.
+        if law.tail == np.inf:
+            result = best_run(model, self.data, start=start, **self.options)
+        else:
+            callback, penalised = self.options["callback"], self.alpha > 0.0
+            watch = CollapseWatch(self.data, self.prepared, penalised, law.tail, callback)
+            options = {**self.options, "callback": watch}
+            result = best_run(model, self.data, start=start, **options)
+            line = watch.line(result.params)
+            if line is not None:
+                return self._collapsed(law, line)
         at_floor = float(np.exp(result.params.log_scale)) < 2.0 * FLOOR
-        vanished = result.reason is StopReason.INFEASIBLE and law.tail < np.inf
-        return Fit(law, model, result, at_floor or vanished)
+        return Fit(law, model, result, at_floor)
 
     def _collapsed(self, law: Law, line: Array) -> Fit:
         """At the line, with a scale that stands for 0: there is nothing to climb to."""

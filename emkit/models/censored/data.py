@@ -169,7 +169,7 @@ class Residuals(NamedTuple):
         fitted = self.design @ coef
         return bool(((self.low < fitted) & (fitted < self.high)).all())
 
-    def take(self, rows: slice) -> "Residuals":
+    def take(self, rows: slice | NDArray[np.bool_]) -> "Residuals":
         """Copies of some of the rows: views would keep the whole block."""
         return self._replace(
             design=self.design[rows].copy(),

@@ -12,6 +12,7 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from emkit._typing import Array
@@ -19,10 +20,12 @@ from emkit.models.censored.data import (
     OPEN,
     Blockwise,
     Prepared,
+    Residuals,
     Responses,
     Standardised,
     pseudo_inverse,
 )
+from emkit.models.censored.line import FLOOR
 from emkit.numerics.constants import EPS
 
 __all__ = ["Fitted", "collapsing_line", "free_columns"]
@@ -41,6 +44,8 @@ MOST_CUTS = 100
 MARGIN = 1e-6
 #: Least violation of the bounds that a program can tell from none, beside their size.
 FEASIBLE = 1e-8
+#: As the user holds them, or about the first line.
+Rows = Responses | Residuals
 
 
 class Fitted(NamedTuple):
@@ -51,17 +56,27 @@ class Fitted(NamedTuple):
     high: Array  #: (n,)
     value: Array  #: (n,) of the line
     size: Array  #: (n,) of the numbers that the value is a sum of
+    exact: NDArray[np.bool_]  #: (n,) whether low is high
+    weight: Array  #: (n,)
 
     @classmethod
-    def of(cls, units: Standardised, rows: Responses, line: Array, margin: float = 0.0) -> "Fitted":
+    def of(cls, units: Standardised, rows: Rows, line: Array, margin: float = 0.0) -> "Fitted":
         """Bounds are drawn in by a margin, part of their distance and of the unit."""
-        design = units.design(rows.X)
-        size = np.abs(design) @ np.abs(line) + abs(units.centre) / units.spread
-        low, high = units.response(rows.low), units.response(rows.high)
+        low: Array
+        high: Array
+        if isinstance(rows, Residuals):
+            design, exact = rows.design, rows.width == 0.0
+            low, high = (end + design @ units.line for end in (rows.low, rows.high))
+        else:
+            design, exact = units.design(rows.X), rows.exact
+            low, high = units.response(rows.low), units.response(rows.high)
+        # What rounding is to the least scale is nothing.
+        size = np.abs(design) @ np.abs(line) + abs(units.centre) / units.spread + FLOOR
         if margin:
             inwards = margin * np.minimum(high - low, 1.0)
             low, high = low + inwards, high - inwards
-        return cls(design, low, high, design @ line, size)
+        weight = np.ones(len(design)) if rows.weight is None else rows.weight
+        return cls(design, low, high, design @ line, size, exact, weight)
 
     def outer(self, roundings: float) -> tuple[Array, Array]:
         """Bounds (n,) as far out as so many roundings may have moved them."""
@@ -84,7 +99,7 @@ class Cuts(NamedTuple):
     high: Array  #: (m,) likewise
 
     @classmethod
-    def of(cls, units: Standardised, line: Array, margin: float, rows: Responses) -> "Cuts":
+    def of(cls, units: Standardised, line: Array, margin: float, rows: Rows) -> "Cuts":
         beside = Fitted.of(units, rows, line, margin)
         worst = np.argsort(-beside.excess, kind="stable")[:MOST_CUTS]
         worst = worst[beside.excess[worst] > 0.0]
@@ -126,13 +141,12 @@ class _Cross(NamedTuple):
     cross: Array
 
 
-def _cross(units: Standardised, line: Array, rows: Responses) -> tuple[_Cross, float]:
+def _cross(units: Standardised, line: Array, rows: Rows) -> tuple[_Cross, float]:
     """Design' residuals of the exact rows of a block."""
-    exact = rows.exact
-    design = units.design(rows.X[exact])
-    weight = 1.0 if rows.weight is None else rows.weight[exact]
-    residual = units.response(rows.low[exact]) - design @ line
-    return _Cross((weight * residual) @ design), 0.0
+    beside = Fitted.of(units, rows, line)
+    exact = beside.exact
+    residual = beside.low[exact] - beside.value[exact]
+    return _Cross((beside.weight[exact] * residual) @ beside.design[exact]), 0.0
 
 
 def _within_bounds(

@@ -5,8 +5,10 @@ With a density that falls as :math:`|z|^{-(\nu + 1)}`, such as Student's t, a ro
 the likelihood has no finite maximum where the rows on some line weigh more than :math:`\nu` times
 those that it misses: more than :math:`\nu / (1 + \nu)` of both. Such a line is looked for through
 few rows drawn at random (Fischler & Bolles, 1981): where it is to be feared, few draws find it.
+Where they do not, as with many columns, a climb that goes there shows which rows are on it.
 """
 
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,10 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.models.censored.data import Blockwise, Prepared, Responses, Standardised
-from emkit.models.censored.existence import Fitted, free_columns
+from emkit.models.censored.data import (
+    Blockwise,
+    ExactSums,
+    Prepared,
+    Residuals,
+    Responses,
+    Standardised,
+)
+from emkit.models.censored.existence import Fitted, Rows, collapsing_line, free_columns
+from emkit.models.censored.line import LineParams
 
-__all__ = ["HeavyLine", "heaviest_line", "weigh"]
+__all__ = ["HeavyLine", "heaviest_line", "heavy_line_near", "weigh"]
 
 #: Chance to miss a line that matters, and most lines that are drawn.
 MISSED, MOST_DRAWS = 1e-6, 500
@@ -27,6 +37,8 @@ SAMPLE = 2000
 LAST = 1e4
 #: Distance from a line drawn through few rows, in units of the fit, at which a row may lie on it.
 NEAR = 1e-7
+#: Rows within so many scales of a line are those that may lie on one beside it.
+REACHES = (0.3, 3.0)
 
 
 class HeavyLine(NamedTuple):
@@ -87,10 +99,63 @@ def weigh(data: Blockwise, units: Standardised, line: Array) -> float:
     return on / off if off > 0.0 else np.inf if on > 0.0 else 0.0
 
 
-def _weights(units: Standardised, line: Array, rows: Responses) -> tuple[float, float]:
-    kept = Fitted.of(units, rows, line).excess == 0.0
-    weight = np.ones(len(kept)) if rows.weight is None else rows.weight
-    return float(weight[kept & rows.exact].sum()), float(weight[~kept].sum())
+def _weights(units: Standardised, line: Array, rows: Rows) -> tuple[float, float]:
+    beside = Fitted.of(units, rows, line)
+    kept = beside.excess == 0.0
+    on, off = beside.weight[kept & beside.exact], beside.weight[~kept]
+    return float(on.sum()), float(off.sum())
+
+
+def heavy_line_near(
+    data: Blockwise, prepared: Prepared, penalised: bool, params: LineParams
+) -> HeavyLine | None:
+    """The heaviest line through all rows that are few scales from another one, if there is any.
+
+    A climb shows which rows these are long before its scale is nothing. Data are residuals.
+    """
+    lines = (
+        _line_through(_NearRows(data, params, reach), prepared, penalised) for reach in REACHES
+    )
+    found = [
+        HeavyLine(line, weigh(data, prepared.units, line)) for line in lines if line is not None
+    ]
+    return max(found, key=lambda heavy: heavy.ratio, default=None)
+
+
+class _NearRows(NamedTuple):
+    """Residuals, without those of rows that are far from a line."""
+
+    data: Blockwise
+    params: LineParams
+    reach: float  #: in scales
+
+    def map(self, function: Callable[..., Any], *values: Any) -> Iterable[Any]:
+        return self.data.map(partial(self._of, function), *values)
+
+    def sum(self, step: Callable[[Any], tuple[Any, float]]) -> tuple[Any, float]:
+        return self.data.sum(partial(self._of, step))
+
+    def _of(self, function: Callable[..., Any], block: Residuals, *values: Any) -> Any:
+        fitted, reach = block.design @ self.params.coef, self.reach * np.exp(self.params.log_scale)
+        near = (block.low - reach <= fitted) & (fitted <= block.high + reach)
+        return function(block.take(near), *values)
+
+
+def _line_through(near: _NearRows, prepared: Prepared, penalised: bool) -> Array | None:
+    """A line through all of some rows, within their bounds where they are not exact."""
+    exact = near.sum(_exact_sums)[0]
+    if exact.weight == 0.0:
+        return None
+    return collapsing_line(near, prepared._replace(exact=exact), penalised)
+
+
+def _exact_sums(block: Residuals) -> tuple[ExactSums, float]:
+    exact = block.width == 0.0
+    design, response = block.design[exact], block.low[exact]
+    weight = np.ones(len(design)) if block.weight is None else block.weight[exact]
+    weighted = design * weight[:, None]
+    sums = weighted.T @ design, response @ weighted, float(weight @ response**2)
+    return ExactSums(float(weight.sum()), *sums), 0.0
 
 
 def _drawn(sample: Sample, tail: float) -> Array:
@@ -98,9 +163,7 @@ def _drawn(sample: Sample, tail: float) -> Array:
     q = sample.design.shape[1]
     if not q:
         return np.zeros(0)
-    chance = max((tail / (1.0 + tail)) ** q, 1e-12)
-    n_draws = int(np.clip(np.log(MISSED) / np.log1p(-min(chance, 0.99)), 20, MOST_DRAWS))
-    rng = np.random.default_rng(0)
+    n_draws, rng = _n_draws(int(sample.exact.sum()), q, tail), np.random.default_rng(0)
     rows = _rows_drawn(sample, q, n_draws, rng)
     # Through an exact response, or through a bound: a line may lie as far out as that.
     ends = np.where(np.isfinite(sample.low), sample.low, sample.high)
@@ -118,6 +181,17 @@ def _drawn(sample: Sample, tail: float) -> Array:
     for _ in range(2):  # the second about the first, so that less is rounded
         line = line + np.linalg.lstsq(design, points - design @ line, rcond=1e-13)[0]
     return line
+
+
+def _n_draws(n: int, q: int, tail: float) -> int:
+    """Draws of which one has, as good as surely, q of the rows on a line that matters, of n exact.
+
+    Every other draw is of exact rows.
+    """
+    left = np.arange(min(q, n))
+    on = max(np.floor(tail / (1.0 + tail) * n) + 1.0, len(left))
+    chance = float(np.prod((on - left) / (n - left)))
+    return int(np.clip(2.0 * np.log(MISSED) / np.log1p(-min(chance, 0.99)), 20, MOST_DRAWS))
 
 
 def _rows_drawn(sample: Sample, q: int, n_draws: int, rng: np.random.Generator) -> Any:

@@ -26,12 +26,6 @@ __all__ = ["CensoredStudentT"]
 STEP = 1e-3
 #: Width of an interval that is as good as exact.
 NARROW = 1e-5
-#: Scale, in units of the spread, below which it is asked whether it goes to 0: nearly all rows
-#: then lie nearer to the line than the first of these distances, in scales, or beyond the second.
-VANISHING = 1e-3
-ON, OFF = 1e-2, 1e2
-#: Part of the weight on a line with which the scale goes to 0, and part that may lie between.
-NEARLY, BETWEEN = 0.97, 0.02
 
 
 class WeightedMoments(NamedTuple):
@@ -41,7 +35,6 @@ class WeightedMoments(NamedTuple):
     gram: Array  #: (q, q) sum of w E[u] x x'
     gradient: Array  #: (q,) sum of w x E[u residual]
     squares: Array  #: () sum of w E[u residual^2]
-    nearness: Array  #: (3,) weight of exact rows on the line, of others far off it, and between
 
 
 class CensoredStudentT(PenalisedLine):
@@ -54,7 +47,7 @@ class CensoredStudentT(PenalisedLine):
     def e_step(self, data: Residuals, params: LineParams) -> tuple[WeightedMoments, float]:
         q, scale = len(params.coef), float(np.exp(params.log_scale))
         n, log_likelihood, squares = 0.0, 0.0, 0.0
-        gram, gradient, nearness = np.zeros((q, q)), np.zeros(q), np.zeros(3)
+        gram, gradient = np.zeros((q, q)), np.zeros(q)
         for rows in steps(len(data.design)):
             design = data.design[rows]
             weight = np.ones(len(design)) if data.weight is None else data.weight[rows]
@@ -68,27 +61,9 @@ class CensoredStudentT(PenalisedLine):
             gram += (design * (weight * u)[:, None]).T @ design
             gradient += scale * ((weight * ue) @ design)
             squares += scale**2 * float(weight @ second)
-            if scale < VANISHING:
-                away = np.maximum(low, -high)
-                kinds = exact & (away < ON), away > OFF, (away >= ON * exact) & (away <= OFF)
-                nearness += [weight @ kind for kind in kinds]
-        stats = WeightedMoments(np.array(n), gram, gradient, np.array(squares), nearness)
-        return stats, log_likelihood
-
-    def vanishes(self, stats: WeightedMoments) -> bool:
-        """Whether the scale goes to 0 about the current line: few rows lie neither on nor off it.
-
-        The likelihood has no finite maximum where those on it weigh more than ``df`` times those
-        off it.
-        """
-        on, off, between = stats.nearness
-        return bool(on > 0.0 and on > NEARLY * self.df * off and between < BETWEEN * on)
+        return WeightedMoments(np.array(n), gram, gradient, np.array(squares)), log_likelihood
 
     def m_step(self, stats: WeightedMoments, params: LineParams) -> LineParams:
-        # Under a penalty, it is no endless gain that takes coefficients other than 0.
-        cost = self.penalised(params)[1] * float(np.exp(-2.0 * params.log_scale))
-        if cost < 1.0 and self.vanishes(stats):
-            raise np.linalg.LinAlgError("The scale vanishes: there is no maximum to step to.")
         gradient = stats.gradient - self.penalty * (self.line + params.coef)
         step = np.linalg.lstsq(stats.gram + np.diag(self.penalty), gradient, rcond=1e-13)[0]
         coef = params.coef + step
