@@ -31,13 +31,13 @@ SHAPE_TOL = 1e-6
 #: roundings of the responses that it is not below.
 VANISHED, ROUNDINGS = 1e-7, 100.0
 #: Part of the tail below which the scale can go to 0, from which on a fit may be trusted.
-NEARLY = 0.98
+NEARLY_TAIL = 0.98
 #: Points of a run after which it is asked again whether its scale goes to 0.
 EVERY_POINTS = 10
 #: Scale, in units of the fit, of a run that goes to 0 where the likelihood has a limit there.
 SMALL_SCALE = 1e-3
 #: Part by which weights differ that are equal but for rounding.
-EQUAL = 1e-9
+EQUAL_WEIGHTS = 1e-9
 
 
 class Fit(NamedTuple):
@@ -66,7 +66,7 @@ class Collapse(NamedTuple):
             return cls(line)
         shape = law.shapes[free[0]] if free else None
         low, high = (shape.low, shape.high) if shape else (law.tail, law.tail)
-        heavy = heaviest_line(rows, prepared, penalised, NEARLY * low)
+        heavy = heaviest_line(rows, prepared, penalised, NEARLY_TAIL * low)
         if heavy is None:
             return cls(None)
         return cls(heavy.line if heavy.ratio > high else None, heavy.ratio, heavy.line)
@@ -105,7 +105,7 @@ class CollapseWatch:
             return None
         # With weights of that ratio exactly the likelihood rises to a limit, which no scale has.
         goes_there = float(params.log_scale) < np.log(SMALL_SCALE)
-        enough = self.tail * (1.0 - EQUAL) if goes_there else self.tail
+        enough = self.tail * (1.0 - EQUAL_WEIGHTS) if goes_there else self.tail
         return heavy.line if heavy.ratio > enough else None
 
 
@@ -168,7 +168,7 @@ class Climb:
             return self._fit(law)
         (name,) = free
         shape = law.shapes[name]
-        low = max(shape.low, self.collapse.ratio / NEARLY)
+        low = max(shape.low, self.collapse.ratio / NEARLY_TAIL)
 
         def fit_at(value: float, start: Any = None) -> Fit:
             return self._fit(replace(law, **{name: value}), start)
@@ -188,7 +188,7 @@ class Climb:
             found = minimize_scalar(loss, bounds=bounds, method="bounded", options=options)
         if low > shape.low and found.x - bounds[0] < 10.0 * SHAPE_TOL:  # and likelier below
             assert self.collapse.heavy is not None
-            edge = replace(law, **{name: max(shape.low, NEARLY * self.collapse.ratio)})
+            edge = replace(law, **{name: max(shape.low, NEARLY_TAIL * self.collapse.ratio)})
             return self._collapsed(edge, self.collapse.heavy)
         return fit_at(float(np.exp(found.x)), best)
 

@@ -18,7 +18,7 @@ __all__ = ["censored_target", "load_target"]
 #: A bound as large as this stands for infinity.
 INFINITE = 1e300
 #: Other values beside which bounds of 0 and 1 alone look like events.
-MANY = 10
+MANY_OTHERS = 10
 
 
 def censored_target(
@@ -218,7 +218,7 @@ def _tell_events(low: Array, high: Array) -> None:
         return  # refused by row
     for i, (codes, times) in enumerate(((low, high), (high, low))):
         coded = codes.any() and ((codes == 0.0) | (codes == 1.0)).all()
-        if coded and np.isfinite(times).all() and len(np.unique(times)) > MANY:
+        if coded and np.isfinite(times).all() and len(np.unique(times)) > MANY_OTHERS:
             warn(
                 f"Column {i} of y holds only 0 and 1, as events do, and is read as "
                 f"{('lower', 'upper')[i]} bounds. If y has events and times, pass "

@@ -14,7 +14,7 @@ __all__ = ["Uncertainty", "check_uncertainty"]
 
 Mask = NDArray[np.bool_]
 #: Eigenvalues of the information, beside the largest, that are nothing but rounding.
-FLAT = 1e-9
+FLAT_EIGENVALUE = 1e-9
 #: Part of a parameter in a direction, beside its whole, that is nothing but rounding.
 NO_PART = 1e-6
 
@@ -43,7 +43,7 @@ class Uncertainty(NamedTuple):
         size = np.sqrt(np.abs(information.diagonal()))
         size[size == 0.0] = 1.0
         values, vectors = np.linalg.eigh(information / np.outer(size, size))
-        curved = values > FLAT * np.abs(values).max(initial=0.0)
+        curved = values > FLAT_EIGENVALUE * np.abs(values).max(initial=0.0)
         parts = change / size
         lengths = np.sqrt((parts**2).sum(axis=1))
         flat = np.abs(parts @ vectors[:, ~curved]) > NO_PART * lengths[:, None]

@@ -15,7 +15,7 @@ from emkit.data.tables import Factor, Table, is_mark, plain
 __all__ = ["Category", "factor_in", "learn", "shown"]
 
 #: Columns and levels that are named in a message.
-SHOWN = 5
+MOST_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Category:
 
 def shown(items: Sequence[Any]) -> str:
     """The first of some columns or levels, in words."""
-    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
-    return ", ".join(map(repr, items[:SHOWN])) + more
+    more = f" and {len(items) - MOST_SHOWN} more" if len(items) > MOST_SHOWN else ""
+    return ", ".join(map(repr, items[:MOST_SHOWN])) + more
 
 
 def factor_in(table: Table, j: int, missing_values: Any) -> Factor:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from emkit.data.lazy import LazyBlocks
-from emkit.engine.blocks import PASSED
+from emkit.engine.blocks import PASSED_ERRORS
 from emkit.exceptions import DataReadError
 
 __all__ = ["place", "read_blocks", "reading"]
@@ -25,7 +25,7 @@ def reading(source: Any, where: str) -> Iterator[None]:
     """
     try:
         yield
-    except PASSED:
+    except PASSED_ERRORS:
         raise
     except Exception as error:
         if isinstance(source, LazyBlocks):

@@ -13,11 +13,11 @@ __all__ = ["warn_of_rounding", "warn_of_rounding_in", "warn_of_rounding_in_respo
 
 #: Spacing of numbers, beside the standard deviation of a column, from which on it is told.
 #: Rounding then adds 1e-3 of the variance, and the column has some sixty values.
-COARSE = 0.1
+COARSE_SPACING = 0.1
 #: Rows that tell whether a column may be coarse, and columns that are named.
 SAMPLE, SHOWN = 1024, 5
 #: Values that are all multiples of so many spacings were not rounded: their steps are their own.
-EXACT = 8
+EXACT_SPACINGS = 8
 
 
 class _Coarse(NamedTuple):
@@ -56,14 +56,14 @@ def warn_of_rounding_in(given: Any, X: Array, name: str = "X") -> None:
     if not narrow or not len(X):
         return
     # What may be coarse by a sample is looked at as a whole.
-    suspects = _coarse(narrow, *_moments(X[:: -(-len(X) // SAMPLE)]), COARSE / 2)
+    suspects = _coarse(narrow, *_moments(X[:: -(-len(X) // SAMPLE)]), COARSE_SPACING / 2)
     found = []
     for j, dtype, *_ in suspects:
         x = X[:, j : j + 1].astype(float)
         mean, spread = (np.full(X.shape[1], value[0]) for value in _moments(x))
         for one in _coarse([(dtype, [j])], mean, spread):
             values = x[~np.isnan(x)]
-            found += [one] * bool(np.remainder(values, EXACT * one.spacing).any())
+            found += [one] * bool(np.remainder(values, EXACT_SPACINGS * one.spacing).any())
     _warn(found, columns, name)
 
 
@@ -77,7 +77,7 @@ def _moments(X: Array) -> tuple[Array, Array]:
 
 
 def _coarse(
-    narrow: Sequence[Any], mean: Array, spread: Array, threshold: float = COARSE
+    narrow: Sequence[Any], mean: Array, spread: Array, threshold: float = COARSE_SPACING
 ) -> list[_Coarse]:
     """Columns whose numbers lie far apart beside their spread; constant ones are no matter here."""
     found = []

@@ -22,13 +22,13 @@ from emkit.models.rows import BLOCK_ROWS
 __all__ = ["Block", "Source", "is_source"]
 
 #: Bytes from which a memory map is read block by block: a smaller one may as well be an array.
-LARGE = 2**28
+LARGE_FILE = 2**28
 
 
 def is_source(X: Any) -> bool:
     """Whether X is read in blocks: a memory map, what has slices of rows, what iterates blocks."""
     if isinstance(X, np.ndarray):
-        return X.nbytes >= LARGE and isinstance(X, np.memmap) and map_of(X) is not None
+        return X.nbytes >= LARGE_FILE and isinstance(X, np.memmap) and map_of(X) is not None
     containers = list | tuple | str | bytes | dict | set
     if isinstance(X, containers) or issparse(X) or hasattr(X, "__dask_graph__"):
         return False

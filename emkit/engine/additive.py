@@ -18,9 +18,9 @@ __all__ = ["Split", "check_halves"]
 Split = Callable[[Any], tuple[Any, Any]]
 
 #: Sums over two halves and over all rows agree to that part of the largest number of an array.
-SUM = 1e-6
+SUM_TOLERANCE = 1e-6
 #: What to do where halves are no data.
-PARTS = (
+NO_HALVES = (
     "If the data are no rows that can be cut in two, pass split=None, or a callable that returns "
     "two halves."
 )
@@ -35,7 +35,7 @@ def check_halves(model: EMModel, data: Any, params: Any, split: Split | str | No
     method = written(model, "statistics")
     for half in points[1:]:
         if wrong := tree.mismatch(half.stats, points[0].stats):
-            raise ModelError(f"{method} {wrong}, on half of the data. {PARTS}")
+            raise ModelError(f"{method} {wrong}, on half of the data. {NO_HALVES}")
     leaves = [tree.named_leaves(point.stats) for point in points]
     for name in leaves[0]:
         _require_sum(method, name, *(leaf[name] for leaf in leaves))
@@ -47,20 +47,22 @@ def _of_part(model: EMModel, part: Any, params: Any) -> Point:
     try:
         point = evaluate(model, part, params, 0)
     except ModelError as error:
-        raise ModelError(f"On half of the data, {error} {PARTS}") from error
+        raise ModelError(f"On half of the data, {error} {NO_HALVES}") from error
     if point is None:
         method = written(model, "log_joint")
-        raise ModelError(f"{method} raised LinAlgError on half of the data, not on all. {PARTS}")
+        raise ModelError(
+            f"{method} raised LinAlgError on half of the data, not on all. {NO_HALVES}"
+        )
     return point
 
 
 def _require_sum(method: str, name: str, whole: Any, first: Any, second: Any) -> None:
     total = np.add(first, second)
     size = max(np.max(np.abs(value), initial=0.0) for value in (whole, first, second))
-    if not np.max(np.abs(total - whole), initial=0.0) <= SUM * size:
+    if not np.max(np.abs(total - whole), initial=0.0) <= SUM_TOLERANCE * size:
         raise ModelError(
             f"{method} is not additive: {name} of all rows is {whole}, of two halves together "
-            f"{total}. Make it a sum over rows, neither a mean nor a share. {PARTS}"
+            f"{total}. Make it a sum over rows, neither a mean nor a share. {NO_HALVES}"
         )
 
 

@@ -17,16 +17,16 @@ from emkit.engine.model import EMModel
 from emkit.engine.processes import as_worker_errors
 from emkit.exceptions import ClusterError, DataError, DataReadError, WorkerError, warn
 
-__all__ = ["PASSED", "Blocks", "e_step", "iterate", "summaries", "read"]
+__all__ = ["PASSED_ERRORS", "Blocks", "e_step", "iterate", "summaries", "read"]
 
 #: Seconds that workers take to start: they do when a run has taken as long without them.
 START_UP = 0.5
 #: Seconds of a pass over the blocks that is worth sharing: to ask and to answer takes a few ms.
 WORTH_SHARING = 0.02
 #: Size of arrays that workers read from a common file.
-COMMON = "100K"
+COMMON_FILE_SIZE = "100K"
 #: What is no mistake of a model, nor of whoever reads its data, goes on as it is.
-PASSED = (ClusterError, DataError, DataReadError, MemoryError, WorkerError)
+PASSED_ERRORS = (ClusterError, DataError, DataReadError, MemoryError, WorkerError)
 
 
 class Blocks:
@@ -260,7 +260,7 @@ class Workers:
 
         # One for all passes, so that arrays are written to their files once. What a step writes
         # into its model or its block stays its own.
-        files = {"max_nbytes": COMMON, "mmap_mode": "c"}
+        files = {"max_nbytes": COMMON_FILE_SIZE, "mmap_mode": "c"}
         pool = joblib.Parallel(self.n, return_as="generator", **files)
         self._parallel = self._stack.enter_context(pool)
         # BLAS threads would fight the workers for the cores.
@@ -281,7 +281,7 @@ def read(blocks: Iterable[Any]) -> Iterator[Any]:
             block = next(iterator)
         except StopIteration:
             return
-        except PASSED:
+        except PASSED_ERRORS:
             raise
         except Exception as error:
             told = f"{type(error).__name__}: {error}"

@@ -36,15 +36,15 @@ from emkit.exceptions import ModelError
 __all__ = ["check_model"]
 
 #: Plain steps that must not lower the objective, and how many times its rounding makes a fall.
-N_STEPS, FALL = 5, 1e3
+N_STEPS, FALL_ROUNDINGS = 5, 1e3
 #: Starts beside the first that steps are taken from.
 MORE_STARTS = 2
 #: Parts of the way from one point to the next, and beyond it, where a family may be left.
-WAYS = (0.5, 1.5)
+PARTS_OF_WAY = (0.5, 1.5)
 #: What is in the model already moves by no more than that part when it is retracted.
-STILL = 1e-8
+RETRACTED_MOVE = 1e-8
 #: Slopes by the score and by differences of the objective agree to that part of the steepest.
-SLOPE = 1e-3
+SLOPE_TOLERANCE = 1e-3
 #: Draws of what is missing, to see what their statistics look like.
 N_DRAWS = 2
 
@@ -275,7 +275,7 @@ def _require_numbers(model: EMModel, image: Any, n_iter: int) -> None:
 
 
 def _require_no_fall(model: EMModel, data: Any, before: Point, after: Point, n_iter: int) -> None:
-    noise = FALL * rounding(model, after.params, after.objective, n_iter)
+    noise = FALL_ROUNDINGS * rounding(model, after.params, after.objective, n_iter)
     if not model.exact or model.backtracks or after.objective >= before.objective - noise:
         return
     raise fallen(model, data, before, after, noise, n_iter)
@@ -285,7 +285,7 @@ def _check_retract(model: EMModel, before: Any, after: Any) -> None:
     """What is in the model stays, also what a first retraction has brought there."""
     start, end = tree.flatten(before), tree.flatten(after)
     inside = [after]
-    for way in WAYS:
+    for way in PARTS_OF_WAY:
         beside = tree.restore(start + way * (end - start), after)
         try:
             with np.errstate(all="ignore"), untouched("retract", beside):
@@ -296,7 +296,7 @@ def _check_retract(model: EMModel, before: Any, after: Any) -> None:
         if not tree.all_finite(params):
             continue
         moved = tree.distance(retracted(model, params), params)
-        if moved > STILL:
+        if moved > RETRACTED_MOVE:
             raise ModelError(
                 f"retract moved parameters that are in the model already, by {moved:.2g} of their "
                 "size. Retracting twice must be retracting once."
@@ -311,7 +311,7 @@ def _check_score(model: EMModel, data: Any, params: Any) -> None:
     frame = Frame.of(surface)
     slopes, told = np.array([c.slope for c in frame.chords]), frame.slopes(surface, surface.here)
     off = np.abs(told - slopes)
-    if not len(off) or off.max() <= SLOPE * max(1.0, np.abs(slopes).max()):
+    if not len(off) or off.max() <= SLOPE_TOLERANCE * max(1.0, np.abs(slopes).max()):
         return
     worst = int(off.argmax())
     named = names_of(np.arange(len(frame.basis)) == frame.pivots[worst], params)

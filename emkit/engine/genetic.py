@@ -15,7 +15,7 @@ from emkit.engine.steps import recombined
 __all__ = ["Genetic"]
 
 #: Part of a genetic search's budget for its last climb.
-LAST = 0.1
+LAST_CLIMB = 0.1
 
 
 @dataclass(frozen=True)
@@ -74,11 +74,12 @@ class Genetic(Search):
                 "must be a LatentClassModel, with the methods log_joint and statistics."
             )
         rng, few = climber.generator(), few_steps(climber, self.n_iter, self.budget)
-        n = min(self.population, max(int((1.0 - LAST) * self.budget) // (self.n_iter + 1), 1))
+        n = min(self.population, max(int((1.0 - LAST_CLIMB) * self.budget) // (self.n_iter + 1), 1))
         starts = (starts + climber.draw(max(n - len(starts), 0)))[:n]
         outcomes = climber(starts, few)
         while (
-            spent(outcomes) + self.population // 2 * (self.n_iter + 1) <= (1.0 - LAST) * self.budget
+            spent(outcomes) + self.population // 2 * (self.n_iter + 1)
+            <= (1.0 - LAST_CLIMB) * self.budget
         ):
             alive = fittest(outcomes, self.population)
             children = []

@@ -30,11 +30,11 @@ from emkit.exceptions import InfeasibleError
 __all__ = ["MonteCarloEM", "need_draws", "bare_point"]
 
 #: Steps within the tolerance, one after the other, that end a run (Booth & Hobert 1999).
-STILL = 3
+STEPS_WITHIN_TOL = 3
 #: Standard errors of what a step may yet hide.
 SIGMAS = 1.96
 #: A parameter is measured relative to itself plus this.
-SMALL = 1e-3
+SMALL_PARAMETER = 1e-3
 #: Slowest contraction that steps of a noisy run are trusted to show, and the one taken for granted
 #: until two steps stand out from the noise at that level: others shrink as the noise does.
 SLOWEST, FIRST_RATE, CLEAR = 0.95, 0.5, 0.999
@@ -147,11 +147,15 @@ class MonteCarloEM(Algorithm):
             size, contraction = self._next_size(size, step), contraction.after(step)
             error = contraction.ahead * step.error
             reach = contraction.ahead * np.abs(step.move) + SIGMAS * error
-            within = reach <= self.precision * (np.abs(tree.flatten(points[-1].params)) + SMALL)
+            within = reach <= self.precision * (
+                np.abs(tree.flatten(points[-1].params)) + SMALL_PARAMETER
+            )
             n_still = n_still + 1 if within.all() else 0
             points.append(point)
             reason = StopReason.MAX_ITER if len(points) > options.max_iter else None
-            reason = report(options, points, StopReason.TOLERANCE if n_still == STILL else reason)
+            reason = report(
+                options, points, StopReason.TOLERANCE if n_still == STEPS_WITHIN_TOL else reason
+            )
         return chain_result(
             points, reason, n_evaluations=len(points), error=tree.restore(error, start)
         )

@@ -22,10 +22,10 @@ from emkit.exceptions import InfeasibleError
 __all__ = ["Climber", "Outcome", "Search", "Start", "best_of", "joined"]
 
 #: Objectives closer than this part of themselves, or than tol, are taken for the same optimum.
-TIE = 1e-7
+TIED_OBJECTIVES = 1e-7
 
 #: Starts from which on they are made one by one, as they are climbed from.
-MANY = 10_000
+MANY_STARTS = 10_000
 
 #: Outcome of one start: the climb, or the summary of why it failed.
 Outcome = EMResult | RunSummary
@@ -173,7 +173,7 @@ class Climber:
         first, self._n_drawn = self._n_drawn, self._n_drawn + n
         child, self._n_seeds = self._n_seeds, self._n_seeds + n
         starts = ManyStarts(self._seeds, range(first, first + n), range(child, child + n))
-        if n >= MANY and params is None:
+        if n >= MANY_STARTS and params is None:
             return starts  # type: ignore[return-value]
         return [start._replace(params=params) for start in starts]
 
@@ -311,7 +311,7 @@ def _takes_the_lead(later: Outcome, leader: Outcome, tol: float) -> bool:
     if sound != leader_sound:
         return sound
     size = abs(leader.objective)
-    tie = max(min(tol, TIE * size), 1e-12 * size)
+    tie = max(min(tol, TIED_OBJECTIVES * size), 1e-12 * size)
     if later.converged and not leader.converged:
         tie = 0.0  # a short run may have come within a tie of the long one that it led to
     return later.objective > leader.objective + tie

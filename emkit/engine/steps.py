@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emkit.engine import blocks, tree
-from emkit.engine.blocks import PASSED
+from emkit.engine.blocks import PASSED_ERRORS
 from emkit.engine.contract import SIGNATURES, Breach, as_bool, as_number, require_tree
 from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.model import EMModel, MonteCarloModel
@@ -38,7 +38,7 @@ __all__ = [
 ]
 
 #: Part of an objective that single precision may lose.
-SINGLE = 1e-5
+SINGLE_PRECISION = 1e-5
 
 
 class Point(NamedTuple):
@@ -55,7 +55,7 @@ def initialize(model: EMModel, data: Any, rng: np.random.Generator) -> Any:
     block = data.start_block(rng) if isinstance(data, blocks.Blocks) else data
     try:
         return require_tree(model.initialize(block, rng), "initialize")
-    except (*PASSED, InfeasibleError, np.linalg.LinAlgError):
+    except (*PASSED_ERRORS, InfeasibleError, np.linalg.LinAlgError):
         raise
     except Exception as error:
         raise _named("initialize", 0, error) from error
@@ -82,7 +82,7 @@ def evaluate(
             objective = log_likelihood + as_number(model.log_prior(params), "log_prior")
     except np.linalg.LinAlgError:
         return None
-    except PASSED:
+    except PASSED_ERRORS:
         raise
     except Exception as error:
         # Overflow and the like at an extrapolated point is the point's fault, not the model's.
@@ -112,7 +112,7 @@ def m_step(model: EMModel, data: Any, point: Point, n_iter: int) -> Any:
             image = _like(model.conditional_step(data, image), point.params, step)
     except np.linalg.LinAlgError:
         return None
-    except PASSED:
+    except PASSED_ERRORS:
         raise
     except Exception as error:
         raise _named(step, n_iter, error) from error
@@ -222,7 +222,7 @@ def called(method: str, n_iter: int, function: Callable[..., Any], *args: Any) -
     """What a method of the user's returns; what it raises is a ModelError that names it."""
     try:
         return function(*args)
-    except (*PASSED, InfeasibleError, np.linalg.LinAlgError):
+    except (*PASSED_ERRORS, InfeasibleError, np.linalg.LinAlgError):
         raise
     except Exception as error:
         raise _named(method, n_iter, error) from error
@@ -251,7 +251,7 @@ def lowered(model: EMModel, method: str, before: float, after: float, n_iter: in
     cannot, remedy = "EM cannot do that", ", `backtracks = True` if m_step may step too far"
     if model.backtracks:
         fails, cannot, remedy = "lead uphill", "However short, a part of its step does so", ""
-    if before - after <= SINGLE * abs(before):
+    if before - after <= SINGLE_PRECISION * abs(before):
         remedy += (
             ". So small a fall may be rounding: work in float64, or say in objective_rounding how "
             "exact the objective is"

@@ -27,9 +27,9 @@ __all__ = ["Prepared", "prepare", "prior_model", "shrinkage_at", "units_of"]
 #: From here on covariances are what they are drawn to: s / (1 - s) rows leave nothing to estimate.
 ALL_SHRINKAGE = 1.0 - 1e-6
 #: Shrinkage across relations that hold exactly: cells are filled to so much of a variance.
-ACROSS = MIN_SHRINKAGE
+ACROSS_RELATIONS = MIN_SHRINKAGE
 #: Largest ratio of the deviations of two columns that one variance can be of, squared, in a double.
-WIDEST = 1e75
+WIDEST_RATIO = 1e75
 
 
 class Prepared(NamedTuple):
@@ -46,7 +46,7 @@ def units_of(imputer: Any, scaling: Scaling, columns: Columns) -> Scaling:
     shift, scale = scaling
     structure = STRUCTURES[imputer.covariance_type]
     few, many = int(scale.argmin()), int(scale.argmax())
-    too_far = not structure.scale_invariant and scale[many] > WIDEST * scale[few]
+    too_far = not structure.scale_invariant and scale[many] > WIDEST_RATIO * scale[few]
     if too_far or structure.too_far_apart(scale):
         names = column_names(imputer)[columns.modelled]
         raise ValueError(
@@ -90,7 +90,7 @@ def prior_model(imputer: Any, prepared: Prepared, shrinkage: float) -> GaussianM
     if pairwise.relations is not None:
         # Across the plane a little is left, as anywhere.
         within = pairwise.relations.covariance / share
-        ridge = strength * within + np.diag(ACROSS * variances)
+        ridge = strength * within + np.diag(ACROSS_RELATIONS * variances)
     return GaussianMixtureModel(structure, units, ridge, total, strength=strength, **options)
 
 

@@ -9,7 +9,7 @@ from emkit.numerics.covariance import SCIKIT_LEARN, STRUCTURES, Structure
 __all__ = ["Candidate", "candidates", "explains_size", "model_of", "refuse_slip"]
 
 #: So many components more than rows are a slip and not a grid, of which each line costs memory.
-SLIP = 1000
+SLIP_COMPONENTS = 1000
 
 
 class Candidate(NamedTuple):
@@ -51,10 +51,10 @@ def candidates(smallest: int, largest: int, covariance_type: Any) -> list[Candid
 
 def refuse_slip(largest: int, count_rows: Callable[[], int]) -> None:
     """ValueError for far more components than there are rows, before a grid is made of them."""
-    if largest <= SLIP:
+    if largest <= SLIP_COMPONENTS:
         return
     n = count_rows()
-    if largest - n > SLIP:
+    if largest - n > SLIP_COMPONENTS:
         raise ValueError(
             f"max_components={largest} is far more than the rows of X that count, n_samples = {n}, "
             "and a component takes a row at least. Decrease max_components."

@@ -24,7 +24,7 @@ __all__ = [
 
 #: Part of a column's variance from which on reg_covar steers the fit; what is equal but for
 #: rounding is not more.
-STEERS = 0.01 * (1.0 + 1e-6)
+STEERING_PART = 0.01 * (1.0 + 1e-6)
 
 
 def warn_of_flat(names: Any, flat: Flat) -> None:
@@ -59,7 +59,7 @@ def warn_of_strays(names: Any, flat: Flat, strays: Any) -> None:
 
 def warn_of_columns(names: Any, spread: Array, reg_covar: float) -> None:
     """Warn of columns of so small a spread that reg_covar steers the fit."""
-    small = (reg_covar / STEERS) ** 0.5  # a root, as squares of the spread may underflow
+    small = (reg_covar / STEERING_PART) ** 0.5  # a root, as squares of the spread may underflow
     if spread.min() >= small:
         return
     # A column without any spread is told of elsewhere.

@@ -22,13 +22,13 @@ __all__ = ["Flat"]
 
 #: What a column varies by beyond what it follows from, as part of its spread or value, in
 #: covariances that are published: enough for their inverses to be finite.
-NOISE = 1e-6
+PUBLISHED_DEVIATION = 1e-6
 #: Largest product of a slope and a unit: beyond it nothing can be told in doubles.
 LARGEST = 1e300
 #: A cell is determined by others if a projection on what they tell of leaves that part of it.
 DETERMINED = 1e-8
 #: A row leaves the flat where it is off by that part of a column's spread or value.
-AWAY = 1e-6
+OFF_THE_FLAT = 1e-6
 
 
 class Flat(NamedTuple):
@@ -120,7 +120,9 @@ class Flat(NamedTuple):
         X = rows.X
         with np.errstate(invalid="ignore"):  # of cells that are missing
             away = np.abs(X - self.expand(X[:, self.kept]))
-            return np.asarray((away > AWAY * np.maximum(self.spread, np.abs(X))).any(axis=0))
+            return np.asarray(
+                (away > OFF_THE_FLAT * np.maximum(self.spread, np.abs(X))).any(axis=0)
+            )
 
     # Parameters, in the user's units
 
@@ -138,11 +140,11 @@ class Flat(NamedTuple):
         )
         units[self.related] = np.maximum(self.spread[self.related], slopes.max(axis=1, initial=0.0))
         own = np.zeros(self.n_features)  # standard deviations beyond the kept columns, in units
-        own[self.related] = np.maximum(reg_covar**0.5 / units[self.related], NOISE)
+        own[self.related] = np.maximum(reg_covar**0.5 / units[self.related], PUBLISHED_DEVIATION)
         size = np.where(self.values == 0.0, 1.0, np.abs(self.values))
         own[self.constant] = 1.0
         if layout.ndim:  # else all columns have one unit
-            units[self.constant] = reg_covar**0.5 if reg_covar > 0.0 else NOISE * size
+            units[self.constant] = reg_covar**0.5 if reg_covar > 0.0 else PUBLISHED_DEVIATION * size
         maps = None
         if len(self.related):
             maps = np.zeros((self.n_features, len(self.kept)))

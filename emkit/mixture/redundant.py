@@ -19,14 +19,14 @@ __all__ = ["find_flat", "units_of"]
 #: coarser, up to a part that is no longer nothing.
 NOTHING, COARSEST = 1e-7, 1e-4
 #: A pivot of a correlation matrix, itself rounded, above which nobody need look closer.
-CLEAR = 1e-6
+CLEAR_PIVOT = 1e-6
 #: Most columns that are looked through for relations, which takes d^2 numbers and n d^2 products.
 MOST_COLUMNS = 300
 #: What half of the values of a column differ by, in standard deviations, below which these are
 #: of a few values far away; and below which the column gets the unit of that half.
 NARROW_HALF, TINY_HALF = 1e-3, 1e-6
 #: Deviations of that half to the farthest value that fit into the digits of a double.
-DIGITS = 1e15
+DIGITS_OF_DOUBLE = 1e15
 #: Shortest half of a normal distribution, in standard deviations.
 NORMAL_HALF = 1.349
 #: Rows that show that there is no relation, for every column and beside; and that show one.
@@ -88,7 +88,7 @@ def _refuse_beyond(data: Any, centre: Array, half: Array, names: Any) -> None:
     """ValueError for a value that is farther from the others than doubles have digits."""
     low, high = _range(data)
     extreme = np.where(high - centre > centre - low, high, low).astype(float)
-    beyond = np.flatnonzero(np.abs(extreme - centre) > DIGITS * half)
+    beyond = np.flatnonzero(np.abs(extreme - centre) > DIGITS_OF_DOUBLE * half)
     if len(beyond):
         j = beyond[0]
         raise ValueError(
@@ -180,7 +180,7 @@ def _internal(rows: Array, units: Scaling) -> Array:
 def _is_regular(z: Array) -> bool:
     """Whether every column clearly varies beyond those before it."""
     root, info = dpotrf(z.T @ z, lower=1)
-    return info == 0 and bool(root.diagonal().min() ** 2 > CLEAR * len(z))
+    return info == 0 and bool(root.diagonal().min() ** 2 > CLEAR_PIVOT * len(z))
 
 
 def _verified(

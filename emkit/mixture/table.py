@@ -33,7 +33,7 @@ __all__ = ["Table", "load_table", "open_table", "which_count"]
 
 
 #: Part of a weight that other weights are at least, that sums of squares are doubles.
-LONE = 1e-100
+LEAST_WEIGHT_PART = 1e-100
 
 
 class Table(NamedTuple):
@@ -95,7 +95,7 @@ def _refuse_lone_weight(data: Any) -> None:
         return
     top = weights.argmax()
     others = np.delete(weights, top).sum()
-    if 0.0 < others < LONE * weights[top]:
+    if 0.0 < others < LEAST_WEIGHT_PART * weights[top]:
         raise ValueError(
             f"sample_weight holds {weights[top]:g}, and all other rows together weigh {others:g}, "
             "which is nothing beside it: one row has no covariance. Weights count rows; likely "

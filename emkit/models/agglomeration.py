@@ -36,7 +36,7 @@ from emkit.numerics.constants import EPS
 __all__ = ["Merges", "agglomerate", "half_sphered", "sphered"]
 
 #: Determinant, beside that of the diagonal, below which a matrix is not divided by.
-FLAT = 1e-10
+FLAT_DETERMINANT = 1e-10
 
 
 @dataclass(frozen=True)
@@ -231,7 +231,7 @@ class _Forest:
         volume = np.zeros(len(n))
         solid = (self.size[i] + self.size > d) & (self.size > 0.0)
         determinant = np.linalg.det(own / self.n[i]) if self.size[i] > d else 0.0
-        if determinant > FLAT * (own.diagonal() / self.n[i]).prod():
+        if determinant > FLAT_DETERMINANT * (own.diagonal() / self.n[i]).prod():
             # A single row adds a matrix of rank one.
             alone = np.flatnonzero(self.size == 1.0)
             y = apart[:, alone]

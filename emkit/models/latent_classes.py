@@ -21,7 +21,7 @@ from emkit.models.latent_class_search import by_kind
 __all__ = ["LatentClassParams", "LatentClasses"]
 
 #: Part of every row that a start shares out among all classes, so that none is without spread.
-SHARED = 0.1
+SHARED_PART = 0.1
 #: A weight this small stands in for 0, by which nothing can be divided.
 TINY = 1e-300
 
@@ -129,7 +129,7 @@ class LatentClasses(LatentClassModel):
         rows = self._rows(data)
         _require_weight(rows.total_weight)
         resp = self.emission.draw_partition(rows.groups, rng, rows.sample_weight)
-        return self._start(rows, (1.0 - SHARED) * resp + SHARED / len(resp))
+        return self._start(rows, (1.0 - SHARED_PART) * resp + SHARED_PART / len(resp))
 
     def start(self, data: Columns, resp: Array) -> LatentClassParams:
         """Parameters of a given assignment of rows to classes: a start for `fit_em`.

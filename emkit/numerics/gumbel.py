@@ -15,7 +15,7 @@ from emkit._typing import Array
 __all__ = ["log_mgf_between", "mean_between"]
 
 #: Upper bound below which F(z) is exp(z) to rounding.
-LEFT = -36.0
+EXPONENTIAL_BELOW = -36.0
 #: Lower bound from which on the continued fraction is exact to rounding, with so many terms.
 RIGHT, TERMS = 3.5, 20
 #: Largest z whose exponential is taken.
@@ -26,7 +26,7 @@ TINY = float(np.finfo(float).tiny)
 def mean_between(a: Array, b: Array, width: Array) -> Array:
     """E[z | a < z < b] for bounds (n,); ``width`` is b - a."""
     mean = np.empty_like(a)
-    left, right = b < LEFT, a > RIGHT
+    left, right = b < EXPONENTIAL_BELOW, a > RIGHT
     mean[left] = b[left] - 1.0 + 1.0 / exprel(width[left])
     start, stop, log_lost = _hazards(a[right], b[right])
     lost = np.exp(log_lost)
@@ -44,7 +44,7 @@ def mean_between(a: Array, b: Array, width: Array) -> Array:
 def log_mgf_between(t: float, a: Array, b: Array, width: Array) -> Array:
     """log E[exp(t z) | a < z < b] for bounds (n,) and t > -1; ``width`` is b - a."""
     out, s = np.empty_like(a), 1.0 + t
-    left, right = b < LEFT, a > RIGHT
+    left, right = b < EXPONENTIAL_BELOW, a > RIGHT
     ratio = np.expm1(-s * width[left]) / np.expm1(-width[left])
     out[left] = t * b[left] + np.log(ratio / s)
     start, stop, log_lost = _hazards(a[right], b[right])

@@ -11,9 +11,9 @@ __all__ = ["Group", "group_rows"]
 
 #: A group costs as much as the matrices of GROUP_COST / m^2 rows that miss m cells. So a pattern
 #: is a group of its own, and its matrices are made once, when that many rows share it, and at
-#: least FEWEST; and small groups are worked on with larger ones.
+#: least FEWEST_ROWS; and small groups are worked on with larger ones.
 GROUP_COST = 8192
-FEWEST = 16
+FEWEST_ROWS = 16
 
 
 class Group(NamedTuple):
@@ -31,7 +31,7 @@ def group_rows(X: Array) -> tuple[Group, ...]:
     starts = np.concatenate([[0], np.flatnonzero(new) + 1, [len(order)]])
     counts = np.diff(starts)
     n_missing = np.bitwise_count(words[order[starts[:-1]]]).sum(axis=1, dtype=np.intp)
-    enough = np.maximum(GROUP_COST / np.maximum(n_missing, 1) ** 2, FEWEST)
+    enough = np.maximum(GROUP_COST / np.maximum(n_missing, 1) ** 2, FEWEST_ROWS)
     alone = (n_missing == 0) | (counts >= enough)
     groups = [
         Group(int(n_missing[i]), order[starts[i] : starts[i + 1]]) for i in np.flatnonzero(alone)

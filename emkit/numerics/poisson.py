@@ -26,7 +26,7 @@ SERIES_UP_TO = 0.1
 #: Its coefficients: atanh(v)/v - 1 in powers of v^2; the rest is below 1e-16 of D up to there.
 ATANH = [1.0 / (2 * j + 1) for j in range(1, 9)]
 #: Counts from here on have Stirling's series, whose rest is below 1e-16.
-LARGE = 16.0
+LARGE_COUNT = 16.0
 #: Its coefficients, of 1/x, 1/x^3, ...
 STIRLING = [1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188]
 
@@ -42,12 +42,12 @@ def deviance(x: Array, rates: Array) -> Array:
 
 def saturated(x: Array) -> Array:
     """Log-probability of counts at a rate of as much: the highest that a rate can give them."""
-    few = np.minimum(x, LARGE)
+    few = np.minimum(x, LARGE_COUNT)
     small = xlogy(few, few) - few - gammaln(few + 1.0)
-    many = np.maximum(x, LARGE)
+    many = np.maximum(x, LARGE_COUNT)
     inverse = 1.0 / many
     large = -0.5 * np.log(2.0 * np.pi * many) - inverse * _series(inverse * inverse, STIRLING)
-    return np.where(x < LARGE, small, large)
+    return np.where(x < LARGE_COUNT, small, large)
 
 
 def _series(x: Array, coefficients: list[float]) -> Array:

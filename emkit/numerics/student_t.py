@@ -12,15 +12,15 @@ __all__ = ["LARGEST", "log_density", "log_mass", "log_tail", "truncated_mean"]
 #: Part of a tail beyond one bound that must lie within the other: with less, quadrature.
 QUADRATURE_BELOW = 0.1
 #: Width, beside the distance from 0, below which the mean of an interval is by quadrature.
-NARROW = 0.1
+NARROW_WIDTH = 0.1
 #: Numbers up to here have squares that do not overflow.
 LARGEST = 1e150
 #: Degrees of freedom from which t is the normal to rounding.
-NORMAL = 1e16
+NORMAL_DF = 1e16
 #: Degrees of freedom from which the ratio of gamma functions is taken from its asymptotic series.
-MANY = 100.0
+SERIES_DF = 100.0
 #: A tail this small is about to underflow.
-SMALL = 1e-290
+SMALL_TAIL = 1e-290
 #: Terms of the series of such a tail.
 TERMS = 20
 NODES, WEIGHTS = (values[:, None] for values in leggauss(20))
@@ -28,7 +28,7 @@ NODES, WEIGHTS = (values[:, None] for values in leggauss(20))
 
 def log_density(z: Array, df: float) -> Array:
     """Log-density of Student's t; -inf at infinity."""
-    df = min(df, NORMAL)
+    df = min(df, NORMAL_DF)
     return _log_constant(df) - 0.5 * (df + 1.0) * _growth(z, df)
 
 
@@ -39,7 +39,7 @@ def log_tail(z: Array, df: float) -> Array:
     """
     with np.errstate(divide="ignore"):
         out = np.asarray(np.log(stdtr(df, -z)))
-    lost = (out < np.log(SMALL)) & (z < np.inf)
+    lost = (out < np.log(SMALL_TAIL)) & (z < np.inf)
     if lost.any():
         x = z[lost]
         term, total = np.ones_like(x), np.ones_like(x)
@@ -56,7 +56,7 @@ def log_mass(a: Array, b: Array, df: float, width: Array | None = None) -> Array
     low, high = np.where(reflected, -b, a), np.where(reflected, -a, b)
     tail, beyond = stdtr(df, -low), stdtr(df, -high)
     short = tail - beyond < QUADRATURE_BELOW * tail
-    lost = tail < SMALL
+    lost = tail < SMALL_TAIL
     mass = np.log(np.where(short | lost, 1.0, tail - beyond))
     if lost.any():
         log_low, log_high = log_tail(low[lost], df), log_tail(high[lost], df)
@@ -79,7 +79,7 @@ def truncated_mean(a: Array, b: Array, df: float) -> Array:
     reflected = np.abs(b) < np.abs(a)
     low, high = np.where(reflected, -b, a), np.where(reflected, -a, b)
     mean, k = np.zeros_like(low), 0.5 * (df - 1.0)
-    short = high - low < NARROW * np.maximum(np.abs(low), 1.0)
+    short = high - low < NARROW_WIDTH * np.maximum(np.abs(low), 1.0)
     mean[short] = _mean_of_short(low[short], high[short], df)
     rest = np.flatnonzero(~short & np.isfinite(low))
     start, beyond = _growth(low[rest], df), np.isinf(high[rest])
@@ -108,7 +108,7 @@ def _growth(z: Array, df: float) -> Array:
 
 
 def _log_constant(df: float) -> float:
-    if df < MANY:
+    if df < SERIES_DF:
         return float(gammaln(0.5 * (df + 1.0)) - gammaln(0.5 * df) - 0.5 * np.log(df * np.pi))
     x = 0.5 * df  # where the first two would cancel
     return float(-LOG_ROOT_2PI - (1.0 / 8.0 - (1.0 / 192.0 - 1.0 / (640.0 * x**2)) / x**2) / x)

@@ -24,7 +24,7 @@ TERMS = 40
 #: there, so that it is exact.
 QUADRATURE_ABOVE = 0.75
 #: Width below which the third moment of an interval is nothing beside the second.
-NARROW = 0.01
+NARROW_WIDTH = 0.01
 NODES, WEIGHTS = leggauss(8)
 
 
@@ -84,7 +84,7 @@ def curvature(
         mixed = z.mean + left * at_a * (z.mean - left) + right * at_b * (right - z.mean)
         low, high = left * at_a, right * at_b
         scale = low * (1.0 - left**2) - high * (1.0 - right**2) + (low - high) ** 2
-    narrow = (b - a if width is None else width) < NARROW
+    narrow = (b - a if width is None else width) < NARROW_WIDTH
     if narrow.any():  # the same for an exact value, less what the width takes away
         mean, variance = z.mean[narrow], z.variance[narrow]
         mixed[narrow] = 2.0 * mean * (1.0 - variance)

@@ -28,9 +28,9 @@ from emkit.plotting.mixture_rows import draw_counts, draw_margins, draw_points, 
 __all__ = ["MixtureDisplay"]
 
 #: Features of a grid of pairs that nobody chose.
-GRID = 5
+GRID_FEATURES = 5
 #: Points that are drawn one by one, at most; more are counted in cells.
-MANY = 20_000
+MANY_POINTS = 20_000
 #: Size of values whose squares, and sums of these, are doubles.
 LARGEST = 1e153
 STYLES: tuple[Any, ...] = ("-", "--", ":", "-.")
@@ -276,7 +276,7 @@ class MixtureDisplay:
         colour = row_colours(self.responsibilities, self._colours)
         limits = self._limits[i], self._limits[j]
         both = ~np.isnan(x) & ~np.isnan(y)
-        if both.sum() > MANY:
+        if both.sum() > MANY_POINTS:
             image, rows = draw_counts(ax, x[both], y[both], colour[both], limits)
             self.images_.append(image)
         else:
@@ -385,4 +385,4 @@ def _most_separated(weights: Array, means: Array, covariances: Array) -> Any:
     """The features, at most `GRID`, in which the components differ most."""
     between = weights @ (means - weights @ means) ** 2
     within = weights @ np.diagonal(covariances, axis1=1, axis2=2)
-    return np.sort(np.argsort(-between / (between + within), kind="stable")[:GRID])
+    return np.sort(np.argsort(-between / (between + within), kind="stable")[:GRID_FEATURES])

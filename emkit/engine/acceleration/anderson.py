@@ -11,7 +11,7 @@ __all__ = ["Anderson"]
 
 #: Singular values of the differences that count, relative: smaller ones are rounding, and would
 #: multiply that of constraints which an affine combination keeps, such as weights that sum to 1.
-CUT = 1e-10
+LEAST_SINGULAR_VALUE = 1e-10
 #: Change of the log odds of the damping fraction after a success or a failure.
 LOG_ODDS_STEP = 0.18
 
@@ -85,7 +85,7 @@ class Anderson(Acceleration):
     def _regress(self, differences: Array, residual: Array) -> Array:
         """Ridge coefficients with the damped norm."""
         u, s, vt = np.linalg.svd(differences.T, full_matrices=False)
-        keep = s > s[0] * CUT
+        keep = s > s[0] * LEAST_SINGULAR_VALUE
         u, s, vt = u[:, keep], s[keep], vt[keep]
         along = u.T @ residual
         target = np.sum((along / s) ** 2) / (1.0 + np.exp(-self._log_odds))

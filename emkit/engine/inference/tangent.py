@@ -19,16 +19,16 @@ LEAST_MOVE, MOST_MOVE = 1e-7, 1e-4
 #: Perturbations to try for that, each so many times longer or shorter than the last.
 ATTEMPTS, CHANGE = 12, 100.0
 #: What moves by less than that part of what moves most is taken to stand still.
-NOISE = 1e-8
+STILL_PART = 1e-8
 #: A parameter follows from others if these say what it does to that part.
-FREE = 1e-5
+FOLLOWS = 1e-5
 #: Of equal choices, the free parameter is one at 0 rather than one as large as its array, by far.
-LARGE = 1e-2
+LARGE_PENALTY = 1e-2
 #: Relative change of all statistics by which two of them that are equal by chance part.
-APART = 1e-2
+STATISTICS_APART = 1e-2
 #: Parts of the size of all parameters by which they move, each by itself, to see which tables of
 #: statistics stay symmetric; shorter where the model is not defined.
-BESIDE = (1e-2, 1e-4, 1e-6)
+STEPS_BESIDE = (1e-2, 1e-4, 1e-6)
 #: Relative changes of one array of statistics that move whatever the M-step can move at all. Sizes
 #: may be rounding, as those of an empty class: hence the large ones.
 GROWTH = (1.0, 1e4, 1e8, 1e12)
@@ -82,7 +82,7 @@ def _move(surface: Surface, numbers: list[Any], step: float) -> Array:
         move = (ends[1] - ends[0]) / surface.sizes
         largest = np.abs(move).max()
         if LEAST_MOVE <= largest <= MOST_MOVE:
-            return np.where(np.abs(move) > NOISE * largest, move / largest, 0.0)
+            return np.where(np.abs(move) > STILL_PART * largest, move / largest, 0.0)
         step = step * CHANGE if largest < LEAST_MOVE else step / CHANGE
     return none
 
@@ -101,11 +101,11 @@ def _free(moves: Array, heights: Array) -> NDArray[np.intp]:
         return moving
     columns = moves[:, moving] / np.linalg.norm(moves[:, moving], axis=0)
     _, upper, order = qr(columns, mode="economic", pivoting=True)
-    rank = np.count_nonzero(np.abs(np.diag(upper)) > FREE)
+    rank = np.count_nonzero(np.abs(np.diag(upper)) > FOLLOWS)
     # The columns again, in so many coordinates and without what is rounding.
     known = np.empty((rank, len(moving)))
     known[:, order] = upper[:rank]
-    order = qr(known / (heights[moving] + LARGE), mode="r", pivoting=True)[-1]
+    order = qr(known / (heights[moving] + LARGE_PENALTY), mode="r", pivoting=True)[-1]
     return np.sort(moving[order[:rank]])
 
 
@@ -114,7 +114,7 @@ def _directions(moves: Array, chosen: NDArray[np.intp], sizes: Array) -> Array:
     norms = np.linalg.norm(moves, axis=0)
     norms[norms == 0.0] = 1.0
     shares = np.linalg.lstsq(moves[:, chosen] / norms[chosen], moves / norms, rcond=None)[0]
-    shares[np.abs(shares) < NOISE] = 0.0
+    shares[np.abs(shares) < STILL_PART] = 0.0
     scale = norms * sizes
     directions: Array = shares.T * scale[:, None] / scale[chosen]
     return directions
@@ -125,14 +125,14 @@ def _directions(moves: Array, chosen: NDArray[np.intp], sizes: Array) -> Array:
 
 def _conditional(surface: Surface) -> NDArray[np.bool_]:
     """Parameters that the conditional step finds again when they are moved alone."""
-    steps = APART * surface.sizes
+    steps = STATISTICS_APART * surface.sizes
     found = np.zeros(len(steps), dtype=bool)
     if not surface.is_ecme:
         return found
     for p, step in enumerate(steps):
         moved = surface.centre.copy()
         moved[p] += step
-        found[p] = abs(surface.conditional(moved)[p] - moved[p]) > NOISE * step
+        found[p] = abs(surface.conditional(moved)[p] - moved[p]) > STILL_PART * step
     return found
 
 
@@ -147,7 +147,9 @@ def _leaps(surface: Surface, mirror: NDArray[np.intp]) -> NDArray[np.bool_]:
     for i, far in product(range(len(lengths)), GROWTH):
         # So far from large statistics may be beyond what doubles hold: nothing is told there.
         with np.errstate(over="ignore", invalid="ignore"):
-            after = _shifted(surface, vector, np.where(array == i, far, APART) * sizes, mirror)
+            after = _shifted(
+                surface, vector, np.where(array == i, far, STATISTICS_APART) * sizes, mirror
+            )
             moved |= np.abs(after - before) > 4.0 * EPS * np.maximum(np.abs(after), np.abs(before))
     return moved
 
@@ -163,7 +165,7 @@ def _mirror(surface: Surface) -> NDArray[np.intp]:
     """
     mirror = _symmetric(surface.here.stats)
     away = np.random.default_rng(0).uniform(-1.0, 1.0, len(surface.centre)) * surface.sizes
-    points = (surface.at(surface.centre + part * away) for part in BESIDE)
+    points = (surface.at(surface.centre + part * away) for part in STEPS_BESIDE)
     nearby = next((point for point in points if point is not None), surface.here)
     return np.where(_symmetric(nearby.stats) == mirror, mirror, np.arange(len(mirror)))
 
@@ -183,7 +185,7 @@ def _symmetric(stats: Any) -> NDArray[np.intp]:
         start += leaf.size
         if leaf.ndim > 1 and leaf.shape[-1] == leaf.shape[-2]:
             across = np.swapaxes(leaf, -1, -2)
-            if np.abs(leaf - across).max(initial=0.0) <= NOISE * np.abs(leaf).max(initial=0.0):
+            if np.abs(leaf - across).max(initial=0.0) <= STILL_PART * np.abs(leaf).max(initial=0.0):
                 place = np.swapaxes(place, -1, -2)
         places.append(place.ravel())
     return np.concatenate(places)

@@ -18,7 +18,7 @@ __all__ = ["Turn", "principal", "settled", "without_constants"]
 #: Least eigenvalue of the correlations, beside the largest, with which columns stay as they are.
 WELL_APART = 1e-7
 #: Directions this short, in standard deviations of the columns, are turned among themselves.
-SHORT = 1e-3
+SHORT_DIRECTION = 1e-3
 #: Roundings of the columns below which a direction is nothing but these.
 ROUNDINGS = 16.0
 
@@ -58,7 +58,7 @@ def settled(units: Standardised, gram: Array, keep_unseen: bool) -> Turn:
     assert units.basis is not None
     inner = gram[int(units.intercept) :, int(units.intercept) :]
     lengths = _lengths(inner)
-    short = lengths < SHORT * lengths.max()
+    short = lengths < SHORT_DIRECTION * lengths.max()
     turn = np.eye(len(lengths))
     # What rounding has left of the long ones in a short one is little of theirs, but all of it.
     long_gram, between = inner[np.ix_(~short, ~short)], inner[np.ix_(~short, short)]

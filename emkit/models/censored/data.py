@@ -24,11 +24,11 @@ __all__ = [
 
 #: Eigenvalues of the Gram matrix this small beside the largest are rounding: the column is a
 #: combination of others.
-RANK = 1e-13
+RANK_EIGENVALUE = 1e-13
 #: Rows worked on at a time, so that the arrays of a step stay in the cache.
-STEP = 4096
+STEP_ROWS = 4096
 #: A bound so far out, in units of the fit, is none: its square would overflow.
-OPEN = 1e100
+OPEN_BOUND = 1e100
 TINY = float(np.finfo(float).tiny)
 
 
@@ -200,8 +200,8 @@ class Prepared(NamedTuple):
         """Residuals of a block; one block carries the sums of all exact rows, the others none."""
         units, exact = self.units, self.exact
         low, high = units.response(rows.low), units.response(rows.high)
-        low = np.where((low < -OPEN) & ~rows.exact, -np.inf, low)
-        high = np.where((high > OPEN) & ~rows.exact, np.inf, high)
+        low = np.where((low < -OPEN_BOUND) & ~rows.exact, -np.inf, low)
+        high = np.where((high > OPEN_BOUND) & ~rows.exact, np.inf, high)
         told = np.isfinite(low) | np.isfinite(high)
         if self.summarise:
             told &= ~rows.exact
@@ -247,7 +247,7 @@ def _thinned(every: int, block: Residuals, start: int) -> Residuals:
 
 def steps(n: int) -> Iterator[slice]:
     """Slices of n rows that are worked on at a time."""
-    return (slice(start, min(start + STEP, n)) for start in range(0, n, STEP))
+    return (slice(start, min(start + STEP_ROWS, n)) for start in range(0, n, STEP_ROWS))
 
 
 def pseudo_inverse(gram: Array) -> tuple[Array, int]:
@@ -265,5 +265,5 @@ def whitening(gram: Array) -> Array:
 def _seen(gram: Array) -> tuple[Array, Array]:
     """Eigenvalues that are more than rounding, and their vectors."""
     values, vectors = np.linalg.eigh(gram)
-    seen = values > RANK * max(values.max(initial=0.0), TINY)
+    seen = values > RANK_EIGENVALUE * max(values.max(initial=0.0), TINY)
     return values[seen], vectors[:, seen]

@@ -23,9 +23,9 @@ __all__ = ["EndlessScale", "endless_scale"]
 MOST_STEPS, MOST_HALVINGS = 30, 20
 #: Gain in nats a row of the last of them; a longer way than this leads to where all rows are told
 #: apart: the likelihood then is flat, but not for the scale's sake.
-SMALL, FAR = 1e-12, 1e3
+SMALL_GAIN, LONGEST_COEF = 1e-12, 1e3
 #: Part of what the rows say of t, of both signs, that is nothing but rounding.
-NO_PART = 1e-9
+ROUNDING_PART = 1e-9
 
 
 class EndlessScale(NamedTuple):
@@ -53,7 +53,7 @@ def endless_scale(
     evaluated = partial(_evaluated, data, law, prepared.units.line, penalty)
     at, objective = evaluated(coef)
     for _ in range(MOST_STEPS):
-        if gain < SMALL * prepared.weight or np.abs(coef).max(initial=0.0) > FAR:
+        if gain < SMALL_GAIN * prepared.weight or np.abs(coef).max(initial=0.0) > LONGEST_COEF:
             break
         inverse = pseudo_inverse(at.information + np.diag(penalty))[0]
         step = inverse @ (at.gradient - penalty * coef)
@@ -65,7 +65,7 @@ def endless_scale(
             step = 0.5 * step
         coef, at, objective = coef + step, there, value
     slope, size = at.in_t
-    grows = gain < SMALL * prepared.weight and slope < -NO_PART * size
+    grows = gain < SMALL_GAIN * prepared.weight and slope < -ROUNDING_PART * size
     return EndlessScale(coef, objective) if grows else None
 
 

@@ -17,7 +17,7 @@ from scipy.optimize import linprog
 
 from emkit._typing import Array
 from emkit.models.censored.data import (
-    OPEN,
+    OPEN_BOUND,
     Blockwise,
     Prepared,
     Residuals,
@@ -34,16 +34,16 @@ __all__ = ["Fitted", "collapsing_line", "free_columns"]
 ROUNDINGS = 16.0
 #: Least squares of the exact rows below this part of their squares: there may be a line through all
 #: of them. Sums over rows show no less.
-SUSPICIOUS = 1e-9
+SUSPICIOUS_SQUARES = 1e-9
 #: Most programs that are solved, each with the rows that the last line does not keep within bounds.
 MOST_PROGRAMS = 50
 #: Most rows of a block that are added to a program.
 MOST_CUTS = 100
 #: Where no response is exact, the line must keep so far within bounds, in units of the fit: on a
 #: bound, the likelihood does not grow to the end.
-MARGIN = 1e-6
+BOUND_MARGIN = 1e-6
 #: Least violation of the bounds that a program can tell from none, beside their size.
-FEASIBLE = 1e-8
+FEASIBLE_VIOLATION = 1e-8
 #: As the user holds them, or about the first line.
 Rows = Responses | Residuals
 
@@ -81,8 +81,8 @@ class Fitted(NamedTuple):
     def outer(self, roundings: float) -> tuple[Array, Array]:
         """Bounds (n,) as far out as so many roundings may have moved them."""
         part = roundings * EPS
-        low = self.low - part * (self.size + np.abs(np.maximum(self.low, -OPEN)))
-        return low, self.high + part * (self.size + np.abs(np.minimum(self.high, OPEN)))
+        low = self.low - part * (self.size + np.abs(np.maximum(self.low, -OPEN_BOUND)))
+        return low, self.high + part * (self.size + np.abs(np.minimum(self.high, OPEN_BOUND)))
 
     @property
     def excess(self) -> Array:
@@ -122,14 +122,14 @@ def collapsing_line(data: Blockwise, prepared: Prepared, penalised: bool) -> Arr
     free = free_columns(units, penalised)
     line = np.zeros_like(units.line) if penalised else units.line.copy()
     if exact.weight == 0.0:
-        return _within_bounds(data, units, line, free, MARGIN)
+        return _within_bounds(data, units, line, free, BOUND_MARGIN)
     cross = exact.cross + exact.gram @ (units.line - line)
     squares = exact.squares + float((units.line - line) @ (exact.cross + cross))
     inverse = pseudo_inverse(exact.gram[free, free])[0]
     step = inverse @ cross[free]
     least = squares - float(cross[free] @ step)
     rounding = exact.weight * (4.0 * prepared.resolution) ** 2
-    if least > SUSPICIOUS * squares + rounding:
+    if least > SUSPICIOUS_SQUARES * squares + rounding:
         return None
     line[free] += step
     # Once more, about that line: what is left is small, and so are its roundings.
@@ -193,6 +193,6 @@ def _least_violation(cuts: Cuts, line: Array, free: slice) -> Array | None:
         b_ub=right / size,
         bounds=[(None, None)] * k + [(0.0, None)],
     )
-    if found.x is None or found.x[-1] > FEASIBLE:
+    if found.x is None or found.x[-1] > FEASIBLE_VIOLATION:
         return None
     return found.x[:-1] / reach

@@ -34,9 +34,9 @@ __all__ = ["Undivided", "prepare", "prepare_blocks"]
 #: A response is known to so many roundings of it.
 ROUNDINGS = 8.0
 #: A row is sharp where its bounds are so near, in deviations of the responses, or one and the same.
-SHARP = 1e-3
+SHARP_WIDTH = 1e-3
 #: Sharp rows alone show the line where they see every direction at least so well as all rows.
-SEEN = 1e-8
+SEEN_PART = 1e-8
 
 
 class Undivided(NamedTuple):
@@ -153,7 +153,7 @@ class Target(NamedTuple):
     def sharp(self, rows: Responses) -> NDArray[np.bool_]:
         """Rows that show where the line is."""
         with np.errstate(invalid="ignore"):  # inf - inf
-            return rows.exact | (rows.high - rows.low <= SHARP * self.where.deviation)
+            return rows.exact | (rows.high - rows.low <= SHARP_WIDTH * self.where.deviation)
 
 
 class NormalEquations(NamedTuple):
@@ -175,7 +175,7 @@ class NormalEquations(NamedTuple):
         """Whether the sharp rows see every direction that all rows see."""
         white = whitening(self.gram)
         values = np.linalg.eigvalsh(white.T @ self.sharp_gram @ white)
-        return bool(len(values) and values[0] > SEEN * values[-1])
+        return bool(len(values) and values[0] > SEEN_PART * values[-1])
 
     def lines(self) -> list[Array]:
         """Where to start, and at last the line that residuals are taken about."""

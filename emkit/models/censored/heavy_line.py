@@ -30,13 +30,13 @@ from emkit.models.censored.line import LineParams
 __all__ = ["HeavyLine", "heaviest_line", "heavy_line_near", "weigh"]
 
 #: Chance to miss a line that matters, and most lines that are drawn.
-MISSED, MOST_DRAWS = 1e-6, 500
+MISSED_CHANCE, MOST_DRAWS = 1e-6, 500
 #: Exact rows, and censored ones, that lines are drawn through and judged by.
-SAMPLE = 2000
+SAMPLE_ROWS = 2000
 #: Makes a row come after all others, whatever their weights are.
-LAST = 1e4
+SET_BACK = 1e4
 #: Distance from a line drawn through few rows, in units of the fit, at which a row may lie on it.
-NEAR = 1e-7
+ON_LINE = 1e-7
 #: Rows within so many scales of a line are those that may lie on one beside it.
 REACHES = (0.3, 3.0)
 
@@ -79,7 +79,7 @@ def heaviest_line(
 ) -> HeavyLine | None:
     """A line with more than ``tail`` times the weight of what it misses, where there is one."""
     units = prepared.units
-    share = max(SAMPLE // max(len(prepared.counts), 1), 1)
+    share = max(SAMPLE_ROWS // max(len(prepared.counts), 1), 1)
     parts = list(data.map(partial(Sample.of, units, share)))
     sample = Sample(*map(np.concatenate, zip(*parts, strict=True)))
     line = np.zeros_like(units.line) if penalised else units.line.copy()
@@ -172,7 +172,7 @@ def _drawn(sample: Sample, tail: float) -> Array:
     design = sample.design[rows]
     lines = (np.linalg.pinv(design, rcond=1e-10) @ points[..., None])[..., 0]
     fitted = lines @ sample.design.T
-    kept = (fitted >= sample.low - NEAR) & (fitted <= sample.high + NEAR)
+    kept = (fitted >= sample.low - ON_LINE) & (fitted <= sample.high + ON_LINE)
     on = kept[:, sample.exact] @ sample.weight[sample.exact]
     best = int(np.argmax(on / tail - ~kept @ sample.weight))
     near = kept[best] & sample.exact
@@ -191,7 +191,7 @@ def _n_draws(n: int, q: int, tail: float) -> int:
     left = np.arange(min(q, n))
     on = max(np.floor(tail / (1.0 + tail) * n) + 1.0, len(left))
     chance = float(np.prod((on - left) / (n - left)))
-    return int(np.clip(2.0 * np.log(MISSED) / np.log1p(-min(chance, 0.99)), 20, MOST_DRAWS))
+    return int(np.clip(2.0 * np.log(MISSED_CHANCE) / np.log1p(-min(chance, 0.99)), 20, MOST_DRAWS))
 
 
 def _rows_drawn(sample: Sample, q: int, n_draws: int, rng: np.random.Generator) -> Any:
@@ -202,5 +202,5 @@ def _rows_drawn(sample: Sample, q: int, n_draws: int, rng: np.random.Generator) 
     q = min(q, len(sample.weight))
     with np.errstate(divide="ignore"):
         keys = np.log(sample.weight) + rng.gumbel(size=(n_draws, len(sample.weight)))
-    keys[::2, ~sample.exact] -= LAST
+    keys[::2, ~sample.exact] -= SET_BACK
     return np.argpartition(-keys, q - 1, axis=1)[:, :q]

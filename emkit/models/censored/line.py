@@ -9,7 +9,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.engine.model import EMModel
 from emkit.models.censored.data import Residuals, pseudo_inverse
-from emkit.models.censored.units import NEAR, stand_in
+from emkit.models.censored.units import NEAR_BOUNDS, stand_in
 from emkit.numerics.constants import EPS
 
 __all__ = ["FLOOR", "LineParams", "PenalisedLine"]
@@ -21,7 +21,7 @@ FLOOR = 1e-12
 LOG_LARGEST = 350.0
 #: E-steps whose statistics are kept for the standard errors: params of the result are among those
 #: of the last three, even where rounding refused two steps from there.
-KEPT = 3
+KEPT_STEPS = 3
 
 
 class LineParams(NamedTuple):
@@ -73,7 +73,7 @@ class PenalisedLine(EMModel):
         """A line through a few of the rows, at their bounds."""
         n, q = data.design.shape
         rows = rng.choice(n, min(2 * q, n), replace=False)
-        response = stand_in(data.low[rows], data.high[rows], 0.0, NEAR)
+        response = stand_in(data.low[rows], data.high[rows], 0.0, NEAR_BOUNDS)
         coef = np.linalg.lstsq(data.design[rows], response, rcond=1e-6)[0]
         return LineParams(coef, np.array(0.0))
 
@@ -140,4 +140,4 @@ class PenalisedLine(EMModel):
         return self.information(self.information_step(data, params)[0], params)
 
     def _keep(self, data: Residuals, params: LineParams, stats: Any) -> None:
-        self._last = *self._last[1 - KEPT :], (ref(data.design), params, stats)
+        self._last = *self._last[1 - KEPT_STEPS :], (ref(data.design), params, stats)

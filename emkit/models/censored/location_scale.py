@@ -30,7 +30,7 @@ MIN_CURVATURE = 1e-10
 #: Longest step of the log scale.
 MAX_STEP = 2.0
 #: Promised gain in nats a row that says that rows lie many scales off the line.
-FAR = 10.0
+FAR_OFF_GAIN = 10.0
 
 
 class Slopes(NamedTuple):
@@ -113,7 +113,7 @@ class LocationScale(PenalisedLine):
         inverse = (vectors / np.maximum(values, least)) @ vectors.T
         step = inverse @ gradient
         gain = 0.5 * float(gradient @ step)
-        if gain > FAR * self.weight and gradient[-1] > 0.0:
+        if gain > FAR_OFF_GAIN * self.weight and gradient[-1] > 0.0:
             # Far out in an exponential tail Newton's steps are short: first a larger scale.
             step = np.zeros_like(step)
             step[-1] = MAX_STEP / directions[-1, -1]

@@ -27,7 +27,7 @@ from emkit.numerics.truncated_normal import LOG_ROOT_2PI, curvature, truncated_n
 __all__ = ["CensoredNormal"]
 
 #: Eigenvalues of the information this small beside the largest are rounding.
-RANK = 1e-13
+RANK_EIGENVALUE = 1e-13
 
 
 class ExpectedResiduals(NamedTuple):
@@ -90,7 +90,7 @@ class CensoredNormal(PenalisedLine):
         scale = float(np.exp(params.log_scale))
         unit = np.append(np.full(len(params.coef), scale), 1.0)  # steps are taken in units of it
         values, vectors = np.linalg.eigh(np.outer(unit, unit) * self.information(stats, params))
-        seen = np.abs(values) > RANK * np.abs(values).max()
+        seen = np.abs(values) > RANK_EIGENVALUE * np.abs(values).max()
         if (values[seen] <= 0.0).any():
             return None
         vectors = vectors[:, seen]

@@ -18,7 +18,7 @@ from emkit.models.censored.line import LineParams, PenalisedLine
 __all__ = ["peak_information"]
 
 #: Curvature, in units of what the gradient may add to it, from which on it can be trusted.
-TRUSTED = 1e2
+TRUSTED_CURVATURE = 1e2
 #: Gradient, scaled as the information is, that is nothing but rounding; most steps to get there.
 SETTLED, MOST_STEPS = 1e-12, 20
 
@@ -36,7 +36,7 @@ def peak_information(
     for _ in range(MOST_STEPS):
         values, vectors = np.linalg.eigh(curved)
         error = float(np.abs(gradient / size).max())
-        if error <= SETTLED or values[0] > TRUSTED * error:
+        if error <= SETTLED or values[0] > TRUSTED_CURVATURE * error:
             break
         damped = np.maximum(np.abs(values), error)
         step = unit * (vectors @ ((vectors.T @ gradient) / damped)) / size

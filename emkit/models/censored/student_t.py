@@ -23,9 +23,9 @@ from emkit.numerics.student_t import LARGEST, log_density, log_mass
 __all__ = ["CensoredStudentT"]
 
 #: Step of the differences of the score, in units of the scale.
-STEP = 1e-3
+SCORE_STEP = 1e-3
 #: Width of an interval that is as good as exact.
-NARROW = 1e-5
+NARROW_WIDTH = 1e-5
 
 
 class WeightedMoments(NamedTuple):
@@ -97,7 +97,7 @@ class CensoredStudentT(PenalisedLine):
             for values, location in zip(about, self._about(params), strict=True)
         ]
         plus, minus, far_plus, far_minus = np.reshape(scores[:-1], (4, len(scores) // 4, -1))
-        slopes = (plus - minus) / (2.0 * STEP), (far_plus - far_minus) / (4.0 * STEP)
+        slopes = (plus - minus) / (2.0 * SCORE_STEP), (far_plus - far_minus) / (4.0 * SCORE_STEP)
         information = (slopes[1] - 4.0 * slopes[0]) / 3.0 / self._unit(params)[:, None]
         return 0.5 * (information + information.T)
 
@@ -106,7 +106,7 @@ class CensoredStudentT(PenalisedLine):
         theta = np.append(params.coef, params.log_scale)
         moved = [
             theta + step * axis
-            for step in (STEP, -STEP, 2.0 * STEP, -2.0 * STEP)
+            for step in (SCORE_STEP, -SCORE_STEP, 2.0 * SCORE_STEP, -2.0 * SCORE_STEP)
             for axis in np.diag(self._unit(params))
         ]
         return [*(LineParams(location[:-1], location[-1]) for location in moved), params]
@@ -134,7 +134,7 @@ class CensoredStudentT(PenalisedLine):
             a, b = (np.where(np.isinf(end), 0.0, end) for end in (a, b))
             second[some] = 1.0 + a * at_a - b * at_b
             narrow = some.copy()
-            narrow[some] = width < NARROW  # where that difference would cancel: as if exact
+            narrow[some] = width < NARROW_WIDTH  # where that difference would cancel: as if exact
             middle = low[narrow] + 0.5 * (high - low)[narrow]
             u[narrow], ue[narrow], second[narrow] = self._at_point(middle)
         return values, u, ue, second

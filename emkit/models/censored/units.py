@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 
-__all__ = ["NEAR", "Location", "ResponseRange", "ResponseSample", "stand_in"]
+__all__ = ["NEAR_BOUNDS", "Location", "ResponseRange", "ResponseSample", "stand_in"]
 
 Counts = NDArray[np.intp]
 #: Rows from which medians are told; of fewer, all.
 MOST_ROWS = 1024
 
 #: Two bounds at most this many deviations apart stand for their middle.
-NEAR = 8.0
+NEAR_BOUNDS = 8.0
 #: Responses of a law with heavy tails are drawn in to this many deviations from the median: what
 #: lies beyond would leave the first line, and so all residuals, without digits.
-FENCE = 100.0
+FENCE_DEVIATIONS = 100.0
 
 
 class Location(NamedTuple):
@@ -121,13 +121,13 @@ class ResponseRange(NamedTuple):
 
     def stand_in(self, low: Array, high: Array, fenced: bool = False) -> Array:
         """Exact responses; of censored ones the middle of near bounds, or the nearest point."""
-        point = stand_in(low, high, self.centre, NEAR * self.deviation)
+        point = stand_in(low, high, self.centre, NEAR_BOUNDS * self.deviation)
         return point if not fenced else np.clip(point, *self.fence)
 
     @property
     def fence(self) -> tuple[float, float]:
         """Ends of the range that a law with heavy tails starts from."""
-        reach = FENCE * self.deviation
+        reach = FENCE_DEVIATIONS * self.deviation
         return self.centre - reach, self.centre + reach
 
 

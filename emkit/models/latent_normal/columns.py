@@ -12,7 +12,7 @@ from emkit.models.latent_normal.margins import Margin
 __all__ = ["LatentColumns", "Nominal", "Number", "Ordinal", "Table"]
 
 #: Weight of a level that no row has, so that its probability is no 0.
-UNSEEN = 0.1
+UNSEEN_WEIGHT = 0.1
 
 
 class Number(NamedTuple):
@@ -82,7 +82,7 @@ class LatentColumns(NamedTuple):
                 at += 1
                 continue
             counts = np.bincount(X[seen, j].astype(np.intp), weights[seen], n)
-            shares = np.maximum(counts, UNSEEN)
+            shares = np.maximum(counts, UNSEEN_WEIGHT)
             shares /= shares.sum()
             if in_order or n <= 2:
                 ordinals.append(Ordinal.of(j, at, shares))

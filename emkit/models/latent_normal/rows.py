@@ -14,7 +14,7 @@ from emkit.numerics.incomplete_rows import Pattern, patterns
 __all__ = ["Chosen", "Interval", "LatentRows"]
 
 #: Where utilities begin: that of the level taken, and those of others.
-TAKEN = 0.7
+TAKEN_UTILITY = 0.7
 
 
 class Interval(NamedTuple):
@@ -104,7 +104,7 @@ class LatentRows:
         for nominal in columns.nominals:
             level = X[:, nominal.column]
             taken = level == np.arange(len(nominal.places))[:, None]
-            start = np.where(taken, TAKEN, -TAKEN)
+            start = np.where(taken, TAKEN_UTILITY, -TAKEN_UTILITY)
             z[nominal.places] = np.where(np.isnan(level), np.nan, start)
         order, missing = patterns(z.T)
         intervals, chosen = [], []

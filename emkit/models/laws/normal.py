@@ -15,7 +15,7 @@ from emkit.numerics.truncated_normal import LOG_ROOT_2PI, truncated_normal
 __all__ = ["Normal"]
 
 #: Logarithms larger than this have too few digits left for their differences.
-LARGE = 30.0
+LARGE_LOG = 30.0
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Normal(SymmetricLaw, ExponentialMoments):
         # exp(t z) times the density is that of a normal about t.
         tilted, plain = self.log_mass(a - t, b - t, width), self.log_mass(a, b, width)
         out = self.log_mgf(t) + tilted - plain
-        cancels = np.minimum(tilted, plain) < -LARGE
+        cancels = np.minimum(tilted, plain) < -LARGE_LOG
         if cancels.any():
             some = (end[cancels] for end in (a, b, width))
             out[cancels] = tilted_log_mean(t, _rise, t, *some)

@@ -25,7 +25,7 @@ STEPS = 30
 #: Rows of a class below which it tells nothing; the reciprocal of fewer overflows.
 LEAST_ROWS = 1e-300
 #: Part of the gradient that may be left.
-LEFT = 1e-8
+GRADIENT_LEFT = 1e-8
 
 
 class Curvature(NamedTuple):
@@ -77,7 +77,7 @@ def conjugate_gradients(
     for _ in range(STEPS):
         bent = curve(direction)
         curvature = float((direction * bent).sum())
-        if not (gain > LEFT**2 * first and curvature > 0.0):
+        if not (gain > GRADIENT_LEFT**2 * first and curvature > 0.0):
             break
         x += gain / curvature * direction
         residual -= gain / curvature * bent

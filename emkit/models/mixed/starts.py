@@ -15,7 +15,7 @@ from emkit.numerics.gaussian import Moments, moments_about
 __all__ = ["draw_start", "normal_start", "shares_of", "start_from"]
 
 #: Part of every row that a start shares out among all classes.
-SHARED = 0.1
+SHARED_PART = 0.1
 #: Length of the indicators of a column of categories beside a column of numbers of variance 1.
 OF_CATEGORIES = 0.7
 #: Part of the variance of all rows that a class has besides its own.
@@ -47,7 +47,7 @@ def draw_start(model: LocalDependence, data: CodedRows, rng: np.random.Generator
     if K > 1:
         places = np.hstack([numbers.T, OF_CATEGORIES * model.tables.embed(data.codes)])
         resp = kmeans_partition(places, K, rng, data.sample_weight)
-        resp = (1.0 - SHARED) * resp + SHARED / K
+        resp = (1.0 - SHARED_PART) * resp + SHARED_PART / K
     if data.sample_weight is not None:
         resp = resp * data.sample_weight
     return start_from(model, data, numbers, resp)

@@ -9,7 +9,7 @@ from emkit.numerics.covariance import Layout
 __all__ = ["split_merge"]
 
 #: Standard deviations along its longest axis that the halves of a component go apart.
-APART = 0.8
+HALVES_APART = 0.8
 
 
 def split_merge(
@@ -43,7 +43,7 @@ def split_merge(
         return params
     split = rng.choice(n_components, p=wide / wide.sum())
     values, axes = np.linalg.eigh(covariances[split])
-    shift = APART * np.sqrt(max(values[-1], 0.0)) * axes[:, -1]
+    shift = HALVES_APART * np.sqrt(max(values[-1], 0.0)) * axes[:, -1]
     child = {name: np.array(getattr(params, name)) for name in fields}
     child["weights"][heir] += weights[leaving]
     for name in fields:
