@@ -5,6 +5,8 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from multiprocessing import parent_process
+from threading import RLock, current_thread, main_thread
 from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -23,6 +25,8 @@ __all__ = [
 
 #: Packages whose frames stand between a user's line and the place where emkit warns.
 _BETWEEN = {"emkit", "sklearn", "joblib", "contextlib"}
+#: Where scikit-learn calls joblib.Parallel, and its tasks.
+_TASKS = "sklearn.utils.parallel"
 
 
 def __dir__() -> list[str]:
@@ -187,48 +191,95 @@ class WorkerError(RuntimeError):
     """
 
 
+Said = set[tuple[type[Warning], str]]
 #: What was said in each search of scikit-learn's that is under way, by what is its own alone.
-_SAID: WeakKeyDictionary[Any, set[tuple[type, str]]] = WeakKeyDictionary()
-#: Whether warnings are only written down, and so are not said yet.
-_RECORDING: ContextVar[bool] = ContextVar("recording", default=False)
+_SAID: WeakKeyDictionary[Any, Said] = WeakKeyDictionary()
+#: What was said in this process, where it works for another one and knows of no search.
+_SAID_IN_WORKER: Said = set()
+_LOCK = RLock()
+#: Where warnings are only written down, and so are not said yet.
+_RECORD: ContextVar[list[Warning] | None] = ContextVar("record", default=None)
 
 
 def warn(message: str | Warning, category: type[Warning] = UserWarning) -> None:
     """Warn at the user's line: that of the nearest frame which is not of emkit or between.
 
     In one search of scikit-learn's, which forgets between its fits what Python has shown, a text
-    is said once.
+    is said once, also from several threads. Worker processes do not know of each other, nor which
+    search they work for: each says a text once.
     """
-    level, frame, search = 2, sys._getframe(1), None
+    warning = message if isinstance(message, Warning) else category(message)
+    record = _RECORD.get()
+    if record is not None:
+        record.append(warning)
+        return
+    level, frame, said = 2, sys._getframe(1), None
     while frame.f_back is not None and _is_between(frame.f_globals.get("__name__", "")):
-        search = _search_in(frame) or search
+        said = _said_in_search(frame, said)
         level, frame = level + 1, frame.f_back
-    said = set() if search is None or _RECORDING.get() else _SAID.setdefault(search, set())
-    kind = type(message) if isinstance(message, Warning) else category
-    if (kind, str(message)) not in said:
-        warnings.warn(message, category, stacklevel=level)
-        said.add((kind, str(message)))  # not where it is an error, which each fit raises
+    if said is None:
+        warnings.warn(warning, stacklevel=level)
+        return
+    text = type(warning), str(warning)
+    with _LOCK:
+        if text not in said:
+            warnings.warn(warning, stacklevel=level)
+            said.add(text)  # not where it is an error, which each fit raises
 
 
 @contextmanager
-def recorded() -> Iterator[list[warnings.WarningMessage]]:
-    """Within it all warnings are written down, in the list, for somebody to pass on."""
-    with warnings.catch_warnings(record=True) as found:
-        warnings.simplefilter("always")
-        before = _RECORDING.set(True)
-        try:
+def recorded() -> Iterator[list[Warning]]:
+    """Within it all warnings are written down, in the list, for somebody to pass on.
+
+    Those of other packages, which all threads share, in the main thread alone.
+    """
+    found: list[Warning] = []
+    before = _RECORD.set(found)
+    try:
+        if current_thread() is main_thread():
+            with warnings.catch_warnings(record=True) as others:
+                warnings.simplefilter("always")
+                yield found
+            found += [other.message for other in others if isinstance(other.message, Warning)]
+        else:
             yield found
-        finally:
-            _RECORDING.reset(before)
+    finally:
+        _RECORD.reset(before)
 
 
 def _is_between(module: str) -> bool:
     return module.partition(".")[0] in _BETWEEN
 
 
-def _search_in(frame: FrameType) -> Any:
-    """What only this call of a search or a cross-validation has, its joblib.Parallel; or None."""
-    if frame.f_globals.get("__name__", "").partition(".")[0] != "sklearn":
-        return None
-    parallel = frame.f_locals.get("parallel")
-    return parallel if type(parallel).__name__ == "Parallel" else None
+def _said_in_search(frame: FrameType, inner: Said | None) -> Said | None:
+    """What was said in a search or cross-validation, if that is where the frame is; or ``inner``.
+
+    What only this one has is its joblib.Parallel.
+    """
+    module = frame.f_globals.get("__name__", "")
+    if not module.startswith("sklearn."):
+        return inner
+    search = frame.f_locals.get("parallel")
+    config = getattr(frame.f_locals.get("self"), "config", None)
+    if module == _TASKS and config is not None:
+        if parent_process() is not None:
+            return _SAID_IN_WORKER
+        search = _parallel_with(config)
+    return _SAID.setdefault(search, set()) if _is_parallel(search) else inner
+
+
+def _parallel_with(config: Any) -> Any:
+    """The joblib.Parallel that hands this very configuration to its tasks, in whatever thread."""
+    for innermost in sys._current_frames().values():
+        frame: FrameType | None = innermost
+        while frame is not None:
+            if frame.f_globals.get("__name__") == _TASKS:
+                caller = frame.f_locals.get("self")
+                if _is_parallel(caller) and frame.f_locals.get("config") is config:
+                    return caller
+            frame = frame.f_back
+    return None
+
+
+def _is_parallel(value: Any) -> bool:
+    return type(value).__name__ == "Parallel"

@@ -9,6 +9,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from joblib import parallel_config
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, cross_val_score
 
 from emkit import EMGaussianMixture, EMGaussianMixtureIC
@@ -43,6 +44,45 @@ def test_a_search_says_a_text_once_and_the_next_says_it_again(action, search):
     first, second = told(action, search), told(action, search)
     assert first and set(first.values()) == {1}
     assert second == first
+
+
+@pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
+def test_by_threads_it_says_the_same(search):
+    alone = told("always", search)
+    for _ in range(2):
+        with parallel_config("threading", n_jobs=2):
+            assert told("always", search) == alone
+
+
+def test_a_grid_by_threads_says_what_it_says_alone():
+    grid = EMGaussianMixtureIC(1, 3, random_state=0)
+    alone = told("always", lambda: grid.fit(TIES))
+    grid.set_params(n_jobs=2)
+    for _ in range(3):
+        with parallel_config("threading"):
+            assert told("always", lambda: grid.fit(TIES)) == alone
+
+
+def test_several_starts_by_processes_say_what_one_process_says():
+    mixture = EMGaussianMixture(3, n_init=4, random_state=0)
+    alone = told("always", lambda: mixture.fit(TIES))
+    assert alone and told("always", lambda: mixture.set_params(n_jobs=2).fit(TIES)) == alone
+
+
+def test_each_worker_process_says_it_once(tmp_path):
+    """Of 20 fits; processes know neither of each other nor of the search."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import numpy as np\n"
+        "from sklearn.model_selection import cross_val_score\n"
+        "from emkit import EMGaussianMixture\n"
+        "r = np.random.default_rng(0)\n"
+        "T = np.c_[np.where(r.random(300) < .5, 0, r.exponential(size=300)), r.normal(size=300)]\n"
+        "cross_val_score(EMGaussianMixture(2, random_state=0), T, cv=20, n_jobs=2)\n"
+    )
+    run = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    lines = Counter(line for line in run.stderr.splitlines() if "DataWarning" in line)
+    assert lines and max(lines.values()) <= 2
 
 
 def test_a_script_says_it_once(tmp_path):

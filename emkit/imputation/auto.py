@@ -1,6 +1,5 @@
 """``method="auto"``: the distribution that fills cells held out of the fit best."""
 
-import warnings
 from collections.abc import Callable
 from copy import copy
 from typing import Any
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.base.progress import Progress
-from emkit.exceptions import ModelError
+from emkit.exceptions import ModelError, recorded
 from emkit.imputation.fitted import fitted_cells
 from emkit.imputation.latent import LATENT
 from emkit.imputation.table import Table
@@ -108,8 +107,7 @@ def _score(
     part = table._replace(data=Rows.of(X, rows.sample_weight))
     progress = Progress(candidate, X, None, rows.sample_weight)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the fit to all cells says what there is to say
+        with recorded():  # the fit to all cells says what there is to say
             fit_table(candidate, part, lambda message: None, progress)
     except (ModelError, ValueError):
         return -np.inf

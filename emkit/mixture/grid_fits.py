@@ -79,8 +79,7 @@ def _fit(mixture: EMGaussianMixture, X: Any, sample_weight: Any, task: _Task | N
         with task.follows(mixture) if task else nullcontext():
             failure = _why_not(mixture, X, sample_weight)
         numbers = _numbers(None if failure else mixture, X, sample_weight)
-    told: list[Any] = [warning.message for warning in warned]
-    return GridFit(mixture, numbers, told, failure)
+    return GridFit(mixture, numbers, warned, failure)
 
 
 def _why_not(mixture: EMGaussianMixture, X: Any, sample_weight: Any) -> str:

@@ -1,6 +1,5 @@
 """EMGaussianMixtureIC: the number of components and their shape are missing too."""
 
-import warnings
 from copy import copy
 from functools import wraps
 from numbers import Integral
@@ -15,6 +14,7 @@ from emkit.base.estimator import StrOptions, at_least, fit_context
 from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin
 from emkit.data.opened import Opened
+from emkit.exceptions import recorded
 from emkit.mixture.candidates import Candidate, candidates, explains_size, model_of, refuse_slip
 from emkit.mixture.coding import numbers_of
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
@@ -305,8 +305,7 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
     def _open(self, X: Any, sample_weight: Any) -> tuple[Opened[Any], int]:
         """The rows, checked before any fit, which warns of them itself; columns of numbers."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with recorded():
             # A fit that is refused leaves what is known of the last one.
             seen = copy(self)
             seen.n_components = 1
