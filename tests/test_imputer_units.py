@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.exceptions import ConvergenceWarning
@@ -109,6 +109,40 @@ def test_no_relation_is_seen_where_there_is_none(seed, share, ties):
     data = Rows.of(cells)
     units = data.scaling()
     assert exact_relations(data, units, np.ones(d)) is None
+
+
+@few
+@given(
+    seed=st.integers(0, 10**6),
+    rank=st.integers(1, 5),
+    size=st.sampled_from([(200, 12), (500, 20), (120, 10)]),
+    missing=st.sampled_from([0.1, 0.2, 0.25]),
+)
+def test_tables_of_low_rank_are_recovered_where_few_rows_are_complete(seed, rank, size, missing):
+    """In every row that holds enough cells to say where in the plane it lies."""
+    n, d = size
+    rng = np.random.default_rng(seed)
+    whole = rng.normal(size=(n, rank)) @ rng.normal(size=(rank, d))
+    cells = whole.copy()
+    cells[rng.random(cells.shape) < missing] = np.nan
+    told = (~np.isnan(cells)).sum(axis=1) >= rank + 3
+    filled = EMImputer().fit_transform(cells)
+    assert_allclose(filled[told], whole[told], rtol=0.0, atol=0.02 * whole.std())
+
+
+@few
+@given(st.integers(0, 10**6), st.sampled_from([0.1, 0.25]), st.sampled_from([0.1, 0.3, 0.5]))
+def test_a_column_that_hardly_varies_where_rows_are_complete_is_not_constant(seed, share, rare):
+    """Nothing follows from others, though among the few complete rows a column may be 0."""
+    rng = np.random.default_rng(seed)
+    cells = rng.normal(size=(60, 8))
+    cells[:, ::2] *= rng.random((60, 4)) < rare
+    cells[rng.random(cells.shape) < share] = np.nan
+    assume(((cells != 0.0) & ~np.isnan(cells)).sum(axis=0).min() >= 4)
+    data = Rows.of(cells)
+    units = data.scaling()
+    variances = np.diag(pairwise_moments(data, units).covariance)
+    assert exact_relations(data, units, variances) is None
 
 
 def test_shrinkage_that_is_given_is_not_kept_within_relations():

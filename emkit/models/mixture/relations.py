@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import qr
 
 from emkit._typing import Array
 from emkit.models.rows import Rows
@@ -20,6 +21,8 @@ __all__ = ["Relations", "exact_relations"]
 EXACT = 1e-10
 #: Rows that must bear a relation out, beyond those that it takes to have one at all.
 WITNESSES = 3
+#: Variance of a column in some rows, as part of that in all, with which these stand for them.
+VARIES = 0.1
 
 
 class Relations(NamedTuple):
@@ -59,11 +62,12 @@ def exact_relations(data: Any, units: Scaling, variances: Array) -> Relations | 
 
     ``variances`` (d,) are those of the columns; ``units`` have their means as shift.
     """
-    leaders, slopes, intercepts = _copies(data.sum(partial(_sums, units))[0])
+    sums = data.sum(partial(_sums, units))[0]
+    leaders, slopes, intercepts = _copies(sums)
     counted = slopes != 0.0
     ratios = np.where(counted, variances[:, None] / np.where(counted, slopes, 1.0) ** 2, 0.0)
     deviations = np.sqrt(ratios.sum(axis=0) / counted.sum(axis=0))
-    plane = _plane(data.sum(partial(_complete, units, leaders))[0], deviations)
+    plane = _plane(data, units, leaders, deviations, sums.n.diagonal())
     free, through = (np.eye(len(leaders)), np.zeros(len(leaders))) if plane is None else plane
     if plane is None and len(leaders) == len(variances):
         return None
@@ -102,21 +106,81 @@ def _copies(sums: Sums) -> Copies:
     return Copies(np.array(leaders), np.where(of_group, slopes[:, None], 0.0), intercepts)
 
 
-def _plane(sums: Complete, deviations: Array) -> tuple[Array, Array] | None:
-    """Directions (g, r) in which complete rows vary, orthonormal in these units, and their mean.
+def _plane(
+    data: Any, units: Scaling, leaders: NDArray[np.intp], deviations: Array, held: Array
+) -> tuple[Array, Array] | None:
+    """Directions (g, r) of the plane of all rows, orthonormal in units of these deviations, and a
+    point of it; None where rows fill the space, or are too few to tell.
 
-    None where they fill the space, or are too few to tell.
+    Each column is tried on those that others follow from, by all rows that hold both: few rows need
+    be complete, and what few rows show by chance is not told. Which columns these may be is seen
+    in the rows that hold as many columns as enough of them do; where none follows there, none is
+    looked for.
     """
-    n, first, cross = sums
-    if n < WITNESSES:
+    g = len(leaders)
+    order = np.argsort(-held[leaders], kind="stable")
+    n = data.sum(partial(_held_together, leaders[order]))[0].n
+    enough = np.flatnonzero(n >= np.arange(1, g + 1) + 1 + WITNESSES)
+    if not len(enough):
         return None
-    mean = first / n
-    correlation = (cross / n - np.outer(mean, mean)) / np.outer(deviations, deviations)
-    values, vectors = np.linalg.eigh(correlation)
-    free = vectors[:, values > EXACT]
-    # Of r + 1 rows or fewer any r directions make a plane.
-    told = 0 < free.shape[1] < len(mean) and n >= free.shape[1] + 1 + WITNESSES
-    return (free, mean) if told else None
+    most = order[: enough[-1] + 1]
+    basis = _independent(data.sum(partial(_complete, units, leaders[most]))[0], deviations[most])
+    basis = most[basis].tolist()
+    if len(basis) == len(most):
+        return None
+    slopes, through = np.zeros((g, g)), np.zeros(g)  # on the columns of the basis; of all at 0
+    for j in [column for column in order if column not in basis]:
+        columns = [*basis, j]
+        found = data.sum(partial(_complete, units, leaders[columns]))[0]
+        own = _slopes(found, deviations[columns])
+        if own is None:
+            basis.append(j)
+            continue
+        slopes[j, basis] = own
+        mean = found.first / found.n / deviations[columns]
+        through[j] = (mean[-1] - own @ mean[:-1]) * deviations[j]
+    slopes[basis, basis] = 1.0
+    if len(basis) == g:
+        return None
+    return np.linalg.qr(slopes[:, basis])[0], through
+
+
+def _independent(sums: Complete, deviations: Array) -> NDArray[np.intp]:
+    """Columns that all others follow from, in some rows."""
+    values, vectors = np.linalg.eigh(_correlation(sums, deviations))
+    root = np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T
+    triangle, order = qr(root, mode="r", pivoting=True)
+    return order[np.abs(np.diag(triangle)) > np.sqrt(EXACT)]
+
+
+def _slopes(sums: Complete, deviations: Array) -> Array | None:
+    """Slopes of the last column on the others, by which it follows from them; None where not.
+
+    All must vary in these rows nearly as in others: one that is 0 but for a few rows is not told.
+    """
+    correlation = _correlation(sums, deviations)
+    if sums.n < len(deviations) + WITNESSES or correlation.diagonal().min() < VARIES:
+        return None
+    slopes = np.linalg.lstsq(correlation[:-1, :-1], correlation[:-1, -1], rcond=EXACT)[0]
+    left = float(correlation[-1, -1] - slopes @ correlation[:-1, -1])
+    return slopes if left <= EXACT else None
+
+
+def _correlation(sums: Complete, deviations: Array) -> Array:
+    mean = sums.first / sums.n
+    covariance = sums.cross / sums.n - np.outer(mean, mean)
+    correlation: Array = covariance / np.outer(deviations, deviations)
+    return correlation
+
+
+class _Held(NamedTuple):
+    n: Array  #: (g,) rows that hold the first so many columns
+
+
+def _held_together(columns: NDArray[np.intp], data: Rows) -> tuple[_Held, float]:
+    """How many rows hold the first 1, 2, ... of some columns."""
+    observed = ~np.isnan(data.X[:, columns])
+    return _Held(np.logical_and.accumulate(observed, axis=1).sum(axis=0, dtype=float)), 0.0
 
 
 def _sums(units: Scaling, data: Rows) -> tuple[Sums, float]:
