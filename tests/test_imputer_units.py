@@ -8,10 +8,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
 from emkit import EMImputer
-from emkit.engine import Annealing, Genetic, Restarts, ShortRuns
+from emkit.engine import Annealing, Blocks, Genetic, Restarts, ShortRuns
 from emkit.engine.search import SEARCHES
 from emkit.exceptions import DataWarning
 from emkit.models.mixture.relations import exact_relations
@@ -385,3 +386,22 @@ def test_a_constant_feature_has_no_spread_not_even_of_rounding(value, n_componen
     assert not imputer.covariance_[-1].any()
     assert not imputer.covariance_[:, -1].any()
     assert_allclose(imputer.location_, imputer.weights_ @ imputer.means_)
+
+
+@pytest.mark.parametrize("fill", [1e16, -1e20, 1e30])
+@pytest.mark.parametrize("n_components", [1, 2])
+@pytest.mark.parametrize("form", ["array", "blocks", "stream", "categories"])
+def test_a_fill_value_beside_which_nothing_is_left_is_refused(form, n_components, fill):
+    """Cells of its column would be filled with some part of it; mixtures refuse it too."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(250, 2)) + 6.0 * rng.integers(2, size=(250, 1))
+    X[5, 1] = X[6, 0] = np.nan
+    imputer = EMImputer(n_components, random_state=0)
+    assert np.isfinite(clone(imputer).fit_transform(X)).all()
+    X[0, 0] = fill
+    if form == "categories":
+        X[:, 1] = X[:, 1] > 3.0
+        imputer.set_params(categorical_features=[1])
+    fit = imputer.partial_fit if form == "stream" else imputer.fit
+    with pytest.raises(ValueError, match="Column 0 of X holds .*put NaN in its place"):
+        fit(Blocks([X[:100], X[100:]]) if form == "blocks" else X)

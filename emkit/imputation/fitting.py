@@ -151,7 +151,7 @@ def _problem(imputer: Any, data: Any, columns: Columns) -> Problem:
         return latent_table(imputer, data, columns, coding)
     if coding is not None and np.isin(columns.modelled, coding.columns).any():
         return mixed_table(imputer, data, columns, coding)
-    units = units_of(imputer, data.scaling(), columns)
+    units = units_of(imputer, data, columns)
     return NumberTable(imputer, prepare(imputer, data, columns, units))
 
 

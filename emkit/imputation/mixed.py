@@ -171,7 +171,7 @@ def mixed_table(imputer: Any, data: Rows, columns: Columns, coding: Coding) -> M
     prepared = None
     if len(kinds.numbers):
         rows, of_numbers = coded.numbers, columns._replace(modelled=columns.modelled[kinds.numbers])
-        units = units_of(imputer, rows.scaling(), of_numbers)
+        units = units_of(imputer, rows, of_numbers)
         prepared = prepare(imputer, rows, of_numbers, units)
     return MixedTable(
         imputer, coded, columns, coding, kinds, shares_of(coded, kinds.n_levels), prepared

@@ -8,6 +8,7 @@ from emkit._typing import Array
 from emkit.base.names import column_names
 from emkit.imputation.columns import Columns
 from emkit.mixture.initial import NO_PARTS, RandomStart
+from emkit.mixture.redundant import refuse_far_values
 from emkit.mixture.streaming import Stream
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.given_covariances import GivenCovariances
@@ -41,9 +42,13 @@ class Prepared(NamedTuple):
     pairwise: Pairwise
 
 
-def units_of(imputer: Any, scaling: Scaling, columns: Columns) -> Scaling:
-    """Units of the columns that keep the structure."""
-    shift, scale = scaling
+def units_of(imputer: Any, data: Any, columns: Columns) -> Scaling:
+    """Units of the columns that keep the structure.
+
+    ValueError for a value that is so far from the others that it leaves them no digits.
+    """
+    shift, scale = scaling = data.scaling()
+    refuse_far_values(data, scaling, column_names(imputer)[columns.modelled])
     structure = STRUCTURES[imputer.covariance_type]
     few, many = int(scale.argmin()), int(scale.argmax())
     too_far = not structure.scale_invariant and scale[many] > WIDEST_RATIO * scale[few]

@@ -12,7 +12,7 @@ from emkit.mixture.flat import Flat
 from emkit.models.rows import Rows
 from emkit.numerics.gaussian import Scaling
 
-__all__ = ["find_flat", "units_of"]
+__all__ = ["find_flat", "refuse_far_values", "units_of"]
 
 #: What a column varies by beyond others, as part of its standard deviation, that is nothing:
 #: covariances in doubles do not resolve its square. The rounding of the table itself may be
@@ -82,6 +82,11 @@ def units_of(data: Any, scaling: Scaling, names: Any, flat: Flat | None = None) 
     if far.any():
         _refuse_beyond(data, centre, np.where(far, half, np.inf), names)
     return Scaling(np.where(far, centre, scaling.shift), np.where(far, half, scaling.scale))
+
+
+def refuse_far_values(data: Any, scaling: Scaling, names: Any) -> None:
+    """ValueError for a value so far away that no unit leaves digits to the others of its column."""
+    units_of(data, scaling, names)
 
 
 def _refuse_beyond(data: Any, centre: Array, half: Array, names: Any) -> None:
