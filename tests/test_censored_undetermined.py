@@ -88,3 +88,22 @@ def test_columns_that_are_nearly_one_have_errors(law):
     early = fit(law, X, bounds)
     assert np.isfinite(exact.standard_errors_).all()
     np.testing.assert_allclose(early.standard_errors_, exact.standard_errors_, rtol=0.02)
+
+
+@pytest.mark.parametrize("distribution", ["student_t", "normal", "logistic"])
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_group_whose_responses_are_all_censored_is_not_determined(distribution, side, seed):
+    """Its coefficient can go for ever; in heavy tails neither gains nor curvature show it."""
+    rng = np.random.default_rng(seed)
+    group = (np.arange(60) < 12).astype(float)
+    X = np.column_stack([rng.normal(size=60), group, rng.normal(size=60)])
+    y = 100.0 + X @ [1.0, 0.5, -1.0] + rng.normal(size=60)
+    Y = np.column_stack([y, y])
+    Y[:12, 1 if side == "right" else 0] = np.inf if side == "right" else -np.inf
+    with pytest.warns(DataWarning, match="The data do not determine 'x1': the likelihood is flat"):
+        model = EMCensoredRegressor(distribution=distribution).fit(X, Y)
+    assert np.isnan(model.standard_errors_).tolist() == [False, False, True, False, False]
+    Y[0] = y[0]  # one of the group is known
+    model.fit(X, Y)
+    assert np.isfinite(model.standard_errors_).all()

@@ -36,6 +36,7 @@ from emkit.models.censored.data import Prepared, Standardised
 from emkit.models.censored.first_line import prepare_blocks
 from emkit.models.censored.line import FLOOR, LineParams
 from emkit.models.censored.peak import peak_information
+from emkit.models.censored.recession import without_recession
 from emkit.models.laws.law import Law
 from emkit.models.laws.registry import LAWS, document_laws
 
@@ -322,6 +323,8 @@ class EMCensoredRegressor(
                 information = peak_information(model, data, stats, result.params)
             else:
                 information = model.information(stats, result.params)
+            if fit.law.tail < np.inf and not penalised:
+                information = without_recession(data, prepared, information)
             rounding = model.objective_rounding(result.params, result.objective)
             result = replace(result, params=model.polish(stats, result.params, rounding))
         self._publish(result, fit.law, prepared)
