@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 
@@ -67,6 +67,7 @@ def test_a_large_number_for_infinity_changes_nothing(distribution, bound):
 def test_standardised_results_are_those_in_good_units(
     seed, distribution, bound, unit, column, shift, intercept, alpha, weighted
 ):
+    assume(abs(unit - column) <= 150.0)  # of coefficients, so that their variances are doubles
     X, y = table(seed)
     weight = np.random.default_rng(seed).uniform(0.2, 3.0, len(X)) if weighted else None
     options = {"distribution": distribution, "fit_intercept": intercept, "alpha": alpha}
