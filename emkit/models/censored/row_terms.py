@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.laws.intervals import Derivatives, ErrorLaw, interval_mass, quadrature
+from emkit.models.laws.intervals import Derivatives, ErrorLaw, Tails, interval_mass, quadrature
 
 __all__ = ["RowTerms", "row_terms"]
 
@@ -69,7 +69,7 @@ def _within(law: ErrorLaw, a: Array, b: Array, width: Array) -> RowTerms:
 def _between(law: ErrorLaw, a: Array, b: Array, log_mass: Array) -> RowTerms:
     """From the densities at ends that are well apart."""
     at_a, at_b = law.log_pdf_derivatives(a), law.log_pdf_derivatives(b)
-    f_a, f_b = np.exp(at_a.value - log_mass), np.exp(at_b.value - log_mass)
+    f_a, f_b = _densities(law, a, b)
     # Moving the ends by (da, db) changes the value by f_b db - f_a da; da = -dm - a dlog(s).
     location, log_scale = f_a - f_b, a * f_a - b * f_b
     bend_a, bend_b = f_a * at_a.first, f_b * at_b.first
@@ -77,6 +77,20 @@ def _between(law: ErrorLaw, a: Array, b: Array, log_mass: Array) -> RowTerms:
     mixed = a * bend_a - b * bend_b + location * log_scale + location
     log_scale2 = a * a * bend_a - b * b * bend_b + log_scale**2 + log_scale
     return RowTerms(log_mass, location, log_scale, location2, mixed, log_scale2)
+
+
+def _densities(law: ErrorLaw, a: Array, b: Array) -> tuple[Array, Array]:
+    """At the ends, over the probability between: by hazards, as logarithms far out would cancel."""
+    tails = Tails.of(law, a, b)
+    part = np.exp(tails.far - tails.near)
+    near, far = np.where(tails.left, b, a), np.where(tails.left, a, b)
+    hazards = [
+        np.where(tails.left, law.log_cdf_derivatives(z).first, -law.log_sf_derivatives(z).first)
+        for z in (near, far)
+    ]
+    at_near = hazards[0] / tails.within
+    at_far = np.where(part > 0.0, part * hazards[1], 0.0) / tails.within
+    return np.where(tails.left, at_far, at_near), np.where(tails.left, at_near, at_far)
 
 
 def _over_nodes(law: ErrorLaw, a: Array, width: Array) -> RowTerms:
