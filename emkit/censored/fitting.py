@@ -20,7 +20,7 @@ from emkit.models.censored.heavy_line import heaviest_line
 from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
 from emkit.models.laws.law import Law
 
-__all__ = ["Climb", "Collapse", "Fit"]
+__all__ = ["Climb", "Collapse", "Fit", "polished"]
 
 #: Gain in nats at which a start has seen enough of a sample of the rows.
 SAMPLE_TOL = 0.01
@@ -201,7 +201,20 @@ class Climb:
         if self.last is not None:
             return self.last
         starts = [LineParams(line, np.array(scale)) for line, scale in self.prepared.starts]
-        if len(starts) == 1:
+        if len(starts) == 1 and self.alpha == 0.0:
             return starts[0]
         part = self._model(law, self.every)
+        starts = [part.spread_over(start) for start in starts]
+        if len(starts) == 1:
+            return starts[0]
         return max(starts, key=lambda at: part.e_step(self.sample, at)[1] + part.log_prior(at))
+
+
+def polished(model: PenalisedLine, stats: Any, result: EMResult) -> EMResult:
+    """The result after a last step that gains no more than rounding, from its statistics."""
+    rounding = model.objective_rounding(result.params, result.objective)
+    params = model.polish(stats, result.params, rounding)
+    if params is result.params:
+        return result
+    # The objective is the same, but what the penalty has of it may not be.
+    return replace(result, params=params, log_likelihood=result.objective - model.log_prior(params))
