@@ -1,4 +1,4 @@
-"""EMCensoredRegressor: what it reports is of the fit, however few digits units and penalty leave."""
+"""EMCensoredRegressor: what it reports is of the fit, whatever digits units and penalty leave."""
 
 import pickle
 
