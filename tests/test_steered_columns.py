@@ -12,6 +12,7 @@ from random_fits import Case
 
 from emkit import EMGaussianMixture
 from emkit.exceptions import DataWarning
+from emkit.models.mixture.starts import STARTS
 from emkit.numerics.covariance import NAMES, STRUCTURES
 
 MATRICES = sorted({s.name for s in STRUCTURES.values() if not s.layout.independent})
@@ -43,6 +44,23 @@ def test_a_copy_in_units_that_reg_covar_hides_hides_nothing(kind, place, power):
     assert_allclose(mixture.lower_bound_, plain.lower_bound_, rtol=1e-9)
     kept = [j for j in range(3) if j != place]
     assert_allclose(mixture.means_[:, kept], plain.means_, rtol=1e-9)
+
+
+@pytest.mark.parametrize("kind", sorted({"full", "tied", "diag", "EEI"}))
+@pytest.mark.parametrize("start", sorted(set(STARTS) - {"sphered_kmeans"}))  # sees another plane
+@pytest.mark.parametrize("power", [-5, -30, -150])
+@pytest.mark.parametrize("missing", [False, True])
+def test_a_column_that_reg_covar_hides_disturbs_no_start(kind, start, power, missing):
+    x, noise = two_clusters(), np.random.default_rng(1).normal(size=(70, 2))
+    X = np.c_[x, x + noise[:, 0], noise[:, 1] * 10.0**power]
+    if missing:
+        X[::7, 1] = np.nan
+    options = {"covariance_type": kind, "init_params": start, "random_state": 0}
+    mixture = quietly(EMGaussianMixture(2, **options), X)
+    assert mixture.converged_
+    plain = quietly(EMGaussianMixture(2, **options), X[:, :2])
+    assert_array_equal(np.sort(mixture.weights_.round(3)), np.sort(plain.weights_.round(3)))
+    assert (mixture.covariances_[..., :2] < 3.0 * X[:, 0].var()).all()
 
 
 @pytest.mark.parametrize("kind", MATRICES)

@@ -23,6 +23,7 @@ __all__ = [
     "warn_of_strays",
 ]
 
+
 def warn_of_flat(names: Any, flat: Flat) -> None:
     """Warn of columns that have no variance of their own."""
     parts = []
