@@ -185,7 +185,7 @@ class Climb:
         return model
 
     def _starts(self, law: Law, model: PenalisedLine) -> LineParams | list[LineParams]:
-        first = self._first(law)
+        first = self._first(law, model)
         if not law.log_concave:
             seed = check_random_state(self.random_state).randint(2**31)
             rng = np.random.default_rng(seed)
@@ -196,17 +196,17 @@ class Climb:
         part = self._model(law, self.every)
         return best_run(part, self.sample, start=first, tol=SAMPLE_TOL).params
 
-    def _first(self, law: Law) -> LineParams:
+    def _first(self, law: Law, model: PenalisedLine) -> LineParams:
         """The last fit, or the likelier of the lines that the rows show at first."""
         if self.last is not None:
             return self.last
-        starts = [LineParams(line, np.array(scale)) for line, scale in self.prepared.starts]
-        if len(starts) == 1 and self.alpha == 0.0:
-            return starts[0]
-        part = self._model(law, self.every)
-        starts = [part.spread_over(start) for start in starts]
+        starts = [
+            model.spread_over(LineParams(line, np.array(scale)))
+            for line, scale in self.prepared.starts
+        ]
         if len(starts) == 1:
             return starts[0]
+        part = self._model(law, self.every)
         return max(starts, key=lambda at: part.e_step(self.sample, at)[1] + part.log_prior(at))
 
 

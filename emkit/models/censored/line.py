@@ -100,8 +100,8 @@ class PenalisedLine(EMModel):
         _, squares = self.penalised(params)
         if squares == 0.0:
             return params
-        of_penalty = 0.5 * (np.log(squares) - np.log(self.weight))
-        return params._replace(log_scale=np.logaddexp(2.0 * params.log_scale, 2.0 * of_penalty) / 2)
+        of_penalty = np.log(squares) - np.log(self.weight)
+        return params._replace(log_scale=0.5 * np.logaddexp(2.0 * params.log_scale, of_penalty))
 
     def log_prior(self, params: LineParams) -> float:
         total = float(self.penalty @ (self.line + params.coef) ** 2)
