@@ -36,11 +36,16 @@ def _columns(X: Any) -> tuple[Any, Any]:
     return X[:, n_values > 1].astype(float), n_values[n_values > 1]
 
 
-def _too_few(X: Any, n_components: int) -> bool:
-    """Rows tell something of a component by a value in a column that varies, if one does."""
-    varying, _ = _columns(X)
-    values = varying if varying.shape[1] else X
-    return (~np.isnan(values)).any(axis=1).sum() < n_components
+def _tell(X: Any, fullest: bool = False) -> Any:
+    """Rows that tell something: by a value in a column that varies, if one does, else by any.
+
+    By any but in the ``fullest`` column, if all are constant: a mixture then is one of it alone.
+    """
+    known = ~np.isnan(X)
+    varies = np.array([len(np.unique(column[~np.isnan(column)])) > 1 for column in X.T])
+    if fullest and not varies.any():
+        varies[known.sum(axis=0).argmax()] = True
+    return known[:, varies if varies.any() else slice(None)].any(axis=1)
 
 
 def _beyond_doubles(structure: str, X: Any) -> bool:
@@ -57,12 +62,16 @@ def _beyond_doubles(structure: str, X: Any) -> bool:
 def _mixture(case: Case, counts: Any) -> bool:
     mixture, prior = case.estimator, case.estimator.prior
     X, k = case.X[counts], mixture.n_components
-    if np.isnan(X).all(axis=0).any() or _too_few(X, k):
+    if np.isnan(X).all(axis=0).any():
+        return True
+    tell = _tell(X, fullest=True)
+    if tell.sum() < k:
         return True
     varying, n_values = _columns(X)
     degrees = 0.0 if prior is None else getattr(prior, "degrees_of_freedom", None)
     of_the_data = degrees != 0.0  # all priors of the generator that bound a variance
-    if of_the_data and (len(X) if case.sample_weight is None else case.sample_weight.sum()) <= 1.0:
+    weight = np.ones(len(X)) if case.sample_weight is None else case.sample_weight[counts]
+    if of_the_data and weight[tell].sum() <= 1.0:  # its covariance has the divisor n - 1
         return True
     if _beyond_doubles(mixture.covariance_type, varying):
         return True
@@ -89,7 +98,7 @@ def _spans(X: Any) -> bool:
 def _imputer(case: Case, counts: Any) -> bool:
     imputer, X = case.estimator, case.X[counts]
     varying, _ = _columns(X)
-    if _too_few(X, imputer.n_components):
+    if _tell(X).sum() < imputer.n_components:
         return True
     return _beyond_doubles(imputer.covariance_type, varying)
 

@@ -146,6 +146,9 @@ CONSTANT = np.array([[1.0, 1e151], [2.0, 1e151], [4.0, nan], [7.0, 1e151]])
         Case(EMGaussianMixture(3), NOISE[:2]),
         Case(EMGaussianMixture(2, reg_covar=0.0, random_state=0), NOISE[[0, 0, 1, 1]]),
         Case(EMGaussianMixture(1), np.column_stack([NOISE, np.full(60, nan)])),
+        # One row tells: a covariance has no divisor n - 1, and there are no two components.
+        Case(EMGaussianMixture(1, prior="mclust"), np.array([[nan], [6.0]])),
+        Case(EMGaussianMixture(2), np.array([[1.0, nan], [nan, nan], [nan, 2.0]])),
         Case(EMImputer(2), NOISE, None, np.arange(60) == 0),
         Case(EMImputer(), 1e160 * NOISE),
         Case(EMCensoredRegressor(), LINE, np.column_stack([LINE, np.full(12, inf)])),
@@ -164,6 +167,7 @@ def test_what_has_no_maximum_is_refused(case):
         Case(EMGaussianMixture(1, reg_covar=0.0), NOISE[:5, :1]),
         Case(EMGaussianMixture(2, covariance_type="EEI", reg_covar=0.0, random_state=0), NOISE[:9]),
         Case(EMGaussianMixture(2, reg_covar=0.0, prior="mclust", random_state=0), NOISE[:4]),
+        Case(EMGaussianMixture(2, prior="mclust"), np.array([[1.0, 2], [nan, 2], [nan, 2]])),
         Case(EMImputer(4, shrinkage=0.0, random_state=0), NOISE[:5]),
         Case(EMImputer(), CONSTANT),
         Case(EMCensoredRegressor(), LINE, np.repeat(LINE % 5, 2, axis=1)),

@@ -21,7 +21,7 @@ from emkit.models.censored.heavy_line import heaviest_line, heavy_line_near
 from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
 from emkit.models.laws.law import Law
 
-__all__ = ["Climb", "Collapse", "Fit"]
+__all__ = ["Climb", "Collapse", "Fit", "polished"]
 
 #: Gain in nats at which a start has seen enough of a sample of the rows.
 SAMPLE_TOL = 0.01
@@ -236,7 +236,7 @@ class Climb:
         return model
 
     def _starts(self, law: Law, model: PenalisedLine) -> LineParams | list[LineParams]:
-        first = self._first(law)
+        first = self._first(law, model)
         if not law.log_concave:
             seed = check_random_state(self.random_state).randint(2**31)
             rng = np.random.default_rng(seed)
@@ -247,12 +247,25 @@ class Climb:
         part = self._model(law, self.every)
         return best_run(part, self.sample, start=first, tol=SAMPLE_TOL).params
 
-    def _first(self, law: Law) -> LineParams:
+    def _first(self, law: Law, model: PenalisedLine) -> LineParams:
         """The last fit, or the likelier of the lines that the rows show at first."""
         if self.last is not None:
             return self.last
-        starts = [LineParams(line, np.array(scale)) for line, scale in self.prepared.starts]
+        starts = [
+            model.spread_over(LineParams(line, np.array(scale)))
+            for line, scale in self.prepared.starts
+        ]
         if len(starts) == 1:
             return starts[0]
         part = self._model(law, self.every)
         return max(starts, key=lambda at: part.e_step(self.sample, at)[1] + part.log_prior(at))
+
+
+def polished(model: PenalisedLine, stats: Any, result: EMResult) -> EMResult:
+    """The result after a last step that gains no more than rounding, from its statistics."""
+    rounding = model.objective_rounding(result.params, result.objective)
+    params = model.polish(stats, result.params, rounding)
+    if params is result.params:
+        return result
+    # The objective is the same, but what the penalty has of it may not be.
+    return replace(result, params=params, log_likelihood=result.objective - model.log_prior(params))

@@ -13,6 +13,7 @@ from emkit.exceptions import DataWarning, warn
 __all__ = [
     "warn_of_collapse",
     "warn_of_endless_scale",
+    "warn_of_rounding",
     "warn_of_uncertainty",
     "warn_unconverged",
 ]
@@ -62,6 +63,17 @@ def warn_of_endless_scale(scale: float) -> None:
         "are of that size; they are no estimates, and standard errors are NaN. Likely lower and "
         "upper bounds are exchanged, or there are too few rows; exact responses, or bounds on both "
         "sides, would tell the scale.",
+        DataWarning,
+    )
+
+
+def warn_of_rounding(scale: float) -> None:
+    """Warn that errors are no larger than the rounding of the responses."""
+    warn(
+        f"scale_={scale:.3g} lies within the rounding of the responses as doubles: errors are no "
+        "more than their last digits, and neither these nor the likelihood are to be trusted. "
+        "Likely y was computed from X, or is so far from 0 that its digits are used up: subtract "
+        "what all of it has in common before it is rounded.",
         DataWarning,
     )
 

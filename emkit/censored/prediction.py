@@ -15,8 +15,12 @@ from emkit.data.numbers import argument_of
 from emkit.models.censored.data import Responses, steps
 from emkit.models.laws.distribution import Distribution
 from emkit.models.laws.registry import LAWS
+from emkit.numerics.constants import EPS
 
-__all__ = ["CensoredPrediction", "check_level"]
+__all__ = ["CensoredPrediction", "check_level", "far_from_0"]
+
+#: Rounding of the line, in units of the scale, from which on columns are far from 0.
+FAR = 1e-10
 
 
 class CensoredPrediction:
@@ -34,6 +38,9 @@ class CensoredPrediction:
     intercept_: float
     scale_: float
     rank_: int
+    #: Where columns are far from 0: coefficients and intercept of the fit, means of the columns and
+    #: the line there.
+    _about_means: tuple[Array, float, Array, float] | None = None
 
     # The fitted line
 
@@ -72,9 +79,23 @@ class CensoredPrediction:
     def _location(self, X: Any) -> Array:
         """The line at rows of X."""
         out = np.empty(len(X))
+        means, level = self._centre
         for rows in steps(len(X)):  # of single precision no copy in double as a whole
-            out[rows] = X[rows] @ self.coef_ + self.intercept_
+            x = X[rows] if np.ndim(means) == 0 else X[rows] - means
+            out[rows] = x @ self.coef_ + level
         return out
+
+    @property
+    def _centre(self) -> tuple[Array | float, float]:
+        """Values of the columns at which the line is known best, and the line there.
+
+        From 0 that of the fit is if its terms would cancel, unless attributes were set by hand.
+        """
+        if self._about_means is not None:
+            coef, intercept, means, level = self._about_means
+            if intercept == self.intercept_ and np.array_equal(coef, self.coef_):
+                return means, level
+        return 0.0, self.intercept_
 
     def _each(
         self,
@@ -357,6 +378,12 @@ class CensoredPrediction:
         """
         total, n = self._total(X, y, sample_weight)
         return -2.0 * total + self._n_parameters() * log(n)
+
+
+def far_from_0(coef: Array, means: Array, scale: float) -> bool:
+    """Whether the terms of a line at the means of the columns are rounded by more than errors."""
+    with np.errstate(over="ignore"):
+        return bool(EPS * (np.abs(coef) @ np.abs(means)) > FAR * scale)
 
 
 def _draw(

@@ -19,14 +19,15 @@ from emkit.base.estimator import (
 )
 from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin, Progress
-from emkit.censored.fitting import Climb, Collapse, Fit
+from emkit.censored.fitting import Climb, Collapse, Fit, polished
 from emkit.censored.messages import (
     warn_of_collapse,
     warn_of_endless_scale,
+    warn_of_rounding,
     warn_of_uncertainty,
     warn_unconverged,
 )
-from emkit.censored.prediction import CensoredPrediction
+from emkit.censored.prediction import CensoredPrediction, far_from_0
 from emkit.censored.residuals import data_of, line_within
 from emkit.censored.rows import load_rows, open_rows, refuse_extremes, require_y
 from emkit.censored.summary import CensoredSummary
@@ -325,8 +326,7 @@ class EMCensoredRegressor(
                 information = model.information(stats, result.params)
             if fit.law.tail < np.inf and not penalised:
                 information = without_recession(data, prepared, information)
-            rounding = model.objective_rounding(result.params, result.objective)
-            result = replace(result, params=model.polish(stats, result.params, rounding))
+            result = polished(model, stats, result)
         self._publish(result, fit.law, prepared)
         uncertainty = Uncertainty.of(information, prepared, penalised)
         self.cov_params_, self.standard_errors_ = uncertainty.covariance, uncertainty.errors
@@ -334,6 +334,8 @@ class EMCensoredRegressor(
             warn_of_collapse(self.scale_, fit.law.tail, exact=prepared.exact.weight > 0.0)
         if fit.endless:
             warn_of_endless_scale(self.scale_)
+        if bounded and self.scale_ < prepared.resolution * prepared.units.spread:
+            warn_of_rounding(self.scale_)
         warn_of_uncertainty(
             self._parameter_names, uncertainty, self.rank_, bounded, self.converged_
         )
@@ -354,13 +356,18 @@ class EMCensoredRegressor(
         if not self._goes_on:
             return None
         require_same("warm_start", "n_features", len(self.coef_), len(units.scale))
-        coef = units.from_user(self.coef_, self.intercept_)
+        means, level = self._centre
+        coef = units.from_user(self.coef_, level, means)
         scale = max(self.scale_ / units.spread, FLOOR)
         return LineParams(coef, np.array(np.log(scale)))
 
     def _publish(self, result: EMResult, law: Law, prepared: Prepared) -> None:
         units = prepared.units
         self.coef_, self.intercept_, self.scale_ = units.to_user(*result.params)
+        self._about_means = None
+        if far_from_0(self.coef_, units.shift, self.scale_):
+            level = units.level(result.params.coef)
+            self._about_means = self.coef_.copy(), self.intercept_, units.shift, level
         self.rank_, self._fitted_law = prepared.rank, self._law_arguments()
         # Of an earlier fit; a fit that is interrupted has no standard errors.
         for name in (*(f"{shape}_" for shape in SHAPES), "cov_params_", "standard_errors_"):

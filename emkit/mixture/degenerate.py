@@ -8,6 +8,7 @@ from emkit._typing import Array
 from emkit.base.names import listed
 from emkit.exceptions import DataWarning, warn
 from emkit.mixture.flat import Flat
+from emkit.mixture.redundant import is_steered
 from emkit.models.mixture.collapse import MostlyRidge
 from emkit.models.mixture.overlap import one_and_the_same
 
@@ -21,10 +22,6 @@ __all__ = [
     "warn_of_idle",
     "warn_of_strays",
 ]
-
-#: Part of a column's variance from which on reg_covar steers the fit; what is equal but for
-#: rounding is not more.
-STEERING_PART = 0.01 * (1.0 + 1e-6)
 
 
 def warn_of_flat(names: Any, flat: Flat) -> None:
@@ -59,11 +56,8 @@ def warn_of_strays(names: Any, flat: Flat, strays: Any) -> None:
 
 def warn_of_columns(names: Any, spread: Array, reg_covar: float) -> None:
     """Warn of columns of so small a spread that reg_covar steers the fit."""
-    small = (reg_covar / STEERING_PART) ** 0.5  # a root, as squares of the spread may underflow
-    if spread.min() >= small:
-        return
     # A column without any spread is told of elsewhere.
-    steered = np.flatnonzero((spread < small) & (spread > 0.0))
+    steered = np.flatnonzero(is_steered(spread, reg_covar) & (spread > 0.0))
     if not len(steered):
         return
     warn(

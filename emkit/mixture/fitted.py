@@ -86,7 +86,7 @@ def publish_params(
     with np.errstate(over="ignore"):  # clipped
         precisions = layout.precisions(factor)
     mixture.weights_ = weights.astype(dtype)
-    mixture.means_ = held(means, dtype)
+    mixture.means_ = held(means, dtype, beside=_largest(means))
     mixture.covariances_ = held(covariances, dtype)
     mixture.precisions_cholesky_ = held(layout.transpose(factor), dtype)
     mixture.precisions_ = held(precisions, dtype)
@@ -107,8 +107,12 @@ def _in_users_units(
     return means, layout.rescale_factor(factor, scale), covariances
 
 
-def held(values: Array, dtype: Any) -> Array:
-    """Values in a floating type, or in doubles where it holds them not; finite in any case."""
+def held(values: Array, dtype: Any, beside: Array | None = None) -> Array:
+    """Values in a floating type, or in doubles where it holds them not; finite in any case.
+
+    What is rounding ``beside`` other numbers may be lost: by default those of the same covariance,
+    where columns may be in units far apart, so that it is small beside its own variances.
+    """
     if not np.isfinite(values).all():
         largest = np.finfo(float).max
         values = np.clip(values, -largest, largest)
@@ -117,15 +121,19 @@ def held(values: Array, dtype: Any) -> Array:
     with np.errstate(over="ignore", under="ignore"):
         cast = values.astype(dtype)
     kind, size = np.finfo(dtype), np.abs(values)
-    if values.ndim > 1 and values.shape[-1] == values.shape[-2]:
-        # Columns may be in units far apart: a covariance is small beside its own variances.
+    if beside is None and values.ndim > 1 and values.shape[-1] == values.shape[-2]:
         roots = np.sqrt(np.diagonal(size, axis1=-2, axis2=-1))
         beside = roots[..., :, None] * roots[..., None, :]
-    else:
-        beside = size.max(initial=0.0) if values.ndim < 2 else size.max(axis=0, initial=0.0)
-    # What is rounding beside that may be lost.
+    elif beside is None:
+        beside = size  # variances
     lost = (np.abs(cast) < kind.tiny) & (size > kind.eps * beside)
     return values if lost.any() or size.max(initial=0.0) > kind.max else cast
+
+
+def _largest(values: Array) -> Array:
+    """Largest size in each column."""
+    largest: Array = np.abs(values).max(axis=0, initial=0.0)
+    return largest
 
 
 def fitted_structure(mixture: Any) -> Structure:
@@ -182,11 +190,11 @@ def _is_published(
 ) -> bool:
     """Whether the attributes are those of the fit, and were not set by hand."""
     means, factor, _ = _in_users_units(model, params, mixture._flat, reg_covar)
-    published = mixture.weights_, mixture.means_, mixture.precisions_cholesky_
-    expected = params.weights, means, model.layout.transpose(factor)
-    return all(
-        np.array_equal(held(values, there.dtype), there)
-        for values, there in zip(expected, published, strict=True)
+    weights, there, cholesky = mixture.weights_, mixture.means_, mixture.precisions_cholesky_
+    return (
+        np.array_equal(params.weights.astype(weights.dtype), weights)
+        and np.array_equal(held(means, there.dtype, beside=_largest(means)), there)
+        and np.array_equal(held(model.layout.transpose(factor), cholesky.dtype), cholesky)
     )
 
 

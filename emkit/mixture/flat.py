@@ -1,8 +1,9 @@
 r"""The flat that all rows of a table lie in, where columns are constant or follow from others.
 
-Of the columns those are kept that do not follow from the ones before them; every other is
+Of the columns those are kept that do not follow from the ones before them, in an order that
+`find_flat` chooses; every other is
 
-.. math:: x_j = c_j + \sum_i b_{ji} x_i \qquad \text{over the kept columns } i < j,
+.. math:: x_j = c_j + \sum_i b_{ji} x_i \qquad \text{over the kept columns } i,
 
 with :math:`b_j = 0` for a constant one. Beyond the kept columns the rows have no density: these
 alone have a likelihood, parameters that count, and rows that tell something.
@@ -25,6 +26,8 @@ __all__ = ["Flat"]
 PUBLISHED_DEVIATION = 1e-6
 #: Largest product of a slope and a unit: beyond it nothing can be told in doubles.
 LARGEST = 1e300
+#: Smallest unit of a column, in square roots of reg_covar.
+LEAST = 1e-20
 #: A cell is determined by others if a projection on what they tell of leaves that part of it.
 DETERMINED = 1e-8
 #: A row leaves the flat where it is off by that part of a column's spread or value.
@@ -139,6 +142,7 @@ class Flat(NamedTuple):
             scale, LARGEST / np.abs(self.slopes).max(initial=1)
         )
         units[self.related] = np.maximum(self.spread[self.related], slopes.max(axis=1, initial=0.0))
+        units[self.related] = np.maximum(units[self.related], LEAST * reg_covar**0.5)
         own = np.zeros(self.n_features)  # standard deviations beyond the kept columns, in units
         own[self.related] = np.maximum(reg_covar**0.5 / units[self.related], PUBLISHED_DEVIATION)
         size = np.where(self.values == 0.0, 1.0, np.abs(self.values))

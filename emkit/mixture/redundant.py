@@ -12,8 +12,11 @@ from emkit.mixture.flat import Flat
 from emkit.models.rows import Rows
 from emkit.numerics.gaussian import Scaling
 
-__all__ = ["find_flat", "refuse_far_values", "units_of"]
+__all__ = ["find_flat", "is_steered", "refuse_far_values", "units_of"]
 
+#: Part of a column's variance from which on reg_covar steers the fit; what is equal but for
+#: rounding is not more.
+STEERING_PART = 0.01 * (1.0 + 1e-6)
 #: What a column varies by beyond others, as part of its standard deviation, that is nothing:
 #: covariances in doubles do not resolve its square. The rounding of the table itself may be
 #: coarser, up to a part that is no longer nothing.
@@ -35,11 +38,17 @@ ROWS_PER_COLUMN, MORE_ROWS, MOST_ROWS = 4, 20, 50_000
 NO_SLOPE = 1e-9
 
 
-def find_flat(data: Any, scaling: Scaling) -> Flat | None:
+def is_steered(spread: Array, reg_covar: float) -> NDArray[np.bool_]:
+    """Whether columns have so small a spread that reg_covar decides on it."""
+    return spread < (reg_covar / STEERING_PART) ** 0.5  # a root, as squares of the spread may underflow
+
+
+def find_flat(data: Any, scaling: Scaling, reg_covar: float) -> Flat | None:
     """The flat that the rows lie in; None where every column varies in its own right.
 
     Relations between columns are told by complete rows, of which there must be more than columns:
-    fewer rows always lie in a flat.
+    fewer rows always lie in a flat. Of related columns the first are kept; but first of all those
+    that reg_covar does not steer, which would hide what it steers in all that follows from it.
 
     Parameters
     ----------
@@ -47,12 +56,18 @@ def find_flat(data: Any, scaling: Scaling) -> Flat | None:
         The rows that count, a value in every column.
     scaling : Scaling
         Mean and standard deviation of the columns.
+    reg_covar : float
+        What is added to every variance.
     """
     varies = scaling.scale > 0.0
     free: Any = np.flatnonzero(varies)
-    if not len(free):
-        free, varies[0] = np.arange(1), True  # there is nothing else to fit
-    related = _related(data, scaling, free) if 1 < len(free) <= MOST_COLUMNS else None
+    if not len(free):  # there is nothing to fit but one of them: the one that is known best
+        free = data.sum(_known)[0].n.argmax(keepdims=True)
+        varies[free] = True
+    # Those that are steered come last, the largest of them first.
+    steered = is_steered(scaling.scale[free], reg_covar)
+    order: Any = np.lexsort([-1.0 * steered * scaling.scale[free], steered])
+    related = _related(data, scaling, free[order]) if 1 < len(free) <= MOST_COLUMNS else None
     if related is None and varies.all():
         return None
     constant = np.flatnonzero(~varies)
@@ -214,7 +229,13 @@ def _verified(
         whole = np.zeros((len(slopes), len(free)))
         whole[:, ~own] = slopes
         slopes = whole[:, kept]
-    return _Related(free[kept], free[related[good]], slopes, offsets)
+    of_kept, of_related = np.argsort(free[kept]), np.argsort(free[related[good]])
+    return _Related(
+        free[kept][of_kept],
+        free[related[good]][of_related],
+        slopes[np.ix_(of_related, of_kept)],
+        offsets[of_related],
+    )
 
 
 def _at(mask: NDArray[np.bool_], values: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -222,6 +243,15 @@ def _at(mask: NDArray[np.bool_], values: NDArray[np.bool_]) -> NDArray[np.bool_]
     out = np.zeros_like(mask)
     out[mask] = values
     return out
+
+
+class _Known(NamedTuple):
+    n: Array  #: (d,)
+
+
+def _known(rows: Rows) -> tuple[_Known, float]:
+    """How many cells of each column are not missing."""
+    return _Known(np.count_nonzero(~np.isnan(rows.X), axis=0)), 0.0
 
 
 class _Squares(NamedTuple):

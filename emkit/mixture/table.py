@@ -76,7 +76,7 @@ def load_table(mixture: Any, opened: Opened[Rows]) -> tuple[Table, InitialValues
         return _load_coded(mixture, opened, data, given)
     _refuse_lone_weight(data)
     scaling = data.scaling()
-    flat = find_flat(data, scaling)
+    flat = find_flat(data, scaling, mixture.reg_covar)
     filled = flat is not None and data.incomplete
     if flat is not None:
         with _of_kept_columns(column_names(mixture)[flat.kept]):
@@ -125,7 +125,7 @@ def _load_coded(
     scaling, flat = Scaling(np.zeros(0), np.ones(0)), None
     if coded.X.shape[1]:
         scaling = coded.numbers.scaling()
-        flat = find_flat(coded.numbers, scaling)
+        flat = find_flat(coded.numbers, scaling, mixture.reg_covar)
     if flat is not None:
         coded = coded_rows(mixture, data, flat)
         scaling = coded.numbers.scaling()

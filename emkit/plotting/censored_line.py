@@ -41,7 +41,7 @@ def fitted_line(
     names, to_response = feature_names(estimator), distribution.link.to_response
     away = estimator.scale_ * distribution.law.quantile(np.array(0.5))  # the median, from the line
     if feature is None and len(names) > 1:
-        fitted = X @ estimator.coef_ + estimator.intercept_
+        fitted = estimator._location(X)
         location = np.linspace(fitted.min(), fitted.max(), POINTS)
         median = location + away
         return FittedLine(
@@ -52,7 +52,7 @@ def fitted_line(
     grid = np.linspace(X[:, j].min(), X[:, j].max(), POINTS)
     design = np.tile(X.mean(axis=0), (POINTS, 1))
     design[:, j] = grid
-    location = design @ estimator.coef_ + estimator.intercept_
+    location = estimator._location(design)
     # Derivatives of the median in intercept, coefficients and log scale.
     slopes = np.column_stack([np.ones(POINTS), design, np.full(POINTS, away)])
     slopes = slopes[:, 0 if estimator.fit_intercept else 1 :]

@@ -115,5 +115,7 @@ def _ridge(along: Array, s: Array, target: float) -> float:
             break
         # Newton on norm**-1/2, which is close to linear in the ridge (as in trust regions).
         slope = float((shrunk / (s**2 + ridge)).sum())
+        if slope * target == 0.0:  # they underflow: such coefficients move nothing
+            break
         ridge += norm / slope * (np.sqrt(norm / target) - 1.0)
     return ridge

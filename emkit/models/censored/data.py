@@ -128,11 +128,19 @@ class Standardised(NamedTuple):
             intercept += float(coef[0])
         return slopes, intercept, self.spread * float(np.exp(log_scale))
 
-    def from_user(self, coef: Array, intercept: float) -> Array:
-        """Coefficients of the fit (q,), about the first line, of those that `to_user` gives."""
+    def level(self, coef: Array) -> float:
+        """The line where every column has its ``shift``, in the user's units."""
+        own = self.line[0] + coef[0] if self.intercept else 0.0
+        return self.centre + self.spread * float(own)
+
+    def from_user(self, coef: Array, level: float, means: Array | float = 0.0) -> Array:
+        """Coefficients of the fit (q,), about the first line, of those that `to_user` gives.
+
+        ``level`` is the line where every column has its mean; at 0 it is the intercept.
+        """
         own = self.coefficients(coef * self.scale)
         if self.intercept:
-            own = np.append(intercept + coef @ self.shift - self.centre, own)
+            own = np.append(level + coef @ (self.shift - means) - self.centre, own)
         return own / self.spread - self.line
 
 

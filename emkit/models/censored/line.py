@@ -92,6 +92,17 @@ class PenalisedLine(EMModel):
         """Where the scale may go from there: not below the floor, nor up to it."""
         return float(np.exp(min(np.log(FLOOR), float(params.log_scale))))
 
+    def spread_over(self, params: LineParams) -> LineParams:
+        """The same line, with a scale that covers the penalty as well as the errors.
+
+        Beside a penalty over the square of a small scale nothing else would count.
+        """
+        _, squares = self.penalised(params)
+        if squares == 0.0:
+            return params
+        of_penalty = np.log(squares) - np.log(self.weight)
+        return params._replace(log_scale=0.5 * np.logaddexp(2.0 * params.log_scale, of_penalty))
+
     def log_prior(self, params: LineParams) -> float:
         total = float(self.penalty @ (self.line + params.coef) ** 2)
         return -0.5 * total * float(np.exp(-2.0 * params.log_scale))

@@ -111,14 +111,14 @@ def _smallest(model: GaussianMixtureModel, params: MixtureParams, columns: Any) 
     if not len(columns):
         return np.full(shape[0], np.inf)
     covariances = layout.marginal(params.covariances, columns)
-    if layout.independent:
-        variances: Array = layout.diagonals(covariances, (shape[0], len(columns)))
-        with np.errstate(over="ignore"):  # far above the ridge
+    with np.errstate(over="ignore", divide="ignore"):  # far above the ridge
+        if layout.independent:
+            variances: Array = layout.diagonals(covariances, (shape[0], len(columns)))
             smallest: Array = (variances / ridge).min(axis=1)
-        return smallest
-    # 1 / |W R^(1/2)|^2: eigenvalues would drown where the columns have units far apart.
-    factor = layout.dense(layout.whitening(covariances), shape[0], len(columns)) * np.sqrt(ridge)
-    return 1.0 / np.linalg.norm(factor, 2, axis=(-2, -1)) ** 2
+            return smallest
+        # 1 / |W R^(1/2)|^2: eigenvalues would drown where the columns have units far apart.
+        factor = layout.dense(layout.whitening(covariances), shape[0], len(columns))
+        return 1.0 / np.linalg.norm(factor * np.sqrt(ridge), 2, axis=(-2, -1)) ** 2
 
 
 def _ridge_part(model: GaussianMixtureModel, params: MixtureParams) -> Array:

@@ -29,6 +29,8 @@ SAMPLE_ROWS = 25_000
 KMEANS_ROWS, KMEANS_STEPS = 1_000, 3
 #: Variances of a start at random rows, in those of the rows about the nearest of them.
 NARROW = 0.1
+#: Ridge, in variances of a column, in which these cannot be seen.
+HIDDEN = 1.0
 #: EM on the sample costs at most so many E-steps on the data.
 REFINE = 5
 #: Rows at most that are agglomerated, and cells; time goes with the square of the rows.
@@ -163,12 +165,21 @@ def _at_rows(model: GaussianMixtureModel, data: Rows, means: Array) -> MixturePa
     """Round components at the means, so narrow that every row belongs to the nearest.
 
     As wide as rows are about two means in one cluster they would be one and the same, from where
-    EM is slow to leave.
+    EM is slow to leave. A column that the ridge hides has the ridge's variance, and no other has.
     """
+    layout, ridge = model.layout, model.prior.ridge
     params = model.from_means(data, means)
-    variances = model.layout.diagonals(params.covariances, means.shape)
-    unit = model.layout.identity(*means.shape)
-    return params._replace(covariances=NARROW * variances.mean() * unit)
+    variances = layout.diagonals(params.covariances, means.shape)
+    hidden = (ridge if ridge.ndim == 1 else ridge.diagonal()) > HIDDEN
+    if layout.ndim == 0 or not hidden.any():
+        return params._replace(covariances=_narrow(variances) * layout.identity(*means.shape))
+    covariances = _narrow(variances[:, ~hidden]) * layout.identity(*means.shape)
+    alone = layout.prior_from_diagonal(np.where(hidden, variances.max(axis=0), 0.0))
+    return params._replace(covariances=covariances + alone)
+
+
+def _narrow(variances: Array) -> float:
+    return NARROW * float(variances.mean()) if variances.size else 0.0
 
 
 def from_random(

@@ -1,7 +1,7 @@
 """A covariance that is a matrix, of which any that is positive definite is allowed."""
 
 from functools import lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +101,8 @@ class Matrix(Layout):
             white[..., others[:, None], columns] = -root[:, None] * maps[others]
         lifted[..., others, others] += noise[others]
         white[..., others, others] = root
-        return lifted, white
+        # A column that comes before those that it follows from stands above the diagonal.
+        return lifted, _lower_triangular(white) if np.triu(white, 1).any() else white
 
     def marginal(self, covariances: Array, columns: NDArray[np.intp]) -> Array:
         return covariances[..., columns[:, None], columns]
@@ -162,6 +163,16 @@ def _upper(d: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
     """Rows and columns of the upper triangle, and the coefficients of -x'Px / 2 over it."""
     rows, columns = np.triu_indices(d)
     return rows, columns, np.where(rows == columns, -0.5, -1.0)
+
+
+def _lower_triangular(factor: Array) -> Array:
+    """Lower triangular L (..., d, d) with L'L = W'W."""
+    largest = np.abs(factor).max(axis=-1, keepdims=True)
+    # Rows may be of sizes far apart: a reflection keeps the digits of all if large ones come first.
+    rows = np.take_along_axis(factor, np.argsort(-largest, axis=-2), axis=-2)
+    upper: Any = np.linalg.qr(rows[..., ::-1], mode="r")
+    lower: Array = upper[..., ::-1, ::-1]
+    return lower * np.sign(lower.diagonal(axis1=-2, axis2=-1))[..., None]
 
 
 def _invert_lower(matrices: Array) -> Array:
