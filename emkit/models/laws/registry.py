@@ -23,6 +23,10 @@ _DISTRIBUTIONS = [
     Distribution(
         "weibull", GumbelMin(), LOG, "smallest extreme, of log y; y is Weibull of shape 1 / scale"
     ),
+    Distribution(
+        "loglogistic", Logistic(), LOG, "logistic, of log y; log-logistic of shape 1 / scale"
+    ),
+    Distribution("extreme", GumbelMin(), IDENTITY, "smallest extreme (Gumbel)"),
     Distribution("student_t", StudentT(), IDENTITY, "Student t with ``df`` degrees of freedom"),
 ]
 #: Distributions by name.
