@@ -24,8 +24,10 @@ __all__ = ["Climb", "Collapse", "Fit"]
 
 #: Gain in nats at which a start has seen enough of a sample of the rows.
 SAMPLE_TOL = 0.01
-#: Precision of the logarithm of a shape parameter.
+#: Precision of a shape parameter, of the logarithm of one that is positive.
 SHAPE_TOL = 1e-6
+#: Values of one of any sign between which the likeliest is looked for.
+SIGNED = (-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0)
 #: Scale, in units of the fit, that stands for 0 where the likelihood grows without bound, and
 #: roundings of the responses that it is not below.
 VANISHED, ROUNDINGS = 1e-7, 100.0
@@ -124,7 +126,9 @@ class Climb:
             return self._fit(law)
         (name,) = free
         shape = law.shapes[name]
-        low = max(shape.low, self.collapse.ratio / NEARLY)
+        low = shape.low
+        if self.collapse.heavy is not None:
+            low = max(low, self.collapse.ratio / NEARLY)
 
         def fit_at(value: float, start: Any = None) -> Fit:
             return self._fit(replace(law, **{name: value}), start)
@@ -132,21 +136,19 @@ class Climb:
         # The profile likelihood of the shape, each fit from the best line at the first value.
         best = fit_at(max(shape.start, min(2.0 * low, shape.high))).result.params
 
-        def loss(log_shape: float) -> float:
+        def loss(value: float) -> float:
             try:
-                fit = fit_at(float(np.exp(log_shape)), best)
+                fit = fit_at(value, best)
             except (ModelError, InfeasibleError):  # no fit there: it is not the likeliest
                 return np.inf
             return np.inf if fit.collapsed else -fit.result.objective
 
-        bounds, options = np.log([low, shape.high]), {"xatol": SHAPE_TOL}
-        with np.errstate(invalid="ignore"):  # of parabolas through a loss that is infinite
-            found = minimize_scalar(loss, bounds=bounds, method="bounded", options=options)
-        if low > shape.low and found.x - bounds[0] < 10.0 * SHAPE_TOL:  # and likelier below
+        found = _least(loss, low, shape.high) if low > 0.0 else _least_signed(loss, low, shape.high)
+        if low > shape.low and found < low * (1.0 + 10.0 * SHAPE_TOL):  # and likelier below
             assert self.collapse.heavy is not None
             edge = replace(law, **{name: max(shape.low, NEARLY * self.collapse.ratio)})
             return self._collapsed(edge, self.collapse.heavy)
-        return fit_at(float(np.exp(found.x)), best)
+        return fit_at(found, best)
 
     def _fit(self, law: Law, start: Any = None) -> Fit:
         model = self._model(law)
@@ -205,3 +207,23 @@ class Climb:
             return starts[0]
         part = self._model(law, self.every)
         return max(starts, key=lambda at: part.e_step(self.sample, at)[1] + part.log_prior(at))
+
+
+def _least(loss: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function of a positive number is least."""
+    found = _between(lambda log_value: loss(float(np.exp(log_value))), np.log(low), np.log(high))
+    return float(np.exp(found))
+
+
+def _least_signed(loss: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function of a number of any sign, which can have several minima, is least."""
+    points = [low, *SIGNED, high]
+    least = int(np.argmin([loss(point) for point in points]))
+    return _between(loss, points[max(least - 1, 0)], points[min(least + 1, len(points) - 1)])
+
+
+def _between(loss: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function is least between two bounds."""
+    options = {"xatol": SHAPE_TOL}
+    with np.errstate(invalid="ignore"):  # of parabolas through a loss that is infinite
+        return float(minimize_scalar(loss, bounds=(low, high), method="bounded", options=options).x)

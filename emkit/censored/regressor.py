@@ -14,6 +14,7 @@ from emkit.base.estimator import (
     OneNumber,
     StrOptions,
     at_least,
+    between,
     fit_context,
     require_same,
 )
@@ -71,6 +72,8 @@ class EMCensoredRegressor(
         Predictions and log-likelihoods are on the scale of y, of whatever the line is.
     df : float or 'estimate', default=4.0
         Degrees of freedom of 'student_t', at least 0.001; from 1e16 on that is the normal.
+    shape : float or 'estimate', default='estimate'
+        Shape of 'generalized_gamma', from -10 to 10.
     left, right : float or None, default=None
         Limits of a one-dimensional y: values at or beyond a limit are censored there.
     alpha : float, default=0.0
@@ -112,6 +115,8 @@ class EMCensoredRegressor(
         the likelihood grows without bound as it goes to 0, 1e7 where as it goes to infinity.
     df_ : float
         Degrees of freedom, for 'student_t'.
+    shape_ : float
+        Shape, for 'generalized_gamma'.
     log_likelihood_ : float
         In nats, on the scale of y, without the penalty.
     n_iter_ : int
@@ -171,6 +176,7 @@ class EMCensoredRegressor(
         **EM_CONSTRAINTS,
         "distribution": [StrOptions(set(LAWS))],
         "df": [at_least(Real, 1e-3), StrOptions({"estimate"})],
+        "shape": [between(Real, -10.0, 10.0), StrOptions({"estimate"})],
         "left": [None, OneNumber("emkit.censored_target")],
         "right": [None, OneNumber("emkit.censored_target")],
         "alpha": [at_least(Real, 0.0)],
@@ -182,6 +188,7 @@ class EMCensoredRegressor(
         *,
         distribution: str = "normal",
         df: float | str = 4.0,
+        shape: float | str = "estimate",
         left: float | None = None,
         right: float | None = None,
         alpha: float = 0.0,
@@ -198,6 +205,7 @@ class EMCensoredRegressor(
     ):
         self.distribution = distribution
         self.df = df
+        self.shape = shape
         self.left = left
         self.right = right
         self.alpha = alpha

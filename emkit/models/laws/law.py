@@ -21,7 +21,10 @@ __all__ = ["Derivatives", "ExponentialMoments", "Law", "Shape", "SymmetricLaw"]
 
 
 class Shape(NamedTuple):
-    """Where the maximum likelihood estimate of a positive shape parameter is looked for."""
+    """Where the maximum likelihood estimate of a shape parameter is looked for.
+
+    Of one that is positive, by its logarithm.
+    """
 
     start: float
     low: float
