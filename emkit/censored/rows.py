@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from sklearn.utils import check_consistent_length
@@ -27,6 +27,8 @@ __all__ = [
     "require_y",
 ]
 
+#: Bounds of responses, and their entries if there are any.
+Bounds: TypeAlias = tuple[Array, Array, Array | None]
 #: Largest weight whose products and sums stay finite, as do those of its reciprocal.
 HEAVIEST = 1e100
 #: Largest size of a coefficient, and of its reciprocal.
@@ -37,8 +39,8 @@ LARGEST = 1e290
 class ResponseReader(Reader[Responses]):
     """Reader of rows with their responses, which have no bounds where y was not given."""
 
-    #: From bounds on the scale of y to such on that of the line.
-    to_line: Callable[[Array, Array], tuple[Array, Array]]
+    #: From bounds and entries on the scale of y to such on that of the line.
+    to_line: Callable[[Array, Array, Array | None], Bounds]
     left: float | None
     right: float | None
 
@@ -55,9 +57,12 @@ class ResponseReader(Reader[Responses]):
         if not len(X):
             return Responses(X, np.empty(0), np.empty(0), sample_weight)
         _refuse_extreme_weights(sample_weight)
-        low, high = load_target(y, self.left, self.right, whole=whole)
-        check_consistent_length(X, low)
-        return Responses(X, *self.to_line(low, high), sample_weight)
+        target = load_target(y, self.left, self.right, whole=whole)
+        check_consistent_length(X, target.low)
+        low, high, entry = self.to_line(*target)
+        if entry is not None and (entry == -np.inf).all():
+            entry = None
+        return Responses(X, low, high, sample_weight, entry)
 
     def counted(self, rows: Responses) -> Responses:
         """Those of positive weight with a response that may not lie anywhere."""
@@ -83,7 +88,7 @@ def open_rows(
 
     Bounds are on the scale of the line, or ``as_given``, once it is known that they can be.
     """
-    to_line = (LAWS[regressor.distribution] if reset else regressor._distribution).to_line
+    to_line = (LAWS[regressor.distribution] if reset else regressor._distribution).bounds_to_line
     if as_given:
         to_line = partial(_checked, to_line)
     reader = ResponseReader(to_line, regressor.left, regressor.right)
@@ -93,11 +98,14 @@ def open_rows(
 
 
 def _checked(
-    to_line: Callable[[Array, Array], tuple[Array, Array]], low: Array, high: Array
-) -> tuple[Array, Array]:
+    to_line: Callable[[Array, Array, Array | None], Bounds],
+    low: Array,
+    high: Array,
+    entry: Array | None,
+) -> Bounds:
     """Bounds as they are; ValueError where they have no place on the line."""
-    to_line(low, high)
-    return low, high
+    to_line(low, high, entry)
+    return low, high, entry
 
 
 def read_predictors(regressor: Any, X: Any) -> Array:

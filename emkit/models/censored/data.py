@@ -39,6 +39,7 @@ class Responses(NamedTuple):
     low: Array  #: (n,)
     high: Array  #: (n,) equal to low where the response is exact
     weight: Array | None = None
+    entry: Array | None = None  #: (n,) the response is known to be larger; -inf where there is none
 
     @property
     def total_weight(self) -> float:

@@ -73,6 +73,24 @@ class Distribution:
                 )
         return self.link.to_line(low), self.link.to_line(high)
 
+    def bounds_to_line(
+        self, low: Array, high: Array, entry: Array | None
+    ) -> tuple[Array, Array, Array | None]:
+        """Bounds and entries (n,) on the scale of the line, as `to_line`."""
+        on_line = self.to_line(low, high)
+        if entry is None:
+            return *on_line, None
+        late = np.flatnonzero((low == -np.inf) & (entry > -np.inf))
+        if len(late) and not self.link.positive:
+            i = late[0]
+            raise ValueError(
+                f"Row {i} of y lies below {high[i]}, and came under observation at {entry[i]} "
+                f"({len(late)} such row(s)): it cannot lie below its entry. distribution="
+                f"{self.name!r} is for responses of either sign, of which an entry of 0 says that "
+                "they are positive. Set lower to the entry, or the entry to -inf if there is none."
+            )
+        return *on_line, self.link.to_line(entry)
+
     def quantile(self, location: Array, scale: float, q: Array) -> Array:
         """Quantiles of responses, of shape ``location.shape + q.shape``."""
         with np.errstate(over="ignore"):
