@@ -18,6 +18,7 @@ from emkit.models.censored.endless_scale import endless_scale
 from emkit.models.censored.existence import collapsing_line
 from emkit.models.censored.heavy_line import heaviest_line
 from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
+from emkit.models.censored.location_scale import LocationScale
 from emkit.models.laws.law import Law
 
 __all__ = ["Climb", "Collapse", "Fit"]
@@ -112,7 +113,9 @@ class Climb:
         endless = endless_scale(self.data, self.prepared, law, penalty)
         if endless is None:
             return self._bounded(law, free)
-        if not law.log_concave:  # such a likelihood may be higher elsewhere
+        if (
+            not law.log_concave or self.prepared.delayed
+        ):  # such a likelihood may be higher elsewhere
             fit = self._bounded(law, free)
             if fit.result.objective > endless.objective:
                 return fit
@@ -154,7 +157,7 @@ class Climb:
         self.follow(law)
         result = best_run(model, self.data, start=start, **self.options)
         # A run about whose line the scale vanishes ends where the model says that it does.
-        at_floor = float(np.exp(result.params.log_scale)) < 2.0 * FLOOR
+        at_floor = float(np.exp(np.min(result.params.log_scale))) < 2.0 * FLOOR
         vanished = result.reason is StopReason.INFEASIBLE and law.tail < np.inf
         return Fit(law, model, result, at_floor or vanished)
 
@@ -171,7 +174,8 @@ class Climb:
     def _fit_at(self, law: Law, line: Array, scale: float) -> Fit:
         """No more than a point, its objective with it."""
         model = self._model(law)
-        params = LineParams(line - self.prepared.units.line, np.array(np.log(scale)))
+        shape = () if self.prepared.strata is None else self.prepared.shares.shape
+        params = LineParams(line - self.prepared.units.line, np.full(shape, np.log(scale)))
         self.follow(law)
         options = {**self.options, "max_iter": 0, "search": "restarts"}
         return Fit(law, model, best_run(model, self.data, start=params, **options), False)
@@ -180,6 +184,10 @@ class Climb:
         """Model of the rows, or of one in so many."""
         units, gram = self.prepared.units, self.prepared.gram
         penalty = units.penalty(self.alpha) / every
+        if self.prepared.delayed or self.prepared.strata is not None:
+            # Exact rows are no more than sums, or errors mixtures, only in the models of one scale.
+            shares = None if self.prepared.strata is None else self.prepared.shares
+            return LocationScale(law, units.line, gram / every, penalty, units.intercept, shares)
         model = law.model(units.line, gram / every, penalty, units.intercept)
         model.exact_squares = self.prepared.exact.squares / every
         return model
@@ -200,7 +208,8 @@ class Climb:
         """The last fit, or the likelier of the lines that the rows show at first."""
         if self.last is not None:
             return self.last
-        starts = [LineParams(line, np.array(scale)) for line, scale in self.prepared.starts]
+        shape = () if self.prepared.strata is None else self.prepared.shares.shape
+        starts = [LineParams(line, np.full(shape, scale)) for line, scale in self.prepared.starts]
         if len(starts) == 1:
             return starts[0]
         part = self._model(law, self.every)

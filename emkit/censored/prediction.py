@@ -288,7 +288,8 @@ class CensoredPrediction:
 
     def _log_likelihood(self, rows: Responses) -> Array:
         location = self._location(rows.X)
-        return self._distribution.log_likelihood(location, self.scale_, rows.low, rows.high)
+        bounds = rows.low, rows.high, rows.entry
+        return self._distribution.log_likelihood(location, self.scale_, *bounds)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Mean log-likelihood of a row; higher is better.

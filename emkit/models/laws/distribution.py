@@ -120,14 +120,23 @@ class Distribution:
         a, b, _ = self._standardised(location, scale, low, high)
         return self.link.to_response(location + scale * self.law.draw(a, b, rng))
 
-    def log_likelihood(self, location: Array, scale: float, low: Array, high: Array) -> Array:
-        """Log-density of exact responses, log-probability of the bounds of others, (n,)."""
+    def log_likelihood(
+        self, location: Array, scale: float, low: Array, high: Array, entry: Array | None = None
+    ) -> Array:
+        """Log-density of exact responses, log-probability of the bounds of others, (n,).
+
+        With entries, -inf where there is none, of responses given that they are larger.
+        """
         a, b, width = self._standardised(location, scale, low, high)
         exact = low == high
         out = np.empty(len(location))
         density = self.law.log_pdf(np.clip(a[exact], -LARGEST, LARGEST)) - np.log(scale)
         out[exact] = density + self.link.log_jacobian(low[exact])
         out[~exact] = self.law.log_mass(a[~exact], b[~exact], width[~exact])
+        if entry is not None:
+            entered = np.flatnonzero(entry > -np.inf)
+            z = (entry[entered] - location[entered]) / scale
+            out[entered] -= self.law.log_sf(np.clip(z, -LARGEST, LARGEST))
         return out
 
     def _standardised(
