@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -42,6 +43,7 @@ class Fit(NamedTuple):
     result: EMResult
     collapsed: bool  #: whether the likelihood has no finite maximum, as the scale goes to 0
     endless: bool = False  #: whether it has none, as the scale goes to infinity
+    memoryless: bool = False  #: whether it has none, as the line goes below all entries
 
 
 class Collapse(NamedTuple):
@@ -158,8 +160,17 @@ class Climb:
         result = best_run(model, self.data, start=start, **self.options)
         # A run about whose line the scale vanishes ends where the model says that it does.
         at_floor = float(np.exp(np.min(result.params.log_scale))) < 2.0 * FLOOR
-        vanished = result.reason is StopReason.INFEASIBLE and law.tail < np.inf
-        return Fit(law, model, result, at_floor or vanished)
+        infeasible = result.reason is StopReason.INFEASIBLE
+        memoryless = infeasible and self._lost_memory(model, result.params)
+        vanished = infeasible and law.tail < np.inf and not memoryless
+        return Fit(law, model, result, at_floor or vanished, memoryless=memoryless)
+
+    def _lost_memory(self, model: PenalisedLine, params: LineParams) -> bool:
+        """Whether a run ended as it came to where the errors of all rows have no memory."""
+        if not (self.prepared.delayed and isinstance(model, LocationScale)):
+            return False
+        stats, _ = self.data.sum(partial(model.information_step, params=params))
+        return bool(stats.memory == 0.0)
 
     def _collapsed(self, law: Law, line: Array) -> Fit:
         """At the line, with a scale that stands for 0: there is nothing to climb to."""

@@ -13,6 +13,7 @@ from emkit.exceptions import DataWarning, warn
 __all__ = [
     "warn_of_collapse",
     "warn_of_endless_scale",
+    "warn_of_lost_memory",
     "warn_of_uncertainty",
     "warn_unconverged",
 ]
@@ -62,6 +63,20 @@ def warn_of_endless_scale(scale: float) -> None:
         "are of that size; they are no estimates, and standard errors are NaN. Likely lower and "
         "upper bounds are exchanged, or there are too few rows; exact responses, or bounds on both "
         "sides, would tell the scale.",
+        DataWarning,
+    )
+
+
+def warn_of_lost_memory(tail: float) -> None:
+    """Warn that the likelihood grows as the line goes far below all entries."""
+    limit = "a hazard that does not change any more" if np.isinf(tail) else "a power law"
+    warn(
+        "The likelihood has no finite maximum: every row has an entry, and it grows as the line "
+        f"moves far below them all, towards {limit} beyond each entry. intercept_, coef_ and "
+        "scale_ are where the fit stopped; they are no estimates, and standard errors are NaN. "
+        "Quantiles from the first on mean nothing. Likely responses beyond their entries spread "
+        "more than this law lets them: try another distribution, or add rows that were observed "
+        "from the first.",
         DataWarning,
     )
 

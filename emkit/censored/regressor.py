@@ -23,6 +23,7 @@ from emkit.censored.fitting import Climb, Collapse, Fit
 from emkit.censored.messages import (
     warn_of_collapse,
     warn_of_endless_scale,
+    warn_of_lost_memory,
     warn_of_uncertainty,
     warn_unconverged,
 )
@@ -314,7 +315,7 @@ class EMCensoredRegressor(
         model, result, penalised = fit.model, fit.result, self.alpha > 0.0
         within = not penalised and line_within(data, prepared, result.params)
         collapsed = fit.collapsed or within
-        information, bounded = None, not (collapsed or fit.endless)
+        information, bounded = None, not (collapsed or fit.endless or fit.memoryless)
         if bounded:
             warn_unconverged(result, self.max_iter)
             stats, _ = data.sum(partial(model.information_step, params=result.params))
@@ -331,6 +332,8 @@ class EMCensoredRegressor(
             warn_of_collapse(self.scale_, fit.law.tail, exact=prepared.exact.weight > 0.0)
         if fit.endless:
             warn_of_endless_scale(self.scale_)
+        if fit.memoryless:
+            warn_of_lost_memory(fit.law.tail)
         warn_of_uncertainty(
             self._parameter_names, uncertainty, self.rank_, bounded, self.converged_
         )

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length
 
 from emkit._typing import Array
@@ -165,21 +166,31 @@ def refuse_extremes(regressor: Any, units: Standardised) -> None:
         )
 
 
-def _sides(rows: Responses) -> tuple[int, bool, bool]:
-    """Number of rows, and whether all are open on the left, on the right."""
-    return len(rows.X), bool(np.isinf(rows.low).all()), bool(np.isinf(rows.high).all())
+#: Kinds of rows of which alone the likelihood grows as the line, or line and scale, move away.
+ONE_SIDED = (
+    "is censored on the right",
+    "is censored on the left, or begins at its entry",
+    "is censored on the left, or on the right with an entry",
+)
+
+
+def _sides(rows: Responses) -> tuple[int, NDArray[np.bool_]]:
+    """Number of rows, and whether all are of each of the kinds in `ONE_SIDED`."""
+    left, right = np.isinf(rows.low), np.isinf(rows.high)
+    entered = np.zeros_like(left) if rows.entry is None else rows.entry > -np.inf
+    kinds = right, np.isinf(rows.least), left | (right & entered)
+    return len(rows.X), np.array([kind.all() for kind in kinds])
 
 
 def _refuse_one_sided(reader: Reader[Responses], sides: Any, intercept: bool) -> None:
     """ValueError where there are no rows, or, beside an intercept, all are open on one side."""
-    n, left, right = 0, True, True
-    for n_here, left_here, right_here in sides:
-        n, left, right = n + n_here, left and left_here, right and right_here
-        if n and not (intercept and (left or right)):
+    n, kinds = 0, np.ones(len(ONE_SIDED), dtype=bool)
+    for n_here, kinds_here in sides:
+        n, kinds = n + n_here, kinds & kinds_here
+        if n and not (intercept and kinds.any()):
             return
     reader.require(n, 1)
     raise ValueError(
-        f"Every response is censored on the {'left' if left else 'right'}: the likelihood grows "
-        "without bound as the line moves away. There must be exact responses, or bounds on the "
-        "other side."
+        f"Every response {ONE_SIDED[int(np.argmax(kinds))]}: the likelihood grows without bound as "
+        "the line moves away. There must be exact responses, or bounds on the other side."
     )

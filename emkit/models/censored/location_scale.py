@@ -22,6 +22,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.models.censored.data import Residuals, whitening
 from emkit.models.censored.line import LineParams, PenalisedLine
+from emkit.models.censored.memoryless import remembers, smallest_memory
 from emkit.models.censored.row_terms import RowTerms, row_terms
 from emkit.models.laws.intervals import ErrorLaw
 
@@ -40,6 +41,7 @@ class Slopes(NamedTuple):
 
     gradient: Array  #: (q + m,)
     information: Array  #: (q + m, q + m) minus the second derivatives
+    memory: float  #: 0 where the errors of all rows lie in a tail without memory
 
 
 class LocationScale(PenalisedLine):
@@ -81,12 +83,13 @@ class LocationScale(PenalisedLine):
 
     def e_step(self, data: Residuals, params: LineParams) -> tuple[Slopes, float]:
         coef, log_scales = params.coef, np.atleast_1d(params.log_scale)
-        q, m, log_likelihood = len(coef), len(log_scales), 0.0
+        q, m, log_likelihood, memory = len(coef), len(log_scales), 0.0, 0.0
         gradient, information = np.zeros(q + m), np.zeros((q + m, q + m))
         unit = float(np.exp(log_scales.mean()))
         for k, rows in data.tiles():
             design, scale = data.design[rows], float(np.exp(log_scales[k]))
-            terms, exact = self._tile(data, rows, design @ coef, scale)
+            terms, exact, remembers = self._tile(data, rows, design @ coef, scale)
+            memory += remembers
             log_likelihood += float(terms.value.sum()) - exact * float(log_scales[k])
             ratio = unit / scale
             first = (ratio * np.stack([terms.location, terms.mixed])) @ design
@@ -96,24 +99,30 @@ class LocationScale(PenalisedLine):
             information[q + k, q + k] += terms.log_scale2.sum()
             information[:q, :q] += _weighted_gram(design, ratio**2 * terms.location2)
         information[:q, q:] = information[q:, :q].T
-        stats = Slopes(gradient, information)
+        stats = Slopes(gradient, information, memory)
         self._keep(data, params, stats)
         return stats, log_likelihood
 
     def _tile(
         self, data: Residuals, rows: slice, fitted: Array, scale: float
-    ) -> tuple[RowTerms, float]:
-        """Weighted terms of some rows, and the weight of those that are exact."""
+    ) -> tuple[RowTerms, float, bool]:
+        """Weighted terms of some rows, the weight of those that are exact, and `remembers`."""
         width = data.width[rows]
         low, high = (data.low[rows] - fitted) / scale, (data.high[rows] - fitted) / scale
-        entry = None if data.entry is None else (data.entry[rows] - fitted) / scale
+        entry, memory = None, True
+        if data.entry is not None:
+            entry = (data.entry[rows] - fitted) / scale
+            memory = remembers(self.law, low, high, entry, smallest_memory(self.weight))
         terms = row_terms(self.law, low, high, width / scale, entry)
         if data.weight is None:
-            return terms, float(np.count_nonzero(width == 0.0))
+            return terms, float(np.count_nonzero(width == 0.0)), memory
         weight = data.weight[rows]
-        return RowTerms(*(weight * term for term in terms)), float(weight @ (width == 0.0))
+        exact = float(weight @ (width == 0.0))
+        return RowTerms(*(weight * term for term in terms)), exact, memory
 
     def m_step(self, stats: Slopes, params: LineParams) -> LineParams:
+        if stats.memory == 0.0:
+            raise np.linalg.LinAlgError("There is no maximum: errors have lost their memory.")
         return self._newton_step(stats, params)[0]
 
     def polish(self, stats: Slopes, params: LineParams, rounding: float) -> LineParams:
