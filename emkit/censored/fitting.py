@@ -20,6 +20,7 @@ from emkit.models.censored.existence import collapsing_line
 from emkit.models.censored.heavy_line import heaviest_line
 from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
 from emkit.models.censored.location_scale import LocationScale
+from emkit.models.censored.one_stratum import OneStratum, exact_of_strata
 from emkit.models.laws.law import Law
 
 __all__ = ["Climb", "Collapse", "Fit"]
@@ -52,9 +53,29 @@ class Collapse(NamedTuple):
     line: Array | None  #: (q,) of such a line, whatever the shape of the law; None where none is
     ratio: float = 0.0  #: tail of the law down to which it is bounded
     heavy: Array | None = None  #: (q,) of the line on which it is unbounded below that
+    stratum: int = 0  #: number of the scale that goes to 0
 
     @classmethod
     def of(
+        cls, rows: Blockwise, prepared: Prepared, law: Law, free: list[str], penalised: bool
+    ) -> "Collapse":
+        """That of the scale that goes to 0 for most shapes of the law."""
+        strata = prepared.strata
+        if strata is None:
+            return cls._of_one(rows, prepared, law, free, penalised)
+        worst = cls(None)
+        for k, exact in enumerate(exact_of_strata(rows, prepared, strata)):
+            if exact.weight == 0.0:  # its likelihood is bounded, as is then that of all
+                continue
+            part, of_part = OneStratum(rows, strata, k), prepared._replace(exact=exact)
+            found = cls._of_one(part, of_part, law, free, penalised)._replace(stratum=k)
+            if found.line is not None:
+                return found
+            worst = max(worst, found, key=lambda collapse: collapse.ratio)
+        return worst
+
+    @classmethod
+    def _of_one(
         cls, rows: Blockwise, prepared: Prepared, law: Law, free: list[str], penalised: bool
     ) -> "Collapse":
         line = collapsing_line(rows, prepared, penalised)
@@ -112,7 +133,9 @@ class Climb:
         if self.collapse.line is not None:
             return self._collapsed(law, self.collapse.line)
         penalty = self._model(law).penalty
-        endless = endless_scale(self.data, self.prepared, law, penalty)
+        endless = None
+        if self.prepared.strata is None:  # of several, each is looked at where a climb has led it
+            endless = endless_scale(self.data, self.prepared, law, penalty)
         if endless is None:
             return self._bounded(law, free)
         if (
@@ -174,7 +197,11 @@ class Climb:
 
     def _collapsed(self, law: Law, line: Array) -> Fit:
         """At the line, with a scale that stands for 0: there is nothing to climb to."""
-        scale = max(VANISHED, ROUNDINGS * self.prepared.resolution)
+        scale: Any = max(VANISHED, ROUNDINGS * self.prepared.resolution)
+        if self.prepared.strata is not None:
+            scales = np.ones(len(self.prepared.shares))
+            scales[self.collapse.stratum] = scale
+            scale = scales
         return self._fit_at(law, line, scale)._replace(collapsed=True)
 
     def _endless(self, law: Law, coef: Array) -> Fit:
@@ -182,11 +209,10 @@ class Climb:
         scale = 1.0 / VANISHED
         return self._fit_at(law, scale * coef, scale)._replace(endless=True)
 
-    def _fit_at(self, law: Law, line: Array, scale: float) -> Fit:
+    def _fit_at(self, law: Law, line: Array, scale: Any) -> Fit:
         """No more than a point, its objective with it."""
         model = self._model(law)
-        shape = () if self.prepared.strata is None else self.prepared.shares.shape
-        params = LineParams(line - self.prepared.units.line, np.full(shape, np.log(scale)))
+        params = LineParams(line - self.prepared.units.line, np.log(np.asarray(scale)))
         self.follow(law)
         options = {**self.options, "max_iter": 0, "search": "restarts"}
         return Fit(law, model, best_run(model, self.data, start=params, **options), False)

@@ -11,12 +11,14 @@ from sklearn.utils import check_consistent_length
 
 from emkit._typing import Array
 from emkit.censored.frames import as_records
+from emkit.censored.stratification import strata_columns, strata_of
 from emkit.censored.target import load_target
 from emkit.data.blocks import DataBlocks
 from emkit.data.checks import load_with_missing, part_of
 from emkit.data.opened import Opened, open_data
 from emkit.data.reader import Reader
 from emkit.models.censored.data import Responses, Standardised
+from emkit.models.censored.strata import Strata
 from emkit.models.laws.registry import LAWS
 
 __all__ = [
@@ -124,14 +126,20 @@ def require_y(regressor: Any, y: Any) -> None:
         )
 
 
-def load_rows(opened: Opened[Responses], intercept: bool) -> DataBlocks:
-    """Rows that count, in blocks that can be asked as often as needed, checked.
+def load_rows(regressor: Any, opened: Opened[Responses]) -> tuple[DataBlocks, Strata | None]:
+    """Rows that count, in blocks that can be asked as often as needed, checked, and their strata.
 
     A line with an intercept can leave bounds on one side as far behind as it likes.
     """
-    rows, sides = opened.blocks(_sides)
-    _refuse_one_sided(opened.reader, sides, intercept)
-    return rows
+    columns = strata_columns(regressor, opened.n_features)
+    rows, sides = opened.blocks(partial(_sides, columns))
+    if not columns:
+        _refuse_one_sided(opened.reader, sides, regressor.fit_intercept)
+        return rows, None
+    sides = list(sides)
+    _refuse_one_sided(opened.reader, sides, regressor.fit_intercept)
+    n, _, values = zip(*sides, strict=True)
+    return rows, strata_of(regressor, columns, sum(n), values)
 
 
 # What cannot be had
@@ -158,7 +166,8 @@ def refuse_extremes(regressor: Any, units: Standardised) -> None:
     wrong = np.flatnonzero((size > LARGEST) | (size < 1.0 / LARGEST))
     if len(wrong):
         j = int(wrong[0])
-        name = getattr(regressor, "feature_names_in_", {j: j})[j]
+        at = j if units.columns is None else units.columns[j]
+        name = getattr(regressor, "feature_names_in_", {at: at})[at]
         raise ValueError(
             f"Column {name!r} of X and y are in units too far apart for double precision: the "
             f"column has a spread of {units.scale[j]:.3g}, the responses one of "
@@ -174,18 +183,19 @@ ONE_SIDED = (
 )
 
 
-def _sides(rows: Responses) -> tuple[int, NDArray[np.bool_]]:
-    """Number of rows, and whether all are of each of the kinds in `ONE_SIDED`."""
+def _sides(columns: list[int], rows: Responses) -> tuple[int, NDArray[np.bool_], Array | None]:
+    """Number of rows, whether all are of each of the kinds in `ONE_SIDED`, and their strata."""
     left, right = np.isinf(rows.low), np.isinf(rows.high)
     entered = np.zeros_like(left) if rows.entry is None else rows.entry > -np.inf
     kinds = right, np.isinf(rows.least), left | (right & entered)
-    return len(rows.X), np.array([kind.all() for kind in kinds])
+    values = np.unique(rows.X[:, columns], axis=0).astype(float) if columns else None
+    return len(rows.X), np.array([kind.all() for kind in kinds]), values
 
 
 def _refuse_one_sided(reader: Reader[Responses], sides: Any, intercept: bool) -> None:
     """ValueError where there are no rows, or, beside an intercept, all are open on one side."""
     n, kinds = 0, np.ones(len(ONE_SIDED), dtype=bool)
-    for n_here, kinds_here in sides:
+    for n_here, kinds_here, _ in sides:
         n, kinds = n + n_here, kinds & kinds_here
         if n and not (intercept and kinds.any()):
             return

@@ -43,7 +43,6 @@ class Responses(NamedTuple):
     high: Array  #: (n,) equal to low where the response is exact
     weight: Array | None = None
     entry: Array | None = None  #: (n,) the response is known to be larger; -inf where there is none
-    stratum: Array | None = None  #: (n, k) values that tell which scale a row has
 
     @property
     def total_weight(self) -> float:
@@ -93,9 +92,11 @@ class Standardised(NamedTuple):
     spread: float  #: of the responses about the first line
     intercept: bool
     basis: Array | None = None  #: (p, q) combinations of columns, each orthogonal to the others
+    columns: tuple[int, ...] | None = None  #: of X that make the line (p,); None: all of them
 
     def design(self, X: Array) -> Array:
         """Standardised columns (n, q), with ones in front if there is an intercept."""
+        X = X if self.columns is None else X[:, self.columns]
         out = np.empty((len(X), len(self.line)))
         lead = int(self.intercept)
         out[:, :lead] = 1.0
@@ -188,11 +189,11 @@ class Residuals(NamedTuple):
     entry: Array | None = None  #: (m,) -inf where there is none
     stratum: Codes | None = None  #: (m,) number of the scale, ascending
 
-    def encloses(self, coef: Array) -> bool:
-        """Whether a line passes within all bounds."""
+    def encloses(self, coef: Array) -> NDArray[np.bool_]:
+        """Rows (m,) within whose bounds a line passes."""
         fitted = self.design @ coef
         least = least_within(self.low, self.high, self.entry)
-        return bool(((least < fitted) & (fitted < self.high)).all())
+        return (least < fitted) & (fitted < self.high)
 
     def take(self, rows: slice) -> "Residuals":
         """Copies of some of the rows: views would keep the whole block."""
@@ -268,7 +269,7 @@ class Prepared(NamedTuple):
             entry[entry < -OPEN] = -np.inf
             kind = 2 * kind + np.isfinite(entry)
         if self.strata is not None:
-            stratum = self.strata.codes(rows.stratum)
+            stratum = self.strata.codes(rows.X)
             kind = kind + 8 * stratum
         order = np.argsort(kind[told], kind="stable")
         kept = np.flatnonzero(told)[order]

@@ -86,12 +86,13 @@ def prepare_blocks(
     depend on others take one more pass; where coefficients are ``penalised``, combinations that no
     row sees stay.
     """
+    columns = None if strata is None else strata.line
     summaries = list(data.map(partial(ResponseSummary.of, strata)))
     delayed = any(part.delayed for part in summaries)
     summarise = summarise and not delayed and strata is None
     sample = ResponseSample.pooled([part.responses for part in summaries])
     where = ResponseRange.of(sample)
-    units = _first_units(summaries, where, intercept, heavy_tails)
+    units = _first_units(summaries, where, intercept, heavy_tails, columns)
     target = Target(where, heavy_tails)
     equations, units, turn, weight = _equations(data, units, target, penalised)
     lines = equations.lines()
@@ -141,7 +142,7 @@ class ResponseSummary(NamedTuple):
     def of(cls, strata: Strata | None, rows: Responses) -> "ResponseSummary":
         of_strata = np.array([rows.total_weight])
         if strata is not None:
-            of_strata = np.bincount(strata.codes(rows.stratum), rows.weight, len(strata.labels))
+            of_strata = np.bincount(strata.codes(rows.X), rows.weight, len(strata.labels))
         return cls(
             len(rows.X),
             int(np.count_nonzero(~rows.exact)),
@@ -221,11 +222,17 @@ class LineSums(NamedTuple):
 
 
 def _first_units(
-    summaries: list[ResponseSummary], where: ResponseRange, intercept: bool, drawn_in: bool
+    summaries: list[ResponseSummary],
+    where: ResponseRange,
+    intercept: bool,
+    drawn_in: bool,
+    columns: tuple[int, ...] | None,
 ) -> Standardised:
     """Units with a first line of zeros."""
     weights = np.array([part.weight for part in summaries])
     shift, scale = _pooled(weights, [part.columns for part in summaries])
+    if columns is not None:
+        shift, scale = shift[list(columns)], scale[list(columns)]
     if not intercept:  # about 0
         shift, scale = np.zeros_like(shift), np.hypot(shift, scale)
     centre = where.centre if intercept else 0.0
@@ -235,7 +242,7 @@ def _first_units(
     peak += abs(where.centre - centre)
     line = np.zeros(len(shift) + int(intercept))
     scale = np.where(scale > 0.0, scale, 1.0)
-    return Standardised(shift, scale, line, centre, peak or 1.0, intercept)
+    return Standardised(shift, scale, line, centre, peak or 1.0, intercept, columns=columns)
 
 
 def _equations(

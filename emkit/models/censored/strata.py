@@ -1,7 +1,6 @@
 """Strata: rows whose errors have a scale of their own, by the values of some columns."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,32 +15,34 @@ Codes: TypeAlias = NDArray[np.intp]
 class Strata(NamedTuple):
     """Combinations of values that there are, in their order; each has a scale."""
 
-    labels: Array  #: (m, k)
-    names: tuple[str, ...]  #: of the columns (k,)
+    labels: Array  #: (m, k) ascending
+    columns: tuple[int, ...]  #: of X (k,) that tell a stratum
+    line: tuple[int, ...]  #: those that are left (p,)
+    names: tuple[str, ...]  #: of the former (k,)
 
-    @classmethod
-    def of(cls, values: Sequence[Array], names: Sequence[str]) -> "Strata":
-        """Those of the rows of all blocks."""
-        return cls(np.unique(np.concatenate(values), axis=0), tuple(names))
-
-    def codes(self, values: Any) -> Codes:
+    def codes(self, X: Array) -> Codes:
         """Number of the stratum of every row; ValueError for one that is not among these."""
+        values = X[:, self.columns]
         places = self._places(values)
-        known = self._places(self.labels)  # ascending, as labels are
+        known = self._places(self.labels)  # ascending too
         codes = np.searchsorted(known, places)
         codes[codes == len(known)] = 0
         unknown = np.flatnonzero((known[codes] != places) | (places < 0))
         if len(unknown):
             i = int(unknown[0])
             raise ValueError(
-                f"Row {i} of X is of a stratum that was not in the fit: {self.told(values[i])} "
+                f"Row {i} of X is of a stratum that was not in the fit: {self._told(values[i])} "
                 f"({len(unknown)} such row(s)). It has no scale. Leave such rows out, or fit again "
                 "with rows of that stratum."
             )
         return codes
 
-    def told(self, label: Array) -> str:
-        """A stratum by the values of its columns."""
+    @property
+    def told(self) -> list[str]:
+        """Every stratum by the values of its columns."""
+        return [self._told(label) for label in self.labels]
+
+    def _told(self, label: Array) -> str:
         return ", ".join(f"{n}={v:g}" for n, v in zip(self.names, label, strict=True))
 
     def _places(self, values: Array) -> Codes:
