@@ -22,7 +22,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.models.censored.data import Residuals, whitening
 from emkit.models.censored.line import LineParams, PenalisedLine
-from emkit.models.censored.memoryless import remembers, smallest_memory
+from emkit.models.censored.memoryless import rows_with_memory, smallest_memory
 from emkit.models.censored.row_terms import RowTerms, row_terms
 from emkit.models.laws.intervals import ErrorLaw
 
@@ -41,7 +41,7 @@ class Slopes(NamedTuple):
 
     gradient: Array  #: (q + m,)
     information: Array  #: (q + m, q + m) minus the second derivatives
-    memory: float  #: 0 where the errors of all rows lie in a tail without memory
+    memory: float  #: rows whose errors do not lie in a tail without memory
 
 
 class LocationScale(PenalisedLine):
@@ -88,8 +88,8 @@ class LocationScale(PenalisedLine):
         unit = float(np.exp(log_scales.mean()))
         for k, rows in data.tiles():
             design, scale = data.design[rows], float(np.exp(log_scales[k]))
-            terms, exact, remembers = self._tile(data, rows, design @ coef, scale)
-            memory += remembers
+            terms, exact, remembering = self._tile(data, rows, design @ coef, scale)
+            memory += remembering
             log_likelihood += float(terms.value.sum()) - exact * float(log_scales[k])
             ratio = unit / scale
             first = (ratio * np.stack([terms.location, terms.mixed])) @ design
@@ -105,14 +105,14 @@ class LocationScale(PenalisedLine):
 
     def _tile(
         self, data: Residuals, rows: slice, fitted: Array, scale: float
-    ) -> tuple[RowTerms, float, bool]:
-        """Weighted terms of some rows, the weight of those that are exact, and `remembers`."""
+    ) -> tuple[RowTerms, float, int]:
+        """Weighted terms of some rows, weight of the exact ones, and `rows_with_memory`."""
         width = data.width[rows]
         low, high = (data.low[rows] - fitted) / scale, (data.high[rows] - fitted) / scale
-        entry, memory = None, True
+        entry, memory = None, len(width)
         if data.entry is not None:
             entry = (data.entry[rows] - fitted) / scale
-            memory = remembers(self.law, low, high, entry, smallest_memory(self.weight))
+            memory = rows_with_memory(self.law, low, high, entry, smallest_memory(self.weight))
         terms = row_terms(self.law, low, high, width / scale, entry)
         if data.weight is None:
             return terms, float(np.count_nonzero(width == 0.0)), memory

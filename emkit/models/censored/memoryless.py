@@ -15,7 +15,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.models.laws.intervals import ErrorLaw
 
-__all__ = ["remembers", "smallest_memory"]
+__all__ = ["rows_with_memory", "smallest_memory"]
 
 #: Nearer entries are not looked at: in scales from the line.
 FAR_OUT = 2.0
@@ -30,20 +30,21 @@ def smallest_memory(weight: float) -> float:
     return UNSEEN / max(weight, 1.0) ** 0.5
 
 
-def remembers(law: ErrorLaw, low: Array, high: Array, entry: Array, smallest: float) -> bool:
-    """Whether the hazard changes over some row: standardised bounds and entries (n,), n > 0."""
+def rows_with_memory(law: ErrorLaw, low: Array, high: Array, entry: Array, smallest: float) -> int:
+    """Rows over which the hazard changes, with standardised bounds and entries (n,)."""
     left = low == -np.inf
-    near = np.where(left, high, entry)  # there is one, or the row remembers
-    if near.min() < FAR_OUT:
-        return True
+    near = np.where(left, high, entry)  # there is one, or the row is no part of a tail
+    far = np.flatnonzero(near > FAR_OUT)
+    if not len(far):
+        return len(low)
+    left, near = left[far], near[far]
     tail = law.log_sf_derivatives(near)
-    if tail.value.min() < DEEPEST:
-        return True
     if np.isfinite(law.tail):
         change = near**-2.0
     else:
         slope = law.log_pdf_derivatives(near).first - tail.first  # of the logarithm of the hazard
-        change = np.abs(slope) * (np.where(high == np.inf, low, high) - near)
+        change = np.abs(slope) * (np.where(high == np.inf, low, high)[far] - near)
     # That it lies above a bound so far below it is what a row without an entry has to tell.
     change = np.where(left, np.exp(tail.value), change)
-    return bool(change.max() >= smallest)
+    without = (change < smallest) & (tail.value > DEEPEST)
+    return len(low) - int(np.count_nonzero(without))
