@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +19,8 @@ from emkit.models.censored.endless_scale import endless_scale
 from emkit.models.censored.existence import collapsing_line
 from emkit.models.censored.heavy_line import heaviest_line
 from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
+from emkit.models.censored.location_scale import LocationScale
+from emkit.models.censored.one_stratum import OneStratum, exact_of_strata
 from emkit.models.laws.law import Law
 
 __all__ = ["Climb", "Collapse", "Fit"]
@@ -43,6 +46,7 @@ class Fit(NamedTuple):
     result: EMResult
     collapsed: bool  #: whether the likelihood has no finite maximum, as the scale goes to 0
     endless: bool = False  #: whether it has none, as the scale goes to infinity
+    memoryless: bool = False  #: whether it has none, as the line goes below all entries
 
 
 class Collapse(NamedTuple):
@@ -51,9 +55,29 @@ class Collapse(NamedTuple):
     line: Array | None  #: (q,) of such a line, whatever the shape of the law; None where none is
     ratio: float = 0.0  #: tail of the law down to which it is bounded
     heavy: Array | None = None  #: (q,) of the line on which it is unbounded below that
+    stratum: int = 0  #: number of the scale that goes to 0
 
     @classmethod
     def of(
+        cls, rows: Blockwise, prepared: Prepared, law: Law, free: list[str], penalised: bool
+    ) -> "Collapse":
+        """That of the scale that goes to 0 for most shapes of the law."""
+        strata = prepared.strata
+        if strata is None:
+            return cls._of_one(rows, prepared, law, free, penalised)
+        worst = cls(None)
+        for k, exact in enumerate(exact_of_strata(rows, prepared, strata)):
+            if exact.weight == 0.0:  # its likelihood is bounded, as is then that of all
+                continue
+            part, of_part = OneStratum(rows, strata, k), prepared._replace(exact=exact)
+            found = cls._of_one(part, of_part, law, free, penalised)._replace(stratum=k)
+            if found.line is not None:
+                return found
+            worst = max(worst, found, key=lambda collapse: collapse.ratio)
+        return worst
+
+    @classmethod
+    def _of_one(
         cls, rows: Blockwise, prepared: Prepared, law: Law, free: list[str], penalised: bool
     ) -> "Collapse":
         line = collapsing_line(rows, prepared, penalised)
@@ -111,10 +135,14 @@ class Climb:
         if self.collapse.line is not None:
             return self._collapsed(law, self.collapse.line)
         penalty = self._model(law).penalty
-        endless = endless_scale(self.data, self.prepared, law, penalty)
+        endless = None
+        if self.prepared.strata is None:  # of several, each is looked at where a climb has led it
+            endless = endless_scale(self.data, self.prepared, law, penalty)
         if endless is None:
             return self._bounded(law, free)
-        if not law.log_concave:  # such a likelihood may be higher elsewhere
+        if (
+            not law.log_concave or self.prepared.delayed
+        ):  # such a likelihood may be higher elsewhere
             fit = self._bounded(law, free)
             if fit.result.objective > endless.objective:
                 return fit
@@ -156,13 +184,26 @@ class Climb:
         self.follow(law)
         result = best_run(model, self.data, start=start, **self.options)
         # A run about whose line the scale vanishes ends where the model says that it does.
-        at_floor = float(np.exp(result.params.log_scale)) < 2.0 * FLOOR
-        vanished = result.reason is StopReason.INFEASIBLE and law.tail < np.inf
-        return Fit(law, model, result, at_floor or vanished)
+        at_floor = float(np.exp(np.min(result.params.log_scale))) < 2.0 * FLOOR
+        infeasible = result.reason is StopReason.INFEASIBLE
+        memoryless = infeasible and self._lost_memory(model, result.params)
+        vanished = infeasible and law.tail < np.inf and not memoryless
+        return Fit(law, model, result, at_floor or vanished, memoryless=memoryless)
+
+    def _lost_memory(self, model: PenalisedLine, params: LineParams) -> bool:
+        """Whether a run ended as it came to where the errors of all rows have no memory."""
+        if not (self.prepared.delayed and isinstance(model, LocationScale)):
+            return False
+        stats, _ = self.data.sum(partial(model.information_step, params=params))
+        return bool(stats.memory == 0.0)
 
     def _collapsed(self, law: Law, line: Array) -> Fit:
         """At the line, with a scale that stands for 0: there is nothing to climb to."""
-        scale = max(VANISHED, ROUNDINGS * self.prepared.resolution)
+        scale: Any = max(VANISHED, ROUNDINGS * self.prepared.resolution)
+        if self.prepared.strata is not None:
+            scales = np.ones(len(self.prepared.shares))
+            scales[self.collapse.stratum] = scale
+            scale = scales
         return self._fit_at(law, line, scale)._replace(collapsed=True)
 
     def _endless(self, law: Law, coef: Array) -> Fit:
@@ -170,10 +211,10 @@ class Climb:
         scale = 1.0 / VANISHED
         return self._fit_at(law, scale * coef, scale)._replace(endless=True)
 
-    def _fit_at(self, law: Law, line: Array, scale: float) -> Fit:
+    def _fit_at(self, law: Law, line: Array, scale: Any) -> Fit:
         """No more than a point, its objective with it."""
         model = self._model(law)
-        params = LineParams(line - self.prepared.units.line, np.array(np.log(scale)))
+        params = LineParams(line - self.prepared.units.line, np.log(np.asarray(scale)))
         self.follow(law)
         options = {**self.options, "max_iter": 0, "search": "restarts"}
         return Fit(law, model, best_run(model, self.data, start=params, **options), False)
@@ -182,6 +223,10 @@ class Climb:
         """Model of the rows, or of one in so many."""
         units, gram = self.prepared.units, self.prepared.gram
         penalty = units.penalty(self.alpha) / every
+        if self.prepared.delayed or self.prepared.strata is not None:
+            # Exact rows are no more than sums, or errors mixtures, only in the models of one scale.
+            shares = None if self.prepared.strata is None else self.prepared.shares
+            return LocationScale(law, units.line, gram / every, penalty, units.intercept, shares)
         model = law.model(units.line, gram / every, penalty, units.intercept)
         model.exact_squares = self.prepared.exact.squares / every
         return model
@@ -202,7 +247,8 @@ class Climb:
         """The last fit, or the likelier of the lines that the rows show at first."""
         if self.last is not None:
             return self.last
-        starts = [LineParams(line, np.array(scale)) for line, scale in self.prepared.starts]
+        shape = () if self.prepared.strata is None else self.prepared.shares.shape
+        starts = [LineParams(line, np.full(shape, scale)) for line, scale in self.prepared.starts]
         if len(starts) == 1:
             return starts[0]
         part = self._model(law, self.every)

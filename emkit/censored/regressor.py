@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 from math import log
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -20,23 +20,17 @@ from emkit.base.estimator import (
 )
 from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin, Progress
-from emkit.censored.fitting import Climb, Collapse, Fit
-from emkit.censored.messages import (
-    warn_of_collapse,
-    warn_of_endless_scale,
-    warn_of_uncertainty,
-    warn_unconverged,
-)
+from emkit.censored.conclusion import Conclusion
+from emkit.censored.fitting import Climb, Collapse
 from emkit.censored.prediction import CensoredPrediction
-from emkit.censored.residuals import data_of, line_within
+from emkit.censored.residuals import data_of
 from emkit.censored.rows import load_rows, open_rows, refuse_extremes, require_y
+from emkit.censored.stratification import labels_of
 from emkit.censored.summary import CensoredSummary
-from emkit.censored.uncertainty import Uncertainty
 from emkit.engine import EMResult
-from emkit.models.censored.data import Prepared, Standardised
+from emkit.models.censored.data import Prepared
 from emkit.models.censored.first_line import prepare_blocks
 from emkit.models.censored.line import FLOOR, LineParams
-from emkit.models.censored.peak import peak_information
 from emkit.models.laws.law import Law
 from emkit.models.laws.registry import LAWS, document_laws
 
@@ -81,6 +75,11 @@ class EMCensoredRegressor(
         that of ``Ridge(alpha)`` on them.
     fit_intercept : bool, default=True
         Whether there is an intercept, free of the penalty.
+    strata : array-like of int, str or bool, default=None
+        Columns of X, by number, name or mask, by which the scale differs: each combination of
+        their values has its own. They are numbers, as X is, and leave the line: a copy of such a
+        column, under another name, stays. A ridge penalty is then over the harmonic mean of the
+        rows' :math:`\sigma^2`.
     tol : float, default=1e-8
         Gain of one EM step, in nats of the whole sample, below which a run has converged.
     max_iter : int, default=1000
@@ -107,12 +106,16 @@ class EMCensoredRegressor(
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,)
-        Coefficients of the line; for 'lognormal' and 'weibull' that of log y.
+        Coefficients of the line; for 'lognormal' and 'weibull' that of log y. Without those of
+        columns in ``strata``, in the order of the others.
     intercept_ : float
         Intercept.
-    scale_ : float
-        Scale :math:`\sigma` of the distribution; 1e-7 of the spread of y about a first line where
-        the likelihood grows without bound as it goes to 0, 1e7 where as it goes to infinity.
+    scale_ : float or ndarray of shape (n_strata,)
+        Scale :math:`\sigma` of the distribution, with ``strata`` of each of ``strata_``; 1e-7 of
+        the spread of y about a first line where the likelihood grows without bound as it goes to
+        0, 1e7 where as it goes to infinity.
+    strata_ : ndarray of shape (n_strata,) or (n_strata, n_columns)
+        Values of the strata in ascending order, where there are ``strata``.
     df_ : float
         Degrees of freedom, for 'student_t'.
     shape_ : float
@@ -125,15 +128,16 @@ class EMCensoredRegressor(
         Whether the best run converged.
     rank_ : int
         Number of coefficients that X determines, the intercept among them; `aic` and `bic` count
-        them, the scale and shape parameters that are estimated.
+        them, the scales, and shape parameters that are estimated.
     history_ : ndarray
         Objective at the start and every accepted iterate of the best run; never falls.
     runs_ : tuple of RunSummary
         One summary for each start.
     cov_params_ : ndarray of shape (n_features + 2, n_features + 2)
-        Covariance of intercept (left out without one), coefficients and log scale: the inverse of
-        the observed information. NaN in rows and columns of what the data do not determine,
-        infinite or 0, with a DataWarning, where a variance is beyond double precision.
+        Covariance of intercept (left out without one), coefficients and log scale (with ``strata``,
+        of all of them, in their order): the inverse of the observed information. NaN in rows and
+        columns of what the data do not determine, infinite or 0, with a DataWarning, where a
+        variance is beyond double precision.
     standard_errors_ : ndarray
         Square roots of its diagonal.
     n_features_in_ : int
@@ -181,6 +185,7 @@ class EMCensoredRegressor(
         "right": [None, OneNumber("emkit.censored_target")],
         "alpha": [at_least(Real, 0.0)],
         "fit_intercept": ["boolean"],
+        "strata": ["array-like", Integral, str, None],
     }
 
     def __init__(
@@ -193,6 +198,7 @@ class EMCensoredRegressor(
         right: float | None = None,
         alpha: float = 0.0,
         fit_intercept: bool = True,
+        strata: Any = None,
         tol: float = 1e-8,
         max_iter: int = 1000,
         n_init: int = 1,
@@ -210,6 +216,7 @@ class EMCensoredRegressor(
         self.right = right
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.strata = strata
         self.tol = tol
         self.max_iter = max_iter
         self.n_init = n_init
@@ -269,7 +276,7 @@ class EMCensoredRegressor(
         """
         require_y(self, y)
         opened = open_rows(self, X, y, sample_weight, reset=True)
-        rows = load_rows(opened, self.fit_intercept)
+        rows, strata = load_rows(self, opened)
         progress = Progress(self, X, y, sample_weight, in_memory=opened.in_memory)
         law, free = self._law_to_fit()
         prepared = prepare_blocks(
@@ -278,6 +285,7 @@ class EMCensoredRegressor(
             summarise=law.exact_sums_suffice,
             heavy_tails=not law.log_concave,
             penalised=self.alpha > 0.0,
+            strata=strata,
         )
         refuse_extremes(self, prepared.units)
         collapse = Collapse.of(rows, prepared, law, free, self.alpha > 0.0)
@@ -285,7 +293,7 @@ class EMCensoredRegressor(
         del rows, opened  # those of a cluster need not lie there beside the residuals
         with progress:
             fit = self._climb(prepared, data, progress, collapse).fit(law, free)
-        self._conclude(fit, prepared, data)
+        self._conclude(Conclusion.of(fit, prepared, data, collapse, self.alpha > 0.0))
         progress.done()
         return self
 
@@ -303,7 +311,7 @@ class EMCensoredRegressor(
             data,
             alpha=self.alpha,
             collapse=collapse,
-            last=self._last(prepared.units),
+            last=self._last(prepared),
             n_init=self.n_init,
             random_state=self.random_state,
             options={
@@ -317,31 +325,12 @@ class EMCensoredRegressor(
             follow=follow,
         )
 
-    def _conclude(self, fit: Fit, prepared: Prepared, data: Any) -> None:
+    def _conclude(self, conclusion: Conclusion) -> None:
         """Publish a fit with its standard errors, and warn of what is wrong with it."""
-        model, result, penalised = fit.model, fit.result, self.alpha > 0.0
-        within = not penalised and line_within(data, prepared, result.params)
-        collapsed = fit.collapsed or within
-        information, bounded = None, not (collapsed or fit.endless)
-        if bounded:
-            warn_unconverged(result, self.max_iter)
-            stats, _ = data.sum(partial(model.information_step, params=result.params))
-            if result.converged:
-                information = peak_information(model, data, stats, result.params)
-            else:
-                information = model.information(stats, result.params)
-            rounding = model.objective_rounding(result.params, result.objective)
-            result = replace(result, params=model.polish(stats, result.params, rounding))
-        self._publish(result, fit.law, prepared)
-        uncertainty = Uncertainty.of(information, prepared, penalised)
+        self._publish(conclusion.result, conclusion.fit.law, conclusion.prepared)
+        uncertainty = conclusion.uncertainty
         self.cov_params_, self.standard_errors_ = uncertainty.covariance, uncertainty.errors
-        if collapsed:
-            warn_of_collapse(self.scale_, fit.law.tail, exact=prepared.exact.weight > 0.0)
-        if fit.endless:
-            warn_of_endless_scale(self.scale_)
-        warn_of_uncertainty(
-            self._parameter_names, uncertainty, self.rank_, bounded, self.converged_
-        )
+        conclusion.warn(self._parameter_names, self.scale_, self.max_iter)
 
     def _law_to_fit(self) -> tuple[Law, Any]:
         """The law with the shape parameters that are given, and the names of those that are not."""
@@ -354,22 +343,33 @@ class EMCensoredRegressor(
         """Whether there is a last fit to go on from."""
         return self.warm_start and hasattr(self, "coef_")
 
-    def _last(self, units: Standardised) -> LineParams | None:
+    def _last(self, prepared: Prepared) -> LineParams | None:
         """The last fit in units of the fit, if it is to go on."""
         if not self._goes_on:
             return None
+        units, strata = prepared.units, prepared.strata
         require_same("warm_start", "n_features", len(self.coef_), len(units.scale))
         coef = units.from_user(self.coef_, self.intercept_)
-        scale = max(self.scale_ / units.spread, FLOOR)
-        return LineParams(coef, np.array(np.log(scale)))
+        log_scale = np.log(np.maximum(self.scale_ / units.spread, FLOOR))
+        if strata is not None:
+            same = self._strata is not None and np.array_equal(self._strata.labels, strata.labels)
+            if not same:
+                log_scale = np.full(len(strata.labels), np.mean(log_scale))
+        elif np.ndim(log_scale):
+            log_scale = log_scale.mean()
+        return LineParams(coef, np.asarray(log_scale))
 
     def _publish(self, result: EMResult, law: Law, prepared: Prepared) -> None:
         units = prepared.units
         self.coef_, self.intercept_, self.scale_ = units.to_user(*result.params)
         self.rank_, self._fitted_law = prepared.rank, self._law_arguments()
         # Of an earlier fit; a fit that is interrupted has no standard errors.
-        for name in (*(f"{shape}_" for shape in SHAPES), "cov_params_", "standard_errors_"):
+        gone = "cov_params_", "standard_errors_", "strata_"
+        for name in (*(f"{shape}_" for shape in SHAPES), *gone):
             self.__dict__.pop(name, None)
+        self._strata = prepared.strata
+        if prepared.strata is not None:
+            self.strata_ = labels_of(prepared.strata)
         for name in law.shapes:
             setattr(self, f"{name}_", getattr(law, name))
         # log_jacobian is linear in the response, so its total is its value at the total.

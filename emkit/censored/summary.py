@@ -20,15 +20,21 @@ class CensoredSummary:
     fit_intercept: bool
     coef_: Array
     intercept_: float
-    scale_: float
+    scale_: Any
     standard_errors_: Array
+    n_features_in_: int
     _require_fitted_law: Callable[[], None]
 
     @property
     def _parameter_names(self) -> list[str]:
-        """Those of intercept (left out without one), coefficients and log scale."""
-        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(len(self.coef_))])
-        return ["intercept"] * int(self.fit_intercept) + [*names, "log(scale)"]
+        """Those of intercept (left out without one), coefficients and log scales."""
+        n, strata = self.n_features_in_, self.__dict__.get("_strata")
+        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(n)])
+        scales = ["log(scale)"]
+        if strata is not None:
+            names = [names[j] for j in strata.line]
+            scales = [f"log(scale)[{stratum}]" for stratum in strata.told]
+        return ["intercept"] * int(self.fit_intercept) + [*names, *scales]
 
     def summary(self, level: float = 0.95) -> Any:
         """Estimates with their uncertainty.
@@ -41,7 +47,7 @@ class CensoredSummary:
         Returns
         -------
         table : pandas.DataFrame
-            A row for the intercept, every coefficient and the log scale; columns estimate,
+            A row for the intercept, every coefficient and every log scale; columns estimate,
             std_error, z, p_value, lower and upper. All but the estimate is NaN for a parameter that
             the data do not determine.
 
@@ -70,7 +76,7 @@ class CensoredSummary:
         self._require_fitted_law()
         level = check_level(level)
         pd = optional_import("pandas", "pandas", "EMCensoredRegressor.summary")
-        estimate = np.concatenate([self.coef_, [np.log(self.scale_)]])
+        estimate = np.append(self.coef_, np.log(self.scale_))
         if self.fit_intercept:
             estimate = np.append(self.intercept_, estimate)
         with np.errstate(divide="ignore", invalid="ignore"):

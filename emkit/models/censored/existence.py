@@ -57,7 +57,7 @@ class Fitted(NamedTuple):
         """Bounds are drawn in by a margin, part of their distance and of the unit."""
         design = units.design(rows.X)
         size = np.abs(design) @ np.abs(line) + abs(units.centre) / units.spread
-        low, high = units.response(rows.low), units.response(rows.high)
+        low, high = units.response(rows.least), units.response(rows.high)
         if margin:
             inwards = margin * np.minimum(high - low, 1.0)
             low, high = low + inwards, high - inwards

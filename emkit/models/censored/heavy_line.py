@@ -5,6 +5,7 @@ With a density that falls as :math:`|z|^{-(\nu + 1)}`, such as Student's t, a ro
 the likelihood has no finite maximum where the rows on some line weigh more than :math:`\nu` times
 those that it misses: more than :math:`\nu / (1 + \nu)` of both. Such a line is looked for through
 few rows drawn at random (Fischler & Bolles, 1981): where it is to be feared, few draws find it.
+A row that came under observation above the line costs nothing: given that, its tail is a power law.
 """
 
 from functools import partial
@@ -43,14 +44,18 @@ class Sample(NamedTuple):
     low: Array  #: (m,)
     high: Array  #: (m,) equal to low where the response is exact
     weight: Array  #: (m,)
+    entry: Array  #: (m,) -inf where there is none
 
     @classmethod
     def of(cls, units: Standardised, size: int, rows: Responses) -> "Sample":
         kinds = np.flatnonzero(rows.exact), np.flatnonzero(~rows.exact)
         chosen = np.concatenate([kind[:: max(len(kind) // size, 1)] for kind in kinds])
         weight = np.ones(len(chosen)) if rows.weight is None else rows.weight[chosen]
-        low, high = units.response(rows.low[chosen]), units.response(rows.high[chosen])
-        return cls(units.design(rows.X[chosen]), low, high, weight)
+        low, high = units.response(rows.least[chosen]), units.response(rows.high[chosen])
+        entry = np.full(len(low), -np.inf)
+        if rows.entry is not None:
+            entry = units.response(rows.entry[chosen])
+        return cls(units.design(rows.X[chosen]), low, high, weight, entry)
 
     @property
     def exact(self) -> NDArray[np.bool_]:
@@ -59,7 +64,8 @@ class Sample(NamedTuple):
     def about(self, line: Array, free: slice) -> "Sample":
         """In the free coefficients alone, about a line."""
         value = self.design @ line
-        return Sample(self.design[:, free], self.low - value, self.high - value, self.weight)
+        ends = self.low - value, self.high - value
+        return Sample(self.design[:, free], *ends, self.weight, self.entry - value)
 
 
 def heaviest_line(
@@ -88,9 +94,13 @@ def weigh(data: Blockwise, units: Standardised, line: Array) -> float:
 
 
 def _weights(units: Standardised, line: Array, rows: Responses) -> tuple[float, float]:
-    kept = Fitted.of(units, rows, line).excess == 0.0
+    beside = Fitted.of(units, rows, line)
+    kept = beside.excess == 0.0
+    missed = ~kept
+    if rows.entry is not None:
+        missed &= beside.value >= units.response(rows.entry)
     weight = np.ones(len(kept)) if rows.weight is None else rows.weight
-    return float(weight[kept & rows.exact].sum()), float(weight[~kept].sum())
+    return float(weight[kept & rows.exact].sum()), float(weight[missed].sum())
 
 
 def _drawn(sample: Sample, tail: float) -> Array:
@@ -111,7 +121,8 @@ def _drawn(sample: Sample, tail: float) -> Array:
     fitted = lines @ sample.design.T
     kept = (fitted >= sample.low - NEAR) & (fitted <= sample.high + NEAR)
     on = kept[:, sample.exact] @ sample.weight[sample.exact]
-    best = int(np.argmax(on / tail - ~kept @ sample.weight))
+    missed = ~kept & (fitted >= sample.entry)
+    best = int(np.argmax(on / tail - missed @ sample.weight))
     near = kept[best] & sample.exact
     design = np.concatenate([sample.design[near], design[best]])
     points, line = np.concatenate([sample.low[near], points[best]]), lines[best]

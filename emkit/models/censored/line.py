@@ -25,10 +25,22 @@ KEPT = 3
 
 
 class LineParams(NamedTuple):
-    """Coefficients (q,), the intercept first if there is one, and the log of the scale."""
+    """Coefficients (q,), the intercept first if there is one, and the logs of m scales."""
 
     coef: Array  #: about the first line
-    log_scale: Array  #: ()
+    log_scale: Array  #: (), or (m,) of strata
+
+    def moved(self, step: Array) -> "LineParams":
+        """Moved by a step (q + m,)."""
+        q = len(self.coef)
+        by = np.reshape(step[q:], np.shape(self.log_scale))
+        return LineParams(self.coef + step[:q], self.log_scale + by)
+
+    @property
+    def unit(self) -> Array:
+        """What a parameter is counted in (q + m,): coefficients in the scale, in a mean of many."""
+        middle = np.exp(np.mean(self.log_scale))
+        return np.append(np.full(len(self.coef), middle), np.ones(np.size(self.log_scale)))
 
 
 class PenalisedLine(EMModel):
@@ -44,6 +56,9 @@ class PenalisedLine(EMModel):
         Ridge penalty on every coefficient.
     intercept : bool
         Whether the first coefficient is one, and free of the penalty.
+    shares : ndarray of shape (m,), default=None
+        Part of the weight that each of several scales has; None for one scale. The penalty is then
+        over the mean of their squares' reciprocals, by these.
     """
 
     #: Part of the objective by which no step may fall, however much residuals over a vanishing
@@ -53,7 +68,15 @@ class PenalisedLine(EMModel):
     #: that blocks can go.
     _last: tuple[tuple[ref[Array], LineParams, Any], ...] = ()
 
-    def __init__(self, line: Array, gram: Array, alpha: float | Array, intercept: bool):
+    def __init__(
+        self,
+        line: Array,
+        gram: Array,
+        alpha: float | Array,
+        intercept: bool,
+        shares: Array | None = None,
+    ):
+        self.shares = np.ones(()) if shares is None else shares
         self.line = line
         self.gram = gram
         self.penalty = np.full(len(line), alpha)
@@ -75,26 +98,31 @@ class PenalisedLine(EMModel):
         rows = rng.choice(n, min(2 * q, n), replace=False)
         response = stand_in(data.low[rows], data.high[rows], 0.0, NEAR)
         coef = np.linalg.lstsq(data.design[rows], response, rcond=1e-6)[0]
-        return LineParams(coef, np.array(0.0))
+        return LineParams(coef, np.zeros(np.shape(self.shares)))
 
     def is_feasible(self, params: LineParams) -> bool:
-        within = np.log(0.99 * FLOOR) < params.log_scale < LOG_LARGEST
-        return super().is_feasible(params) and bool(within)
+        scales = params.log_scale
+        within = (np.log(0.99 * FLOOR) < scales) & (scales < LOG_LARGEST)
+        return super().is_feasible(params) and bool(np.all(within))
 
     def objective_rounding(self, params: LineParams, objective: float) -> float:
         # Sums are taken tile by tile and pairwise within: less is lost than the default says. But
         # residuals are differences from the line, in units of the scale.
-        in_scales = float(np.abs(params.coef).sum() * np.exp(-params.log_scale))
+        in_scales = float(np.abs(params.coef).sum() * np.exp(-np.min(params.log_scale)))
         differences = 4.0 * EPS * self.weight * (1.0 + in_scales)
         return 0.2 * super().objective_rounding(params, objective) + differences
 
-    def least_scale(self, params: LineParams) -> float:
-        """Where the scale may go from there: not below the floor, nor up to it."""
-        return float(np.exp(min(np.log(FLOOR), float(params.log_scale))))
+    def least_scale(self, params: LineParams) -> Any:
+        """Where a scale may go from there: not below the floor, nor up to it."""
+        return np.exp(np.minimum(np.log(FLOOR), params.log_scale))
 
     def log_prior(self, params: LineParams) -> float:
         total = float(self.penalty @ (self.line + params.coef) ** 2)
-        return -0.5 * total * float(np.exp(-2.0 * params.log_scale))
+        return -0.5 * total * float(np.sum(self.precisions(params)))
+
+    def precisions(self, params: LineParams) -> Array:
+        """Reciprocal square of the scale; of several, by their shares."""
+        return self.shares * np.exp(-2.0 * params.log_scale)
 
     def penalised(self, params: LineParams) -> tuple[Array, float]:
         """Penalty times coefficients (q,), and times their squares summed up."""
@@ -105,11 +133,13 @@ class PenalisedLine(EMModel):
     def prior_information(self, params: LineParams) -> Array:
         """Minus the second derivatives of `log_prior` in coefficients and log scale."""
         penalised, squares = self.penalised(params)
-        q, scale2 = len(penalised), float(np.exp(2.0 * params.log_scale))
-        information = np.zeros((q + 1, q + 1))
-        information[range(q), range(q)] = self.penalty / scale2
-        information[:q, q] = information[q, :q] = -2.0 * penalised / scale2
-        information[q, q] = 2.0 * squares / scale2
+        precisions = np.atleast_1d(self.precisions(params))
+        q, m = len(penalised), len(precisions)
+        information = np.zeros((q + m, q + m))
+        information[range(q), range(q)] = self.penalty * precisions.sum()
+        information[:q, q:] = -2.0 * np.outer(penalised, precisions)
+        information[q:, :q] = information[:q, q:].T
+        information[range(q, q + m), range(q, q + m)] = 2.0 * squares * precisions
         return information
 
     def information_step(self, data: Residuals, params: LineParams) -> tuple[Any, float]:
@@ -121,11 +151,11 @@ class PenalisedLine(EMModel):
 
     @abstractmethod
     def information(self, stats: Any, params: LineParams) -> Array:
-        """Observed information (q + 1, q + 1) of coefficients and log scale."""
+        """Observed information (q + m, q + m) of coefficients and log scales."""
 
     @abstractmethod
     def information_score(self, stats: Any, params: LineParams) -> Array:
-        """Gradient (q + 1,) of the objective, from the statistics of `information_step`."""
+        """Gradient (q + m,) of the objective, from the statistics of `information_step`."""
 
     def polish(self, stats: Any, params: LineParams, rounding: float) -> LineParams:
         """Where a step leads that gains less than the rounding of the objective; or ``params``.
