@@ -12,11 +12,12 @@ from emkit.models.censored.data import Residuals, pseudo_inverse
 from emkit.models.censored.units import NEAR, stand_in
 from emkit.numerics.constants import EPS
 
-__all__ = ["FLOOR", "LineParams", "PenalisedLine"]
+__all__ = ["FLOOR", "LOG_FLOOR", "LineParams", "PenalisedLine"]
 
 #: The scale may not fall below this part of the spread of the responses about the first line:
 #: residuals then have few digits left.
 FLOOR = 1e-12
+LOG_FLOOR = float(np.log(FLOOR))
 #: Logarithm of the largest scale: the square of a larger one is no double.
 LOG_LARGEST = 350.0
 #: E-steps whose statistics are kept for the standard errors: params of the result are among those
@@ -33,14 +34,15 @@ class LineParams(NamedTuple):
     def moved(self, step: Array) -> "LineParams":
         """Moved by a step (q + m,)."""
         q = len(self.coef)
-        by = np.reshape(step[q:], np.shape(self.log_scale))
+        by = step[q:].reshape(self.log_scale.shape)
         return LineParams(self.coef + step[:q], self.log_scale + by)
 
     @property
     def unit(self) -> Array:
         """What a parameter is counted in (q + m,): coefficients in the scale, in a mean of many."""
-        middle = np.exp(np.mean(self.log_scale))
-        return np.append(np.full(len(self.coef), middle), np.ones(np.size(self.log_scale)))
+        unit = np.ones(self.coef.size + self.log_scale.size)
+        unit[: self.coef.size] = np.exp(self.log_scale.mean())
+        return unit
 
 
 class PenalisedLine(EMModel):
@@ -81,6 +83,7 @@ class PenalisedLine(EMModel):
         self.gram = gram
         self.penalty = np.full(len(line), alpha)
         self.penalty[: int(intercept)] = 0.0
+        self.is_penalised = bool(self.penalty.any())
         # Made once: the rows do not change. Least squares of least norm where columns repeat.
         self.solver, self.rank = pseudo_inverse(gram + np.diag(self.penalty))
         # Columns have variance 1, or a mean square of 1 where there is no intercept.
@@ -101,24 +104,26 @@ class PenalisedLine(EMModel):
         return LineParams(coef, np.zeros(np.shape(self.shares)))
 
     def is_feasible(self, params: LineParams) -> bool:
-        scales = params.log_scale
-        within = (np.log(0.99 * FLOOR) < scales) & (scales < LOG_LARGEST)
-        return super().is_feasible(params) and bool(np.all(within))
+        least, largest = float(params.log_scale.min()), float(params.log_scale.max())
+        within = LOG_FLOOR - 0.01 < least and largest < LOG_LARGEST
+        return super().is_feasible(params) and within
 
     def objective_rounding(self, params: LineParams, objective: float) -> float:
         # Sums are taken tile by tile and pairwise within: less is lost than the default says. But
         # residuals are differences from the line, in units of the scale.
-        in_scales = float(np.abs(params.coef).sum() * np.exp(-np.min(params.log_scale)))
+        in_scales = float(np.abs(params.coef).sum() * np.exp(-params.log_scale.min()))
         differences = 4.0 * EPS * self.weight * (1.0 + in_scales)
         return 0.2 * super().objective_rounding(params, objective) + differences
 
     def least_scale(self, params: LineParams) -> Any:
         """Where a scale may go from there: not below the floor, nor up to it."""
-        return np.exp(np.minimum(np.log(FLOOR), params.log_scale))
+        return np.exp(np.minimum(LOG_FLOOR, params.log_scale))
 
     def log_prior(self, params: LineParams) -> float:
+        if not self.is_penalised:
+            return 0.0
         total = float(self.penalty @ (self.line + params.coef) ** 2)
-        return -0.5 * total * float(np.sum(self.precisions(params)))
+        return -0.5 * total * float(self.precisions(params).sum())
 
     def precisions(self, params: LineParams) -> Array:
         """Reciprocal square of the scale; of several, by their shares."""
@@ -132,10 +137,12 @@ class PenalisedLine(EMModel):
 
     def prior_information(self, params: LineParams) -> Array:
         """Minus the second derivatives of `log_prior` in coefficients and log scale."""
+        q, m = len(self.line), self.shares.size
+        information = np.zeros((q + m, q + m))
+        if not self.is_penalised:
+            return information
         penalised, squares = self.penalised(params)
         precisions = np.atleast_1d(self.precisions(params))
-        q, m = len(penalised), len(precisions)
-        information = np.zeros((q + m, q + m))
         information[range(q), range(q)] = self.penalty * precisions.sum()
         information[:q, q:] = -2.0 * np.outer(penalised, precisions)
         information[q:, :q] = information[:q, q:].T

@@ -21,7 +21,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.models.censored.data import Residuals, whitening
-from emkit.models.censored.line import LineParams, PenalisedLine
+from emkit.models.censored.line import LOG_FLOOR, LineParams, PenalisedLine
 from emkit.models.censored.memoryless import rows_with_memory, smallest_memory
 from emkit.models.censored.row_terms import RowTerms, row_terms
 from emkit.models.laws.intervals import ErrorLaw
@@ -92,12 +92,12 @@ class LocationScale(PenalisedLine):
             memory += remembering
             log_likelihood += float(terms.value.sum()) - exact * float(log_scales[k])
             ratio = unit / scale
-            first = (ratio * np.stack([terms.location, terms.mixed])) @ design
+            first = ratio * (np.stack([terms.location, terms.mixed]) @ design)
             gradient[:q] += first[0]
             gradient[q + k] += terms.log_scale.sum() - exact
             information[q + k, :q] += first[1]
             information[q + k, q + k] += terms.log_scale2.sum()
-            information[:q, :q] += _weighted_gram(design, ratio**2 * terms.location2)
+            information[:q, :q] += ratio**2 * _weighted_gram(design, terms.location2)
         information[:q, q:] = information[q:, :q].T
         stats = Slopes(gradient, information, memory)
         self._keep(data, params, stats)
@@ -153,27 +153,29 @@ class LocationScale(PenalisedLine):
 
     def _shortened(self, step: Array, inverse: Array, params: LineParams) -> Array:
         """Where a log scale goes too far, it goes as far as it may, and the rest best with it."""
-        shortest = np.log(self.least_scale(params)) - params.log_scale
-        shortest = np.maximum(-MAX_STEP, np.atleast_1d(shortest)) / self.lengths
-        scales = step[self.of_scales]
-        bounded = np.clip(scales, shortest, MAX_STEP / self.lengths)
-        far = self.of_scales.start + np.flatnonzero(bounded != scales)
+        place, log_scales = self.of_scales, np.atleast_1d(params.log_scale)
+        shortest = np.maximum(-MAX_STEP, np.minimum(LOG_FLOOR - log_scales, 0.0))
+        scales = step[place] * self.lengths
+        bounded = np.minimum(np.maximum(scales, shortest), MAX_STEP)
+        far = np.flatnonzero(bounded != scales)
         if len(far):
-            excess = step[far] - bounded[far - self.of_scales.start]
+            excess, far = ((scales - bounded) / self.lengths)[far], place.start + far
             step = step - inverse[:, far] @ np.linalg.solve(inverse[np.ix_(far, far)], excess)
-            step[self.of_scales] = np.clip(step[self.of_scales], shortest, MAX_STEP / self.lengths)
+            step[place] = np.clip(step[place] * self.lengths, shortest, MAX_STEP) / self.lengths
         return step
 
     def information_score(self, stats: Slopes, params: LineParams) -> Array:
-        penalised, squares = self.penalised(params)
-        precisions = np.atleast_1d(self.precisions(params))
-        prior = np.append(-penalised * precisions.sum(), squares * precisions)
-        return stats.gradient / params.unit + prior
+        gradient: Array = stats.gradient / params.unit
+        if self.is_penalised:
+            penalised, squares = self.penalised(params)
+            precisions, q = self.precisions(params), len(penalised)
+            gradient[:q] -= penalised * precisions.sum()
+            gradient[q:] += squares * precisions
+        return gradient
 
     def information(self, stats: Slopes, params: LineParams) -> Array:
-        return stats.information / np.outer(params.unit, params.unit) + self.prior_information(
-            params
-        )
+        unit = params.unit
+        return stats.information / np.outer(unit, unit) + self.prior_information(params)
 
 
 def _weighted_gram(design: Array, weight: Array) -> Array:

@@ -31,10 +31,10 @@ class Normal(SymmetricLaw, ExponentialMoments):
         log_sf = log_ndtr(-z)
         with np.errstate(over="ignore"):
             hazard = np.exp(-0.5 * z * z - LOG_ROOT_2PI - log_sf)
-        second = -hazard * (hazard - z)
-        far = z > TAIL_FROM  # where that difference would cancel
-        if far.any():
-            tail = truncated_normal(z[far], np.full(np.count_nonzero(far), np.inf))
+        second = hazard * (z - hazard)
+        far = np.flatnonzero(z > TAIL_FROM)  # where that difference would cancel
+        if len(far):
+            tail = truncated_normal(z[far], np.full(len(far), np.inf))
             hazard[far], second[far] = tail.mean, tail.variance - 1.0
         return Derivatives(log_sf, -hazard, second)
 
