@@ -1,7 +1,5 @@
 """A scale for each stratum: reference answers, and what such a fit must satisfy."""
 
-import pickle
-
 import numpy as np
 import pytest
 from failure_cases import CASES, OURS, TOLERANCES, data_of

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -20,7 +20,9 @@ from emkit.censored.residuals import Boundaries, line_within
 from emkit.censored.uncertainty import Uncertainty
 from emkit.engine import EMResult
 from emkit.models.censored.data import Prepared
+from emkit.models.censored.location_scale import LocationScale
 from emkit.models.censored.peak import peak_information
+from emkit.models.censored.shape_information import with_shape
 
 __all__ = ["Conclusion"]
 
@@ -37,11 +39,18 @@ class Conclusion(NamedTuple):
 
     @classmethod
     def of(
-        cls, fit: Fit, prepared: Prepared, data: Any, collapse: Collapse, penalised: bool
+        cls,
+        fit: Fit,
+        prepared: Prepared,
+        data: Any,
+        collapse: Collapse,
+        penalised: bool,
+        shape: str | None = None,
     ) -> "Conclusion":
+        """Of a fit of which the shape parameter of that name, if any, has a standard error."""
         model, result = fit.model, fit.result
         boundaries, information, collapsed = None, None, fit.collapsed
-        if not penalised and prepared.strata is None:
+        if not penalised and prepared.strata is None and not fit.fixed:
             collapsed |= line_within(data, prepared, result.params)
         if not (collapsed or fit.endless or fit.memoryless):
             stats, _ = data.sum(partial(model.information_step, params=result.params))
@@ -55,7 +64,11 @@ class Conclusion(NamedTuple):
                 information[flat], information[:, flat] = 0.0, 0.0
             rounding = model.objective_rounding(result.params, result.objective)
             result = replace(result, params=model.polish(stats, result.params, rounding))
-        uncertainty = Uncertainty.of(information, prepared, penalised)
+        n_scales = 0 if fit.fixed else len(prepared.shares)
+        if shape and information is not None:
+            model = cast(LocationScale, model)
+            information = with_shape(information, model, data, result.params, shape)
+        uncertainty = Uncertainty.of(information, prepared, penalised, n_scales + bool(shape))
         return cls(fit, prepared, result, uncertainty, boundaries, collapse if collapsed else None)
 
     def warn(self, names: Sequence[str], scale: Any, max_iter: int) -> None:

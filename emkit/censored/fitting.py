@@ -46,6 +46,7 @@ class Fit(NamedTuple):
     result: EMResult
     collapsed: bool  #: whether the likelihood has no finite maximum, as the scale goes to 0
     endless: bool = False  #: whether it has none, as the scale goes to infinity
+    fixed: bool = False  #: whether the scale is part of the law
     memoryless: bool = False  #: whether it has none, as the line goes below all entries
 
 
@@ -115,6 +116,8 @@ class Climb:
         Other arguments of `fit_em`.
     follow : callable(law)
         Told which law is fitted next.
+    scale : float, default=None
+        The scale, in units of the fit, where it is part of the law.
     """
 
     prepared: Prepared
@@ -126,12 +129,15 @@ class Climb:
     random_state: Any
     options: Mapping[str, Any]
     follow: Callable[[Law], None]
+    scale: float | None = None
 
     def __post_init__(self) -> None:
         self.sample, self.every = sample_of(self.data, self.prepared)
 
     def fit(self, law: Law, free: list[str]) -> Fit:
         """The law fitted, one of its shape parameters by maximum likelihood if that is free."""
+        if self.scale is not None:
+            return self._fit(law)
         if self.collapse.line is not None:
             return self._collapsed(law, self.collapse.line)
         penalty = self._model(law).penalty
@@ -188,7 +194,8 @@ class Climb:
         infeasible = result.reason is StopReason.INFEASIBLE
         memoryless = infeasible and self._lost_memory(model, result.params)
         vanished = infeasible and law.tail < np.inf and not memoryless
-        return Fit(law, model, result, at_floor or vanished, memoryless=memoryless)
+        collapsed, fixed = at_floor or vanished, self.scale is not None
+        return Fit(law, model, result, collapsed, fixed=fixed, memoryless=memoryless)
 
     def _lost_memory(self, model: PenalisedLine, params: LineParams) -> bool:
         """Whether a run ended as it came to where the errors of all rows have no memory."""
@@ -223,10 +230,12 @@ class Climb:
         """Model of the rows, or of one in so many."""
         units, gram = self.prepared.units, self.prepared.gram
         penalty = units.penalty(self.alpha) / every
-        if self.prepared.delayed or self.prepared.strata is not None:
+        fixed = self.scale is not None
+        if self.prepared.delayed or self.prepared.strata is not None or fixed:
             # Exact rows are no more than sums, or errors mixtures, only in the models of one scale.
             shares = None if self.prepared.strata is None else self.prepared.shares
-            return LocationScale(law, units.line, gram / every, penalty, units.intercept, shares)
+            line = units.line, gram / every, penalty, units.intercept
+            return LocationScale(law, *line, shares, fixed)
         model = law.model(units.line, gram / every, penalty, units.intercept)
         model.exact_squares = self.prepared.exact.squares / every
         return model
@@ -247,6 +256,9 @@ class Climb:
         """The last fit, or the likelier of the lines that the rows show at first."""
         if self.last is not None:
             return self.last
+        if self.scale is not None:
+            scale = np.array(np.log(self.scale))
+            return LineParams(self.prepared.starts[0][0], scale)
         shape = () if self.prepared.strata is None else self.prepared.shares.shape
         starts = [LineParams(line, np.full(shape, scale)) for line, scale in self.prepared.starts]
         if len(starts) == 1:
@@ -262,9 +274,18 @@ def _least(loss: Callable[[float], float], low: float, high: float) -> float:
 
 
 def _least_signed(loss: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function of a number of any sign, which can have several minima, is least."""
+    """Where a function of a number of any sign is least, of its minima between the bounds.
+
+    Beyond a bound it may fall further: there a law comes to have an end point, and what is likely
+    is that of the data.
+    """
     points = [low, *SIGNED, high]
-    least = int(np.argmin([loss(point) for point in points]))
+    losses = np.array([loss(point) for point in points])
+    inner = (losses[1:-1] <= losses[:-2]) & (losses[1:-1] <= losses[2:])
+    losses[1:-1][~inner] = np.inf
+    if inner.any():
+        losses[[0, -1]] = np.inf
+    least = int(np.argmin(losses))
     return _between(loss, points[max(least - 1, 0)], points[min(least + 1, len(points) - 1)])
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "warn_of_collapse",
     "warn_of_endless_scale",
     "warn_of_lost_memory",
+    "warn_of_shape",
     "warn_of_uncertainty",
     "warn_unconverged",
 ]
@@ -53,6 +54,16 @@ def warn_of_collapse(scale: float, tail: float, exact: bool, stratum: str) -> No
         f"The likelihood has no finite maximum: a line passes {what}, and it grows as the scale "
         f"goes to 0. scale_={scale:.3g} is where the fit stopped; it is no estimate, and standard "
         f"errors are NaN. {remedy}",
+        DataWarning,
+    )
+
+
+def warn_of_shape(name: str, value: float) -> None:
+    """Warn that a shape parameter ended where it may go no further."""
+    warn(
+        f"{name}_={value:.3g} is the end of its range, up to which the likelihood rises: it is no "
+        "estimate. There are too few responses to tell the shape: set it, or take "
+        "distribution='weibull' or 'lognormal'.",
         DataWarning,
     )
 

@@ -73,6 +73,11 @@ class CensoredPrediction:
         shapes = LAWS[self.distribution].law.shapes
         return [name for name in shapes if getattr(self, name) == "estimate"]
 
+    def _shapes_with_errors(self) -> list[str]:
+        """Of these, those that have standard errors."""
+        shapes = LAWS[self.distribution].law.shapes
+        return [name for name in self._free_shapes if shapes[name].has_error]
+
     def _location(self, X: Any) -> Array:
         """The line at rows of X."""
         out, strata = np.empty(len(X)), self.__dict__.get("_strata")
@@ -327,7 +332,8 @@ class CensoredPrediction:
         return open_rows(self, X, y, sample_weight).sum(self._log_likelihood)
 
     def _n_parameters(self) -> int:
-        return self.rank_ + np.size(self.scale_) + len(self._free_shapes)
+        n_scales = np.size(self.scale_) if LAWS[self.distribution].scale is None else 0
+        return self.rank_ + n_scales + len(self._free_shapes)
 
     def aic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Akaike information criterion; lower is better.

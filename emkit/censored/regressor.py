@@ -22,6 +22,7 @@ from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin, Progress
 from emkit.censored.conclusion import Conclusion
 from emkit.censored.fitting import Climb, Collapse
+from emkit.censored.messages import warn_of_shape
 from emkit.censored.prediction import CensoredPrediction
 from emkit.censored.residuals import data_of
 from emkit.censored.rows import load_rows, open_rows, refuse_extremes, require_y
@@ -279,6 +280,12 @@ class EMCensoredRegressor(
         rows, strata = load_rows(self, opened)
         progress = Progress(self, X, y, sample_weight, in_memory=opened.in_memory)
         law, free = self._law_to_fit()
+        scale = LAWS[self.distribution].scale
+        if strata is not None and scale is not None:
+            raise ValueError(
+                f"distribution={self.distribution!r} has a scale of {scale} for all rows, so that "
+                "strata have none of their own. Leave strata out, or take 'weibull'."
+            )
         prepared = prepare_blocks(
             rows,
             self.fit_intercept,
@@ -288,12 +295,15 @@ class EMCensoredRegressor(
             strata=strata,
         )
         refuse_extremes(self, prepared.units)
-        collapse = Collapse.of(rows, prepared, law, free, self.alpha > 0.0)
+        collapse = Collapse(None)
+        if scale is None:
+            collapse = Collapse.of(rows, prepared, law, free, self.alpha > 0.0)
         data = data_of(rows, prepared)
         del rows, opened  # those of a cluster need not lie there beside the residuals
         with progress:
             fit = self._climb(prepared, data, progress, collapse).fit(law, free)
-        self._conclude(Conclusion.of(fit, prepared, data, collapse, self.alpha > 0.0))
+        shape = next(iter(self._shapes_with_errors()), None)
+        self._conclude(Conclusion.of(fit, prepared, data, collapse, self.alpha > 0.0, shape))
         progress.done()
         return self
 
@@ -304,6 +314,7 @@ class EMCensoredRegressor(
         def follow(law: Law) -> None:
             progress.publish = partial(type(self)._publish, law=law, prepared=prepared)
 
+        scale = LAWS[self.distribution].scale
         # It is in nats of the whole sample, of less than its rows where weights are small.
         tol = self.tol * min(1.0, prepared.weight / prepared.n)
         return Climb(
@@ -323,6 +334,7 @@ class EMCensoredRegressor(
                 "callback": progress.callback,
             },
             follow=follow,
+            scale=None if scale is None else scale / prepared.units.spread,
         )
 
     def _conclude(self, conclusion: Conclusion) -> None:
@@ -331,6 +343,11 @@ class EMCensoredRegressor(
         uncertainty = conclusion.uncertainty
         self.cov_params_, self.standard_errors_ = uncertainty.covariance, uncertainty.errors
         conclusion.warn(self._parameter_names, self.scale_, self.max_iter)
+        law = conclusion.fit.law
+        for name in self._shapes_with_errors():
+            value, (_, low, high, _) = getattr(law, name), law.shapes[name]
+            if min(value - low, high - value) < 1e-4:
+                warn_of_shape(name, value)
 
     def _law_to_fit(self) -> tuple[Law, Any]:
         """The law with the shape parameters that are given, and the names of those that are not."""
@@ -362,6 +379,8 @@ class EMCensoredRegressor(
     def _publish(self, result: EMResult, law: Law, prepared: Prepared) -> None:
         units = prepared.units
         self.coef_, self.intercept_, self.scale_ = units.to_user(*result.params)
+        if LAWS[self.distribution].scale is not None:
+            self.scale_ = LAWS[self.distribution].scale
         self.rank_, self._fitted_law = prepared.rank, self._law_arguments()
         # Of an earlier fit; a fit that is interrupted has no standard errors.
         gone = "cov_params_", "standard_errors_", "strata_"

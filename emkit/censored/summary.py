@@ -10,6 +10,7 @@ from emkit._typing import Array
 from emkit.base.optional import optional_import
 from emkit.censored.prediction import check_level
 from emkit.censored.uncertainty import check_uncertainty
+from emkit.models.laws.registry import LAWS
 
 __all__ = ["CensoredSummary"]
 
@@ -24,17 +25,21 @@ class CensoredSummary:
     standard_errors_: Array
     n_features_in_: int
     _require_fitted_law: Callable[[], None]
+    _shapes_with_errors: Callable[[], list[str]]
+    distribution: str
 
     @property
     def _parameter_names(self) -> list[str]:
-        """Those of intercept (left out without one), coefficients and log scales."""
+        """Those of all parameters that have standard errors, as the user has them."""
         n, strata = self.n_features_in_, self.__dict__.get("_strata")
+        fixed = LAWS[self.distribution].scale is not None
         names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(n)])
-        scales = ["log(scale)"]
+        scales = [] if fixed else ["log(scale)"]
         if strata is not None:
             names = [names[j] for j in strata.line]
             scales = [f"log(scale)[{stratum}]" for stratum in strata.told]
-        return ["intercept"] * int(self.fit_intercept) + [*names, *scales]
+        lead = ["intercept"] * int(self.fit_intercept)
+        return [*lead, *names, *scales, *self._shapes_with_errors()]
 
     def summary(self, level: float = 0.95) -> Any:
         """Estimates with their uncertainty.
@@ -76,9 +81,11 @@ class CensoredSummary:
         self._require_fitted_law()
         level = check_level(level)
         pd = optional_import("pandas", "pandas", "EMCensoredRegressor.summary")
-        estimate = np.append(self.coef_, np.log(self.scale_))
-        if self.fit_intercept:
-            estimate = np.append(self.intercept_, estimate)
+        lead = [self.intercept_] * int(self.fit_intercept)
+        fixed = LAWS[self.distribution].scale is not None
+        scales = [] if fixed else np.log(np.atleast_1d(self.scale_))
+        shapes = [getattr(self, f"{name}_") for name in self._shapes_with_errors()]
+        estimate = np.concatenate([lead, self.coef_, scales, shapes])
         with np.errstate(divide="ignore", invalid="ignore"):
             z = estimate / self.standard_errors_
         half = ndtri(0.5 + 0.5 * level) * self.standard_errors_

@@ -20,7 +20,8 @@ NO_PART = 1e-6
 
 
 class Uncertainty(NamedTuple):
-    """Of intercept (left out without one), coefficients and log scales, in the user's units."""
+    """Of intercept (left out without one), coefficients, log scales and shapes, as the user has
+    them."""
 
     covariance: Array  #: NaN in rows and columns of parameters that are not determined
     errors: Array  #: standard errors, NaN where a parameter is not determined
@@ -29,17 +30,19 @@ class Uncertainty(NamedTuple):
     extreme: Mask  #: whether a variance is too large or too small for a double
 
     @classmethod
-    def of(cls, information: Array | None, prepared: Prepared, penalised: bool) -> "Uncertainty":
-        """From the observed information of the coefficients of the design and the log scales.
+    def of(
+        cls, information: Array | None, prepared: Prepared, penalised: bool, n_beside: int
+    ) -> "Uncertainty":
+        """From the observed information of the coefficients of the design and ``n_beside`` others.
 
         None where the likelihood has no maximum: there is then no uncertainty about it.
         """
-        seen = _seen_by_columns(prepared, penalised)
+        seen = _seen_by_columns(prepared, penalised, n_beside)
         if information is None:
             n = len(seen)
             nothing = np.zeros_like(seen)
             return cls(np.full((n, n), np.nan), np.full(n, np.nan), seen, nothing, nothing)
-        change, unit = _to_user(prepared)
+        change, unit = _to_user(prepared, n_beside)
         size = np.sqrt(np.abs(information.diagonal()))
         size[size == 0.0] = 1.0
         values, vectors = np.linalg.eigh(information / np.outer(size, size))
@@ -70,11 +73,11 @@ def check_uncertainty(regressor: Any) -> None:
         )
 
 
-def _to_user(prepared: Prepared) -> tuple[Array, Array]:
+def _to_user(prepared: Prepared, n_beside: int) -> tuple[Array, Array]:
     """The user's parameters of those of the fit, but for a unit of each."""
     units = prepared.units
     lead, p, q = int(units.intercept), len(units.scale), len(units.line)
-    m, end = len(prepared.shares), lead + p
+    m, end = n_beside, lead + p
     slopes = np.eye(p) if units.basis is None else units.basis
     change, unit = np.zeros((end + m, q + m)), np.full(end + m, units.spread)
     change[lead:end, lead:q], change[end:, q:] = slopes, np.eye(m)
@@ -85,7 +88,7 @@ def _to_user(prepared: Prepared) -> tuple[Array, Array]:
     return change, unit
 
 
-def _seen_by_columns(prepared: Prepared, penalised: bool) -> Mask:
+def _seen_by_columns(prepared: Prepared, penalised: bool, n_beside: int) -> Mask:
     """Parameters that no combination of columns which is 0 in every row has a part in.
 
     A constant column is left out of the line beside an intercept: the intercept is then that of the
@@ -93,7 +96,7 @@ def _seen_by_columns(prepared: Prepared, penalised: bool) -> Mask:
     """
     units, lead = prepared.units, int(prepared.units.intercept)
     end = lead + len(units.scale)
-    determined = np.ones(end + len(prepared.shares), dtype=bool)
+    determined = np.ones(end + n_beside, dtype=bool)
     if units.basis is not None:
         constant = ~units.basis.any(axis=1) & ~(np.abs(prepared.unseen) > NO_PART).any(axis=1)
         determined[lead:end] &= ~constant

@@ -32,8 +32,10 @@ class LineParams(NamedTuple):
     log_scale: Array  #: (), or (m,) of strata
 
     def moved(self, step: Array) -> "LineParams":
-        """Moved by a step (q + m,)."""
+        """Moved by a step (q + m,), or by one of the coefficients alone (q,)."""
         q = len(self.coef)
+        if len(step) == q:
+            return LineParams(self.coef + step, self.log_scale)
         by = step[q:].reshape(self.log_scale.shape)
         return LineParams(self.coef + step[:q], self.log_scale + by)
 
@@ -158,7 +160,7 @@ class PenalisedLine(EMModel):
 
     @abstractmethod
     def information(self, stats: Any, params: LineParams) -> Array:
-        """Observed information (q + m, q + m) of coefficients and log scales."""
+        """Observed information (q + m, q + m) of coefficients and log scales, if these are free."""
 
     @abstractmethod
     def information_score(self, stats: Any, params: LineParams) -> Array:

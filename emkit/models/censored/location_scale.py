@@ -53,6 +53,8 @@ class LocationScale(PenalisedLine):
         Of the errors.
     line, gram, alpha, intercept, shares
         As of `PenalisedLine`.
+    fixed : bool, default=False
+        Whether the scale stays as it is at the start.
     """
 
     backtracks = True
@@ -65,17 +67,19 @@ class LocationScale(PenalisedLine):
         alpha: float | Array,
         intercept: bool,
         shares: Array | None = None,
+        fixed: bool = False,
     ):
         super().__init__(line, gram, alpha, intercept, shares)
         self.law = law
         # In these coordinates the information of least squares is the identity.
         directions = whitening(gram + np.diag(self.penalty))
-        (q, r), m = directions.shape, self.shares.size
+        (q, r), m = directions.shape, 0 if fixed else self.shares.size
+        self.free = slice(q + m)  #: parameters
         self.directions = np.zeros((q + m, r + m))
         self.directions[:q, :r] = directions
         self.of_scales = slice(r, r + m)  #: their place among the directions
         #: Length (m,) of a direction of a log scale.
-        self.lengths = (self.weight * np.atleast_1d(self.shares)) ** -0.5
+        self.lengths = (self.weight * np.atleast_1d(self.shares)[:m]) ** -0.5
         self.directions[range(q, q + m), range(r, r + m)] = self.lengths
 
     def acceleration_threshold(self, data: Residuals) -> float:
@@ -134,9 +138,9 @@ class LocationScale(PenalisedLine):
 
         It leads uphill even where the objective is not concave.
         """
-        directions, unit = self.directions, params.unit  # derivatives are in units of it
+        directions, unit = self.directions, params.unit[self.free]  # derivatives are in units of it
         gradient = directions.T @ (unit * self.information_score(stats, params))
-        information = stats.information + np.outer(unit, unit) * self.prior_information(params)
+        information = np.outer(unit, unit) * self.information(stats, params)
         values, vectors = np.linalg.eigh(directions.T @ information @ directions)
         values = np.abs(values)
         least = MIN_CURVATURE * max(float(values.max()), MIN_CURVATURE)
@@ -153,7 +157,7 @@ class LocationScale(PenalisedLine):
 
     def _shortened(self, step: Array, inverse: Array, params: LineParams) -> Array:
         """Where a log scale goes too far, it goes as far as it may, and the rest best with it."""
-        place, log_scales = self.of_scales, np.atleast_1d(params.log_scale)
+        place, log_scales = self.of_scales, np.atleast_1d(params.log_scale)[: len(self.lengths)]
         shortest = np.maximum(-MAX_STEP, np.minimum(LOG_FLOOR - log_scales, 0.0))
         scales = step[place] * self.lengths
         bounded = np.minimum(np.maximum(scales, shortest), MAX_STEP)
@@ -171,11 +175,12 @@ class LocationScale(PenalisedLine):
             precisions, q = self.precisions(params), len(penalised)
             gradient[:q] -= penalised * precisions.sum()
             gradient[q:] += squares * precisions
-        return gradient
+        return gradient[self.free]
 
     def information(self, stats: Slopes, params: LineParams) -> Array:
-        unit = params.unit
-        return stats.information / np.outer(unit, unit) + self.prior_information(params)
+        unit, free = params.unit, (self.free, self.free)
+        information = stats.information / np.outer(unit, unit) + self.prior_information(params)
+        return information[free]
 
 
 def _weighted_gram(design: Array, weight: Array) -> Array:

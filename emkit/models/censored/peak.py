@@ -30,8 +30,8 @@ def peak_information(
 
     Where it is well above what the gradient may add, it is that at ``params``.
     """
-    unit = params.unit
     information = model.information(stats, params)
+    unit = params.unit[: len(information)]
     gradient, curved, size = _scaled(model, stats, params, information, unit)
     for _ in range(MOST_STEPS):
         values, vectors = np.linalg.eigh(curved)
@@ -45,7 +45,7 @@ def peak_information(
             break
         stats, _ = data.sum(partial(model.information_step, params=moved))
         there = model.information(stats, moved)
-        unit = moved.unit
+        unit = moved.unit[: len(there)]
         after = _scaled(model, stats, moved, there, unit)
         if not np.abs(after[0] / after[2]).max() < error:  # as small as rounding lets it become
             break

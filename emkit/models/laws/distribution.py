@@ -30,6 +30,8 @@ class Distribution:
         From the response to the line.
     description : str
         What it is, in a line of the documentation.
+    scale : float, default=None
+        The scale, where it is part of the law; None where it is estimated.
 
     Raises
     ------
@@ -41,6 +43,7 @@ class Distribution:
     law: Law
     link: Link
     description: str
+    scale: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.law, Law):

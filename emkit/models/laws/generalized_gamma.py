@@ -41,7 +41,7 @@ class GeneralizedGamma(Law, ExponentialMoments):
 
     shape: float = 0.5
 
-    shapes = {"shape": Shape(start=0.5, low=-10.0, high=10.0)}
+    shapes = {"shape": Shape(start=0.5, low=-10.0, high=10.0, has_error=True)}
 
     def log_pdf_derivatives(self, z: Array) -> Derivatives:
         z, beyond = self._within(z)

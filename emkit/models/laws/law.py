@@ -29,6 +29,7 @@ class Shape(NamedTuple):
     start: float
     low: float
     high: float
+    has_error: bool = False  #: whether it has a standard error where it is estimated
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ _DISTRIBUTIONS = [
     Distribution(
         "weibull", GumbelMin(), LOG, "smallest extreme, of log y; y is Weibull of shape 1 / scale"
     ),
+    Distribution("exponential", GumbelMin(), LOG, "Weibull of scale 1: a constant hazard", 1.0),
+    Distribution("rayleigh", GumbelMin(), LOG, "Weibull of scale 1/2: a hazard like y", 0.5),
     Distribution(
         "loglogistic", Logistic(), LOG, "logistic, of log y; log-logistic of shape 1 / scale"
     ),
