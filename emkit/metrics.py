@@ -12,7 +12,7 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from emkit._typing import Array
-from emkit.censored.target import load_target
+from emkit.censored.target import Target, load_target
 from emkit.data.checks import check_weights
 from emkit.data.numbers import argument_of
 
@@ -44,11 +44,12 @@ def concordance_index(
 
     A pair is comparable when one response is known to be the larger: its lower bound is above the
     other's upper bound, or equal to it where not both are exact. Equal predictions count one half.
-    1 is the right order, 0 the reverse, and 0.5 what a constant gets.
+    1 is the right order, 0 the reverse, and 0.5 what a constant gets. With delayed entry, the one
+    must besides have been under observation before the other's upper bound.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples,) or (n_samples, 2), structured or frame
+    y_true : array-like of shape (n_samples,), (n_samples, 2) or (n_samples, 3), structured or frame
         Responses in any form of `emkit.censored_target`; numbers of one dimension are exact.
     y_pred : array-like of shape (n_samples,)
         Predictions, or anything else that should be larger where responses are.
@@ -84,7 +85,7 @@ def concordance_index(
     >>> concordance_index(y, [0.1, 0.3, 0.2, 0.4])  # the last two are not comparable
     0.8
     """
-    low, high, predicted, weights = _validate(y_true, y_pred, sample_weight)
+    (low, high, entry), predicted, weights = _validate(y_true, y_pred, sample_weight)
     exact = low == high
     # Only these can be the larger one of a pair, and only those the smaller one.
     over, under = np.flatnonzero(low > -np.inf), np.flatnonzero(high < np.inf)
@@ -94,6 +95,8 @@ def concordance_index(
         block = under[start : start + step, None]
         known = low[over] > high[block]
         known |= (low[over] == high[block]) & ~(exact[over] & exact[block])
+        if entry is not None:  # one that came later would not be there, had it been the smaller
+            known &= entry[over] < high[block]
         ahead, level = predicted[over] > predicted[block], predicted[over] == predicted[block]
         weight = weights[block[:, 0]]
         total += float(weight @ (known @ weights[over]))
@@ -111,10 +114,11 @@ def r2_exact(y_true: Any, y_pred: ArrayLike, sample_weight: ArrayLike | None = N
 
     Which rows are exact depends on the response wherever long times are the censored ones: this is
     a measure of fit to the exact rows, not to all. `EMCensoredRegressor.score` uses every row.
+    Entries have no part in it.
 
     Parameters
     ----------
-    y_true : array-like of shape (n_samples,) or (n_samples, 2), structured or frame
+    y_true : array-like of shape (n_samples,), (n_samples, 2) or (n_samples, 3), structured or frame
         Responses in any form of `emkit.censored_target`; numbers of one dimension are exact.
     y_pred : array-like of shape (n_samples,)
         Predictions.
@@ -139,7 +143,7 @@ def r2_exact(y_true: Any, y_pred: ArrayLike, sample_weight: ArrayLike | None = N
     >>> r2_exact(y, [1.5, 2.0, 3.0, 9.0])
     0.875
     """
-    low, high, predicted, weights = _validate(y_true, y_pred, sample_weight)
+    (low, high, _), predicted, weights = _validate(y_true, y_pred, sample_weight)
     exact = (low == high) & (weights > 0.0)
     if not exact.any():
         raise ValueError("No response is exact: R squared has nothing to compare predictions with.")
@@ -265,15 +269,15 @@ r2_exact_scorer = make_scorer(r2_exact)
 
 def _validate(
     y_true: Any, y_pred: ArrayLike, sample_weight: ArrayLike | None
-) -> tuple[Array, Array, Array, Array]:
-    low, high = load_target(y_true)
+) -> tuple[Target, Array, Array]:
+    target = load_target(y_true)
     y_pred = argument_of(y_pred, "y_pred")
     predicted = check_array(y_pred, ensure_2d=False, dtype=np.float64, input_name="y_pred")
     predicted = column_or_1d(predicted)
-    check_consistent_length(low, predicted)
+    check_consistent_length(target.low, predicted)
     weights = check_weights(sample_weight, predicted)
-    weights = np.ones(len(low)) if weights is None else _in_unit(weights)
-    return low, high, predicted, weights
+    weights = np.ones(len(predicted)) if weights is None else _in_unit(weights)
+    return target, predicted, weights
 
 
 def _in_unit(values: Array) -> Array:

@@ -66,4 +66,4 @@ KINDS = {
 
 
 def read(y, **options):
-    return np.column_stack(load_target(y, **options))
+    return np.column_stack([part for part in load_target(y, **options) if part is not None])

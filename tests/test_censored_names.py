@@ -28,7 +28,9 @@ pd = pytest.importorskip("pandas")
         ("survival_status", "event"), ("overall survival", "time"), ("days_to_death", "time"),
         ("isCensored", "opposite"), ("right_censored", "upper"), ("censoring_indicator", "unclear"),
         ("uncensored", "event"), ("T", "time"), ("E", "event"), ("d", "event"), ("x", None),
-        ("t.tdm", None), ("entry_time", "entry"), ("stop", "time"), ("time1", "time"), ("", None),
+        ("t.tdm", None), ("entry_time", "entry"), ("stop", "time"), ("ageentry", "entry"),
+        ("time.enter", "entry"),
+        ("tstart", "entry"), ("tstop", "time"), ("country", None), ("time1", "time"), ("", None),
         (None, None), ("0", None),
     ],
 )  # fmt: skip
@@ -52,9 +54,13 @@ def test_the_words_are_documented():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"entry": TIME - 1.0, "event": EVENT, "time": TIME}, "'entry'.*delayed entry"),
-        ({"lower": TIME, "upper": TIME, "entry": TIME}, "'entry'.*delayed entry"),
         ({"start": TIME - 1.0, "stop": TIME}, r"'start'.*delayed entry.*\(lower, upper\)"),
+        ({"entry": TIME, "event": EVENT}, r"'entry'.*delayed entry.*\(event, entry, time\)"),
+        ({"entry": TIME, "start": TIME, "stop": TIME}, "two fields or columns.*'start'"),
+        ({"entry": EVENT, "x": TIME, "time": TIME}, "'entry' of y holds booleans"),
+        ({"entry": TIME, "x": TIME, "time": TIME}, "'x' of y, the event beside the time 'time'"),
+        ({"entry": TIME, "lower": TIME, "time": TIME}, "do not pair"),
+        ({"entry": TIME, "cens": EVENT.astype(int), "time": TIME}, "'cens'.*Rename it 'event'"),
         ({"censored": ~EVENT, "time": TIME}, r"'censored'.*opposite.*y\['censored'\] == 0"),
         ({"time": TIME, "alive": (~EVENT).astype(float)}, "'alive'.*opposite"),
         ({"cens": EVENT.astype(int), "time": TIME}, "'cens'.*Rename it 'event'"),

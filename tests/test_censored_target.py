@@ -142,7 +142,11 @@ def test_limits_are_for_one_dimension(limits):
         (lambda: fitted(None), "requires y"),
         (lambda: fitted(Y[:-1]), "inconsistent"),
         (lambda: fitted(BOTH[:-1]), "inconsistent"),
-        (lambda: fitted(np.zeros((120, 3))), "1d array"),
+        (lambda: fitted(np.zeros((120, 4))), "1d array"),
+        (
+            lambda: fitted(np.zeros((120, 3))),
+            "Row 0 of y is 0.0, and came under observation at 0.0",
+        ),
         (lambda: fitted(np.zeros(120, dtype=[(c, float) for c in "abc"])), "two fields or columns"),
         (lambda: fitted(structured(EVENT, np.where(EVENT, TIME, np.nan))), "NaN"),
         (lambda: fitted(Y, left=3.0, right=1.0), "below right"),

@@ -11,6 +11,7 @@ from scipy.special import erfcx, gammaln, logsumexp
 
 from emkit import EMCensoredRegressor
 from emkit.models.laws.gumbel import GumbelMin
+from emkit.models.laws.logistic import Logistic
 from emkit.models.laws.normal import Normal
 from emkit.models.laws.registry import LAWS
 from emkit.models.laws.student_t import StudentT
@@ -70,10 +71,42 @@ def test_weibull_lower_tails(t, b):
 
 
 @few
+@given(t=st.floats(1e-3, 0.998), a=st.floats(-700.0, 1e8))
+@example(t=0.979, a=35.9)
+@example(t=0.998, a=20.0)
+@example(t=0.998, a=36.1)
+def test_loglogistic_tails(t, a):
+    """Far above, the density is exp(-z): exp(t a) / (1 - t); the other tail is its mirror image."""
+    if a > 20.0:
+        got = log_mean_exp(Logistic(), t, a, inf) - t * a
+        assert_allclose(got, -np.log1p(-t), atol=1e-8 + 1e-15 * t * a)
+        got = log_mean_exp(Logistic(), t, -inf, -a) + t * a
+        assert_allclose(got, -np.log1p(t), atol=1e-8 + 1e-15 * t * a)
+    whole = log_mean_exp(Logistic(), t, -inf, inf)
+    assert_allclose(whole, np.log(np.pi * t / np.sin(np.pi * t)), rtol=1e-9, atol=1e-12)
+
+
+@few
+@given(a=st.floats(-30.0, 30.0), width=st.floats(1e-3, 60.0) | st.just(inf))
+def test_loglogistic_of_shape_2(a, width):
+    """E[exp(z / 2); z > a] is the angle whose sine is the root of P(z > a), and a product."""
+    sf, cdf = 1.0 / (1.0 + np.exp([a, a + width])), 1.0 / (1.0 + np.exp([-a, -a - width]))
+    if a > 0.0:
+        part, mass = np.arctan2(*np.sqrt([sf, cdf])) + np.sqrt(sf * cdf), sf[0] - sf[1]
+    else:  # counted from the other end
+        part, mass = np.sqrt(sf * cdf) - np.arctan2(*np.sqrt([cdf, sf])), cdf[1] - cdf[0]
+    expected = (part[0] - part[1]) / mass
+    rounding = 1e-15 / mass / min(expected, 1.0)
+    if rounding < 1e-6:
+        got = np.exp(log_mean_exp(Logistic(), 0.5, a, a + width))
+        assert_allclose(got, expected, rtol=1e-11 + rounding)
+
+
+@few
 @given(
     t=st.floats(2.1, 1e3), a=st.floats(-800.0, 5.0), width=st.floats(1e-9, 1e3), cut=st.floats(0, 1)
 )
-@pytest.mark.parametrize("law", [Normal(), GumbelMin()], ids=repr)
+@pytest.mark.parametrize("law", [Normal(), GumbelMin(), Logistic()], ids=repr)
 def test_an_expectation_is_the_mean_of_those_of_its_parts(law, t, a, width, cut):
     """Log-mean-exp over (a, b) from those over (a, c) and (c, b), weighted by their mass."""
     b, c = a + width, a + (0.01 + 0.98 * cut) * width

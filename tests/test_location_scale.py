@@ -208,7 +208,7 @@ def test_statistics_of_blocks_add_up(law):
     X, low, high, weight = problem(n=90, seed=6, weighted=True)
     rows = Responses(X, low, high, weight)
     prepared = prepare_blocks(Undivided(rows), True, summarise=False)
-    parts = [Responses(*(part[i::3] for part in rows)) for i in range(3)]
+    parts = [Responses(*(None if part is None else part[i::3] for part in rows)) for i in range(3)]
     model = LocationScale(law, prepared.units.line, prepared.gram, 0.0, True)
     params = LineParams(np.array([0.1, 0.2, -0.1]), np.array(0.3))
     whole = model.e_step(prepared.residuals(rows), params)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from sklearn.utils import check_random_state
 
 from emkit._typing import Array
 from emkit.censored.residuals import sample_of
-from emkit.engine import EMResult, State
+from emkit.engine import EMResult, State, StopReason
 from emkit.engine.contract import is_true
 from emkit.engine.fit import best_run
 from emkit.exceptions import InfeasibleError, ModelError
@@ -19,14 +20,18 @@ from emkit.models.censored.endless_scale import endless_scale
 from emkit.models.censored.existence import collapsing_line
 from emkit.models.censored.heavy_line import heaviest_line, heavy_line_near
 from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
+from emkit.models.censored.location_scale import LocationScale
+from emkit.models.censored.one_stratum import OneStratum, exact_of_strata
 from emkit.models.laws.law import Law
 
 __all__ = ["Climb", "Collapse", "Fit", "polished"]
 
 #: Gain in nats at which a start has seen enough of a sample of the rows.
 SAMPLE_TOL = 0.01
-#: Precision of the logarithm of a shape parameter.
+#: Precision of a shape parameter, of the logarithm of one that is positive.
 SHAPE_TOL = 1e-6
+#: Values of one of any sign between which the likeliest is looked for.
+SIGNED = (-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0)
 #: Scale, in units of the fit, that stands for 0 where the likelihood grows without bound, and
 #: roundings of the responses that it is not below.
 VANISHED, ROUNDINGS = 1e-7, 100.0
@@ -48,6 +53,8 @@ class Fit(NamedTuple):
     result: EMResult
     collapsed: bool  #: whether the likelihood has no finite maximum, as the scale goes to 0
     endless: bool = False  #: whether it has none, as the scale goes to infinity
+    fixed: bool = False  #: whether the scale is part of the law
+    memoryless: bool = False  #: whether it has none, as the line goes below all entries
 
 
 class Collapse(NamedTuple):
@@ -56,9 +63,29 @@ class Collapse(NamedTuple):
     line: Array | None  #: (q,) of such a line, whatever the shape of the law; None where none is
     ratio: float = 0.0  #: tail of the law down to which it is bounded
     heavy: Array | None = None  #: (q,) of the line on which it is unbounded below that
+    stratum: int = 0  #: number of the scale that goes to 0
 
     @classmethod
     def of(
+        cls, rows: Blockwise, prepared: Prepared, law: Law, free: list[str], penalised: bool
+    ) -> "Collapse":
+        """That of the scale that goes to 0 for most shapes of the law."""
+        strata = prepared.strata
+        if strata is None:
+            return cls._of_one(rows, prepared, law, free, penalised)
+        worst = cls(None)
+        for k, exact in enumerate(exact_of_strata(rows, prepared, strata)):
+            if exact.weight == 0.0:  # its likelihood is bounded, as is then that of all
+                continue
+            part, of_part = OneStratum(rows, strata, k), prepared._replace(exact=exact)
+            found = cls._of_one(part, of_part, law, free, penalised)._replace(stratum=k)
+            if found.line is not None:
+                return found
+            worst = max(worst, found, key=lambda collapse: collapse.ratio)
+        return worst
+
+    @classmethod
+    def _of_one(
         cls, rows: Blockwise, prepared: Prepared, law: Law, free: list[str], penalised: bool
     ) -> "Collapse":
         line = collapsing_line(rows, prepared, penalised)
@@ -133,6 +160,8 @@ class Climb:
         Other arguments of `fit_em`.
     follow : callable(law)
         Told which law is fitted next.
+    scale : float, default=None
+        The scale, in units of the fit, where it is part of the law.
     """
 
     prepared: Prepared
@@ -144,19 +173,26 @@ class Climb:
     random_state: Any
     options: Mapping[str, Any]
     follow: Callable[[Law], None]
+    scale: float | None = None
 
     def __post_init__(self) -> None:
         self.sample, self.every = sample_of(self.data, self.prepared)
 
     def fit(self, law: Law, free: list[str]) -> Fit:
         """The law fitted, one of its shape parameters by maximum likelihood if that is free."""
+        if self.scale is not None:
+            return self._fit(law)
         if self.collapse.line is not None:
             return self._collapsed(law, self.collapse.line)
         penalty = self._model(law).penalty
-        endless = endless_scale(self.data, self.prepared, law, penalty)
+        endless = None
+        if self.prepared.strata is None:  # of several, each is looked at where a climb has led it
+            endless = endless_scale(self.data, self.prepared, law, penalty)
         if endless is None:
             return self._bounded(law, free)
-        if not law.log_concave:  # such a likelihood may be higher elsewhere
+        if (
+            not law.log_concave or self.prepared.delayed
+        ):  # such a likelihood may be higher elsewhere
             fit = self._bounded(law, free)
             if fit.result.objective > endless.objective:
                 return fit
@@ -168,7 +204,9 @@ class Climb:
             return self._fit(law)
         (name,) = free
         shape = law.shapes[name]
-        low = max(shape.low, self.collapse.ratio / NEARLY_TAIL)
+        low = shape.low
+        if self.collapse.heavy is not None:
+            low = max(low, self.collapse.ratio / NEARLY_TAIL)
 
         def fit_at(value: float, start: Any = None) -> Fit:
             return self._fit(replace(law, **{name: value}), start)
@@ -176,42 +214,56 @@ class Climb:
         # The profile likelihood of the shape, each fit from the best line at the first value.
         best = fit_at(max(shape.start, min(2.0 * low, shape.high))).result.params
 
-        def loss(log_shape: float) -> float:
+        def loss(value: float) -> float:
             try:
-                fit = fit_at(float(np.exp(log_shape)), best)
+                fit = fit_at(value, best)
             except (ModelError, InfeasibleError):  # no fit there: it is not the likeliest
                 return np.inf
             return np.inf if fit.collapsed else -fit.result.objective
 
-        bounds, options = np.log([low, shape.high]), {"xatol": SHAPE_TOL}
-        with np.errstate(invalid="ignore"):  # of parabolas through a loss that is infinite
-            found = minimize_scalar(loss, bounds=bounds, method="bounded", options=options)
-        if low > shape.low and found.x - bounds[0] < 10.0 * SHAPE_TOL:  # and likelier below
+        found = _least(loss, low, shape.high) if low > 0.0 else _least_signed(loss, low, shape.high)
+        if low > shape.low and found < low * (1.0 + 10.0 * SHAPE_TOL):  # and likelier below
             assert self.collapse.heavy is not None
             edge = replace(law, **{name: max(shape.low, NEARLY_TAIL * self.collapse.ratio)})
             return self._collapsed(edge, self.collapse.heavy)
-        return fit_at(float(np.exp(found.x)), best)
+        return fit_at(found, best)
 
     def _fit(self, law: Law, start: Any = None) -> Fit:
         model = self._model(law)
         start = self._starts(law, model) if start is None else start
         self.follow(law)
-        if law.tail == np.inf:
-            result = best_run(model, self.data, start=start, **self.options)
-        else:
-            callback, penalised = self.options["callback"], self.alpha > 0.0
-            watch = CollapseWatch(self.data, self.prepared, penalised, law.tail, callback)
-            options = {**self.options, "callback": watch}
-            result = best_run(model, self.data, start=start, **options)
-            line = watch.line(result.params)
-            if line is not None:
-                return self._collapsed(law, line)
-        at_floor = float(np.exp(result.params.log_scale)) < 2.0 * FLOOR
-        return Fit(law, model, result, at_floor)
+        watched = law.tail < np.inf and self.prepared.strata is None
+        options = self.options
+        if watched:
+            told, penalised = options["callback"], self.alpha > 0.0
+            watch = CollapseWatch(self.data, self.prepared, penalised, law.tail, told)
+            options = {**options, "callback": watch}
+        result = best_run(model, self.data, start=start, **options)
+        line = watch.line(result.params) if watched else None
+        if line is not None:
+            return self._collapsed(law, line)
+        # A run about whose line the scale vanishes ends where the model says that it does.
+        at_floor = float(np.exp(np.min(result.params.log_scale))) < 2.0 * FLOOR
+        infeasible = result.reason is StopReason.INFEASIBLE
+        memoryless = infeasible and self._lost_memory(model, result.params)
+        vanished = infeasible and law.tail < np.inf and not (watched or memoryless)
+        collapsed, fixed = at_floor or vanished, self.scale is not None
+        return Fit(law, model, result, collapsed, fixed=fixed, memoryless=memoryless)
+
+    def _lost_memory(self, model: PenalisedLine, params: LineParams) -> bool:
+        """Whether a run ended as it came to where the errors of all rows have no memory."""
+        if not (self.prepared.delayed and isinstance(model, LocationScale)):
+            return False
+        stats, _ = self.data.sum(partial(model.information_step, params=params))
+        return bool(stats.memory == 0.0)
 
     def _collapsed(self, law: Law, line: Array) -> Fit:
         """At the line, with a scale that stands for 0: there is nothing to climb to."""
-        scale = max(VANISHED, ROUNDINGS * self.prepared.resolution)
+        scale: Any = max(VANISHED, ROUNDINGS * self.prepared.resolution)
+        if self.prepared.strata is not None:
+            scales = np.ones(len(self.prepared.shares))
+            scales[self.collapse.stratum] = scale
+            scale = scales
         return self._fit_at(law, line, scale)._replace(collapsed=True)
 
     def _endless(self, law: Law, coef: Array) -> Fit:
@@ -219,10 +271,10 @@ class Climb:
         scale = 1.0 / VANISHED
         return self._fit_at(law, scale * coef, scale)._replace(endless=True)
 
-    def _fit_at(self, law: Law, line: Array, scale: float) -> Fit:
+    def _fit_at(self, law: Law, line: Array, scale: Any) -> Fit:
         """No more than a point, its objective with it."""
         model = self._model(law)
-        params = LineParams(line - self.prepared.units.line, np.array(np.log(scale)))
+        params = LineParams(line - self.prepared.units.line, np.log(np.asarray(scale)))
         self.follow(law)
         options = {**self.options, "max_iter": 0, "search": "restarts"}
         return Fit(law, model, best_run(model, self.data, start=params, **options), False)
@@ -231,6 +283,12 @@ class Climb:
         """Model of the rows, or of one in so many."""
         units, gram = self.prepared.units, self.prepared.gram
         penalty = units.penalty(self.alpha) / every
+        fixed = self.scale is not None
+        if self.prepared.delayed or self.prepared.strata is not None or fixed:
+            # Exact rows are no more than sums, or errors mixtures, only in the models of one scale.
+            shares = None if self.prepared.strata is None else self.prepared.shares
+            line = units.line, gram / every, penalty, units.intercept
+            return LocationScale(law, *line, shares, fixed)
         model = law.model(units.line, gram / every, penalty, units.intercept)
         model.exact_squares = self.prepared.exact.squares / every
         return model
@@ -251,8 +309,12 @@ class Climb:
         """The last fit, or the likelier of the lines that the rows show at first."""
         if self.last is not None:
             return self.last
+        if self.scale is not None:
+            scale = np.array(np.log(self.scale))
+            return LineParams(self.prepared.starts[0][0], scale)
+        shape = () if self.prepared.strata is None else self.prepared.shares.shape
         starts = [
-            model.spread_over(LineParams(line, np.array(scale)))
+            model.spread_over(LineParams(line, np.full(shape, scale)))
             for line, scale in self.prepared.starts
         ]
         if len(starts) == 1:
@@ -269,3 +331,32 @@ def polished(model: PenalisedLine, stats: Any, result: EMResult) -> EMResult:
         return result
     # The objective is the same, but what the penalty has of it may not be.
     return replace(result, params=params, log_likelihood=result.objective - model.log_prior(params))
+
+
+def _least(loss: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function of a positive number is least."""
+    found = _between(lambda log_value: loss(float(np.exp(log_value))), np.log(low), np.log(high))
+    return float(np.exp(found))
+
+
+def _least_signed(loss: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function of a number of any sign is least, of its minima between the bounds.
+
+    Beyond a bound it may fall further: there a law comes to have an end point, and what is likely
+    is that of the data.
+    """
+    points = [low, *SIGNED, high]
+    losses = np.array([loss(point) for point in points])
+    inner = (losses[1:-1] <= losses[:-2]) & (losses[1:-1] <= losses[2:])
+    losses[1:-1][~inner] = np.inf
+    if inner.any():
+        losses[[0, -1]] = np.inf
+    least = int(np.argmin(losses))
+    return _between(loss, points[max(least - 1, 0)], points[min(least + 1, len(points) - 1)])
+
+
+def _between(loss: Callable[[float], float], low: float, high: float) -> float:
+    """Where a function is least between two bounds."""
+    options = {"xatol": SHAPE_TOL}
+    with np.errstate(invalid="ignore"):  # of parabolas through a loss that is infinite
+        return float(minimize_scalar(loss, bounds=(low, high), method="bounded", options=options).x)

@@ -11,9 +11,12 @@ from emkit.engine import EMResult, StopReason
 from emkit.exceptions import DataWarning, warn
 
 __all__ = [
+    "warn_of_boundaries",
     "warn_of_collapse",
     "warn_of_endless_scale",
+    "warn_of_lost_memory",
     "warn_of_rounding",
+    "warn_of_shape",
     "warn_of_uncertainty",
     "warn_unconverged",
 ]
@@ -37,8 +40,8 @@ def warn_unconverged(result: EMResult, max_iter: int) -> None:
         warn(f"The fit did not converge: {why}", ConvergenceWarning)
 
 
-def warn_of_collapse(scale: float, tail: float, exact: bool) -> None:
-    """Warn that the likelihood grows without bound as the scale goes to 0."""
+def warn_of_collapse(scale: float, tail: float, exact: bool, stratum: str) -> None:
+    """Warn that the likelihood grows without bound as the scale, or one of them, goes to 0."""
     what = "through every exact response and within the bounds of every interval"
     remedy = "There are too few exact responses for the columns."
     if not exact:
@@ -46,10 +49,22 @@ def warn_of_collapse(scale: float, tail: float, exact: bool) -> None:
     elif tail < np.inf:
         what += f", or so many that the others, in tails of {tail:.3g} degrees, do not count"
         remedy = "There are too few exact responses for the columns, or too many ties."
+    if stratum:
+        what += f", of stratum {stratum}"
     warn(
         f"The likelihood has no finite maximum: a line passes {what}, and it grows as the scale "
         f"goes to 0. scale_={scale:.3g} is where the fit stopped; it is no estimate, and standard "
         f"errors are NaN. {remedy}",
+        DataWarning,
+    )
+
+
+def warn_of_shape(name: str, value: float) -> None:
+    """Warn that a shape parameter ended where it may go no further."""
+    warn(
+        f"{name}_={value:.3g} is the end of its range, up to which the likelihood rises: it is no "
+        "estimate. There are too few responses to tell the shape: set it, or take "
+        "distribution='weibull' or 'lognormal'.",
         DataWarning,
     )
 
@@ -74,6 +89,33 @@ def warn_of_rounding(scale: float) -> None:
         "more than their last digits, and neither these nor the likelihood are to be trusted. "
         "Likely y was computed from X, or is so far from 0 that its digits are used up: subtract "
         "what all of it has in common before it is rounded.",
+        DataWarning,
+    )
+
+
+def warn_of_boundaries(strata: Sequence[str], vanishing: Mask, endless: Mask) -> None:
+    """Warn of strata whose scales have no finite estimate."""
+    for name, to_0, to_infinity in zip(strata, vanishing, endless, strict=True):
+        if to_0 or to_infinity:
+            end = "0, as the line passes within all of their bounds" if to_0 else "infinity"
+            warn(
+                f"The scale of stratum {name} has no finite estimate: none of its responses is "
+                f"exact, and the likelihood grows as it goes to {end}. Its scale_ is where the fit "
+                "stopped, and its standard error is NaN. Join strata, or leave this one out.",
+                DataWarning,
+            )
+
+
+def warn_of_lost_memory(tail: float) -> None:
+    """Warn that the likelihood grows as the line goes far below all entries."""
+    limit = "a hazard that does not change any more" if np.isinf(tail) else "a power law"
+    warn(
+        "The likelihood has no finite maximum: every row has an entry, and it grows as the line "
+        f"moves far below them all, towards {limit} beyond each entry. intercept_, coef_ and "
+        "scale_ are where the fit stopped; they are no estimates, and standard errors are NaN. "
+        "Quantiles from the first on mean nothing. Likely responses beyond their entries spread "
+        "more than this law lets them: try another distribution, or add rows that were observed "
+        "from the first.",
         DataWarning,
     )
 

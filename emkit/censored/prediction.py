@@ -11,6 +11,7 @@ from sklearn.utils import check_random_state
 
 from emkit._typing import Array
 from emkit.censored.rows import open_rows, require_y
+from emkit.censored.stratification import by_stratum
 from emkit.data.numbers import argument_of
 from emkit.models.censored.data import Responses, steps
 from emkit.models.laws.distribution import Distribution
@@ -36,7 +37,8 @@ class CensoredPrediction:
     random_state: Any
     coef_: Array
     intercept_: float
-    scale_: float
+    scale_: Any
+    strata: Any
     rank_: int
     #: Where columns are far from 0: coefficients and intercept of the fit, means of the columns and
     #: the line there.
@@ -57,7 +59,9 @@ class CensoredPrediction:
         """What says which law is fitted, and about what line."""
         shapes = LAWS[self.distribution].law.shapes if self.distribution in LAWS else ()
         names = "distribution", "fit_intercept", *shapes
-        return {name: getattr(self, name) for name in names}
+        told = {name: getattr(self, name) for name in names}
+        # As it was given, but never an array, which does not say whether it is the same.
+        return told | {"strata": np.asarray(self.strata, dtype=object).tolist()}
 
     def _require_fitted_law(self) -> None:
         """ValueError where `set_params` has made of the fitted law another."""
@@ -76,13 +80,19 @@ class CensoredPrediction:
         shapes = LAWS[self.distribution].law.shapes
         return [name for name in shapes if getattr(self, name) == "estimate"]
 
+    def _shapes_with_errors(self) -> list[str]:
+        """Of these, those that have standard errors."""
+        shapes = LAWS[self.distribution].law.shapes
+        return [name for name in self._free_shapes if shapes[name].has_error]
+
     def _location(self, X: Any) -> Array:
         """The line at rows of X."""
-        out = np.empty(len(X))
+        out, strata = np.empty(len(X)), self.__dict__.get("_strata")
         means, level = self._centre
         for rows in steps(len(X)):  # of single precision no copy in double as a whole
-            x = X[rows] if np.ndim(means) == 0 else X[rows] - means
-            out[rows] = x @ self.coef_ + level
+            columns = X[rows] if strata is None else X[rows][:, strata.line]
+            columns = columns if np.ndim(means) == 0 else columns - means
+            out[rows] = columns @ self.coef_ + level
         return out
 
     @property
@@ -119,6 +129,7 @@ class CensoredPrediction:
         ``shape`` is that of the result for one row.
         """
 
+        @by_stratum
         def at_rows(model: Any, rows: Responses) -> Array:
             return compute(model, model._location(rows.X))
 
@@ -271,6 +282,7 @@ class CensoredPrediction:
         draw = partial(_draw, seed, np.random.default_rng(seed))
         return self._each(X, draw, y, as_given=True, numbered=True)
 
+    @by_stratum
     def _impute(self, rows: Responses, rng: np.random.Generator | None = None) -> Array:
         """Responses of a block, filled by means, or by draws where there is a generator."""
         distribution, censored = self._distribution, ~rows.exact
@@ -292,6 +304,8 @@ class CensoredPrediction:
     def score_samples(self, X: Any, y: Any) -> Any:
         """Log-likelihood of each row: log-density where exact, log-probability where censored.
 
+        Of a row with an entry, that of its response given that it is larger.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
@@ -307,9 +321,11 @@ class CensoredPrediction:
         require_y(self, y)
         return self._each(X, type(self)._log_likelihood, y)
 
+    @by_stratum
     def _log_likelihood(self, rows: Responses) -> Array:
         location = self._location(rows.X)
-        return self._distribution.log_likelihood(location, self.scale_, rows.low, rows.high)
+        bounds = rows.low, rows.high, rows.entry
+        return self._distribution.log_likelihood(location, self.scale_, *bounds)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Mean log-likelihood of a row; higher is better.
@@ -337,7 +353,8 @@ class CensoredPrediction:
         return open_rows(self, X, y, sample_weight).sum(self._log_likelihood)
 
     def _n_parameters(self) -> int:
-        return self.rank_ + 1 + len(self._free_shapes)
+        n_scales = np.size(self.scale_) if LAWS[self.distribution].scale is None else 0
+        return self.rank_ + n_scales + len(self._free_shapes)
 
     def aic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Akaike information criterion; lower is better.
@@ -354,7 +371,7 @@ class CensoredPrediction:
         Returns
         -------
         aic : float
-            ``-2 log L + 2 p`` for p free parameters: ``rank_`` coefficients, the scale, and shape
+            ``-2 log L + 2 p`` for p free parameters: ``rank_`` coefficients, the scales, and shape
             parameters that are estimated.
         """
         return -2.0 * self._total(X, y, sample_weight)[0] + 2.0 * self._n_parameters()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 from math import log
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
@@ -14,30 +14,24 @@ from emkit.base.estimator import (
     OneNumber,
     StrOptions,
     at_least,
+    between,
     fit_context,
     require_same,
 )
 from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin, Progress
-from emkit.censored.fitting import Climb, Collapse, Fit, polished
-from emkit.censored.messages import (
-    warn_of_collapse,
-    warn_of_endless_scale,
-    warn_of_rounding,
-    warn_of_uncertainty,
-    warn_unconverged,
-)
+from emkit.censored.conclusion import Conclusion
+from emkit.censored.fitting import Climb, Collapse
+from emkit.censored.messages import warn_of_shape
 from emkit.censored.prediction import CensoredPrediction, far_from_0
-from emkit.censored.residuals import data_of, line_within
+from emkit.censored.residuals import data_of
 from emkit.censored.rows import load_rows, open_rows, refuse_extremes, require_y
+from emkit.censored.stratification import labels_of
 from emkit.censored.summary import CensoredSummary
-from emkit.censored.uncertainty import Uncertainty
 from emkit.engine import EMResult
-from emkit.models.censored.data import Prepared, Standardised
+from emkit.models.censored.data import Prepared
 from emkit.models.censored.first_line import prepare_blocks
 from emkit.models.censored.line import FLOOR, LineParams
-from emkit.models.censored.peak import peak_information
-from emkit.models.censored.recession import without_recession
 from emkit.models.laws.law import Law
 from emkit.models.laws.registry import LAWS, document_laws
 
@@ -73,6 +67,8 @@ class EMCensoredRegressor(
         Predictions and log-likelihoods are on the scale of y, of whatever the line is.
     df : float or 'estimate', default=4.0
         Degrees of freedom of 'student_t', at least 0.001; from 1e16 on that is the normal.
+    shape : float or 'estimate', default='estimate'
+        Shape of 'generalized_gamma', from -10 to 10.
     left, right : float or None, default=None
         Limits of a one-dimensional y: values at or beyond a limit are censored there.
     alpha : float, default=0.0
@@ -80,6 +76,11 @@ class EMCensoredRegressor(
         that of ``Ridge(alpha)`` on them.
     fit_intercept : bool, default=True
         Whether there is an intercept, free of the penalty.
+    strata : array-like of int, str or bool, default=None
+        Columns of X, by number, name or mask, by which the scale differs: each combination of
+        their values has its own. They are numbers, as X is, and leave the line: a copy of such a
+        column, under another name, stays. A ridge penalty is then over the harmonic mean of the
+        rows' :math:`\sigma^2`.
     tol : float, default=1e-8
         Gain of one EM step, in nats of the whole sample, below which a run has converged.
     max_iter : int, default=1000
@@ -106,14 +107,20 @@ class EMCensoredRegressor(
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,)
-        Coefficients of the line; for 'lognormal' and 'weibull' that of log y.
+        Coefficients of the line; for 'lognormal' and 'weibull' that of log y. Without those of
+        columns in ``strata``, in the order of the others.
     intercept_ : float
         Intercept.
-    scale_ : float
-        Scale :math:`\sigma` of the distribution; 1e-7 of the spread of y about a first line where
-        the likelihood grows without bound as it goes to 0, 1e7 where as it goes to infinity.
+    scale_ : float or ndarray of shape (n_strata,)
+        Scale :math:`\sigma` of the distribution, with ``strata`` of each of ``strata_``; 1e-7 of
+        the spread of y about a first line where the likelihood grows without bound as it goes to
+        0, 1e7 where as it goes to infinity.
+    strata_ : ndarray of shape (n_strata,) or (n_strata, n_columns)
+        Values of the strata in ascending order, where there are ``strata``.
     df_ : float
         Degrees of freedom, for 'student_t'.
+    shape_ : float
+        Shape, for 'generalized_gamma'.
     log_likelihood_ : float
         In nats, on the scale of y, without the penalty.
     n_iter_ : int
@@ -122,15 +129,16 @@ class EMCensoredRegressor(
         Whether the best run converged.
     rank_ : int
         Number of coefficients that X determines, the intercept among them; `aic` and `bic` count
-        them, the scale and shape parameters that are estimated.
+        them, the scales, and shape parameters that are estimated.
     history_ : ndarray
         Objective at the start and every accepted iterate of the best run; never falls.
     runs_ : tuple of RunSummary
         One summary for each start.
     cov_params_ : ndarray of shape (n_features + 2, n_features + 2)
-        Covariance of intercept (left out without one), coefficients and log scale: the inverse of
-        the observed information. NaN in rows and columns of what the data do not determine,
-        infinite or 0, with a DataWarning, where a variance is beyond double precision.
+        Covariance of intercept (left out without one), coefficients and log scale (with ``strata``,
+        of all of them, in their order): the inverse of the observed information. NaN in rows and
+        columns of what the data do not determine, infinite or 0, with a DataWarning, where a
+        variance is beyond double precision.
     standard_errors_ : ndarray
         Square roots of its diagonal.
     n_features_in_ : int
@@ -173,10 +181,12 @@ class EMCensoredRegressor(
         **EM_CONSTRAINTS,
         "distribution": [StrOptions(set(LAWS))],
         "df": [at_least(Real, 1e-3), StrOptions({"estimate"})],
+        "shape": [between(Real, -10.0, 10.0), StrOptions({"estimate"})],
         "left": [None, OneNumber("emkit.censored_target")],
         "right": [None, OneNumber("emkit.censored_target")],
         "alpha": [at_least(Real, 0.0)],
         "fit_intercept": ["boolean"],
+        "strata": ["array-like", Integral, str, None],
     }
 
     def __init__(
@@ -184,10 +194,12 @@ class EMCensoredRegressor(
         *,
         distribution: str = "normal",
         df: float | str = 4.0,
+        shape: float | str = "estimate",
         left: float | None = None,
         right: float | None = None,
         alpha: float = 0.0,
         fit_intercept: bool = True,
+        strata: Any = None,
         tol: float = 1e-8,
         max_iter: int = 1000,
         n_init: int = 1,
@@ -200,10 +212,12 @@ class EMCensoredRegressor(
     ):
         self.distribution = distribution
         self.df = df
+        self.shape = shape
         self.left = left
         self.right = right
         self.alpha = alpha
         self.fit_intercept = fit_intercept
+        self.strata = strata
         self.tol = tol
         self.max_iter = max_iter
         self.n_init = n_init
@@ -263,23 +277,33 @@ class EMCensoredRegressor(
         """
         require_y(self, y)
         opened = open_rows(self, X, y, sample_weight, reset=True)
-        rows = load_rows(opened, self.fit_intercept)
+        rows, strata = load_rows(self, opened)
         progress = Progress(self, X, y, sample_weight, in_memory=opened.in_memory)
         law, free = self._law_to_fit()
+        scale = LAWS[self.distribution].scale
+        if strata is not None and scale is not None:
+            raise ValueError(
+                f"distribution={self.distribution!r} has a scale of {scale} for all rows, so that "
+                "strata have none of their own. Leave strata out, or take 'weibull'."
+            )
         prepared = prepare_blocks(
             rows,
             self.fit_intercept,
             summarise=law.exact_sums_suffice,
             heavy_tails=not law.log_concave,
             penalised=self.alpha > 0.0,
+            strata=strata,
         )
         refuse_extremes(self, prepared.units)
-        collapse = Collapse.of(rows, prepared, law, free, self.alpha > 0.0)
+        collapse = Collapse(None)
+        if scale is None:
+            collapse = Collapse.of(rows, prepared, law, free, self.alpha > 0.0)
         data = data_of(rows, prepared)
         del rows, opened  # those of a cluster need not lie there beside the residuals
         with progress:
             fit = self._climb(prepared, data, progress, collapse).fit(law, free)
-        self._conclude(fit, prepared, data)
+        shape = next(iter(self._shapes_with_errors()), None)
+        self._conclude(Conclusion.of(fit, prepared, data, collapse, self.alpha > 0.0, shape))
         progress.done()
         return self
 
@@ -290,6 +314,7 @@ class EMCensoredRegressor(
         def follow(law: Law) -> None:
             progress.publish = partial(type(self)._publish, law=law, prepared=prepared)
 
+        scale = LAWS[self.distribution].scale
         # It is in nats of the whole sample, of less than its rows where weights are small.
         tol = self.tol * min(1.0, prepared.weight / prepared.n)
         return Climb(
@@ -297,7 +322,7 @@ class EMCensoredRegressor(
             data,
             alpha=self.alpha,
             collapse=collapse,
-            last=self._last(prepared.units),
+            last=self._last(prepared),
             n_init=self.n_init,
             random_state=self.random_state,
             options={
@@ -309,36 +334,20 @@ class EMCensoredRegressor(
                 "callback": progress.callback,
             },
             follow=follow,
+            scale=None if scale is None else scale / prepared.units.spread,
         )
 
-    def _conclude(self, fit: Fit, prepared: Prepared, data: Any) -> None:
+    def _conclude(self, conclusion: Conclusion) -> None:
         """Publish a fit with its standard errors, and warn of what is wrong with it."""
-        model, result, penalised = fit.model, fit.result, self.alpha > 0.0
-        within = not penalised and line_within(data, prepared, result.params)
-        collapsed = fit.collapsed or within
-        information, bounded = None, not (collapsed or fit.endless)
-        if bounded:
-            warn_unconverged(result, self.max_iter)
-            stats, _ = data.sum(partial(model.information_step, params=result.params))
-            if result.converged:
-                information = peak_information(model, data, stats, result.params)
-            else:
-                information = model.information(stats, result.params)
-            if fit.law.tail < np.inf and not penalised:
-                information = without_recession(data, prepared, information)
-            result = polished(model, stats, result)
-        self._publish(result, fit.law, prepared)
-        uncertainty = Uncertainty.of(information, prepared, penalised)
+        self._publish(conclusion.result, conclusion.fit.law, conclusion.prepared)
+        uncertainty = conclusion.uncertainty
         self.cov_params_, self.standard_errors_ = uncertainty.covariance, uncertainty.errors
-        if collapsed:
-            warn_of_collapse(self.scale_, fit.law.tail, exact=prepared.exact.weight > 0.0)
-        if fit.endless:
-            warn_of_endless_scale(self.scale_)
-        if bounded and self.scale_ < prepared.resolution * prepared.units.spread:
-            warn_of_rounding(self.scale_)
-        warn_of_uncertainty(
-            self._parameter_names, uncertainty, self.rank_, bounded, self.converged_
-        )
+        conclusion.warn(self._parameter_names, self.scale_, self.max_iter)
+        law = conclusion.fit.law
+        for name in self._shapes_with_errors():
+            value, (_, low, high, _) = getattr(law, name), law.shapes[name]
+            if min(value - low, high - value) < 1e-4:
+                warn_of_shape(name, value)
 
     def _law_to_fit(self) -> tuple[Law, Any]:
         """The law with the shape parameters that are given, and the names of those that are not."""
@@ -351,27 +360,40 @@ class EMCensoredRegressor(
         """Whether there is a last fit to go on from."""
         return self.warm_start and hasattr(self, "coef_")
 
-    def _last(self, units: Standardised) -> LineParams | None:
+    def _last(self, prepared: Prepared) -> LineParams | None:
         """The last fit in units of the fit, if it is to go on."""
         if not self._goes_on:
             return None
+        units, strata = prepared.units, prepared.strata
         require_same("warm_start", "n_features", len(self.coef_), len(units.scale))
         means, level = self._centre
         coef = units.from_user(self.coef_, level, means)
-        scale = max(self.scale_ / units.spread, FLOOR)
-        return LineParams(coef, np.array(np.log(scale)))
+        log_scale = np.log(np.maximum(self.scale_ / units.spread, FLOOR))
+        if strata is not None:
+            same = self._strata is not None and np.array_equal(self._strata.labels, strata.labels)
+            if not same:
+                log_scale = np.full(len(strata.labels), np.mean(log_scale))
+        elif np.ndim(log_scale):
+            log_scale = log_scale.mean()
+        return LineParams(coef, np.asarray(log_scale))
 
     def _publish(self, result: EMResult, law: Law, prepared: Prepared) -> None:
         units = prepared.units
         self.coef_, self.intercept_, self.scale_ = units.to_user(*result.params)
+        if LAWS[self.distribution].scale is not None:
+            self.scale_ = LAWS[self.distribution].scale
         self._about_means = None
-        if far_from_0(self.coef_, units.shift, self.scale_):
+        if far_from_0(self.coef_, units.shift, np.min(self.scale_)):
             level = units.level(result.params.coef)
             self._about_means = self.coef_.copy(), self.intercept_, units.shift, level
         self.rank_, self._fitted_law = prepared.rank, self._law_arguments()
         # Of an earlier fit; a fit that is interrupted has no standard errors.
-        for name in (*(f"{shape}_" for shape in SHAPES), "cov_params_", "standard_errors_"):
+        gone = "cov_params_", "standard_errors_", "strata_"
+        for name in (*(f"{shape}_" for shape in SHAPES), *gone):
             self.__dict__.pop(name, None)
+        self._strata = prepared.strata
+        if prepared.strata is not None:
+            self.strata_ = labels_of(prepared.strata)
         for name in law.shapes:
             setattr(self, f"{name}_", getattr(law, name))
         # log_jacobian is linear in the response, so its total is its value at the total.

@@ -1,16 +1,22 @@
 """What the engine works on in a censored regression: residuals about the first line."""
 
 from functools import partial
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
+from emkit._typing import Array
 from emkit.data.blocks import DataBlocks
 from emkit.engine import Blocks
 from emkit.models.censored.data import Prepared, Residuals, thinned
 from emkit.models.censored.normal import LineParams
 
-__all__ = ["data_of", "line_within", "sample_of"]
+__all__ = ["Boundaries", "data_of", "line_within", "sample_of"]
 
+Mask: TypeAlias = NDArray[np.bool_]
+#: Scale, in units of the fit, that is on its way to infinity.
+ENDLESS = 1e4
 #: Rows that a start looks at: a tenth of them, within this range.
 SAMPLE_ROWS = 2000, 4000
 
@@ -38,4 +44,30 @@ def line_within(data: Blocks, prepared: Prepared, params: LineParams) -> bool:
     if prepared.exact.weight > 0.0:
         return False
     # One row outside decides, and as a rule it is in the first block.
-    return all(data.map(partial(Residuals.encloses, coef=params.coef)))
+    return all(within.all() for within in data.map(partial(Residuals.encloses, coef=params.coef)))
+
+
+class Boundaries(NamedTuple):
+    """Strata whose scales have no finite estimate, beside the others (m,)."""
+
+    vanishing: Mask  #: the line passes within all bounds: the scale goes to 0
+    endless: Mask  #: all responses are bounded on one side, and the scale goes to infinity
+
+    @classmethod
+    def of(cls, data: Blocks, params: LineParams) -> "Boundaries":
+        looked_at = list(data.map(partial(_kept, coef=params.coef, m=params.log_scale.size)))
+        within, one_sided = (np.all(some, axis=0) for some in zip(*looked_at, strict=True))
+        return cls(within, one_sided & ~within & (params.log_scale > np.log(ENDLESS)))
+
+    @property
+    def any(self) -> Mask:
+        return self.vanishing | self.endless
+
+
+def _kept(block: Residuals, coef: Array, m: int) -> tuple[Mask, Mask]:
+    """Strata of which no row in a block lies outside of its bounds, or has bounds on both sides."""
+    within, one_sided = np.ones((2, m), dtype=bool)
+    assert block.stratum is not None
+    within[block.stratum[~block.encloses(coef)]] = False
+    one_sided[block.stratum[np.isfinite(block.low) & np.isfinite(block.high)]] = False
+    return within, one_sided

@@ -15,11 +15,11 @@ __all__ = ["WORDS", "Field", "recognise", "role_of"]
 #: Words in the name of a field by what it is. The first that has one of the name's words decides:
 #: an "event_time" is a time. Letters count only where they are the whole name.
 WORDS = {
-    "entry": "entry entered enter start begin truncation",
+    "entry": "entry entered enter start begin tstart truncation",
     "lower": "lower low lo left lb minimum L",
     "upper": "upper high hi right ub maximum U R",
     "time": "time times duration durations days weeks months years hours minutes seconds day week "
-    "month year hour stop exit age tenure followup T",
+    "month year hour stop tstop exit age tenure followup T",
     "opposite": "censored alive living survived suspended suspension lost",
     "unclear": "censoring censor cens C",
     "event": "event events status dead death deaths died deceased observed uncensored failed "
@@ -37,8 +37,8 @@ _NAMED = {
 #: Names of two fields that leave their meaning to their places.
 _PLACED = {(None, None), ("lower", None), (None, "upper")}
 _REMEDY = (
-    "Name them (event, time), where event is True if it was seen, or (lower, upper), or build y by "
-    "censored_target(time, event=event)."
+    "Name them (event, time), where event is True if it was seen, or (lower, upper), with an entry "
+    "beside if there is one; or build y by censored_target(time, event=event)."
 )
 
 
@@ -54,24 +54,26 @@ def role_of(name: str | None) -> str | None:
     """What a field of that name is: a key of `WORDS`, or None."""
     words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name or "")]
     known = set(words if len(words) == 1 else [word for word in words if len(word) > 1])
-    known |= {"time" for word in words if word.endswith("time")}
+    known |= {end for word in words for end in ("time", "entry") if word.endswith(end)}
     role = next((role for role, of_role in _WORDS.items() if known & of_role), None)
     return "time" if role == "survival" else role
 
 
 def recognise(fields: Sequence[Field], *, whole: bool) -> dict[str, Field]:
-    """The fields by what they are: event and time, or lower and upper.
+    """The fields by what they are: event and time, or lower and upper, and perhaps entry.
 
     ``whole`` says that all rows are there: of a block nothing is warned of, but refused.
     """
+    at = _place_of_entry(fields)
+    if at is None:
+        return _recognise_two(fields, whole)
+    others = [field for j, field in enumerate(fields) if j != at]
+    return {"entry": fields[at], **_recognise_two(others, whole)}
+
+
+def _recognise_two(fields: Sequence[Field], whole: bool) -> dict[str, Field]:
+    """Event and time, or lower and upper."""
     roles = [role_of(field.name) for field in fields]
-    # A role that may stand beside a pair of others is taken out here, before they are told apart.
-    _refuse_entry(fields, roles)
-    if len(fields) != 2:
-        names = tuple(field.name for field in fields)
-        raise ValueError(
-            f"y should have two fields or columns, (event, time) or (lower, upper). Got {names}."
-        )
     _refuse_opposite(fields, roles)
     booleans = [is_boolean(field.values) for field in fields]
     if any(booleans):
@@ -89,6 +91,32 @@ def recognise(fields: Sequence[Field], *, whole: bool) -> dict[str, Field]:
             _refuse_events(fields)
         return {"lower": fields[0], "upper": fields[1]}
     raise _no_response(fields, roles)
+
+
+def _place_of_entry(fields: Sequence[Field]) -> int | None:
+    """Which of three fields is the entry, None where there are two others; ValueError otherwise."""
+    if len(fields) == 3 and fields[0].name is None:
+        if any(is_boolean(field.values) for field in fields):
+            raise ValueError(
+                "y has three columns without names, and one is boolean: an event. Which of the "
+                "others is the entry does not show. Name them (event, entry, time), or build y by "
+                "censored_target(time, event=event, entry=entry)."
+            )
+        return 2
+    places = [j for j, field in enumerate(fields) if role_of(field.name) == "entry"]
+    if len(fields) == 2 + len(places) and len(places) < 2:
+        return places[0] if places else None
+    if len(places) == 1 and len(fields) == 2:
+        raise ValueError(
+            f"{fields[places[0]].label} says by its name when a row came under observation "
+            "(delayed entry), and one field beside it does not tell the response. Name three, "
+            "(event, entry, time) or (lower, upper, entry), or build y by censored_target(time, "
+            "event=event, entry=entry). Bounds of an interval go by (lower, upper)."
+        )
+    raise ValueError(
+        "y should have two fields or columns, (event, time) or (lower, upper), and perhaps one "
+        f"beside them, (entry). Got {tuple(field.name for field in fields)}."
+    )
 
 
 def _by_type(
@@ -113,16 +141,6 @@ def _by_type(
 
 
 # What is not guessed
-
-
-def _refuse_entry(fields: Sequence[Field], roles: Sequence[str | None]) -> None:
-    for field, role in zip(fields, roles, strict=True):
-        if role == "entry":
-            raise ValueError(
-                f"{field.label} says by its name when a row came under observation: delayed entry "
-                "(left truncation) is not supported yet. Leave it out only where all rows were "
-                "observed from the first. Bounds of an interval go by (lower, upper)."
-            )
 
 
 def _refuse_opposite(fields: Sequence[Field], roles: Sequence[str | None]) -> None:

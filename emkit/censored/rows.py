@@ -3,19 +3,22 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_consistent_length
 
 from emkit._typing import Array
 from emkit.censored.frames import as_records
+from emkit.censored.stratification import strata_columns, strata_of
 from emkit.censored.target import load_target
 from emkit.data.blocks import DataBlocks
 from emkit.data.checks import load_with_missing, part_of
 from emkit.data.opened import Opened, open_data
 from emkit.data.reader import Reader
 from emkit.models.censored.data import Responses, Standardised
+from emkit.models.censored.strata import Strata
 from emkit.models.laws.registry import LAWS
 
 __all__ = [
@@ -27,6 +30,8 @@ __all__ = [
     "require_y",
 ]
 
+#: Bounds of responses, and their entries if there are any.
+Bounds: TypeAlias = tuple[Array, Array, Array | None]
 #: Largest weight whose products and sums stay finite, as do those of its reciprocal.
 HEAVIEST = 1e100
 #: Largest size of a coefficient, and of its reciprocal.
@@ -37,8 +42,8 @@ LARGEST = 1e290
 class ResponseReader(Reader[Responses]):
     """Reader of rows with their responses, which have no bounds where y was not given."""
 
-    #: From bounds on the scale of y to such on that of the line.
-    to_line: Callable[[Array, Array], tuple[Array, Array]]
+    #: From bounds and entries on the scale of y to such on that of the line.
+    to_line: Callable[[Array, Array, Array | None], Bounds]
     left: float | None
     right: float | None
 
@@ -55,9 +60,12 @@ class ResponseReader(Reader[Responses]):
         if not len(X):
             return Responses(X, np.empty(0), np.empty(0), sample_weight)
         _refuse_extreme_weights(sample_weight)
-        low, high = load_target(y, self.left, self.right, whole=whole)
-        check_consistent_length(X, low)
-        return Responses(X, *self.to_line(low, high), sample_weight)
+        target = load_target(y, self.left, self.right, whole=whole)
+        check_consistent_length(X, target.low)
+        low, high, entry = self.to_line(*target)
+        if entry is not None and (entry == -np.inf).all():
+            entry = None
+        return Responses(X, low, high, sample_weight, entry)
 
     def counted(self, rows: Responses) -> Responses:
         """Those of positive weight with a response that may not lie anywhere."""
@@ -83,7 +91,7 @@ def open_rows(
 
     Bounds are on the scale of the line, or ``as_given``, once it is known that they can be.
     """
-    to_line = (LAWS[regressor.distribution] if reset else regressor._distribution).to_line
+    to_line = (LAWS[regressor.distribution] if reset else regressor._distribution).bounds_to_line
     if as_given:
         to_line = partial(_checked, to_line)
     reader = ResponseReader(to_line, regressor.left, regressor.right)
@@ -93,11 +101,14 @@ def open_rows(
 
 
 def _checked(
-    to_line: Callable[[Array, Array], tuple[Array, Array]], low: Array, high: Array
-) -> tuple[Array, Array]:
+    to_line: Callable[[Array, Array, Array | None], Bounds],
+    low: Array,
+    high: Array,
+    entry: Array | None,
+) -> Bounds:
     """Bounds as they are; ValueError where they have no place on the line."""
-    to_line(low, high)
-    return low, high
+    to_line(low, high, entry)
+    return low, high, entry
 
 
 def read_predictors(regressor: Any, X: Any) -> Array:
@@ -115,14 +126,20 @@ def require_y(regressor: Any, y: Any) -> None:
         )
 
 
-def load_rows(opened: Opened[Responses], intercept: bool) -> DataBlocks:
-    """Rows that count, in blocks that can be asked as often as needed, checked.
+def load_rows(regressor: Any, opened: Opened[Responses]) -> tuple[DataBlocks, Strata | None]:
+    """Rows that count, in blocks that can be asked as often as needed, checked, and their strata.
 
     A line with an intercept can leave bounds on one side as far behind as it likes.
     """
-    rows, sides = opened.blocks(_sides)
-    _refuse_one_sided(opened.reader, sides, intercept)
-    return rows
+    columns = strata_columns(regressor, opened.n_features)
+    rows, sides = opened.blocks(partial(_sides, columns))
+    if not columns:
+        _refuse_one_sided(opened.reader, sides, regressor.fit_intercept)
+        return rows, None
+    sides = list(sides)
+    _refuse_one_sided(opened.reader, sides, regressor.fit_intercept)
+    n, _, values = zip(*sides, strict=True)
+    return rows, strata_of(regressor, columns, sum(n), values)
 
 
 # What cannot be had
@@ -149,7 +166,8 @@ def refuse_extremes(regressor: Any, units: Standardised) -> None:
     wrong = np.flatnonzero((size > LARGEST) | (size < 1.0 / LARGEST))
     if len(wrong):
         j = int(wrong[0])
-        name = getattr(regressor, "feature_names_in_", {j: j})[j]
+        at = j if units.columns is None else units.columns[j]
+        name = getattr(regressor, "feature_names_in_", {at: at})[at]
         raise ValueError(
             f"Column {name!r} of X and y are in units too far apart for double precision: the "
             f"column has a spread of {units.scale[j]:.3g}, the responses one of "
@@ -157,21 +175,32 @@ def refuse_extremes(regressor: Any, units: Standardised) -> None:
         )
 
 
-def _sides(rows: Responses) -> tuple[int, bool, bool]:
-    """Number of rows, and whether all are open on the left, on the right."""
-    return len(rows.X), bool(np.isinf(rows.low).all()), bool(np.isinf(rows.high).all())
+#: Kinds of rows of which alone the likelihood grows as the line, or line and scale, move away.
+ONE_SIDED = (
+    "is censored on the right",
+    "is censored on the left, or begins at its entry",
+    "is censored on the left, or on the right with an entry",
+)
+
+
+def _sides(columns: list[int], rows: Responses) -> tuple[int, NDArray[np.bool_], Array | None]:
+    """Number of rows, whether all are of each of the kinds in `ONE_SIDED`, and their strata."""
+    left, right = np.isinf(rows.low), np.isinf(rows.high)
+    entered = np.zeros_like(left) if rows.entry is None else rows.entry > -np.inf
+    kinds = right, np.isinf(rows.least), left | (right & entered)
+    values = np.unique(rows.X[:, columns], axis=0).astype(float) if columns else None
+    return len(rows.X), np.array([kind.all() for kind in kinds]), values
 
 
 def _refuse_one_sided(reader: Reader[Responses], sides: Any, intercept: bool) -> None:
     """ValueError where there are no rows, or, beside an intercept, all are open on one side."""
-    n, left, right = 0, True, True
-    for n_here, left_here, right_here in sides:
-        n, left, right = n + n_here, left and left_here, right and right_here
-        if n and not (intercept and (left or right)):
+    n, kinds = 0, np.ones(len(ONE_SIDED), dtype=bool)
+    for n_here, kinds_here, _ in sides:
+        n, kinds = n + n_here, kinds & kinds_here
+        if n and not (intercept and kinds.any()):
             return
     reader.require(n, 1)
     raise ValueError(
-        f"Every response is censored on the {'left' if left else 'right'}: the likelihood grows "
-        "without bound as the line moves away. There must be exact responses, or bounds on the "
-        "other side."
+        f"Every response {ONE_SIDED[int(np.argmax(kinds))]}: the likelihood grows without bound as "
+        "the line moves away. There must be exact responses, or bounds on the other side."
     )

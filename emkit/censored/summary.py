@@ -10,6 +10,7 @@ from emkit._typing import Array
 from emkit.base.optional import optional_import
 from emkit.censored.prediction import check_level
 from emkit.censored.uncertainty import check_uncertainty
+from emkit.models.laws.registry import LAWS
 
 __all__ = ["CensoredSummary"]
 
@@ -20,15 +21,25 @@ class CensoredSummary:
     fit_intercept: bool
     coef_: Array
     intercept_: float
-    scale_: float
+    scale_: Any
     standard_errors_: Array
+    n_features_in_: int
     _require_fitted_law: Callable[[], None]
+    _shapes_with_errors: Callable[[], list[str]]
+    distribution: str
 
     @property
     def _parameter_names(self) -> list[str]:
-        """Those of intercept (left out without one), coefficients and log scale."""
-        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(len(self.coef_))])
-        return ["intercept"] * int(self.fit_intercept) + [*names, "log(scale)"]
+        """Those of all parameters that have standard errors, as the user has them."""
+        n, strata = self.n_features_in_, self.__dict__.get("_strata")
+        fixed = LAWS[self.distribution].scale is not None
+        names = getattr(self, "feature_names_in_", [f"x{j}" for j in range(n)])
+        scales = [] if fixed else ["log(scale)"]
+        if strata is not None:
+            names = [names[j] for j in strata.line]
+            scales = [f"log(scale)[{stratum}]" for stratum in strata.told]
+        lead = ["intercept"] * int(self.fit_intercept)
+        return [*lead, *names, *scales, *self._shapes_with_errors()]
 
     def summary(self, level: float = 0.95) -> Any:
         """Estimates with their uncertainty.
@@ -41,7 +52,7 @@ class CensoredSummary:
         Returns
         -------
         table : pandas.DataFrame
-            A row for the intercept, every coefficient and the log scale; columns estimate,
+            A row for the intercept, every coefficient and every log scale; columns estimate,
             std_error, z, p_value, lower and upper. All but the estimate is NaN for a parameter that
             the data do not determine.
 
@@ -70,9 +81,11 @@ class CensoredSummary:
         self._require_fitted_law()
         level = check_level(level)
         pd = optional_import("pandas", "pandas", "EMCensoredRegressor.summary")
-        estimate = np.concatenate([self.coef_, [np.log(self.scale_)]])
-        if self.fit_intercept:
-            estimate = np.append(self.intercept_, estimate)
+        lead = [self.intercept_] * int(self.fit_intercept)
+        fixed = LAWS[self.distribution].scale is not None
+        scales = [] if fixed else np.log(np.atleast_1d(self.scale_))
+        shapes = [getattr(self, f"{name}_") for name in self._shapes_with_errors()]
+        estimate = np.concatenate([lead, self.coef_, scales, shapes])
         with np.errstate(divide="ignore", invalid="ignore"):
             z = estimate / self.standard_errors_
         half = ndtri(0.5 + 0.5 * level) * self.standard_errors_

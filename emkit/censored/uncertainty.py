@@ -20,7 +20,8 @@ NO_PART = 1e-6
 
 
 class Uncertainty(NamedTuple):
-    """Of intercept (left out without one), coefficients and log scale, in the user's units."""
+    """Of intercept (left out without one), coefficients, log scales and shapes, as the user has
+    them."""
 
     covariance: Array  #: NaN in rows and columns of parameters that are not determined
     errors: Array  #: standard errors, NaN where a parameter is not determined
@@ -29,17 +30,19 @@ class Uncertainty(NamedTuple):
     extreme: Mask  #: whether a variance is too large or too small for a double
 
     @classmethod
-    def of(cls, information: Array | None, prepared: Prepared, penalised: bool) -> "Uncertainty":
-        """From the observed information of the coefficients of the design and the log scale.
+    def of(
+        cls, information: Array | None, prepared: Prepared, penalised: bool, n_beside: int
+    ) -> "Uncertainty":
+        """From the observed information of the coefficients of the design and ``n_beside`` others.
 
         None where the likelihood has no maximum: there is then no uncertainty about it.
         """
-        seen = _seen_by_columns(prepared, penalised)
+        seen = _seen_by_columns(prepared, penalised, n_beside)
         if information is None:
             n = len(seen)
             nothing = np.zeros_like(seen)
             return cls(np.full((n, n), np.nan), np.full(n, np.nan), seen, nothing, nothing)
-        change, unit = _to_user(prepared)
+        change, unit = _to_user(prepared, n_beside)
         size = np.sqrt(np.abs(information.diagonal()))
         size[size == 0.0] = 1.0
         values, vectors = np.linalg.eigh(information / np.outer(size, size))
@@ -70,34 +73,36 @@ def check_uncertainty(regressor: Any) -> None:
         )
 
 
-def _to_user(prepared: Prepared) -> tuple[Array, Array]:
-    """The user's parameters of those of the fit (m, q + 1), but for a unit of each (m,)."""
+def _to_user(prepared: Prepared, n_beside: int) -> tuple[Array, Array]:
+    """The user's parameters of those of the fit, but for a unit of each."""
     units = prepared.units
     lead, p, q = int(units.intercept), len(units.scale), len(units.line)
+    m, end = n_beside, lead + p
     slopes = np.eye(p) if units.basis is None else units.basis
-    change, unit = np.zeros((lead + p + 1, q + 1)), np.full(lead + p + 1, units.spread)
-    change[lead : lead + p, lead:q], change[-1, -1] = slopes, 1.0
+    change, unit = np.zeros((end + m, q + m)), np.full(end + m, units.spread)
+    change[lead:end, lead:q], change[end:, q:] = slopes, np.eye(m)
     if lead:
         change[0, 0], change[0, 1:q] = 1.0, -(units.shift / units.scale) @ slopes
-    unit[lead : lead + p] /= units.scale
-    unit[-1] = 1.0
+    unit[lead:end] /= units.scale
+    unit[end:] = 1.0
     return change, unit
 
 
-def _seen_by_columns(prepared: Prepared, penalised: bool) -> Mask:
-    """Parameters (m,) that no combination of columns which is 0 in every row has a part in.
+def _seen_by_columns(prepared: Prepared, penalised: bool, n_beside: int) -> Mask:
+    """Parameters that no combination of columns which is 0 in every row has a part in.
 
     A constant column is left out of the line beside an intercept: the intercept is then that of the
     other columns. A penalty, on standard deviations, determines all but such columns.
     """
     units, lead = prepared.units, int(prepared.units.intercept)
-    determined = np.ones(lead + len(units.scale) + 1, dtype=bool)
+    end = lead + len(units.scale)
+    determined = np.ones(end + n_beside, dtype=bool)
     if units.basis is not None:
         constant = ~units.basis.any(axis=1) & ~(np.abs(prepared.unseen) > NO_PART).any(axis=1)
-        determined[lead:-1] &= ~constant
+        determined[lead:end] &= ~constant
     if not penalised:
         unseen = prepared.unseen
-        determined[lead:-1] &= ~(np.abs(unseen) > NO_PART).any(axis=1)
+        determined[lead:end] &= ~(np.abs(unseen) > NO_PART).any(axis=1)
         if lead:
             parts = (units.shift / units.scale)[:, None] * unseen
             away = np.abs(parts.sum(axis=0)) > NO_PART * np.abs(parts).sum(axis=0)

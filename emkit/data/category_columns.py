@@ -13,7 +13,15 @@ from emkit.data.levels import shown
 from emkit.data.refusals import column
 from emkit.data.tables import Table
 
-__all__ = ["chosen", "integer_columns", "is_named", "is_text", "orders", "positions_in"]
+__all__ = [
+    "chosen",
+    "integer_columns",
+    "is_named",
+    "is_text",
+    "orders",
+    "positions",
+    "positions_in",
+]
 
 TRUTHS, WORDS = (bool, np.bool_), (str, bytes)
 
@@ -34,7 +42,7 @@ def chosen(table: Table, categorical: Any, missing_values: Any) -> list[int]:
                 f"columns. Got {categorical!r}."
             )
         return [j for j in range(len(table.names)) if _is_category(table, j, missing_values)]
-    found = _positions(categorical, table.names, "categorical_features")
+    found = positions(categorical, table.names, "categorical_features")
     for j in set(range(len(table.names))).difference(found):
         if table.kind(j) != "boolean" and _is_category(table, j, missing_values):
             words = [v for v in table.factor(j).marked(missing_values).present if is_word(v)]
@@ -107,7 +115,7 @@ def _refuse_mixed(
     )
 
 
-def _positions(given: Any, names: Sequence[Any], argument: str) -> list[int]:
+def positions(given: Any, names: Sequence[Any], argument: str) -> list[int]:
     """Numbers of columns that are given by a mask, by numbers or by names."""
     items = list(given) if np.ndim(given) != 0 or isinstance(given, list | tuple) else [given]
     n = len(names)
@@ -144,10 +152,10 @@ def orders(table: Table, ordinal: Any) -> dict[int, tuple[Any, ...] | None]:
         return {}
     given: dict[int, tuple[Any, ...] | None] = {}
     if not isinstance(ordinal, Mapping):
-        given = dict.fromkeys(_positions(ordinal, table.names, "ordinal_features"))
+        given = dict.fromkeys(positions(ordinal, table.names, "ordinal_features"))
     else:
         for name, levels in ordinal.items():
-            for j in _positions([name], table.names, "ordinal_features"):
+            for j in positions([name], table.names, "ordinal_features"):
                 given[j] = None if levels is None else _in_order(levels, name)
     for j, levels in given.items():
         if levels is None and not _has_order(table, j):
@@ -180,7 +188,7 @@ def _has_order(table: Table, j: int) -> bool:
 def positions_in(X: Any, given: Any, argument: str, n_features: int) -> list[int]:
     """Numbers of the columns of X that are given by a mask, by numbers or by names."""
     names = [of.name for of in columns_of(X) or ()] or list(range(n_features))
-    return _positions(given, names, argument)
+    return positions(given, names, argument)
 
 
 def integer_columns(X: Any) -> NDArray[np.intp]:

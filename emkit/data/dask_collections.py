@@ -193,7 +193,7 @@ def _beside(X: Any, values: Any, name: str) -> Any:
 
 
 def _check_shape(shape: tuple[int, ...], n: int, name: str) -> None:
-    forms = [(n,), (n, 2)] if name == "y" else [(n,)]
+    forms = [(n,), (n, 2), (n, 3)] if name == "y" else [(n,)]
     if shape not in forms:
         told = " or ".join(map(str, forms))
         raise ValueError(f"{name} must have shape {told}, with a row for each of X. Got {shape}.")

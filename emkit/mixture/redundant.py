@@ -40,7 +40,8 @@ NO_SLOPE = 1e-9
 
 def is_steered(spread: Array, reg_covar: float) -> NDArray[np.bool_]:
     """Whether columns have so small a spread that reg_covar decides on it."""
-    return spread < (reg_covar / STEERING_PART) ** 0.5  # a root, as squares of the spread may underflow
+    # A root, as squares of the spread may underflow.
+    return spread < (reg_covar / STEERING_PART) ** 0.5
 
 
 def find_flat(data: Any, scaling: Scaling, reg_covar: float) -> Flat | None:

@@ -11,7 +11,7 @@ from numpy.polynomial.legendre import leggauss
 
 from emkit._typing import Array
 
-__all__ = ["log_integral", "tilted_log_mean"]
+__all__ = ["log_integral", "mean", "tilted_log_mean"]
 
 #: Panels on one side of the top, and nodes in each.
 PANELS, NODES = 40, 16
@@ -26,7 +26,17 @@ def log_integral(rise: Callable[[Array], Array], low: Array, high: Array) -> Arr
     """
     sides = [_side(rise, 1.0, high), _side(rise, -1.0, -low)]
     with np.errstate(divide="ignore"):  # a side may have no length
-        return np.logaddexp(*(np.log(length) + np.log(mean) for length, mean in sides))
+        return np.logaddexp(*(np.log(length) + np.log(mass) for length, mass, _ in sides))
+
+
+def mean(rise: Callable[[Array], Array], low: Array, high: Array) -> Array:
+    """Mean of u under a density in proportion to exp(h(u)); arguments as of `log_integral`."""
+    sides = [_side(rise, 1.0, high), _side(rise, -1.0, -low)]
+    (above, mass_above, at_above), (below, mass_below, at_below) = sides
+    largest = np.maximum(above, below)  # lengths may be of any size
+    above, below = above / largest, below / largest
+    total = above * mass_above + below * mass_below
+    return largest * (above**2 * at_above - below**2 * at_below) / total
 
 
 def tilted_log_mean(
@@ -52,8 +62,9 @@ def tilted_log_mean(
     return t * anchor + (t * top + rise(anchor, top)) + tilted - plain
 
 
-def _side(rise: Callable[[Array], Array], sign: float, end: Array) -> tuple[Array, Array]:
-    """Length of what counts on one side of the top, and the mean of exp(h) over it."""
+def _side(rise: Callable[[Array], Array], sign: float, end: Array) -> tuple[Array, Array, Array]:
+    """What counts on one side of the top: its length, and over it the means of exp(h) and of
+    exp(h) times the distance from the top in lengths."""
     low, high = (np.full(len(end), float(power)) for power in POWERS)
     with np.errstate(over="ignore"):  # where h is -inf, nothing is
         for _ in range(HALVINGS):
@@ -65,4 +76,5 @@ def _side(rise: Callable[[Array], Array], sign: float, end: Array) -> tuple[Arra
         nodes, weights = leggauss(NODES)
         places = (np.arange(PANELS)[:, None] + 0.5 * (1.0 + nodes)).ravel() / PANELS
         values = np.exp(rise(sign * length * places[:, None]))
-    return length, np.tile(0.5 * weights / PANELS, PANELS) @ values
+    weights = np.tile(0.5 * weights / PANELS, PANELS)
+    return length, weights @ values, (weights * places) @ values

@@ -201,8 +201,8 @@ class CensoredRegressionDisplay:
         (level,) = check_probabilities(level, "level")
         distribution = estimator._distribution
         target_name = target_name or getattr(y, "name", None) or "response"
-        lower, upper = load_target(y, estimator.left, estimator.right)
-        distribution.to_line(lower, upper)  # refuses what has no place on its scale
+        lower, upper, entry = load_target(y, estimator.left, estimator.right)
+        distribution.bounds_to_line(lower, upper, entry)  # refuses what has no place on its scale
         checked = read_predictors(estimator, X)
         check_consistent_length(checked, lower)
         rows = _check_rows(rows, len(checked))

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
+from emkit.models.censored.strata import Codes, Strata
 
 __all__ = [
     "Blockwise",
@@ -16,6 +18,7 @@ __all__ = [
     "Residuals",
     "Responses",
     "Standardised",
+    "least_within",
     "pseudo_inverse",
     "steps",
     "thinned",
@@ -39,6 +42,7 @@ class Responses(NamedTuple):
     low: Array  #: (n,)
     high: Array  #: (n,) equal to low where the response is exact
     weight: Array | None = None
+    entry: Array | None = None  #: (n,) the response is known to be larger; -inf where there is none
 
     @property
     def total_weight(self) -> float:
@@ -47,6 +51,22 @@ class Responses(NamedTuple):
     @property
     def exact(self) -> NDArray[np.bool_]:
         return self.low == self.high
+
+    @property
+    def least(self) -> Array:
+        """What the line must not lie below to be within the bounds (n,); see `least_within`."""
+        return least_within(self.low, self.high, self.entry)
+
+
+def least_within(low: Array, high: Array, entry: Array | None) -> Array:
+    """Lower bounds (n,), -inf where an interval begins at its entry.
+
+    Such a response is sure to lie above it: as the scale goes to 0 about a line anywhere below the
+    upper bound, that it lies within the interval becomes certain.
+    """
+    if entry is None:
+        return low
+    return np.where((low == entry) & (low < high), -np.inf, low)
 
 
 class Blockwise(Protocol):
@@ -72,9 +92,11 @@ class Standardised(NamedTuple):
     spread: float  #: of the responses about the first line
     intercept: bool
     basis: Array | None = None  #: (p, q) combinations of columns, each orthogonal to the others
+    columns: tuple[int, ...] | None = None  #: of X that make the line (p,); None: all of them
 
     def design(self, X: Array) -> Array:
         """Standardised columns (n, q), with ones in front if there is an intercept."""
+        X = X if self.columns is None else X[:, self.columns]
         out = np.empty((len(X), len(self.line)))
         lead = int(self.intercept)
         out[:, :lead] = 1.0
@@ -118,15 +140,16 @@ class Standardised(NamedTuple):
         lengths[: int(self.intercept)] = 0.0
         return alpha * lengths
 
-    def to_user(self, coef: Array, log_scale: Array) -> tuple[Array, float, float]:
-        """Coefficients (p,), intercept and scale in the user's units."""
+    def to_user(self, coef: Array, log_scale: Array) -> tuple[Array, float, Any]:
+        """Coefficients (p,), intercept and scale (of each stratum) in the user's units."""
         lead = int(self.intercept)
         coef = self.spread * (self.line + coef)
         slopes = self.slopes(coef) / self.scale
         intercept = self.centre - float(slopes @ self.shift)
         if lead:
             intercept += float(coef[0])
-        return slopes, intercept, self.spread * float(np.exp(log_scale))
+        scale = self.spread * np.exp(log_scale)
+        return slopes, intercept, scale if np.ndim(log_scale) else float(scale)
 
     def level(self, coef: Array) -> float:
         """The line where every column has its ``shift``, in the user's units."""
@@ -171,21 +194,55 @@ class Residuals(NamedTuple):
     width: Array  #: (m,) high - low, where these two would cancel
     weight: Array | None  #: (m,)
     exact: ExactSums
+    entry: Array | None = None  #: (m,) -inf where there is none
+    stratum: Codes | None = None  #: (m,) number of the scale, ascending
 
-    def encloses(self, coef: Array) -> bool:
-        """Whether a line passes within all bounds."""
+    def encloses(self, coef: Array) -> NDArray[np.bool_]:
+        """Rows (m,) within whose bounds a line passes."""
         fitted = self.design @ coef
-        return bool(((self.low < fitted) & (fitted < self.high)).all())
+        return (self.least < fitted) & (fitted < self.high)
+
+    @property
+    def least(self) -> Array:
+        """What a line must not lie below to be within the bounds (m,); see `least_within`."""
+        return least_within(self.low, self.high, self.entry)
 
     def take(self, rows: slice | NDArray[np.bool_]) -> "Residuals":
         """Copies of some of the rows: views would keep the whole block."""
-        return self._replace(
-            design=self.design[rows].copy(),
-            low=self.low[rows].copy(),
-            high=self.high[rows].copy(),
-            width=self.width[rows].copy(),
-            weight=None if self.weight is None else self.weight[rows].copy(),
-        )
+        chosen = (None if part is None else part[rows].copy() for part in self._of_rows)
+        return self._with(*chosen)
+
+    def joined(self, others: Sequence["Residuals"]) -> "Residuals":
+        """With the rows of other blocks, those of a stratum one after the other."""
+        parts = [
+            None if first is None else np.concatenate([first, *more])
+            for first, *more in zip(
+                self._of_rows, *(other._of_rows for other in others), strict=True
+            )
+        ]
+        if parts[-1] is not None:
+            order = np.argsort(parts[-1], kind="stable")
+            parts = [None if part is None else part[order] for part in parts]
+        return self._with(*parts)
+
+    def tiles(self) -> Iterator[tuple[int, slice]]:
+        """Rows that are worked on at a time, with the number of their scale."""
+        if self.stratum is None:
+            yield from ((0, rows) for rows in steps(len(self.design)))
+            return
+        edges = np.flatnonzero(np.diff(self.stratum, prepend=-1, append=-1))
+        for start, stop in pairwise(edges.tolist()):
+            for rows in steps(stop - start):
+                yield int(self.stratum[start]), slice(start + rows.start, start + rows.stop)
+
+    @property
+    def _of_rows(self) -> tuple[Any, ...]:
+        """Arrays with an entry a row."""
+        return self.design, self.low, self.high, self.width, self.weight, self.entry, self.stratum
+
+    def _with(self, *of_rows: Any) -> "Residuals":
+        design, low, high, width, weight, entry, stratum = of_rows
+        return Residuals(design, low, high, width, weight, self.exact, entry, stratum)
 
 
 class Prepared(NamedTuple):
@@ -203,6 +260,9 @@ class Prepared(NamedTuple):
     exact_total: float  #: weighted sum of the exact responses, on the scale of the line
     counts: tuple[int, ...]  #: rows of every block that an E-step goes over
     summarise: bool  #: whether exact rows are no more than their sums
+    delayed: bool  #: whether some rows have an entry
+    strata: Strata | None  #: which rows have which scale; None where all have one
+    shares: Array  #: (m,) part of the weight that each scale has
 
     def residuals(self, rows: Responses, with_sums: bool = True) -> Residuals:
         """Residuals of a block; one block carries the sums of all exact rows, the others none."""
@@ -214,7 +274,16 @@ class Prepared(NamedTuple):
         if self.summarise:
             told &= ~rows.exact
         # Sorted by kind: a tile of one kind goes the shorter way.
-        order = np.argsort((np.isinf(low).astype(np.int8) - np.isinf(high))[told], kind="stable")
+        kind = np.isinf(low).astype(np.int8) - np.isinf(high)
+        entry = stratum = None
+        if self.delayed:
+            entry = np.full(len(low), -np.inf) if rows.entry is None else units.response(rows.entry)
+            entry[entry < -OPEN_BOUND] = -np.inf
+            kind = 2 * kind + np.isfinite(entry)
+        if self.strata is not None:
+            stratum = self.strata.codes(rows.X)
+            kind = kind + 8 * stratum
+        order = np.argsort(kind[told], kind="stable")
         kept = np.flatnonzero(told)[order]
         design = np.empty((len(kept), len(units.line)))
         for part in steps(len(kept)):
@@ -229,6 +298,8 @@ class Prepared(NamedTuple):
             width,
             None if rows.weight is None else rows.weight[kept],
             exact if with_sums else ExactSums.none(len(units.line)),
+            None if entry is None else entry[kept] - fitted,
+            None if stratum is None else stratum[kept],
         )
 
 
@@ -236,17 +307,8 @@ def thinned(data: Blockwise, counts: Sequence[int], every: int) -> Residuals:
     """One row in ``every`` of all blocks, with as large a part of the exact rows' sums."""
     starts = (every // 2 - np.cumsum([0, *counts[:-1]])) % every
     parts = list(data.map(partial(_thinned, every), starts.tolist()))
-    first = parts[0]
-    if len(parts) == 1:
-        return first._replace(exact=first.exact.part(every))
-    return Residuals(
-        np.concatenate([part.design for part in parts]),
-        np.concatenate([part.low for part in parts]),
-        np.concatenate([part.high for part in parts]),
-        np.concatenate([part.width for part in parts]),
-        None if first.weight is None else np.concatenate([part.weight for part in parts]),
-        first.exact.part(every),
-    )
+    first = parts[0] if len(parts) == 1 else parts[0].joined(parts[1:])
+    return first._replace(exact=first.exact.part(every))
 
 
 def _thinned(every: int, block: Residuals, start: int) -> Residuals:

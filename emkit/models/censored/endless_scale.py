@@ -5,7 +5,9 @@ side, with bounds :math:`l_i`, the scale s enters by its reciprocal alone: with 
 :math:`b = \beta / s`, row i adds :math:`\log S(t l_i - x_i^\top b)` or, censored on the left,
 :math:`\log F(t l_i - x_i^\top b)`. That is concave in (b, t) for a log-concave law. So the maximum
 lies at t = 0, which is no scale, just where the likelihood does not rise with t from its maximum in
-b at t = 0: where rows censored on the left lie no lower than those on the right.
+b at t = 0: where rows censored on the left lie no lower than those on the right. Given an entry
+:math:`c_i`, row i adds :math:`\log S(t l_i - x_i^\top b) - \log S(t c_i - x_i^\top b)`, which is 0
+at t = 0 and falls from there. It is not concave, so that a maximum elsewhere may be higher.
 """
 
 from functools import partial
@@ -89,8 +91,14 @@ def _at_zero(law: ErrorLaw, line: Array, coef: Array, block: Residuals) -> tuple
     if block.weight is not None:
         value, first, second = (block.weight * part for part in (value, first, second))
     design = block.design
+    distance = np.where(above, block.low, block.high) + design @ line
+    if block.entry is not None:
+        entered = block.entry > -np.inf
+        distance[entered] = (block.low - block.entry)[entered]
+    in_t = first * distance
+    if block.entry is not None:
+        value, first, second = (np.where(entered, 0.0, part) for part in (value, first, second))
     information = -(design * second[:, None]).T @ design
-    in_t = first * (np.where(above, block.low, block.high) + design @ line)
     return (
         _AtZero(-first @ design, information, np.array([in_t.sum(), np.abs(in_t).sum()])),
         float(value.sum()),

@@ -66,10 +66,10 @@ class Fitted(NamedTuple):
         high: Array
         if isinstance(rows, Residuals):
             design, exact = rows.design, rows.width == 0.0
-            low, high = (end + design @ units.line for end in (rows.low, rows.high))
+            low, high = (end + design @ units.line for end in (rows.least, rows.high))
         else:
             design, exact = units.design(rows.X), rows.exact
-            low, high = units.response(rows.low), units.response(rows.high)
+            low, high = units.response(rows.least), units.response(rows.high)
         # What rounding is to the least scale is nothing.
         size = np.abs(design) @ np.abs(line) + abs(units.centre) / units.spread + FLOOR
         if margin:

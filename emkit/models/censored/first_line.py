@@ -24,6 +24,7 @@ from emkit.models.censored.data import (
     steps,
     whitening,
 )
+from emkit.models.censored.strata import Strata
 from emkit.models.censored.units import ResponseRange, ResponseSample
 from emkit.models.rows import Rows, measure_scaling, pool
 from emkit.numerics.constants import EPS
@@ -73,20 +74,25 @@ def prepare_blocks(
     summarise: bool = True,
     heavy_tails: bool = False,
     penalised: bool = False,
+    strata: Strata | None = None,
 ) -> Prepared:
     """Units, first line and sums of all rows (blocks of `Responses`), in three passes.
 
     The first line, about which all is measured, is least squares of the exact and other sharp rows
     where these show it, and otherwise of all rows, censored ones at their stand-ins (see `units`).
     A climb starts at least squares of all rows; under ``heavy_tails`` also at that of responses
-    drawn in towards their median, which outliers hardly move. Exact rows are summed up, or, where
-    ``summarise`` is False, kept. Columns that depend on others take one more pass; where
-    coefficients are ``penalised``, combinations that no row sees stay.
+    drawn in towards their median, which outliers hardly move. Exact rows are summed up, or kept:
+    where ``summarise`` is False, some rows have entries, or there are ``strata``. Columns that
+    depend on others take one more pass; where coefficients are ``penalised``, combinations that no
+    row sees stay.
     """
-    summaries = list(data.map(ResponseSummary.of))
+    columns = None if strata is None else strata.line
+    summaries = list(data.map(partial(ResponseSummary.of, strata)))
+    delayed = any(part.delayed for part in summaries)
+    summarise = summarise and not delayed and strata is None
     sample = ResponseSample.pooled([part.responses for part in summaries])
     where = ResponseRange.of(sample)
-    units = _first_units(summaries, where, intercept, heavy_tails)
+    units = _first_units(summaries, where, intercept, heavy_tails, columns)
     target = Target(where, heavy_tails)
     equations, units, turn, weight = _equations(data, units, target, penalised)
     lines = equations.lines()
@@ -115,6 +121,9 @@ def prepare_blocks(
         sums.total,
         tuple(part.n_censored if summarise else part.n for part in summaries),
         summarise,
+        delayed,
+        strata,
+        sum(part.of_strata for part in summaries) / weight,
     )
 
 
@@ -126,15 +135,22 @@ class ResponseSummary(NamedTuple):
     weight: float
     columns: Scaling  #: mean and standard deviation of each
     responses: ResponseSample
+    delayed: bool  #: whether some rows have an entry
+    of_strata: Array  #: (m,) weight of each, of all rows where there are none
 
     @classmethod
-    def of(cls, rows: Responses) -> "ResponseSummary":
+    def of(cls, strata: Strata | None, rows: Responses) -> "ResponseSummary":
+        of_strata = np.array([rows.total_weight])
+        if strata is not None:
+            of_strata = np.bincount(strata.codes(rows.X), rows.weight, len(strata.labels))
         return cls(
             len(rows.X),
             int(np.count_nonzero(~rows.exact)),
             rows.total_weight,
             measure_scaling(Rows(rows.X, rows.weight)),
             ResponseSample.of(rows.low, rows.high),
+            rows.entry is not None,
+            of_strata,
         )
 
 
@@ -206,11 +222,17 @@ class LineSums(NamedTuple):
 
 
 def _first_units(
-    summaries: list[ResponseSummary], where: ResponseRange, intercept: bool, drawn_in: bool
+    summaries: list[ResponseSummary],
+    where: ResponseRange,
+    intercept: bool,
+    drawn_in: bool,
+    columns: tuple[int, ...] | None,
 ) -> Standardised:
     """Units with a first line of zeros."""
     weights = np.array([part.weight for part in summaries])
     shift, scale = _pooled(weights, [part.columns for part in summaries])
+    if columns is not None:
+        shift, scale = shift[list(columns)], scale[list(columns)]
     if not intercept:  # about 0
         shift, scale = np.zeros_like(shift), np.hypot(shift, scale)
     centre = where.centre if intercept else 0.0
@@ -220,7 +242,7 @@ def _first_units(
     peak += abs(where.centre - centre)
     line = np.zeros(len(shift) + int(intercept))
     scale = np.where(scale > 0.0, scale, 1.0)
-    return Standardised(shift, scale, line, centre, peak or 1.0, intercept)
+    return Standardised(shift, scale, line, centre, peak or 1.0, intercept, columns=columns)
 
 
 def _equations(

@@ -6,6 +6,7 @@ the likelihood has no finite maximum where the rows on some line weigh more than
 those that it misses: more than :math:`\nu / (1 + \nu)` of both. Such a line is looked for through
 few rows drawn at random (Fischler & Bolles, 1981): where it is to be feared, few draws find it.
 Where they do not, as with many columns, a climb that goes there shows which rows are on it.
+A row that came under observation above the line costs nothing: given that, its tail is a power law.
 """
 
 from collections.abc import Callable, Iterable
@@ -55,14 +56,18 @@ class Sample(NamedTuple):
     low: Array  #: (m,)
     high: Array  #: (m,) equal to low where the response is exact
     weight: Array  #: (m,)
+    entry: Array  #: (m,) -inf where there is none
 
     @classmethod
     def of(cls, units: Standardised, size: int, rows: Responses) -> "Sample":
         kinds = np.flatnonzero(rows.exact), np.flatnonzero(~rows.exact)
         chosen = np.concatenate([kind[:: max(len(kind) // size, 1)] for kind in kinds])
         weight = np.ones(len(chosen)) if rows.weight is None else rows.weight[chosen]
-        low, high = units.response(rows.low[chosen]), units.response(rows.high[chosen])
-        return cls(units.design(rows.X[chosen]), low, high, weight)
+        low, high = units.response(rows.least[chosen]), units.response(rows.high[chosen])
+        entry = np.full(len(low), -np.inf)
+        if rows.entry is not None:
+            entry = units.response(rows.entry[chosen])
+        return cls(units.design(rows.X[chosen]), low, high, weight, entry)
 
     @property
     def exact(self) -> NDArray[np.bool_]:
@@ -71,7 +76,8 @@ class Sample(NamedTuple):
     def about(self, line: Array, free: slice) -> "Sample":
         """In the free coefficients alone, about a line."""
         value = self.design @ line
-        return Sample(self.design[:, free], self.low - value, self.high - value, self.weight)
+        ends = self.low - value, self.high - value
+        return Sample(self.design[:, free], *ends, self.weight, self.entry - value)
 
 
 def heaviest_line(
@@ -102,7 +108,15 @@ def weigh(data: Blockwise, units: Standardised, line: Array) -> float:
 def _weights(units: Standardised, line: Array, rows: Rows) -> tuple[float, float]:
     beside = Fitted.of(units, rows, line)
     kept = beside.excess == 0.0
-    on, off = beside.weight[kept & beside.exact], beside.weight[~kept]
+    missed = ~kept
+    if rows.entry is not None:
+        entry = rows.entry
+        if isinstance(rows, Residuals):
+            entry = entry + rows.design @ units.line
+        else:
+            entry = units.response(entry)
+        missed &= beside.value >= entry
+    on, off = beside.weight[kept & beside.exact], beside.weight[missed]
     return float(on.sum()), float(off.sum())
 
 
@@ -174,7 +188,8 @@ def _drawn(sample: Sample, tail: float) -> Array:
     fitted = lines @ sample.design.T
     kept = (fitted >= sample.low - ON_LINE) & (fitted <= sample.high + ON_LINE)
     on = kept[:, sample.exact] @ sample.weight[sample.exact]
-    best = int(np.argmax(on / tail - ~kept @ sample.weight))
+    missed = ~kept & (fitted >= sample.entry)
+    best = int(np.argmax(on / tail - missed @ sample.weight))
     near = kept[best] & sample.exact
     design = np.concatenate([sample.design[near], design[best]])
     points, line = np.concatenate([sample.low[near], points[best]]), lines[best]

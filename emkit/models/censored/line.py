@@ -12,11 +12,12 @@ from emkit.models.censored.data import Residuals, pseudo_inverse
 from emkit.models.censored.units import NEAR_BOUNDS, stand_in
 from emkit.numerics.constants import EPS
 
-__all__ = ["FLOOR", "LineParams", "PenalisedLine"]
+__all__ = ["FLOOR", "LOG_FLOOR", "LineParams", "PenalisedLine"]
 
 #: The scale may not fall below this part of the spread of the responses about the first line:
 #: residuals then have few digits left.
 FLOOR = 1e-12
+LOG_FLOOR = float(np.log(FLOOR))
 #: Logarithm of the largest scale: the square of a larger one is no double.
 LOG_LARGEST = 350.0
 #: E-steps whose statistics are kept for the standard errors: params of the result are among those
@@ -25,10 +26,25 @@ KEPT_STEPS = 3
 
 
 class LineParams(NamedTuple):
-    """Coefficients (q,), the intercept first if there is one, and the log of the scale."""
+    """Coefficients (q,), the intercept first if there is one, and the logs of m scales."""
 
     coef: Array  #: about the first line
-    log_scale: Array  #: ()
+    log_scale: Array  #: (), or (m,) of strata
+
+    def moved(self, step: Array) -> "LineParams":
+        """Moved by a step (q + m,), or by one of the coefficients alone (q,)."""
+        q = len(self.coef)
+        if len(step) == q:
+            return LineParams(self.coef + step, self.log_scale)
+        by = step[q:].reshape(self.log_scale.shape)
+        return LineParams(self.coef + step[:q], self.log_scale + by)
+
+    @property
+    def unit(self) -> Array:
+        """What a parameter is counted in (q + m,): coefficients in the scale, in a mean of many."""
+        unit = np.ones(self.coef.size + self.log_scale.size)
+        unit[: self.coef.size] = np.exp(self.log_scale.mean())
+        return unit
 
 
 class PenalisedLine(EMModel):
@@ -44,6 +60,9 @@ class PenalisedLine(EMModel):
         Ridge penalty on every coefficient.
     intercept : bool
         Whether the first coefficient is one, and free of the penalty.
+    shares : ndarray of shape (m,), default=None
+        Part of the weight that each of several scales has; None for one scale. The penalty is then
+        over the mean of their squares' reciprocals, by these.
     """
 
     #: Part of the objective by which no step may fall, however much residuals over a vanishing
@@ -53,11 +72,20 @@ class PenalisedLine(EMModel):
     #: that blocks can go.
     _last: tuple[tuple[ref[Array], LineParams, Any], ...] = ()
 
-    def __init__(self, line: Array, gram: Array, alpha: float | Array, intercept: bool):
+    def __init__(
+        self,
+        line: Array,
+        gram: Array,
+        alpha: float | Array,
+        intercept: bool,
+        shares: Array | None = None,
+    ):
+        self.shares = np.ones(()) if shares is None else shares
         self.line = line
         self.gram = gram
         self.penalty = np.full(len(line), alpha)
         self.penalty[: int(intercept)] = 0.0
+        self.is_penalised = bool(self.penalty.any())
         # Made once: the rows do not change. Least squares of least norm where columns repeat.
         self.solver, self.rank = pseudo_inverse(gram + np.diag(self.penalty))
         # Columns have variance 1, or a mean square of 1 where there is no intercept.
@@ -75,22 +103,23 @@ class PenalisedLine(EMModel):
         rows = rng.choice(n, min(2 * q, n), replace=False)
         response = stand_in(data.low[rows], data.high[rows], 0.0, NEAR_BOUNDS)
         coef = np.linalg.lstsq(data.design[rows], response, rcond=1e-6)[0]
-        return LineParams(coef, np.array(0.0))
+        return LineParams(coef, np.zeros(np.shape(self.shares)))
 
     def is_feasible(self, params: LineParams) -> bool:
-        within = np.log(0.99 * FLOOR) < params.log_scale < LOG_LARGEST
-        return super().is_feasible(params) and bool(within)
+        least, largest = float(params.log_scale.min()), float(params.log_scale.max())
+        within = LOG_FLOOR - 0.01 < least and largest < LOG_LARGEST
+        return super().is_feasible(params) and within
 
     def objective_rounding(self, params: LineParams, objective: float) -> float:
         # Sums are taken tile by tile and pairwise within: less is lost than the default says. But
         # residuals are differences from the line, in units of the scale.
-        in_scales = float(np.abs(params.coef).sum() * np.exp(-params.log_scale))
+        in_scales = float(np.abs(params.coef).sum() * np.exp(-params.log_scale.min()))
         differences = 4.0 * EPS * self.weight * (1.0 + in_scales)
         return 0.2 * super().objective_rounding(params, objective) + differences
 
-    def least_scale(self, params: LineParams) -> float:
-        """Where the scale may go from there: not below the floor, nor up to it."""
-        return float(np.exp(min(np.log(FLOOR), float(params.log_scale))))
+    def least_scale(self, params: LineParams) -> Any:
+        """Where a scale may go from there: not below the floor, nor up to it."""
+        return np.exp(np.minimum(LOG_FLOOR, params.log_scale))
 
     def spread_over(self, params: LineParams) -> LineParams:
         """The same line, with a scale that covers the penalty as well as the errors.
@@ -104,8 +133,14 @@ class PenalisedLine(EMModel):
         return params._replace(log_scale=0.5 * np.logaddexp(2.0 * params.log_scale, of_penalty))
 
     def log_prior(self, params: LineParams) -> float:
+        if not self.is_penalised:
+            return 0.0
         total = float(self.penalty @ (self.line + params.coef) ** 2)
-        return -0.5 * total * float(np.exp(-2.0 * params.log_scale))
+        return -0.5 * total * float(self.precisions(params).sum())
+
+    def precisions(self, params: LineParams) -> Array:
+        """Reciprocal square of the scale; of several, by their shares."""
+        return self.shares * np.exp(-2.0 * params.log_scale)
 
     def penalised(self, params: LineParams) -> tuple[Array, float]:
         """Penalty times coefficients (q,), and times their squares summed up."""
@@ -115,12 +150,16 @@ class PenalisedLine(EMModel):
 
     def prior_information(self, params: LineParams) -> Array:
         """Minus the second derivatives of `log_prior` in coefficients and log scale."""
+        q, m = len(self.line), self.shares.size
+        information = np.zeros((q + m, q + m))
+        if not self.is_penalised:
+            return information
         penalised, squares = self.penalised(params)
-        q, scale2 = len(penalised), float(np.exp(2.0 * params.log_scale))
-        information = np.zeros((q + 1, q + 1))
-        information[range(q), range(q)] = self.penalty / scale2
-        information[:q, q] = information[q, :q] = -2.0 * penalised / scale2
-        information[q, q] = 2.0 * squares / scale2
+        precisions = np.atleast_1d(self.precisions(params))
+        information[range(q), range(q)] = self.penalty * precisions.sum()
+        information[:q, q:] = -2.0 * np.outer(penalised, precisions)
+        information[q:, :q] = information[:q, q:].T
+        information[range(q, q + m), range(q, q + m)] = 2.0 * squares * precisions
         return information
 
     def information_step(self, data: Residuals, params: LineParams) -> tuple[Any, float]:
@@ -132,11 +171,11 @@ class PenalisedLine(EMModel):
 
     @abstractmethod
     def information(self, stats: Any, params: LineParams) -> Array:
-        """Observed information (q + 1, q + 1) of coefficients and log scale."""
+        """Observed information (q + m, q + m) of coefficients and log scales, if these are free."""
 
     @abstractmethod
     def information_score(self, stats: Any, params: LineParams) -> Array:
-        """Gradient (q + 1,) of the objective, from the statistics of `information_step`."""
+        """Gradient (q + m,) of the objective, from the statistics of `information_step`."""
 
     def polish(self, stats: Any, params: LineParams, rounding: float) -> LineParams:
         """Where a step leads that gains less than the rounding of the objective; or ``params``.

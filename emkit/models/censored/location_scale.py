@@ -6,11 +6,13 @@ and :math:`S = 1 - F` of e, and :math:`z_i = (y_i - x_i^\top b) / s`, the object
 .. math:: \sum_{\text{exact}} w_i \log \tfrac1s f(z_i) + \sum_{\text{right}} w_i \log S(a_i)
           + \sum_{\text{left}} w_i \log F(b_i)
           + \sum_{\text{interval}} w_i \log\bigl(F(b_i) - F(a_i)\bigr)
+          - \sum_{\text{entered}} w_i \log S(c_i)
           - \frac{\alpha}{2 s^2} \sum_j \beta_j^2,
 
-:math:`a_i` and :math:`b_i` being :math:`z_i` at the bounds. An E-step sums its first and second
-derivatives in coefficients and log scale, an M-step is the Newton step, which the engine halves
-where it is too long.
+:math:`a_i` and :math:`b_i` being :math:`z_i` at the bounds, :math:`c_i` at the entry of a row that
+came under observation late. Each stratum of rows may have a scale s of its own. An E-step sums its
+first and second derivatives in coefficients and log scales, an M-step is the Newton step, which the
+engine halves where it is too long.
 """
 
 from typing import NamedTuple
@@ -18,8 +20,9 @@ from typing import NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.censored.data import Residuals, steps, whitening
-from emkit.models.censored.line import LineParams, PenalisedLine
+from emkit.models.censored.data import Residuals, whitening
+from emkit.models.censored.line import LOG_FLOOR, LineParams, PenalisedLine
+from emkit.models.censored.memoryless import rows_with_memory, smallest_memory
 from emkit.models.censored.row_terms import RowTerms, row_terms
 from emkit.models.laws.intervals import ErrorLaw
 
@@ -34,10 +37,11 @@ FAR_OFF_GAIN = 10.0
 
 
 class Slopes(NamedTuple):
-    """Derivatives of the log-likelihood in coefficients, in units of the scale, and log scale."""
+    """Derivatives of the log-likelihood in coefficients, in their unit, and log scales."""
 
-    gradient: Array  #: (q + 1,)
-    information: Array  #: (q + 1, q + 1) minus the second derivatives
+    gradient: Array  #: (q + m,)
+    information: Array  #: (q + m, q + m) minus the second derivatives
+    memory: float  #: rows whose errors do not lie in a tail without memory
 
 
 class LocationScale(PenalisedLine):
@@ -47,51 +51,82 @@ class LocationScale(PenalisedLine):
     ----------
     law : Law
         Of the errors.
-    line, gram, alpha, intercept
+    line, gram, alpha, intercept, shares
         As of `PenalisedLine`.
+    fixed : bool, default=False
+        Whether the scale stays as it is at the start.
     """
 
     backtracks = True
 
     def __init__(
-        self, law: ErrorLaw, line: Array, gram: Array, alpha: float | Array, intercept: bool
+        self,
+        law: ErrorLaw,
+        line: Array,
+        gram: Array,
+        alpha: float | Array,
+        intercept: bool,
+        shares: Array | None = None,
+        fixed: bool = False,
     ):
-        super().__init__(line, gram, alpha, intercept)
+        super().__init__(line, gram, alpha, intercept, shares)
         self.law = law
         # In these coordinates the information of least squares is the identity.
         directions = whitening(gram + np.diag(self.penalty))
-        self.directions = np.zeros((len(line) + 1, directions.shape[1] + 1))
-        self.directions[:-1, :-1] = directions
-        self.directions[-1, -1] = self.weight**-0.5
+        (q, r), m = directions.shape, 0 if fixed else self.shares.size
+        self.free = slice(q + m)  #: parameters
+        self.directions = np.zeros((q + m, r + m))
+        self.directions[:q, :r] = directions
+        self.of_scales = slice(r, r + m)  #: their place among the directions
+        #: Length (m,) of a direction of a log scale.
+        self.lengths = (self.weight * np.atleast_1d(self.shares)[:m]) ** -0.5
+        self.directions[range(q, q + m), range(r, r + m)] = self.lengths
 
     def acceleration_threshold(self, data: Residuals) -> float:
         return -np.inf  # there is nothing to extrapolate where steps are Newton's
 
     def e_step(self, data: Residuals, params: LineParams) -> tuple[Slopes, float]:
-        coef, scale = params.coef, float(np.exp(params.log_scale))
-        q, log_likelihood = len(coef), 0.0
-        gradient, information = np.zeros(q + 1), np.zeros((q + 1, q + 1))
-        for rows in steps(len(data.design)):
-            design, width = data.design[rows], data.width[rows]
-            fitted = design @ coef
-            low, high = (data.low[rows] - fitted) / scale, (data.high[rows] - fitted) / scale
-            terms = row_terms(self.law, low, high, width / scale)
-            exact = float(np.count_nonzero(width == 0.0))
-            if data.weight is not None:
-                weight = data.weight[rows]
-                terms = RowTerms(*(weight * term for term in terms))
-                exact = float(weight @ (width == 0.0))
-            log_likelihood += float(terms.value.sum()) - exact * float(params.log_scale)
-            first = np.stack([terms.location, terms.mixed]) @ design
-            gradient += np.append(first[0], terms.log_scale.sum() - exact)
-            information[q] += np.append(first[1], terms.log_scale2.sum())
-            information[:q, :q] += _weighted_gram(design, terms.location2)
-        information[:q, q] = information[q, :q]
-        stats = Slopes(gradient, information)
+        coef, log_scales = params.coef, np.atleast_1d(params.log_scale)
+        q, m, log_likelihood, memory = len(coef), len(log_scales), 0.0, 0.0
+        gradient, information = np.zeros(q + m), np.zeros((q + m, q + m))
+        unit = float(np.exp(log_scales.mean()))
+        for k, rows in data.tiles():
+            design, scale = data.design[rows], float(np.exp(log_scales[k]))
+            terms, exact, remembering = self._tile(data, rows, design @ coef, scale)
+            memory += remembering
+            log_likelihood += float(terms.value.sum()) - exact * float(log_scales[k])
+            ratio = unit / scale
+            first = ratio * (np.stack([terms.location, terms.mixed]) @ design)
+            gradient[:q] += first[0]
+            gradient[q + k] += terms.log_scale.sum() - exact
+            information[q + k, :q] += first[1]
+            information[q + k, q + k] += terms.log_scale2.sum()
+            information[:q, :q] += ratio**2 * _weighted_gram(design, terms.location2)
+        information[:q, q:] = information[q:, :q].T
+        stats = Slopes(gradient, information, memory)
         self._keep(data, params, stats)
         return stats, log_likelihood
 
+    def _tile(
+        self, data: Residuals, rows: slice, fitted: Array, scale: float
+    ) -> tuple[RowTerms, float, int]:
+        """Weighted terms of some rows, weight of the exact ones, and `rows_with_memory`."""
+        width = data.width[rows]
+        low, high = (data.low[rows] - fitted) / scale, (data.high[rows] - fitted) / scale
+        entry, memory = None, len(width)
+        if data.entry is not None:
+            entry = (data.entry[rows] - fitted) / scale
+            memory = rows_with_memory(self.law, low, high, entry, smallest_memory(self.weight))
+        terms = row_terms(self.law, low, high, width / scale, entry)
+        if data.weight is None:
+            return terms, float(np.count_nonzero(width == 0.0)), memory
+        weight = data.weight[rows]
+        exact = float(weight @ (width == 0.0))
+        return RowTerms(*(weight * term for term in terms)), exact, memory
+
     def m_step(self, stats: Slopes, params: LineParams) -> LineParams:
+        if stats.memory == 0.0:
+            raise np.linalg.LinAlgError("There is no maximum: errors have lost their memory.")
         return self._newton_step(stats, params)[0]
 
     def polish(self, stats: Slopes, params: LineParams, rounding: float) -> LineParams:
@@ -103,40 +138,49 @@ class LocationScale(PenalisedLine):
 
         It leads uphill even where the objective is not concave.
         """
-        scale, directions = float(np.exp(params.log_scale)), self.directions
-        unit = np.append(np.full(len(self.line), scale), 1.0)  # derivatives are in units of it
+        directions, unit = self.directions, params.unit[self.free]  # derivatives are in units of it
         gradient = directions.T @ (unit * self.information_score(stats, params))
-        information = stats.information + np.outer(unit, unit) * self.prior_information(params)
+        information = np.outer(unit, unit) * self.information(stats, params)
         values, vectors = np.linalg.eigh(directions.T @ information @ directions)
         values = np.abs(values)
         least = MIN_CURVATURE * max(float(values.max()), MIN_CURVATURE)
         inverse = (vectors / np.maximum(values, least)) @ vectors.T
         step = inverse @ gradient
         gain = 0.5 * float(gradient @ step)
-        if gain > FAR_OFF_GAIN * self.weight and gradient[-1] > 0.0:
+        larger = gradient[self.of_scales] > 0.0
+        if gain > FAR_OFF_GAIN * self.weight and larger.any():
             # Far out in an exponential tail Newton's steps are short: first a larger scale.
             step = np.zeros_like(step)
-            step[-1] = MAX_STEP / directions[-1, -1]
-        # Where the log scale would go too far, it goes as far as it may, and the line best with it.
-        shortest = (
-            max(-MAX_STEP, float(np.log(self.least_scale(params)) - params.log_scale))
-            / directions[-1, -1]
-        )
-        excess = step[-1] - np.clip(step[-1], shortest, MAX_STEP / directions[-1, -1])
-        step -= inverse[-1] * (excess / inverse[-1, -1])
-        change = unit * (directions @ step)
-        return LineParams(params.coef + change[:-1], params.log_scale + change[-1]), gain
+            step[self.of_scales] = larger * MAX_STEP / self.lengths
+        step = self._shortened(step, inverse, params)
+        return params.moved(unit * (directions @ step)), gain
+
+    def _shortened(self, step: Array, inverse: Array, params: LineParams) -> Array:
+        """Where a log scale goes too far, it goes as far as it may, and the rest best with it."""
+        place, log_scales = self.of_scales, np.atleast_1d(params.log_scale)[: len(self.lengths)]
+        shortest = np.maximum(-MAX_STEP, np.minimum(LOG_FLOOR - log_scales, 0.0))
+        scales = step[place] * self.lengths
+        bounded = np.minimum(np.maximum(scales, shortest), MAX_STEP)
+        far = np.flatnonzero(bounded != scales)
+        if len(far):
+            excess, far = ((scales - bounded) / self.lengths)[far], place.start + far
+            step = step - inverse[:, far] @ np.linalg.solve(inverse[np.ix_(far, far)], excess)
+            step[place] = np.clip(step[place] * self.lengths, shortest, MAX_STEP) / self.lengths
+        return step
 
     def information_score(self, stats: Slopes, params: LineParams) -> Array:
-        penalised, squares = self.penalised(params)
-        scale = float(np.exp(params.log_scale))
-        gradient: Array = stats.gradient + np.append(-penalised / scale, squares / scale**2)
-        gradient[:-1] /= scale
-        return gradient
+        gradient: Array = stats.gradient / params.unit
+        if self.is_penalised:
+            penalised, squares = self.penalised(params)
+            precisions, q = self.precisions(params), len(penalised)
+            gradient[:q] -= penalised * precisions.sum()
+            gradient[q:] += squares * precisions
+        return gradient[self.free]
 
     def information(self, stats: Slopes, params: LineParams) -> Array:
-        unit = np.append(np.full(len(self.line), np.exp(-params.log_scale)), 1.0)
-        return np.outer(unit, unit) * stats.information + self.prior_information(params)
+        unit, free = params.unit, (self.free, self.free)
+        information = stats.information / np.outer(unit, unit) + self.prior_information(params)
+        return information[free]
 
 
 def _weighted_gram(design: Array, weight: Array) -> Array:

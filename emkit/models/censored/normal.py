@@ -113,5 +113,5 @@ class CensoredNormal(PenalisedLine):
         coef = params.coef + step
         squares = float(stats.squares - step @ (2.0 * stats.gradient - self.gram @ step))
         squares += float(self.penalty @ (self.line + coef) ** 2)
-        scale = np.sqrt(max(squares / float(stats.n), self.least_scale(params) ** 2))
+        scale = np.sqrt(max(squares / float(stats.n), float(self.least_scale(params)) ** 2))
         return LineParams(coef, np.log(scale))

@@ -30,8 +30,8 @@ def peak_information(
 
     Where it is well above what the gradient may add, it is that at ``params``.
     """
-    unit = np.append(np.full(len(params.coef), np.exp(params.log_scale)), 1.0)
     information = model.information(stats, params)
+    unit = params.unit[: len(information)]
     gradient, curved, size = _scaled(model, stats, params, information, unit)
     for _ in range(MOST_STEPS):
         values, vectors = np.linalg.eigh(curved)
@@ -40,12 +40,12 @@ def peak_information(
             break
         damped = np.maximum(np.abs(values), error)
         step = unit * (vectors @ ((vectors.T @ gradient) / damped)) / size
-        moved = LineParams(params.coef + step[:-1], params.log_scale + step[-1])
+        moved = params.moved(step)
         if not model.is_feasible(moved):
             break
         stats, _ = data.sum(partial(model.information_step, params=moved))
         there = model.information(stats, moved)
-        unit = np.append(np.full(len(params.coef), np.exp(moved.log_scale)), 1.0)
+        unit = moved.unit[: len(there)]
         after = _scaled(model, stats, moved, there, unit)
         if not np.abs(after[0] / after[2]).max() < error:  # as small as rounding lets it become
             break

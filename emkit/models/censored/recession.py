@@ -20,7 +20,7 @@ UNSEEN_PART = 1e-12
 
 
 def without_recession(data: Blockwise, prepared: Prepared, information: Array) -> Array:
-    """The information (q + 1, q + 1), of which there is none in such a direction."""
+    """The information (q + m, q + m), of which there is none in such a direction."""
     both = sum(data.map(_gram_of_both), np.zeros_like(prepared.gram))
     values, vectors = np.linalg.eigh(both)
     free = vectors[:, values <= UNSEEN_PART * max(float(prepared.gram.diagonal().max()), 1e-300)]
@@ -36,7 +36,7 @@ def without_recession(data: Blockwise, prepared: Prepared, information: Array) -
     )
     if found.x is None or -found.fun <= FEASIBLE_VIOLATION * len(rows):
         return information
-    direction = np.append(free @ found.x, 0.0)
+    direction = np.append(free @ found.x, np.zeros(len(information) - len(free)))
     direction /= np.linalg.norm(direction)
     across = np.eye(len(direction)) - np.outer(direction, direction)
     left: Array = across @ information @ across

@@ -25,8 +25,34 @@ class RowTerms(NamedTuple):
     log_scale2: Array  #: in log scale twice
 
 
-def row_terms(law: ErrorLaw, low: Array, high: Array, width: Array) -> RowTerms:
-    """Terms of rows with standardised bounds (n,), of width 0 where exact."""
+def row_terms(
+    law: ErrorLaw, low: Array, high: Array, width: Array, entry: Array | None = None
+) -> RowTerms:
+    """Terms of rows with standardised bounds (n,), of width 0 where exact.
+
+    With entries (n,), -inf where there is none, of responses given that they are larger.
+    """
+    terms = _within_bounds(law, low, high, width)
+    return terms if entry is None else _beyond(law, terms, entry)
+
+
+def _beyond(law: ErrorLaw, terms: RowTerms, entry: Array) -> RowTerms:
+    """Less those of log P(e > entry)."""
+    entered = np.flatnonzero(entry > -np.inf)
+    if len(entered) == len(entry):
+        beyond = _at_point(entry, law.log_sf_derivatives(entry))
+        return RowTerms(*(term - less for term, less in zip(terms, beyond, strict=True)))
+    if len(entered):
+        entry = entry[entered]
+        beyond = _at_point(entry, law.log_sf_derivatives(entry))
+        terms = RowTerms(*(term.copy() for term in terms))
+        for term, less in zip(terms, beyond, strict=True):
+            term[entered] -= less
+    return terms
+
+
+def _within_bounds(law: ErrorLaw, low: Array, high: Array, width: Array) -> RowTerms:
+    """Terms of rows observed from the first."""
     exact, right, left = width == 0.0, np.isinf(high), np.isinf(low)
     kinds = [
         (exact, low, law.log_pdf_derivatives),

@@ -69,7 +69,7 @@ class CensoredStudentT(PenalisedLine):
         coef = params.coef + step
         squares = float(stats.squares - step @ (2.0 * stats.gradient - stats.gram @ step))
         squares += float(self.penalty @ (self.line + coef) ** 2)
-        least = self.least_scale(params)
+        least = float(self.least_scale(params))
         return LineParams(coef, 0.5 * np.log(max(squares / float(stats.n), least**2)))
 
     def score(self, stats: WeightedMoments, params: LineParams) -> Array:

@@ -30,6 +30,8 @@ class Distribution:
         From the response to the line.
     description : str
         What it is, in a line of the documentation.
+    scale : float, default=None
+        The scale, where it is part of the law; None where it is estimated.
 
     Raises
     ------
@@ -41,6 +43,7 @@ class Distribution:
     law: Law
     link: Link
     description: str
+    scale: float | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.law, Law):
@@ -73,6 +76,24 @@ class Distribution:
                 )
         return self.link.to_line(low), self.link.to_line(high)
 
+    def bounds_to_line(
+        self, low: Array, high: Array, entry: Array | None
+    ) -> tuple[Array, Array, Array | None]:
+        """Bounds and entries (n,) on the scale of the line, as `to_line`."""
+        on_line = self.to_line(low, high)
+        if entry is None:
+            return *on_line, None
+        late = np.flatnonzero((low == -np.inf) & (entry > -np.inf))
+        if len(late) and not self.link.positive:
+            i = late[0]
+            raise ValueError(
+                f"Row {i} of y lies below {high[i]}, and came under observation at {entry[i]} "
+                f"({len(late)} such row(s)): it cannot lie below its entry. distribution="
+                f"{self.name!r} is for responses of either sign, of which an entry of 0 says that "
+                "they are positive. Set lower to the entry, or the entry to -inf if there is none."
+            )
+        return *on_line, self.link.to_line(entry)
+
     def quantile(self, location: Array, scale: float, q: Array) -> Array:
         """Quantiles of responses, of shape ``location.shape + q.shape``."""
         with np.errstate(over="ignore"):
@@ -102,14 +123,23 @@ class Distribution:
         a, b, _ = self._standardised(location, scale, low, high)
         return self.link.to_response(location + scale * self.law.draw(a, b, rng))
 
-    def log_likelihood(self, location: Array, scale: float, low: Array, high: Array) -> Array:
-        """Log-density of exact responses, log-probability of the bounds of others, (n,)."""
+    def log_likelihood(
+        self, location: Array, scale: float, low: Array, high: Array, entry: Array | None = None
+    ) -> Array:
+        """Log-density of exact responses, log-probability of the bounds of others, (n,).
+
+        With entries, -inf where there is none, of responses given that they are larger.
+        """
         a, b, width = self._standardised(location, scale, low, high)
         exact = low == high
         out = np.empty(len(location))
         density = self.law.log_pdf(np.clip(a[exact], -LARGEST, LARGEST)) - np.log(scale)
         out[exact] = density + self.link.log_jacobian(low[exact])
         out[~exact] = self.law.log_mass(a[~exact], b[~exact], width[~exact])
+        if entry is not None:
+            entered = np.flatnonzero(entry > -np.inf)
+            z = (entry[entered] - location[entered]) / scale
+            out[entered] -= self.law.log_sf(np.clip(z, -LARGEST, LARGEST))
         return out
 
     def _standardised(

@@ -21,11 +21,15 @@ __all__ = ["Derivatives", "ExponentialMoments", "Law", "Shape", "SymmetricLaw"]
 
 
 class Shape(NamedTuple):
-    """Where the maximum likelihood estimate of a positive shape parameter is looked for."""
+    """Where the maximum likelihood estimate of a shape parameter is looked for.
+
+    Of one that is positive, by its logarithm.
+    """
 
     start: float
     low: float
     high: float
+    has_error: bool = False  #: whether it has a standard error where it is estimated
 
 
 @dataclass(frozen=True)

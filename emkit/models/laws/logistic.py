@@ -1,18 +1,27 @@
 """The logistic law."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+from scipy.special import betainc
 
 from emkit._typing import Array
 from emkit.models.laws.intervals import Quadrature, expectation
-from emkit.models.laws.law import Derivatives, SymmetricLaw
+from emkit.models.laws.law import Derivatives, ExponentialMoments, SymmetricLaw
+from emkit.numerics.log_concave import tilted_log_mean
 
 __all__ = ["Logistic"]
 
+#: Bounds between which, and t up to which, moments of exp(t e) are incomplete beta functions that
+#: neither underflow nor cancel.
+NEAR, MODERATE = 36.0, 0.999
+#: Largest t at which exp(t e) is smooth over an interval over which the density is.
+STEEP = 2.0
+
 
 @dataclass(frozen=True)
-class Logistic(SymmetricLaw):
+class Logistic(SymmetricLaw, ExponentialMoments):
     r"""Standard logistic errors: :math:`F(z) = 1 / (1 + e^{-z})`, of variance :math:`\pi^2/3`."""
 
     def log_pdf_derivatives(self, z: Array) -> Derivatives:
@@ -31,6 +40,51 @@ class Logistic(SymmetricLaw):
 
     def truncated_mean(self, a: Array, b: Array, width: Array) -> Array:
         return expectation(self, a, b, width, Quadrature.mean, _mean_between)
+
+    def log_mgf(self, t: float) -> float:
+        return -float(np.log(np.sinc(t))) if t < 1.0 else np.inf
+
+    def truncated_log_mgf(self, t: float, a: Array, b: Array, width: Array) -> Array:
+        endless = (b == np.inf) & (t >= 1.0)
+        out, bounds = np.full_like(a, np.inf), (a[~endless], b[~endless], width[~endless])
+        if t > STEEP:
+            out[~endless] = self._log_mgf(t, *bounds)
+        else:
+            over_nodes = partial(Quadrature.log_mgf, t=t)
+            out[~endless] = expectation(self, *bounds, over_nodes, partial(self._log_mgf, t))
+        return out
+
+    def _log_mgf(self, t: float, a: Array, b: Array, width: Array) -> Array:
+        """log E[exp(t e) | a < e < b]."""
+        out = np.empty_like(a)
+        near = (a < NEAR) & (b > -NEAR) & (t < MODERATE)
+        if near.any():
+            out[near] = _log_mgf_between(t, a[near], b[near])
+        mode = 2.0 * np.arctanh(t) if t < 1.0 else np.inf
+        far = a[~near], b[~near], width[~near]
+        out[~near] = tilted_log_mean(t, self._rise, mode, *far)
+        return out
+
+    def _rise(self, z: Array, step: Array) -> Array:
+        """log f(z + step) - log f(z)."""
+        return step - 2.0 * np.logaddexp(self.log_sf(z), self.log_cdf(z) + step)
+
+
+def _log_mgf_between(t: float, a: Array, b: Array) -> Array:
+    """log E[exp(t e) | a < e < b] for t < 1: with u = F(e), exp(t e) is (u / (1 - u))^t."""
+    lower = b < 0.0  # the tail that is smaller
+    part = np.where(
+        lower,
+        betainc(1.0 + t, 1.0 - t, _cdf(b)) - betainc(1.0 + t, 1.0 - t, _cdf(a)),
+        betainc(1.0 - t, 1.0 + t, _cdf(-a)) - betainc(1.0 - t, 1.0 + t, _cdf(-b)),
+    )
+    mass = np.where(lower, _cdf(b) - _cdf(a), _cdf(-a) - _cdf(-b))
+    return np.log(part / mass) - np.log(np.sinc(t))
+
+
+def _cdf(z: Array) -> Array:
+    ratio, cdf = _ratio_and_cdf(z)
+    return cdf
 
 
 def _ratio_and_cdf(z: Array) -> tuple[Array, Array]:

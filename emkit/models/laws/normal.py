@@ -10,7 +10,7 @@ from emkit.models.censored.line import PenalisedLine
 from emkit.models.censored.normal import CensoredNormal
 from emkit.models.laws.law import Derivatives, ExponentialMoments, SymmetricLaw
 from emkit.numerics.log_concave import tilted_log_mean
-from emkit.numerics.truncated_normal import LOG_ROOT_2PI, truncated_normal
+from emkit.numerics.truncated_normal import LOG_ROOT_2PI, TAIL_FROM, truncated_normal
 
 __all__ = ["Normal"]
 
@@ -28,8 +28,15 @@ class Normal(SymmetricLaw, ExponentialMoments):
         return Derivatives(-0.5 * z * z - LOG_ROOT_2PI, -z, np.full_like(z, -1.0))
 
     def log_sf_derivatives(self, z: Array) -> Derivatives:
-        tail = truncated_normal(z, np.full_like(z, np.inf))
-        return Derivatives(tail.log_mass, -tail.mean, tail.variance - 1.0)
+        log_sf = log_ndtr(-z)
+        with np.errstate(over="ignore"):
+            hazard = np.exp(-0.5 * z * z - LOG_ROOT_2PI - log_sf)
+        second = hazard * (z - hazard)
+        far = np.flatnonzero(z > TAIL_FROM)  # where that difference would cancel
+        if len(far):
+            tail = truncated_normal(z[far], np.full(len(far), np.inf))
+            hazard[far], second[far] = tail.mean, tail.variance - 1.0
+        return Derivatives(log_sf, -hazard, second)
 
     def log_sf(self, z: Array) -> Array:
         return log_ndtr(-z)

@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from emkit.models.laws.distribution import Distribution
+from emkit.models.laws.generalized_gamma import GeneralizedGamma
 from emkit.models.laws.gumbel import GumbelMin
 from emkit.models.laws.link import IDENTITY, LOG
 from emkit.models.laws.logistic import Logistic
@@ -22,6 +23,19 @@ _DISTRIBUTIONS = [
     Distribution("logistic", Logistic(), IDENTITY, "logistic"),
     Distribution(
         "weibull", GumbelMin(), LOG, "smallest extreme, of log y; y is Weibull of shape 1 / scale"
+    ),
+    Distribution("exponential", GumbelMin(), LOG, "Weibull of scale 1: a constant hazard", 1.0),
+    Distribution("rayleigh", GumbelMin(), LOG, "Weibull of scale 1/2: a hazard like y", 0.5),
+    Distribution(
+        "loglogistic", Logistic(), LOG, "logistic, of log y; log-logistic of shape 1 / scale"
+    ),
+    Distribution("extreme", GumbelMin(), IDENTITY, "smallest extreme (Gumbel)"),
+    Distribution(
+        "generalized_gamma",
+        GeneralizedGamma(),
+        LOG,
+        "log generalised gamma with ``shape``, of log y: 1 is 'weibull', 0 'lognormal', the scale "
+        "that of a gamma y",
     ),
     Distribution("student_t", StudentT(), IDENTITY, "Student t with ``df`` degrees of freedom"),
 ]
