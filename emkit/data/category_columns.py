@@ -13,7 +13,15 @@ from emkit.data.levels import shown
 from emkit.data.refusals import column
 from emkit.data.tables import Table
 
-__all__ = ["chosen", "integer_columns", "is_named", "is_text", "orders", "positions_in"]
+__all__ = [
+    "chosen",
+    "integer_columns",
+    "is_named",
+    "is_text",
+    "orders",
+    "positions_in",
+    "refuse_words",
+]
 
 TRUTHS, WORDS = (bool, np.bool_), (str, bytes)
 
@@ -81,6 +89,26 @@ def _reads_as_number(cell: str | bytes) -> bool:
     except ValueError:
         return False
     return True
+
+
+def refuse_words(table: Table, columns: Sequence[int], missing_values: Any) -> None:
+    """ValueError where columns that a fit has as numbers hold text that is no number."""
+    for j in columns:
+        if table.kind(j) not in ("text", "object", "category"):
+            continue
+        try:
+            values = table.factor(j).marked(missing_values).present
+        except TypeError:  # lists and the like, which are refused as they are read
+            continue
+        for word in (value for value in values if isinstance(value, WORDS)):
+            try:
+                float(word)
+            except ValueError as error:
+                raise ValueError(
+                    f"X holds text in {column(j, table.names)} ({word!r}), which the fit has as "
+                    f"numbers: {error}. Make it numbers, as by pd.to_numeric(column, "
+                    "errors='coerce'), or fit with it as a category."
+                ) from None
 
 
 def is_text(table: Table, j: int, missing_values: Any) -> bool:
@@ -184,9 +212,19 @@ def positions_in(X: Any, given: Any, argument: str, n_features: int) -> list[int
 
 
 def integer_columns(X: Any) -> NDArray[np.intp]:
-    """Columns of a frame whose types are of integers."""
+    """Columns of a table whose types, or all of whose cells, are integers."""
     table = table_of(X)
     if table is None:
         return np.arange(0)
-    kinds = [table.kind(j) for j in range(len(table.names))]
-    return np.flatnonzero([kind == "integer" for kind in kinds])
+    return np.flatnonzero([_is_whole(table, j) for j in range(len(table.names))])
+
+
+def _is_whole(table: Table, j: int) -> bool:
+    if table.kind(j) != "object":
+        return table.kind(j) == "integer"
+    try:
+        values = table.factor(j).present
+    except TypeError:
+        return False
+    whole = all(isinstance(v, Integral) and not isinstance(v, bool) for v in values)
+    return bool(values) and whole

@@ -26,7 +26,8 @@ SAMPLE, MAY_VANISH = 1024, 1e-290
 #: What to do with words in X.
 ENCODE = (
     "Make such columns numbers first, as by ColumnTransformer([('words', OneHotEncoder(), "
-    "columns)], remainder='passthrough'), or drop them."
+    "columns)], remainder='passthrough'), drop them, or name them in categorical_features, where "
+    "the estimator has it."
 )
 
 #: Where a cell is ("column 2", or nothing in a vector), and what it is, or its type.

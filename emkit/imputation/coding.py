@@ -36,6 +36,7 @@ def learn(imputer: Any, X: Any, sample_weight: Any = None) -> Coding | None:
         missing_values=imputer.missing_values,
         min_frequency=imputer.min_frequency,
         sample_weight=sample_weight,
+        only_seen=imputer.shrinkage == 0.0,  # without a prior nothing tells of the others
     )
     return imputer._coding
 
@@ -104,7 +105,9 @@ def encode(imputer: Any, X: Any, coding: Coding, *, fitting: bool = False) -> En
             f"The imputer was fitted to a table with categories, and X ({type(X).__name__}) is "
             "read block by block. Give a table in memory."
         )
-    return coding.encode(X, handle_unknown="ignore" if fitting else imputer.handle_unknown)
+    if fitting:
+        return coding.encode(X, handle_unknown="ignore")
+    return coding.encode(X, handle_unknown=imputer.handle_unknown, estimator=imputer)
 
 
 def encoded_table(imputer: Any, X: Any) -> Encoded | None:

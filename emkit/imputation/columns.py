@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 from emkit._typing import Array
+from emkit.base.names import column_labels
 from emkit.data.checks import rows_with_value
 from emkit.data.numbers import argument_of
 from emkit.models.rows import Rows
@@ -149,7 +150,7 @@ def check_limits(imputer: Any, n_features: int) -> Array:
 
 
 def _name(imputer: Any, feature: int) -> Any:
-    return getattr(imputer, "feature_names_in_", range(imputer.n_features_in_))[feature]
+    return column_labels(imputer)[feature]
 
 
 def _refuse_limits_of_categories(imputer: Any) -> None:
@@ -197,8 +198,9 @@ def _by_name(imputer: Any, value: Any) -> Any:
     """
     if not (hasattr(value, "index") and hasattr(value, "to_dict")):
         return value
-    labels, words = list(value.index), hasattr(imputer, "feature_names_in_")
+    labels, names = list(value.index), column_labels(imputer)
     counted = labels == list(range(len(labels)))
+    words = isinstance(names[0], str)
     return value.to_dict() if not counted and isinstance(labels[0], str) == words else value
 
 
@@ -213,7 +215,7 @@ def _limit_by_name(
     imputer: Any, name: str, given: Mapping[Any, Any], default: float, n_features: int
 ) -> Array:
     """One limit of every feature: that given for its name, or none."""
-    names = list(getattr(imputer, "feature_names_in_", range(n_features)))
+    names = column_labels(imputer)
     strange = [key for key in given if key not in names]
     if strange:
         raise ValueError(f"{name} names features that X does not have: {strange}. It has {names}.")

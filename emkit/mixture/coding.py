@@ -31,9 +31,10 @@ __all__ = [
 def learn(mixture: Any, X: Any) -> Coding | None:
     """How a fit is to number the columns of X; None where all are numbers.
 
-    By type they are columns of a frame that scikit-learn's mixture would not read, and those of a
-    type that is for categories: truth values are numbers to it, and stay numbers. In arrays and
-    lists, which have one type, words are refused as it refuses them, unless columns are named.
+    By type they are those of a frame that scikit-learn's mixture would not read, or has a type that
+    is for categories: where all that there is besides numbers are truth values, these are numbers
+    to it, and stay numbers. In arrays and lists, which have one type, words are refused as it
+    refuses them, unless columns are named.
     """
     given = mixture.categorical_features
     named = given is not None and not isinstance(given, str)
@@ -51,12 +52,11 @@ def learn(mixture: Any, X: Any) -> Coding | None:
         return coding
     table = table_of(X)
     assert table is not None  # as a type told of categories
-    kept = {
-        j: category
+    truths = [
+        table.kind(j) != "category" and all(isinstance(v, bool) for v in category.levels)
         for j, category in coding.categories.items()
-        if table.kind(j) == "category" or not all(isinstance(v, bool) for v in category.levels)
-    }
-    return replace(coding, categories=kept) if kept else None
+    ]
+    return None if all(truths) else coding
 
 
 def coding_of(mixture: Any) -> Coding | None:
@@ -65,19 +65,15 @@ def coding_of(mixture: Any) -> Coding | None:
     return coding
 
 
-def encode(mixture: Any, X: Any, coding: Coding) -> Any:
+def encode(mixture: Any, X: Any, coding: Coding, *, fitting: bool = False) -> Any:
     """X with categories as numbers and NaN in missing cells, with its names."""
     if not place_of(X).in_memory:
         raise ValueError(
             f"The mixture was fitted to a table with categories, and X ({type(X).__name__}) is "
             "read block by block. Give a table in memory."
         )
-    if np.ndim(X) == 2 and np.shape(X)[1] != len(coding.names):
-        raise ValueError(
-            f"X has {np.shape(X)[1]} features, but {type(mixture).__name__} is expecting "
-            f"{len(coding.names)} features as input."
-        )
-    encoded = coding.encode(X, handle_unknown="ignore")
+    fitted = None if fitting else mixture
+    encoded = coding.encode(X, handle_unknown="ignore", estimator=fitted)
     missing = np.isnan(np.asarray(encoded.X))
     columns = coding.columns
     if missing[:, columns].any():

@@ -59,7 +59,8 @@ def open_table(
         mixture._coding, mixture._container = learn(mixture, X), container_of(X)
     coding = coding_of(mixture)
     if coding is not None:
-        X, whole = encode(mixture, X, coding), True  # of which `coded_rows` takes what it needs
+        # All columns, of which `coded_rows` takes what it needs.
+        X, whole = encode(mixture, X, coding, fitting=reset), True
     flat = None if reset or whole else getattr(mixture, "_flat", None)
     reader = MixtureReader(mixture.n_components, flat)
     return open_data(mixture, X, reader, sample_weight=sample_weight, reset=reset)
