@@ -18,6 +18,7 @@ from emkit.data.category_columns import (
     positions_in,
     refuse_words,
 )
+from emkit.data.containers import columns_of
 from emkit.data.frames import number_table, table_of
 from emkit.data.levels import Category, factor_in, learn, shown
 from emkit.data.numbers import read_table
@@ -64,6 +65,7 @@ class Coding:
                 X, "categorical_features" if ordinal is None else "ordinal_features"
             )
         if table is None:
+            _refuse_arrow(X)
             return None
         _refuse_dates(table)
         ordered = orders(table, ordinal)
@@ -170,6 +172,19 @@ def _weights(given: Any, n: int) -> Array | None:
         return None
     fine = weights.shape == (n,) and bool(np.all(weights >= 0.0)) and np.isfinite(weights).all()
     return weights if given is not None and fine else None
+
+
+def _refuse_arrow(X: Any) -> None:
+    """ValueError for a table of pyarrow with text, which is read as numbers alone."""
+    words = ("string", "large_string", "dictionary")
+    package = type(X).__module__.partition(".")[0]
+    columns = columns_of(X) if package == "pyarrow" else None
+    names = [of.name for of in columns or () if str(of.dtype).startswith(words)]
+    if names:
+        raise ValueError(
+            f"X is a table of pyarrow with categories in column(s) {shown(names)}. Give it as a "
+            "frame, which comes back as one: X.to_pandas(), or polars.from_arrow(X)."
+        )
 
 
 def _refuse_repeated(names: Sequence[Any]) -> None:
