@@ -355,3 +355,78 @@ def test_draws_of_a_mixture_have_the_types_of_the_fit(container):
     assert list(drawn.dtypes)[3:] == list(X.dtypes)[3:]
     if container == "polars":
         assert drawn["word"].dtype == X["word"].dtype
+
+
+# Whole numbers within limits
+
+
+@pytest.mark.parametrize("draws", [False, True])
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ({"min_value": {"n": 8.5}}, {9}),
+        ({"max_value": {"n": -1.5}}, {-2}),
+        ({"min_value": {"n": 0.5}, "max_value": {"n": 2.5}}, {1, 2}),
+    ],
+)
+def test_whole_numbers_lie_within_limits_wherever_these_are(limits, expected, draws):
+    """The range seen went before limits that somebody set."""
+    n = pd.array(holed(np.arange(N) % 5, pd.NA), dtype="Int64")
+    X = FRAME[["x", "word"]].assign(n=n)
+    filled = EMImputer(sample_posterior=draws, random_state=0, **limits).fit_transform(X)["n"]
+    assert filled.dtype == "Int64"
+    assert set(filled[HOLES]) <= expected
+
+
+def test_limits_that_leave_no_whole_number_are_refused():
+    X = FRAME[["x", "word"]].assign(n=np.arange(N))
+    with pytest.raises(ValueError, match="no whole number between them. Got 1.2 and 1.8 for fea"):
+        EMImputer(min_value={"n": 1.2}, max_value={"n": 1.8}).fit(X)
+    EMImputer(min_value={"x": 1.2}, max_value={"x": 1.8}).fit(X)
+
+
+@pytest.mark.parametrize("fill_value", [np.nan, 0.0])
+def test_sparse_columns_of_pandas_stay_sparse(fill_value):
+    cells = np.where(HOLES, np.nan, np.where(Z > 0, 0.0, Z))
+    sparse = pd.arrays.SparseArray(cells, fill_value=fill_value)
+    X = FRAME[["x", "word"]].assign(sparse=sparse)
+    filled = EMImputer().fit_transform(X)
+    assert filled.dtypes.equals(X.dtypes)
+    complete(filled["sparse"].tolist(), X["sparse"].tolist())
+
+
+def test_objects_that_are_neither_say_what_to_do():
+    with pytest.raises(TypeError, match=r"'it' \(object\).*Drop such columns, or make them num"):
+        EMImputer().fit(FRAME.assign(it=[object() for _ in range(N)]))
+
+
+# Rows in blocks
+
+
+class Parts:
+    """Blocks of rows."""
+
+    def __init__(self, X):
+        self.parts = [X[:30], X[30:]]
+
+    def __iter__(self):
+        return iter(self.parts)
+
+
+@pytest.mark.parametrize("container", ["pandas", "polars", "dask"])
+@pytest.mark.parametrize("estimator", [EMImputer(), EMGaussianMixture(2)], ids=["imputer", "mix"])
+def test_categories_in_blocks_are_refused_alike(estimator, container):
+    """A mixture advised to encode them."""
+    X = FRAME[["x", "y"]].assign(grade=pd.Categorical(WORDS))
+    if container == "dask":
+        given = pytest.importorskip("dask.dataframe").from_pandas(X, npartitions=2)
+    else:
+        given = Parts(X if container == "pandas" else pl.from_pandas(X))
+    with pytest.raises(ValueError, match=r"'grade' \(\w+\)\. Fit a sample of the rows as a frame"):
+        estimator.fit(given)
+    named = type(estimator)(categorical_features=["grade"])
+    with pytest.raises(ValueError, match="By categorical_features .* read block by block"):
+        named.fit(given)
+    fitted = type(estimator)(random_state=0).fit(X)
+    with pytest.raises(ValueError, match="Give its frames one by one"):
+        fitted.score(given)

@@ -72,7 +72,9 @@ class PandasTable(Table):
         return Factor(codes, list(map(plain, found.tolist())))
 
     def select(self, columns: Sequence[int]) -> Any:
-        return self.X.iloc[:, list(columns)]
+        out = self.X.iloc[:, list(columns)]
+        sparse = {name: dtype.subtype for name, dtype in out.dtypes.items() if _is_sparse(dtype)}
+        return out.astype(sparse) if sparse else out
 
     def filled(
         self,
@@ -119,6 +121,10 @@ def _beside(columns: Sequence[Any], index: Any) -> Any:
     return out.set_axis(index, axis=0)
 
 
+def _is_sparse(dtype: Any) -> bool:
+    return str(dtype).startswith("Sparse")
+
+
 def _lists_levels(dtype: Any) -> bool:
     return hasattr(dtype, "categories") and hasattr(dtype, "ordered")
 
@@ -130,6 +136,8 @@ def _fill(column: Any, filling: Filling) -> Any:
     where, values = filling
     if not where.any():
         return column
+    if _is_sparse(column.dtype):
+        return _fill(column.sparse.to_dense(), filling).astype(column.dtype)
     if _lists_levels(column.dtype):
         column, values = _with_levels(column, values)
     told = str(column.dtype).lower()

@@ -139,12 +139,14 @@ def check_limits(imputer: Any, n_features: int) -> Array:
     _refuse_limits_of_categories(imputer)
     low = _limit(imputer, "min_value", -np.inf, n_features)
     high = _limit(imputer, "max_value", np.inf, n_features)
-    wrong = np.flatnonzero(~(low <= high) | (low == np.inf) | (high == -np.inf))
-    if len(wrong):
-        j = wrong[0]
+    wrong = ~(low <= high) | (low == np.inf) | (high == -np.inf)
+    whole = imputer._integers
+    wrong[whole] |= np.ceil(low[whole]) > np.floor(high[whole])
+    for j in np.flatnonzero(wrong):
+        number = "whole number" if j in whole else "number"
         raise ValueError(
-            "min_value should not exceed max_value, nor leave no number between them. Got "
-            f"{low[j]} and {high[j]} for feature {_name(imputer, j)}."
+            f"min_value should not exceed max_value, nor leave no {number} between them. Got "
+            f"{low[j]} and {high[j]} for feature {_name(imputer, int(j))}."
         )
     return np.stack([low, high])
 
