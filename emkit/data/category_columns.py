@@ -137,7 +137,8 @@ def _refuse_mixed(
 
 def _positions(given: Any, names: Sequence[Any], argument: str) -> list[int]:
     """Numbers of columns that are given by a mask, by numbers or by names."""
-    items = list(given) if np.ndim(given) != 0 or isinstance(given, list | tuple) else [given]
+    several = np.ndim(given) != 0 or isinstance(given, list | tuple | set | frozenset)
+    items = list(given) if several else [given]
     n = len(names)
     if items and all(isinstance(item, TRUTHS) for item in items):
         if len(items) != n:
