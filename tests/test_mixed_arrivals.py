@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from emkit import EMGaussianMixture, EMImputer
+from emkit.exceptions import DataWarning
 
 N = 60
 RNG = np.random.default_rng(0)
@@ -346,6 +347,15 @@ def test_truth_values_beside_words_are_categories_of_a_mixture():
     assert mixture.is_categorical_.tolist() == [False, False, True, True]
     alone = EMGaussianMixture(1).fit(X[["x", "y", "flag"]])
     assert not alone.is_categorical_.any()
+
+
+def test_parameters_that_a_mixture_has_not_are_not_named():
+    """It was told of effects, of which there are none, and of means of no number."""
+    for X in (FRAME, FRAME[["word", "flag"]]):
+        mixture = EMGaussianMixture(2, random_state=0, n_init=3).fit(X)
+        with pytest.warns(DataWarning, match="No standard errors for ") as told:
+            mixture.standard_errors(X)
+        assert not any(name in str(told[0].message) for name in ("effects", "means", "covar"))
 
 
 @pytest.mark.parametrize("container", ["pandas", "polars"])
