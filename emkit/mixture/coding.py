@@ -64,7 +64,7 @@ def learn(mixture: Any, X: Any) -> Coding | None:
 
 def refuse_in_blocks(mixture: Any, X: Any, first: Any) -> None:
     """ValueError where the first of the rows that are not in memory has categories."""
-    if mixture.categorical_features is not None:
+    if mixture.categorical_features is not None and container_of(first):
         refuse_categories_of(X, first)
 
 
