@@ -257,6 +257,12 @@ def with_columns(kind, X):
     }[kind]
 
 
+def parameters_beside(distribution):
+    """Those that have standard errors beside the intercept and the coefficients."""
+    scale = ["log(scale)"] if LAWS[distribution].scale is None else []
+    return scale + (["shape"] if distribution == "generalized_gamma" else [])
+
+
 @each_distribution
 @pytest.mark.parametrize(
     "kind", ["constant", "huge constant", "twice", "shifted copy", "one-hot", "sum"]
@@ -266,11 +272,12 @@ def test_undetermined_coefficients_have_no_standard_error(distribution, kind, un
     X, y = determined_data()
     y = response(y, distribution)
     wide, coef, intercept = with_columns(kind, X)
-    expected = np.r_[intercept, coef, 1].astype(bool)
+    beside = parameters_beside(distribution)
+    expected = np.r_[intercept, coef, [1] * len(beside)].astype(bool)
     with pytest.warns(DataWarning, match="collinear") as caught:
         model = EMCensoredRegressor(distribution=distribution).fit(wide * unit, y)
     message = str(caught[0].message)
-    names = ["intercept", *(f"x{j}" for j in range(len(coef))), "log(scale)"]
+    names = ["intercept", *(f"x{j}" for j in range(len(coef))), *beside]
     for name, known in zip(names, expected, strict=True):
         assert (repr(name) in message) != known
     assert (np.isfinite(model.standard_errors_) == expected).all()
@@ -281,9 +288,10 @@ def test_undetermined_coefficients_have_no_standard_error(distribution, kind, un
     # What is determined is as it is where no column is too many.
     basis = np.column_stack([X, wide[:, 2:4]]) if kind == "one-hot" else X
     plain = EMCensoredRegressor(distribution=distribution).fit(basis * unit, y)
-    pick = {"huge constant": [0, 2, 3, 4]}.get(kind, [0, 1, 2, -1])
+    last = list(range(-len(beside), 0))
+    pick = [*{"huge constant": [0, 2, 3]}.get(kind, [0, 1, 2]), *last]
     left = model.standard_errors_[pick]
-    right = plain.standard_errors_[[0, 1, 2, -1]]
+    right = plain.standard_errors_[[0, 1, 2, *last]]
     known = expected[pick]
     assert_allclose(left[known], right[known], rtol=1e-5)
     # AIC and BIC count the rank of X.

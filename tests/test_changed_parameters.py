@@ -99,25 +99,45 @@ CHANGES = [
 ]
 
 
+def require_equal(answer, right):
+    """The same numbers, whether in an array, a frame, a number, or what a display shows."""
+    if isinstance(answer, CensoredRegressionDisplay):
+        shown, expected = (
+            {k: v for k, v in vars(of).items() if isinstance(v, np.ndarray | list)}
+            for of in (answer, right)
+        )
+        assert shown.keys() == expected.keys()
+        pairs = [(shown[k], expected[k]) for k in shown if np.asarray(shown[k]).dtype.kind in "bif"]
+        assert pairs
+    elif isinstance(answer, tuple):
+        pairs = list(zip(answer, right, strict=True))
+    else:
+        pairs = [(answer, right)]
+    for one, other in pairs:
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 @pytest.mark.parametrize(("fitted", "changed"), CHANGES, ids=str)
 def test_a_regressor_is_of_the_law_that_was_fitted(fitted, changed, use):
     """Its line was read as that of another law, with other predictions and scores."""
     regressor = EMCensoredRegressor(**fitted).fit(ROWS, RESPONSE)
     (name,) = changed
-    before = getattr(regressor, name)
+    before, right = getattr(regressor, name), use(clone(regressor).fit(ROWS, RESPONSE))
     regressor.set_params(**changed)
     with pytest.raises(ValueError, match=f"{name} was {before!r} in the fit, and is .* now"):
         use(regressor)
-    use(regressor.set_params(**{name: before}))  # set back, it is as it was
+    require_equal(use(regressor.set_params(**{name: before})), right)  # set back, it is as it was
     if "bowl" not in changed.values():
-        use(regressor.set_params(**changed).fit(ROWS, RESPONSE))
+        new = use(EMCensoredRegressor(**{**fitted, **changed}).fit(ROWS, RESPONSE))
+        require_equal(use(regressor.set_params(**changed).fit(ROWS, RESPONSE)), new)
 
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 @pytest.mark.parametrize("changed", [{"df": 30.0}, {"alpha": 3.0, "tol": 1.0, "max_iter": 1}])
 def test_what_has_no_part_in_the_law_may_change(changed, use):
-    use(EMCensoredRegressor().fit(ROWS, RESPONSE).set_params(**changed))
+    right = use(EMCensoredRegressor().fit(ROWS, RESPONSE))
+    require_equal(use(EMCensoredRegressor().fit(ROWS, RESPONSE).set_params(**changed)), right)
 
 
 OF_LEVEL = [lambda r, level: r.predict_interval(ROWS, level), EMCensoredRegressor.summary]

@@ -291,7 +291,7 @@ def test_what_takes_numbers_alone_says_so():
     ):
         with pytest.raises(ValueError, match=r"column\(s\) f, g are categories"):
             call()
-    with pytest.raises(ValueError, match="X has 2 features, but EMGaussianMixture is expecting 4"):
+    with pytest.raises(ValueError, match="now missing:\n- g\n- y"):
         mixture.predict(frame[["x", "f"]])
     blocks = Slices(frame[["x", "y"]].to_numpy())
     named = EMGaussianMixture(2, categorical_features=[0])

@@ -1,5 +1,6 @@
 """Columns of categories as numbers: how a table is numbered in a fit, and after it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any, NamedTuple
@@ -8,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.data.category_columns import chosen, integer_columns, is_named, orders, positions_in
+from emkit.base.estimator import check_feature_names, check_n_features
+from emkit.data.category_columns import (
+    chosen,
+    integer_columns,
+    is_named,
+    orders,
+    positions_in,
+    refuse_words,
+)
+from emkit.data.containers import columns_of
 from emkit.data.frames import number_table, table_of
 from emkit.data.levels import Category, factor_in, learn, shown
 from emkit.data.numbers import read_table
@@ -46,6 +56,7 @@ class Coding:
         missing_values: Any = np.nan,
         min_frequency: Any = None,
         sample_weight: Any = None,
+        only_seen: bool = False,
     ) -> "Coding | None":
         """Of a table that a fit was given; None where all of its columns are numbers."""
         table = table_of(X)
@@ -54,15 +65,17 @@ class Coding:
                 X, "categorical_features" if ordinal is None else "ordinal_features"
             )
         if table is None:
+            _refuse_arrow(X)
             return None
         _refuse_dates(table)
         ordered = orders(table, ordinal)
         columns = sorted({*chosen(table, categorical, missing_values), *ordered})
         if not columns:
             return None
+        _refuse_repeated(table.names)
         weights = _weights(sample_weight, table.n_rows)
         categories = {
-            j: learn(table, j, ordered.get(j), missing_values, min_frequency, weights)
+            j: learn(table, j, ordered.get(j), missing_values, min_frequency, weights, only_seen)
             for j in columns
         }
         return cls(tuple(table.names), categories, missing_values)
@@ -72,19 +85,22 @@ class Coding:
         """The columns of categories."""
         return np.array(list(self.categories), dtype=np.intp)
 
-    def table(self, X: Any) -> Table:
-        """X as a table, with as many columns as the one that was learned from."""
+    def table(self, X: Any, estimator: Any = None) -> Table:
+        """X as a table; with the columns of the one that was learned from, to a fitted estimator.
+
+        What is wrong with the columns is told in scikit-learn's words.
+        """
         table = table_of(X)
         if table is None:
             table = _of_numbers(X, "The fit")
-        if len(table.names) != len(self.names):
-            raise ValueError(
-                f"X has {len(table.names)} features, but the imputer is expecting "
-                f"{len(self.names)} features as input."
-            )
+        if estimator is not None:
+            named = all(isinstance(name, str) for name in (*self.names, *table.names))
+            if named and table.names != list(self.names):
+                check_feature_names(estimator, X, reset=False)
+            check_n_features(estimator, np.empty((1, len(table.names))), reset=False)
         return table
 
-    def encode(self, X: Any, *, handle_unknown: str = "missing") -> Encoded:
+    def encode(self, X: Any, *, handle_unknown: str = "missing", estimator: Any = None) -> Encoded:
         """The table as numbers.
 
         Parameters
@@ -93,17 +109,20 @@ class Coding:
             With the columns of the one that was learned from.
         handle_unknown : {"missing", "error", "ignore"}
             What a level is that was not seen; in a fit, of rows without weight, nothing is told.
+        estimator : object, optional
+            The one that was fitted, where X is not the table that was learned from.
 
         Raises
         ------
         ValueError
             For another kind of table, dates, text among the numbers, and unknown levels.
         """
-        table = self.table(X)
+        table = self.table(X, estimator)
         _refuse_dates(table)
         numbers = [j for j in range(len(self.names)) if j not in self.categories]
         out = np.full((table.n_rows, len(self.names)), np.nan)
         if numbers:
+            refuse_words(table, numbers, self.missing_values)
             out[:, numbers] = read_table(
                 table.select(numbers), self.missing_values, ensure_min_samples=0
             )
@@ -153,6 +172,29 @@ def _weights(given: Any, n: int) -> Array | None:
         return None
     fine = weights.shape == (n,) and bool(np.all(weights >= 0.0)) and np.isfinite(weights).all()
     return weights if given is not None and fine else None
+
+
+def _refuse_arrow(X: Any) -> None:
+    """ValueError for a table of pyarrow with text, which is read as numbers alone."""
+    words = ("string", "large_string", "dictionary")
+    package = type(X).__module__.partition(".")[0]
+    columns = columns_of(X) if package == "pyarrow" else None
+    names = [of.name for of in columns or () if str(of.dtype).startswith(words)]
+    if names:
+        raise ValueError(
+            f"X is a table of pyarrow with categories in column(s) {shown(names)}. Give it as a "
+            "frame, which comes back as one: X.to_pandas(), or polars.from_arrow(X)."
+        )
+
+
+def _refuse_repeated(names: Sequence[Any]) -> None:
+    """ValueError where names do not tell columns apart, by which tables and levels are told."""
+    twice = [name for name, n in Counter(names).items() if n > 1]
+    if twice:
+        raise ValueError(
+            f"X has several columns of the name(s) {shown(twice)}, and columns of categories are "
+            "told by their names. Rename them."
+        )
 
 
 def _refuse_dates(table: Table) -> None:

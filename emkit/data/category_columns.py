@@ -21,6 +21,7 @@ __all__ = [
     "orders",
     "positions",
     "positions_in",
+    "refuse_words",
 ]
 
 TRUTHS, WORDS = (bool, np.bool_), (str, bytes)
@@ -91,6 +92,26 @@ def _reads_as_number(cell: str | bytes) -> bool:
     return True
 
 
+def refuse_words(table: Table, columns: Sequence[int], missing_values: Any) -> None:
+    """ValueError where columns that a fit has as numbers hold text that is no number."""
+    for j in columns:
+        if table.kind(j) not in ("text", "object", "category"):
+            continue
+        try:
+            values = table.factor(j).marked(missing_values).present
+        except TypeError:  # lists and the like, which are refused as they are read
+            continue
+        for word in (value for value in values if isinstance(value, WORDS)):
+            try:
+                float(word)
+            except ValueError as error:
+                raise ValueError(
+                    f"X holds text in {column(j, table.names)} ({word!r}), which the fit has as "
+                    f"numbers: {error}. Make it numbers, as by pd.to_numeric(column, "
+                    "errors='coerce'), or fit with it as a category."
+                ) from None
+
+
 def is_text(table: Table, j: int, missing_values: Any) -> bool:
     """Whether a column of numbers has them as text."""
     if table.kind(j) not in ("text", "object"):
@@ -117,7 +138,8 @@ def _refuse_mixed(
 
 def positions(given: Any, names: Sequence[Any], argument: str) -> list[int]:
     """Numbers of columns that are given by a mask, by numbers or by names."""
-    items = list(given) if np.ndim(given) != 0 or isinstance(given, list | tuple) else [given]
+    several = np.ndim(given) != 0 or isinstance(given, list | tuple | set | frozenset)
+    items = list(given) if several else [given]
     n = len(names)
     if items and all(isinstance(item, TRUTHS) for item in items):
         if len(items) != n:
@@ -192,9 +214,19 @@ def positions_in(X: Any, given: Any, argument: str, n_features: int) -> list[int
 
 
 def integer_columns(X: Any) -> NDArray[np.intp]:
-    """Columns of a frame whose types are of integers."""
+    """Columns of a table whose types, or all of whose cells, are integers."""
     table = table_of(X)
     if table is None:
         return np.arange(0)
-    kinds = [table.kind(j) for j in range(len(table.names))]
-    return np.flatnonzero([kind == "integer" for kind in kinds])
+    return np.flatnonzero([_is_whole(table, j) for j in range(len(table.names))])
+
+
+def _is_whole(table: Table, j: int) -> bool:
+    if table.kind(j) != "object":
+        return table.kind(j) == "integer"
+    try:
+        values = table.factor(j).present
+    except TypeError:
+        return False
+    whole = all(isinstance(v, Integral) and not isinstance(v, bool) for v in values)
+    return bool(values) and whole

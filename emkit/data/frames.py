@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from emkit.data.containers import split_mask
 from emkit.data.object_table import NumberTable, ObjectTable
-from emkit.data.tables import Table
+from emkit.data.tables import Table, can_hold
 
 __all__ = ["in_container", "number_table", "table_of"]
+
+FLOAT = np.dtype(float)
 
 
 def table_of(X: Any) -> Table | None:
@@ -108,6 +110,8 @@ def _polars_series(name: str, cells: NDArray[Any], dtype: Any) -> Any:
 
     if cells.dtype != object:
         return pl.Series(name, cells)
+    if dtype is None and {float, np.float64} & set(map(type, cells)) and can_hold(FLOAT, cells):
+        return pl.Series(name, cells.astype(float))  # integers among floats
     try:
         return pl.Series(name, cells.tolist(), dtype=dtype)
     except (TypeError, ValueError, pl.exceptions.PolarsError):

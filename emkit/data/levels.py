@@ -1,7 +1,7 @@
 """The levels of a column of categories, as a fit learns them, and what codes they have."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import Any
 
@@ -22,7 +22,8 @@ MOST_SHOWN = 5
 class Category:
     """A column of categories: code l stands for the l-th group of levels.
 
-    A group has one level, but for the last where rare levels are pooled.
+    A group has one level, but for the last where rare levels are pooled. A level of no group, -1,
+    is one that nothing is learned of: its cells are no evidence.
     """
 
     levels: tuple[Any, ...]  #: all, in the order of their type, or sorted
@@ -88,10 +89,12 @@ def learn(
     missing_values: Any,
     min_frequency: Any,
     weights: Array | None,
+    only_seen: bool = False,
 ) -> Category:
     """Levels of a column: those of its order, of its type, or those that were seen, sorted.
 
-    Rows of weight 0 are not there; a weight of 2 is a row that stands twice.
+    Rows of weight 0 are not there; a weight of 2 is a row that stands twice. Where ``only_seen``,
+    levels without a row are of no group.
     """
     cells = factor_in(table, j, missing_values)
     counts: dict[Any, float] = {}
@@ -112,7 +115,8 @@ def learn(
             f"ordinal_features lists the levels of {column(j, table.names)}, and X holds others: "
             f"{shown(strange)}. List all of them."
         )
-    return _pooled(levels, counts, ordered, min_frequency)
+    category = _pooled(levels, counts, ordered, min_frequency)
+    return _of_seen(category, counts) if only_seen and counts else category
 
 
 def _sorted(counts: Mapping[Any, float]) -> list[Any]:
@@ -120,6 +124,15 @@ def _sorted(counts: Mapping[Any, float]) -> list[Any]:
         return sorted(counts)
     except TypeError:
         return sorted(counts, key=lambda cell: (type(cell).__name__, str(cell)))
+
+
+def _of_seen(category: Category, counts: Mapping[Any, float]) -> Category:
+    """The category with groups of the levels that some row has alone."""
+    seen = [level in counts for level in category.levels]
+    _, codes = np.unique(np.array(category.group)[seen], return_inverse=True)
+    group, shares = np.full(len(seen), -1), np.where(seen, category.shares, 0.0)
+    group[seen] = codes
+    return replace(category, group=tuple(group.tolist()), shares=tuple(shares.tolist()))
 
 
 def _pooled(

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emkit.data.tables import Factor, Filling, Mask, Table, factor_of, is_missing
+from emkit.data.tables import Factor, Filling, Mask, Table, can_hold, factor_of, is_missing
 
 __all__ = ["NumberTable", "ObjectTable"]
 
@@ -86,7 +86,10 @@ class NumberTable(_ArrayTable):
         fillings: Mapping[int, Filling],
         more: Mapping[str, Mask],
     ) -> Any:
-        out = self.select(columns).astype(np.result_type(self.X.dtype, np.float32))
+        new = [value for filling in fillings.values() for value in filling.values]
+        words = not can_hold(np.dtype(float), new)  # of a fit to a table of objects
+        kind = object if words else np.result_type(self.X.dtype, np.float32)
+        out = self.select(columns).astype(kind)
         for at, j in enumerate(columns):
             if j in fillings:
                 out[fillings[j].where, at] = fillings[j].values

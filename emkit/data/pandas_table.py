@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit.data.containers import Column
-from emkit.data.tables import Factor, Filling, Mask, Table, plain
+from emkit.data.tables import Factor, Filling, Mask, Table, can_hold, plain
 
 __all__ = ["PandasTable"]
 
@@ -72,7 +72,9 @@ class PandasTable(Table):
         return Factor(codes, list(map(plain, found.tolist())))
 
     def select(self, columns: Sequence[int]) -> Any:
-        return self.X.iloc[:, list(columns)]
+        out = self.X.iloc[:, list(columns)]
+        sparse = {name: dtype.subtype for name, dtype in out.dtypes.items() if _is_sparse(dtype)}
+        return out.astype(sparse) if sparse else out
 
     def filled(
         self,
@@ -119,6 +121,10 @@ def _beside(columns: Sequence[Any], index: Any) -> Any:
     return out.set_axis(index, axis=0)
 
 
+def _is_sparse(dtype: Any) -> bool:
+    return str(dtype).startswith("Sparse")
+
+
 def _lists_levels(dtype: Any) -> bool:
     return hasattr(dtype, "categories") and hasattr(dtype, "ordered")
 
@@ -130,37 +136,76 @@ def _fill(column: Any, filling: Filling) -> Any:
     where, values = filling
     if not where.any():
         return column
-    told = str(column.dtype).lower()
+    if _is_sparse(column.dtype):
+        return _fill(column.sparse.to_dense(), filling).astype(column.dtype)
     if _lists_levels(column.dtype):
-        strange = [v for v in dict.fromkeys(values) if v not in column.dtype.categories]
-        if strange and all(isinstance(v, float) for v in strange):  # it was read as numbers
-            column = column.astype("float64")
-        elif strange:  # of the fit, where this table's type does not list them
-            column = column.cat.add_categories(strange)
-    elif told.startswith(("dictionary", "interval")):
+        column, values = _with_levels(column, values)
+    told = str(column.dtype).lower()
+    if told.startswith(("dictionary", "interval", "null", "decimal")):
         return _with_entries(column, where, values)
-    elif told.startswith(("int", "uint", "bool")) and any(v != int(v) for v in values):
-        nullable = getattr(column.dtype, "na_value", None) is pd.NA
-        column = column.astype(_wide(told) if nullable else "float64")
-    dtype, out = column.dtype, column.copy()
-    new: Any = list(values)
-    if isinstance(dtype, np.dtype) and dtype.kind in "iuf":
-        new = np.array(values, dtype)  # else pandas widens the column
-    elif told.startswith("decimal"):
-        unit = Decimal(1).scaleb(-dtype.pyarrow_dtype.scale)
-        new = [Decimal(v).quantize(unit) for v in values]
-    out.iloc[np.flatnonzero(where)] = new
+    kind: Any = getattr(column.dtype, "numpy_dtype", column.dtype)
+    if isinstance(kind, np.dtype) and kind.kind in "biuf":
+        return _with_numbers(column, where, values, kind)
+    if told.startswith(("str", "large_str")) and not all(isinstance(v, str) for v in values):
+        column = column.astype(object)  # levels of the fit that are no text
+    out = column.copy()
+    out.iloc[np.flatnonzero(where)] = pd.Series(list(values), dtype=out.dtype).array
     return out
 
 
-def _wide(told: str) -> str:
-    return "double[pyarrow]" if told.endswith("[pyarrow]") else "Float64"
+def _with_levels(column: Any, values: Sequence[Any]) -> tuple[Any, Sequence[Any]]:
+    """A column whose type lists the values, and these as it has them."""
+    known = {level: level for level in column.dtype.categories.tolist()}
+    strange = [v for v in dict.fromkeys(values) if v not in known]
+    if strange and all(isinstance(v, float) for v in strange):  # it was read as numbers
+        return column.astype("float64"), values
+    if strange:  # of the fit, where this table's type does not list them
+        column = column.cat.add_categories(strange)
+    return column, [known.get(v, v) for v in values]
+
+
+def _with_numbers(column: Any, where: Mask, values: Sequence[Any], kind: np.dtype[Any]) -> Any:
+    """A column of numbers or truth values with cells filled, widened for what it cannot hold."""
+    import pandas as pd
+
+    wider = kind, np.dtype(np.int64), np.dtype(np.float64)
+    fits = next((of for of in wider if can_hold(of, values)), None)
+    if fits is None:  # words, where there were numbers or not a cell
+        if where.all():
+            return pd.Series(list(values), index=column.index, name=column.name)
+        return _with_entries(column.astype(object), where, values)
+    if fits != kind:
+        column = column.astype(_of_kind(column.dtype, fits))
+    out = column.copy()
+    new = np.array(values, fits)
+    # Else pandas widens a column of its own types.
+    out.iloc[np.flatnonzero(where)] = new if isinstance(out.dtype, np.dtype) else new.tolist()
+    return out
+
+
+def _of_kind(dtype: Any, kind: np.dtype[Any]) -> Any:
+    """The type of numbers of a kind, in the family of another."""
+    import pandas as pd
+
+    if str(dtype).endswith("[pyarrow]"):
+        return f"{'double' if kind.kind == 'f' else kind}[pyarrow]"
+    if getattr(dtype, "na_value", None) is pd.NA:
+        return str(kind).capitalize()
+    return kind
 
 
 def _with_entries(column: Any, where: Mask, values: Sequence[Any]) -> Any:
-    """A column of an Arrow dictionary or of intervals with cells filled."""
+    """A column of objects, decimals, intervals or an Arrow dictionary with cells filled."""
     import pandas as pd
 
+    dtype: Any = column.dtype
+    if str(dtype).startswith("decimal") and can_hold(np.dtype(float), values):
+        unit = Decimal(1).scaleb(-dtype.pyarrow_dtype.scale)
+        values = [Decimal(v).quantize(unit) for v in values]
     cells = np.array(column.array.astype(object), dtype=object)
     cells[where] = list(values)
-    return pd.Series(pd.array(cells, dtype=column.dtype), index=column.index, name=column.name)
+    try:
+        filled = pd.Series(pd.array(cells, dtype=dtype))
+    except (TypeError, ValueError, NotImplementedError):  # a type of other things, or of nothing
+        filled = pd.Series(cells).infer_objects()
+    return filled.set_axis(column.index).rename(column.name)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from emkit.data.tables import Factor, Filling, Mask, Table, factor_of, plain
+from emkit.data.tables import Factor, Filling, Mask, Table, can_hold, factor_of, plain
 
 __all__ = ["PolarsTable"]
 
@@ -57,7 +57,7 @@ class PolarsTable(Table):
         if told.startswith("Enum"):
             codes = column.to_physical().cast(pl.Int64).fill_null(-1).to_numpy()
             return Factor(codes.astype(np.intp), list(column.dtype.categories))
-        if self.kind(j) == "object" or told.startswith("Null"):
+        if self.kind(j) == "object" or told.startswith(("Null", "Decimal")):
             return factor_of(column.to_list()).marked(None)
         if told.startswith("Categorical"):
             column = column.cast(pl.String)
@@ -102,10 +102,6 @@ class PolarsTable(Table):
         return pl.DataFrame(values, schema=self.names)
 
 
-def _is_whole(dtype: Any) -> bool:
-    return bool(dtype.is_integer() or str(dtype).startswith("Bool"))
-
-
 def _fill(column: Any, filling: Filling) -> Any:
     """A column with cells filled, of its type but where that cannot hold them."""
     import polars as pl
@@ -113,17 +109,42 @@ def _fill(column: Any, filling: Filling) -> Any:
     where, values = filling
     if not where.any():
         return column
-    dtype, cells = column.dtype, np.empty(len(column), dtype=object)
+    dtype = _holding(column, values, all_new=bool(where.all()))
+    if dtype != column.dtype:
+        through = pl.String if str(column.dtype).startswith("Enum") else dtype
+        column = column.cast(through).cast(dtype)
+    told, kind = str(dtype), dtype
+    if told.startswith(("String", "Categorical", "Enum")):
+        values, kind = list(map(str, values)), pl.String
+    elif dtype.is_numeric() and not dtype.is_integer():
+        kind = pl.Float64
+    cells = np.empty(len(column), dtype=object)
     cells[where] = values
-    told = str(dtype)
-    if told.startswith("Null") or (_is_whole(dtype) and any(v != int(v) for v in values)):
-        dtype = pl.Float64
-        column = column.cast(dtype)
-    elif told.startswith("Enum"):
-        strange = [v for v in dict.fromkeys(values) if v not in dtype.categories]
-        if strange:  # of the fit, where this table's type does not list them
-            dtype = pl.Enum([*dtype.categories, *strange])
-            column = column.cast(pl.String).cast(dtype)
-    of_words = told.startswith(("Categorical", "Enum"))
-    new = pl.Series(column.name, cells.tolist(), dtype=pl.String if of_words else None)
+    new = pl.Series(column.name, cells.tolist(), dtype=kind, strict=False)
+    if told.startswith("Categorical"):  # as text, of which no two have numbers of their own
+        return column.cast(kind).zip_with(pl.Series(~where), new).cast(dtype)
     return column.zip_with(pl.Series(~where), new.cast(dtype))
+
+
+def _holding(column: Any, values: Sequence[Any], *, all_new: bool) -> Any:
+    """The type of a column, or the next that holds the values too."""
+    import polars as pl
+
+    dtype = column.dtype
+    if str(dtype).startswith("Enum"):
+        # Levels of the fit, where this table's type does not list them.
+        strange = [v for v in dict.fromkeys(map(str, values)) if v not in dtype.categories]
+        return pl.Enum([*dtype.categories, *strange]) if strange else dtype
+    if str(dtype).startswith("Null"):
+        return pl.Series(list(values), strict=False).dtype
+    if not (dtype.is_numeric() or dtype == pl.Boolean):
+        return dtype
+    if dtype.is_float() or dtype.is_decimal():
+        kinds = [(dtype, np.dtype(float))]
+    else:
+        name = {"Boolean": "bool", "Int128": "int64"}.get(str(dtype), str(dtype).lower())
+        kinds = [(dtype, np.dtype(name)), (pl.Int64, np.dtype(int)), (pl.Float64, np.dtype(float))]
+    fits = next((of for of, kind in kinds if can_hold(kind, values)), None)
+    if fits is not None:
+        return fits
+    return pl.Series(list(values), strict=False).dtype if all_new else pl.String

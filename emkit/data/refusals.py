@@ -26,7 +26,8 @@ SAMPLE, MAY_VANISH = 1024, 1e-290
 #: What to do with words in X.
 ENCODE = (
     "Make such columns numbers first, as by ColumnTransformer([('words', OneHotEncoder(), "
-    "columns)], remainder='passthrough'), or drop them."
+    "columns)], remainder='passthrough'), drop them, or name them in categorical_features, where "
+    "the estimator has it."
 )
 
 #: Where a cell is ("column 2", or nothing in a vector), and what it is, or its type.
@@ -81,7 +82,10 @@ def refuse_objects(name: str, found: Sequence[Found], must: str, error: Exceptio
         ) from error
     kind = TypeError if isinstance(error, TypeError) else ValueError
     others = _listed([(where, type(cell).__name__) for where, cell in found])
-    raise kind(f"{must}{name} holds objects that are no numbers{others}: {error}") from error
+    told = f"{must}{name} holds objects that are no numbers{others}: {error}"
+    if name == "X":
+        told = f"{told.rstrip('.')}. Drop such columns, or make them numbers or text."
+    raise kind(told) from error
 
 
 def require_finite(X: Array, names: Sequence[Any] | None, no_nan: str = "") -> None:

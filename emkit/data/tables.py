@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -11,7 +12,17 @@ from numpy.typing import NDArray
 from emkit.base.estimator import is_scalar_nan
 from emkit.data.numbers import takes_nan
 
-__all__ = ["Factor", "Filling", "Mask", "Table", "factor_of", "is_mark", "is_missing", "plain"]
+__all__ = [
+    "Factor",
+    "Filling",
+    "Mask",
+    "Table",
+    "can_hold",
+    "factor_of",
+    "is_mark",
+    "is_missing",
+    "plain",
+]
 
 Mask = NDArray[np.bool_]
 
@@ -72,6 +83,16 @@ def factor_of(cells: Iterable[Hashable]) -> Factor:
     index: dict[Hashable, int] = {}
     codes = np.array([index.setdefault(cell, len(index)) for cell in cells], dtype=np.intp)
     return Factor(codes, [plain(cell) for cell in index])
+
+
+def can_hold(kind: np.dtype[Any], values: Sequence[Any] | NDArray[Any]) -> bool:
+    """Whether values are numbers of a type: floats of any precision hold all that there are."""
+    if not all(isinstance(value, Real | Decimal | np.bool_) for value in values):
+        return False
+    if kind.kind == "f":
+        return True
+    with np.errstate(invalid="ignore"):
+        return all(bool(np.asarray(value).astype(kind) == value) for value in set(values))
 
 
 class Table(ABC):

@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from emkit.data.blocks_of_numbers import refuse_categories_of, refuse_names_for, require_memory
 from emkit.data.categories import Coding, Encoded, integer_columns, positions_in
-from emkit.data.category_columns import chosen
 from emkit.data.coded import publish_levels
-from emkit.data.frames import table_of
 from emkit.data.opened import place_of
 
 __all__ = ["coding_of", "encode", "encoded_table", "learn", "publish_kinds", "refuse_in_blocks"]
@@ -21,11 +20,7 @@ def learn(imputer: Any, X: Any, sample_weight: Any = None) -> Coding | None:
     imputer._coding = None
     if not place_of(X).in_memory:
         if explicit or imputer.ordinal_features is not None:
-            raise ValueError(
-                "categorical_features and ordinal_features name columns of a table in memory, and "
-                f"X is read block by block ({type(X).__name__}). Number the levels first, or fit a "
-                "sample of the rows."
-            )
+            refuse_names_for(X, "categorical_features and ordinal_features")
         if hasattr(X, "_meta"):  # of a Dask collection
             refuse_in_blocks(imputer, X, X._meta)
         return None
@@ -36,36 +31,15 @@ def learn(imputer: Any, X: Any, sample_weight: Any = None) -> Coding | None:
         missing_values=imputer.missing_values,
         min_frequency=imputer.min_frequency,
         sample_weight=sample_weight,
+        only_seen=imputer.shrinkage == 0.0,  # without a prior nothing tells of the others
     )
     return imputer._coding
 
 
 def refuse_in_blocks(imputer: Any, X: Any, first: Any) -> None:
-    """ValueError where the first of the rows that are read block by block has categories."""
-    table = table_of(first)
-    if table is None or imputer.categorical_features is None:
-        return
-    found = [
-        j for j in chosen(table, "from_dtype", imputer.missing_values) if _has_levels(table, j)
-    ]
-    if found:
-        names = ", ".join(f"{table.names[j]!r} ({table.type_name(j)})" for j in found[:5])
-        raise ValueError(
-            f"X is read block by block ({type(X).__name__}), which takes numbers alone, and holds "
-            f"categories in column(s) {names}. Fit a sample of the rows as a frame in memory, and "
-            "transform the others frame by frame; or number the levels in every block, as by "
-            "x.cat.codes, with categorical_features=None."
-        )
-
-
-def _has_levels(table: Any, j: int) -> bool:
-    """Whether a column is not of truth values, which are numbers in rows that are read in blocks.
-
-    Text that is in none of the rows that are here is left to the reading of the others.
-    """
-    if table.kind(j) in ("category", "boolean"):
-        return bool(table.kind(j) == "category")
-    return bool(table.n_rows and not {bool, np.bool_} & table.types(j))
+    """ValueError where the first of the rows that are not in memory has categories."""
+    if imputer.categorical_features is not None:
+        refuse_categories_of(X, first, imputer.missing_values)
 
 
 def publish_kinds(imputer: Any, X: Any, n_features: int) -> None:
@@ -99,12 +73,10 @@ def coding_of(imputer: Any) -> Coding | None:
 
 def encode(imputer: Any, X: Any, coding: Coding, *, fitting: bool = False) -> Encoded:
     """X with categories as numbers and NaN in missing cells, with its names."""
-    if not place_of(X).in_memory:
-        raise ValueError(
-            f"The imputer was fitted to a table with categories, and X ({type(X).__name__}) is "
-            "read block by block. Give a table in memory."
-        )
-    return coding.encode(X, handle_unknown="ignore" if fitting else imputer.handle_unknown)
+    require_memory(X, "imputer")
+    if fitting:
+        return coding.encode(X, handle_unknown="ignore")
+    return coding.encode(X, handle_unknown=imputer.handle_unknown, estimator=imputer)
 
 
 def encoded_table(imputer: Any, X: Any) -> Encoded | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils import check_array
 
 from emkit._typing import Array
+from emkit.base.names import column_labels
 from emkit.data.checks import rows_with_value
 from emkit.data.numbers import argument_of
 from emkit.models.rows import Rows
@@ -138,18 +139,20 @@ def check_limits(imputer: Any, n_features: int) -> Array:
     _refuse_limits_of_categories(imputer)
     low = _limit(imputer, "min_value", -np.inf, n_features)
     high = _limit(imputer, "max_value", np.inf, n_features)
-    wrong = np.flatnonzero(~(low <= high) | (low == np.inf) | (high == -np.inf))
-    if len(wrong):
-        j = wrong[0]
+    wrong = ~(low <= high) | (low == np.inf) | (high == -np.inf)
+    whole = imputer._integers
+    wrong[whole] |= np.ceil(low[whole]) > np.floor(high[whole])
+    for j in np.flatnonzero(wrong):
+        number = "whole number" if j in whole else "number"
         raise ValueError(
-            "min_value should not exceed max_value, nor leave no number between them. Got "
-            f"{low[j]} and {high[j]} for feature {_name(imputer, j)}."
+            f"min_value should not exceed max_value, nor leave no {number} between them. Got "
+            f"{low[j]} and {high[j]} for feature {_name(imputer, int(j))}."
         )
     return np.stack([low, high])
 
 
 def _name(imputer: Any, feature: int) -> Any:
-    return getattr(imputer, "feature_names_in_", range(imputer.n_features_in_))[feature]
+    return column_labels(imputer)[feature]
 
 
 def _refuse_limits_of_categories(imputer: Any) -> None:
@@ -197,8 +200,9 @@ def _by_name(imputer: Any, value: Any) -> Any:
     """
     if not (hasattr(value, "index") and hasattr(value, "to_dict")):
         return value
-    labels, words = list(value.index), hasattr(imputer, "feature_names_in_")
+    labels, names = list(value.index), column_labels(imputer)
     counted = labels == list(range(len(labels)))
+    words = isinstance(names[0], str)
     return value.to_dict() if not counted and isinstance(labels[0], str) == words else value
 
 
@@ -213,7 +217,7 @@ def _limit_by_name(
     imputer: Any, name: str, given: Mapping[Any, Any], default: float, n_features: int
 ) -> Array:
     """One limit of every feature: that given for its name, or none."""
-    names = list(getattr(imputer, "feature_names_in_", range(n_features)))
+    names = column_labels(imputer)
     strange = [key for key in given if key not in names]
     if strange:
         raise ValueError(f"{name} names features that X does not have: {strange}. It has {names}.")

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.base.estimator import feature_names_in
-from emkit.base.names import column_names
 from emkit.data.categories import Category, Encoded
 from emkit.data.category_columns import is_text
 from emkit.data.frames import in_container, table_of
@@ -81,7 +80,7 @@ def probabilities(imputer: Any, X: Any) -> dict[Any, Array]:
     if isinstance(fitted, MixedCells | LatentCells):
         _, proba = fitted.expect(columns.take_modelled(cells))
         modelled = dict(zip(columns.modelled[fitted.categories].tolist(), proba, strict=True))
-    names, out = column_names(imputer), {}
+    names, out = imputer._coding.names, {}
     for j, category in imputer._coding.categories.items():
         places = given.positions[j]
         p = modelled.get(j)

@@ -69,16 +69,16 @@ class Filler(NamedTuple):
         return both
 
     def _round(self, X: Array, out: Array) -> None:
-        """Whole numbers, from the range seen, in the missing cells of columns of such."""
+        """Whole numbers in the missing cells of columns of such.
+
+        They are from the range seen, or, where limits leave none of it, the nearest within these.
+        """
         for at, j in enumerate(self.columns.kept):
             if j in self.whole:
                 missing = np.isnan(X[:, j])
-                low, high = (
-                    np.fmax(self.seen[0, j], self.limits[0, j]),
-                    np.fmin(self.seen[1, j], self.limits[1, j]),
-                )
-                rounded = np.clip(np.round(out[missing, at]), np.ceil(low), np.floor(high))
-                out[missing, at] = rounded
+                limits = np.ceil(self.limits[0, j]), np.floor(self.limits[1, j])
+                low, high = np.ceil(self.seen[0, j]), np.floor(self.seen[1, j])
+                out[missing, at] = np.clip(np.clip(np.round(out[missing, at]), low, high), *limits)
 
     def _complete(self, X: Array, place: tuple[int, ...]) -> Array:
         """The modelled columns, filled."""

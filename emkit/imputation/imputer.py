@@ -35,10 +35,9 @@ class EMImputer(
 ):
     r"""Imputation by maximum likelihood, of numbers and of categories.
 
-    Numbers alone are multivariate normal, or a mixture of normals.
-
-    It maximises the likelihood of the observed cells :math:`x_{i,o}` (missing at random), with
-    sample weights :math:`s_i` of sum :math:`n`, under a prior for ``shrinkage`` :math:`= s > 0`,
+    Numbers alone are multivariate normal, or a mixture of normals. It maximises the likelihood of
+    the observed cells :math:`x_{i,o}` (missing at random), with sample weights :math:`s_i` of sum
+    :math:`n`, under a prior for ``shrinkage`` :math:`= s > 0`,
 
     .. math:: \sum_i s_i \log \sum_{k=1}^{K} w_k N(x_{i,o}; m_{k,o}, C_{k,oo})
               - \frac{\lambda}{2} \sum_k \bigl(\log|C_k| + \operatorname{tr}(C_k^{-1} D)\bigr),
@@ -53,9 +52,10 @@ class EMImputer(
     .. math:: p(c, x) = \sum_k w_k \prod_j t_{kj}[c_j] \; N\bigl(x; m_k + B^\top u(c), C_k\bigr),
 
     :math:`u` being the indicators of the levels: with one class the general location model with
-    main effects, without numbers latent class analysis. A row's missing categories are summed over
-    (up to 64 combinations; what is left then enters by its shares). A missing category is filled
-    with its most probable level, and a frame comes back as it came.
+    main effects, in which categories tell of each other through the numbers alone; without numbers
+    latent class analysis, which tells something from two classes on. A row's missing categories are
+    summed over (up to 64 combinations; what is left then enters by its shares). A missing category
+    is filled with its most probable level, and a frame comes back as it came.
 
     With ``method="latent_normal"`` one normal vector :math:`z \sim N(\mu, S)` stands behind all
     columns, and there are no classes to choose: a number tells its latent cell by the rank of its
@@ -66,19 +66,20 @@ class EMImputer(
     Parameters
     ----------
     n_components : int, default=1
-        Components of the mixture; 1 is the multivariate normal.
+        Components of the mixture; 1 is the multivariate normal. Where categories go together more
+        take in how: by `score` in a `GridSearchCV`, or ``method='auto'``.
     method : {'classes', 'latent_normal', 'auto'}, default='classes'
         The distribution. 'classes' is the one above; 'latent_normal' (a Gaussian copula) takes
         ``n_components=1``, data in memory and no `partial_fit`, has no likelihood (`score`,
         `score_samples` and `standard_errors` raise; ``log_likelihood_`` is NaN), and has a run of
         one schedule: of ``tol``, ``n_init``, ``search``, ``acceleration`` and ``n_jobs`` it makes
-        no use, ``max_iter`` below 150 cuts it short. What it fills in lies in the range of what was
-        seen, and monotone transforms of a column do not matter. 'auto' tries 1, 2, 3, 4 and 6
-        classes and the latent normal on the table with 15 % of its observed cells held out, and
-        fits what fills these best: by the log-probability of categories and minus the logarithm of
-        the relative error of numbers, averaged over the columns. It takes ``n_components=1`` and
-        data in memory; the choice (``chosen_``) depends on the table alone, and stays in
-        `multiple_impute` and with ``warm_start``.
+        no use, ``max_iter`` below 150 cuts it short. What it fills in lies in the range seen, and
+        monotone transforms of a column do not matter. 'auto' tries 1, 2, 3, 4 and 6 classes and
+        the latent normal with 15 % of the observed cells held out, and fits what fills these best:
+        by the log-probability of categories and minus the logarithm of the relative error of
+        numbers, averaged over the columns. It takes ``n_components=1`` and data in memory; the
+        choice (``chosen_``) depends on the table alone, and stays in `multiple_impute` and with
+        ``warm_start``.
     missing_values : int, float, str, np.nan, None or pandas.NA, default=np.nan
         What marks a missing cell, besides a mask (`numpy.ma`). NaN stands for None, pandas.NA and
         NaT too. An Arrow-backed column of pandas can hold both NA, which its ``isna`` counts, and
@@ -91,13 +92,12 @@ class EMImputer(
         ``C = (1 - s) S + s D`` (for a component of average weight), with D the diagonal of the
         variances of the observed cells, divided by ``n_components ** (2 / n_features)``. It is
         maximum a posteriori under an inverse-Wishart prior, which is part of the objective. 0 is
-        the exact maximum likelihood. 'auto' is a prior worth about half a row for every column
-        and component; it fades to 0 where, on average, 20 rows for every column and component
-        hold a pair of columns. Collinear columns keep 1e-6. Relations that hold exactly (a column
-        that is another in other units, or the sum of others) hold in D too, so that a cell that
-        follows from others is filled with what follows. 1 leaves the covariances at D. For the
-        latent normal D is the identity, and 'auto' is half a row for each of its d cells,
-        ``s = (d / 2) / (n + d)``.
+        the exact maximum likelihood, 1 leaves the covariances at D. 'auto' is a prior worth about
+        half a row for every column and component; it fades to 0 where, on average, 20 rows for each
+        of these hold a pair of columns. Collinear columns keep 1e-6. Relations that hold exactly (a
+        column that is another in other units, or the sum of others) hold in D too, so that a cell
+        that follows from others is filled with what follows. For the latent normal D is the
+        identity, and 'auto' half a row for each of its d cells, ``s = (d / 2) / (n + d)``.
     tol : float, default=1e-4
         Gain of one EM step, in nats per sample (as in `EMGaussianMixture`), below which a run has
         converged; one normal, whose steps are few, goes on to a hundredth of it. Of weighted
@@ -113,8 +113,7 @@ class EMImputer(
     sample_posterior : bool, default=False
         Whether `transform` draws from the conditional distribution instead of taking its mean.
     add_indicator : bool, default=False
-        Whether `transform` appends a `sklearn.impute.MissingIndicator` of the features that had
-        missing cells in `fit`.
+        Whether `transform` appends a `MissingIndicator` of the features that had missing cells.
     keep_empty_features : bool, default=False
         Whether features without a value in `fit` are kept, filled with 0, or dropped.
     min_value, max_value : float, array-like (n_features,) or dict, default=-np.inf and np.inf
@@ -126,15 +125,16 @@ class EMImputer(
         all text or all truth values), or by a mask, numbers or names of columns. Text that is
         numbers in every cell is numbers, as scikit-learn reads it, but for codes such as '01067'.
         None: all are numbers. Rows in blocks and Dask collections are numbers alone: truth values
-        are 0 and 1 there, and categories are refused by the name of their column.
+        are 0 and 1 there, and categories are refused by name.
     ordinal_features : dict, array-like or None, default=None
         Columns whose levels have an order: a dict has the levels of each, lowest first, by name; a
         list names columns whose type has the order, or that are numbers. Ordered categories and
         Enums are found by themselves. The order is never that of the names.
     discrete_features : 'from_dtype', array-like or None, default='from_dtype'
         Which numbers are whole, and are filled with whole numbers from the range seen in fit:
-        columns of integers of a frame with categories, or those that are named. None: none; a
-        column of integers then comes back as one of floats, where it is filled.
+        columns of integers (among objects: of Python's) of a table with categories, or those that
+        are named, as pandas' floats that hold counts and NaN. None: none; a column of integers
+        then comes back as one of floats, where it is filled.
     handle_unknown : {'missing', 'error'}, default='missing'
         What a level is that was not seen in fit: it counts as missing where other cells are
         imputed, and stays as it is, with one warning a call; or an error. Levels are known by what
@@ -168,9 +168,9 @@ class EMImputer(
         Component means; features are those that `transform` keeps.
     covariances_ : ndarray
         Component covariances in the shape that ``covariance_type`` gives; 0 for features that
-        are constant or empty (of which a common variance, as of 'spherical', does not tell). Where
-        there are categories, this and all moments are of the numbers that vary, alone; covariances
-        are within a class and a combination of categories.
+        are constant or empty (of which a common variance, as of 'spherical', does not tell). With
+        categories this and all moments are of the numbers that vary alone; covariances are within a
+        class and a combination of categories.
     location_ : ndarray of shape (n_features_out,)
         Mean of the fitted distribution.
     covariance_ : ndarray of shape (n_features_out, n_features_out)
@@ -194,24 +194,24 @@ class EMImputer(
     n_samples_seen_ : float
         Number of samples seen by `fit` and `partial_fit`: the sum of their weights.
     n_batches_ : int
-        Batches seen by `partial_fit` since the last `fit`. ``n_iter_``, ``converged_``,
-        ``history_``, ``runs_`` and ``indicator_`` are of the fit, or of the first batch.
+        Batches seen by `partial_fit` since `fit`. ``n_iter_``, ``converged_``, ``history_``,
+        ``runs_`` and ``indicator_`` are of the fit, or of the first batch.
     tables_ : dict of ndarray of shape (n_components, n_levels)
-        With categories: probabilities of the levels in each class, by column.
+        With categories: probabilities of the levels in each class, by the name of the column.
     effects_ : dict of ndarray of shape (n_levels, n_numbers)
-        With categories: what each level adds to the means of the numbers, by column; the effects of
-        a column sum to 0. Columns of more than 30 levels have none.
+        With categories: what each level adds to the means of the numbers, by column; they sum to 0.
+        Columns of more than 30 levels have none. With ``shrinkage=0`` a level that no row has,
+        though the type lists it, has probability 0 and no effect (NaN), and tells nothing.
     chosen_ : dict
         With ``method='auto'``: the parameters that were chosen, as `set_params` takes them (empty
         where no column varies).
     correlation_ : ndarray of shape (n_latent, n_latent)
         With ``method='latent_normal'``: correlations of the latent cells. Between ordered or binary
         columns they are polychoric or tetrachoric, to about 0.01 of the maximum-likelihood ones in
-        tables of some hundred rows; between numbers normal-score correlations; missing cells are
-        accounted for.
+        tables of some hundred rows; between numbers normal-score correlations.
     latent_names_ : list of str
-        What they are of: names of columns, and ``"column=level"`` for the utilities of levels
-        without order (the last level, whose is 0, and columns of more than 30 have none).
+        What they are of: names of columns, and ``"column=level"`` for utilities of levels without
+        order (the last level, whose is 0, and columns of more than 30 have none).
     categories_ : list of ndarray
         Levels of each column of categories, in the order of ``tables_`` and `impute_proba`.
     is_categorical_ : ndarray of shape (n_features_in_,)
@@ -298,11 +298,10 @@ class EMImputer(
     >>> imputer.impute_proba(flats)["heating"][4].round(2), imputer.categories_[0].tolist()
     (array([0., 1.]), ['gas', 'stove'])
 
-    The tetrachoric correlation of a table of two by two, of which the counts are 203, 186, 167 and
-    374 (by maximum likelihood 0.335).
+    The tetrachoric correlation of a table of two by two (by maximum likelihood 0.335).
 
-    >>> counts = [203, 186, 167, 374]
-    >>> pairs = np.repeat([[False, False], [False, True], [True, False], [True, True]], counts, 0)
+    >>> pairs = [[False, False], [False, True], [True, False], [True, True]]
+    >>> pairs = np.repeat(pairs, [203, 186, 167, 374], 0)
     >>> table = pd.DataFrame(pairs, columns=["first", "second"])
     >>> latent = EMImputer(method="latent_normal", random_state=0).fit(table)
     >>> latent.latent_names_, bool(abs(latent.correlation_[0, 1] - 0.335) < 0.01)

@@ -6,7 +6,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.base.estimator import require_same
-from emkit.base.names import column_names
+from emkit.base.names import column_labels
 from emkit.data.categories import Coding
 from emkit.engine import EMResult, StochasticApproximationEM
 from emkit.imputation.columns import Columns
@@ -93,7 +93,7 @@ class LatentTable(NamedTuple):
 
     def _publish_moments(self, params: LatentParams) -> None:
         """Mean and covariance of the numbers, and shares of levels, of one class."""
-        imputer, names = self.imputer, column_names(self.imputer)
+        imputer = self.imputer
         mean, covariance = moments(self.latent, params)
         imputer.weights_, imputer.tables_, imputer.effects_ = np.ones(1), {}, {}
         if not self.coding or not self.latent.shares():
@@ -106,11 +106,12 @@ class LatentTable(NamedTuple):
         for column, shares in self.latent.shares():
             j = int(self.columns.modelled[column])
             assert self.coding is not None  # as where there are levels
-            imputer.tables_[names[j]] = self.coding.categories[j].spread(shares[None])
+            imputer.tables_[self.coding.names[j]] = self.coding.categories[j].spread(shares[None])
 
     def _names(self) -> list[str]:
         """Of the latent cells: of columns, and of the levels that have a utility."""
-        names, out = column_names(self.imputer)[self.columns.modelled], [""] * self.latent.size
+        labels, out = column_labels(self.imputer), [""] * self.latent.size
+        names = [labels[j] for j in self.columns.modelled]
         for one in self.latent.latent:
             if not isinstance(one, Nominal):
                 out[one.at] = str(names[one.column])

@@ -182,7 +182,7 @@ def publish_moments(
     imputer: Any, table: MixedTable, model: LocalDependence, params: LocalParams
 ) -> None:
     """Tables, effects, and the means and covariances of the numbers, in the user's units."""
-    K, names = model.n_classes, column_names(imputer)
+    K, names = model.n_classes, table.coding.names
     split = np.split(params.tables, np.cumsum(table.kinds.n_levels)[:-1], axis=1)
     of_levels = model.design.effects(params.effects)
     imputer.weights_ = params.weights
@@ -193,7 +193,9 @@ def publish_moments(
         imputer.tables_[names[j]] = members.spread(t)
         if at in of_levels:
             unit = model.normal.units.scale  # type: ignore[union-attr]  # as something is moved
-            imputer.effects_[names[j]] = of_levels[at][list(members.group)] * unit
+            effects = of_levels[at][list(members.group)] * unit
+            effects[np.array(members.group) < 0] = np.nan
+            imputer.effects_[names[j]] = effects
     if model.normal is None:
         imputer.means_, imputer.location_ = np.zeros((K, 0)), np.zeros(0)
         imputer.covariances_, imputer.covariance_ = params.covariances, np.zeros((0, 0))

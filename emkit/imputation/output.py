@@ -49,7 +49,8 @@ class ImputerOutput(TransformerMixin):
             A frame that `set_output` asks for gathers them, but not blocks of an iterable.
             With categories it is a table as X: a frame with the types, names and index that it
             had, or an array of objects; the indicator is of truth values. What the type of a
-            column cannot hold widens it: levels that it does not list, fractions among integers.
+            column cannot hold widens it: levels that it does not list, fractions among integers,
+            words in a column that is empty here and so was read as one of numbers.
         """
         encoded = encoded_table(self, X)
         opened = open_table(self, X if encoded is None else encoded)

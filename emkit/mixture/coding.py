@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.base.names import column_names, listed
+from emkit.data.blocks_of_numbers import refuse_categories_of, refuse_names_for, require_memory
 from emkit.data.categories import Category, Coding
 from emkit.data.frames import table_of
 from emkit.data.opened import place_of
@@ -24,6 +25,7 @@ __all__ = [
     "number_names",
     "numbers_of",
     "refuse_categories",
+    "refuse_in_blocks",
     "with_seen_levels",
 ]
 
@@ -31,32 +33,39 @@ __all__ = [
 def learn(mixture: Any, X: Any) -> Coding | None:
     """How a fit is to number the columns of X; None where all are numbers.
 
-    By type they are columns of a frame that scikit-learn's mixture would not read, and those of a
-    type that is for categories: truth values are numbers to it, and stay numbers. In arrays and
-    lists, which have one type, words are refused as it refuses them, unless columns are named.
+    By type they are those of a frame that scikit-learn's mixture would not read, or has a type that
+    is for categories: where all that there is besides numbers are truth values, these are numbers
+    to it, and stay numbers. In arrays and lists, which have one type, words are refused as it
+    refuses them, unless columns are named.
     """
     given = mixture.categorical_features
     named = given is not None and not isinstance(given, str)
     if not place_of(X).in_memory:
         if named:
-            raise ValueError(
-                "categorical_features names columns of a table in memory, and X is read block by "
-                f"block ({type(X).__name__}). Fit a sample of the rows, or give numbers alone."
-            )
+            refuse_names_for(X, "categorical_features")
+        if hasattr(X, "_meta"):  # of a Dask collection
+            refuse_in_blocks(mixture, X, X._meta)
         return None
     if not named and not container_of(X):
         return None
-    coding = Coding.of(X, categorical=given)
-    if coding is None or named:
+    coding, table = Coding.of(X, categorical=given), table_of(X)
+    mixture._listed = []
+    if coding is None or table is None:
         return coding
-    table = table_of(X)
-    assert table is not None  # as a type told of categories
-    kept = {
-        j: category
+    mixture._listed = [j for j in coding.categories if table.kind(j) == "category"]
+    if named:
+        return coding
+    truths = [
+        table.kind(j) != "category" and all(isinstance(v, bool) for v in category.levels)
         for j, category in coding.categories.items()
-        if table.kind(j) == "category" or not all(isinstance(v, bool) for v in category.levels)
-    }
-    return replace(coding, categories=kept) if kept else None
+    ]
+    return None if all(truths) else coding
+
+
+def refuse_in_blocks(mixture: Any, X: Any, first: Any) -> None:
+    """ValueError where the first of the rows that are not in memory has categories."""
+    if mixture.categorical_features is not None and container_of(first):
+        refuse_categories_of(X, first)
 
 
 def coding_of(mixture: Any) -> Coding | None:
@@ -65,19 +74,11 @@ def coding_of(mixture: Any) -> Coding | None:
     return coding
 
 
-def encode(mixture: Any, X: Any, coding: Coding) -> Any:
+def encode(mixture: Any, X: Any, coding: Coding, *, fitting: bool = False) -> Any:
     """X with categories as numbers and NaN in missing cells, with its names."""
-    if not place_of(X).in_memory:
-        raise ValueError(
-            f"The mixture was fitted to a table with categories, and X ({type(X).__name__}) is "
-            "read block by block. Give a table in memory."
-        )
-    if np.ndim(X) == 2 and np.shape(X)[1] != len(coding.names):
-        raise ValueError(
-            f"X has {np.shape(X)[1]} features, but {type(mixture).__name__} is expecting "
-            f"{len(coding.names)} features as input."
-        )
-    encoded = coding.encode(X, handle_unknown="ignore")
+    require_memory(X, "mixture")
+    fitted = None if fitting else mixture
+    encoded = coding.encode(X, handle_unknown="ignore", estimator=fitted)
     missing = np.isnan(np.asarray(encoded.X))
     columns = coding.columns
     if missing[:, columns].any():
@@ -151,12 +152,20 @@ def as_table(mixture: Any, numbers: Array, codes: NDArray[np.intp]) -> Any:
     if mixture._container == "pandas":
         import pandas as pd
 
-        return pd.DataFrame(dict(enumerate(columns))).set_axis(list(coding.names), axis=1)
+        for j in mixture._listed:
+            category = coding.categories[j]
+            columns[j] = pd.Categorical(columns[j], category.levels, ordered=category.ordered)
+        frame = pd.DataFrame(dict(enumerate(columns))).infer_objects()
+        return frame.set_axis(list(coding.names), axis=1)
     if mixture._container == "polars":
         import polars as pl
 
-        series = [pl.Series(n, c.tolist()) for n, c in zip(coding.names, columns, strict=True)]
-        return pl.DataFrame(series)
+        types: list[Any] = [None] * len(names)
+        for j in mixture._listed:
+            category = coding.categories[j]
+            types[j] = pl.Enum(category.levels) if category.ordered else pl.Categorical
+        of_all = zip(coding.names, columns, types, strict=True)
+        return pl.DataFrame([pl.Series(n, c.tolist(), dtype=of) for n, c, of in of_all])
     return np.stack([c.astype(object) for c in columns], axis=1)
 
 

@@ -11,7 +11,6 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.base.estimator import require_same
-from emkit.base.names import column_names
 from emkit.engine import EMResult
 from emkit.mixture.coding import coding_of
 from emkit.mixture.flat import Flat
@@ -59,7 +58,7 @@ def _publish_mixed(mixture: Any, params: Any, model: LocalDependence) -> None:
     """Set those of the attributes that are parameters of numbers and of categories."""
     tables = np.split(params.tables, np.cumsum(model.levels.n_levels)[:-1], axis=1)
     categories = mixture._coding.categories
-    names = column_names(mixture)
+    names = mixture._coding.names
     mixture.tables_ = {names[j]: t for j, t in zip(categories, tables, strict=True)}
     mixture._levels_of_tables = [[j, *category.levels] for j, category in categories.items()]
     if model.normal is not None:

@@ -123,8 +123,9 @@ class EMGaussianMixture(
         (Polyak-Ruppert averaging); an int begins it once so many samples were seen.
     categorical_features : 'from_dtype', array-like or None, default='from_dtype'
         Columns of categories, as a mask, indices or names. 'from_dtype' are those of a frame whose
-        type is categorical (pandas category, polars Categorical and Enum) or text; booleans are
-        numbers, as to scikit-learn, and so are arrays and lists. None: there are none. See Notes.
+        type is categorical (pandas category, polars Categorical and Enum) or text, and booleans
+        beside such; without them booleans are numbers, as to scikit-learn, and so are arrays and
+        lists. None: there are none. See Notes.
 
     Attributes
     ----------

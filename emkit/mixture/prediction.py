@@ -185,7 +185,8 @@ class MixturePrediction:
         Returns
         -------
         X : ndarray of shape (n_samples, n_features)
-            Rows, component after component.
+            Rows, component after component; with categories a table of the kind fitted, in which
+            numbers are floats and types that list levels list those of the fit.
         y : ndarray of shape (n_samples,)
             Component of each row.
         """

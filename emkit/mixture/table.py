@@ -17,6 +17,7 @@ from emkit.mixture.coding import (
     encode,
     learn,
     numbers_of,
+    refuse_in_blocks,
     with_seen_levels,
 )
 from emkit.mixture.flat import Flat
@@ -59,10 +60,14 @@ def open_table(
         mixture._coding, mixture._container = learn(mixture, X), container_of(X)
     coding = coding_of(mixture)
     if coding is not None:
-        X, whole = encode(mixture, X, coding), True  # of which `coded_rows` takes what it needs
+        # All columns, of which `coded_rows` takes what it needs.
+        X, whole = encode(mixture, X, coding, fitting=reset), True
     flat = None if reset or whole else getattr(mixture, "_flat", None)
     reader = MixtureReader(mixture.n_components, flat)
-    return open_data(mixture, X, reader, sample_weight=sample_weight, reset=reset)
+    opened = open_data(mixture, X, reader, sample_weight=sample_weight, reset=reset)
+    if reset and hasattr(opened, "source"):
+        refuse_in_blocks(mixture, X, opened.source.first)
+    return opened
 
 
 def load_table(mixture: Any, opened: Opened[Rows]) -> tuple[Table, InitialValues]:

@@ -100,6 +100,8 @@ def names_of(where: NDArray[np.bool_], like: Any) -> str:
     """Names of the parameters in a mask, a whole array or row of one where all of it is meant."""
     names: list[str] = []
     for name, mask in tree.named_leaves(tree.restore(np.asarray(where), like)).items():
+        if not np.size(mask):
+            continue  # a model without such parameters, as effects of no category
         if np.all(mask):
             names.append(name)
         elif np.ndim(mask):
