@@ -231,7 +231,8 @@ class Climb:
 
     def _starts(self, law: Law, model: PenalisedLine) -> LineParams | list[LineParams]:
         first = self._first(law)
-        if not law.log_concave:
+        several = self.prepared.delayed or self.prepared.strata is not None
+        if not law.log_concave or (several and self.n_init > 1):
             seed = check_random_state(self.random_state).randint(2**31)
             rng = np.random.default_rng(seed)
             return [first, *(model.initialize(self.sample, rng) for _ in range(self.n_init - 1))]
