@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from emkit import EMCensoredRegressor
 from emkit.models.laws.registry import LAWS
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -19,6 +20,14 @@ OURS = {
     **{name: (name, np.asarray, np.asarray, np.zeros_like) for name in LAWS},
 }
 CASES = {case["id"]: case for case in LATE["cases"] if case["distribution"] in OURS}
+DEFAULTS = EMCensoredRegressor().get_params()
+#: Laws of which the line and a scale are estimated, and nothing else unless it is asked for.
+PLAIN = [
+    name
+    for name, of in LAWS.items()
+    if getattr(of, "scale", None) is None
+    and not any(DEFAULTS[shape] == "estimate" for shape in of.law.shapes)
+]
 POSITIVE = [name for name in LAWS if LAWS[name].link.positive]
 INF = np.inf
 
