@@ -295,10 +295,14 @@ class Climb:
 
     def _starts(self, law: Law, model: PenalisedLine) -> LineParams | list[LineParams]:
         first = self._first(law, model)
-        if not law.log_concave:
+        several = self.prepared.delayed or self.prepared.strata is not None
+        if not law.log_concave or (several and self.n_init > 1):
             seed = check_random_state(self.random_state).randint(2**31)
             rng = np.random.default_rng(seed)
-            return [first, *(model.initialize(self.sample, rng) for _ in range(self.n_init - 1))]
+            drawn = [model.initialize(self.sample, rng) for _ in range(self.n_init - 1)]
+            if self.scale is not None:
+                drawn = [params._replace(log_scale=first.log_scale) for params in drawn]
+            return [first, *drawn]
         if self.every == 1 or self.options["acceleration"] is None or self.last is not None:
             return first
         # A small part of the rows shows where to start; the others then take few steps.

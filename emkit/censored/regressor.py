@@ -52,10 +52,13 @@ class EMCensoredRegressor(
 
     .. math:: \sum_{\text{exact}} w_i \log \tfrac1\sigma f(z_i)
               + \sum_{\text{censored}} w_i \log\bigl(F(b_i) - F(a_i)\bigr)
+              - \sum_{\text{entered}} w_i \log\bigl(1 - F(c_i)\bigr)
               - \frac{\alpha}{2\sigma^2} \sum_j (s_j \beta_j)^2,
 
     :math:`z_i, a_i, b_i` being :math:`y_i, l_i, u_i` less :math:`\beta_0 + x_i^\top\beta`, over
-    :math:`\sigma`, and :math:`s_j` the standard deviation of column j.
+    :math:`\sigma`, and :math:`s_j` the standard deviation of column j. The third sum is over rows
+    with delayed entry, :math:`c_i` being that of the entry: they count given that their response
+    is larger. Entries are part of y, see `censored_target`.
 
     Parameters
     ----------
@@ -86,14 +89,15 @@ class EMCensoredRegressor(
     max_iter : int, default=1000
         Most points to try after a start, one E-step each.
     n_init : int, default=1
-        Starts of 'student_t', whose likelihood can have several maxima: the first is least
-        squares, with outliers drawn in where that is likelier, the others are lines through a few
-        rows. Other laws have one maximum.
+        Starts of 'student_t', and of fits with entries or ``strata``, whose likelihood can have
+        several maxima: the first is least squares, with outliers drawn in where that is likelier,
+        the others are lines through a few rows. Of other laws it has one maximum otherwise.
     search : {'restarts', 'short_runs'} or search object, default='restarts'
         What to do with several starts.
     acceleration : {'anderson', 'squarem'}, Acceleration or None, default='anderson'
         Newton steps and extrapolation under EM's safeguard; None is plain EM. Steps of 'logistic'
-        and 'weibull' are Newton's in any case, halved until the objective rises.
+        and 'weibull', and of all laws with entries or ``strata``, are Newton's in any case, halved
+        until the objective rises.
     n_jobs : int, default=None
         Workers, as in joblib: for the starts, and of those left over for the blocks of a run, from
         131072 rows on.
@@ -149,14 +153,15 @@ class EMCensoredRegressor(
     Raises
     ------
     ValueError
-        For bad arguments or data, and, with an intercept, where every response is censored on the
-        same side.
+        For bad arguments or data, such as entries that are not below their responses, and, with an
+        intercept, where every response is censored on the same side.
 
     Warns
     -----
     DataWarning
         For collinear and constant columns, whose standard errors are NaN, and other parameters
-        that the likelihood does not depend on; and where it has no finite maximum.
+        that the likelihood does not depend on; and where it has no finite maximum, as it may not
+        where every row has an entry, or a stratum few rows.
 
     References
     ----------
@@ -239,11 +244,11 @@ class EMCensoredRegressor(
         X : array-like, iterable of blocks or Dask collection, of shape (n_samples, n_features)
             Predictors, none missing. Dates, durations and text are refused by the name of their
             column.
-        y : array-like of shape (n_samples,) or (n_samples, 2), structured or frame
+        y : array-like of shape (n_samples,), (n_samples, 2) or (n_samples, 3), structured or frame
             Responses in any form of `emkit.censored_target`, which says how they are read: exact
             ones (see ``left`` and ``right``); rows ``[lower, upper]``, equal where exact, infinite
-            where open; or two fields or columns, (event, time) or (lower, upper), told apart by
-            type and name.
+            where open, or ``[lower, upper, entry]``; or fields or columns (event, time) or (lower,
+            upper), perhaps with an entry, told apart by type and name.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out, as is
             a row whose weight is masked.
@@ -264,9 +269,9 @@ class EMCensoredRegressor(
 
         The chunks of a Dask array or DataFrame stay on the workers of the current
         `distributed.Client`, and so do their residuals, in double precision; parameters go out in
-        every pass, and sums come back. ``y``, of shape (n_samples,) or (n_samples, 2), and
-        ``sample_weight`` are Dask arrays, frames or series too, or in memory. What is predicted is
-        then a Dask array, and a cluster that is lost is a `emkit.exceptions.ClusterError`.
+        every pass, and sums come back. ``y``, of one, two or three columns, and ``sample_weight``
+        are Dask arrays, frames or series too, or in memory. What is predicted is then a Dask array,
+        and a cluster that is lost is a `emkit.exceptions.ClusterError`.
 
         Of a ``y`` that is read block by block, what `emkit.censored_target` warns of by a name is
         refused, and what it warns of by the values of all rows is not told.

@@ -197,6 +197,12 @@ class CensoredRegressionDisplay:
         """
         pyplot()
         check_usable(estimator, cls, ["predict_survival_function", "predict_quantile"])
+        if hasattr(estimator, "strata_"):
+            raise ValueError(
+                f"{cls.__name__} draws one line with its quantiles, and each of the strata of this "
+                f"{type(estimator).__name__} has a scale of its own. Draw predict_quantile or "
+                "predict_survival_function of rows of each stratum, or fit without strata."
+            )
         probabilities = check_probabilities(quantiles, "quantiles")
         (level,) = check_probabilities(level, "level")
         distribution = estimator._distribution

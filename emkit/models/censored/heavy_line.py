@@ -179,6 +179,9 @@ def _drawn(sample: Sample, tail: float) -> Array:
         return np.zeros(0)
     n_draws, rng = _n_draws(int(sample.exact.sum()), q, tail), np.random.default_rng(0)
     rows = _rows_drawn(sample, q, n_draws, rng)
+    if (sample.entry > -np.inf).any():  # one early response may be all that its line has to keep
+        early = np.flatnonzero(sample.exact)[np.argsort(sample.low[sample.exact])][:n_draws]
+        rows = np.concatenate([rows, np.repeat(early[:, None], rows.shape[1], axis=1)])
     # Through an exact response, or through a bound: a line may lie as far out as that.
     ends = np.where(np.isfinite(sample.low), sample.low, sample.high)
     other = (rng.random(rows.shape) < 0.5) & np.isfinite(sample.high[rows])

@@ -34,6 +34,9 @@ MIN_CURVATURE = 1e-10
 MAX_STEP = 2.0
 #: Promised gain in nats a row that says that rows lie many scales off the line.
 FAR_OFF_GAIN = 10.0
+#: The same of a unit of one of several log scales. If one goes to infinity, the whole promise is as
+#: large without it.
+STEEP_SCALE = 1.0
 
 
 class Slopes(NamedTuple):
@@ -78,6 +81,7 @@ class LocationScale(PenalisedLine):
         self.directions = np.zeros((q + m, r + m))
         self.directions[:q, :r] = directions
         self.of_scales = slice(r, r + m)  #: their place among the directions
+        self.steep = STEEP_SCALE if m > 1 else 0.0
         #: Length (m,) of a direction of a log scale.
         self.lengths = (self.weight * np.atleast_1d(self.shares)[:m]) ** -0.5
         self.directions[range(q, q + m), range(r, r + m)] = self.lengths
@@ -147,7 +151,7 @@ class LocationScale(PenalisedLine):
         inverse = (vectors / np.maximum(values, least)) @ vectors.T
         step = inverse @ gradient
         gain = 0.5 * float(gradient @ step)
-        larger = gradient[self.of_scales] > 0.0
+        larger = gradient[self.of_scales] * self.lengths > self.steep
         if gain > FAR_OFF_GAIN * self.weight and larger.any():
             # Far out in an exponential tail Newton's steps are short: first a larger scale.
             step = np.zeros_like(step)

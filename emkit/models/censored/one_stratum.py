@@ -21,17 +21,20 @@ class OneStratum(NamedTuple):
     number: int
 
     def map(self, function: Callable[..., Any], *values: Any) -> Iterable[Any]:
-        return self.data.map(partial(self._of_part, function), *values)
+        return self.data.map(partial(_of_part, self.strata, self.number, function), *values)
 
     def sum(self, step: Callable[[Any], tuple[Any, float]]) -> tuple[Any, float]:
-        return self.data.sum(partial(self._of_part, step))
+        return self.data.sum(partial(_of_part, self.strata, self.number, step))
 
-    def _of_part(self, function: Callable[..., Any], rows: Responses, *values: Any) -> Any:
-        chosen = self.strata.codes(rows.X) == self.number
-        return function(
-            Responses(*(None if part is None else part[chosen] for part in rows)),  # type: ignore[arg-type]
-            *values,
-        )
+
+def _of_part(
+    strata: Strata, number: int, function: Callable[..., Any], rows: Responses, *values: Any
+) -> Any:
+    """What a function gives for the rows of a block that are of a stratum."""
+    chosen = strata.codes(rows.X) == number
+    X, low, high, *more = (None if part is None else part[chosen] for part in rows)
+    assert X is not None and low is not None and high is not None
+    return function(Responses(X, low, high, *more), *values)
 
 
 class _Sums(NamedTuple):
