@@ -64,7 +64,7 @@ def set_sizes(monkeypatch, size, large=0):
     """How rows are cut into blocks, and from how many bytes memory maps are read so."""
     for module in SIZES:
         monkeypatch.setattr(module, "BLOCK_ROWS", size)
-    monkeypatch.setattr(emkit.data.source, "LARGE", large)
+    monkeypatch.setattr(emkit.data.source, "LARGE_FILE", large)
 
 
 def gathered(rows):

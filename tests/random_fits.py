@@ -22,6 +22,9 @@ from emkit.numerics.covariance import NAMES
 
 Choose = Callable[[Sequence[Any]], Any]
 
+#: What responses are drawn for.
+DISTRIBUTIONS = list(LAWS)
+
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -277,8 +280,8 @@ def responses(choose, X, log_link):
 def regression_case(choose, most_rows=80, most_columns=8):
     """A censored regression."""
     X = table(choose, most_rows, most_columns, complete=True)
-    distribution = choose(list(LAWS))
-    y = responses(choose, X.astype(float), distribution in ("lognormal", "weibull"))
+    distribution = choose(DISTRIBUTIONS)
+    y = responses(choose, X.astype(float), LAWS[distribution].link.positive)
     options = {}
     if distribution == "student_t":
         options["df"] = choose(usually(4.0, 0.5, 1.0, 30.0, 1e6, "estimate"))

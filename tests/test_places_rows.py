@@ -367,7 +367,7 @@ import os, resource, warnings
 import numpy as np
 from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer
 from emkit.data import source
-source.LARGE, source.BLOCK_ROWS = 2**20, 2**12
+source.LARGE_FILE, source.BLOCK_ROWS = 2**20, 2**12
 rng, shape = np.random.default_rng(0), (2**18, 16)
 block = rng.normal(size=(2**14, 16))
 holes = np.where(rng.random(block.shape) < 0.05, np.nan, block)
