@@ -1,0 +1,135 @@
+"""The model at some parameters: what an E-step works out once, and of every tile."""
+
+from typing import Any
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.models.emissions.categorical import CategoricalParams
+from emkit.models.mixed.completions import Slots
+from emkit.models.mixed.parameters import LocalParams, normals
+from emkit.models.mixed.rows import Tile
+from emkit.numerics.conditional import ConditionalKernel, MaskedKernel
+from emkit.numerics.constants import EPS
+from emkit.numerics.gaussian import (
+    FEATURE_ERROR,
+    CompleteKernel,
+    Scaling,
+    choose_complete,
+    tile_rows,
+)
+
+__all__ = ["NEVER", "Bound", "expanded"]
+
+#: Stands in for the logarithm of 0: so low that it never counts, and a number.
+NEVER = -1e300
+#: Rows of a tile, classes and combinations, at most: as many numbers stay in the cache.
+MOST_NUMBERS = 2**16
+#: Rows of a tile at least.
+LEAST_ROWS = 64
+
+
+class Bound:
+    """A `LocalDependence` at some parameters."""
+
+    def __init__(self, model: Any, params: LocalParams):
+        self.params, self.design = params, model.design
+        logs = model.tables.bind(CategoricalParams(params.tables))
+        self.log_tables = [np.maximum(table, NEVER) for table in logs]
+        with np.errstate(divide="ignore"):
+            log_weights = np.log(params.weights / params.weights.sum())
+        self.log_weights = np.maximum(log_weights, NEVER)
+        self.rows = tile_rows(sum(model.levels.n_levels) + len(log_weights))
+        self.by_terms = True
+        if model.normal is None:
+            return
+        self.units, self.layout = model.normal.units, model.normal.layout
+        self.components = model.normal.components(normals(params))
+        # Rows come centred: beside a large shift the effects would be lost in rounding.
+        scale = self.units.scale
+        self._of_rows = Scaling(np.zeros_like(scale), scale)
+        self.complete: CompleteKernel = choose_complete(self.layout, self.components, self._of_rows)
+        self.rows, self._n_reserved = self.complete.rows, 0
+        self._incomplete: ConditionalKernel | MaskedKernel | None = None
+        self._bind_effects()
+
+    def _bind_effects(self) -> None:
+        """What the levels of missing categories do to a log-density, see `Terms`."""
+        design, K = self.design, len(self.params.means)
+        precisions = self.layout.dense(self.components.precisions, *self.params.means.shape)
+        self.precisions = precisions[:1] if self.layout.shared else precisions  # (K or 1, p, p)
+        self.of_levels = design.of_levels(self.params.effects)
+        #: effects (T + 2, p), with those of no cell and of no such level
+        self.effects = np.vstack([self.of_levels, np.zeros((2, precisions.shape[1]))])
+        self.weighted = self.effects @ self.precisions  # (K or 1, T + 2, p)
+        self.products = self.weighted @ self.effects.T  # (K or 1, T + 2, T + 2)
+        squares = np.einsum("kll->kl", self.products)
+        logs = [self.log_tables[j][:, 1:] for j in design.columns]
+        ends = np.tile([0.0, NEVER], (K, 1))
+        self.of_single = np.hstack([*logs, ends]) - 0.5 * squares  # (K, T + 2)
+        roots = [np.sqrt(squares[:, place].max(axis=1)) for place in design.places.values()]
+        widest: Array = np.sum([np.zeros(1), *roots], axis=0) if len(squares) == 1 else np.sum([np.zeros(len(squares)), *roots], axis=0)
+        # Squares are completed by products as large as the effects.
+        self.by_terms = EPS * float((widest**2).max()) <= FEATURE_ERROR
+
+    def log_density(self, x: Array) -> tuple[Array, Any, Any]:
+        """Of rows (n, p) of residuals, with the weights; with it the kernel and its work."""
+        if np.isnan(x.min(initial=0.0)):
+            if self._incomplete is None:
+                kind = MaskedKernel if self.layout.independent else ConditionalKernel
+                self._incomplete = kind(self.layout, self.components, self._of_rows)
+            kernel: Any = self._incomplete
+            log_joint, work = kernel.log_joint_incomplete(x)
+        else:
+            kernel = self.complete
+            if len(x) > self._n_reserved:
+                kernel.reserve(len(x))
+                self._n_reserved = len(x)
+            log_joint, work = kernel.log_joint(x)
+        return log_joint, kernel, work
+
+    def residuals(self, tile: Tile, known: Array) -> Array:
+        """Numbers (n, p) less the shift and what categories not summed over do to them."""
+        centred: Array = tile.X - self.units.shift
+        if self.design.size:
+            centred -= self.moved(tile, known).T * self.units.scale
+        return centred
+
+    def moved(self, tile: Tile, known: Array) -> Array:
+        """What categories that are not summed over do to the means (p, n), in internal units."""
+        moved: Array = self.of_levels.T @ known
+        for j, rows in tile.left_out.items():
+            place = self.design.places[j]
+            moved[:, rows] += (self.design.shares[j] @ self.of_levels[place])[:, None]
+        return moved
+
+    def log_of_known(self, tile: Tile) -> Array:
+        """Log-probability of the observed categories (K, n)."""
+        total = np.zeros((len(self.log_weights), len(tile.codes)))
+        for table, codes in zip(self.log_tables, tile.codes.T, strict=True):
+            total += np.take(table, codes + 1, axis=1)  # 0 is a missing cell
+        return total
+
+    def tile_rows(self, incomplete: bool, n_combinations: int) -> int:
+        """Rows of a tile."""
+        rows = max(self.rows // 4, 256) if incomplete else self.rows
+        most = MOST_NUMBERS // (len(self.log_weights) * n_combinations)
+        return min(rows, max(most, LEAST_ROWS))
+
+
+def expanded(tile: Tile, n_levels: tuple[int, ...]) -> tuple[Tile, Array]:
+    """A tile with a row for every combination, and which (M, n) of them there are not."""
+    (sizes, columns), n, M = tile.slots, len(tile.codes), tile.slots.n_combinations
+    codes, never = np.tile(tile.codes, (M, 1, 1)), np.zeros((M, n), dtype=bool)
+    each = np.arange(n)
+    for of_slot, level in zip(columns, np.unravel_index(np.arange(M), sizes), strict=True):
+        room = np.append(n_levels, 1)[of_slot]
+        never |= level[:, None] >= room
+        rows = each[of_slot >= 0]
+        codes[:, rows, of_slot[rows]] = np.minimum(level[:, None], room[rows] - 1)
+    X = np.broadcast_to(tile.X, (M, *tile.X.shape)).reshape(M * n, -1)
+    left_out = {
+        j: (np.arange(M)[:, None] * n + rows).ravel() for j, rows in tile.left_out.items()
+    }
+    none = Slots((), np.empty((0, M * n), dtype=np.intp))
+    return Tile(X, codes.reshape(M * n, -1), None, none, left_out), never
