@@ -53,7 +53,7 @@ def expect(
             codes = tile.codes[:, j]
             known = (codes[:, None] == np.arange(table.shape[1])).astype(float)
             proba[j][rows] = np.where((codes < 0)[:, None], resp.sum(axis=1).T @ table, known)
-        single = sum_singles(tile.slots, resp.sum(axis=0)[None])[0]
+        single = sum_singles(tile.slots, resp.sum(axis=0)[None])[0][0]
         for columns, place in zip(tile.slots.columns, tile.slots.places, strict=True):
             for column in np.unique(columns[columns >= 0]):
                 if column in wanted:
@@ -69,12 +69,12 @@ def expect(
 def _mean(bound: Bound, work: Work, resp: Array) -> Array:
     """Conditional means (n, p) over classes and combinations (K, M, n), in the user's units."""
     K, _, n = resp.shape
-    rows, kernel, of_kernel, known, terms = work
+    rows, kernel, of_kernel, _, known, terms = work
     resp = resp.reshape(K, -1, len(rows.codes))
     of_class = resp.sum(axis=1)
     mean = kernel.completed(of_kernel, of_class) + bound.moved(rows, known) * of_class.sum(axis=0)
     if terms is not None:
-        mean += terms.filled(sum_singles(terms.slots, resp))
+        mean += terms.filled(sum_singles(terms.slots, resp)[0], len(mean))
     shift, scale = bound.units
     result: Array = mean.reshape(len(mean), -1, n).sum(axis=1).T * scale + shift
     return result

@@ -24,7 +24,7 @@ __all__ = ["NEVER", "Bound", "expanded"]
 #: Stands in for the logarithm of 0: so low that it never counts, and a number.
 NEVER = -1e300
 #: Rows of a tile, classes and combinations, at most: as many numbers stay in the cache.
-MOST_NUMBERS = 2**16
+MOST_NUMBERS = 2**17
 #: Rows of a tile at least.
 LEAST_ROWS = 64
 
@@ -62,8 +62,8 @@ class Bound:
         #: effects (T + 2, p), with those of no cell and of no such level
         self.effects = np.vstack([self.of_levels, np.zeros((2, precisions.shape[1]))])
         self.weighted = self.effects @ self.precisions  # (K or 1, T + 2, p)
-        self.products = self.weighted @ self.effects.T  # (K or 1, T + 2, T + 2)
-        squares = np.einsum("kll->kl", self.products)
+        self.of_pair = -(self.weighted @ self.effects.T)  # (K or 1, T + 2, T + 2)
+        squares = -np.einsum("kll->kl", self.of_pair)
         logs = [self.log_tables[j][:, 1:] for j in design.columns]
         ends = np.tile([0.0, NEVER], (K, 1))
         self.of_single = np.hstack([*logs, ends]) - 0.5 * squares  # (K, T + 2)

@@ -21,7 +21,7 @@ __all__ = ["Codes", "Levels", "Slots", "combine", "group_slots", "sum_pairs", "s
 Codes = NDArray[np.intp]
 
 #: A group costs as much as that many combinations of rows.
-GROUP_COST = 8192
+GROUP_COST = 4096
 
 
 @dataclass(frozen=True)
@@ -160,15 +160,15 @@ def combine(slots: Slots, base: Array, single: Array, of_pair: Sequence[Array]) 
     return total
 
 
-def sum_singles(slots: Slots, resp: Array) -> Array:
-    """Sums (K, sum of L, n) of (K, M, n) over the combinations that have a level."""
+def sum_singles(slots: Slots, resp: Array) -> tuple[Array, Array]:
+    """Sums (K, sum of L, n) of (K, M, n) over the combinations that have a level, and over all."""
     K, _, n = resp.shape
     out = np.empty((K, sum(slots.sizes), n))
     for place, size in zip(slots.places[::-1], slots.sizes[::-1], strict=True):
         each = resp.reshape(K, -1, size, n)
         each.sum(axis=1, out=out[:, place])
         resp = each.sum(axis=2)
-    return out
+    return out, resp[:, 0]
 
 
 def sum_pairs(slots: Slots, resp: Array) -> list[Array]:

@@ -24,7 +24,7 @@ from emkit._typing import Array
 from emkit.engine.latent_class import LatentClassModel
 from emkit.models.emissions.categorical import Categorical, CategoricalParams, CategoricalStats
 from emkit.models.mixed.binding import NEVER, Bound, expanded
-from emkit.models.mixed.completions import Codes, Levels
+from emkit.models.mixed.completions import Codes, Levels, sum_singles
 from emkit.models.mixed.design import Design
 from emkit.models.mixed.effects import Curvature, move
 from emkit.models.mixed.parameters import LocalParams, LocalStats, normals
@@ -44,6 +44,7 @@ class Work(NamedTuple):
     tile: Tile  #: the rows that the kernel was given
     kernel: Any
     work: Any
+    z: list[Array]  #: for each class (p, n) residuals without levels that are summed over
     known: Array  #: (T, n) indicators of known levels
     terms: Terms | None  #: levels summed over; None if there are none
 
@@ -131,11 +132,12 @@ class LocalDependence(LatentClassModel):
         x = bound.residuals(tile, known)
         log_joint, kernel, of_kernel = bound.log_density(x)
         log_joint += bound.log_of_known(tile)
+        z = [kernel.residuals(of_kernel, k) for k in range(self.n_classes)]
         terms = None
         if tile.slots.sizes:
             terms = Terms.of(tile.slots, x, of_kernel, bound)
-            log_joint = terms.log_joint(log_joint, kernel, of_kernel, bound)
-        return log_joint, Work(tile, kernel, of_kernel, known, terms)
+            log_joint = terms.log_joint(log_joint, z, bound)
+        return log_joint, Work(tile, kernel, of_kernel, z, known, terms)
 
     def statistics(self, tile: Tile, resp: Array, work: Work | None, bound: Bound) -> LocalStats:
         K, nothing = self.n_classes, np.zeros((self.n_classes, 0))
@@ -143,15 +145,23 @@ class LocalDependence(LatentClassModel):
             counts = self.tables.statistics(tile.codes, resp, []).counts
             none = np.zeros((1, 0, 0))
             return LocalStats(resp.sum(axis=1), nothing, nothing, counts, nothing, none, none)
-        rows, kernel, of_kernel, known, terms = work
+        rows, known = work.tile, work.known
         # of every combination where the kernel was given each as a row, else of the rows
         resp = resp.reshape(K, -1, len(rows.codes))
-        of_class = resp.sum(axis=1)
+        single, of_class = sum_singles(rows.slots, resp)
         counts = self._known_counts(rows.codes, of_class, known)
         self.design.add_shares(known, rows.left_out)
-        sums, summed = LevelSums(bound, kernel, of_kernel, known, terms)(resp)
-        counts[:, self.design.of_tables] += summed
-        return sums._replace(counts=counts)
+        moments = work.kernel.moments(work.work, of_class)
+        sums = LevelSums(bound, work.z, known, of_class)
+        if work.terms is not None:
+            sums.add(work.terms, resp, single)
+            counts[:, self.design.of_tables] += sums.counts
+        n, first, scatter = work.kernel.from_tile_sums(moments)
+        for k, change in enumerate(sums.scatter):
+            bound.layout.add_conditional_covariance(
+                scatter, k, np.diag(change) if bound.layout.independent else change
+            )
+        return LocalStats(n, first + sums.first, scatter, counts, sums.design, sums.gram, sums.cross)
 
     def _known_counts(self, codes: Codes, resp: Array, known: Array) -> Array:
         """Expected counts (K, T) of the levels that rows are known to have."""

@@ -7,132 +7,122 @@ combination's, and V y for what it adds to the conditional means of the missing 
 over combinations are made of :math:`\sum r y` and :math:`\sum r y y^\top` of the row.
 """
 
-from typing import Any
-
 import numpy as np
 
 from emkit._typing import Array
 from emkit.models.mixed.binding import Bound
-from emkit.models.mixed.completions import sum_pairs, sum_singles
-from emkit.models.mixed.parameters import LocalStats
+from emkit.models.mixed.completions import sum_pairs
 from emkit.models.mixed.terms import Gaps, Terms
 
 __all__ = ["LevelSums"]
 
 
 class LevelSums:
-    """Statistics of a tile, those of categories by levels.
+    """Sums over the rows of a tile, categories by their levels, as `LocalStats` has them.
+
+    Those of products are for each class, or for all together where they share a covariance.
 
     Parameters
     ----------
     bound : Bound
         The model at some parameters.
-    kernel, work : object
-        The kernel of the residuals of the rows without what is summed over, and its work.
+    z : list of ndarray of shape (p, n)
+        Under each class, residuals of the rows without what is summed over.
     known : ndarray of shape (T, n)
         Indicators of the known levels, or the shares of a column's.
-    terms : Terms or None
-        The levels that are summed over; None if there are none.
+    resp : ndarray of shape (K, n)
+        Responsibilities.
     """
 
-    def __init__(self, bound: Bound, kernel: Any, work: Any, known: Array, terms: Terms | None):
-        self.bound, self.kernel, self.work = bound, kernel, work
-        self.known, self.terms = known, terms
+    def __init__(self, bound: Bound, z: list[Array], known: Array, resp: Array):
+        (T, p), K = bound.of_levels.shape, len(resp)
+        self.bound, self.z, self.known = bound, z, known
+        n_precisions = len(bound.precisions)
+        #: the classes of each precision
+        self.shared = n_precisions < K
+        self.counts = np.zeros((K, T))  #: of the levels summed over
+        self.design = resp @ known.T
+        self.first = np.zeros((K, p))  #: what those change
+        self.scatter = np.zeros((n_precisions, p, p))  #: what those change
+        if self.shared:
+            weighed = [sum(r * z_k for r, z_k in zip(resp, z, strict=True))]
+            resp = resp.sum(axis=0)[None]
+        else:
+            weighed = [r * z_k for r, z_k in zip(resp, z, strict=True)]
+        self.gram = np.array([(known * r) @ known.T for r in resp])
+        self.cross = np.array([known @ of_class.T for of_class in weighed])
 
-    def __call__(self, resp: Array) -> tuple[LocalStats, Array]:
-        """The statistics, with counts of the levels summed over, from (K, M, n)."""
-        of_class = resp.sum(axis=1) if resp.shape[1] > 1 else resp[:, 0]
-        n, first, scatter = self.kernel.from_tile_sums(self.kernel.moments(self.work, of_class))
-        (K, p), T, shared = first.shape, len(self.known), self.bound.layout.shared
-        n_precisions = 1 if shared else K
-        gram, cross = np.empty((n_precisions, T, T)), np.empty((n_precisions, T, p))
-        z = [self.kernel.residuals(self.work, k) for k in range(K)]
-        single = None if self.terms is None else sum_singles(self.terms.slots, resp)
-        counts = np.zeros((K, T))
-        for at in range(n_precisions):
-            mine = slice(None) if shared else slice(at, at + 1)
-            r = of_class[mine]
-            weighed = sum(r_k * z_k for r_k, z_k in zip(r, z[mine], strict=True))
-            total = r.sum(axis=0) if shared else r[0]
-            gram[at] = (self.known * total) @ self.known.T
-            cross[at] = self.known @ weighed.T
-            if single is not None:
-                change = self._summed(at, resp[mine], single[mine], z[mine])
-                counts[mine], of_first, of_scatter, of_gram, of_cross = change
-                first[mine] += of_first
-                gram[at] += of_gram
-                cross[at] += of_cross
-                layout = self.bound.layout
-                layout.add_conditional_covariance(
-                    scatter, at, np.diag(of_scatter) if layout.independent else of_scatter
-                )
-        design = of_class @ self.known.T + counts
-        return LocalStats(n, first, scatter, counts, design, gram, cross), counts
-
-    def _summed(self, at: int, resp: Array, single: Array, z: list[Array]) -> tuple[Array, ...]:
-        """What the levels summed over change in the sums of the classes of a precision."""
-        terms, E, n = self.terms, self.bound.of_levels, resp.shape[2]
-        assert terms is not None
-        T, p = E.shape
-        y, yz, total = np.empty((len(z), T)), np.zeros((T, p)), np.zeros((T + 2, n))
-        spread = np.zeros((T + 2, n))
-        for k, z_k in enumerate(z):
+    def add(self, terms: Terms, resp: Array, single: Array) -> None:
+        """Add what is summed over, from responsibilities (K, M, n) and their sums by levels."""
+        T, n = self.known.shape
+        E, K = self.bound.of_levels, len(resp)
+        yz, yu = np.zeros_like(self.cross), np.zeros_like(self.gram)
+        spread = np.empty((T + 2, n))
+        total: Array = np.zeros((T, n))
+        for k in range(K):
             spread[...] = 0.0
             np.put(spread, terms.flat, single[k], mode="clip")
-            y[k] = spread[:T].sum(axis=1)
-            yz += spread[:T] @ z_k.T
-            total += spread
-        yu = total[:T] @ self.known.T
-        pairs = sum_pairs(terms.slots, resp.sum(axis=0)[None])
-        yy = self._joint(pairs) + np.diag(y.sum(axis=0))
-        first = -(y @ E)
-        back = yz.T @ E
-        scatter = E.T @ yy @ E - back - back.T
-        gram = yu + yu.T + yy
-        cross = yz - (yu.T + yy) @ E
-        if terms.gaps:
-            filled = self._filled(terms.gaps[at], pairs, single, z)
-            first += filled[0]
-            scatter += filled[1]
-            cross += filled[2]
-        return y, first, scatter, gram, cross
+            y, at = spread[:T], 0 if self.shared else k
+            self.counts[k] = y.sum(axis=1)
+            yz[at] += y @ self.z[k].T
+            if self.shared:
+                total += y
+            else:
+                yu[at] = y @ self.known.T
+        if self.shared:
+            yu[0] = total @ self.known.T
+            resp, single = resp.sum(axis=0)[None], single
+        pairs = sum_pairs(terms.slots, resp)
+        yy = self._joint(terms, pairs)
+        self.design += self.counts
+        self.first -= self.counts @ E
+        back = yz.mT @ E
+        self.scatter += E.T @ yy @ E - back - back.mT
+        self.gram += yu + yu.mT + yy
+        self.cross += yz - (yu.mT + yy) @ E
+        if terms.gaps is not None:
+            self._fill(terms, terms.gaps, pairs, single)
 
-    def _joint(self, pairs: list[Array]) -> Array:
-        """Sum (T, T) of r y y' off its diagonal."""
-        assert self.terms is not None
+    def _joint(self, terms: Terms, pairs: list[Array]) -> Array:
+        """Sums (K or 1, T, T) of r y y'."""
         n_levels = len(self.bound.effects)
-        total = np.zeros(n_levels * n_levels)
-        for cells, resp in zip(self.terms.pairs, pairs, strict=True):
-            total += np.bincount(cells.ravel(), resp.ravel(), len(total))
-        joint = total.reshape(n_levels, n_levels)[:-2, :-2]
-        return joint + joint.T
+        counts = self.counts.sum(axis=0)[None] if self.shared else self.counts
+        total = np.zeros((len(counts), n_levels * n_levels))
+        for cells, of_pair in zip(terms.pairs, pairs, strict=True):
+            flat = cells.ravel()
+            for k, resp in enumerate(of_pair):
+                total[k] += np.bincount(flat, resp.ravel(), n_levels * n_levels)
+        joint = total.reshape(-1, n_levels, n_levels)[:, :-2, :-2]
+        joint = joint + joint.mT
+        each = np.arange(joint.shape[1])
+        joint[:, each, each] += counts
+        return joint
 
-    def _filled(
-        self, gaps: Gaps, pairs: list[Array], single: Array, z: list[Array]
-    ) -> tuple[Array, Array, Array]:
-        """What the combinations' part in the conditional means changes in first, scatter, cross."""
-        terms, E, v = self.terms, self.bound.of_levels, gaps.fillings()
-        assert terms is not None
-        (T, p), (m, _, n) = E.shape, v.shape
-        missing = np.broadcast_to(gaps.missing, (m, n))
-        first, zv, total = np.empty((len(z), p)), np.zeros((p, p)), np.zeros((p, n))
-        for k, z_k in enumerate(z):
-            filling = gaps.place(np.einsum("mln,ln->mn", v, single[k]))
-            first[k] = filling.sum(axis=1)
-            zv += z_k @ filling.T
-            total += filling
-        uv = self.known @ total.T
-        weighed = v * single.sum(axis=0)
-        places = terms.slots.places
+    def _fill(self, terms: Terms, gaps: Gaps, pairs: list[Array], single: Array) -> None:
+        """Add what combinations add to the conditional means of the missing numbers."""
+        T, p = self.bound.of_levels.shape
+        v = gaps.fillings()
+        filling = gaps.place(np.einsum("kmln,kln->kmn", v, single), p)
+        self.first += filling.sum(axis=2)
+        zv = np.array([z @ f.T for z, f in zip(self.z, filling, strict=True)])
+        if self.shared:
+            zv, filling, single = (a.sum(axis=0)[None] for a in (zv, filling, single))
+        places, weighed = terms.slots.places, v * single[:, None]
         for (s, t), resp in zip(terms.slots.pairs, pairs, strict=True):
-            weighed[:, places[s]] += np.einsum("mbn,abn->man", v[:, places[t]], resp[0])
-            weighed[:, places[t]] += np.einsum("man,abn->mbn", v[:, places[s]], resp[0])
-        cells = missing[:, None] * (T + 2) + terms.levels
-        vy = np.bincount(cells.ravel(), weighed.ravel(), gaps.width * (T + 2))
-        vy = vy.reshape(gaps.width, T + 2)[:p, :T]
-        square = np.einsum("iln,jln->ijn", weighed, v)
-        cells = missing[:, None] * gaps.width + missing
-        vv = np.bincount(cells.ravel(), square.ravel(), gaps.width**2)
-        vv = vv.reshape(gaps.width, gaps.width)[:p, :p]
-        back = vy @ E
-        return first, vv + zv + zv.T - back - back.T, uv + vy.T
+            weighed[:, :, places[s]] += np.einsum("kmbn,kabn->kman", v[:, :, places[t]], resp)
+            weighed[:, :, places[t]] += np.einsum("kman,kabn->kmbn", v[:, :, places[s]], resp)
+        vy = sums_at(gaps.missing[:, None], terms.levels, weighed, (p, T))
+        square = np.einsum("kiln,kjln->kijn", weighed, v)
+        vv = sums_at(gaps.missing[:, None], gaps.missing, square, (p, p))
+        back = vy @ self.bound.of_levels
+        self.scatter += vv + zv + zv.mT - back - back.mT
+        self.cross += np.array([self.known @ f.T for f in filling]) + vy.mT
+
+
+def sums_at(rows: Array, columns: Array, values: Array, shape: tuple[int, int]) -> Array:
+    """Sums (K, *shape) of values (K, a, b, n) by their rows and columns, of which more may be."""
+    height = max(int(rows.max(initial=0)) + 1, shape[0])
+    width = max(int(columns.max(initial=0)) + 1, shape[1])
+    cells = np.broadcast_to(rows * width + columns, values.shape[1:]).ravel()
+    out = np.array([np.bincount(cells, of.ravel(), height * width) for of in values])
+    return out.reshape(-1, height, width)[:, : shape[0], : shape[1]]

@@ -32,59 +32,60 @@ __all__ = ["Gaps", "Terms"]
 
 
 class Gaps(NamedTuple):
-    """The missing numbers of rows, under one precision."""
+    """The missing numbers of rows, under each precision."""
 
     missing: NDArray[np.intp]  #: (m, n or 1), as in `Completed`
-    n_numbers: int
-    width: int  #: columns of numbers, and what makes up for fewer that are missing
-    factor: Array  #: L (m, m, n or 1)
-    white: Array  #: h (m, sum of L, n) of the levels
+    factor: Array  #: L (K or 1, m, m, n or 1)
+    white: Array  #: h (K or 1, m, sum of L, n) of the levels
 
     @classmethod
-    def of(cls, missing: NDArray[np.intp], factor: Array, weighted: Array, levels: Codes) -> "Gaps":
-        """From the factor of the missing block, and the effects times the precision (T + 2, p)."""
-        n_levels, p = weighted.shape
-        width = max(int(missing.max(initial=0)) + 1, p)
-        products = np.zeros((width, n_levels))
-        products[:p] = weighted.T
-        white = np.take(products, missing[:, None] * n_levels + levels, mode="clip")
-        for i in range(len(white)):
+    def of(cls, x: Array, work: Any, levels: Codes, bound: Bound) -> "Gaps":
+        """Of residuals (n, p), some of which are missing, and the work of their kernel."""
+        if isinstance(work, Completed):
+            missing, factors = work.missing, work.factors
+        else:
+            missing, factors = _factored(x, bound.precisions)
+        factor = np.array(factors)
+        n_precisions, n_levels, p = bound.weighted.shape
+        products = np.zeros((n_precisions, max(int(missing.max(initial=0)) + 1, p), n_levels))
+        products[:, :p] = bound.weighted.mT
+        cells = missing[:, None] * n_levels + levels
+        white = np.empty((n_precisions, *cells.shape))
+        for product, out in zip(products, white, strict=True):
+            np.take(product, cells, out=out, mode="clip")
+        for i, row in enumerate(np.moveaxis(factor, 1, 0)[:, :, :, None]):
             for j in range(i):
-                white[i] -= factor[i, j] * white[j]
-            white[i] *= 1.0 / factor[i, i]
-        return cls(missing, p, width, factor, white)
+                white[:, i] -= row[:, j] * white[:, j]
+            white[:, i] *= 1.0 / row[:, i]
+        return cls(missing, factor, white)
 
     def fillings(self) -> Array:
-        """What levels add to the conditional means of the missing numbers (m, sum of L, n)."""
+        """What levels add to the conditional means of what is missing (K or 1, m, sum of L, n)."""
         v = self.white.copy()
-        for i in range(len(v) - 1, -1, -1):
-            v[i] *= 1.0 / self.factor[i, i]
+        for i in range(v.shape[1] - 1, -1, -1):
+            row = self.factor[:, i, :, None]
+            v[:, i] *= 1.0 / row[:, i]
             for j in range(i):
-                v[j] -= self.factor[i, j] * v[i]
+                v[:, j] -= row[:, j] * v[:, i]
         return v
 
-    def place(self, values: Array) -> Array:
-        """Values (m, n) in the columns (p, n) that are missing, and 0 elsewhere."""
-        out: Array = np.zeros((self.width, values.shape[1]))
-        out[self.missing, np.arange(values.shape[1])] = values
-        return out[: self.n_numbers]
+    def place(self, values: Array, n_numbers: int) -> Array:
+        """Values (K, m, n) in the columns (K, p, n) that are missing, and 0 elsewhere."""
+        K, _, n = values.shape
+        out: Array = np.zeros((K, max(int(self.missing.max(initial=0)) + 1, n_numbers), n))
+        out[:, self.missing, np.arange(n)] = values
+        return out[:, :n_numbers]
 
 
-def _gaps(x: Array, work: Any, bound: Bound, levels: Codes) -> list[Gaps]:
-    """Of rows (n, p) some of which miss numbers, under each precision."""
-    if isinstance(work, Completed):
-        missing, factors = work.missing, work.factors
-    else:
-        missing, width = find_missing(x)
-        p, factors = x.shape[1], []
-        for of_numbers in bound.precisions:
-            precision = np.eye(width)
-            precision[:p, :p] = of_numbers
-            factors.append(triangular.cholesky(gather(precision, missing)))
-    return [
-        Gaps.of(missing, factor, weighted, levels)
-        for factor, weighted in zip(factors, bound.weighted, strict=True)
-    ]
+def _factored(x: Array, precisions: Array) -> tuple[NDArray[np.intp], list[Array]]:
+    """What is missing in rows (n, p), and the Cholesky factors of its block of each precision."""
+    missing, width = find_missing(x)
+    p, factors = x.shape[1], []
+    for of_numbers in precisions:
+        precision = np.eye(width)
+        precision[:p, :p] = of_numbers
+        factors.append(triangular.cholesky(gather(precision, missing)))
+    return missing, factors
 
 
 class Terms(NamedTuple):
@@ -94,7 +95,7 @@ class Terms(NamedTuple):
     levels: Codes  #: (sum of L, n) numbers of the levels, as in `Design.numbers`
     flat: Codes  #: their cells in an array (T + 2, n)
     pairs: list[Codes]  #: (L, L', n) cells of each pair in an array (T + 2, T + 2)
-    gaps: list[Gaps]  #: for each precision; none where no number is missing
+    gaps: Gaps | None  #: None where no number is missing
 
     @classmethod
     def of(cls, slots: Slots, x: Array, work: Any, bound: Bound) -> "Terms":
@@ -104,45 +105,36 @@ class Terms(NamedTuple):
         pairs = [
             levels[places[s], None] * n_levels + levels[None, places[t]] for s, t in slots.pairs
         ]
-        gaps = _gaps(x, work, bound, levels) if np.isnan(x).any() else []
+        gaps = Gaps.of(x, work, levels, bound) if np.isnan(x.min(initial=0.0)) else None
         return cls(slots, levels, levels * n + np.arange(n), pairs, gaps)
 
-    def log_joint(self, base: Array, kernel: Any, work: Any, bound: Bound) -> Array:
-        """Of every class and combination (K, M, n), from that of the row without them."""
-        single = self._singles(kernel, work, bound)
-        places, of_pair = self.slots.places, []
-        for (s, t), cells in zip(self.slots.pairs, self.pairs, strict=True):
-            term = np.empty((len(bound.products), *cells.shape))
-            for k, products in enumerate(bound.products):
-                np.take(products, cells, out=term[k], mode="clip")
-                np.negative(term[k], out=term[k])
-                if self.gaps:
-                    white = self.gaps[k].white
-                    term[k] += np.einsum("man,mbn->abn", white[:, places[s]], white[:, places[t]])
-            of_pair.append(term)
-        return combine(self.slots, base, single, of_pair)
+    def log_joint(self, base: Array, z: list[Array], bound: Bound) -> Array:
+        """Of every class and combination (K, M, n), from that of the row without them.
 
-    def _singles(self, kernel: Any, work: Any, bound: Bound) -> Array:
-        """Terms (K, sum of L, n) of the levels."""
-        K = len(bound.of_single)
-        single = np.empty((K, *self.levels.shape))
+        ``base`` is (K, n), and of each of ``z`` (p, n) are the residuals under a class.
+        """
+        single = np.empty((len(base), *self.levels.shape))
         for k, constants in enumerate(bound.of_single):
-            weighted = bound.weighted[min(k, len(bound.weighted) - 1)]
-            of_all = weighted @ kernel.residuals(work, k)
+            of_all = bound.weighted[min(k, len(bound.weighted) - 1)] @ z[k]
             of_all += constants[:, None]
             np.take(of_all, self.flat, out=single[k], mode="clip")
-        for k, gaps in enumerate(self.gaps):
-            half = 0.5 * np.einsum("mln,mln->ln", gaps.white, gaps.white)
-            if len(self.gaps) == K:
-                single[k] += half
-            else:
-                single += half
-        return single
+        of_pair = []
+        for cells in self.pairs:
+            term = np.empty((len(bound.of_pair), *cells.shape))
+            for table, out in zip(bound.of_pair, term, strict=True):
+                np.take(table, cells, out=out, mode="clip")
+            of_pair.append(term)
+        if self.gaps is not None:
+            white, places = self.gaps.white, self.slots.places
+            single += 0.5 * np.einsum("kmln,kmln->kln", white, white)
+            for (s, t), term in zip(self.slots.pairs, of_pair, strict=True):
+                term += np.einsum("kman,kmbn->kabn", white[:, :, places[s]], white[:, :, places[t]])
+        return combine(self.slots, base, single, of_pair)
 
-    def filled(self, single: Array) -> Array | float:
+    def filled(self, single: Array, n_numbers: int) -> Array | float:
         """What the levels add to the conditional means (p, n), from sums (K, sum of L, n)."""
-        total: Array | float = 0.0
-        for k, gaps in enumerate(self.gaps):
-            of_precision = single[k] if len(self.gaps) == len(single) else single.sum(axis=0)
-            total = total + gaps.place(np.einsum("mln,ln->mn", gaps.fillings(), of_precision))
-        return total
+        if self.gaps is None:
+            return 0.0
+        of_rows = np.einsum("kmln,kln->kmn", self.gaps.fillings(), single)
+        result: Array = self.gaps.place(of_rows, n_numbers).sum(axis=0)
+        return result
