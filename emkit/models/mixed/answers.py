@@ -142,8 +142,8 @@ def _draw_one(
     log_mass: Array = np.zeros(n)
     if model.normal is not None and np.isnan(tile.X).any():
         # Left-out cells stay missing here: they enter by their shares, as in the fit.
-        none = Slots((), np.empty((0, n), dtype=np.intp))
-        chosen = Tile(tile.X, codes, None, none, tile.left_out)
+        none = Slots((), np.empty((0, n), dtype=np.intp), tile.slots.left_out)
+        chosen = Tile(tile.X, codes, None, none)
         numbers, log_mass = _draw_numbers(model, bound, chosen, k, of_number, limits)
     tables = np.split(bound.params.tables, np.cumsum(model.levels.n_levels)[:-1], axis=1)
     for j, table in enumerate(tables):

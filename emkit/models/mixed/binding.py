@@ -25,8 +25,8 @@ __all__ = ["NEVER", "Bound", "expanded"]
 NEVER = -1e300
 #: Rows of a tile, classes and combinations, at most: as many numbers stay in the cache.
 MOST_NUMBERS = 2**17
-#: Rows of a tile at least.
-LEAST_ROWS = 64
+#: Rows of a tile at least, and at most where numbers are missing.
+LEAST_ROWS, MOST_ROWS = 64, 2048
 
 
 class Bound:
@@ -64,9 +64,11 @@ class Bound:
         self.weighted = self.effects @ self.precisions  # (K or 1, T + 2, p)
         self.of_pair = -(self.weighted @ self.effects.T)  # (K or 1, T + 2, T + 2)
         squares = -np.einsum("kll->kl", self.of_pair)
+        self.of_shares = design.shares.T @ self.of_levels  # (columns, p)
         logs = [self.log_tables[j][:, 1:] for j in design.columns]
         ends = np.tile([0.0, NEVER], (K, 1))
-        self.of_single = np.hstack([*logs, ends]) - 0.5 * squares  # (K, T + 2)
+        self.logs = np.hstack([np.empty((K, 0)), *logs])  # (K, T) of the tables
+        self.of_single = np.hstack([self.logs, ends]) - 0.5 * squares  # (K, T + 2)
         roots = [np.sqrt(squares[:, place].max(axis=1)) for place in design.places.values()]
         widest: Array = np.sum([np.zeros(1), *roots], axis=0) if len(squares) == 1 else np.sum([np.zeros(len(squares)), *roots], axis=0)
         # Squares are completed by products as large as the effects.
@@ -98,28 +100,29 @@ class Bound:
     def moved(self, tile: Tile, known: Array) -> Array:
         """What categories that are not summed over do to the means (p, n), in internal units."""
         moved: Array = self.of_levels.T @ known
-        for j, rows in tile.left_out.items():
-            place = self.design.places[j]
-            moved[:, rows] += (self.design.shares[j] @ self.of_levels[place])[:, None]
-        return moved
+        left_out = tile.slots.left_out
+        return moved if left_out is None else moved + self.of_shares.T @ left_out.T
 
-    def log_of_known(self, tile: Tile) -> Array:
+    def log_of_known(self, tile: Tile, known: Array | None = None) -> Array:
         """Log-probability of the observed categories (K, n)."""
-        total = np.zeros((len(self.log_weights), len(tile.codes)))
-        for table, codes in zip(self.log_tables, tile.codes.T, strict=True):
-            total += np.take(table, codes + 1, axis=1)  # 0 is a missing cell
-        return total
+        codes = np.ascontiguousarray(tile.codes.T)
+        total = np.zeros((len(self.log_weights), codes.shape[1]))
+        for j, (table, column) in enumerate(zip(self.log_tables, codes, strict=True)):
+            if known is None or j not in self.design.places:
+                total += np.take(table, column + 1, axis=1)  # 0 is a missing cell
+        return total if known is None else total + self.logs @ known
 
-    def tile_rows(self, incomplete: bool, n_combinations: int) -> int:
-        """Rows of a tile."""
-        rows = max(self.rows // 4, 256) if incomplete else self.rows
-        most = MOST_NUMBERS // (len(self.log_weights) * n_combinations)
-        return min(rows, max(most, LEAST_ROWS))
+    def tile_rows(self, n_missing: int, n_combinations: int) -> int:
+        """Rows of a tile, which miss so many numbers."""
+        rows, (K, p) = self.rows, self.params.means.shape
+        if n_missing:
+            rows = min(tile_rows(max(n_missing**2, 2 * p), least=256), MOST_ROWS)
+        return min(rows, max(MOST_NUMBERS // (K * n_combinations), LEAST_ROWS))
 
 
 def expanded(tile: Tile, n_levels: tuple[int, ...]) -> tuple[Tile, Array]:
     """A tile with a row for every combination, and which (M, n) of them there are not."""
-    (sizes, columns), n, M = tile.slots, len(tile.codes), tile.slots.n_combinations
+    (sizes, columns, left_out), n, M = tile.slots, len(tile.codes), tile.slots.n_combinations
     codes, never = np.tile(tile.codes, (M, 1, 1)), np.zeros((M, n), dtype=bool)
     each = np.arange(n)
     for of_slot, level in zip(columns, np.unravel_index(np.arange(M), sizes), strict=True):
@@ -128,8 +131,6 @@ def expanded(tile: Tile, n_levels: tuple[int, ...]) -> tuple[Tile, Array]:
         rows = each[of_slot >= 0]
         codes[:, rows, of_slot[rows]] = np.minimum(level[:, None], room[rows] - 1)
     X = np.broadcast_to(tile.X, (M, *tile.X.shape)).reshape(M * n, -1)
-    left_out = {
-        j: (np.arange(M)[:, None] * n + rows).ravel() for j, rows in tile.left_out.items()
-    }
-    none = Slots((), np.empty((0, M * n), dtype=np.intp))
-    return Tile(X, codes.reshape(M * n, -1), None, none, left_out), never
+    left_out = None if left_out is None else np.tile(left_out, (M, 1))
+    none = Slots((), np.empty((0, M * n), dtype=np.intp), left_out)
+    return Tile(X, codes.reshape(M * n, -1), None, none), never

@@ -66,6 +66,7 @@ class Slots(NamedTuple):
 
     sizes: tuple[int, ...]  #: levels that there is room for in each slot
     columns: Codes  #: (S, n) the column whose cell stands there; -1 for none
+    left_out: Array | None  #: (n, columns that move numbers) whether by shares; None: none are
 
     @property
     def n_combinations(self) -> int:
@@ -84,7 +85,10 @@ class Slots(NamedTuple):
 
     def take(self, rows: slice | Codes) -> "Slots":
         """Those of some of the rows."""
-        return Slots(self.sizes, self.columns[:, rows])
+        left_out = self.left_out
+        return Slots(
+            self.sizes, self.columns[:, rows], None if left_out is None else left_out[rows]
+        )
 
     def levels(self, combination: Codes) -> Codes:
         """Levels (S, n) in a combination of each row."""
@@ -95,7 +99,8 @@ class Slots(NamedTuple):
 
 def group_slots(codes: Codes, levels: Levels) -> list[tuple[Codes, Slots]]:
     """Groups of the rows of a table of codes (n, q): which, and their slots."""
-    columns = _columns(levels.summed(codes), levels)
+    summed = levels.summed(codes)
+    columns, left_out = _columns(summed, levels), ((codes < 0) & ~summed)[:, list(levels.moves)]
     sizes = np.append(levels.n_levels, 1)[columns].astype(np.intp)  # none at -1
     shapes, of_row = np.unique(sizes, axis=0, return_inverse=True)
     of_row = of_row.reshape(-1)  # NumPy 2.0 gives a column
@@ -104,8 +109,16 @@ def group_slots(codes: Codes, levels: Levels) -> list[tuple[Codes, Slots]]:
         rows = np.flatnonzero(np.isin(of_row, members))
         room = shapes[members].max(axis=0)
         used = room > 1
-        slots = Slots(tuple(room[used].tolist()), np.ascontiguousarray(columns[rows][:, used].T))
-        groups.append((rows, slots))
+        groups.append(
+            (
+                rows,
+                Slots(
+                    tuple(room[used].tolist()),
+                    np.ascontiguousarray(columns[rows][:, used].T),
+                    left_out[rows].astype(float) if left_out[rows].any() else None,
+                ),
+            )
+        )
     return groups
 
 

@@ -41,7 +41,10 @@ class Design:
         self.of_tables = np.concatenate(
             [np.arange(levels.n_levels[j]) + of_all[j] for j in self.columns] or [self.starts]
         )
-        self.shares = {j: shares[j] for j in self.columns}
+        #: (T, columns) shares of the levels of each
+        self.shares = np.zeros((0, 0))
+        if self.columns:
+            self.shares = block_diag(*(shares[j][:, None] for j in self.columns))
         blocks = [helmert(n).T if n > 1 else np.empty((1, 0)) for n in n_levels]
         self.contrasts = block_diag(*blocks) if blocks else np.empty((0, 0))  # (T, U)
         self.size = self.contrasts.shape[1]
@@ -55,13 +58,9 @@ class Design:
         """Which levels (T, n) rows are known to have."""
         cells, n = codes.T[self.columns], len(codes)
         out = np.zeros((self.n_levels + 1, n))
-        out[np.where(cells < 0, self.n_levels, cells + self.starts[:, None]), np.arange(n)] = 1.0
+        rows = np.where(cells < 0, self.n_levels, cells + self.starts[:, None])
+        np.put(out, rows * n + np.arange(n), 1.0, mode="clip")
         return out[:-1]
-
-    def add_shares(self, known: Array, left_out: dict[int, Codes]) -> None:
-        """Shares into indicators (T, n), in the rows of columns that are left out."""
-        for j, rows in left_out.items():
-            known[self.places[j], rows] = self.shares[j][:, None]
 
     def numbers(self, slots: Slots) -> Codes:
         """Numbers (sum of L, n) of the levels in the slots; T: no cell; T + 1: no such level."""

@@ -131,7 +131,7 @@ class LocalDependence(LatentClassModel):
         known = self.design.indicators(tile.codes)
         x = bound.residuals(tile, known)
         log_joint, kernel, of_kernel = bound.log_density(x)
-        log_joint += bound.log_of_known(tile)
+        log_joint += bound.log_of_known(tile, known)
         z = [kernel.residuals(of_kernel, k) for k in range(self.n_classes)]
         terms = None
         if tile.slots.sizes:
@@ -150,7 +150,9 @@ class LocalDependence(LatentClassModel):
         resp = resp.reshape(K, -1, len(rows.codes))
         single, of_class = sum_singles(rows.slots, resp)
         counts = self._known_counts(rows.codes, of_class, known)
-        self.design.add_shares(known, rows.left_out)
+        left_out = rows.slots.left_out
+        if left_out is not None:
+            known = known + self.design.shares @ left_out.T
         moments = work.kernel.moments(work.work, of_class)
         sums = LevelSums(bound, work.z, known, of_class)
         if work.terms is not None:

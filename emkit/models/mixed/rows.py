@@ -23,20 +23,6 @@ class Tile(NamedTuple):
     codes: Codes  #: (n, q) levels, -1 where missing
     sample_weight: Array | None
     slots: Slots
-    left_out: dict[int, Codes]  #: rows of a column whose cell enters by the shares of the levels
-
-    @classmethod
-    def of(
-        cls, X: Array, codes: Codes, sample_weight: Array | None, slots: Slots, levels: Levels
-    ) -> "Tile":
-        left_out = {}
-        for j, moves in enumerate(levels.moves):
-            if moves:
-                missing = codes[:, j] < 0
-                rows = np.flatnonzero(missing & ~(slots.columns == j).any(axis=0))
-                if len(rows):
-                    left_out[j] = rows
-        return cls(X, codes, sample_weight, slots, left_out)
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,16 +99,16 @@ class CodedRows:
         weights = self.sample_weight
         return CodedRows(self.X[rows], self.codes[rows], None if weights is None else weights[rows])
 
-    def groups(self, levels: Levels) -> list[tuple[bool, Codes, Slots]]:
-        """Rows with about as many missing numbers, and combinations of categories; with slots.
+    def groups(self, levels: Levels) -> list[tuple[int, Codes, Slots]]:
+        """Rows that miss about as many numbers, and have as many combinations; with slots.
 
-        The first of three says whether numbers are missing.
+        The first of three says how many numbers they miss at most.
         """
         for known, groups in self._groups:
             if known == levels:
                 return groups
         groups = [
-            (n_missing > 0, rows[part], slots)
+            (n_missing, rows[part], slots)
             for n_missing, rows in _by_missing(self.X)
             for part, slots in group_slots(self.codes[rows], levels)
         ]
@@ -130,7 +116,7 @@ class CodedRows:
         return groups
 
     def tiles(
-        self, levels: Levels, size: Callable[[bool, int], int]
+        self, levels: Levels, size: Callable[[int, int], int]
     ) -> Iterator[tuple[Codes, Tile]]:
         """The rows of the tiles of an E-step.
 
@@ -138,7 +124,7 @@ class CodedRows:
         ----------
         levels : Levels
             What is known of the columns.
-        size : callable(incomplete, n_combinations) -> int
+        size : callable(n_missing, n_combinations) -> int
             Rows of a tile.
 
         Yields
@@ -148,13 +134,14 @@ class CodedRows:
         tile : Tile
             They.
         """
-        for incomplete, rows, slots in self.groups(levels):
-            parts = -(-len(rows) // size(incomplete, slots.n_combinations))
-            for some in np.array_split(np.arange(len(rows)), parts):
+        for n_missing, rows, slots in self.groups(levels):
+            parts = -(-len(rows) // size(n_missing, slots.n_combinations))
+            ends = np.linspace(0, len(rows), parts + 1).astype(int).tolist()
+            for some in map(slice, ends[:-1], ends[1:]):
                 part = rows[some]
                 weights = None if self.sample_weight is None else self.sample_weight[part]
                 X, codes = self.X[part], self.codes[part]
-                yield part, Tile.of(X, codes, weights, slots.take(some), levels)
+                yield part, Tile(X, codes, weights, slots.take(some))
 
 
 def _by_missing(X: Array) -> Sequence[Group]:
