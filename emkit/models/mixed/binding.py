@@ -69,10 +69,17 @@ class Bound:
         ends = np.tile([0.0, NEVER], (K, 1))
         self.logs = np.hstack([np.empty((K, 0)), *logs])  # (K, T) of the tables
         self.of_single = np.hstack([self.logs, ends]) - 0.5 * squares  # (K, T + 2)
-        roots = [np.sqrt(squares[:, place].max(axis=1)) for place in design.places.values()]
-        widest: Array = np.sum([np.zeros(1), *roots], axis=0) if len(squares) == 1 else np.sum([np.zeros(len(squares)), *roots], axis=0)
-        # Squares are completed by products as large as the effects.
-        self.by_terms = EPS * float((widest**2).max()) <= FEATURE_ERROR
+        self.by_terms = self._error_of_terms() <= FEATURE_ERROR
+
+    def _error_of_terms(self) -> float:
+        """Error of a log-density whose square is completed, as `Components.raw_error`."""
+        widest: Array = np.zeros(self.of_levels.shape[1])
+        for place in self.design.places.values():
+            widest += np.abs(self.of_levels[place]).max(axis=0)
+        shape = self.params.means.shape
+        precision = self.layout.diagonals(self.components.precisions, shape)
+        variance = self.layout.diagonals(self.components.covariances, shape)
+        return EPS * float((precision * (widest**2 + variance)).sum(axis=1).max())
 
     def log_density(self, x: Array) -> tuple[Array, Any, Any]:
         """Of rows (n, p) of residuals, with the weights; with it the kernel and its work."""

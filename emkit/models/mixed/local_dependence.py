@@ -163,7 +163,9 @@ class LocalDependence(LatentClassModel):
             bound.layout.add_conditional_covariance(
                 scatter, k, np.diag(change) if bound.layout.independent else change
             )
-        return LocalStats(n, first + sums.first, scatter, counts, sums.design, sums.gram, sums.cross)
+        return LocalStats(
+            n, first + sums.first, scatter, counts, sums.design, sums.gram, sums.cross
+        )
 
     def _known_counts(self, codes: Codes, resp: Array, known: Array) -> Array:
         """Expected counts (K, T) of the levels that rows are known to have."""

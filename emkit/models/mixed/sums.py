@@ -7,7 +7,10 @@ combination's, and V y for what it adds to the conditional means of the missing 
 over combinations are made of :math:`\sum r y` and :math:`\sum r y y^\top` of the row.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.models.mixed.binding import Bound
@@ -18,7 +21,7 @@ __all__ = ["LevelSums"]
 
 
 class LevelSums:
-    """Sums over the rows of a tile, categories by their levels, as `LocalStats` has them.
+    """Sums over the rows of a tile as `LocalStats` has them, categories by their levels.
 
     Those of products are for each class, or for all together where they share a covariance.
 
@@ -26,7 +29,7 @@ class LevelSums:
     ----------
     bound : Bound
         The model at some parameters.
-    z : list of ndarray of shape (p, n)
+    z : sequence of ndarray of shape (p, n)
         Under each class, residuals of the rows without what is summed over.
     known : ndarray of shape (T, n)
         Indicators of the known levels, or the shares of a column's.
@@ -34,80 +37,67 @@ class LevelSums:
         Responsibilities.
     """
 
-    def __init__(self, bound: Bound, z: list[Array], known: Array, resp: Array):
-        (T, p), K = bound.of_levels.shape, len(resp)
+    def __init__(self, bound: Bound, z: Sequence[Array], known: Array, resp: Array):
         self.bound, self.z, self.known = bound, z, known
-        n_precisions = len(bound.precisions)
-        #: the classes of each precision
-        self.shared = n_precisions < K
-        self.counts = np.zeros((K, T))  #: of the levels summed over
-        self.design = resp @ known.T
-        self.first = np.zeros((K, p))  #: what those change
-        self.scatter = np.zeros((n_precisions, p, p))  #: what those change
+        self.shared = len(bound.precisions) < len(resp)
+        (T, p), K = bound.of_levels.shape, len(resp)
+        self.counts: Array = np.zeros((K, T))  #: of the levels that are summed over
+        self.first: Array = np.zeros((K, p))  #: what these change
+        self.scatter: Array = np.zeros((len(bound.precisions), p, p))  #: what these change
+        self.design: Array = resp @ known.T
+        weighed = [r * z_k for r, z_k in zip(resp, z, strict=True)]
         if self.shared:
-            weighed = [sum(r * z_k for r, z_k in zip(resp, z, strict=True))]
-            resp = resp.sum(axis=0)[None]
-        else:
-            weighed = [r * z_k for r, z_k in zip(resp, z, strict=True)]
+            weighed, resp = [np.sum(weighed, axis=0)], resp.sum(axis=0)[None]
         self.gram = np.array([(known * r) @ known.T for r in resp])
         self.cross = np.array([known @ of_class.T for of_class in weighed])
 
     def add(self, terms: Terms, resp: Array, single: Array) -> None:
         """Add what is summed over, from responsibilities (K, M, n) and their sums by levels."""
-        T, n = self.known.shape
-        E, K = self.bound.of_levels, len(resp)
-        yz, yu = np.zeros_like(self.cross), np.zeros_like(self.gram)
-        spread = np.empty((T + 2, n))
-        total: Array = np.zeros((T, n))
-        for k in range(K):
-            spread[...] = 0.0
-            np.put(spread, terms.flat, single[k], mode="clip")
-            y, at = spread[:T], 0 if self.shared else k
+        E, yz, yu = self.bound.of_levels, np.zeros_like(self.cross), np.zeros_like(self.gram)
+        buffer = np.empty((len(E) + 2, resp.shape[-1]))
+        for k, z in enumerate(self.z):
+            y = terms.spread(single[k], buffer)
             self.counts[k] = y.sum(axis=1)
-            yz[at] += y @ self.z[k].T
-            if self.shared:
-                total += y
-            else:
-                yu[at] = y @ self.known.T
+            yz[0 if self.shared else k] += y @ z.T
+            if not self.shared:
+                yu[k] = y @ self.known.T
         if self.shared:
-            yu[0] = total @ self.known.T
-            resp, single = resp.sum(axis=0)[None], single
+            yu[0] = terms.spread(single.sum(axis=0), buffer) @ self.known.T
+            resp = resp.sum(axis=0)[None]
         pairs = sum_pairs(terms.slots, resp)
         yy = self._joint(terms, pairs)
+        back = yz.mT @ E
         self.design += self.counts
         self.first -= self.counts @ E
-        back = yz.mT @ E
         self.scatter += E.T @ yy @ E - back - back.mT
         self.gram += yu + yu.mT + yy
         self.cross += yz - (yu.mT + yy) @ E
         if terms.gaps is not None:
             self._fill(terms, terms.gaps, pairs, single)
 
-    def _joint(self, terms: Terms, pairs: list[Array]) -> Array:
+    def _joint(self, terms: Terms, pairs: Sequence[Array]) -> Array:
         """Sums (K or 1, T, T) of r y y'."""
         n_levels = len(self.bound.effects)
-        counts = self.counts.sum(axis=0)[None] if self.shared else self.counts
-        total = np.zeros((len(counts), n_levels * n_levels))
+        total = np.zeros((len(self.gram), n_levels**2))
         for cells, of_pair in zip(terms.pairs, pairs, strict=True):
-            flat = cells.ravel()
-            for k, resp in enumerate(of_pair):
-                total[k] += np.bincount(flat, resp.ravel(), n_levels * n_levels)
+            for out, resp in zip(total, of_pair, strict=True):
+                out += np.bincount(cells.ravel(), resp.ravel(), n_levels**2)
         joint = total.reshape(-1, n_levels, n_levels)[:, :-2, :-2]
         joint = joint + joint.mT
-        each = np.arange(joint.shape[1])
-        joint[:, each, each] += counts
+        each = np.arange(len(self.known))
+        joint[:, each, each] += self.counts.sum(axis=0) if self.shared else self.counts
         return joint
 
-    def _fill(self, terms: Terms, gaps: Gaps, pairs: list[Array], single: Array) -> None:
+    def _fill(self, terms: Terms, gaps: Gaps, pairs: Sequence[Array], single: Array) -> None:
         """Add what combinations add to the conditional means of the missing numbers."""
         T, p = self.bound.of_levels.shape
-        v = gaps.fillings()
+        v, places = gaps.fillings(), terms.slots.places
         filling = gaps.place(np.einsum("kmln,kln->kmn", v, single), p)
         self.first += filling.sum(axis=2)
-        zv = np.array([z @ f.T for z, f in zip(self.z, filling, strict=True)])
+        zv = np.array([z @ of_class.T for z, of_class in zip(self.z, filling, strict=True)])
         if self.shared:
             zv, filling, single = (a.sum(axis=0)[None] for a in (zv, filling, single))
-        places, weighed = terms.slots.places, v * single[:, None]
+        weighed = v * single[:, None]
         for (s, t), resp in zip(terms.slots.pairs, pairs, strict=True):
             weighed[:, :, places[s]] += np.einsum("kmbn,kabn->kman", v[:, :, places[t]], resp)
             weighed[:, :, places[t]] += np.einsum("kman,kabn->kmbn", v[:, :, places[s]], resp)
@@ -116,13 +106,15 @@ class LevelSums:
         vv = sums_at(gaps.missing[:, None], gaps.missing, square, (p, p))
         back = vy @ self.bound.of_levels
         self.scatter += vv + zv + zv.mT - back - back.mT
-        self.cross += np.array([self.known @ f.T for f in filling]) + vy.mT
+        self.cross += np.array([self.known @ of_class.T for of_class in filling]) + vy.mT
 
 
-def sums_at(rows: Array, columns: Array, values: Array, shape: tuple[int, int]) -> Array:
-    """Sums (K, *shape) of values (K, a, b, n) by their rows and columns, of which more may be."""
+def sums_at(
+    rows: NDArray[np.intp], columns: NDArray[np.intp], values: Array, shape: tuple[int, int]
+) -> Array:
+    """Sums (K, *shape) of values (K, a, b, n) by rows and columns; those beyond are left out."""
     height = max(int(rows.max(initial=0)) + 1, shape[0])
     width = max(int(columns.max(initial=0)) + 1, shape[1])
     cells = np.broadcast_to(rows * width + columns, values.shape[1:]).ravel()
-    out = np.array([np.bincount(cells, of.ravel(), height * width) for of in values])
-    return out.reshape(-1, height, width)[:, : shape[0], : shape[1]]
+    sums = np.array([np.bincount(cells, of.ravel(), height * width) for of in values])
+    return sums.reshape(-1, height, width)[:, : shape[0], : shape[1]]

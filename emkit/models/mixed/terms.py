@@ -16,6 +16,7 @@ so with :math:`P_{mm} = L L^\top` all that it takes is :math:`h = L^{-1} P_{m \c
 level. Nothing is as large as combinations by numbers.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -50,9 +51,7 @@ class Gaps(NamedTuple):
         products = np.zeros((n_precisions, max(int(missing.max(initial=0)) + 1, p), n_levels))
         products[:, :p] = bound.weighted.mT
         cells = missing[:, None] * n_levels + levels
-        white = np.empty((n_precisions, *cells.shape))
-        for product, out in zip(products, white, strict=True):
-            np.take(product, cells, out=out, mode="clip")
+        white = take_all(products, cells)
         for i, row in enumerate(np.moveaxis(factor, 1, 0)[:, :, :, None]):
             for j in range(i):
                 white[:, i] -= row[:, j] * white[:, j]
@@ -89,47 +88,48 @@ def _factored(x: Array, precisions: Array) -> tuple[NDArray[np.intp], list[Array
 
 
 class Terms(NamedTuple):
-    """The levels in the slots of a tile, and what they need."""
+    """The levels in the slots of a tile, and what their terms are taken from."""
 
     slots: Slots
     levels: Codes  #: (sum of L, n) numbers of the levels, as in `Design.numbers`
-    flat: Codes  #: their cells in an array (T + 2, n)
-    pairs: list[Codes]  #: (L, L', n) cells of each pair in an array (T + 2, T + 2)
+    cells: Codes  #: of these in an array (T + 2, n)
+    pairs: list[Codes]  #: for each pair of slots (L, L', n) cells in an array (T + 2, T + 2)
     gaps: Gaps | None  #: None where no number is missing
 
     @classmethod
     def of(cls, slots: Slots, x: Array, work: Any, bound: Bound) -> "Terms":
         """Of residuals (n, p), of which the work of their kernel is given."""
-        levels, n_levels = bound.design.numbers(slots), len(bound.effects)
-        n, places = len(x), slots.places
+        levels, places = bound.design.numbers(slots), slots.places
+        cells, n_levels = levels * len(x) + np.arange(len(x)), len(bound.effects)
         pairs = [
             levels[places[s], None] * n_levels + levels[None, places[t]] for s, t in slots.pairs
         ]
         gaps = Gaps.of(x, work, levels, bound) if np.isnan(x.min(initial=0.0)) else None
-        return cls(slots, levels, levels * n + np.arange(n), pairs, gaps)
+        return cls(slots, levels, cells, pairs, gaps)
 
-    def log_joint(self, base: Array, z: list[Array], bound: Bound) -> Array:
-        """Of every class and combination (K, M, n), from that of the row without them.
+    def log_joint(self, base: Array, z: Sequence[Array], bound: Bound) -> Array:
+        """Of every class and combination (K, M, n), from those of the rows without them (K, n).
 
-        ``base`` is (K, n), and of each of ``z`` (p, n) are the residuals under a class.
+        Of each of ``z`` (p, n) are the residuals under a class.
         """
         single = np.empty((len(base), *self.levels.shape))
         for k, constants in enumerate(bound.of_single):
             of_all = bound.weighted[min(k, len(bound.weighted) - 1)] @ z[k]
             of_all += constants[:, None]
-            np.take(of_all, self.flat, out=single[k], mode="clip")
-        of_pair = []
-        for cells in self.pairs:
-            term = np.empty((len(bound.of_pair), *cells.shape))
-            for table, out in zip(bound.of_pair, term, strict=True):
-                np.take(table, cells, out=out, mode="clip")
-            of_pair.append(term)
+            np.take(of_all, self.cells, out=single[k], mode="clip")
+        of_pair = [take_all(bound.of_pair, cells) for cells in self.pairs]
         if self.gaps is not None:
             white, places = self.gaps.white, self.slots.places
             single += 0.5 * np.einsum("kmln,kmln->kln", white, white)
             for (s, t), term in zip(self.slots.pairs, of_pair, strict=True):
                 term += np.einsum("kman,kmbn->kabn", white[:, :, places[s]], white[:, :, places[t]])
         return combine(self.slots, base, single, of_pair)
+
+    def spread(self, single: Array, out: Array) -> Array:
+        """What there is of each level (sum of L, n), at the numbers of the levels: (T, n)."""
+        out[...] = 0.0
+        np.put(out, self.cells, single, mode="clip")
+        return out[:-2]
 
     def filled(self, single: Array, n_numbers: int) -> Array | float:
         """What the levels add to the conditional means (p, n), from sums (K, sum of L, n)."""
@@ -138,3 +138,11 @@ class Terms(NamedTuple):
         of_rows = np.einsum("kmln,kln->kmn", self.gaps.fillings(), single)
         result: Array = self.gaps.place(of_rows, n_numbers).sum(axis=0)
         return result
+
+
+def take_all(tables: Array, cells: NDArray[np.intp]) -> Array:
+    """The cells of each table (K, ...), by their numbers in it."""
+    out = np.empty((len(tables), *cells.shape))
+    for table, values in zip(tables, out, strict=True):
+        np.take(table, cells, out=values, mode="clip")  # without a copy, as with an axis
+    return out
