@@ -24,9 +24,9 @@ __all__ = ["NEVER", "Bound", "expanded"]
 #: Stands in for the logarithm of 0: so low that it never counts, and a number.
 NEVER = -1e300
 #: Rows of a tile, classes and combinations, at most: as many numbers stay in the cache.
-MOST_NUMBERS = 2**17
+MOST_NUMBERS = 2**18
 #: Rows of a tile at least, and at most where numbers are missing.
-LEAST_ROWS, MOST_ROWS = 64, 2048
+LEAST_ROWS, MOST_ROWS = 64, 4096
 
 
 class Bound:
@@ -59,16 +59,13 @@ class Bound:
         precisions = self.layout.dense(self.components.precisions, *self.params.means.shape)
         self.precisions = precisions[:1] if self.layout.shared else precisions  # (K or 1, p, p)
         self.of_levels = design.of_levels(self.params.effects)
-        #: effects (T + 2, p), with those of no cell and of no such level
-        self.effects = np.vstack([self.of_levels, np.zeros((2, precisions.shape[1]))])
-        self.weighted = self.effects @ self.precisions  # (K or 1, T + 2, p)
-        self.of_pair = -(self.weighted @ self.effects.T)  # (K or 1, T + 2, T + 2)
-        squares = -np.einsum("kll->kl", self.of_pair)
+        self.weighted = self.of_levels @ self.precisions  # (K or 1, T, p)
+        self.of_pair = -(self.weighted @ self.of_levels.T)  # (K or 1, T, T)
+        halves = 0.5 * np.einsum("kll->kl", self.of_pair)
         self.of_shares = design.shares.T @ self.of_levels  # (columns, p)
         logs = [self.log_tables[j][:, 1:] for j in design.columns]
-        ends = np.tile([0.0, NEVER], (K, 1))
         self.logs = np.hstack([np.empty((K, 0)), *logs])  # (K, T) of the tables
-        self.of_single = np.hstack([self.logs, ends]) - 0.5 * squares  # (K, T + 2)
+        self.of_single = self.logs + halves  # (K, T)
         self.by_terms = self._error_of_terms() <= FEATURE_ERROR
 
     def _error_of_terms(self) -> float:

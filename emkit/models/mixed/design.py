@@ -48,11 +48,7 @@ class Design:
         blocks = [helmert(n).T if n > 1 else np.empty((1, 0)) for n in n_levels]
         self.contrasts = block_diag(*blocks) if blocks else np.empty((0, 0))  # (T, U)
         self.size = self.contrasts.shape[1]
-        # Beyond the levels: no cell, which does nothing, and a level that a column does not have.
-        self._numbers = np.full((max([1, *n_levels]), len(levels.n_levels) + 1), self.n_levels + 1)
-        self._numbers[0, -1] = self.n_levels
-        for j, n, start in zip(self.columns, n_levels, self.starts, strict=True):
-            self._numbers[:n, j] = np.arange(start, start + n)
+        self._n_columns = len(levels.n_levels)
 
     def indicators(self, codes: Codes) -> Array:
         """Which levels (T, n) rows are known to have."""
@@ -62,13 +58,24 @@ class Design:
         np.put(out, rows * n + np.arange(n), 1.0, mode="clip")
         return out[:-1]
 
-    def numbers(self, slots: Slots) -> Codes:
-        """Numbers (sum of L, n) of the levels in the slots; T: no cell; T + 1: no such level."""
-        parts = [
-            np.take(self._numbers[:size], columns, axis=1, mode="wrap")
-            for size, columns in zip(slots.sizes, slots.columns, strict=True)
+    def numbers(self, slots: Slots) -> tuple[Codes, Codes]:
+        """The levels (A,) of the columns in the slots, and which of these stand there.
+
+        The latter (sum of L, n) are numbered from 0; A: no cell; A + 1: no such level.
+        """
+        columns = [j for j in self.columns if (slots.columns == j).any()]
+        places = [np.arange(self.n_levels)[self.places[j]] for j in columns]
+        active = np.concatenate([*places, np.empty(0, dtype=np.intp)])
+        table = np.full((max([1, *slots.sizes]), self._n_columns + 1), len(active) + 1)
+        table[0, -1] = end = len(active)
+        for j, place in zip(columns[::-1], places[::-1], strict=True):
+            table[: len(place), j] = np.arange(end - len(place), end)
+            end -= len(place)
+        levels = [
+            np.take(table[:size], of_slot, axis=1, mode="wrap")
+            for size, of_slot in zip(slots.sizes, slots.columns, strict=True)
         ]
-        return np.concatenate(parts) if parts else np.empty((0, slots.columns.shape[1]), np.intp)
+        return active, np.concatenate(levels)
 
     def of_levels(self, coordinates: Array) -> Array:
         """Effects (T, p) of all levels."""

@@ -8,6 +8,7 @@ over combinations are made of :math:`\sum r y` and :math:`\sum r y y^\top` of th
 """
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,17 +48,19 @@ class LevelSums:
         self.design: Array = resp @ known.T
         weighed = [r * z_k for r, z_k in zip(resp, z, strict=True)]
         if self.shared:
-            weighed, resp = [np.sum(weighed, axis=0)], resp.sum(axis=0)[None]
-        self.gram = np.array([(known * r) @ known.T for r in resp])
+            weighed, resp = [reduce(np.add, weighed)], resp.sum(axis=0)[None]
         self.cross = np.array([known @ of_class.T for of_class in weighed])
+        self.gram = np.array([(known * r) @ known.T for r in resp])
 
     def add(self, terms: Terms, resp: Array, single: Array) -> None:
         """Add what is summed over, from responsibilities (K, M, n) and their sums by levels."""
-        E, yz, yu = self.bound.of_levels, np.zeros_like(self.cross), np.zeros_like(self.gram)
-        buffer = np.empty((len(E) + 2, resp.shape[-1]))
+        A, n, active = len(terms.active), resp.shape[-1], terms.active
+        E, (P, T, p), K = self.bound.of_levels[active], self.cross.shape, len(resp)
+        counts, yz, yu = np.empty((K, A)), np.zeros((P, A, p)), np.empty((P, A, T))
+        ones, buffer = np.ones(n), np.zeros((A + 2, n))
         for k, z in enumerate(self.z):
             y = terms.spread(single[k], buffer)
-            self.counts[k] = y.sum(axis=1)
+            counts[k] = y @ ones
             yz[0 if self.shared else k] += y @ z.T
             if not self.shared:
                 yu[k] = y @ self.known.T
@@ -65,35 +68,26 @@ class LevelSums:
             yu[0] = terms.spread(single.sum(axis=0), buffer) @ self.known.T
             resp = resp.sum(axis=0)[None]
         pairs = sum_pairs(terms.slots, resp)
-        yy = self._joint(terms, pairs)
+        yy = _joint(terms, pairs, counts.sum(axis=0)[None] if self.shared else counts)
         back = yz.mT @ E
-        self.design += self.counts
-        self.first -= self.counts @ E
+        self.counts[:, active] += counts
+        self.first -= counts @ E
         self.scatter += E.T @ yy @ E - back - back.mT
-        self.gram += yu + yu.mT + yy
-        self.cross += yz - (yu.mT + yy) @ E
+        self.gram[:, active] += yu
+        self.gram[:, :, active] += yu.mT
+        self.gram[:, active[:, None], active] += yy
+        self.cross[:, active] += yz - yy @ E
+        self.cross -= yu.mT @ E
         if terms.gaps is not None:
             self._fill(terms, terms.gaps, pairs, single)
-
-    def _joint(self, terms: Terms, pairs: Sequence[Array]) -> Array:
-        """Sums (K or 1, T, T) of r y y'."""
-        n_levels = len(self.bound.effects)
-        total = np.zeros((len(self.gram), n_levels**2))
-        for cells, of_pair in zip(terms.pairs, pairs, strict=True):
-            for out, resp in zip(total, of_pair, strict=True):
-                out += np.bincount(cells.ravel(), resp.ravel(), n_levels**2)
-        joint = total.reshape(-1, n_levels, n_levels)[:, :-2, :-2]
-        joint = joint + joint.mT
-        each = np.arange(len(self.known))
-        joint[:, each, each] += self.counts.sum(axis=0) if self.shared else self.counts
-        return joint
+        self.design += self.counts
 
     def _fill(self, terms: Terms, gaps: Gaps, pairs: Sequence[Array], single: Array) -> None:
         """Add what combinations add to the conditional means of the missing numbers."""
-        T, p = self.bound.of_levels.shape
+        A, p = len(terms.active), self.first.shape[1]
         v, places = gaps.fillings(), terms.slots.places
         filling = gaps.place(np.einsum("kmln,kln->kmn", v, single), p)
-        self.first += filling.sum(axis=2)
+        self.first += filling @ np.ones(filling.shape[-1])
         zv = np.array([z @ of_class.T for z, of_class in zip(self.z, filling, strict=True)])
         if self.shared:
             zv, filling, single = (a.sum(axis=0)[None] for a in (zv, filling, single))
@@ -101,12 +95,26 @@ class LevelSums:
         for (s, t), resp in zip(terms.slots.pairs, pairs, strict=True):
             weighed[:, :, places[s]] += np.einsum("kmbn,kabn->kman", v[:, :, places[t]], resp)
             weighed[:, :, places[t]] += np.einsum("kman,kabn->kmbn", v[:, :, places[s]], resp)
-        vy = sums_at(gaps.missing[:, None], terms.levels, weighed, (p, T))
+        vy = sums_at(gaps.missing[:, None], terms.levels, weighed, (p, A))
         square = np.einsum("kiln,kjln->kijn", weighed, v)
         vv = sums_at(gaps.missing[:, None], gaps.missing, square, (p, p))
-        back = vy @ self.bound.of_levels
+        back = vy @ self.bound.of_levels[terms.active]
         self.scatter += vv + zv + zv.mT - back - back.mT
-        self.cross += np.array([self.known @ of_class.T for of_class in filling]) + vy.mT
+        self.cross += np.array([self.known @ of_class.T for of_class in filling])
+        self.cross[:, terms.active] += vy.mT
+
+
+def _joint(terms: Terms, pairs: Sequence[Array], counts: Array) -> Array:
+    """Sums (K or 1, A, A) of r y y', from those of pairs and of levels (K or 1, A)."""
+    A = counts.shape[1]
+    total = np.zeros((len(counts), (A + 2) ** 2))
+    for cells, of_pair in zip(terms.pairs, pairs, strict=True):
+        for out, resp in zip(total, of_pair, strict=True):
+            out += np.bincount(cells.ravel(), resp.ravel(), len(out))
+    joint = total.reshape(-1, A + 2, A + 2)[:, :-2, :-2]
+    joint = joint + joint.mT
+    joint[:, np.arange(A), np.arange(A)] += counts
+    return joint
 
 
 def sums_at(

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.models.mixed.binding import Bound
+from emkit.models.mixed.binding import NEVER, Bound
 from emkit.models.mixed.completions import Codes, Slots, combine
 from emkit.numerics import triangular
 from emkit.numerics.conditional import Completed
@@ -40,16 +40,16 @@ class Gaps(NamedTuple):
     white: Array  #: h (K or 1, m, sum of L, n) of the levels
 
     @classmethod
-    def of(cls, x: Array, work: Any, levels: Codes, bound: Bound) -> "Gaps":
+    def of(cls, x: Array, work: Any, levels: Codes, active: Codes, bound: Bound) -> "Gaps":
         """Of residuals (n, p), some of which are missing, and the work of their kernel."""
         if isinstance(work, Completed):
             missing, factors = work.missing, work.factors
         else:
             missing, factors = _factored(x, bound.precisions)
         factor = np.array(factors)
-        n_precisions, n_levels, p = bound.weighted.shape
+        n_precisions, n_levels, p = len(bound.weighted), len(active) + 2, x.shape[1]
         products = np.zeros((n_precisions, max(int(missing.max(initial=0)) + 1, p), n_levels))
-        products[:, :p] = bound.weighted.mT
+        products[:, :p, :-2] = bound.weighted[:, active].mT
         cells = missing[:, None] * n_levels + levels
         white = take_all(products, cells)
         for i, row in enumerate(np.moveaxis(factor, 1, 0)[:, :, :, None]):
@@ -72,7 +72,9 @@ class Gaps(NamedTuple):
         """Values (K, m, n) in the columns (K, p, n) that are missing, and 0 elsewhere."""
         K, _, n = values.shape
         out: Array = np.zeros((K, max(int(self.missing.max(initial=0)) + 1, n_numbers), n))
-        out[:, self.missing, np.arange(n)] = values
+        cells = self.missing * n + np.arange(n)
+        for of_class, placed in zip(values, out, strict=True):
+            np.put(placed, cells, of_class, mode="clip")
         return out[:, :n_numbers]
 
 
@@ -91,33 +93,40 @@ class Terms(NamedTuple):
     """The levels in the slots of a tile, and what their terms are taken from."""
 
     slots: Slots
-    levels: Codes  #: (sum of L, n) numbers of the levels, as in `Design.numbers`
-    cells: Codes  #: of these in an array (T + 2, n)
-    pairs: list[Codes]  #: for each pair of slots (L, L', n) cells in an array (T + 2, T + 2)
+    active: Codes  #: (A,) all levels of the columns in the slots
+    levels: Codes  #: (sum of L, n) which of these stand there, as in `Design.numbers`
+    cells: Codes  #: of these in an array (A + 2, n)
+    pairs: list[Codes]  #: for each pair of slots (L, L', n) cells in an array (A + 2, A + 2)
     gaps: Gaps | None  #: None where no number is missing
 
     @classmethod
     def of(cls, slots: Slots, x: Array, work: Any, bound: Bound) -> "Terms":
         """Of residuals (n, p), of which the work of their kernel is given."""
-        levels, places = bound.design.numbers(slots), slots.places
-        cells, n_levels = levels * len(x) + np.arange(len(x)), len(bound.effects)
+        (active, levels), places = bound.design.numbers(slots), slots.places
+        cells, n_levels = levels * len(x) + np.arange(len(x)), len(active) + 2
         pairs = [
             levels[places[s], None] * n_levels + levels[None, places[t]] for s, t in slots.pairs
         ]
-        gaps = Gaps.of(x, work, levels, bound) if np.isnan(x.min(initial=0.0)) else None
-        return cls(slots, levels, cells, pairs, gaps)
+        gaps = Gaps.of(x, work, levels, active, bound) if np.isnan(x.min(initial=0.0)) else None
+        return cls(slots, active, levels, cells, pairs, gaps)
 
     def log_joint(self, base: Array, z: Sequence[Array], bound: Bound) -> Array:
         """Of every class and combination (K, M, n), from those of the rows without them (K, n).
 
         Of each of ``z`` (p, n) are the residuals under a class.
         """
-        single = np.empty((len(base), *self.levels.shape))
-        for k, constants in enumerate(bound.of_single):
-            of_all = bound.weighted[min(k, len(bound.weighted) - 1)] @ z[k]
-            of_all += constants[:, None]
+        single, A = np.empty((len(base), *self.levels.shape)), len(self.active)
+        weighted = bound.weighted[:, self.active]
+        constants = bound.of_single[:, self.active]
+        of_all = np.zeros((A + 2, base.shape[1]))
+        of_all[-1] = NEVER
+        for k, of_level in enumerate(constants):
+            np.matmul(weighted[min(k, len(weighted) - 1)], z[k], out=of_all[:A])
+            of_all[:A] += of_level[:, None]
             np.take(of_all, self.cells, out=single[k], mode="clip")
-        of_pair = [take_all(bound.of_pair, cells) for cells in self.pairs]
+        tables = np.zeros((len(weighted), A + 2, A + 2))
+        tables[:, :A, :A] = bound.of_pair[:, self.active[:, None], self.active]
+        of_pair = [take_all(tables, cells) for cells in self.pairs]
         if self.gaps is not None:
             white, places = self.gaps.white, self.slots.places
             single += 0.5 * np.einsum("kmln,kmln->kln", white, white)
@@ -126,7 +135,7 @@ class Terms(NamedTuple):
         return combine(self.slots, base, single, of_pair)
 
     def spread(self, single: Array, out: Array) -> Array:
-        """What there is of each level (sum of L, n), at the numbers of the levels: (T, n)."""
+        """What there is of each level (sum of L, n), at the active levels: (A, n)."""
         out[...] = 0.0
         np.put(out, self.cells, single, mode="clip")
         return out[:-2]
