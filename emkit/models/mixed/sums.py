@@ -50,7 +50,8 @@ class LevelSums:
         if self.shared:
             weighed, resp = [reduce(np.add, weighed)], resp.sum(axis=0)[None]
         self.cross = np.array([known @ of_class.T for of_class in weighed])
-        self.gram = np.array([(known * r) @ known.T for r in resp])
+        roots = (known * r for r in np.sqrt(resp))
+        self.gram = np.array([root @ root.T for root in roots])  # half the work: it is symmetric
 
     def add(self, terms: Terms, resp: Array, single: Array) -> None:
         """Add what is summed over, from responsibilities (K, M, n) and their sums by levels."""
