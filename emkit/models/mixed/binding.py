@@ -121,6 +121,8 @@ class Bound:
         rows, (K, p) = self.rows, self.params.means.shape
         if n_missing:
             rows = min(tile_rows(max(n_missing**2, 2 * p), least=256), MOST_ROWS)
+        if not self.by_terms:  # every combination is a row
+            return max(rows // n_combinations, 1)
         return min(rows, max(MOST_NUMBERS // (K * n_combinations), LEAST_ROWS))
 
 

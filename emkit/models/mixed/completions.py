@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,8 @@ class Slots(NamedTuple):
 
     sizes: tuple[int, ...]  #: levels that there is room for in each slot
     columns: Codes  #: (S, n) the column whose cell stands there; -1 for none
-    left_out: Array | None  #: (n, columns that move numbers) whether by shares; None: none are
+    #: (n, columns that move numbers) the missing cells that enter by their shares; None: none do
+    left_out: NDArray[Any] | None
 
     @property
     def n_combinations(self) -> int:
@@ -87,7 +88,9 @@ class Slots(NamedTuple):
         """Those of some of the rows."""
         left_out = self.left_out
         return Slots(
-            self.sizes, self.columns[:, rows], None if left_out is None else left_out[rows]
+            self.sizes,
+            self.columns[:, rows],
+            None if left_out is None else left_out[rows].astype(float),
         )
 
     def levels(self, combination: Codes) -> Codes:
@@ -115,7 +118,7 @@ def group_slots(codes: Codes, levels: Levels) -> list[tuple[Codes, Slots]]:
                 Slots(
                     tuple(room[used].tolist()),
                     np.ascontiguousarray(columns[rows][:, used].T),
-                    left_out[rows].astype(float) if left_out[rows].any() else None,
+                    left_out[rows] if left_out[rows].any() else None,
                 ),
             )
         )

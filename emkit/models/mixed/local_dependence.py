@@ -35,7 +35,7 @@ from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.numerics.constants import EPS
 from emkit.numerics.gaussian import Moments
 
-__all__ = ["NEVER", "Bound", "LocalDependence", "LocalParams", "LocalStats", "Work"]
+__all__ = ["LocalDependence", "LocalParams", "LocalStats", "Work"]
 
 
 class Work(NamedTuple):

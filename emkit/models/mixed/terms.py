@@ -52,20 +52,18 @@ class Gaps(NamedTuple):
         products[:, :p, :-2] = bound.weighted[:, active].mT
         cells = missing[:, None] * n_levels + levels
         white = take_all(products, cells)
-        for i, row in enumerate(np.moveaxis(factor, 1, 0)[:, :, :, None]):
-            for j in range(i):
-                white[:, i] -= row[:, j] * white[:, j]
-            white[:, i] *= 1.0 / row[:, i]
+        for i in range(len(missing)):
+            if i:
+                white[:, i] -= np.einsum("kjn,kjln->kln", factor[:, i, :i], white[:, :i])
+            white[:, i] *= 1.0 / factor[:, i, i, None]
         return cls(missing, factor, white)
 
     def fillings(self) -> Array:
         """What levels add to the conditional means of what is missing (K or 1, m, sum of L, n)."""
         v = self.white.copy()
         for i in range(v.shape[1] - 1, -1, -1):
-            row = self.factor[:, i, :, None]
-            v[:, i] *= 1.0 / row[:, i]
-            for j in range(i):
-                v[:, j] -= row[:, j] * v[:, i]
+            v[:, i] *= 1.0 / self.factor[:, i, i, None]
+            v[:, :i] -= self.factor[:, i, :i, None] * v[:, None, i]
         return v
 
     def place(self, values: Array, n_numbers: int) -> Array:
