@@ -49,14 +49,20 @@ class LevelSums:
         weighed = [r * z_k for r, z_k in zip(resp, z, strict=True)]
         if self.shared:
             weighed, resp = [reduce(np.add, weighed)], resp.sum(axis=0)[None]
-        self.cross = np.array([known @ of_class.T for of_class in weighed])
+        self._weighed = weighed  #: for each precision (p, n), whose products with u are due
+        self._rest: Array = np.zeros((len(bound.precisions), T, p))  #: what else cross has
         roots = (known * r for r in np.sqrt(resp))
         self.gram = np.array([root @ root.T for root in roots])  # half the work: it is symmetric
+
+    @property
+    def cross(self) -> Array:
+        """Sums (K or 1, T, p) of the levels of a row by its residuals."""
+        return self._rest + np.array([self.known @ of_rows.T for of_rows in self._weighed])
 
     def add(self, terms: Terms, resp: Array, single: Array) -> None:
         """Add what is summed over, from responsibilities (K, M, n) and their sums by levels."""
         A, n, active = len(terms.active), resp.shape[-1], terms.active
-        E, (P, T, p), K = self.bound.of_levels[active], self.cross.shape, len(resp)
+        E, (P, T, p), K = self.bound.of_levels[active], self._rest.shape, len(resp)
         counts, yz, yu = np.empty((K, A)), np.zeros((P, A, p)), np.empty((P, A, T))
         ones, buffer = np.ones(n), np.zeros((A + 2, n))
         for k, z in enumerate(self.z):
@@ -77,8 +83,8 @@ class LevelSums:
         self.gram[:, active] += yu
         self.gram[:, :, active] += yu.mT
         self.gram[:, active[:, None], active] += yy
-        self.cross[:, active] += yz - yy @ E
-        self.cross -= yu.mT @ E
+        self._rest[:, active] += yz - yy @ E
+        self._rest -= yu.mT @ E
         if terms.gaps is not None:
             self._fill(terms, terms.gaps, pairs, single)
         self.design += self.counts
@@ -101,8 +107,9 @@ class LevelSums:
         vv = sums_at(gaps.missing[:, None], gaps.missing, square, (p, p))
         back = vy @ self.bound.of_levels[terms.active]
         self.scatter += vv + zv + zv.mT - back - back.mT
-        self.cross += np.array([self.known @ of_class.T for of_class in filling])
-        self.cross[:, terms.active] += vy.mT
+        for of_rows, more in zip(self._weighed, filling, strict=True):
+            of_rows += more
+        self._rest[:, terms.active] += vy.mT
 
 
 def _joint(terms: Terms, pairs: Sequence[Array], counts: Array) -> Array:
