@@ -8,7 +8,8 @@ Eleven tables come from R's packages by name, where Rscript and they are there; 
 30 % of the cells are hidden, at random or by the rank in one column. Errors are ratios to those of
 means and modes: of numbers (root mean squares over standard deviations), of categories (share of
 wrong ones, log-loss), each a mean over the columns; CPU seconds are of a fit and the filled table,
-with the number of classes known. Intervals of 90 % are of 20 tables of ``multiple_impute``.
+with the number of classes known. Intervals of 90 % are of 20 tables of ``multiple_impute``. Of a
+large table it tells what categories add to the time of an E-step (``--tables e_step``).
 """
 
 import os
@@ -25,6 +26,7 @@ import numpy as np
 from _common import Table, main
 from _mixed import Mixed, errors, holes, real_tables, synthetic_tables
 from _mixed_methods import OF_SKLEARN, Method, mean_and_mode, of_emkit, of_r
+from _mixed_step import e_step
 
 ERRORS = ("NRMSE", "wrong", "log-loss")
 #: What the geometric means are held to.
@@ -169,7 +171,7 @@ def mar(quick: bool, **options: object) -> None:
 if __name__ == "__main__":
     main(
         __doc__.splitlines()[0],
-        {"mcar": mcar, "mar": mar},
+        {"mcar": mcar, "mar": mar, "e_step": e_step},
         {},
         names={"default": "", "help": "tables, by commas; all by default"},
         methods={"default": "", "help": "beginnings of methods, by commas; all by default"},

@@ -148,9 +148,10 @@ def observed_cells_stay(fitted: Fit) -> Iterator[str]:
 
 def missing_cells_are_filled(fitted: Fit) -> Iterator[str]:
     filled = _filled(fitted)
-    # A category without a cell has no level to be filled with; fit says so.
+    # A category without a cell that weighs has no level to be filled with; fit says so.
     X, categories = fitted.case.X[:, _kept(fitted)], fitted.estimator.is_categorical_
-    without = np.isnan(X).all(axis=0) & categories[_kept(fitted)] & fitted.told
+    empty = np.isnan(X[fitted.weights > 0.0]).all(axis=0)
+    without = empty & categories[_kept(fitted)] & fitted.told
     filled = filled[:, ~without]
     if not np.isfinite(filled).all():
         yield f"{np.sum(~np.isfinite(filled))} of {filled.size} are not finite"

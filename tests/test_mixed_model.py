@@ -1,5 +1,6 @@
 """Classes with local dependence: independent answers, identities, and laws of every fit."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -12,8 +13,9 @@ from sklearn.datasets import load_iris
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from emkit import EMImputer
-from emkit.engine import check_model, fit_em
+from emkit.engine import Tempered, check_model, fit_em, soft
 from emkit.models.mixed.answers import draw, expect, score_samples
+from emkit.models.mixed.completions import Slots, combine, group_slots, sum_pairs, sum_singles
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.rows import CodedRows, Levels
 from emkit.models.mixed.starts import draw_start
@@ -283,6 +285,102 @@ def test_the_likelihood_is_the_sum_over_what_may_be_missing(case):
         completions.append(score_samples(model, CodedRows(row.X, codes), params)[0])
     expected = np.logaddexp.reduce(completions)
     assert_allclose(score_samples(model, row, params)[0], expected, rtol=1e-9)
+
+
+class CombinationByCombination(LocalDependence):
+    """Its E-step takes every combination as a row, as it does where squares cannot be completed."""
+
+    def bind(self, params):
+        bound = super().bind(params)
+        bound.by_terms = False
+        return bound
+
+
+@given(tables(), st.sampled_from([1, 4, 64]), st.sampled_from([soft, Tempered(0.5)]))
+@settings(max_examples=60)
+def test_level_by_level_is_as_combination_by_combination(case, most, posterior):
+    model, data, rng = case
+    levels = replace(model.levels, most=most)
+    arguments = model.normal, model.n_classes, levels, model.shares
+    by_level, by_row = LocalDependence(*arguments), CombinationByCombination(*arguments)
+    params = draw_start(model, data, rng)
+    params = params._replace(effects=rng.normal(size=params.effects.shape))
+    stats, objective = by_level.e_step(data, params, posterior)
+    expected, of_rows = by_row.e_step(data, params, posterior)
+    assert_allclose(objective, of_rows, rtol=1e-10)
+    for name, value in stats._asdict().items():
+        size = max(np.abs(getattr(expected, name)).max(initial=0.0), 1.0)
+        assert_allclose(value, getattr(expected, name), rtol=0.0, atol=1e-9 * size, err_msg=name)
+    numbers, proba = expect(by_level, data, params)
+    of_rows = expect(by_row, data, params)
+    assert_allclose(numbers, of_rows[0], rtol=1e-8, atol=1e-9)
+    for one, other in zip(proba, of_rows[1], strict=True):
+        assert_allclose(one, other, rtol=1e-8, atol=1e-9)
+
+
+@given(st.integers(0, 10**6), st.lists(st.integers(1, 6), min_size=1, max_size=7))
+@settings(max_examples=40)
+def test_groups_have_room_for_what_their_rows_miss(seed, n_levels):
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(-1, np.maximum(n_levels, 1), (rng.integers(1, 300), len(n_levels)))
+    levels = Levels(tuple(n_levels), tuple(rng.random(len(n_levels)) < 0.8), 24)
+    summed, room = levels.summed(codes), np.append(n_levels, 1)
+    groups = group_slots(codes, levels)
+    assert_allclose(np.sort(np.concatenate([rows for rows, _ in groups])), np.arange(len(codes)))
+    for rows, slots in groups:
+        assert (room[slots.columns] <= np.array(slots.sizes)[:, None]).all()
+        for i, columns in zip(rows, slots.columns.T, strict=True):
+            assert sorted(columns[columns >= 0]) == np.flatnonzero(summed[i]).tolist()
+            assert room[columns].prod() <= levels.most
+        moving = np.array(levels.moves)
+        left_out = ((codes[rows] < 0) & ~summed[rows])[:, moving]
+        assert (left_out == (0.0 if slots.left_out is None else slots.left_out)).all()
+
+
+@pytest.mark.parametrize("sizes", [(3,), (4, 2), (3, 2, 2), (2, 2, 2, 2)])
+def test_sums_over_combinations_have_the_terms_of_their_levels(sizes):
+    rng = np.random.default_rng(0)
+    K, n, slots = 2, 5, Slots(sizes, np.zeros((len(sizes), 5), dtype=int), None)
+    base, single = rng.normal(size=(K, n)), rng.normal(size=(K, sum(sizes), n))
+    pairs = [rng.normal(size=(1, sizes[s], sizes[t], n)) for s, t in slots.pairs]
+    total = combine(slots, base, single, pairs)
+    of_level, of_all = sum_singles(slots, total)
+    of_pair = sum_pairs(slots, total)
+    assert_allclose(of_all, total.sum(axis=1))
+    combinations = list(product(*map(range, sizes)))
+    for m, levels in enumerate(combinations):
+        expected = base.copy()
+        for place, level in zip(slots.places, levels, strict=True):
+            expected += single[:, place][:, level]
+        for of, (s, t) in zip(pairs, slots.pairs, strict=True):
+            expected += of[:, levels[s], levels[t]]
+        assert_allclose(total[:, m], expected)
+    which = np.array(combinations)
+    for s, place in enumerate(slots.places):
+        for level in range(sizes[s]):
+            mine = total[:, which[:, s] == level].sum(axis=1)
+            assert_allclose(of_level[:, place][:, level], mine)
+    for (s, t), of in zip(slots.pairs, of_pair, strict=True):
+        for i, j in product(range(sizes[s]), range(sizes[t])):
+            mine = total[:, (which[:, s] == i) & (which[:, t] == j)].sum(axis=1)
+            assert_allclose(of[:, i, j], mine)
+
+
+def test_a_category_that_tells_a_number_to_the_last_digit_is_taken_row_by_row():
+    """Effects of a million standard deviations: squares that are completed would be rounding."""
+    rng = np.random.default_rng(0)
+    codes = np.column_stack([np.arange(60) % 3, np.arange(60) // 3 % 2])
+    X = (1e6 * codes[:, :1] + codes[:, 1:] + rng.normal(size=(60, 1))) * [1.0, -1.0]
+    X[:, 1] += rng.normal(size=60)
+    hidden = codes.copy()
+    hidden[::4, 0] = hidden[::3, 1] = -1
+    model, data = coded(X, hidden, 1, [3, 2])
+    result = fit_em(model, data, random_state=0, tol=1e-8)
+    assert not model.bind(result.params).by_terms
+    proba = expect(model, data, result.params)[1][0]
+    assert_allclose(proba[np.arange(60), codes[:, 0]], 1.0)
+    fall = -np.diff(result.history).min(initial=0.0)
+    assert fall <= 1e-9 * np.abs(result.history).max()
 
 
 def test_draws_have_the_probabilities_and_moments_that_are_told():

@@ -19,7 +19,9 @@ from emkit.engine.latent_class import unbuffered
 from emkit.mixture.coding import numbers_of
 from emkit.mixture.flat import Flat
 from emkit.models.mixed.answers import expect
-from emkit.models.mixed.local_dependence import NEVER, LocalDependence, LocalParams, normals
+from emkit.models.mixed.binding import NEVER
+from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
+from emkit.models.mixed.parameters import normals
 from emkit.models.mixed.rows import CodedRows, Levels
 from emkit.models.mixed.starts import draw_start, shares_of, start_from
 from emkit.models.mixture.assignment import one_hot

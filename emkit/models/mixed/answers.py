@@ -8,14 +8,10 @@ import numpy as np
 from emkit._typing import Array
 from emkit.engine.latent_class import unbuffered
 from emkit.engine.posterior import soft
-from emkit.models.mixed.local_dependence import (
-    NEVER,
-    Bound,
-    LocalDependence,
-    LocalParams,
-    Work,
-)
-from emkit.models.mixed.rows import CodedRows, Codes, Expanded
+from emkit.models.mixed.binding import NEVER, Bound
+from emkit.models.mixed.completions import Slots, sum_singles
+from emkit.models.mixed.local_dependence import LocalDependence, LocalParams, Work
+from emkit.models.mixed.rows import CodedRows, Codes, Tile
 
 __all__ = ["draw", "expect", "score_samples"]
 
@@ -50,36 +46,37 @@ def expect(
     tables = np.split(params.tables, np.cumsum(model.levels.n_levels)[:-1], axis=1)
     for rows, tile in data.tiles(model.levels, bound.tile_rows):
         log_joint, work = model.log_joint(tile, bound)
-        resp = soft(log_joint)[0].reshape(model.n_classes, tile.n_combinations, -1)
+        resp = soft(log_joint)[0].reshape(model.n_classes, tile.slots.n_combinations, -1)
         for j, table in enumerate(tables):
             if j not in wanted:
                 continue
             codes = tile.codes[:, j]
             known = (codes[:, None] == np.arange(table.shape[1])).astype(float)
             proba[j][rows] = np.where((codes < 0)[:, None], resp.sum(axis=1).T @ table, known)
-        for column, part, levels in tile.tried:
-            if column not in wanted:
-                continue
-            of_levels = [
-                np.where(levels == level, resp.sum(axis=0)[:, part], 0.0).sum(axis=0)
-                for level in range(n_levels[column])
-            ]
-            proba[column][rows[part]] = np.stack(of_levels, axis=1)
+        single = sum_singles(tile.slots, resp.sum(axis=0)[None])[0][0]
+        for columns, place in zip(tile.slots.columns, tile.slots.places, strict=True):
+            for column in np.unique(columns[columns >= 0]):
+                if column in wanted:
+                    mine = np.flatnonzero(columns == column)
+                    of_levels = single[place, mine][: n_levels[column]]
+                    proba[column][rows[mine]] = of_levels.T
         if work is not None and np.isnan(tile.X).any():
-            mean = _mean(model, bound, work, resp)
+            mean = _mean(bound, work, resp)
             numbers[rows] = np.where(np.isnan(tile.X), mean, tile.X)
     return numbers, proba
 
 
-def _mean(model: LocalDependence, bound: Bound, work: Work, resp: Array) -> Array:
-    """Conditional means (n, p) over classes and combinations, in the user's units."""
-    K, M, n = resp.shape
-    flat = resp.reshape(K, M * n)
-    completed = work.kernel.completed(work.work, flat)  # (p, M n), weighted
-    moved = (work.design @ bound.params.effects).T * flat.sum(axis=0)
-    mean = (completed + moved).reshape(-1, M, n).sum(axis=1)
+def _mean(bound: Bound, work: Work, resp: Array) -> Array:
+    """Conditional means (n, p) over classes and combinations (K, M, n), in the user's units."""
+    K, _, n = resp.shape
+    rows, kernel, of_kernel, _, known, terms = work
+    resp = resp.reshape(K, -1, len(rows.codes))
+    of_class = resp.sum(axis=1)
+    mean = kernel.completed(of_kernel, of_class) + bound.moved(rows, known) * of_class.sum(axis=0)
+    if terms is not None:
+        mean += terms.filled(sum_singles(terms.slots, resp)[0], len(mean))
     shift, scale = bound.units
-    result: Array = mean.T * scale + shift
+    result: Array = mean.reshape(len(mean), -1, n).sum(axis=1).T * scale + shift
     return result
 
 
@@ -125,7 +122,7 @@ def draw(
 def _draw_one(
     model: LocalDependence,
     bound: Bound,
-    tile: Expanded,
+    tile: Tile,
     cumulative: Array,
     of_label: Array,
     of_number: Array,
@@ -133,18 +130,20 @@ def _draw_one(
     limits: Array | None,
 ) -> tuple[Array, Codes, Array]:
     """Numbers (n, p) and levels (n, q) of a tile, and log-probability of the limits."""
-    n, M = len(tile.codes), tile.n_combinations
+    n, M = len(tile.codes), tile.slots.n_combinations
     label = (cumulative < of_label * cumulative[-1]).sum(axis=0)
     label = np.minimum(label, len(cumulative) - 1)
     k, m = label // M, label % M
     codes = tile.codes.copy()
-    for column, part, levels in tile.tried:
-        codes[part, column] = levels[m[part], np.arange(len(part))]
+    for columns, levels in zip(tile.slots.columns, tile.slots.levels(m), strict=True):
+        part = np.flatnonzero(columns >= 0)
+        codes[part, columns[part]] = levels[part]
     numbers = tile.X
     log_mass: Array = np.zeros(n)
     if model.normal is not None and np.isnan(tile.X).any():
         # Left-out cells stay missing here: they enter by their shares, as in the fit.
-        chosen = Expanded(tile.X, codes, None, 1, (), None, tile.left_out)
+        none = Slots((), np.empty((0, n), dtype=np.intp), tile.slots.left_out)
+        chosen = Tile(tile.X, codes, None, none)
         numbers, log_mass = _draw_numbers(model, bound, chosen, k, of_number, limits)
     tables = np.split(bound.params.tables, np.cumsum(model.levels.n_levels)[:-1], axis=1)
     for j, table in enumerate(tables):
@@ -158,17 +157,17 @@ def _draw_one(
 def _draw_numbers(
     model: LocalDependence,
     bound: Bound,
-    tile: Expanded,
+    tile: Tile,
     k: Any,
     chance: Array,
     limits: Array | None,
 ) -> tuple[Array, Array]:
     """Numbers (n, p) of rows whose class k and categories are known, and as `_draw_one`."""
     shift, scale = bound.units
-    design = model.design.rows(tile)[0]
-    moved = (design @ bound.params.effects).T
+    known = model.design.indicators(tile.codes)
+    moved = bound.moved(tile, known)
     within = None if limits is None else ((limits - shift) / scale)[:, :, None] - moved
-    _, kernel, work = bound.log_density(bound.residuals(tile.X, design))
+    _, kernel, work = bound.log_density(bound.residuals(tile, known))
     numbers, log_mass = tile.X.copy(), np.zeros(len(k))
     for label in np.unique(k):
         mine = np.flatnonzero(k == label)

@@ -2,14 +2,15 @@ r"""How categories move numbers: the mean of x is :math:`m_k + B^\top u(c)`.
 
 The effects of a column's levels sum to 0, so that they are determined beside the means of the
 classes: they are coordinates in an orthonormal basis of such contrasts, whose squares add up to
-those of the effects.
+those of the effects. The levels of all columns that move the numbers are numbered side by side:
+as indicators of these, u(c) is of zeros and ones.
 """
 
 import numpy as np
-from scipy.linalg import helmert
+from scipy.linalg import block_diag, helmert
 
 from emkit._typing import Array
-from emkit.models.mixed.rows import Expanded, Levels
+from emkit.models.mixed.completions import Codes, Levels, Slots
 
 __all__ = ["Design"]
 
@@ -26,35 +27,62 @@ class Design:
     """
 
     def __init__(self, levels: Levels, shares: list[Array]):
-        self.levels = levels
-        self.parts: dict[int, slice] = {}
-        self.tables: dict[int, Array] = {}
-        at = 0
-        for j, n_levels in enumerate(levels.n_levels):
-            if not levels.moves[j]:
-                continue
-            contrasts = helmert(n_levels).T  # (L, L - 1)
-            # A row of zeros stands in where the cell is summed over, one of shares where it is not.
-            self.tables[j] = np.vstack(
-                [contrasts, shares[j] @ contrasts, np.zeros((1, n_levels - 1))]
-            )
-            self.parts[j] = slice(at, at + n_levels - 1)
-            at += n_levels - 1
-        self.size = at
+        self.columns = [j for j, moves in enumerate(levels.moves) if moves]
+        n_levels = [levels.n_levels[j] for j in self.columns]
+        ends = np.cumsum(n_levels, dtype=np.intp)
+        self.starts = ends - np.array(n_levels, dtype=np.intp)
+        self.n_levels = sum(n_levels)  # T
+        self.places = {
+            j: slice(int(end) - n, int(end))
+            for j, n, end in zip(self.columns, n_levels, ends, strict=True)
+        }
+        of_all = np.cumsum(levels.n_levels, dtype=np.intp) - np.array(levels.n_levels, np.intp)
+        #: where their levels are among those of all columns
+        self.of_tables = np.concatenate(
+            [np.arange(levels.n_levels[j]) + of_all[j] for j in self.columns] or [self.starts]
+        )
+        #: (T, columns) shares of the levels of each
+        self.shares = np.zeros((0, 0))
+        if self.columns:
+            self.shares = block_diag(*(shares[j][:, None] for j in self.columns))
+        blocks = [helmert(n).T if n > 1 else np.empty((1, 0)) for n in n_levels]
+        self.contrasts = block_diag(*blocks) if blocks else np.empty((0, 0))  # (T, U)
+        self.size = self.contrasts.shape[1]
+        self._n_columns = len(levels.n_levels)
 
-    def rows(self, tile: Expanded) -> Array:
-        """u (M, n, U) of every combination."""
-        M, n = tile.n_combinations, len(tile.codes)
-        out = np.empty((M, n, self.size))
-        for j, part in self.parts.items():
-            code, n_levels = tile.codes[:, j], self.levels.n_levels[j]
-            # numbered from the end of the table: shares, then zeros
-            code = np.where(tile.left_out[:, j], n_levels, np.where(code < 0, n_levels + 1, code))
-            out[:, :, part] = self.tables[j][code]
-        for cell in tile.tried:
-            out[:, cell.rows, self.parts[cell.column]] = self.tables[cell.column][cell.levels]
-        return out
+    def indicators(self, codes: Codes) -> Array:
+        """Which levels (T, n) rows are known to have."""
+        cells, n = codes.T[self.columns], len(codes)
+        out = np.zeros((self.n_levels + 1, n))
+        rows = np.where(cells < 0, self.n_levels, cells + self.starts[:, None])
+        np.put(out, rows * n + np.arange(n), 1.0, mode="clip")
+        return out[:-1]
+
+    def numbers(self, slots: Slots) -> tuple[Codes, Codes]:
+        """The levels (A,) of the columns in the slots, and which of these stand there.
+
+        The latter (sum of L, n) are numbered from 0; A: no cell; A + 1: no such level.
+        """
+        columns = [j for j in self.columns if (slots.columns == j).any()]
+        places = [np.arange(self.n_levels)[self.places[j]] for j in columns]
+        active = np.concatenate([*places, np.empty(0, dtype=np.intp)])
+        table = np.full((max([1, *slots.sizes]), self._n_columns + 1), len(active) + 1)
+        table[0, -1] = end = len(active)
+        for j, place in zip(columns[::-1], places[::-1], strict=True):
+            table[: len(place), j] = np.arange(end - len(place), end)
+            end -= len(place)
+        levels = [
+            np.take(table[:size], of_slot, axis=1, mode="wrap")
+            for size, of_slot in zip(slots.sizes, slots.columns, strict=True)
+        ]
+        return active, np.concatenate(levels)
+
+    def of_levels(self, coordinates: Array) -> Array:
+        """Effects (T, p) of all levels."""
+        result: Array = self.contrasts @ coordinates
+        return result
 
     def effects(self, coordinates: Array) -> dict[int, Array]:
         """Effects (L, p) of the levels of each column, which sum to 0."""
-        return {j: self.tables[j][:-2] @ coordinates[part] for j, part in self.parts.items()}
+        effects = self.of_levels(coordinates)
+        return {j: effects[place] for j, place in self.places.items()}

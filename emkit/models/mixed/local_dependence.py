@@ -23,102 +23,30 @@ import numpy as np
 from emkit._typing import Array
 from emkit.engine.latent_class import LatentClassModel
 from emkit.models.emissions.categorical import Categorical, CategoricalParams, CategoricalStats
+from emkit.models.mixed.binding import NEVER, Bound, expanded
+from emkit.models.mixed.completions import Codes, Levels, sum_singles
 from emkit.models.mixed.design import Design
 from emkit.models.mixed.effects import Curvature, move
-from emkit.models.mixed.rows import CodedRows, Expanded, Levels
-from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
-from emkit.numerics.conditional import ConditionalKernel, MaskedKernel
+from emkit.models.mixed.parameters import LocalParams, LocalStats, normals
+from emkit.models.mixed.rows import CodedRows, Tile
+from emkit.models.mixed.sums import LevelSums
+from emkit.models.mixed.terms import Terms
+from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.numerics.constants import EPS
-from emkit.numerics.gaussian import CompleteKernel, Moments, Scaling, choose_complete, tile_rows
+from emkit.numerics.gaussian import Moments
 
-__all__ = ["LocalDependence", "LocalParams"]
-
-#: Stands in for the logarithm of 0: so low that it never counts, and a number.
-NEVER = -1e300
-
-
-class LocalParams(NamedTuple):
-    """Parameters of `LocalDependence`, those of the numbers in internal units."""
-
-    weights: Array  #: (K,)
-    means: Array  #: (K, p)
-    covariances: Array  #: of the structure
-    effects: Array  #: (U, p) coordinates of B in the contrasts of `Design`
-    tables: Array  #: (K, T) probabilities of the levels of all columns, side by side
-
-
-class LocalStats(NamedTuple):
-    """Expected statistics, those of the numbers about the means of their row."""
-
-    n: Array  #: (K,)
-    first: Array  #: (K, p)
-    scatter: Array  #: in the shape of the covariances
-    counts: Array  #: (K, T) of the levels
-    design: Array  #: (K, U) sum of r u
-    gram: Array  #: (K or 1, U, U) sum of r u u'; one where the classes share a covariance
-    cross: Array  #: (K or 1, U, p) sum of r u (x - its mean)'
+__all__ = ["LocalDependence", "LocalParams", "LocalStats", "Work"]
 
 
 class Work(NamedTuple):
     """What the statistics of a tile are taken from."""
 
+    tile: Tile  #: the rows that the kernel was given
     kernel: Any
     work: Any
-    design: Array  #: (M n, U)
-
-
-class Bound:
-    """The model at some parameters."""
-
-    def __init__(self, model: "LocalDependence", params: LocalParams):
-        self.params = params
-        logs = model.tables.bind(CategoricalParams(params.tables))
-        self.log_tables = [np.maximum(table, NEVER) for table in logs]
-        with np.errstate(divide="ignore"):
-            log_weights = np.log(params.weights / params.weights.sum())
-        self.log_weights = np.maximum(log_weights, NEVER)
-        self.rows = tile_rows(sum(model.levels.n_levels) + len(log_weights))
-        if model.normal is None:
-            return
-        self.scale = model.normal.units.scale
-        self.layout = model.normal.layout
-        self.components = model.normal.components(normals(params))
-        self.units = model.normal.units
-        # Rows come centred: beside a large shift the effects would be lost in rounding.
-        self._of_rows = Scaling(np.zeros_like(self.scale), self.scale)
-        self.complete: CompleteKernel = choose_complete(self.layout, self.components, self._of_rows)
-        self.rows, self._n_reserved = self.complete.rows, 0
-        self._incomplete: ConditionalKernel | MaskedKernel | None = None
-
-    def log_density(self, x: Array, copies: int = 1) -> tuple[Array, Any, Any]:
-        """Of rows (N, p) of `residuals`, with the weights; with it the kernel and its work.
-
-        So many blocks of the rows miss the same.
-        """
-        if np.isnan(x.min(initial=0.0)):
-            if self._incomplete is None:
-                kind = MaskedKernel if self.layout.independent else ConditionalKernel
-                self._incomplete = kind(self.layout, self.components, self._of_rows)
-            kernel: Any = self._incomplete
-            log_joint, work = kernel.log_joint_incomplete(x, copies)
-        else:
-            kernel = self.complete
-            if len(x) > self._n_reserved:
-                kernel.reserve(len(x))
-                self._n_reserved = len(x)
-            log_joint, work = kernel.log_joint(x)
-        return log_joint, kernel, work
-
-    def residuals(self, x: Array, design: Array) -> Array:
-        """Numbers (N, p) less the shift and what the categories do to them."""
-        centred: Array = x - self.units.shift
-        if design.shape[1]:
-            centred -= (design @ self.params.effects) * self.scale
-        return centred
-
-    def tile_rows(self, holes: bool) -> int:
-        """Rows of a tile, a row counted once for each combination."""
-        return max(self.rows // 4, 256) if holes else self.rows
+    z: list[Array]  #: for each class (p, n) residuals without levels that are summed over
+    known: Array  #: (T, n) indicators of known levels
+    terms: Terms | None  #: levels summed over; None if there are none
 
 
 class LocalDependence(LatentClassModel):
@@ -177,73 +105,84 @@ class LocalDependence(LatentClassModel):
     def bind(self, params: LocalParams) -> Bound:
         return Bound(self, params)
 
-    def tiles(self, data: CodedRows, bound: Bound) -> Iterator[Expanded]:
+    def tiles(self, data: CodedRows, bound: Bound) -> Iterator[Tile]:
         return (tile for _, tile in data.tiles(self.levels, bound.tile_rows))
 
-    def weights(self, tile: Expanded) -> Array | None:
+    def weights(self, tile: Tile) -> Array | None:
         return tile.sample_weight
 
-    def log_joint(self, tile: Expanded, bound: Bound) -> tuple[Array, Work | None]:
+    def log_joint(self, tile: Tile, bound: Bound) -> tuple[Array, Work | None]:
         """Log-density of each row with every class and combination (K M, n)."""
-        n, M, K = len(tile.codes), tile.n_combinations, self.n_classes
-        work: Work | None
+        n, M, K = len(tile.codes), tile.slots.n_combinations, self.n_classes
         if self.normal is None:
-            work = None
-            log_joint = np.tile(bound.log_weights[:, None, None], (1, M, n))
+            log_joint = np.tile(bound.log_weights[:, None], n)
+            log_joint += bound.log_of_known(tile)
+            return log_joint, None
+        if M > 1 and not bound.by_terms:
+            rows, never = expanded(tile, self.levels.n_levels)
+            log_joint, work = self._log_joint(rows, bound)
+            log_joint = log_joint.reshape(K, M, n)
+            log_joint[:, never] = NEVER
         else:
-            design = self.design.rows(tile).reshape(M * n, -1)
-            x = np.broadcast_to(tile.X, (M, *tile.X.shape)).reshape(M * n, -1)
-            density, kernel, of_kernel = bound.log_density(bound.residuals(x, design), M)
-            log_joint, work = density.reshape(K, M, n), Work(kernel, of_kernel, design)
-        log_joint += self._log_tables(tile, bound)[:, None]
-        for cell in tile.tried:
-            table = bound.log_tables[cell.column][:, 1:]
-            log_joint[:, :, cell.rows] += np.take(table, cell.levels, axis=1)
-        if tile.absent is not None:
-            log_joint[:, tile.absent] = NEVER
+            log_joint, work = self._log_joint(tile, bound)
         return log_joint.reshape(K * M, n), work
 
-    def _log_tables(self, tile: Expanded, bound: Bound) -> Array:
-        """Log-probability of the observed categories (K, n)."""
-        total = np.zeros((self.n_classes, len(tile.codes)))
-        for table, codes in zip(bound.log_tables, tile.codes.T, strict=True):
-            total += np.take(table, codes + 1, axis=1)  # 0 is a missing cell
-        return total
+    def _log_joint(self, tile: Tile, bound: Bound) -> tuple[Array, Work]:
+        known = self.design.indicators(tile.codes)
+        x = bound.residuals(tile, known)
+        log_joint, kernel, of_kernel = bound.log_density(x)
+        log_joint += bound.log_of_known(tile, known)
+        z = [kernel.residuals(of_kernel, k) for k in range(self.n_classes)]
+        terms = None
+        if tile.slots.sizes:
+            terms = Terms.of(tile.slots, x, of_kernel, bound)
+            log_joint = terms.log_joint(log_joint, z, bound)
+        return log_joint, Work(tile, kernel, of_kernel, z, known, terms)
 
-    def statistics(
-        self, tile: Expanded, resp: Array, work: Work | None, bound: Bound
-    ) -> LocalStats:
-        K, M, n = self.n_classes, tile.n_combinations, len(tile.codes)
-        of_combination = resp.reshape(K, M, n)
-        counts = self._counts(tile, of_combination)
+    def statistics(self, tile: Tile, resp: Array, work: Work | None, bound: Bound) -> LocalStats:
+        K, nothing = self.n_classes, np.zeros((self.n_classes, 0))
         if work is None:
-            nothing = np.zeros((K, 0))
-            return LocalStats(
-                of_combination.sum(axis=(1, 2)),
-                nothing,
-                nothing,
-                counts,
-                nothing,
-                np.zeros((1, 0, 0)),
-                np.zeros((1, 0, 0)),
+            counts = self.tables.statistics(tile.codes, resp, []).counts
+            none = np.zeros((1, 0, 0))
+            return LocalStats(resp.sum(axis=1), nothing, nothing, counts, nothing, none, none)
+        rows, known = work.tile, work.known
+        # of every combination where the kernel was given each as a row, else of the rows
+        resp = resp.reshape(K, -1, len(rows.codes))
+        single, of_class = sum_singles(rows.slots, resp)
+        counts = self._known_counts(rows.codes, of_class, known)
+        left_out = rows.slots.left_out
+        if left_out is not None:
+            known = known + self.design.shares @ left_out.T
+        moments = work.kernel.moments(work.work, of_class)
+        sums = LevelSums(bound, work.z, known, of_class)
+        if work.terms is not None:
+            sums.add(work.terms, resp, single)
+            counts[:, self.design.of_tables] += sums.counts
+        n, first, scatter = work.kernel.from_tile_sums(moments)
+        for k, change in enumerate(sums.scatter):
+            bound.layout.add_conditional_covariance(
+                scatter, k, np.diag(change) if bound.layout.independent else change
             )
-        r = of_combination.reshape(K, M * n)
-        kernel, of_kernel, design = work
-        gram, cross = _products(r, work, bound.layout.shared)
-        n_k, first, scatter = kernel.from_tile_sums(kernel.moments(of_kernel, r))
-        return LocalStats(n_k, first, scatter, counts, r @ design, gram, cross)
+        return LocalStats(
+            n, first + sums.first, scatter, counts, sums.design, sums.gram, sums.cross
+        )
 
-    def _counts(self, tile: Expanded, resp: Array) -> Array:
-        """Expected counts of the levels (K, T)."""
-        of_class = resp.sum(axis=1)
-        counts = self.tables.statistics(tile.codes, of_class, []).counts
-        starts = np.cumsum(self.levels.n_levels) - self.levels.n_levels
-        for column, rows, levels in tile.tried:
-            n_levels = self.levels.n_levels[column]
-            for k, r in enumerate(resp):
-                more = np.bincount(levels.ravel(), r[:, rows].ravel(), n_levels)
-                counts[k, starts[column] : starts[column] + n_levels] += more
+    def _known_counts(self, codes: Codes, resp: Array, known: Array) -> Array:
+        """Expected counts (K, T) of the levels that rows are known to have."""
+        of_tables, columns = self.design.of_tables, self.design.columns
+        if len(columns) == codes.shape[1]:
+            return resp @ known.T
+        counts = self.tables.statistics(codes, resp, []).counts
+        counts[:, of_tables] = resp @ known.T
         return counts
+
+    def from_tile_sums(self, stats: LocalStats, bound: Bound) -> LocalStats:
+        contrasts = self.design.contrasts
+        return stats._replace(
+            design=stats.design @ contrasts,
+            gram=contrasts.T @ stats.gram @ contrasts,
+            cross=contrasts.T @ stats.cross,
+        )
 
     # M-step
 
@@ -330,19 +269,3 @@ class LocalDependence(LatentClassModel):
 
     def weight_of(self, data: CodedRows) -> float:
         return data.total_weight
-
-
-def normals(params: LocalParams) -> MixtureParams:
-    """Parameters of the numbers, less the effects."""
-    return MixtureParams(params.weights, params.means, params.covariances)
-
-
-def _products(r: Array, work: Work, shared: bool) -> tuple[Array, Array]:
-    """Sums of r u u' and of r u (x - its mean)', for each class or for all."""
-    kernel, of_kernel, u = work
-    if shared:
-        total = sum(r_k * kernel.residuals(of_kernel, k) for k, r_k in enumerate(r))
-        return ((u.T * r.sum(axis=0)) @ u)[None], (total @ u).T[None]
-    gram = np.array([(u.T * r_k) @ u for r_k in r])
-    cross = [((r_k * kernel.residuals(of_kernel, k)) @ u).T for k, r_k in enumerate(r)]
-    return gram, np.array(cross)

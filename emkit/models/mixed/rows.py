@@ -1,4 +1,4 @@
-"""Rows of numbers and categories, those with missing categories expanded by what these may be."""
+"""Rows of numbers and categories, and the tiles in which they are worked on."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,87 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
+from emkit.models.mixed.completions import Codes, Levels, Slots, group_slots
 from emkit.models.rows import BLOCK_ROWS, Rows
 from emkit.numerics.gaussian import Scaling
-from emkit.numerics.patterns import group_rows
+from emkit.numerics.patterns import Group, group_rows
 
-__all__ = ["CodedBlocks", "CodedRows", "Expanded", "Levels"]
-
-Codes = NDArray[np.intp]
-
-#: Rows are worked on together that have about as many combinations: up to so many.
-BANDS = (1, 4, 16)
+__all__ = ["CodedBlocks", "CodedRows", "Codes", "Levels", "Tile"]
 
 
-@dataclass(frozen=True)
-class Levels:
-    """What is known of the columns of categories before any row is seen.
-
-    Parameters
-    ----------
-    n_levels : tuple of int
-        Levels of each column.
-    moves : tuple of bool
-        Whether the numbers depend on the column, so that its missing cells are summed over.
-    most : int
-        Combinations of the missing categories of a row, at most.
-    """
-
-    n_levels: tuple[int, ...]
-    moves: tuple[bool, ...]
-    most: int = 64
-
-    @property
-    def order(self) -> list[int]:
-        """Columns whose missing cells are summed over, those of the fewest levels first."""
-        moving = [j for j, moves in enumerate(self.moves) if moves]
-        return sorted(moving, key=lambda j: self.n_levels[j])
-
-    def n_combinations(self, codes: Codes) -> Codes:
-        """Combinations that each row (n, q) is expanded by."""
-        size = np.ones(len(codes), dtype=np.intp)
-        for j in self.order:
-            more = size * self.n_levels[j]
-            size = np.where((codes[:, j] < 0) & (more <= self.most), more, size)
-        return size
-
-
-class Cell(NamedTuple):
-    """The cells of a column that are missing in some rows, and summed over."""
-
-    column: int
-    rows: NDArray[np.intp]
-    levels: Codes  #: (M, rows) in every combination
-
-
-class Expanded(NamedTuple):
-    """Some rows with the combinations of their missing categories."""
+class Tile(NamedTuple):
+    """Some rows whose missing categories have about as many combinations."""
 
     X: Array  #: (n, p) numbers, NaN where missing
     codes: Codes  #: (n, q) levels, -1 where missing
     sample_weight: Array | None
-    n_combinations: int  #: M
-    tried: tuple[Cell, ...]
-    absent: NDArray[np.bool_] | None  #: (M, n) combinations that a row does not have; None: none
-    left_out: NDArray[np.bool_]  #: (n, q) missing cells that enter by the shares of the levels
-
-    @classmethod
-    def of(cls, X: Array, codes: Codes, sample_weight: Array | None, levels: Levels) -> "Expanded":
-        n, missing = len(codes), codes < 0
-        most = int(levels.n_combinations(codes).max(initial=1))
-        number, size = np.arange(most)[:, None], np.ones(n, dtype=np.intp)
-        tried, left_out = [], np.zeros(codes.shape, dtype=bool)
-        for j in levels.order:
-            n_levels = levels.n_levels[j]
-            takes = missing[:, j] & (size * n_levels <= levels.most)
-            left_out[:, j] = missing[:, j] & ~takes
-            rows = np.flatnonzero(takes)
-            if len(rows):
-                tried.append(Cell(j, rows, number // size[rows] % n_levels))
-                size[rows] *= n_levels
-        absent = number >= size
-        some = absent.any()
-        return cls(X, codes, sample_weight, most, tuple(tried), absent if some else None, left_out)
+    slots: Slots
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,48 +99,54 @@ class CodedRows:
         weights = self.sample_weight
         return CodedRows(self.X[rows], self.codes[rows], None if weights is None else weights[rows])
 
-    def groups(self, levels: Levels) -> list[tuple[int, NDArray[np.intp]]]:
-        """Rows with about as many combinations and missing numbers, and how many the former are."""
+    def groups(self, levels: Levels) -> list[tuple[int, Codes, Slots]]:
+        """Rows that miss about as many numbers, and have as many combinations; with slots.
+
+        The first of three says how many numbers they miss at most.
+        """
         for known, groups in self._groups:
             if known == levels:
                 return groups
-        n_combinations = levels.n_combinations(self.codes)
-        band = np.searchsorted(BANDS, n_combinations)
-        groups = []
-        for b in np.unique(band):
-            rows = np.flatnonzero(band == b)
-            most = int(n_combinations[rows].max())
-            groups += [(most, rows[group.rows]) for group in _by_missing(self.X[rows])]
+        groups = [
+            (n_missing, rows[part], slots)
+            for n_missing, rows in _by_missing(self.X)
+            for part, slots in group_slots(self.codes[rows], levels)
+        ]
         self._groups.append((levels, groups))
         return groups
 
     def tiles(
-        self, levels: Levels, size: Callable[[bool], int]
-    ) -> Iterator[tuple[NDArray[np.intp], Expanded]]:
-        """The rows of the tiles of an E-step, expanded; ``size`` of a tile by whether it has holes.
+        self, levels: Levels, size: Callable[[int, int], int]
+    ) -> Iterator[tuple[Codes, Tile]]:
+        """The rows of the tiles of an E-step.
+
+        Parameters
+        ----------
+        levels : Levels
+            What is known of the columns.
+        size : callable(n_missing, n_combinations) -> int
+            Rows of a tile.
 
         Yields
         ------
         rows : ndarray
             Which rows.
-        tile : Expanded
+        tile : Tile
             They.
         """
-        for most, rows in self.groups(levels):
-            holes = bool(np.isnan(self.X[rows[0]]).any()) if self.X.shape[1] else False
-            parts = -(-len(rows) * most // size(holes))
-            for part in np.array_split(rows, min(max(parts, 1), len(rows))):
+        for n_missing, rows, slots in self.groups(levels):
+            parts = -(-len(rows) // size(n_missing, slots.n_combinations))
+            ends = np.linspace(0, len(rows), parts + 1).astype(int).tolist()
+            for some in map(slice, ends[:-1], ends[1:]):
+                part = rows[some]
                 weights = None if self.sample_weight is None else self.sample_weight[part]
-                yield part, Expanded.of(self.X[part], self.codes[part], weights, levels)
+                X, codes = self.X[part], self.codes[part]
+                yield part, Tile(X, codes, weights, slots.take(some))
 
 
-def _by_missing(X: Array) -> Sequence[Any]:
+def _by_missing(X: Array) -> Sequence[Group]:
     """Groups of rows that miss about the same of X."""
-    if X.shape[1]:
-        return group_rows(X)
-    from emkit.numerics.patterns import Group
-
-    return [Group(0, np.arange(len(X)))]
+    return group_rows(X) if X.shape[1] else [Group(0, np.arange(len(X)))]
 
 
 class CodedBlocks(Sequence[CodedRows]):

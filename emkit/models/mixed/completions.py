@@ -1,0 +1,200 @@
+"""Rows grouped so that the combinations of their missing categories are one array.
+
+The missing cells of a row that are summed over stand in slots, those of the most levels first. Rows
+whose slots have about as many levels are worked on together: what a row is short of is there, and
+never happens. So the combinations of a tile of n rows are an array (L_1, ..., L_S, n).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emkit._typing import Array
+
+__all__ = ["Codes", "Levels", "Slots", "combine", "group_slots", "sum_pairs", "sum_singles"]
+
+Codes = NDArray[np.intp]
+
+#: A group costs as much as that many combinations of rows.
+GROUP_COST = 4096
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What is known of the columns of categories before any row is seen.
+
+    Parameters
+    ----------
+    n_levels : tuple of int
+        Levels of each column.
+    moves : tuple of bool
+        Whether the numbers depend on the column, so that its missing cells are summed over.
+    most : int
+        Combinations of the missing categories of a row, at most.
+    """
+
+    n_levels: tuple[int, ...]
+    moves: tuple[bool, ...]
+    most: int = 64
+
+    @property
+    def order(self) -> list[int]:
+        """Columns whose missing cells are summed over, those of the fewest levels first.
+
+        Of a single level there is nothing to sum over.
+        """
+        moving = [j for j, moves in enumerate(self.moves) if moves and self.n_levels[j] > 1]
+        return sorted(moving, key=lambda j: self.n_levels[j])
+
+    def summed(self, codes: Codes) -> NDArray[np.bool_]:
+        """Which cells of rows (n, q) are summed over."""
+        summed, size = np.zeros(codes.shape, dtype=bool), np.ones(len(codes), dtype=np.intp)
+        for j in self.order:
+            more = size * self.n_levels[j]
+            summed[:, j] = (codes[:, j] < 0) & (more <= self.most)
+            size = np.where(summed[:, j], more, size)
+        return summed
+
+
+class Slots(NamedTuple):
+    """Where the missing cells stand that are summed over."""
+
+    sizes: tuple[int, ...]  #: levels that there is room for in each slot
+    columns: Codes  #: (S, n) the column whose cell stands there; -1 for none
+    #: (n, columns that move numbers) the missing cells that enter by their shares; None: none do
+    left_out: NDArray[Any] | None
+
+    @property
+    def n_combinations(self) -> int:
+        return prod(self.sizes)
+
+    @property
+    def places(self) -> list[slice]:
+        """Of the levels of each slot, slot after slot."""
+        ends = np.cumsum(self.sizes, dtype=int).tolist()
+        return [slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True)]
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Slots taken two at a time."""
+        return list(combinations(range(len(self.sizes)), 2))
+
+    def take(self, rows: slice | Codes) -> "Slots":
+        """Those of some of the rows."""
+        left_out = self.left_out
+        return Slots(
+            self.sizes,
+            self.columns[:, rows],
+            None if left_out is None else left_out[rows].astype(float),
+        )
+
+    def levels(self, combination: Codes) -> Codes:
+        """Levels (S, n) in a combination of each row."""
+        if not self.sizes:
+            return self.columns
+        return np.array(np.unravel_index(combination, self.sizes), dtype=np.intp)
+
+
+def group_slots(codes: Codes, levels: Levels) -> list[tuple[Codes, Slots]]:
+    """Groups of the rows of a table of codes (n, q): which, and their slots."""
+    summed = levels.summed(codes)
+    columns, left_out = _columns(summed, levels), ((codes < 0) & ~summed)[:, list(levels.moves)]
+    sizes = np.append(levels.n_levels, 1)[columns].astype(np.intp)  # none at -1
+    shapes, of_row = np.unique(sizes, axis=0, return_inverse=True)
+    of_row = of_row.reshape(-1)  # NumPy 2.0 gives a column
+    groups = []
+    for members in _merge(shapes, np.bincount(of_row, minlength=len(shapes))):
+        rows = np.flatnonzero(np.isin(of_row, members))
+        room = shapes[members].max(axis=0)
+        used = room > 1
+        groups.append(
+            (
+                rows,
+                Slots(
+                    tuple(room[used].tolist()),
+                    np.ascontiguousarray(columns[rows][:, used].T),
+                    left_out[rows] if left_out[rows].any() else None,
+                ),
+            )
+        )
+    return groups
+
+
+def _columns(summed: NDArray[np.bool_], levels: Levels) -> Codes:
+    """Columns (n, S) of the cells of each row that are summed over, of the most levels first."""
+    count = summed.sum(axis=1)
+    columns = np.full((len(summed), int(count.max(initial=0))), -1, dtype=np.intp)
+    taken = np.zeros(len(summed), dtype=np.intp)
+    for j in reversed(levels.order):
+        rows = np.flatnonzero(summed[:, j])
+        columns[rows, taken[rows]] = j
+        taken[rows] += 1
+    return columns
+
+
+def _merge(shapes: Codes, counts: Codes) -> list[list[int]]:
+    """Shapes (s, S) that are worked on together: each joins a larger one where that is cheap."""
+    n_of = shapes.prod(axis=1)
+    groups: list[tuple[Codes, int, list[int]]] = []
+    for i in np.argsort(-n_of, kind="stable").tolist():
+        best, least = -1, GROUP_COST
+        for at, (room, n, _) in enumerate(groups):
+            joint = int(np.maximum(room, shapes[i]).prod())
+            added = n * (joint - int(room.prod())) + int(counts[i]) * (joint - int(n_of[i]))
+            if added < least:
+                best, least = at, added
+        if best < 0:
+            groups.append((shapes[i], int(counts[i]), [i]))
+        else:
+            room, n, members = groups[best]
+            groups[best] = np.maximum(room, shapes[i]), n + int(counts[i]), [*members, i]
+    return [members for *_, members in groups]
+
+
+def combine(slots: Slots, base: Array, single: Array, of_pair: Sequence[Array]) -> Array:
+    """Sums (K, M, n) over every combination of a term of the row, of its levels, of their pairs.
+
+    ``base`` is (K, n), ``single`` (K, sum of L, n), and those of `Slots.pairs` (K or 1, L, L', n).
+    """
+    K, n = base.shape
+    pairs = dict(zip(slots.pairs, of_pair, strict=True))
+    total = base[:, None]
+    for t, (place, size) in enumerate(zip(slots.places, slots.sizes, strict=True)):
+        own = single[:, None, place]
+        if t:
+            own = own + pairs[t - 1, t]
+        total = total.reshape(K, -1, own.shape[1], 1, n) + own[:, None]
+        for s in range(t - 1):
+            view = total.reshape(K, -1, slots.sizes[s], prod(slots.sizes[s + 1 : t]), size, n)
+            view += pairs[s, t][:, None, :, None]
+        total = total.reshape(K, -1, n)
+    return total
+
+
+def sum_singles(slots: Slots, resp: Array) -> tuple[Array, Array]:
+    """Sums (K, sum of L, n) of (K, M, n) over the combinations that have a level, and over all."""
+    K, _, n = resp.shape
+    out = np.empty((K, sum(slots.sizes), n))
+    for place, size in zip(slots.places[::-1], slots.sizes[::-1], strict=True):
+        each = resp.reshape(K, -1, size, n)
+        each.sum(axis=1, out=out[:, place])
+        resp = each.sum(axis=2)
+    return out, resp[:, 0]
+
+
+def sum_pairs(slots: Slots, resp: Array) -> list[Array]:
+    """Sums (K, L, L', n) of (K, M, n) over the combinations that have two levels."""
+    K, _, n = resp.shape
+    out = {}
+    for t in range(len(slots.sizes) - 1, 0, -1):
+        size = slots.sizes[t]
+        for s in range(t):
+            view = resp.reshape(K, -1, slots.sizes[s], prod(slots.sizes[s + 1 : t]), size, n)
+            out[s, t] = view.sum(axis=(1, 3))
+        resp = resp.reshape(K, -1, size, n).sum(axis=2)
+    return [out[pair] for pair in slots.pairs]
