@@ -11,7 +11,7 @@ from emkit.models.agglomeration import Merges, agglomerate, half_sphered, sphere
 from emkit.models.kmeans import distant_rows
 from emkit.models.mixture.assignment import one_hot
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
-from emkit.models.mixture.partitions import kmeans_partitions, views_of
+from emkit.models.mixture.partitions import interval_partitions, kmeans_partitions, views_of
 from emkit.models.mixture.short_runs import best_partition
 from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.rows import Rows
@@ -26,7 +26,7 @@ NORMAL_HALF = 1.349
 SAMPLE_ROWS = 25_000
 #: Rows at least of which k-means takes a sample, where there are more, and steps of EM after which
 #: the best of its partitions is chosen.
-KMEANS_ROWS, KMEANS_STEPS = 1_000, 3
+KMEANS_ROWS, KMEANS_STEPS = 1_000, 20
 #: Variances of a start at random rows, in those of the rows about the nearest of them.
 NARROW = 0.1
 #: EM on the sample costs at most so many E-steps on the data.
@@ -55,8 +55,13 @@ def from_kmeans(
     if n_components == 1:
         return model.from_partition(data, 1, one_hot(np.zeros(len(data.X), dtype=np.intp), 1))
     rows = data.sample(sample_size(n_components, data.shape[1], KMEANS_ROWS), rng)
-    views = views_of(_standardised(model, rows), rng, rows.sample_weight)
-    partitions = kmeans_partitions(views, n_components, rng, rows.sample_weight)
+    x, weights = _standardised(model, rows), rows.sample_weight
+    partitions = np.concatenate(
+        [
+            kmeans_partitions(views_of(x, rng, weights), n_components, rng, weights),
+            interval_partitions(x, n_components, rng, weights),
+        ]
+    )
     best = best_partition(model, rows, n_components, partitions, KMEANS_STEPS)
     if best is None:
         best = model.from_partition(rows, n_components, one_hot(partitions[0], n_components))
