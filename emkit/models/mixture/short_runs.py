@@ -27,6 +27,8 @@ FIELD = 5
 #: A run goes on if so many steps, each of its latest gain, would lift it above the best one by so
 #: many nats a row.
 PATIENCE, WORTHWHILE = 20, 0.01
+#: Error of a row's log-density, in nats, that decides nothing here: the fast kernel may have it.
+ROUGH = 1e-6
 #: Decimals, in nats a row, to which runs agree that are one and the same.
 SAME_DECIMALS = 9
 
@@ -72,12 +74,13 @@ def best_partition(
 def _going_on(heights: Array, before: Array) -> NDArray[np.bool_]:
     """Which runs may yet pass the best one, and the best one, from nats a row; -inf are out."""
     best = heights.argmax()
-    going_on = np.zeros(len(heights), dtype=bool)
-    going_on[np.unique(heights.round(SAME_DECIMALS), return_index=True)[1]] = True
+    if before[best] == -np.inf:  # the first look: those that differ, and only the best of them
+        distinct = np.unique(-heights.round(SAME_DECIMALS), return_index=True)[1]
+        going_on = np.isin(np.arange(len(heights)), distinct[:FIELD])
+        return going_on & (heights > -np.inf)
     with np.errstate(invalid="ignore"):
         reach = heights + PATIENCE * (heights - before)
-        going_on &= reach > heights[best] + WORTHWHILE
-    going_on[np.argsort(-heights, kind="stable")[FIELD:]] = False
+    going_on = reach > heights[best] + WORTHWHILE
     going_on[best] = True
     return going_on
 
@@ -152,6 +155,8 @@ class _Runs:
         n_runs, data = len(self.numbers), self.data
         layout = replace(self.model.layout, shared=False)
         components = self._components()
+        if components.raw_error <= ROUGH:
+            components = components._replace(raw_error=0.0)
         kernel: CompleteKernel = choose_complete(layout, components, self.model.units)
         total, objectives = None, np.full(n_runs, data.total_weight * np.log(n_runs))
         for rows in kernel.pieces(len(data.X), data.groups):
@@ -171,7 +176,7 @@ class _Runs:
             total = moments if total is None else Moments(*map(np.add, total, moments))
         assert total is not None
         if not self.model.prior.is_flat:
-            objectives += [self._log_prior(components, m) for m in range(n_runs)]
+            objectives += self._log_priors(components)
         return kernel.from_tile_sums(total), objectives
 
     def _m_step(self, stats: Moments) -> MixtureParams:
@@ -198,6 +203,18 @@ class _Runs:
         each = np.arange(len(weights)) % len(covariances)
         own = replace(model.layout, shared=False)
         return Components.of(own, log_weights, means, covariances[each], factor[each])
+
+    def _log_priors(self, of_all: Components) -> Array:
+        """Log-density of the prior at each run, up to a constant."""
+        model, n_runs, prior = self.model, len(self.numbers), self.model.prior
+        if prior.is_informative or prior.strength > 0.0:
+            return np.array([self._log_prior(of_all, m) for m in range(n_runs)])
+        n_all = len(of_all.means)
+        scatter = prior.scatter_of(model.layout, n_all // n_runs, model.total_weight)
+        terms = (of_all.precisions * scatter).reshape(n_all, -1).sum(axis=1).reshape(-1, n_runs)
+        counted = terms[:1] if model.layout.shared else terms
+        halves: Array = -0.5 * counted.sum(axis=0)
+        return halves
 
     def _log_prior(self, of_all: Components, m: int) -> float:
         """Log-density of the prior at one run, whose components are among those of all."""
