@@ -26,7 +26,7 @@ __all__ = ["best_partition"]
 FIELD = 5
 #: A run goes on if so many steps, each of its latest gain, would lift it above the best one by so
 #: many nats a row.
-PATIENCE, WORTHWHILE = 20, 0.01
+PATIENCE, WORTHWHILE = 30, 0.01
 #: Error of a row's log-density, in nats, that decides nothing here: the fast kernel may have it.
 ROUGH = 1e-6
 #: Decimals, in nats a row, to which runs agree that are one and the same.

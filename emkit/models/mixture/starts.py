@@ -26,7 +26,7 @@ NORMAL_HALF = 1.349
 SAMPLE_ROWS = 25_000
 #: Rows at least of which k-means takes a sample, where there are more, and steps of EM after which
 #: the best of its partitions is chosen.
-KMEANS_ROWS, KMEANS_STEPS = 1_000, 20
+KMEANS_ROWS, KMEANS_STEPS = 1_000, 30
 #: Variances of a start at random rows, in those of the rows about the nearest of them.
 NARROW = 0.1
 #: EM on the sample costs at most so many E-steps on the data.
