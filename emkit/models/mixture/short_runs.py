@@ -27,6 +27,8 @@ FIELD = 5
 #: A run goes on if so many steps, each of its latest gain, would lift it above the best one by so
 #: many nats a row.
 PATIENCE, WORTHWHILE = 30, 0.01
+#: Steps at least, in which a run that is about to collapse does.
+LEAST_STEPS = 3
 #: Error of a row's log-density, in nats, that decides nothing here: the fast kernel may have it.
 ROUGH = 1e-6
 #: Decimals, in nats a row, to which runs agree that are one and the same.
@@ -44,7 +46,7 @@ def best_partition(
     """Parameters that the best of the partitions leads to; None where all collapse.
 
     Data are complete rows, and each of the partitions (m, n) labels them from 0. At most
-    ``n_steps`` steps are taken, fewer where one run is all that is left.
+    ``n_steps`` steps are taken, down to three where one run is all that is left.
     """
     # A model or a structure with an M-step of its own may say how many components there are.
     together = type(model) is GaussianMixtureModel and type(model.structure) is Structure
@@ -54,20 +56,19 @@ def best_partition(
         for some in ([numbers] if together else numbers[:, None])
     ]
     heights = np.full(len(partitions), -np.inf)
-    for _ in range(n_steps):
+    for step in range(n_steps):
         before, heights = heights, np.full(len(partitions), -np.inf)
         for runs in batches:
             runs.step(heights)
         going_on = _going_on(heights / data.total_weight, before / data.total_weight)
         for runs in batches:
             runs.keep(going_on[runs.numbers])
-        if going_on.sum() == 1:
+        if going_on.sum() <= 1 and step + 1 >= LEAST_STEPS:
             break
-    for number in np.argsort(-heights, kind="stable"):
-        for runs in batches:
-            for m in np.flatnonzero(runs.numbers == number):
-                if runs.is_regular(m):
-                    return runs.one(m)
+    best = heights.argmax()
+    for runs in batches:
+        for m in np.flatnonzero((runs.numbers == best) & (heights[best] > -np.inf)):
+            return runs.one(m)
     return None
 
 
@@ -106,20 +107,31 @@ class _Runs:
         resp = np.zeros((n_all, len(data.X)))
         for m, labels in enumerate(partitions):
             resp[labels * n_runs + m, np.arange(len(labels))] = 1.0
+        self.components = self._components()
         self.params = self._m_step(self._e_step(resp)[0])
+        self._keep_regular()
 
     def step(self, heights: Array) -> None:
-        """One step of EM; the objectives that it starts from go into those of all runs."""
-        while len(self.numbers):
-            try:
-                stats, objectives = self._e_step()
-                params = self._m_step(stats)
-            except np.linalg.LinAlgError:
-                regular = np.array([self.is_regular(m) for m in range(len(self.numbers))])
-                self.keep(regular & ~regular.all())
-            else:
-                heights[self.numbers], self.params = objectives, params
-                return
+        """One step of EM; the objectives that it starts from go into those of all runs.
+
+        Runs that are singular before or after it are out.
+        """
+        if len(self.numbers):
+            stats, objectives = self._e_step()
+            self.params = self._m_step(stats)
+            heights[self.numbers] = objectives
+            heights[self._keep_regular()] = -np.inf
+
+    def _keep_regular(self) -> NDArray[np.intp]:
+        """Go on with runs that have densities; the numbers of the others."""
+        try:
+            self.components = self._components()
+            return self.numbers[:0]
+        except np.linalg.LinAlgError:
+            regular = np.array([self._is_regular(m) for m in range(len(self.numbers))])
+        out = self.numbers[~regular]
+        self.keep(regular)
+        return out
 
     def keep(self, which: NDArray[np.bool_]) -> None:
         """Go on with some of the runs only."""
@@ -130,9 +142,10 @@ class _Runs:
         own = which if self.model.layout.shared else each
         self.params = MixtureParams(weights[each], means[each], covariances[own])
         self.numbers = self.numbers[which]
+        if len(self.numbers):
+            self.components = self._components()
 
-    def is_regular(self, m: int) -> bool:
-        """Whether the components of a run have densities."""
+    def _is_regular(self, m: int) -> bool:
         try:
             self.model.components(self.one(m))
         except np.linalg.LinAlgError:
@@ -154,7 +167,7 @@ class _Runs:
         """
         n_runs, data = len(self.numbers), self.data
         layout = replace(self.model.layout, shared=False)
-        components = self._components()
+        components = self.components
         if components.raw_error <= ROUGH:
             components = components._replace(raw_error=0.0)
         kernel: CompleteKernel = choose_complete(layout, components, self.model.units)

@@ -24,9 +24,10 @@ Start = Callable[[GaussianMixtureModel, Rows, int, np.random.Generator], Mixture
 NORMAL_HALF = 1.349
 #: Rows at least that a start looks at; of longer data it takes a random sample.
 SAMPLE_ROWS = 25_000
-#: Rows at least of which k-means takes a sample, where there are more, and steps of EM after which
-#: the best of its partitions is chosen.
-KMEANS_ROWS, KMEANS_STEPS = 1_000, 30
+#: Rows at least of which k-means takes a sample, where there are more, and steps of EM at most by
+#: which the best of its partitions is chosen: few without a prior, where the likelihood has no
+#: maximum and what climbs longest is what collapses.
+KMEANS_ROWS, KMEANS_STEPS, KMEANS_STEPS_WITHOUT_PRIOR = 1_000, 30, 3
 #: Variances of a start at random rows, in those of the rows about the nearest of them.
 NARROW = 0.1
 #: EM on the sample costs at most so many E-steps on the data.
@@ -51,7 +52,11 @@ def sample_rows(data: Any, n_components: int, rng: np.random.Generator) -> Rows:
 def from_kmeans(
     model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
 ) -> MixtureParams:
-    """The best, after some EM steps, of the partitions by k-means in columns seen several ways."""
+    """The best, by some EM steps, of k-means in columns seen several ways and of intervals.
+
+    K-means in raw units, as scikit-learn starts, finds what the largest columns hold; here each of
+    some columns is divided alone, whatever its unit, and the likelihood says which one is right.
+    """
     if n_components == 1:
         return model.from_partition(data, 1, one_hot(np.zeros(len(data.X), dtype=np.intp), 1))
     rows = data.sample(sample_size(n_components, data.shape[1], KMEANS_ROWS), rng)
@@ -62,7 +67,8 @@ def from_kmeans(
             interval_partitions(x, n_components, rng, weights),
         ]
     )
-    best = best_partition(model, rows, n_components, partitions, KMEANS_STEPS)
+    steps = KMEANS_STEPS_WITHOUT_PRIOR if model.prior.is_flat else KMEANS_STEPS
+    best = best_partition(model, rows, n_components, partitions, steps)
     if best is None:
         best = model.from_partition(rows, n_components, one_hot(partitions[0], n_components))
     return best
