@@ -58,11 +58,17 @@ def interval_partitions(
 ) -> Labels:
     """Labels (m, n) of the rows, each by intervals of one column with the least sum of squares.
 
-    At most `COLUMNS` columns, drawn at random, are divided; left out are those that have fewer
-    values than there are clusters. Exact but for rows that stay together (Fisher, 1958, On grouping
-    for maximum homogeneity, Journal of the American Statistical Association 53, 789-798).
+    Columns are drawn at random, at most `COLUMNS` and all but one, so that starts differ; left out
+    are those that have fewer values than there are clusters. Exact but for rows that stay together.
+
+    References
+    ----------
+    Fisher, W. D. (1958). On grouping for maximum homogeneity. Journal of the American Statistical
+    Association 53, 789-798. doi:10.1080/01621459.1958.10501479
     """
-    columns = np.ascontiguousarray(x.T[rng.permutation(x.shape[1])[:COLUMNS]])
+    d = x.shape[1]
+    drawn = rng.permutation(d)[: max(min(COLUMNS, d - 1), 1)]
+    columns = np.ascontiguousarray(x.T[drawn])
     if sample_weight is None:
         ordered = np.sort(columns, axis=1)
         weights = np.ones_like(ordered)

@@ -68,7 +68,7 @@ def best_partition(
     best = heights.argmax()
     for runs in batches:
         for m in np.flatnonzero((runs.numbers == best) & (heights[best] > -np.inf)):
-            return runs.one(m)
+            return runs.one(int(m))
     return None
 
 
