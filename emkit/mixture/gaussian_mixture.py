@@ -70,7 +70,8 @@ class EMGaussianMixture(
         ``means_init``, or all three of weights, means and precisions).
     init_params : str, default='kmeans'
         How a start is drawn, on a random sample of the rows where there are many: 'kmeans', the
-        best after a few steps of EM of k-means partitions in several views of the columns;
+        best of several partitions (k-means in columns scaled and turned in four ways, and single
+        columns divided into intervals) by at most 30 steps of EM, which most are out of sooner;
         'k-means++', distant rows as means; 'random', means by random responsibilities, as far
         apart as rows are; 'random_from_data', random rows as means; 'sphered_kmeans', k-means in
         sphered columns, for long clusters side by side; 'hierarchical', model-based agglomeration

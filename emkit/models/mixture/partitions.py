@@ -1,17 +1,18 @@
-"""Partitions that a mixture may start from: k-means in columns seen in several ways, at once.
+"""Partitions that a mixture may start from: k-means in columns seen in several ways, and intervals.
 
 None of them depends on the units of the columns. Where scale carries meaning, as in principal
 components, it shows in how far apart rows are within small clusters: columns that part the rows
-are narrow there.
+are narrow there. Where one column by its unit outweighs all others, k-means divides that column
+alone: so every single column is divided too, and the mixture says which of them tells most.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.models.agglomeration import sphered
+from emkit.models.agglomeration import half_sphered
 
-__all__ = ["kmeans_partitions", "views_of"]
+__all__ = ["interval_partitions", "kmeans_partitions", "views_of"]
 
 Labels = NDArray[np.intp]
 
@@ -20,19 +21,23 @@ Labels = NDArray[np.intp]
 FINE_CLUSTERS, FINE_ROWS, FINE_ROUNDS = 10, 4, 4
 #: Part of a column's variance that it has within them at least.
 LEAST_WITHIN = 1e-2
+#: Variance that stands in for none.
+TINY = 1e-300
 #: Shrinkage of correlations within them.
 SHRINKAGE = 1e-3
 #: Most rounds of k-means, and the squared step of all centres, in mean variances of a column, that
 #: ends it: what is left to do EM does better.
 ROUNDS, SMALL_SHIFT = 30, 1e-4
+#: Columns at most that are divided one by one, and groups of neighbouring rows that stay together.
+COLUMNS, GROUPS = 5, 32
 
 
 def views_of(x: Array, rng: np.random.Generator, sample_weight: Array | None = None) -> list[Array]:
-    """The rows (n, d) as they come, and in columns as they are within small clusters.
+    """The rows (n, d) in columns as they are within small clusters, and as they are in all rows.
 
     Those are each column in units of its spread within the clusters, and all of them sphered by
-    their covariance there; last, rows sphered by the covariance of all. One column looks the same
-    in any view.
+    their covariance there; rows sphered by the covariance of all, and rows half-way to that. One
+    column looks the same in any view.
     """
     if x.shape[1] == 1:
         return [x]
@@ -43,7 +48,75 @@ def views_of(x: Array, rng: np.random.Generator, sample_weight: Array | None = N
     scale = np.sqrt(np.maximum(within.diagonal(), LEAST_WITHIN))
     within = within * (1.0 - SHRINKAGE) + np.diag(SHRINKAGE * scale**2)
     whitening = np.linalg.inv(np.linalg.cholesky(within)).T
-    return [x, standard / scale, standard @ whitening, sphered(x, sample_weight)]
+    along = half_sphered(x, sample_weight)
+    sphered = along / np.sqrt(weights @ along**2 / weights.sum() + TINY)
+    return [standard / scale, standard @ whitening, sphered, along]
+
+
+def interval_partitions(
+    x: Array, n_clusters: int, rng: np.random.Generator, sample_weight: Array | None = None
+) -> Labels:
+    """Labels (m, n) of the rows, each by intervals of one column with the least sum of squares.
+
+    Columns are drawn at random, at most `COLUMNS` and all but one, so that starts differ; left out
+    are those that have fewer values than there are clusters. Exact but for rows that stay together.
+
+    References
+    ----------
+    Fisher, W. D. (1958). On grouping for maximum homogeneity. Journal of the American Statistical
+    Association 53, 789-798. doi:10.1080/01621459.1958.10501479
+    """
+    d = x.shape[1]
+    drawn = rng.permutation(d)[: max(min(COLUMNS, d - 1), 1)]
+    columns = np.ascontiguousarray(x.T[drawn])
+    if sample_weight is None:
+        ordered = np.sort(columns, axis=1)
+        weights = np.ones_like(ordered)
+    else:
+        order = np.argsort(columns, axis=1)
+        ordered, weights = np.take_along_axis(columns, order, axis=1), sample_weight[order]
+    starts = _group_starts(len(x))
+    sums = np.zeros((3, len(columns), len(starts) + 1))
+    powers = weights * np.stack([np.ones_like(ordered), ordered, ordered**2])
+    np.cumsum(np.add.reduceat(powers, starts, axis=2), axis=2, out=sums[..., 1:])
+    borders = _borders(_sums_of_squares(*sums), n_clusters)
+    middles = 0.5 * (ordered[:, starts] + ordered[:, np.maximum(starts - 1, 0)])
+    cuts = np.take_along_axis(middles, borders, axis=1)
+    labels = np.stack([np.searchsorted(*pair) for pair in zip(cuts, columns, strict=True)])
+    resp = (labels[:, None] == np.arange(n_clusters)[:, None]).astype(float)
+    filled = resp.sum(axis=2) if sample_weight is None else resp @ sample_weight
+    return labels[(filled > 0.0).all(axis=1)]
+
+
+def _group_starts(n: int) -> NDArray[np.intp]:
+    """First of the sorted rows of each group; groups are shorter towards long tails."""
+    if n <= GROUPS:
+        return np.arange(n)
+    spaced = np.sin(0.5 * np.pi * np.arange(GROUPS) / GROUPS) ** 2
+    return np.unique((n * spaced).astype(np.intp))
+
+
+def _sums_of_squares(n: Array, first: Array, second: Array) -> Array:
+    """Of the groups from a to b - 1 about their mean (d, a, b), from sums of those before each."""
+    n, first, second = (part[:, None, :] - part[:, :, None] for part in (n, first, second))
+    squares = np.full(n.shape, np.inf)
+    np.divide(first**2, n, out=squares, where=n > 0.0)
+    return np.where(n > 0.0, second - squares, np.inf)
+
+
+def _borders(cost: Array, n_intervals: int) -> NDArray[np.intp]:
+    """First groups (d, n_intervals - 1) of the intervals but the first, by dynamic programming."""
+    least, last = cost[:, 0], []
+    for _ in range(n_intervals - 1):
+        total = least[:, :, None] + cost
+        last.append(total.argmin(axis=1))
+        least = total.min(axis=1)
+    end = np.full((len(cost), 1), cost.shape[1] - 1)
+    borders = []
+    for begin in reversed(last):
+        end = np.take_along_axis(begin, end, axis=1)
+        borders.append(end)
+    return np.hstack(borders[::-1])
 
 
 def kmeans_partitions(

@@ -11,7 +11,7 @@ from emkit.models.agglomeration import Merges, agglomerate, half_sphered, sphere
 from emkit.models.kmeans import distant_rows
 from emkit.models.mixture.assignment import one_hot
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
-from emkit.models.mixture.partitions import kmeans_partitions, views_of
+from emkit.models.mixture.partitions import interval_partitions, kmeans_partitions, views_of
 from emkit.models.mixture.short_runs import best_partition
 from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.rows import Rows
@@ -24,9 +24,10 @@ Start = Callable[[GaussianMixtureModel, Rows, int, np.random.Generator], Mixture
 NORMAL_HALF = 1.349
 #: Rows at least that a start looks at; of longer data it takes a random sample.
 SAMPLE_ROWS = 25_000
-#: Rows at least of which k-means takes a sample, where there are more, and steps of EM after which
-#: the best of its partitions is chosen.
-KMEANS_ROWS, KMEANS_STEPS = 1_000, 3
+#: Rows at least of which k-means takes a sample, where there are more, and steps of EM at most by
+#: which the best of its partitions is chosen: few without a prior, where the likelihood has no
+#: maximum and what climbs longest is what collapses.
+KMEANS_ROWS, KMEANS_STEPS, KMEANS_STEPS_WITHOUT_PRIOR = 1_000, 30, 3
 #: Variances of a start at random rows, in those of the rows about the nearest of them.
 NARROW = 0.1
 #: Ridge, in variances of a column, in which these cannot be seen.
@@ -53,13 +54,23 @@ def sample_rows(data: Any, n_components: int, rng: np.random.Generator) -> Rows:
 def from_kmeans(
     model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
 ) -> MixtureParams:
-    """The best, after some EM steps, of the partitions by k-means in columns seen several ways."""
+    """The best, by some EM steps, of k-means in columns seen several ways and of intervals.
+
+    K-means in raw units, as scikit-learn starts, finds what the largest columns hold; here each of
+    some columns is divided alone, whatever its unit, and the likelihood says which one is right.
+    """
     if n_components == 1:
         return model.from_partition(data, 1, one_hot(np.zeros(len(data.X), dtype=np.intp), 1))
     rows = data.sample(sample_size(n_components, data.shape[1], KMEANS_ROWS), rng)
-    views = views_of(_standardised(model, rows), rng, rows.sample_weight)
-    partitions = kmeans_partitions(views, n_components, rng, rows.sample_weight)
-    best = best_partition(model, rows, n_components, partitions, KMEANS_STEPS)
+    x, weights = _standardised(model, rows), rows.sample_weight
+    partitions = np.concatenate(
+        [
+            kmeans_partitions(views_of(x, rng, weights), n_components, rng, weights),
+            interval_partitions(x, n_components, rng, weights),
+        ]
+    )
+    steps = KMEANS_STEPS_WITHOUT_PRIOR if model.prior.is_flat else KMEANS_STEPS
+    best = best_partition(model, rows, n_components, partitions, steps)
     if best is None:
         best = model.from_partition(rows, n_components, one_hot(partitions[0], n_components))
     return best
