@@ -226,6 +226,16 @@ def test_rows_may_lie_anywhere(law, place, tmp_path, monkeypatch, request):
     assert_allclose(gathered(other.predict(there[0])), model.predict(X), rtol=1e-6)
 
 
+def test_columns_that_depend_on_each_other_are_counted_without_scales():
+    X, y, _ = strata_data("weibull")
+    twice = np.column_stack([X, X[:, 0]])
+    with pytest.warns(DataWarning, match="of 4 coefficients 3 are identified.* 'x0', 'x3'"):
+        model = EMCensoredRegressor(distribution="weibull", strata=[1]).fit(twice, y)
+    plain = EMCensoredRegressor(distribution="weibull", strata=[1]).fit(X, y)
+    assert_allclose(model.scale_, plain.scale_, rtol=1e-8)
+    assert_allclose(model.standard_errors_[-3:], plain.standard_errors_[-3:], rtol=1e-6)
+
+
 def test_state_and_warm_start():
     X, y, _ = strata_data("weibull")
     model = EMCensoredRegressor(distribution="weibull", strata=[1], warm_start=True).fit(X, y)
