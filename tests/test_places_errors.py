@@ -203,7 +203,7 @@ def test_responses_of_another_length(y):
     [
         (..., np.ones(5), r"weight must have shape \(1500,\).*Got \(5,\)"),
         (np.ones(5), None, r"y must have shape \(1500,\) or \(1500, 2\).*Got \(5,\)"),
-        (np.ones((N, 3)), None, r"y must have shape .*Got \(1500, 3\)"),
+        (np.ones((N, 4)), None, r"y must have shape .*Got \(1500, 4\)"),
         (np.zeros(N, dtype=[("a", int), ("b", float)]), None, "'a', 'b'.*events or bounds"),
     ],
 )

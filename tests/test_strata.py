@@ -226,6 +226,32 @@ def test_rows_may_lie_anywhere(law, place, tmp_path, monkeypatch, request):
     assert_allclose(gathered(other.predict(there[0])), model.predict(X), rtol=1e-6)
 
 
+@pytest.mark.parametrize("law", ["weibull", "lognormal"])
+def test_many_rows_set_out_from_a_part_of_them(law, monkeypatch):
+    """Of all blocks, strata of which are then one after the other."""
+    X, y, weight = strata_data(law, n=20000)
+    options = {"distribution": law, "tol": 1e-10, "strata": [1]}
+    plain = EMCensoredRegressor(acceleration=None, **options).fit(X, y, weight)  # of all rows
+    whole = EMCensoredRegressor(**options).fit(X, y, weight)
+    set_sizes(monkeypatch, 3000)
+    cut = EMCensoredRegressor(**options).fit(X, y, weight)
+    for model in (whole, cut):
+        assert model.n_iter_ < plain.n_iter_
+        assert_allclose(parameters(model), parameters(plain), rtol=1e-7, atol=1e-8)
+        assert_allclose(model.log_likelihood_, plain.log_likelihood_, rtol=1e-11)
+        assert_allclose(model.standard_errors_, plain.standard_errors_, rtol=1e-6)
+
+
+def test_columns_that_depend_on_each_other_are_counted_without_scales():
+    X, y, _ = strata_data("weibull")
+    twice = np.column_stack([X, X[:, 0]])
+    with pytest.warns(DataWarning, match="of 4 coefficients 3 are identified.* 'x0', 'x3'"):
+        model = EMCensoredRegressor(distribution="weibull", strata=[1]).fit(twice, y)
+    plain = EMCensoredRegressor(distribution="weibull", strata=[1]).fit(X, y)
+    assert_allclose(model.scale_, plain.scale_, rtol=1e-8)
+    assert_allclose(model.standard_errors_[-3:], plain.standard_errors_[-3:], rtol=1e-6)
+
+
 def test_state_and_warm_start():
     X, y, _ = strata_data("weibull")
     model = EMCensoredRegressor(distribution="weibull", strata=[1], warm_start=True).fit(X, y)

@@ -94,4 +94,5 @@ class Conclusion(NamedTuple):
             warn_of_boundaries(strata.told, *self.boundaries)
             open_[len(names) - len(strata.told) :] = self.boundaries.any
         told_of = self.uncertainty._replace(determined=self.uncertainty.determined | open_)
-        warn_of_uncertainty(names, told_of, prepared.rank, bounded, fit.result.converged)
+        n = int(prepared.units.intercept) + len(prepared.units.scale)
+        warn_of_uncertainty(names, told_of, (prepared.rank, n), bounded, fit.result.converged)

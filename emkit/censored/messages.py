@@ -121,22 +121,29 @@ def warn_of_lost_memory(tail: float) -> None:
 
 
 def warn_of_uncertainty(
-    names: Sequence[str], uncertainty: Uncertainty, rank: int, bounded: bool, converged: bool
+    names: Sequence[str],
+    uncertainty: Uncertainty,
+    identified: tuple[int, int],
+    bounded: bool,
+    converged: bool,
 ) -> None:
-    """Warn of parameters whose standard errors or variances are no numbers, and why."""
+    """Warn of parameters whose standard errors or variances are no numbers, and why.
+
+    ``identified`` is how many coefficients the columns determine, and of how many.
+    """
     seen, determined = uncertainty.seen, uncertainty.determined
     if not seen.all():
-        _warn_of_columns(names, seen, rank)
+        _warn_of_columns(names, seen, *identified)
     if bounded and (seen & ~determined).any():
         (_warn_of_flatness if converged else _warn_of_no_peak)(names, seen & ~determined)
     if uncertainty.extreme.any():
         _warn_of_extremes(names, uncertainty.extreme)
 
 
-def _warn_of_columns(names: Sequence[str], seen: Mask, rank: int) -> None:
+def _warn_of_columns(names: Sequence[str], seen: Mask, rank: int, n: int) -> None:
     """Warn of collinear and constant columns."""
     warn(
-        f"Columns of X are collinear: of {len(names) - 1} coefficients {rank} are identified. The "
+        f"Columns of X are collinear: of {n} coefficients {rank} are identified. The "
         f"data do not determine {_listed(names, ~seen)}: a line of least norm is returned, and "
         "their standard errors are NaN. Drop columns, or set alpha.",
         DataWarning,

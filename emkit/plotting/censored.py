@@ -9,7 +9,7 @@ from sklearn.utils import check_consistent_length
 from emkit.censored.rows import read_predictors
 from emkit.censored.target import load_target
 from emkit.data.numbers import argument_of
-from emkit.plotting.censored_line import fitted_line, times_over
+from emkit.plotting.censored_line import fitted_line, refuse_strata, times_over
 from emkit.plotting.censored_responses import draw_responses
 from emkit.plotting.common import (
     BLUE,
@@ -197,12 +197,7 @@ class CensoredRegressionDisplay:
         """
         pyplot()
         check_usable(estimator, cls, ["predict_survival_function", "predict_quantile"])
-        if hasattr(estimator, "strata_"):
-            raise ValueError(
-                f"{cls.__name__} draws one line with its quantiles, and each of the strata of this "
-                f"{type(estimator).__name__} has a scale of its own. Draw predict_quantile or "
-                "predict_survival_function of rows of each stratum, or fit without strata."
-            )
+        refuse_strata(estimator, cls)
         probabilities = check_probabilities(quantiles, "quantiles")
         (level,) = check_probabilities(level, "level")
         distribution = estimator._distribution

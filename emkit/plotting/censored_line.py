@@ -9,7 +9,7 @@ from emkit.censored.uncertainty import check_uncertainty
 from emkit.models.laws.distribution import Distribution
 from emkit.plotting.common import choose_features, feature_names
 
-__all__ = ["FittedLine", "fitted_line", "times_over"]
+__all__ = ["FittedLine", "fitted_line", "refuse_strata", "times_over"]
 
 #: Points of a line.
 POINTS = 201
@@ -32,6 +32,16 @@ class FittedLine(NamedTuple):
         half = ndtri(0.5 + 0.5 * level) * self.error
         limits = np.column_stack([self.median - half, self.median + half])
         return np.asarray(distribution.link.to_response(limits))
+
+
+def refuse_strata(estimator: Any, display: type) -> None:
+    """ValueError where the fit has several scales, and so no quantiles along one line."""
+    if hasattr(estimator, "strata_"):
+        raise ValueError(
+            f"{display.__name__} draws one line with its quantiles, and each of the strata of this "
+            f"{type(estimator).__name__} has a scale of its own. Draw predict_quantile or "
+            "predict_survival_function of rows of each stratum, or fit without strata."
+        )
 
 
 def fitted_line(
