@@ -91,7 +91,7 @@ class CurvePrediction:
         return quantiles, self._repeated(X, limits)
 
     def _warn_of_infinity(self, q: float) -> None:
-        lowest = self._curve.survival(np.max(self.times_, initial=-np.inf))
+        lowest = float(self._curve.survival(np.max(self.times_, initial=-np.inf, keepdims=True))[0])
         warn(
             f"The curve falls to no less than {lowest:.3g}, as the largest times are censored on "
             f"the right: the quantile at {q:g} is infinite. Ask predict_quantile for smaller ones.",

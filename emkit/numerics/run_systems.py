@@ -69,7 +69,8 @@ class RunMatrix(NamedTuple):
         (first, stop, n), size = self.runs, self.runs.n_cells + 1
         half = np.bincount(first * size + stop, self.weight, size * size).reshape(size, size)
         matrix = -(half + half.T)[1:, 1:]
-        matrix[range(n), range(n)] = self._diagonal() * (1.0 + ridge)
+        diagonal = self._diagonal()
+        matrix[range(n), range(n)] = diagonal + ridge * (diagonal + diagonal.mean())
         factor = cho_factor(matrix, overwrite_a=True, check_finite=False)
         solution: Array = cho_solve(factor, right, check_finite=False)
         return solution
@@ -78,15 +79,16 @@ class RunMatrix(NamedTuple):
         """Conjugate gradients, preconditioned by the tridiagonal part."""
         first, stop, n = self.runs
         short, diagonal = stop - first == 1, self._diagonal()
+        added = ridge * (diagonal + diagonal.mean())
         band = np.zeros((2, n))
         band[0, 1:] = -np.bincount(stop[short], self.weight[short], n + 1)[2:]
-        band[1] = diagonal * (1.0 + ridge)
+        band[1] = diagonal + added
 
         def times(sums: Array) -> Array:
             level = np.append(0.0, sums)
             flow = self.weight * (level[stop] - level[first])
             product: Array = (self.runs.ending(flow) - self.runs.beginning(flow))[1:]
-            return product + ridge * diagonal * sums
+            return product + added * sums
 
         solution, residual = np.zeros(n), right.copy()
         near = solveh_banded(band, residual, check_finite=False)
