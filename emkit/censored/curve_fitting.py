@@ -19,6 +19,10 @@ from emkit.models.survival.rows import Rows
 __all__ = ["CurveFit", "climb", "counted", "read_times", "warn_of_empty_risk_set"]
 
 
+#: An interval that is open below has this number, negated, for its first double.
+LARGEST = float(np.finfo(float).max)
+
+
 class CurveFit(NamedTuple):
     """The end of a climb."""
 
@@ -33,12 +37,12 @@ def read_times(X: Any, y: Any, sample_weight: Any, left: Any, right: Any) -> Tim
     low, high, entry = load_target(y, left, right)
     check_consistent_length(X, low)
     weight = check_weights(sample_weight, low)
-    return Times(low, high, entry, np.ones(len(low)) if weight is None else weight)
+    return Times.of(low, high, entry, np.ones(len(low)) if weight is None else weight)
 
 
 def counted(times: Times) -> Times:
     """Those of positive weight that may not lie anywhere; ValueError where there are none."""
-    tells = (times.low > -np.inf) | (times.high < np.inf)
+    tells = (times.first > -LARGEST) | (times.last < np.inf)
     if not tells.any():
         raise ValueError("No row of y has a bound: there is nothing to fit.")
     kept = tells & (times.weight > 0.0)

@@ -10,7 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cho_factor, cho_solve, solveh_banded
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dpttrf, dpttrs
 
 from emkit._typing import Array
 from emkit.numerics.runs import Runs
@@ -79,19 +80,21 @@ class RunMatrix(NamedTuple):
         """Conjugate gradients, preconditioned by the tridiagonal part."""
         first, stop, n = self.runs
         short, diagonal = stop - first == 1, self._diagonal()
-        added = ridge * (diagonal + diagonal.mean())
-        band = np.zeros((2, n))
-        band[0, 1:] = -np.bincount(stop[short], self.weight[short], n + 1)[2:]
-        band[1] = diagonal + added
+        diagonal += ridge * (diagonal + diagonal.mean())
+        beside = -np.bincount(stop[short], self.weight[short], n + 1)[2:]
+        *factor, failed = dpttrf(diagonal, beside)
+        if failed:
+            raise LinAlgError("The tridiagonal part is not positive definite.")
+        long = RunMatrix(Runs(first[~short], stop[~short], n), self.weight[~short])
 
         def times(sums: Array) -> Array:
-            level = np.append(0.0, sums)
-            flow = self.weight * (level[stop] - level[first])
-            product: Array = (self.runs.ending(flow) - self.runs.beginning(flow))[1:]
-            return product + added * sums
+            product = diagonal * sums + long._between(sums)
+            product[1:] += beside * sums[:-1]
+            product[:-1] += beside * sums[1:]
+            return product
 
         solution, residual = np.zeros(n), right.copy()
-        near = solveh_banded(band, residual, check_finite=False)
+        near = dpttrs(*factor, residual)[0]
         step, size = near.copy(), float(residual @ near)
         enough = ACCURACY**2 * size
         for _ in range(MOST_STEPS):
@@ -101,10 +104,19 @@ class RunMatrix(NamedTuple):
             length = size / float(step @ image)
             solution += length * step
             residual -= length * image
-            near = solveh_banded(band, residual, check_finite=False)
+            near = dpttrs(*factor, residual)[0]
             size, before = float(residual @ near), size
-            step = near + (size / before) * step
+            step *= size / before
+            step += near
         return solution
+
+    def _between(self, sums: Array) -> Array:
+        """What is beside the diagonal, in sums from the first cell on, times such sums."""
+        first, stop, _ = self.runs
+        level = np.append(0.0, sums)
+        flow = self.runs.beginning(self.weight * level[stop])
+        flow += self.runs.ending(self.weight * level[first])
+        return -flow[1:]
 
 
 def bounded_maximum(matrix: RunMatrix, gradient: Array, at: Array) -> Array:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 
-__all__ = ["Index", "Runs", "covering", "decaying_sums", "merged", "prefix_sums"]
+__all__ = ["Index", "Runs", "covering", "decaying_sums", "merged", "prefix_sums", "ranks"]
 
 Index = NDArray[np.intp]
 #: Runs are sorted, rather than counted in a table, where the table had this many times more cells.
@@ -52,7 +52,10 @@ class Runs(NamedTuple):
 
     def among(self, kept: Index) -> "Runs":
         """The runs of those cells alone, in order; some may be empty."""
-        return Runs(np.searchsorted(kept, self.first), np.searchsorted(kept, self.stop), len(kept))
+        before = np.zeros(self.n_cells + 1, dtype=np.intp)
+        before[kept + 1] = 1
+        np.cumsum(before, out=before)
+        return Runs(before[self.first], before[self.stop], len(kept))
 
 
 def covering(beginning: Array, ending: Array, turn: int) -> Array:
@@ -74,7 +77,7 @@ def merged(runs: Runs, weight: Array) -> tuple[Runs, Array]:
         sums = _sums(key, weight, table * table)
         found = np.flatnonzero(sums)
         return Runs(*np.divmod(found, table), runs.n_cells), sums[found]
-    order = np.argsort(key, kind="stable")
+    order = np.argsort(key)
     key = key[order]
     new = np.ones(len(key), dtype=bool)
     new[1:] = key[1:] != key[:-1]
@@ -106,7 +109,7 @@ def prefix_sums(values: Array) -> tuple[Array, Array]:
 
 def decaying_sums(inflow: Array, decay: Array) -> Array:
     """Sums (n,) with s[k] = s[k - 1] exp(-decay[k - 1]) + inflow[k]."""
-    level = prefix_sums(decay)[0][:-1]
+    level = np.append(0.0, np.cumsum(decay[:-1]))[: len(decay)]
     sums = np.empty(len(inflow))
     start, carried = 0, 0.0
     while start < len(sums):
@@ -117,3 +120,15 @@ def decaying_sums(inflow: Array, decay: Array) -> Array:
             carried = sums[stop - 1] * np.exp(level[stop - 1] - level[stop])
         start = stop
     return sums
+
+
+def ranks(ends: Array, values: Array, *, equal: bool) -> Index:
+    """How many of the ends, in order, are below each of the values (n,), or equal where counted.
+
+    As `numpy.searchsorted`, but of sorted values: looked up in any order they would miss the cache.
+    """
+    order = np.argsort(values)
+    at = np.searchsorted(values[order], ends, "left" if equal else "right")
+    found = np.empty(len(values), dtype=np.intp)
+    found[order] = np.cumsum(np.bincount(at, minlength=len(values) + 1)[:-1])
+    return found

@@ -20,18 +20,24 @@ from typing import NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.numerics.runs import Index, Runs, merged
+from emkit.numerics.runs import Index, Runs, merged, ranks
 
-__all__ = ["Cells", "Places", "Times", "beyond"]
+__all__ = ["Cells", "Places", "Times"]
 
 
 class Times(NamedTuple):
-    """Times known to lie in (low, high], exactly where equal, and beyond their entry."""
+    """Times known to lie in an interval, and beyond an entry; ends belong to intervals."""
 
-    low: Array  #: (n,) -inf where open
-    high: Array  #: (n,) inf where open
-    entry: Array | None  #: (n,) -inf where there is none
-    weight: Array  #: (n,) positive
+    first: Array  #: (n,) the first double of the interval
+    last: Array  #: (n,) the last one, inf where it is open
+    enter: Array | None  #: (n,) the first double beyond the entry; None where there are no entries
+    weight: Array  #: (n,) not negative
+
+    @classmethod
+    def of(cls, low: Array, high: Array, entry: Array | None, weight: Array) -> "Times":
+        """Times in (low, high], exactly there where both are equal, and beyond their entry."""
+        first = np.where(low == high, low, _beyond(low))
+        return cls(first, high, None if entry is None else _beyond(entry), weight)
 
 
 class Places(NamedTuple):
@@ -55,13 +61,6 @@ class Places(NamedTuple):
         return places, np.add.reduceat(weight[order], at)
 
 
-def beyond(ends: Array) -> Array:
-    """The next double, so that (end, ...] is [beyond(end), ...]."""
-    with np.errstate(over="ignore"):
-        following: Array = np.nextafter(ends, np.inf)
-    return following
-
-
 class Cells(NamedTuple):
     """Maximal intersections, in order."""
 
@@ -71,44 +70,51 @@ class Cells(NamedTuple):
     @classmethod
     def of(cls, times: Times) -> "Cells":
         """Those that the interval of a row covers: any other would be of no use."""
-        first = np.unique(_first(times))
-        last = np.unique(_ends(times))
+        first, last = _distinct(times.first), _distinct(times.last)
+        if times.enter is not None:
+            last = np.union1d(last, _before(times.enter))
         # The last start at or before each end; of ends with the same one, the first.
         start = np.searchsorted(first, last, "right") - 1
         new = start >= 0
         new[1:] &= start[1:] != start[:-1]
         cells = cls(first[start[new]], last[new])
-        if times.entry is None:
+        if times.enter is None:
             return cells
-        runs = cells.places(times).runs
-        covered = runs.covering(np.ones(len(times.low))) > 0.5
+        covered = cells.places(times).runs.covering(np.ones(len(times.first))) > 0.5
         return cls(cells.start[covered], cells.stop[covered])
 
     def places(self, times: Times) -> Places:
-        """Where rows lie; a run is empty where a row's interval holds no cell."""
-        first = np.searchsorted(self.start, _first(times))
-        stop = np.maximum(np.searchsorted(self.stop, times.high, "right"), first)
-        if times.entry is None:
-            enter = np.zeros_like(first)
-        else:
-            enter = np.searchsorted(self.start, beyond(times.entry))
+        """Where rows lie, whose intervals hold a cell or more."""
+        first = ranks(self.start, times.first, equal=False)
+        stop = ranks(self.stop, times.last, equal=True)
+        enter = np.zeros_like(first)
+        if times.enter is not None:
+            enter = ranks(self.start, times.enter, equal=False)
         return Places(enter, Runs(first, stop, len(self.start)))
 
     @property
     def intervals(self) -> Array:
         """Ends (m, 2): a cell lies in (left, right], or is the one number that both are."""
-        with np.errstate(over="ignore"):
-            left = np.nextafter(self.start, -np.inf)
-        return np.column_stack([np.where(self.start == self.stop, self.stop, left), self.stop])
+        left = np.where(self.start == self.stop, self.stop, _before(self.start))
+        return np.column_stack([left, self.stop])
 
 
-def _first(times: Times) -> Array:
-    """First double of each interval."""
-    return np.where(times.low == times.high, times.low, beyond(times.low))
+def _beyond(ends: Array) -> Array:
+    """The next double of each, so that (end, ...] is [_beyond(end), ...]."""
+    with np.errstate(over="ignore"):
+        following: Array = np.nextafter(ends, np.inf)
+    return following
 
 
-def _ends(times: Times) -> Array:
-    """Upper ends, and entries after which there are others."""
-    if times.entry is None:
-        return times.high
-    return np.concatenate([times.high, times.entry])
+def _before(starts: Array) -> Array:
+    with np.errstate(over="ignore"):
+        before: Array = np.nextafter(starts, -np.inf)
+    return before
+
+
+def _distinct(values: Array) -> Array:
+    """The values in order, each once."""
+    values = np.sort(values)
+    new = np.ones(len(values), dtype=bool)
+    new[1:] = values[1:] != values[:-1]
+    return values[new]

@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.survival.cells import Times, beyond
+from emkit.models.survival.cells import Times
 from emkit.numerics.runs import Index, Runs
 
 __all__ = ["Curve"]
@@ -46,12 +46,11 @@ class Curve(NamedTuple):
 
         Of an exact time it is that of its mass, minus infinity where there is none.
         """
-        exact = times.low == times.high
-        begin = np.searchsorted(self.stop, np.where(exact, times.low, beyond(times.low)))
-        end = np.maximum(np.searchsorted(self.stop, times.high, "right"), begin)
+        begin = np.searchsorted(self.stop, times.first)
+        end = np.maximum(np.searchsorted(self.stop, times.last, "right"), begin)
         enter = np.zeros_like(begin)
-        if times.entry is not None:
-            enter = np.searchsorted(self.stop, beyond(times.entry))
+        if times.enter is not None:
+            enter = np.searchsorted(self.stop, times.enter)
         lived, failed = self._total(enter, begin), self._total(begin, end)
         with np.errstate(divide="ignore"):
             log_probability: Array = np.log(-np.expm1(-failed)) - lived

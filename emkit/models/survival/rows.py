@@ -32,7 +32,7 @@ class Rows(NamedTuple):
 
     @classmethod
     def at(cls, places: Places, weight: Array) -> Self:
-        """From where rows with such weights lie among cells."""
+        """From where rows with such weights, all different, lie among cells."""
         (enter, runs), n = places, places.runs.n_cells
         survived = _living(enter, runs, weight)
         # Counted, as differences of fractional weights may be anything but 0.
@@ -44,7 +44,10 @@ class Rows(NamedTuple):
         kept = np.flatnonzero(free)
         known = np.where(certain, np.inf, 0.0)
         known[kept] = np.nan
-        likelihood = Likelihood(*merged(told_runs.among(kept), weight[told]), survived[kept])
+        runs, weight_told = told_runs.among(kept), weight[told]
+        if enter.any():  # rows may differ in nothing but their entry
+            runs, weight_told = merged(runs, weight_told)
+        likelihood = Likelihood(runs, weight_told, survived[kept])
         return cls(likelihood, float(weight.sum()), known)
 
     def hazards(self, free: Array) -> Array:
