@@ -21,7 +21,7 @@ __all__ = ["RunMatrix", "bounded_maximum"]
 #: Cells up to which a Cholesky factor of the whole matrix is taken.
 DENSE = 300
 #: Relative accuracy of conjugate gradients, and most of their steps.
-ACCURACY, MOST_STEPS = 1e-8, 400
+ACCURACY, MOST_STEPS = 1e-5, 400
 #: What makes a singular matrix definite, relative to its diagonal, one after the other.
 RIDGES = 1e-12, 1e-9, 1e-6
 #: Part of the largest slope that is rounding.

@@ -18,7 +18,8 @@ cover k, so that the gradient is g - c, every :math:`\theta \le 1` with :math:`\
 by duality
 
 .. math:: \max \ell - \ell(\lambda) \le \sum_k \lambda_k (c_k - g_k)
-          + (1 - \theta) \Bigl(\sum_k \lambda_k g_k - \log \theta \sum_i w_i u_i\Bigr).
+          + (1 - \theta) \Bigl(\sum_k \lambda_k g_k
+          + \frac{1 - \theta}{\theta} \sum_i w_i e^{-x_i}\Bigr).
 
 References
 ----------
@@ -61,7 +62,7 @@ class HazardStats(NamedTuple):
     events: Array  #: (k,) failures in a cell
     survivors: Array  #: (k,) weight of the rows that failed after a cell, within their run
     slope: Array  #: (k,) derivative of their log-likelihood in the hazard of a cell
-    odds: Array  #: () weighted sum of the odds to live through the run
+    passed: Array  #: () weighted sum of the probabilities to live through a run
 
 
 class HazardModel(EMModel):
@@ -95,7 +96,8 @@ class HazardModel(EMModel):
         at_risk = decaying_sums((self.begun + opened - closed)[:-1], hazard)
         events = -np.expm1(-hazard) * np.maximum(at_risk, 0.0)
         survivors = np.maximum(at_risk - events - slope, 0.0)
-        return HazardStats(events, survivors, slope, np.array(weighted.sum())), point.value
+        passed = np.array(weighted @ (1.0 / (1.0 + point.odds)))
+        return HazardStats(events, survivors, slope, passed), point.value
 
     def m_step(self, stats: HazardStats, params: HazardParams) -> HazardParams:
         at_risk_after = stats.survivors + self.likelihood.survived
@@ -111,8 +113,8 @@ class HazardModel(EMModel):
         survived, slope, hazard = self.likelihood.survived, stats.slope, params.hazard
         if not len(survived):
             return 0.0
-        theta = 1.0 / max(1.0, float((slope / survived).max()))
-        spent = (1.0 - theta) * (hazard @ slope - np.log(theta) * stats.odds)
+        excess = max(0.0, float((slope / survived).max()) - 1.0)  # 1 / theta - 1
+        spent = excess / (1.0 + excess) * (hazard @ slope + excess * stats.passed)
         return max(0.0, float(hazard @ (survived - slope) + spent)) / self.total
 
     def progress(self, before: Any, after: Any) -> float:

@@ -13,7 +13,7 @@ from emkit.numerics.runs import Index
 __all__ = ["newton_on_support"]
 
 #: Steps over the same cells: many where there are few.
-FEW_CELLS, MANY_STEPS, FEW_STEPS = 3000, 10, 3
+FEW_CELLS, MANY_STEPS, FEW_STEPS = 3000, 5, 3
 #: Rise that a step promises, a unit of weight, at which it is the last one.
 SETTLED = 1e-20
 #: Part of the weight that lives through a cell by which its slope must be larger.
@@ -55,4 +55,5 @@ def _support(survived: Array, slope: Array, hazard: Array) -> Index:
     between = np.cumsum(full)[above]
     order = np.lexsort((-slope[above] / survived[above], between))
     first = np.diff(between[order], prepend=-1) > 0
-    return np.union1d(np.flatnonzero(full), above[order[first]])
+    full[above[order[first]]] = True
+    return np.flatnonzero(full)
