@@ -48,18 +48,22 @@ class RunMatrix(NamedTuple):
         full = runs.stop > runs.first
         return RunMatrix(Runs(runs.first[full], runs.stop[full], runs.n_cells), self.weight[full])
 
-    def solve(self, vector: Array) -> Array:
+    def solve(self, vector: Array, accuracy: float = ACCURACY) -> Array:
         """Solution x of H x = vector; of conjugate gradients where there are many cells.
 
+        Those are relatively as accurate as asked, in the norm of what they are preconditioned by.
         Where H is singular, as where cells outnumber the runs that tell them apart, so little is
         added to its diagonal that x is long in directions that it does not see.
         """
         right = vector.copy()
         right[:-1] -= vector[1:]
-        solve = self._solve_dense if self.runs.n_cells <= DENSE else self._solve_by_steps
         for ridge in RIDGES:
             with suppress(LinAlgError):
-                return np.diff(solve(right, ridge), prepend=0.0)
+                if self.runs.n_cells <= DENSE:
+                    sums = self._solve_dense(right, ridge)
+                else:
+                    sums = self._solve_by_steps(right, ridge, accuracy)
+                return np.diff(sums, prepend=0.0)
         raise LinAlgError("A sum over runs is singular beyond what can be added to it.")
 
     def _diagonal(self) -> Array:
@@ -76,7 +80,7 @@ class RunMatrix(NamedTuple):
         solution: Array = cho_solve(factor, right, check_finite=False)
         return solution
 
-    def _solve_by_steps(self, right: Array, ridge: float) -> Array:
+    def _solve_by_steps(self, right: Array, ridge: float, accuracy: float) -> Array:
         """Conjugate gradients, preconditioned by the tridiagonal part."""
         first, stop, n = self.runs
         short, diagonal = stop - first == 1, self._diagonal()
@@ -96,7 +100,7 @@ class RunMatrix(NamedTuple):
         solution, residual = np.zeros(n), right.copy()
         near = dpttrs(*factor, residual)[0]
         step, size = near.copy(), float(residual @ near)
-        enough = ACCURACY**2 * size
+        enough = accuracy**2 * size
         for _ in range(MOST_STEPS):
             if not size > enough:
                 break
@@ -119,11 +123,13 @@ class RunMatrix(NamedTuple):
         return -flow[1:]
 
 
-def bounded_maximum(matrix: RunMatrix, gradient: Array, at: Array) -> Array:
+def bounded_maximum(
+    matrix: RunMatrix, gradient: Array, at: Array, accuracy: float = ACCURACY
+) -> Array:
     r"""Step d (n_cells,) that maximises :math:`g^\top d - \tfrac12 d^\top H d` with at + d >= 0.
 
     Cells are held at 0 and let go by whole blocks (Kim & Park 2011), which takes a few solutions
-    however many bounds there are.
+    however many bounds there are; ``accuracy`` is that of these.
     """
     held = (at <= 0.0) & (gradient <= 0.0)
     step = np.zeros_like(at)
@@ -132,7 +138,7 @@ def bounded_maximum(matrix: RunMatrix, gradient: Array, at: Array) -> Array:
         if held.all():
             break
         rest = gradient - matrix.times(step) if step.any() else gradient
-        step[~held] = matrix.part(~held).solve(rest[~held])
+        step[~held] = matrix.part(~held).solve(rest[~held], accuracy)
         below = ~held & (at + step < 0.0)
         release = np.zeros_like(held)
         if n_exchanges < MOST_RELEASES and held.any():

@@ -74,8 +74,9 @@ class HazardModel(EMModel):
         What is known of the cells.
     """
 
-    #: The last point of a proposal, so that its E-step takes no pass of its own.
+    #: The last point of a proposal, and the last E-step: neither is worked out again.
     _proposed: Point | None = None
+    _last: tuple[HazardParams, HazardStats, float] | None = None
 
     def __init__(self, rows: Rows):
         self.total, self.likelihood = rows.total, rows.likelihood
@@ -88,6 +89,8 @@ class HazardModel(EMModel):
         return super().is_feasible(params) and bool(params.hazard.min(initial=0.0) >= 0.0)
 
     def e_step(self, data: Likelihood, params: HazardParams) -> tuple[HazardStats, float]:
+        if self._last is not None and self._last[0] is params:
+            return self._last[1:]
         point, hazard = self._point(params), params.hazard
         weighted = data.weight * point.odds
         opened, closed = data.runs.beginning(weighted), data.runs.ending(weighted)
@@ -97,7 +100,9 @@ class HazardModel(EMModel):
         events = -np.expm1(-hazard) * np.maximum(at_risk, 0.0)
         survivors = np.maximum(at_risk - events - slope, 0.0)
         passed = np.array(weighted @ (1.0 / (1.0 + point.odds)))
-        return HazardStats(events, survivors, slope, passed), point.value
+        stats = HazardStats(events, survivors, slope, passed)
+        self._last = params, stats, point.value
+        return stats, point.value
 
     def m_step(self, stats: HazardStats, params: HazardParams) -> HazardParams:
         at_risk_after = stats.survivors + self.likelihood.survived

@@ -15,7 +15,11 @@ __all__ = ["newton_on_support"]
 #: Steps over the same cells: many where there are few.
 FEW_CELLS, MANY_STEPS, FEW_STEPS = 3000, 5, 3
 #: Rise that a step promises, a unit of weight, at which it is the last one.
-SETTLED = 1e-20
+SETTLED = 1e-14
+#: Relative accuracy of a step, of the rise that the last one promised, a unit of weight.
+ROUGHEST, FINEST = 1e-2, 1e-5
+#: Stands for no weight, where no cell can change.
+TINY = 1e-300
 #: Part of the weight that lives through a cell by which its slope must be larger.
 EXCESS = 1e-12
 
@@ -28,19 +32,21 @@ def newton_on_support(whole: Likelihood, slope: Array, hazard: Array) -> Array |
     cells = _support(whole.survived, slope, hazard)
     part = whole.among(cells)
     start = point = part.at(hazard[cells])
-    settled = SETTLED * part.weight.sum()
+    total, accuracy = max(float(part.weight.sum()), TINY), ROUGHEST
     for _ in range(MANY_STEPS if len(cells) <= FEW_CELLS else FEW_STEPS):
         if point is None:
             break
         gradient = part.slope(point) - part.survived
         matrix = RunMatrix(part.runs, part.curvature(point))
-        step = bounded_maximum(matrix, gradient, point.hazard)
+        step = bounded_maximum(matrix, gradient, point.hazard, accuracy)
         there = part.toward(point, point.hazard + step)
         if there is None:
             break
         point = there
-        if gradient @ step <= settled:
+        promise = gradient @ step / total
+        if promise <= SETTLED:
             break
+        accuracy = np.clip(promise, FINEST, ROUGHEST)
     if point is None or point is start:
         return None
     moved = np.zeros_like(hazard)
