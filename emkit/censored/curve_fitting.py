@@ -58,7 +58,8 @@ def climb(rows: Rows, start: Array | None = None, *, tol: float, **options: Any)
     model = HazardModel(rows)
     first = first_hazards(rows.likelihood) if start is None else HazardParams(start)
     result = best_run(model, rows.likelihood, start=first, tol=tol, **options)
-    params, value, gap = model.polished(result.params, tol)
+    more = {} if result.converged else {"max_steps": 0}
+    params, value, gap = model.polished(result.params, tol, **more)
     return CurveFit(result, rows.hazards(params.hazard), value, gap)
 
 
@@ -79,8 +80,8 @@ def warn_of_empty_risk_set(cells: Cells, rows: Rows) -> None:
     time = cells.stop[rows.emptied]
     warn(
         f"By time {time:g} everybody who was at risk has failed, and others come under observation "
-        "later: the curve falls to 0 there, whatever they live to. Entries that come so late say "
-        "nothing of earlier times. Likely few are at risk at first: leave out the rows that end "
-        f"by {time:g}, which makes of the curve that of whoever lives longer.",
+        "later: the curve falls to 0 there, whatever they live to. Likely few were at risk, or an "
+        f"entry is missing. For the curve of whoever lives past {time:g}, leave out the rows that "
+        "end by it.",
         DataWarning,
     )

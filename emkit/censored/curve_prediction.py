@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import _num_samples, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
+from emkit.base.estimator import n_samples_of
 from emkit.censored.curve_fitting import read_times
 from emkit.censored.curve_limits import Observed, bootstrap_limits
 from emkit.censored.prediction import check_level
@@ -164,7 +165,7 @@ class CurvePrediction:
 
     def _repeated(self, X: Any, values: Array) -> Array:
         """The values for every row of X."""
-        return np.broadcast_to(values, (_num_samples(X), *np.shape(values)))
+        return np.broadcast_to(values, (n_samples_of(X), *np.shape(values)))
 
     def score_samples(self, X: Any, y: Any) -> Array:
         """Log-probability of each row, given that it lies beyond its entry.

@@ -129,14 +129,16 @@ class HazardModel(EMModel):
             return 0.0
         return self.gap(after.stats, after.params)
 
-    def polished(self, params: HazardParams, tol: float) -> tuple[HazardParams, float, float]:
+    def polished(
+        self, params: HazardParams, tol: float, max_steps: int = MOST_POLISHING
+    ) -> tuple[HazardParams, float, float]:
         """Hazards with a gap of at most ``tol`` if Newton's steps lead there; value and gap.
 
         The objective is level to rounding here, and the gap still tells one point from another.
         """
         stats, value = self.e_step(self.likelihood, params)
         gap = self.gap(stats, params)
-        for _ in range(MOST_POLISHING):
+        for _ in range(max_steps):
             step = self._newton(stats, params) if gap > tol else None
             if step is None:
                 break

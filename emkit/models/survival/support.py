@@ -46,7 +46,7 @@ def newton_on_support(whole: Likelihood, slope: Array, hazard: Array) -> Array |
         promise = gradient @ step / total
         if promise <= SETTLED:
             break
-        accuracy = np.clip(promise, FINEST, ROUGHEST)
+        accuracy = float(np.clip(promise, FINEST, ROUGHEST))
     if point is None or point is start:
         return None
     moved = np.zeros_like(hazard)
