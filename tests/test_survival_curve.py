@@ -127,7 +127,10 @@ def test_right_censored_times_have_the_curve_of_kaplan_and_meier(seed, entries, 
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 60))
     time, event = rng.integers(1, 20, n) * 1.0, rng.random(n) < 0.6
-    entry = np.where(rng.random(n) < 0.7, time - rng.integers(1, 20, n), -INF) if entries else -INF
+    late = rng.random(n) < rng.choice([0.7, 1.0])
+    entry = (
+        np.where(late, time - rng.integers(1, rng.choice([3, 20]), n), -INF) if entries else -INF
+    )
     weight = rng.random(n) + 0.1 if weighted else np.ones(n)
     entry = np.broadcast_to(entry, n)
     curve = fitted(censored_target(time, event=event, entry=entry), weight)
@@ -228,7 +231,7 @@ def test_continuous_times_of_many_rows_are_at_their_maximum(n, entries, share):
         late = (y[:, 0] > 0.0) & (rng.random(n) < 0.7)
         y = np.column_stack([y, np.where(late, y[:, 0] * rng.random(n), -INF)])
     curve = fitted(y)
-    assert curve.converged_ and curve.gap_ <= 1e-12
+    assert curve.converged_ and curve.gap_ <= 1e-10
     assert curve.n_iter_ < 40
 
 
@@ -370,6 +373,15 @@ def test_a_fit_that_stops_short_says_by_how_much_it_may():
     with pytest.warns(ConvergenceWarning, match="fall short of the maximum by"):
         curve = fitted(y, weight, max_iter=1, tol=1e-14)
     assert not curve.converged_ and curve.gap_ > 1e-14
+
+
+@late_entries
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_weights_may_be_of_many_sizes(seed, entries):
+    y, _ = times(seed, entries=entries)
+    weight = 10.0 ** np.random.default_rng(seed).uniform(-3.0, 3.0, len(y))
+    curve = fitted(y, weight)
+    assert curve.converged_ and curve.gap_ <= 1e-10
 
 
 @pytest.mark.parametrize("scale", [1e-290, 1e-20, 1e90])

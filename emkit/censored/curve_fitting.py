@@ -63,14 +63,18 @@ def climb(rows: Rows, start: Array | None = None, *, tol: float, **options: Any)
     return CurveFit(result, rows.hazards(params.hazard), value, gap)
 
 
-def warn_unconverged(gap: float, tol: float, max_iter: int) -> None:
+def warn_unconverged(fit: CurveFit, tol: float, max_iter: int) -> None:
     """Warn where the log-likelihood may be short of its maximum by more than was asked."""
-    if gap > tol > 0.0 and max_iter > 0:
-        warn(
-            f"The fit did not converge: its log-likelihood may fall short of the maximum by "
-            f"{gap:.3g} a unit of weight, and tol={tol:g}. Increase max_iter, or tol.",
-            ConvergenceWarning,
-        )
+    if not fit.gap > tol > 0.0 or max_iter == 0:
+        return
+    why = f"max_iter={max_iter} points were tried. Increase it"
+    if fit.result.converged:
+        why = "rounding hides what is left, as with weights of very different sizes. Even them out"
+    warn(
+        f"The fit did not converge: its log-likelihood may fall short of the maximum by "
+        f"{fit.gap:.3g} a unit of weight, where tol={tol:g}, as {why}, or increase tol.",
+        ConvergenceWarning,
+    )
 
 
 def warn_of_empty_risk_set(cells: Cells, rows: Rows) -> None:

@@ -197,7 +197,7 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
         self.log_likelihood_, self.gap_ = fit.log_likelihood, fit.gap
         self.converged_ = fit.result.converged and not fit.gap > self.tol > 0.0
         self._observed = places
-        warn_unconverged(fit.gap, self.tol, self.max_iter)
+        warn_unconverged(fit, self.tol, self.max_iter)
         warn_of_empty_risk_set(cells, rows)
         progress.done()
         return self

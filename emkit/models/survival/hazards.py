@@ -43,7 +43,7 @@ from emkit.numerics.runs import covering, decaying_sums
 __all__ = ["HazardModel", "HazardParams", "HazardStats", "first_hazards"]
 
 #: Gap, a unit of weight, below which Newton's steps take over.
-NEAR = 0.1
+NEAR = 0.03
 #: Least curvature at the end of a run, relative to the largest.
 FLAT = 1e-12
 #: Most steps to the maximum after the objective has stopped to tell them.

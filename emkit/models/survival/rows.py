@@ -6,8 +6,9 @@ at v has the likelihood :math:`(S(l) - S(u)) / S(v)`, whose logarithm is
 .. math:: -(\Lambda(l) - \Lambda(v)) + \log(1 - e^{-(\Lambda(u) - \Lambda(l))}).
 
 The first term is linear in the hazards of the cells; the second is that of a *run* of cells. Where
-no row lives through a cell that it was at risk in, nothing speaks against an infinite hazard there,
-and the second term of whoever may have failed in it is 0.
+no row lives through a cell, nothing speaks against an infinite hazard there, and for one the second
+term of all rows that may have failed in it is 0. It is the latest such cell of any row that has
+one, so that the curve falls no sooner than it must: all others have no hazard.
 """
 
 from typing import NamedTuple, Self
@@ -17,7 +18,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.models.survival.cells import Places
 from emkit.models.survival.likelihood import Likelihood
-from emkit.numerics.runs import Index, Runs, covering, merged
+from emkit.numerics.runs import Index, Runs, merged, prefix_sums
 
 __all__ = ["Rows"]
 
@@ -36,18 +37,20 @@ class Rows(NamedTuple):
         (enter, runs), n = places, places.runs.n_cells
         survived = _living(enter, runs, weight)
         # Counted, as differences of fractional weights may be anything but 0.
-        certain = _living(enter, runs, None) == 0
-        passed = np.append(0, np.cumsum(certain))
-        told = passed[runs.stop] == passed[runs.first]
+        empty = _living(enter, runs, None) == 0
+        latest = np.maximum.accumulate(np.append(-1, np.where(empty, np.arange(n), -1)))[runs.stop]
+        told = latest < runs.first
         told_runs = Runs(runs.first[told], runs.stop[told], n)
-        free = ~certain & (told_runs.covering(np.ones(len(told_runs.first))) > 0.5)
-        kept = np.flatnonzero(free)
-        known = np.where(certain, np.inf, 0.0)
-        known[kept] = np.nan
+        covered = told_runs.covering(np.ones(len(told_runs.first))) > 0.5
+        kept = np.flatnonzero(covered & ~empty)
+        known = np.zeros(n)
+        known[kept], known[latest[~told]] = np.nan, np.inf
         runs, weight_told = told_runs.among(kept), weight[told]
         if enter.any():  # rows may differ in nothing but their entry
             runs, weight_told = merged(runs, weight_told)
-        likelihood = Likelihood(runs, weight_told, survived[kept])
+        # Whoever lives through a cell weighs no less than that, whatever rounding leaves.
+        survived = np.maximum(survived[kept], weight.min())
+        likelihood = Likelihood(runs, weight_told, survived)
         return cls(likelihood, float(weight.sum()), known)
 
     def hazards(self, free: Array) -> Array:
@@ -66,5 +69,5 @@ class Rows(NamedTuple):
 def _living(enter: Index, runs: Runs, weight: Array | None) -> Array:
     """Sum (n_cells,) of the weights of rows that live through a cell, from entry to interval."""
     living = Runs(enter, runs.first, runs.n_cells)
-    ends = living.beginning(weight), living.ending(weight)
-    return covering(*ends, int(covering(*ends, 0).argmax()))
+    level, rest = prefix_sums(living.beginning(weight) - living.ending(weight))
+    return (level + rest)[1:-1]

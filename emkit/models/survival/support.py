@@ -13,7 +13,7 @@ from emkit.numerics.runs import Index
 __all__ = ["newton_on_support"]
 
 #: Steps over the same cells: many where there are few.
-FEW_CELLS, MANY_STEPS, FEW_STEPS = 3000, 5, 3
+FEW_CELLS, MANY_STEPS, FEW_STEPS = 3000, 5, 4
 #: Rise that a step promises, a unit of weight, at which it is the last one.
 SETTLED = 1e-14
 #: Relative accuracy of a step, of the rise that the last one promised, a unit of weight.
