@@ -174,3 +174,17 @@ def test_standard_errors_are_numbers_or_are_told_to_be_none(seed, kind, weight, 
     assert not [one for one in told if issubclass(one.category, RuntimeWarning)]
     if not all(np.isfinite(part).all() for part in errors):
         assert any(re.search("No standard errors", str(one.message)) for one in told)
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_variances_that_underflow_are_positive(kind):
+    """Groups are found in units in which no double holds a variance, and none is published as 0."""
+    X = two_groups(2.0**-520)
+    mixture = EMGaussianMixture(2, covariance_type=kind, reg_covar=0.0, random_state=0).fit(X)
+    independent = STRUCTURES[kind].layout.independent
+    variances = mixture.covariances_
+    if not independent:
+        variances = np.diagonal(variances, axis1=-2, axis2=-1)
+    assert (variances > 0.0).all() and np.isfinite(mixture.score_samples(X)).all()
+    found = mixture.predict(X)
+    assert min((found == LABELS).mean(), (found != LABELS).mean()) < 0.01

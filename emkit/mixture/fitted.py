@@ -103,7 +103,15 @@ def _in_users_units(
         covariances, factor, scale = flat.lift(layout, covariances, factor, scale, reg_covar)
     with np.errstate(over="ignore"):  # clipped where they are published
         covariances = layout.rescale(covariances, scale)
-    return means, layout.rescale_factor(factor, scale), covariances
+    return means, layout.rescale_factor(factor, scale), _positive(covariances, layout)
+
+
+def _positive(covariances: Array, layout: Any) -> Array:
+    """Covariances of which no variance is 0: the least full double stands for smaller ones."""
+    covariances = np.array(covariances)
+    variances = covariances if layout.independent else np.einsum("...ii->...i", covariances)
+    np.maximum(variances, np.finfo(float).tiny, out=variances)
+    return covariances
 
 
 def held(values: Array, dtype: Any, beside: Array | None = None) -> Array:
