@@ -22,6 +22,10 @@ __all__ = ["AUTO", "as_chosen", "choose", "take_fit"]
 AUTO = "auto"
 #: Numbers of classes that are tried.
 N_COMPONENTS = (1, 2, 3, 4, 6)
+#: Numbers of classes in a row that are no better, after which no more are tried.
+PATIENCE = 2
+#: Times tol to which candidates are fitted: their scores differ by more than the rest changes.
+COARSER = 10.0
 #: Part of the observed cells that is held out, in columns of at least so many.
 HELD_OUT, LEAST_CELLS = 0.15, 10
 #: A probability or a relative error below which a cell or a column counts no more.
@@ -43,11 +47,17 @@ def choose(imputer: Any, table: Table, fit_table: FitTable) -> dict[str, Any]:
             f"{imputer.n_components!r}. Take method='classes' for a number of your own."
         )
     hidden = held_out(imputer, table)
+    *classes, latent = _candidates(imputer, table.data)
+    if not hidden.any():
+        return classes[0]
     scores: list[float] = []
-    candidates = _candidates(imputer, table.data)
-    for options in candidates if hidden.any() else candidates[:1]:
-        scores.append(_score(imputer, options, table, hidden, fit_table) if hidden.any() else 0.0)
-    return candidates[int(np.argmax(scores))]
+    for options in classes:
+        scores.append(_score(imputer, options, table, hidden, fit_table))
+        if len(scores) - 1 - int(np.argmax(scores)) >= PATIENCE:
+            break
+    best = int(np.argmax(scores))
+    of_latent = _score(imputer, latent, table, hidden, fit_table)
+    return latent if of_latent > scores[best] else classes[best]
 
 
 def as_chosen(imputer: Any) -> Any:
@@ -103,7 +113,9 @@ def _score(
     """
     rows = table.data
     X = np.where(hidden, np.nan, rows.X)
-    candidate = copy(imputer).set_params(**options, random_state=0, warm_start=False, verbose=0)
+    candidate = copy(imputer).set_params(
+        **options, tol=COARSER * imputer.tol, random_state=0, warm_start=False, verbose=0
+    )
     candidate.__dict__.pop("_skl_callbacks", None)
     part = table._replace(data=Rows.of(X, rows.sample_weight))
     progress = Progress(candidate, X, None, rows.sample_weight)
