@@ -24,8 +24,6 @@ AUTO = "auto"
 N_COMPONENTS = (1, 2, 3, 4, 6)
 #: Numbers of classes in a row that are no better, after which no more are tried.
 PATIENCE = 2
-#: Times tol to which candidates are fitted: their scores differ by more than the rest changes.
-COARSER = 10.0
 #: Part of the observed cells that is held out, in columns of at least so many.
 HELD_OUT, LEAST_CELLS = 0.15, 10
 #: A probability or a relative error below which a cell or a column counts no more.
@@ -113,9 +111,7 @@ def _score(
     """
     rows = table.data
     X = np.where(hidden, np.nan, rows.X)
-    candidate = copy(imputer).set_params(
-        **options, tol=COARSER * imputer.tol, random_state=0, warm_start=False, verbose=0
-    )
+    candidate = copy(imputer).set_params(**options, random_state=0, warm_start=False, verbose=0)
     candidate.__dict__.pop("_skl_callbacks", None)
     part = table._replace(data=Rows.of(X, rows.sample_weight))
     progress = Progress(candidate, X, None, rows.sample_weight)

@@ -74,8 +74,8 @@ class EMImputer(
         one schedule: of ``tol``, ``n_init``, ``search``, ``acceleration`` and ``n_jobs`` it makes
         no use, ``max_iter`` below 150 cuts it short. What it fills in lies in the range of what was
         seen, and monotone transforms of a column do not matter. 'auto' tries 1, 2, 3, 4 and 6
-        classes (no more after two in a row that are no better) and the latent normal, fitted to
-        ten times ``tol``, on the table with 15 % of its observed cells held out, and
+        classes (no more after two in a row that are no better) and the latent normal on the table
+        with 15 % of its observed cells held out, and
         fits what fills these best: by the log-probability of categories and minus the logarithm of
         the relative error of numbers, averaged over the columns. It takes ``n_components=1`` and
         data in memory; the choice (``chosen_``) depends on the table alone, and stays in
