@@ -6,6 +6,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from emkit import EMImputer
+from emkit.imputation import auto
 from emkit.imputation.auto import HELD_OUT, held_out
 from emkit.imputation.table import load_for_fit, open_table
 
@@ -49,6 +50,30 @@ def test_it_is_the_fit_of_what_was_chosen():
 def test_classes_that_lie_apart_are_found_and_one_factor_is_latent():
     assert EMImputer(method="auto").fit(apart()).chosen_["n_components"] >= 3
     assert EMImputer(method="auto").fit(monotone()).chosen_["method"] == "latent_normal"
+
+
+@pytest.mark.parametrize(
+    ("scores", "tried", "chosen"),
+    [
+        ([0.0, 1.0, 0.5, 0.9], [1, 3, 6, "latent"], 3),
+        ([0.0, 1.0, 1.5, 2.0], [1, 3, 6, "latent"], "latent"),
+        ([0.0, 1.0, 1.5, 1.5], [1, 3, 6, "latent"], 6),
+        ([0.0, -1.0, -2.0], [1, 3, "latent"], 1),
+    ],
+)
+def test_more_classes_are_tried_until_more_are_worse(monkeypatch, scores, tried, chosen):
+    given, found = iter(scores), []
+
+    def of(options):
+        return options["n_components"] if options["method"] == "classes" else "latent"
+
+    def score(imputer, options, *others):
+        found.append(of(options))
+        return next(given)
+
+    monkeypatch.setattr(auto, "_score", score)
+    assert of(EMImputer(method="auto").fit(apart()).chosen_) == chosen
+    assert found == tried
 
 
 def test_the_choice_does_not_depend_on_the_random_state():

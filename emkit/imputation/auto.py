@@ -21,9 +21,7 @@ __all__ = ["AUTO", "as_chosen", "choose", "take_fit"]
 #: The name of the method.
 AUTO = "auto"
 #: Numbers of classes that are tried.
-N_COMPONENTS = (1, 2, 3, 4, 6)
-#: Numbers of classes in a row that are no better, after which no more are tried.
-PATIENCE = 2
+N_COMPONENTS = (1, 3, 6)
 #: Part of the observed cells that is held out, in columns of at least so many.
 HELD_OUT, LEAST_CELLS = 0.15, 10
 #: A probability or a relative error below which a cell or a column counts no more.
@@ -51,8 +49,8 @@ def choose(imputer: Any, table: Table, fit_table: FitTable) -> dict[str, Any]:
     scores: list[float] = []
     for options in classes:
         scores.append(_score(imputer, options, table, hidden, fit_table))
-        if len(scores) - 1 - int(np.argmax(scores)) >= PATIENCE:
-            break
+        if scores[-1] < max(scores):
+            break  # more are no better then, as a rule, and take longer
     best = int(np.argmax(scores))
     of_latent = _score(imputer, latent, table, hidden, fit_table)
     return latent if of_latent > scores[best] else classes[best]
@@ -75,7 +73,7 @@ def take_fit(imputer: Any, fitted: Any, chosen: dict[str, Any]) -> None:
 def _candidates(imputer: Any, rows: Rows) -> list[dict[str, Any]]:
     """Simple ones first, which win where others are no better."""
     of_classes = {"method": "classes", "covariance_type": imputer.covariance_type}
-    classes = [{**of_classes, "n_components": k} for k in N_COMPONENTS if k <= len(rows)]
+    classes = [{**of_classes, "n_components": k} for k in N_COMPONENTS if k <= len(rows.X)]
     return [*classes, {"method": LATENT, "covariance_type": "full", "n_components": 1}]
 
 
