@@ -6,6 +6,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from emkit import EMImputer
+from emkit.imputation import auto
 from emkit.imputation.auto import HELD_OUT, held_out
 from emkit.imputation.table import load_for_fit, open_table
 
@@ -51,13 +52,38 @@ def test_classes_that_lie_apart_are_found_and_one_factor_is_latent():
     assert EMImputer(method="auto").fit(monotone()).chosen_["method"] == "latent_normal"
 
 
+@pytest.mark.parametrize(
+    ("scores", "tried", "chosen"),
+    [
+        ([0.0, 1.0, 0.5, 0.9], [1, 3, 6, "latent"], 3),
+        ([0.0, 1.0, 1.5, 2.0], [1, 3, 6, "latent"], "latent"),
+        ([0.0, 1.0, 1.5, 1.5], [1, 3, 6, "latent"], 6),
+        ([0.0, -1.0, -2.0], [1, 3, "latent"], 1),
+    ],
+)
+def test_more_classes_are_tried_until_more_are_worse(monkeypatch, scores, tried, chosen):
+    given, found = iter(scores), []
+
+    def of(options):
+        return options["n_components"] if options["method"] == "classes" else "latent"
+
+    def score(imputer, options, *others):
+        found.append(of(options))
+        return next(given)
+
+    monkeypatch.setattr(auto, "_score", score)
+    assert of(EMImputer(method="auto").fit(apart()).chosen_) == chosen
+    assert found == tried
+
+
 def test_the_choice_does_not_depend_on_the_random_state():
     frame = apart(seed=1)
     chosen = [EMImputer(method="auto", random_state=s).fit(frame).chosen_ for s in (None, 1, 2)]
     assert chosen[0] == chosen[1] == chosen[2]
 
 
-def test_what_needs_the_model_goes_by_the_choice():
+def test_what_needs_the_model_goes_by_the_choice(monkeypatch):
+    monkeypatch.setattr(auto, "N_COMPONENTS", (1, 3))  # of six a class is empty: no standard errors
     frame = apart()
     fine = {"random_state": 0, "tol": 1e-9, "max_iter": 2000}
     imputer = EMImputer(method="auto", **fine).fit(frame)

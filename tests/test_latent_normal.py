@@ -17,7 +17,8 @@ from sklearn.base import clone
 from emkit import EMImputer
 from emkit.engine import Blocks, check_model
 from emkit.exceptions import DataWarning
-from emkit.models.latent_normal.chances import RowChances
+from emkit.models.latent_normal.answers import MOVES, expect
+from emkit.models.latent_normal.chances import Mirrored, RowChances
 from emkit.models.latent_normal.columns import LatentColumns
 from emkit.models.latent_normal.gibbs import LatentParams, Normal, sweep
 from emkit.models.latent_normal.margins import Margin
@@ -367,6 +368,33 @@ def test_chances_of_rows_are_uniform_and_their_own():
     assert np.abs(np.corrcoef(first)[np.triu_indices(4, 1)]).max() < 0.06
     chances = RowChances(np.zeros((1, 1)))
     assert len({float(chances((1, 1))[0, 0]) for _ in range(100)}) == 100
+
+
+def test_mirrored_chances_are_those_drawn_turned_round():
+    drawn = Mirrored(RowChances(np.arange(12.0).reshape(3, 4)))
+    first, second = drawn((3, 4)), drawn((2, 4))
+    mirror = drawn.mirror()
+    assert_array_equal(mirror((3, 4)), 1.0 - first)
+    assert_array_equal(mirror((2, 4)), 1.0 - second)
+
+
+def test_means_of_cells_are_exact_but_for_less_than_independent_moves_leave():
+    """Of a number that hangs on one binary cell; rows differ in a column of no use to it."""
+    n, r = 600, 0.8
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.arange(n) % 2, rng.normal(size=n), rng.normal(size=n)])
+    columns = LatentColumns.of(X, np.ones(n), [2, 0, 0], [True, False, False], 30)
+    binary, number = columns.ordinals[0].at, columns.numbers[0]
+    S = np.eye(3)
+    S[binary, number.at] = S[number.at, binary] = r
+    X[:, 1] = np.nan
+    means = expect(columns, LatentParams(np.zeros(3), S), X)[0][:, 1]
+    z = ndtri((np.arange(4000) + 0.5) / 8000)  # of the lower half
+    of_cell = np.array([number.margin.expect(r * v, np.full(4000, 0.6)) for v in (z, -z)])
+    for level in (0, 1):
+        found, of_moves = means[X[:, 0] == level], of_cell[level].std() / np.sqrt(2 * MOVES)
+        assert abs(found.mean() - of_cell[level].mean()) < 4.0 * of_moves / np.sqrt(n / 2)
+        assert found.std() < of_moves
 
 
 @settings(max_examples=20, deadline=None)

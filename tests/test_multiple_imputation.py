@@ -116,6 +116,23 @@ def test_a_new_row_is_drawn_with_the_variance_of_fits_and_residuals():
     assert_allclose(drawn.var(), residual[0] / 38 * far, rtol=0.25)
 
 
+def test_effects_of_categories_cost_degrees_of_freedom():
+    """The predictive variance of an analysis of variance: of n rows, L were spent on the means."""
+    rng = np.random.default_rng(0)
+    n, L = 120, 12
+    level = np.arange(n) % L
+    y = 10.0 * rng.normal(size=L)[level] + rng.normal(size=n)
+    means = np.array([y[level == k].mean() for k in range(L)])
+    variance = ((y - means[level]) ** 2).sum() / (n - L)
+    names = np.array([f"L{k:02d}" for k in range(L)])
+    frame = pd.DataFrame({"c": names[level], "y": y})
+    new = pd.DataFrame({"c": names, "y": np.full(L, np.nan)})
+    tables = multiple(new, 200, X_fit=frame)
+    drawn = np.array([filled["y"] for filled in tables])
+    spread = ((drawn - drawn.mean(axis=0)) ** 2).sum() / (len(drawn) - 1) / L
+    assert_allclose(spread, variance * (1.0 + L / n), rtol=0.07)
+
+
 def test_frequencies_are_rows_that_stand_several_times():
     """Estimates and their spread are those of the repeated table, up to what is random."""
     rng = np.random.default_rng(0)

@@ -20,7 +20,7 @@ __all__ = ["AUTO", "as_chosen", "choose", "take_fit"]
 #: The name of the method.
 AUTO = "auto"
 #: Numbers of classes that are tried.
-N_COMPONENTS = (1, 2, 3, 4, 6)
+N_COMPONENTS = (1, 3, 6)
 #: Part of the observed cells that is held out, in columns of at least so many.
 HELD_OUT, LEAST_CELLS = 0.15, 10
 #: A probability or a relative error below which a cell or a column counts no more.
@@ -42,11 +42,17 @@ def choose(imputer: Any, table: Table, fit_table: FitTable) -> dict[str, Any]:
             f"{imputer.n_components!r}. Take method='classes' for a number of your own."
         )
     hidden = held_out(imputer, table)
+    *classes, latent = _candidates(imputer, table.data)
+    if not hidden.any():
+        return classes[0]
     scores: list[float] = []
-    candidates = _candidates(imputer, table.data)
-    for options in candidates if hidden.any() else candidates[:1]:
-        scores.append(_score(imputer, options, table, hidden, fit_table) if hidden.any() else 0.0)
-    return candidates[int(np.argmax(scores))]
+    for options in classes:
+        scores.append(_score(imputer, options, table, hidden, fit_table))
+        if scores[-1] < max(scores):
+            break  # more are no better then, as a rule, and take longer
+    best = int(np.argmax(scores))
+    of_latent = _score(imputer, latent, table, hidden, fit_table)
+    return latent if of_latent > scores[best] else classes[best]
 
 
 def as_chosen(imputer: Any) -> Any:
@@ -66,7 +72,7 @@ def take_fit(imputer: Any, fitted: Any, chosen: dict[str, Any]) -> None:
 def _candidates(imputer: Any, rows: Rows) -> list[dict[str, Any]]:
     """Simple ones first, which win where others are no better."""
     of_classes = {"method": "classes", "covariance_type": imputer.covariance_type}
-    classes = [{**of_classes, "n_components": k} for k in N_COMPONENTS if k <= len(rows)]
+    classes = [{**of_classes, "n_components": k} for k in N_COMPONENTS if k <= len(rows.X)]
     return [*classes, {"method": LATENT, "covariance_type": "full", "n_components": 1}]
 
 

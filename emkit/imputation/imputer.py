@@ -74,8 +74,8 @@ class EMImputer(
         `score_samples` and `standard_errors` raise; ``log_likelihood_`` is NaN), and has a run of
         one schedule: of ``tol``, ``n_init``, ``search``, ``acceleration`` and ``n_jobs`` it makes
         no use, ``max_iter`` below 150 cuts it short. What it fills in lies in the range seen, and
-        monotone transforms of a column do not matter. 'auto' tries 1, 2, 3, 4 and 6 classes and
-        the latent normal with 15 % of the observed cells held out, and fits what fills these best:
+        monotone transforms of a column do not matter. 'auto' tries 1, 3 and 6 classes (until
+        more are worse) and the latent normal with 15 % of the observed cells held out, and fits what fills these best:
         by the log-probability of categories and minus the logarithm of the relative error of
         numbers, averaged over the columns. It takes ``n_components=1`` and data in memory; the
         choice (``chosen_``) depends on the table alone, and stays in `multiple_impute` and with
@@ -445,7 +445,10 @@ class EMImputer(
         .. math:: n \cdot \operatorname{Dirichlet}(s_1, s_2, \dots), \qquad n = \sum_i s_i,
 
         so that analyses of the tables can be combined by `pool_estimates`. No weight is 0: rare
-        values stay, where resampling rows loses them.
+        values stay, where resampling rows loses them. Of numbers beside categories, in classes,
+        the covariances of such a fit are multiplied by the square of the ratio of residual
+        variances (their geometric mean) in the fit to the rows as they are to those in it: so much
+        smaller than the truth they are, for the effects that were fitted to the same rows.
 
         Parameters
         ----------

@@ -23,7 +23,7 @@ from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Scaling
 
-__all__ = ["MixedTable", "mixed_cells", "mixed_table", "moments_model"]
+__all__ = ["MixedTable", "mixed_cells", "mixed_table", "moments_model", "undo_optimism"]
 
 #: Levels of a column beyond which it does not move the numbers: tables of effects would be large.
 MOST_LEVELS = 30
@@ -32,6 +32,8 @@ OF_TABLES = 1.0
 #: Rows of prior for each effect, and the part of all rows that these are at most. Over 14 tables 12
 #: rows had less error, and log-loss, than 4; a small table is not to be ruled by them.
 OF_EFFECTS, OF_EFFECTS_AT_MOST = 12.0, 1.0 / 25.0
+#: Factor of a residual variance, or part of it, beyond which two fits are not of the same classes.
+MOST_OPTIMISM = 4.0
 
 
 class Kinds(NamedTuple):
@@ -221,3 +223,36 @@ def mixed_cells(imputer: Any) -> MixedCells:
         for of in (coding.categories[int(j)] for j in columns.modelled[kinds.categories])
     ]
     return MixedCells(model, params, kinds.numbers, kinds.categories, members)
+
+
+def undo_optimism(imputer: Any, whole: Any) -> None:
+    """Enlarge the covariances of a fit to bootstrap weights by what they are too small.
+
+    Residuals about effects and means that were fitted to them are too small. Those of a bootstrap
+    are so twice, once as they are about its own and once as rows are those of a fit, and the first
+    is seen: with g the geometric mean of the residual variances, it is the ratio of g in the
+    bootstrap to g in the fit. Both are undone by its square (bias correction by the bootstrap, on
+    the scale of logarithms). Without it intervals of multiple imputation are too short.
+    """
+    if imputer._fitted is None or is_without_numbers(imputer):
+        return
+    key, units, params = imputer._fitted
+    ratio = np.exp(2.0 * (_log_variance(whole) - _log_variance(imputer)))
+    factor = np.clip(ratio, 1.0 / MOST_OPTIMISM, MOST_OPTIMISM)
+    imputer._fitted = key, units, params._replace(covariances=params.covariances * factor)
+
+
+def is_without_numbers(imputer: Any) -> bool:
+    """Whether a fitted imputer is not of numbers beside categories, in classes."""
+    params = imputer._fitted[-1]
+    return not (isinstance(params, LocalParams) and params.means.shape[1])
+
+
+def _log_variance(imputer: Any) -> float:
+    """Logarithm of the geometric mean of the residual variances, in the user's units."""
+    (name, *_), units, params = imputer._fitted
+    layout, p = STRUCTURES[name].layout, params.means.shape[1]
+    whitening = layout.log_det(layout.whitening(params.covariances), p)
+    whitening = np.broadcast_to(whitening, len(params.weights))
+    share = params.weights / params.weights.sum()
+    return float(2.0 * np.log(units.scale).mean() - 2.0 * share @ whitening / p)

@@ -15,6 +15,7 @@ from emkit.data.opened import place_of
 from emkit.engine.processes import as_worker_errors
 from emkit.imputation.coding import encode, encoded_table
 from emkit.imputation.fitting import fit_table
+from emkit.imputation.mixed import undo_optimism
 from emkit.imputation.table import load_for_fit, open_table
 
 __all__ = ["multiple_impute"]
@@ -71,6 +72,7 @@ def _resampled(whole: Any, rows: Any, sample_weight: Any, seed: int, X: Any) -> 
     weights = bootstrap_weights(given, np.random.default_rng(seed))
     table = load_for_fit(imputer, open_table(imputer, rows, weights, reset=True))
     fit_table(imputer, table, lambda message: None, Progress(imputer, rows, None, weights))
+    undo_optimism(imputer, whole)
     imputer.indicator_ = whole.indicator_
     return imputer if X is None else imputer.transform(X)
 

@@ -8,16 +8,18 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from emkit._typing import Array
-from emkit.models.latent_normal.chances import RowChances
+from emkit.models.latent_normal.chances import Mirrored, RowChances
 from emkit.models.latent_normal.columns import LatentColumns, Nominal, Number, Ordinal
-from emkit.models.latent_normal.gibbs import LatentParams, Normal, sweep
+from emkit.models.latent_normal.gibbs import LatentParams, Normal, Swept, sweep
 from emkit.models.latent_normal.model import as_chances
 from emkit.models.latent_normal.rows import LatentRows
 
 __all__ = ["draw", "expect"]
 
-#: Moves of a chain before the first that counts, and those that do.
-BURN_IN, MOVES = 10, 20
+#: Moves of a chain before one that is drawn.
+BURN_IN = 10
+#: Moves of each of two chains before the first that counts in a mean, and those that do.
+BEFORE, MOVES = 5, 15
 #: Rows that are worked on together.
 STEP = 8192
 #: Moves that a row of shares weighs as much as, in probabilities of nominal levels.
@@ -80,14 +82,25 @@ def _expected(
             yield c, data.order[rows], total / moves
 
 
-def _moves(normal: Normal, data: LatentRows, sampled: bool) -> Iterator[tuple[Array, Array]]:
-    """Moves that count; one is enough where nothing but numbers is known, and asked for."""
+def _moves(normal: Normal, data: LatentRows, sampled: bool) -> Iterator[Swept]:
+    """Moves that count; one is enough where nothing but numbers is known, and asked for.
+
+    They are of two chains, the second by the mirror images of the chances of the first (antithetic
+    variates): what one draws too large the other draws too small, so that their means have the
+    error of several times as many.
+    """
     chances = RowChances(np.vstack([data.z, data.missing]))
-    z, exact = data.z, data.is_exact
-    for t in range(-BURN_IN * (not exact), MOVES if sampled or not exact else 1):
-        expected, z = sweep(data, normal, z, chances)
+    if data.is_exact and not sampled:
+        yield sweep(data, normal, data.z, chances)
+        return
+    first = second = data.z
+    for t in range(0 if data.is_exact else -BEFORE, MOVES):
+        drawn = Mirrored(chances)
+        moved = sweep(data, normal, first, drawn)
+        mirrored = sweep(data, normal, second, drawn.mirror())
+        first, second = moved.drawn, mirrored.drawn
         if t >= 0:
-            yield expected, z
+            yield from (moved, mirrored)
 
 
 def _variances(normal: Normal, data: LatentRows) -> Array:

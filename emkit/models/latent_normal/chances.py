@@ -9,12 +9,15 @@ Steele, G. L., Lea, D. & Flood, C. H. (2014). Fast splittable pseudorandom numbe
 OOPSLA 2014, 453-472. doi:10.1145/2660193.2660195
 """
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
 
-__all__ = ["RowChances"]
+__all__ = ["Mirrored", "RowChances"]
 
 Words = NDArray[np.uint64]
 
@@ -49,6 +52,32 @@ class RowChances:
         self.state = self.state + steps[-1]
         result: Array = ((words >> UNUSED).astype(float) + 0.5) * 2.0**-53
         return result
+
+
+class Mirrored:
+    """Uniform numbers as they come, and then, once more, what each leaves of 1."""
+
+    def __init__(self, chances: RowChances):
+        self.chances = chances
+        self.drawn: list[Array] = []
+
+    def __call__(self, shape: tuple[int, int]) -> Array:
+        self.drawn.append(self.chances(shape))
+        return self.drawn[-1]
+
+    def mirror(self) -> "Mirror":
+        """The same numbers of calls, in the same order, mirrored."""
+        return Mirror(iter(self.drawn))
+
+
+class Mirror(NamedTuple):
+    """What numbers that were drawn leave of 1."""
+
+    drawn: Iterator[Array]
+
+    def __call__(self, shape: tuple[int, int]) -> Array:
+        mirrored: Array = 1.0 - next(self.drawn)
+        return mirrored
 
 
 def _mixed(words: Words) -> Words:

@@ -31,6 +31,8 @@ PATIENCE, WORTHWHILE = 30, 0.01
 LEAST_STEPS = 3
 #: Error of a row's log-density, in nats, that decides nothing here: the fast kernel may have it.
 ROUGH = 1e-6
+#: Nats a row by which runs differ that are equally good.
+EQUAL_HEIGHT = 1e-7
 #: Decimals, in nats a row, to which runs agree that are one and the same.
 SAME_DECIMALS = 9
 
@@ -65,16 +67,24 @@ def best_partition(
             runs.keep(going_on[runs.numbers])
         if going_on.sum() <= 1 and step + 1 >= LEAST_STEPS:
             break
-    best = heights.argmax()
+    best = _first_best(heights / data.total_weight)
     for runs in batches:
         for m in np.flatnonzero((runs.numbers == best) & (heights[best] > -np.inf)):
             return runs.one(int(m))
     return None
 
 
+def _first_best(heights: Array) -> int:
+    """The first of the runs that are no lower than the best but for rounding.
+
+    Of runs that end in the same place, order of summation must not choose the order of components.
+    """
+    return int(np.argmax(heights >= heights.max() - EQUAL_HEIGHT))
+
+
 def _going_on(heights: Array, before: Array) -> NDArray[np.bool_]:
     """Which runs may yet pass the best one, and the best one, from nats a row; -inf are out."""
-    best = heights.argmax()
+    best = _first_best(heights)
     if before[best] == -np.inf:  # the first look: those that differ, and only the best of them
         distinct = np.unique(-heights.round(SAME_DECIMALS), return_index=True)[1]
         going_on = np.isin(np.arange(len(heights)), distinct[:FIELD])
