@@ -101,6 +101,11 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
     Where mass lies in an interval and not in a point, it counts at the upper end: the curve is the
     largest of all that have these masses, and a quantile the last time that it can be.
 
+    As a baseline it predicts a constant, whose concordance is 0.5
+    (``scoring=emkit.metrics.concordance_scorer``). Its own score, the log-probability, compares
+    with that of a regression where all times are intervals: it has no density, so that an exact
+    time counts by its mass, and one that was not among those of the fit has none.
+
     Hazards of the intervals take the place of masses: the log-likelihood is concave in them, with
     entries too, and ``gap_`` is a bound by duality. The EM algorithm, with steps of the iterative
     convex minorant between its own, gives way to Newton's steps on the intervals with mass. Every
