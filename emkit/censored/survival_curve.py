@@ -193,6 +193,7 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
         cells = Cells.of(times)
         places = cells.places(times).merged(times.weight)
         rows = Rows.at(*places)
+        self._observed = places
         progress = Progress(self, X, y, sample_weight)
         progress.publish = partial(type(self)._publish, cells=cells, rows=rows)
         with progress:
@@ -201,7 +202,6 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
         self._set_curve(cells, fit.hazard)
         self.log_likelihood_, self.gap_ = fit.log_likelihood, fit.gap
         self.converged_ = fit.result.converged and not fit.gap > self.tol > 0.0
-        self._observed = places
         warn_unconverged(fit, self.tol, self.max_iter)
         warn_of_empty_risk_set(cells, rows)
         progress.done()
