@@ -20,6 +20,9 @@ from emkit import EMCensoredRegressor, EMSurvivalCurve, censored_target
 from emkit.datasets import load_lung
 from emkit.exceptions import DataWarning
 from emkit.metrics import concordance_scorer
+from emkit.models.survival.cells import Cells, Times
+from emkit.models.survival.hazards import HazardModel, HazardParams, first_hazards
+from emkit.models.survival.rows import Rows
 
 INF = np.inf
 #: Where entries come late the first risk sets may empty, which is told, and is no fault here.
@@ -233,6 +236,47 @@ def test_continuous_times_of_many_rows_are_at_their_maximum(n, entries, share):
     curve = fitted(y)
     assert curve.converged_ and curve.gap_ <= 1e-10
     assert curve.n_iter_ < 40
+
+
+# The model
+
+
+def model_of(y, weight):
+    read = Times.of(*y.T[:2], y.T[2] if y.shape[1] > 2 else None, weight)
+    rows = Rows.at(*Cells.of(read).places(read).merged(weight))
+    return HazardModel(rows), rows
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_maximum_is_self_consistent(seed):
+    """Turnbull's equation: masses are the shares of rows that lie there, given these masses."""
+    y, weight = times(seed)
+    curve = fitted(y, weight)
+    among = cover(y, curve.intervals_[:, 1]) * curve.masses_
+    shares = (weight[:, None] * among / among.sum(axis=1, keepdims=True)).sum(axis=0)
+    assert_allclose(curve.masses_, shares / weight.sum(), atol=1e-8)
+
+
+@late_entries
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_the_em_map_leaves_the_maximum_where_it_is(seed, entries):
+    y, weight = times(seed, entries=entries)
+    model, rows = model_of(y, weight)
+    hazard = fitted(y, weight)._curve.hazard[np.isnan(rows.known)]
+    params = HazardParams(hazard)
+    image = model.m_step(model.e_step(rows.likelihood, params)[0], params)
+    assert_allclose(image.hazard, hazard, rtol=1e-5, atol=1e-6)
+
+
+@late_entries
+@given(st.integers(0, 2**32 - 1), st.booleans())
+def test_em_and_proposals_do_not_lower_the_likelihood(seed, entries):
+    model, rows = model_of(*times(seed, entries=entries, weighted=True))
+    params = first_hazards(rows.likelihood)
+    stats, value = model.e_step(rows.likelihood, params)
+    for step in (model.m_step, model.propose):
+        _, there = model.e_step(rows.likelihood, step(stats, params))
+        assert there >= value - 1e-12 * abs(value)
 
 
 # Laws

@@ -101,6 +101,11 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
     Where mass lies in an interval and not in a point, it counts at the upper end: the curve is the
     largest of all that have these masses, and a quantile the last time that it can be.
 
+    As a baseline it predicts a constant, whose concordance is 0.5
+    (``scoring=emkit.metrics.concordance_scorer``). Its own score, the log-probability, compares
+    with that of a regression where all times are intervals: it has no density, so that an exact
+    time counts by its mass, and one that was not among those of the fit has none.
+
     Hazards of the intervals take the place of masses: the log-likelihood is concave in them, with
     entries too, and ``gap_`` is a bound by duality. The EM algorithm, with steps of the iterative
     convex minorant between its own, gives way to Newton's steps on the intervals with mass. Every
@@ -188,6 +193,7 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
         cells = Cells.of(times)
         places = cells.places(times).merged(times.weight)
         rows = Rows.at(*places)
+        self._observed = places
         progress = Progress(self, X, y, sample_weight)
         progress.publish = partial(type(self)._publish, cells=cells, rows=rows)
         with progress:
@@ -196,7 +202,6 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
         self._set_curve(cells, fit.hazard)
         self.log_likelihood_, self.gap_ = fit.log_likelihood, fit.gap
         self.converged_ = fit.result.converged and not fit.gap > self.tol > 0.0
-        self._observed = places
         warn_unconverged(fit, self.tol, self.max_iter)
         warn_of_empty_risk_set(cells, rows)
         progress.done()

@@ -8,7 +8,8 @@ The log-likelihood of the cumulative hazards :math:`\lambda_k \ge 0` of the cell
 :math:`c_k` being the weight of the rows that live through cell k, is concave, with delayed entries
 too, where the likelihood of the masses is not. What is missing are the cells in which rows failed:
 an E-step gives the expected events and survivors of each cell, and an M-step is the product limit
-of them (without entries: Turnbull's self-consistency).
+of them. Its fixed points are Turnbull's; rows that may have failed in a cell that nobody lives
+through count as censored, so that less is missing than there and steps are longer.
 
 Far from the maximum every step to the EM image is followed by one of the iterative convex minorant
 (Wellner & Zhan 1997); close to it Newton steps on the support take over.
@@ -43,7 +44,7 @@ from emkit.numerics.runs import covering, decaying_sums
 __all__ = ["HazardModel", "HazardParams", "HazardStats", "first_hazards"]
 
 #: Gap, a unit of weight, below which Newton's steps take over.
-NEAR = 0.03
+NEAR = 0.02
 #: Least curvature at the end of a run, relative to the largest.
 FLAT = 1e-12
 #: Most steps to the maximum after the objective has stopped to tell them.
