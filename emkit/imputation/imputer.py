@@ -74,12 +74,12 @@ class EMImputer(
         `score_samples` and `standard_errors` raise; ``log_likelihood_`` is NaN), and has a run of
         one schedule: of ``tol``, ``n_init``, ``search``, ``acceleration`` and ``n_jobs`` it makes
         no use, ``max_iter`` below 150 cuts it short. What it fills in lies in the range seen, and
-        monotone transforms of a column do not matter. 'auto' tries 1, 3 and 6 classes (until
-        more are worse) and the latent normal with 15 % of the observed cells held out, and fits what fills these best:
-        by the log-probability of categories and minus the logarithm of the relative error of
-        numbers, averaged over the columns. It takes ``n_components=1`` and data in memory; the
-        choice (``chosen_``) depends on the table alone, and stays in `multiple_impute` and with
-        ``warm_start``.
+        monotone transforms of a column do not matter. 'auto' tries 1, 3 and 6 classes (until more
+        are worse) and the latent normal with 15 % of the observed cells held out, and fits what
+        fills these best: by the log-probability of categories and minus the logarithm of the
+        relative error of numbers, averaged over the columns. It takes ``n_components=1`` and data
+        in memory; the choice (``chosen_``) depends on the table alone, and stays in
+        `multiple_impute` and with ``warm_start``.
     missing_values : int, float, str, np.nan, None or pandas.NA, default=np.nan
         What marks a missing cell, besides a mask (`numpy.ma`). NaN stands for None, pandas.NA and
         NaT too. An Arrow-backed column of pandas can hold both NA, which its ``isna`` counts, and

@@ -85,11 +85,12 @@ def units_of(data: Any, scaling: Scaling, names: Any, flat: Flat | None = None) 
     for a value so far away that no unit leaves any. ``flat`` tells which cells may have been
     filled by those of other columns, if any may, and so are rounded.
     """
-    x = np.sort(_some_rows(data, ROWS_PER_COLUMN * len(scaling.shift) + MORE_ROWS), axis=0)
-    h = len(x) // 2  # a cell that is missing comes last, and makes a length that is no number
-    if ((x[h:] - x[: len(x) - h]).min(axis=0) >= NARROW_HALF * scaling.scale).all():
+    rows = _some_rows(data, MOST_ROWS)
+    few = ROWS_PER_COLUMN * len(scaling.shift) + MORE_ROWS
+    half = _shortest_half(rows[:: max(len(rows) // few, 1)])[1]
+    if (NORMAL_HALF * half >= NARROW_HALF * scaling.scale).all():
         return scaling
-    centre, half = _shortest_half(_some_rows(data, MOST_ROWS))
+    centre, half = _shortest_half(rows)
     same = np.abs(centre)
     if flat is not None:
         same = np.maximum(same, flat.terms(_largest(data)))
@@ -133,7 +134,7 @@ def _largest(data: Any) -> Array:
 
 
 def _some_rows(data: Any, most: int) -> Array:
-    """About so many rows, or all where they are fewer."""
+    """About so many rows, or all where they are fewer; of blocks, of the first one."""
     start = data.start_data
     X = start.X if isinstance(start, Rows) else next(iter(start)).X
     return np.asarray(X[:: max(len(X) // most, 1)])
@@ -141,18 +142,18 @@ def _some_rows(data: Any, most: int) -> Array:
 
 def _shortest_half(rows: Array) -> tuple[Array, Array]:
     """Middle of the shortest interval that holds half of each column, and its deviation; 0 where
-    half of the values are the same, unless a few others are near them."""
-    x = np.sort(rows.astype(float), axis=0)
-    n: Any = np.count_nonzero(x == x, axis=0)
-    if (n == len(x)).all():
-        h = (len(x) + 1) // 2
-        lengths = x[h - 1 :] - x[: len(x) - h + 1]
-        first = lengths.argmin(axis=0)
-        columns = np.arange(x.shape[1])
-        middle = 0.5 * x[first, columns] + 0.5 * x[first + h - 1, columns]
-        return middle, lengths[first, columns] / NORMAL_HALF
-    parts = np.array([_shortest_half(x[:some, [j]]) for j, some in enumerate(n)])
-    return parts[:, 0, 0], parts[:, 1, 0]
+    half of the values are the same, unless a few others are near them. NaN in an empty column."""
+    middle, deviation = np.full((2, rows.shape[1]), np.nan)
+    for j, column in enumerate(rows.T):
+        x = column.astype(float)  # one column at a time needs little memory
+        x = np.sort(x[x == x])
+        if len(x):
+            h = (len(x) + 1) // 2
+            lengths = x[h - 1 :] - x[: len(x) - h + 1]
+            first = lengths.argmin()
+            middle[j] = 0.5 * x[first] + 0.5 * x[first + h - 1]
+            deviation[j] = lengths[first] / NORMAL_HALF
+    return middle, deviation
 
 
 class _Related(NamedTuple):

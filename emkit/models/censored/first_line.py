@@ -148,7 +148,7 @@ class ResponseSummary(NamedTuple):
             int(np.count_nonzero(~rows.exact)),
             rows.total_weight,
             measure_scaling(Rows(rows.X, rows.weight)),
-            ResponseSample.of(rows.low, rows.high),
+            ResponseSample.of(rows.low, rows.high, rows.weight),
             rows.entry is not None,
             of_strata,
         )

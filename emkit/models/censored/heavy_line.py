@@ -144,15 +144,19 @@ class _NearRows(NamedTuple):
     reach: float  #: in scales
 
     def map(self, function: Callable[..., Any], *values: Any) -> Iterable[Any]:
-        return self.data.map(partial(self._of, function), *values)
+        return self.data.map(partial(_of_near, self.params, self.reach, function), *values)
 
     def sum(self, step: Callable[[Any], tuple[Any, float]]) -> tuple[Any, float]:
-        return self.data.sum(partial(self._of, step))
+        return self.data.sum(partial(_of_near, self.params, self.reach, step))
 
-    def _of(self, function: Callable[..., Any], block: Residuals, *values: Any) -> Any:
-        fitted, reach = block.design @ self.params.coef, self.reach * np.exp(self.params.log_scale)
-        near = (block.low - reach <= fitted) & (fitted <= block.high + reach)
-        return function(block.take(near), *values)
+
+def _of_near(
+    params: LineParams, reach: float, function: Callable[..., Any], block: Residuals, *values: Any
+) -> Any:
+    """What a function gives for the rows of a block that are near the line."""
+    fitted, width = block.design @ params.coef, reach * np.exp(params.log_scale)
+    near = (block.low - width <= fitted) & (fitted <= block.high + width)
+    return function(block.take(near), *values)
 
 
 def _line_through(near: _NearRows, prepared: Prepared, penalised: bool) -> Array | None:

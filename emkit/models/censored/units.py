@@ -28,19 +28,19 @@ FENCE_DEVIATIONS = 100.0
 class Location(NamedTuple):
     """Of some responses: all are elements of them or differences of two, so nothing overflows."""
 
-    n: int
+    weight: float
     middle: float  #: the lower median
     deviation: float  #: median of the distances from it that are not 0
 
     @classmethod
-    def of(cls, values: Array, counts: Counts, middle: float | None = None) -> "Location":
+    def of(cls, values: Array, weight: Array, middle: float | None = None) -> "Location":
         if not len(values):
-            return cls(0, 0.0 if middle is None else middle, 0.0)
-        middle = _lower_median(values, counts) if middle is None else middle
+            return cls(0.0, 0.0 if middle is None else middle, 0.0)
+        middle = _lower_median(values, weight) if middle is None else middle
         away = np.abs(values - middle)
         apart = away > 0.0
-        deviation = _lower_median(away[apart], counts[apart]) if apart.any() else 0.0
-        return cls(int(counts.sum()), middle, deviation)
+        deviation = _lower_median(away[apart], weight[apart]) if apart.any() else 0.0
+        return cls(float(weight.sum()), middle, deviation)
 
 
 class ResponseSample(NamedTuple):
@@ -54,36 +54,46 @@ class ResponseSample(NamedTuple):
     low: Array
     high: Array
     counts: Counts  #: how many rows have these bounds
+    weight: Array  #: of these rows
     highest_low: float  #: of all rows
     lowest_high: float
 
     @classmethod
-    def of(cls, low: Array, high: Array) -> "ResponseSample":
+    def of(cls, low: Array, high: Array, weight: Array | None) -> "ResponseSample":
         low, high = np.asarray(low, dtype=np.float64), np.asarray(high, dtype=np.float64)
+        weight = np.ones(len(low)) if weight is None else weight
         hashes = _hashes(low, high)
         ends = low.max(initial=-np.inf), high.min(initial=np.inf)
         if len(low) > MOST_ROWS:
             kept = hashes <= np.partition(hashes, MOST_ROWS - 1)[MOST_ROWS - 1]
-            hashes, low, high = hashes[kept], low[kept], high[kept]
-        return cls._united(hashes, low, high, np.ones(len(low), dtype=np.intp), *ends)
+            hashes, low, high, weight = hashes[kept], low[kept], high[kept], weight[kept]
+        return cls._united(hashes, low, high, np.ones(len(low), dtype=np.intp), weight, *ends)
 
     @classmethod
     def pooled(cls, parts: Sequence["ResponseSample"]) -> "ResponseSample":
         """Of all blocks."""
-        rows: list[Any] = [np.concatenate(some) for some in list(zip(*parts, strict=True))[:4]]
+        rows: list[Any] = [np.concatenate(some) for some in list(zip(*parts, strict=True))[:5]]
         ends = max(part.highest_low for part in parts), min(part.lowest_high for part in parts)
-        hashes, low, high, counts, *_ = cls._united(*rows, *ends)
-        last = int(np.searchsorted(np.cumsum(counts), MOST_ROWS)) + 1
-        return cls(hashes[:last], low[:last], high[:last], counts[:last], *ends)
+        of_all = cls._united(*rows, *ends)
+        kept = slice(int(np.searchsorted(np.cumsum(of_all.counts), MOST_ROWS)) + 1)
+        return cls(
+            of_all.hashes[kept],
+            of_all.low[kept],
+            of_all.high[kept],
+            of_all.counts[kept],
+            of_all.weight[kept],
+            *ends,
+        )
 
     @classmethod
     def _united(
-        cls, hashes: Any, low: Any, high: Any, counts: Any, *ends: float
+        cls, hashes: Any, low: Any, high: Any, counts: Any, weight: Any, *ends: float
     ) -> "ResponseSample":
         """Rows of the same bounds as one with their number, in the order of their hashes."""
         hashes, first, group = np.unique(hashes, return_index=True, return_inverse=True)
         counts = np.bincount(group, counts, len(first)).astype(np.intp)
-        return cls(hashes, low[first], high[first], counts, *map(float, ends))
+        weight = np.bincount(group, weight, len(first))
+        return cls(hashes, low[first], high[first], counts, weight, *map(float, ends))
 
 
 class ResponseRange(NamedTuple):
@@ -95,24 +105,24 @@ class ResponseRange(NamedTuple):
 
     @classmethod
     def of(cls, sample: ResponseSample) -> "ResponseRange":
-        low, high, counts = sample.low, sample.high, sample.counts
+        low, high, weight = sample.low, sample.high, sample.weight
         censored = low < high
-        exact = Location.of(low[~censored], counts[~censored])
+        exact = Location.of(low[~censored], weight[~censored])
         ends = np.concatenate([low[censored], high[censored]])
-        twice, finite = np.tile(counts[censored], 2), np.isfinite(ends)
+        twice, finite = np.tile(weight[censored], 2), np.isfinite(ends)
         bounds = Location.of(ends[finite], twice[finite])
-        centre = exact.middle if exact.n else bounds.middle
+        centre = exact.middle if exact.weight else bounds.middle
         nearest = np.minimum(np.abs(low - centre), np.abs(high - centre))[censored]
         # The other bound of a row may say nothing: it is not to count for the spread.
         told = np.isfinite(nearest)
-        bounds = Location.of(centre + nearest[told], counts[censored][told], centre)
+        bounds = Location.of(centre + nearest[told], weight[censored][told], centre)
         return cls(
             exact, bounds, max(sample.highest_low - centre, centre - sample.lowest_high, 0.0)
         )
 
     @property
     def centre(self) -> float:
-        return self.exact.middle if self.exact.n else self.bounds.middle
+        return self.exact.middle if self.exact.weight else self.bounds.middle
 
     @property
     def deviation(self) -> float:
@@ -143,9 +153,9 @@ def stand_in(low: Array, high: Array, centre: float, near: float) -> Array:
     return point
 
 
-def _lower_median(values: Array, counts: Counts) -> float:
+def _lower_median(values: Array, weight: Array) -> float:
     order = np.argsort(values, kind="stable")
-    reached = np.cumsum(counts[order])
+    reached = np.cumsum(weight[order])
     return float(values[order][np.searchsorted(reached, 0.5 * reached[-1])])
 
 
