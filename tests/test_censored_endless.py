@@ -15,7 +15,9 @@ from emkit.exceptions import DataWarning
 from emkit.models.laws.registry import LAWS
 
 inf = np.inf
-each_distribution = pytest.mark.parametrize("name", LAWS)
+#: Only a scale that is estimated has an end to go to.
+FREE = [name for name in LAWS if LAWS[name].scale is None]
+each_distribution = pytest.mark.parametrize("name", FREE)
 
 
 def one_sided(seed, n=30, exchanged=False):
@@ -57,7 +59,7 @@ def test_it_is_told_finite_and_at_once(name, options):
 def test_bounds_that_tell_the_scale_give_no_alarm(name, unit):
     X, Y = one_sided(1)
     Y = Y * unit if not LAWS[name].link.positive else np.exp(Y) * unit
-    model = EMCensoredRegressor(distribution=name).fit(X, Y)  # a warning is an error
+    model = EMCensoredRegressor(distribution=name, shape=0.6).fit(X, Y)  # a warning is an error
     assert model.converged_ and np.isfinite(model.standard_errors_).all()
 
 
@@ -115,13 +117,13 @@ def test_one_limit_for_all_is_flat_and_not_endless(name, limit):
     X, Y = one_sided(2)
     Y = on_scale(name, np.where(np.isinf(Y), Y, limit))
     with pytest.warns(DataWarning, match="the likelihood is flat there"):
-        EMCensoredRegressor(distribution=name).fit(X, Y)
+        EMCensoredRegressor(distribution=name, shape=0.6).fit(X, Y)
 
 
 # As the scale goes to 0: what only just is a line through everything
 
 
-@pytest.mark.parametrize("name", LAWS)
+@pytest.mark.parametrize("name", FREE)
 @pytest.mark.parametrize("seed", range(4))
 def test_a_line_on_all_bounds_is_found_to_rounding(name, seed):
     rng = np.random.default_rng(seed)

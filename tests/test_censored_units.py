@@ -109,7 +109,7 @@ def test_an_outlier_does_not_move_a_student_t(outlier):
     assert_allclose(estimates(model), estimates(other), atol=1e-7 + 3.0 / outlier)
 
 
-@pytest.mark.parametrize("distribution", LAWS)
+@pytest.mark.parametrize("distribution", [name for name in LAWS if LAWS[name].scale is None])
 def test_small_noise_beside_a_wide_trend_keeps_its_scale(distribution):
     """Errors of 1e-7 about a line that rises by some units, a third of the rows censored."""
     X, y = table(3, noise=1e-7)
@@ -158,7 +158,7 @@ def test_the_unit_of_weights_does_not_decide(distribution, unit):
     X, y = table(6)
     y = np.exp(y) if distribution in POSITIVE else y
     model, other = (
-        EMCensoredRegressor(distribution=distribution).fit(X, y, np.full(len(X), w))
+        EMCensoredRegressor(distribution=distribution, shape=0.6).fit(X, y, np.full(len(X), w))
         for w in (1.0, unit)
     )
     assert_allclose(estimates(other), estimates(model), atol=1e-4)

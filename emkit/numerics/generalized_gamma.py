@@ -31,17 +31,21 @@ LARGEST, LONGEST = 300.0, 600.0
 STIRLING_FROM = 20.0
 #: Smallest Q, and smallest probability, at which the gamma variable has enough digits.
 CLEAR, TINY = 1e-3, 1e-290
-#: Terms of the series of phi, exact to rounding up to |x| = 1.
-TERMS = 19
+#: |x| below which phi is a series, which is exact to rounding, and its terms.
+SERIES_BELOW, TERMS = 0.1, 12
 
 
 def phi(x: Array) -> Array:
     """(exp(x) - 1 - x) / x^2."""
-    near, series = np.clip(x, -1.0, 1.0), np.zeros_like(x)
-    for n in range(TERMS, 1, -1):
-        series = (near * series + 1.0) / n
-    far = np.where(np.abs(x) > 1.0, x, 2.0)
-    return np.where(np.abs(x) > 1.0, (exprel(far) - 1.0) / far, series)
+    near = np.abs(x) < SERIES_BELOW
+    at = np.where(near, SERIES_BELOW, x)
+    out = (exprel(at) - 1.0) / at
+    if near.any():
+        small, series = x[near], np.zeros(np.count_nonzero(near))
+        for n in range(TERMS, 1, -1):
+            series = (small * series + 1.0) / n
+        out[near] = series
+    return out
 
 
 def log_normaliser(shape: float) -> float:

@@ -147,7 +147,7 @@ class LocationScale(PenalisedLine):
         information = np.outer(unit, unit) * self.information(stats, params)
         values, vectors = np.linalg.eigh(directions.T @ information @ directions)
         values = np.abs(values)
-        least = MIN_CURVATURE * max(float(values.max()), MIN_CURVATURE)
+        least = MIN_CURVATURE * max(float(values.max(initial=0.0)), MIN_CURVATURE)
         inverse = (vectors / np.maximum(values, least)) @ vectors.T
         step = inverse @ gradient
         gain = 0.5 * float(gradient @ step)
