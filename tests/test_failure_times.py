@@ -10,6 +10,7 @@ from scipy.special import gamma
 
 from emkit import EMCensoredRegressor
 from emkit.datasets import load_lung
+from emkit.exceptions import DataWarning
 from emkit.metrics import concordance_index
 from emkit.models.laws.registry import LAWS
 
@@ -56,6 +57,17 @@ def test_reference_answers(case_id):
     assert_allclose(quantiles, wanted, **close)
     mean = [np.inf if value is None else value for value in first["mean"]]
     assert_allclose(model.predict(X[:3]), mean, **close)
+
+
+def test_a_line_of_which_nothing_is_estimated():
+    """A constant scale, no intercept and a column of zeros: what is left is a likelihood."""
+    X, y = load("lung_2")
+    with pytest.warns(DataWarning, match="collinear"):
+        model = EMCensoredRegressor(distribution="exponential", fit_intercept=False)
+        model.fit(np.zeros((len(X), 1)), y)
+    assert model.converged_ and model.coef_ == 0.0 and model.rank_ == 0
+    assert_allclose(model.log_likelihood_, -y[:, 0].sum(), rtol=1e-12)
+    assert np.isnan(model.standard_errors_).all()
 
 
 GENERALISED = {case["id"]: case for case in REFERENCE["generalised_gamma"]}

@@ -31,6 +31,8 @@ def peak_information(
     Where it is well above what the gradient may add, it is that at ``params``.
     """
     information = model.information(stats, params)
+    if not information.size:  # nothing is estimated
+        return information
     unit = params.unit[: len(information)]
     gradient, curved, size = _scaled(model, stats, params, information, unit)
     for _ in range(MOST_STEPS):
