@@ -21,11 +21,14 @@ from emkit.base.estimator import (
 from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin, Progress
 from emkit.censored.conclusion import Conclusion
+from emkit.censored.confidence import Root
+from emkit.censored.fitted_line import far_from_0
 from emkit.censored.fitting import Climb, Collapse
 from emkit.censored.messages import warn_of_shape
-from emkit.censored.prediction import CensoredPrediction, far_from_0
+from emkit.censored.prediction import CensoredPrediction
 from emkit.censored.residuals import data_of
 from emkit.censored.rows import load_rows, open_rows, refuse_extremes, require_y
+from emkit.censored.scores import CensoredScores
 from emkit.censored.stratification import labels_of
 from emkit.censored.summary import CensoredSummary
 from emkit.engine import EMResult
@@ -43,7 +46,12 @@ SHAPES = sorted({name for distribution in LAWS.values() for name in distribution
 
 @document_laws
 class EMCensoredRegressor(
-    CallbackSupportMixin, CensoredPrediction, CensoredSummary, RegressorMixin, BaseEstimator
+    CallbackSupportMixin,
+    CensoredPrediction,
+    CensoredScores,
+    CensoredSummary,
+    RegressorMixin,
+    BaseEstimator,
 ):
     r"""Linear regression by maximum likelihood when responses are only known to an interval.
 
@@ -342,6 +350,12 @@ class EMCensoredRegressor(
         self._publish(conclusion.result, conclusion.fit.law, conclusion.prepared)
         uncertainty = conclusion.uncertainty
         self.cov_params_, self.standard_errors_ = uncertainty.covariance, uncertainty.errors
+        self._root = None
+        if uncertainty.root is not None:
+            n_line = int(self.fit_intercept) + len(self.coef_)
+            n_scales = np.size(self.scale_) if LAWS[self.distribution].scale is None else 0
+            means = conclusion.prepared.units.shift
+            self._root = Root.of(uncertainty.root, means, n_line, n_scales)
         conclusion.warn(self._parameter_names, self.scale_, self.max_iter)
         law = conclusion.fit.law
         for name in self._shapes_with_errors():
@@ -388,9 +402,10 @@ class EMCensoredRegressor(
             self._about_means = self.coef_.copy(), self.intercept_, units.shift, level
         self.rank_, self._fitted_law = prepared.rank, self._law_arguments()
         # Of an earlier fit; a fit that is interrupted has no standard errors.
-        gone = "cov_params_", "standard_errors_", "strata_"
+        gone = "cov_params_", "standard_errors_", "_root", "strata_"
         for name in (*(f"{shape}_" for shape in SHAPES), *gone):
             self.__dict__.pop(name, None)
+        self.times_ = LAWS[self.distribution].link.grid(*prepared.reach)
         self._strata = prepared.strata
         if prepared.strata is not None:
             self.strata_ = labels_of(prepared.strata)

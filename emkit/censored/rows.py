@@ -46,6 +46,7 @@ class ResponseReader(Reader[Responses]):
     to_line: Callable[[Array, Array, Array | None], Bounds]
     left: float | None
     right: float | None
+    min_features: int = 1
 
     fitted: ClassVar[str] = "coef_"
     complete: ClassVar[str] = (
@@ -94,10 +95,23 @@ def open_rows(
     to_line = (LAWS[regressor.distribution] if reset else regressor._distribution).bounds_to_line
     if as_given:
         to_line = partial(_checked, to_line)
-    reader = ResponseReader(to_line, regressor.left, regressor.right)
+    least = least_features(regressor, y, reset)
+    reader = ResponseReader(to_line, regressor.left, regressor.right, least)
     # Where rows are cut into blocks, a frame would lose the names and types of its columns.
     y = as_records(y)
     return open_data(regressor, X, reader, y=y, sample_weight=sample_weight, reset=reset)
+
+
+def least_features(regressor: Any, y: Any, reset: bool) -> int:
+    """Columns that X must have: none for a distribution alone, without covariates.
+
+    The mean and deviation of plain numbers, on the other hand, are hardly what was meant.
+    """
+    if not reset:
+        return min(1, getattr(regressor, "n_features_in_", 1))
+    limits = regressor.left is not None or regressor.right is not None
+    plain = np.ndim(y) == 1 and getattr(getattr(y, "dtype", None), "names", None) is None
+    return int(regressor.distribution == "normal" and plain and not limits)
 
 
 def _checked(

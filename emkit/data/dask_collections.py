@@ -83,14 +83,17 @@ class Clustered(Opened[R]):
         return Chunks(client, futures, self.dtype, self.sample_weight is not None)
 
     def _map(self, task: Task) -> Any:
-        shape = () if task.width is None else (task.width,)
+        shape = task.shape
         nothing: Any = np.empty((0, *shape), task.dtype)
+        axes: dict[str, Any] = {"chunks": (self.X.chunks[0], *((size,) for size in shape))}
+        if len(shape) > 1:
+            axes["new_axis"] = list(range(2, 1 + len(shape)))
         y = () if self.y is None else (_as_columns(_beside(self.X, self.y, "y")),)
         return self.X.map_blocks(
             partial(_compute, self.reader, task, nothing),
             *y,
             meta=nothing,
-            **({"drop_axis": 1} if task.width is None else {"chunks": (self.X.chunks[0], shape)}),
+            **(axes if shape else {"drop_axis": 1}),
         )
 
     def _sums(self, compute: Callable[[R], Array]) -> Iterable[tuple[float, float]]:

@@ -53,6 +53,8 @@ class Reader(ABC, Generic[R]):
     fitted: ClassVar[str] = "weights_"
     #: Rows that X must have in a fit.
     min_samples: ClassVar[int] = 1
+    #: Columns that it must have.
+    min_features: int = 1
     #: Which rows count in a fit, and which a score is the mean of, in words.
     counting: ClassVar[str] = "of positive weight"
     scored: ClassVar[str] = "of positive weight"
@@ -98,6 +100,7 @@ class Reader(ABC, Generic[R]):
             reset=reset,
             complete=self.complete,
             ensure_min_samples=self.min_samples if reset else 1,
+            ensure_min_features=self.min_features,
         )
         if reset:
             refuse_vanishing(cells, getattr(estimator, "feature_names_in_", None))
@@ -113,6 +116,7 @@ class Reader(ABC, Generic[R]):
                 complete=self.complete,
                 columns=self.columns,
                 ensure_min_samples=0,
+                ensure_min_features=self.min_features,
             )
             weights = check_block_weights(sample_weight, cells)
         with in_context(context_of_y):
