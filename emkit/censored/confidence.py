@@ -18,7 +18,13 @@ from emkit.exceptions import DataWarning, warn
 from emkit.models.censored.data import Responses
 from emkit.models.laws.beyond import Beyond, column
 
-__all__ = ["Root", "check_limits", "quantile_with_limits", "survival_with_limits"]
+__all__ = [
+    "Root",
+    "check_limits",
+    "quantile_error",
+    "quantile_with_limits",
+    "survival_with_limits",
+]
 
 #: Step of a shape: of differences to the fourth order.
 STEP = 0.01
@@ -98,6 +104,18 @@ def check_limits(model: Any) -> None:
             "determine, and hold for rows in which columns depend on each other as in the fit.",
             DataWarning,
         )
+
+
+def quantile_error(model: Any, X: Array, q: Array) -> Array:
+    """Standard errors (n, ...) of quantiles at rows of X, on the scale of the line.
+
+    NaN where the likelihood has no finite maximum.
+    """
+    z = np.broadcast_to(model._distribution.law.quantile(q), X.shape[:1] + q.shape)
+    if model._root is None:
+        return np.full(z.shape, np.nan)
+    rows = Responses(X, None, None)  # type: ignore[arg-type]
+    return Gradient.of(model, (np.ones_like(z), z)).error(model, rows)
 
 
 def quantile_with_limits(model: Any, rows: Responses, q: Array, half: float) -> Array:

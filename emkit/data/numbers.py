@@ -94,10 +94,9 @@ def read_table(
     TypeError
         For other objects, and sparse matrices.
     """
-    if ensure_min_features == 0 and getattr(X, "shape", ())[1:] == (
-        0,
-    ):  # of frames scikit-learn refuses it
-        X = np.empty((len(X), 0))
+    shape = getattr(X, "shape", ())
+    if ensure_min_features == 0 and shape[1:] == (0,):
+        X = np.empty(shape)  # as a frame it would be refused
     columns = columns_of(X) or columns
     names = None if columns is None else [name for name, _ in columns]
     if _is_plain(X, ensure_min_samples, ensure_min_features):
