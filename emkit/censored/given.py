@@ -1,6 +1,7 @@
 """Rows of which it is given that their responses are larger than something."""
 
 from dataclasses import dataclass
+from numbers import Number
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,9 +9,8 @@ import numpy as np
 from emkit._typing import Array
 from emkit.censored.rows import ResponseReader
 from emkit.data.numbers import argument_of, numbers_of
-from emkit.data.opened import Opened, is_dask, open_data
+from emkit.data.opened import Opened, open_data
 from emkit.data.reader import Reader
-from emkit.data.responses import check_responses
 from emkit.models.censored.data import Responses
 
 __all__ = ["open_given"]
@@ -30,6 +30,7 @@ class GivenReader(Reader[Responses]):
 
     fitted: ClassVar[str] = ResponseReader.fitted
     complete: ClassVar[str] = ResponseReader.complete
+    beside: ClassVar[str] = "given"
 
     def rows(self, X: Array, sample_weight: Array | None, y: Any, *, whole: bool) -> Responses:
         given = None if self.value is None else np.full(len(X), self.value)
@@ -73,13 +74,14 @@ class GivenReader(Reader[Responses]):
 
 def open_given(regressor: Any, X: Any, given: Any) -> Opened[Responses]:
     """Rows of a fitted regressor, with what is given of their responses: nothing, one, or each."""
-    of_rows = given if given is None or is_dask(given) else check_responses(given, "given")
+    if hasattr(given, "to_dask_array"):
+        given = given.to_dask_array()
     value = None
-    if isinstance(of_rows, int | float | np.generic) or getattr(of_rows, "shape", None) == ():
-        value, of_rows = float(np.asarray(argument_of(of_rows, "given"), dtype=float)), None
+    if isinstance(given, Number | np.generic) or getattr(given, "shape", None) == ():
+        value, given = float(np.asarray(argument_of(given, "given"), dtype=float)), None
     positive = regressor._distribution.link.positive
     n_features = getattr(regressor, "n_features_in_", 1)
     reader = GivenReader(regressor.distribution, positive, value, min(1, n_features))
     if value is not None:
         reader.check(np.asarray(value))
-    return open_data(regressor, X, reader, y=of_rows, reset=False)
+    return open_data(regressor, X, reader, y=given, reset=False)

@@ -68,7 +68,8 @@ class EMCensoredRegressor(
     Parameters
     ----------
     distribution : {laws}, default='normal'
-        Law of the errors about the line, in a location-scale family:
+        Law of the errors about the line, in a location-scale family, and the distribution of
+        `scipy.stats` that a response then has:
 
         {list of laws}
 
@@ -129,6 +130,10 @@ class EMCensoredRegressor(
         Degrees of freedom, for 'student_t'.
     shape_ : float
         Shape, for 'generalized_gamma'.
+    times_ : ndarray of shape (101,)
+        Values of y at which curves are predicted unless told otherwise: even steps from 0, or
+        from the smallest response where they may be negative, to the largest; of censored ones
+        by the bound that is known.
     log_likelihood_ : float
         In nats, on the scale of y, without the penalty.
     n_iter_ : int
@@ -165,6 +170,21 @@ class EMCensoredRegressor(
     DataWarning
         For collinear and constant columns, whose standard errors are NaN, and other parameters
         that the likelihood does not depend on; and where it has no finite maximum.
+
+    See Also
+    --------
+    emkit.compare_distributions : Every distribution fitted to the same data, by AIC.
+
+    Notes
+    -----
+    Line and scale are those of R's survreg. Beside them lifelines has, in WeibullAFTFitter, the
+    same line as ``lambda_`` and ``-log(scale_)`` as ``rho_``; in LogLogisticAFTFitter likewise
+    ``alpha_`` and ``beta_``; in LogNormalAFTFitter ``mu_``, and ``log(scale_)`` as ``sigma_``. The
+    shape of 'generalized_gamma' is Q in R's flexsurv, and ``lambda_`` in lifelines. Under a law
+    of log y, ``exp(coef_)`` is the factor by which one more of a column stretches all times; under
+    'weibull', ``exp(-coef_ / scale_)`` is its hazard ratio.
+
+    Where X has no columns, the fit is that of a distribution alone.
 
     References
     ----------
@@ -246,7 +266,9 @@ class EMCensoredRegressor(
         ----------
         X : array-like, iterable of blocks or Dask collection, of shape (n_samples, n_features)
             Predictors, none missing. Dates, durations and text are refused by the name of their
-            column.
+            column. There may be no columns, for a distribution alone; but beside a
+            one-dimensional y that may be negative scikit-learn asks for one: give y as
+            `emkit.censored_target` makes it.
         y : array-like of shape (n_samples,) or (n_samples, 2), structured or frame
             Responses in any form of `emkit.censored_target`, which says how they are read: exact
             ones (see ``left`` and ``right``); rows ``[lower, upper]``, equal where exact, infinite

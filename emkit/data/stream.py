@@ -31,7 +31,7 @@ class Streamed(Opened[R]):
                 "resp_init has a row for each of X, and X is read block by block. Give means_init "
                 "instead."
             )
-        self.source = Source(self.X, self.sample_weight, self.y)
+        self.source = Source(self.X, self.sample_weight, self.y, self.reader.beside)
         self.source.check(self.estimator, reset=self.reset)
         self.picklable, self.dtype = self.source.picklable, self.source.dtype
         self.n_features = self.source.n_features

@@ -33,6 +33,9 @@ class Distribution:
         What it is, in a line of the documentation.
     scale : float, default=None
         The scale, where it is part of the law; None where it is estimated.
+    scipy : str, default=""
+        The distribution of `scipy.stats` that a response has, in Python, of line, scale and shape
+        parameters.
 
     Raises
     ------
@@ -45,6 +48,7 @@ class Distribution:
     link: Link
     description: str
     scale: float | None = None
+    scipy: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.law, Law):
