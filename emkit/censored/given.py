@@ -8,7 +8,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.censored.rows import ResponseReader
-from emkit.data.numbers import argument_of, numbers_of
+from emkit.data.numbers import argument_of
 from emkit.data.opened import Opened, open_data
 from emkit.data.reader import Reader
 from emkit.models.censored.data import Responses
@@ -35,7 +35,7 @@ class GivenReader(Reader[Responses]):
     def rows(self, X: Array, sample_weight: Array | None, y: Any, *, whole: bool) -> Responses:
         given = None if self.value is None else np.full(len(X), self.value)
         if y is not None:
-            given = np.asarray(numbers_of(y, "given").values, dtype=float)
+            given = np.asarray(argument_of(y, "given"), dtype=float)
             if given.shape != (len(X),):
                 raise ValueError(
                     f"given must be one number, or one for each row of X, ({len(X)},). Got shape "
