@@ -122,6 +122,15 @@ def test_a_scale_that_is_part_of_the_law_is_no_parameter(distribution):
         EMCensoredRegressor(distribution=distribution, strata=[0]).fit(X, y)
 
 
+def test_an_exponential_rate_is_events_over_time():
+    """Without columns that say something: the closed form."""
+    X, y = load("lung_2")
+    model = EMCensoredRegressor(distribution="exponential").fit(np.zeros((len(X), 0)), y)
+    events = np.isfinite(y[:, 1]).sum()
+    assert_allclose(np.exp(-model.intercept_), events / y[:, 0].sum(), rtol=1e-9)
+    assert_allclose(model.standard_errors_, events**-0.5, rtol=1e-9)
+
+
 SURVREG = json.loads((Path(__file__).parent / "golden" / "survreg.json").read_text())["cases"]
 
 

@@ -1,162 +1,91 @@
-"""What a fitted censored regression says of rows, old and new."""
+"""What a fitted censored regression says of responses, new ones and censored ones."""
 
 from collections.abc import Callable
-from copy import copy
 from functools import partial
-from math import log
 from typing import Any
 
 import numpy as np
+from scipy.special import ndtri
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
-from emkit.censored.rows import open_rows, require_y
+from emkit.censored.confidence import (
+    check_limits,
+    quantile_with_limits,
+    survival_with_limits,
+)
+from emkit.censored.fitted_line import FittedLine
+from emkit.censored.rows import require_y
 from emkit.censored.stratification import by_stratum
 from emkit.data.numbers import argument_of
-from emkit.models.censored.data import Responses, steps
-from emkit.models.laws.distribution import Distribution
-from emkit.models.laws.registry import LAWS
-from emkit.numerics.constants import EPS
+from emkit.models.censored.data import Responses
 
-__all__ = ["CensoredPrediction", "check_level", "far_from_0"]
-
-#: Rounding of the line, in units of the scale, from which on columns are far from 0.
-FAR = 1e-10
+__all__ = ["CensoredPrediction", "check_level"]
 
 
-class CensoredPrediction:
-    """Predictions and scores of `EMCensoredRegressor`.
+class CensoredPrediction(FittedLine):
+    """Predictions of `EMCensoredRegressor`.
 
     Of rows in a Dask collection, a method that gives something for each of them gives a Dask array.
     """
 
-    distribution: str
-    fit_intercept: bool
     left: float | None
     right: float | None
     random_state: Any
-    coef_: Array
-    intercept_: float
-    scale_: Any
-    strata: Any
-    rank_: int
-    #: Where columns are far from 0: coefficients and intercept of the fit, means of the columns and
-    #: the line there.
-    _about_means: tuple[Array, float, Array, float] | None = None
+    times_: Array
 
-    # The fitted line
+    # Of new responses
 
-    @property
-    def _distribution(self) -> Distribution:
-        """Distribution of the responses, with the shape parameters of the fit if there is one.
-
-        ValueError where the arguments have become those of another.
-        """
-        self._require_fitted_law()
-        return LAWS[self.distribution].with_shapes(vars(self))
-
-    def _law_arguments(self) -> dict[str, Any]:
-        """What says which law is fitted, and about what line."""
-        shapes = LAWS[self.distribution].law.shapes if self.distribution in LAWS else ()
-        names = "distribution", "fit_intercept", *shapes
-        told = {name: getattr(self, name) for name in names}
-        # As it was given, but never an array, which does not say whether it is the same.
-        return told | {"strata": np.asarray(self.strata, dtype=object).tolist()}
-
-    def _require_fitted_law(self) -> None:
-        """ValueError where `set_params` has made of the fitted law another."""
-        fitted = self.__dict__.get("_fitted_law", {})
-        now = self._law_arguments()
-        for name, value in fitted.items():
-            if name in now and now[name] != value:
-                raise ValueError(
-                    f"{name} was {value!r} in the fit, and is {now[name]!r} now. Fit again, or set "
-                    "it back."
-                )
-
-    @property
-    def _free_shapes(self) -> list[str]:
-        """Names of the law's shape parameters that are estimated."""
-        shapes = LAWS[self.distribution].law.shapes
-        return [name for name in shapes if getattr(self, name) == "estimate"]
-
-    def _shapes_with_errors(self) -> list[str]:
-        """Of these, those that have standard errors."""
-        shapes = LAWS[self.distribution].law.shapes
-        return [name for name in self._free_shapes if shapes[name].has_error]
-
-    def _location(self, X: Any) -> Array:
-        """The line at rows of X."""
-        out, strata = np.empty(len(X)), self.__dict__.get("_strata")
-        means, level = self._centre
-        for rows in steps(len(X)):  # of single precision no copy in double as a whole
-            columns = X[rows] if strata is None else X[rows][:, strata.line]
-            columns = columns if np.ndim(means) == 0 else columns - means
-            out[rows] = columns @ self.coef_ + level
-        return out
-
-    @property
-    def _centre(self) -> tuple[Array | float, float]:
-        """Values of the columns at which the line is known best, and the line there.
-
-        From 0 that of the fit is if its terms would cancel, unless attributes were set by hand.
-        """
-        if self._about_means is not None:
-            coef, intercept, means, level = self._about_means
-            if intercept == self.intercept_ and np.array_equal(coef, self.coef_):
-                return means, level
-        return 0.0, self.intercept_
-
-    def _each(
-        self,
-        X: Any,
-        compute: Callable[..., Array],
-        y: Any = None,
-        as_given: bool = False,
-        **options: Any,
-    ) -> Any:
-        """What ``compute`` gives for every row: an array, of a Dask collection a lazy one.
-
-        It takes the regressor, which a lazy result holds as it is now, and `Responses`, with bounds
-        on the scale of the line or ``as_given``. Options are those of `Opened.map`.
-        """
-        opened = open_rows(self, X, y, as_given=as_given)
-        return opened.map(partial(compute, copy(self)), dtype=np.float64, **options)
-
-    def _at_line(self, X: Any, compute: Callable[..., Array], shape: tuple[int, ...] = ()) -> Any:
-        """What ``compute(regressor, line)`` gives for the line at every row.
-
-        ``shape`` is that of the result for one row.
-        """
-
-        @by_stratum
-        def at_rows(model: Any, rows: Responses) -> Array:
-            return compute(model, model._location(rows.X))
-
-        return self._each(X, at_rows, width=shape[0] if shape else None)
-
-    # Prediction
-
-    def predict(self, X: Any) -> Any:
+    def predict(self, X: Any, given: Any = None) -> Any:
         """Mean of the response, were it observed.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Predictors, in any form that `fit` takes.
+        given : float or array-like of shape (n_samples,), default=None
+            Value that the response is known to be larger than, such as the time survived so far:
+            the mean is then that of all such responses, ``E[y | y > given]``, on the scale of y.
+            What is left beyond it is ``predict(X, given) - given``.
 
         Returns
         -------
         y : ndarray of shape (n_samples,)
             On the scale of y: ``exp(line + scale_**2 / 2)`` for 'lognormal',
-            ``exp(line) * gamma(1 + scale_)`` for 'weibull'.
-        """
-        return self._at_line(
-            X, lambda model, location: model._distribution.mean(location, model.scale_)
-        )
+            ``exp(line) * gamma(1 + scale_)`` for 'weibull'. Infinite where the mean is, as for
+            'loglogistic' from a scale of 1 on.
 
-    def predict_quantile(self, X: Any, q: Any = 0.5) -> Any:
-        """Quantiles of the response.
+        Raises
+        ------
+        ValueError
+            For bad rows; for a ``given`` that is NaN or infinite, below 0 where responses are
+            positive, or not one number or one for each row.
+
+        Examples
+        --------
+        >>> from emkit import EMCensoredRegressor
+        >>> from emkit.datasets import load_lung
+        >>> X, y = load_lung(return_X_y=True)
+        >>> X = X[:, :2]  # age and sex
+        >>> regressor = EMCensoredRegressor(distribution="weibull").fit(X, y)
+        >>> regressor.predict(X[:2]).round()
+        array([289., 311.])
+        >>> (regressor.predict(X[:2], given=400.0) - 400.0).round()  # days left after 400
+        array([195., 214.])
+        """
+        return self._at_rows(X, lambda model, rows: model._beyond(rows).mean(), (), given)
+
+    def predict_quantile(
+        self,
+        X: Any,
+        q: Any = 0.5,
+        *,
+        given: Any = None,
+        return_ci: bool = False,
+        level: float = 0.95,
+    ) -> Any:
+        r"""Quantiles of the response.
 
         Parameters
         ----------
@@ -164,22 +93,68 @@ class CensoredPrediction:
             Predictors, in any form that `fit` takes.
         q : float or array-like of shape (n_quantiles,), default=0.5
             Probabilities strictly between 0 and 1.
+        given : float or array-like of shape (n_samples,), default=None
+            Value that the response is known to be larger than, such as the time survived so far:
+            the quantiles are then those of all such responses, on the scale of y. What is left
+            beyond it has the quantiles ``predict_quantile(X, q, given=given) - given``.
+        return_ci : bool, default=False
+            Whether to return confidence limits too.
+        level : float, default=0.95
+            Their level.
 
         Returns
         -------
         quantiles : ndarray of shape (n_samples,) or (n_samples, n_quantiles)
             On the scale of y.
+        limits : ndarray of shape (n_samples, 2) or (n_samples, n_quantiles, 2)
+            Lower and upper confidence limits of each, where ``return_ci``.
+
+        Raises
+        ------
+        ValueError
+            For bad rows, a ``q`` or ``level`` that is not between 0 and 1, and a bad ``given``, as
+            in `predict`.
+
+        Warns
+        -----
+        DataWarning
+            With ``return_ci``, where the data do not determine some parameters: limits are then
+            those of what they determine, or NaN where the likelihood had no finite maximum.
+
+        Notes
+        -----
+        Limits are by the delta method, from the covariance of coefficients, log scale and, if it
+        was estimated, the shape of 'generalized_gamma'; ``df`` counts as known. They are taken on
+        the scale of the line, :math:`x^\top\hat\beta + \hat\sigma z_q` plus and minus a normal
+        quantile times its standard error, and then transformed to the scale of y, as with
+        ``predict(type = "uquantile", se.fit = TRUE)`` of R's survreg; given something, on that of
+        the logarithm of what is left. They are of the quantile; see `predict_interval` for a
+        range of responses.
+
+        Examples
+        --------
+        >>> from emkit import EMCensoredRegressor
+        >>> from emkit.datasets import load_lung
+        >>> X, y = load_lung(return_X_y=True)
+        >>> X = X[:, :2]  # age and sex
+        >>> regressor = EMCensoredRegressor(distribution="weibull").fit(X, y)
+        >>> median, limits = regressor.predict_quantile(X[:2], return_ci=True)
+        >>> median.round()
+        array([238., 256.])
+        >>> limits.round()
+        array([[193., 294.],
+               [218., 302.]])
         """
         q = np.asarray(argument_of(q, "q"), dtype=float)
         if not ((q > 0.0) & (q < 1.0)).all():
             raise ValueError(f"q must lie strictly between 0 and 1. Got {q}.")
-        return self._at_line(
-            X,
-            lambda model, location: model._distribution.quantile(location, model.scale_, q),
-            q.shape,
-        )
+        if not return_ci:
+            return self._at_rows(
+                X, lambda model, rows: model._beyond(rows).quantile(q), q.shape, given
+            )
+        return self._with_limits(X, quantile_with_limits, q, given, level)
 
-    def predict_interval(self, X: Any, level: float = 0.95) -> Any:
+    def predict_interval(self, X: Any, level: float = 0.95, given: Any = None) -> Any:
         """Interval that holds a new response with the given probability.
 
         Parameters
@@ -188,6 +163,8 @@ class CensoredPrediction:
             Predictors, in any form that `fit` takes.
         level : float, default=0.95
             Probability, divided evenly between both tails. Parameters count as known.
+        given : float or array-like of shape (n_samples,), default=None
+            Value that the response is known to be larger than, as in `predict_quantile`.
 
         Returns
         -------
@@ -195,31 +172,169 @@ class CensoredPrediction:
             On the scale of y.
         """
         level = check_level(level)
-        return self.predict_quantile(X, [0.5 - 0.5 * level, 0.5 + 0.5 * level])
+        return self.predict_quantile(X, [0.5 - 0.5 * level, 0.5 + 0.5 * level], given=given)
 
-    def predict_survival_function(self, X: Any, times: Any) -> Any:
-        """Probability that the response is larger than each of some values.
+    def predict_survival_function(
+        self,
+        X: Any,
+        times: Any = None,
+        *,
+        given: Any = None,
+        return_ci: bool = False,
+        level: float = 0.95,
+    ) -> Any:
+        r"""Probability that the response is larger than each of some values.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Predictors, in any form that `fit` takes.
-        times : float or array-like of shape (n_times,)
-            Values on the scale of y.
+        times : float or array-like of shape (n_times,), default=None
+            Values on the scale of y; None takes the attribute ``times_``, 101 even steps over the
+            responses of the fit, which a plot has on its other axis.
+        given : float or array-like of shape (n_samples,), default=None
+            Value that the response is known to be larger than, such as the time survived so far:
+            ``P(y > time | y > given)``, of times that count from the same origin as y. It is 1 up
+            to ``given``.
+        return_ci : bool, default=False
+            Whether to return confidence limits too.
+        level : float, default=0.95
+            Their level, at each time.
 
         Returns
         -------
         survival : ndarray of shape (n_samples,) or (n_samples, n_times)
             P(y > time).
+        limits : ndarray of shape (n_samples, 2) or (n_samples, n_times, 2)
+            Lower and upper confidence limits of each, where ``return_ci``.
+
+        Raises
+        ------
+        ValueError
+            For bad rows, times that are NaN, a ``level`` that is not between 0 and 1, and a bad
+            ``given``, as in `predict`.
+
+        Warns
+        -----
+        DataWarning
+            With ``return_ci``, as in `predict_quantile`.
+
+        Notes
+        -----
+        With S the survival function of the errors, limits are :math:`S(u \pm c\,s)`, u being where
+        S is the estimate, s the standard error of u by the delta method, and c a normal quantile.
+        So they lie in [0, 1] and are those of the linear predictor on the law's own scale: log-log
+        for 'weibull', logit for 'loglogistic', probit for 'lognormal' [1]_.
+
+        References
+        ----------
+        .. [1] Meeker, W. Q. & Escobar, L. A. (1998). Statistical Methods for Reliability Data.
+           Wiley. Section 8.4.3.
+
+        Examples
+        --------
+        >>> from emkit import EMCensoredRegressor
+        >>> from emkit.datasets import load_lung
+        >>> X, y = load_lung(return_X_y=True)
+        >>> X = X[:, :2]  # age and sex
+        >>> regressor = EMCensoredRegressor(distribution="weibull").fit(X, y)
+        >>> survival, limits = regressor.predict_survival_function(X[:1], [365.0], return_ci=True)
+        >>> survival.round(2), limits.round(2)
+        (array([[0.3]]), array([[[0.2 , 0.39]]]))
+        >>> curves = regressor.predict_survival_function(X[:2])  # against regressor.times_
+        >>> curves.shape == (2, len(regressor.times_))
+        True
         """
+        times = self._times(times)
+        if not return_ci:
+            return self._at_rows(
+                X, lambda model, rows: model._beyond(rows).survival(times), times.shape, given
+            )
+        return self._with_limits(X, survival_with_limits, times, given, level)
+
+    def predict_cumulative_hazard_function(self, X: Any, times: Any = None) -> Any:
+        """Cumulative hazard: minus the logarithm of the survival function.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Predictors, in any form that `fit` takes.
+        times : float or array-like of shape (n_times,), default=None
+            Values on the scale of y; None takes ``times_``, as in `predict_survival_function`.
+
+        Returns
+        -------
+        hazard : ndarray of shape (n_samples,) or (n_samples, n_times)
+            ``-log P(y > time)``, exact where the survival function underflows.
+        """
+        times = self._times(times)
+        return self._at_rows(
+            X, lambda model, rows: -model._beyond(rows).log_survival(times), times.shape
+        )
+
+    def predict_hazard_function(self, X: Any, times: Any = None) -> Any:
+        """Hazard rate: density of the response over the probability that it is larger.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Predictors, in any form that `fit` takes.
+        times : float or array-like of shape (n_times,), default=None
+            Finite values on the scale of y; None takes ``times_``, as in
+            `predict_survival_function`.
+
+        Returns
+        -------
+        hazard : ndarray of shape (n_samples,) or (n_samples, n_times)
+            ``f(time) / P(y > time)``, in events for each unit of y, exact however far out. Where
+            responses are positive it is 0 below 0, and at 0 its limit from above, which may be
+            infinite.
+
+        Raises
+        ------
+        ValueError
+            For bad rows, and times that are not finite.
+
+        Examples
+        --------
+        >>> from emkit import EMCensoredRegressor
+        >>> from emkit.datasets import load_lung
+        >>> X, y = load_lung(return_X_y=True)
+        >>> regressor = EMCensoredRegressor(distribution="weibull").fit(X[:, :2], y)
+        >>> regressor.predict_hazard_function(X[:1, :2], [100, 1000]).round(4)
+        array([[0.0029, 0.0062]])
+        """
+        times = self._times(times)
+        if not np.isfinite(times).all():
+            raise ValueError(f"times must be finite for a hazard. Got {times}.")
+        return self._at_rows(
+            X,
+            lambda model, rows: model._distribution.hazard(
+                model._location(rows.X), model.scale_, times
+            ),
+            times.shape,
+        )
+
+    def _times(self, times: Any) -> Array:
+        """Values at which a curve is asked for."""
+        if times is None:
+            check_is_fitted(self, "coef_")
+            return self.times_
         times = np.asarray(argument_of(times, "times"), dtype=float)
         if np.isnan(times).any():
             raise ValueError("times contains NaN.")
-        return self._at_line(
-            X,
-            lambda model, location: model._distribution.survival(location, model.scale_, times),
-            times.shape,
+        return times
+
+    def _with_limits(
+        self, X: Any, compute: Callable[..., Array], at: Array, given: Any, level: Any
+    ) -> tuple[Any, Any]:
+        """What ``compute(regressor, rows, at, half)`` gives, and its confidence limits."""
+        half = float(ndtri(0.5 + 0.5 * check_level(level)))
+        check_limits(self)
+        told = self._at_rows(
+            X, lambda model, rows: compute(model, rows, at, half), (*at.shape, 3), given
         )
+        return told[..., 0], told[..., 1:]
 
     def predict_observed(self, X: Any) -> Any:
         """Mean of the response as it would be observed: ``E[clip(y, left, right)]``.
@@ -239,7 +354,7 @@ class CensoredPrediction:
                 "predict_observed needs limits: set left or right. Without them a response is "
                 "observed as it is; see predict."
             )
-        return self._at_line(X, type(self)._observed)
+        return self._at_rows(X, lambda model, rows: model._observed(model._location(rows.X)))
 
     def _observed(self, location: Array) -> Any:
         """`predict_observed` of rows with their line at ``location``."""
@@ -298,109 +413,6 @@ class CensoredPrediction:
         # Rounding must not leave the interval.
         out[censored] = np.clip(filled, least, most)
         return out
-
-    # Selection
-
-    def score_samples(self, X: Any, y: Any) -> Any:
-        """Log-likelihood of each row: log-density where exact, log-probability where censored.
-
-        Of a row with an entry, that of its response given that it is larger.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Predictors, in any form that `fit` takes.
-        y : array-like
-            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
-
-        Returns
-        -------
-        log_likelihood : ndarray of shape (n_samples,)
-            In nats, on the scale of y.
-        """
-        require_y(self, y)
-        return self._each(X, type(self)._log_likelihood, y)
-
-    @by_stratum
-    def _log_likelihood(self, rows: Responses) -> Array:
-        location = self._location(rows.X)
-        bounds = rows.low, rows.high, rows.entry
-        return self._distribution.log_likelihood(location, self.scale_, *bounds)
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Mean log-likelihood of a row; higher is better.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Predictors, in any form that `fit` takes.
-        y : array-like
-            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights as frequencies.
-
-        Returns
-        -------
-        score : float
-            Weighted mean of `score_samples`.
-        """
-        total, n = self._total(X, y, sample_weight)
-        return total / n
-
-    def _total(self, X: Any, y: Any, sample_weight: Any) -> tuple[float, float]:
-        """Log-likelihood of the rows, and their total weight."""
-        require_y(self, y)
-        return open_rows(self, X, y, sample_weight).sum(self._log_likelihood)
-
-    def _n_parameters(self) -> int:
-        n_scales = np.size(self.scale_) if LAWS[self.distribution].scale is None else 0
-        return self.rank_ + n_scales + len(self._free_shapes)
-
-    def aic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Akaike information criterion; lower is better.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Predictors, in any form that `fit` takes.
-        y : array-like
-            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights as frequencies.
-
-        Returns
-        -------
-        aic : float
-            ``-2 log L + 2 p`` for p free parameters: ``rank_`` coefficients, the scales, and shape
-            parameters that are estimated.
-        """
-        return -2.0 * self._total(X, y, sample_weight)[0] + 2.0 * self._n_parameters()
-
-    def bic(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Bayesian information criterion; lower is better.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Predictors, in any form that `fit` takes.
-        y : array-like
-            Responses in any form of `emkit.censored_target`, with the limits of the regressor.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights as frequencies; their sum is the number of samples.
-
-        Returns
-        -------
-        bic : float
-            ``-2 log L + p log n`` for p free parameters, counted as in `aic`.
-        """
-        total, n = self._total(X, y, sample_weight)
-        return -2.0 * total + self._n_parameters() * log(n)
-
-
-def far_from_0(coef: Array, means: Array, scale: float) -> bool:
-    """Whether the terms of a line at the means of the columns are rounded by more than errors."""
-    with np.errstate(over="ignore"):
-        return bool(EPS * (np.abs(coef) @ np.abs(means)) > FAR * scale)
 
 
 def _draw(

@@ -21,11 +21,14 @@ from emkit.base.estimator import (
 from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin, Progress
 from emkit.censored.conclusion import Conclusion
+from emkit.censored.confidence import Root
+from emkit.censored.fitted_line import far_from_0
 from emkit.censored.fitting import Climb, Collapse
 from emkit.censored.messages import warn_of_shape
-from emkit.censored.prediction import CensoredPrediction, far_from_0
+from emkit.censored.prediction import CensoredPrediction
 from emkit.censored.residuals import data_of
 from emkit.censored.rows import load_rows, open_rows, refuse_extremes, require_y
+from emkit.censored.scores import CensoredScores
 from emkit.censored.stratification import labels_of
 from emkit.censored.summary import CensoredSummary
 from emkit.engine import EMResult
@@ -43,7 +46,12 @@ SHAPES = sorted({name for distribution in LAWS.values() for name in distribution
 
 @document_laws
 class EMCensoredRegressor(
-    CallbackSupportMixin, CensoredPrediction, CensoredSummary, RegressorMixin, BaseEstimator
+    CallbackSupportMixin,
+    CensoredPrediction,
+    CensoredScores,
+    CensoredSummary,
+    RegressorMixin,
+    BaseEstimator,
 ):
     r"""Linear regression by maximum likelihood when responses are only known to an interval.
 
@@ -63,7 +71,8 @@ class EMCensoredRegressor(
     Parameters
     ----------
     distribution : {laws}, default='normal'
-        Law of the errors about the line, in a location-scale family:
+        Law of the errors about the line, in a location-scale family, and the distribution of
+        `scipy.stats` that a response then has:
 
         {list of laws}
 
@@ -125,6 +134,10 @@ class EMCensoredRegressor(
         Degrees of freedom, for 'student_t'.
     shape_ : float
         Shape, for 'generalized_gamma'.
+    times_ : ndarray of shape (101,)
+        Values of y at which curves are predicted unless told otherwise: even steps from 0, or
+        from the smallest response where they may be negative, to the largest; of censored ones
+        by the bound that is known.
     log_likelihood_ : float
         In nats, on the scale of y, without the penalty.
     n_iter_ : int
@@ -162,6 +175,21 @@ class EMCensoredRegressor(
         For collinear and constant columns, whose standard errors are NaN, and other parameters
         that the likelihood does not depend on; and where it has no finite maximum, as it may not
         where every row has an entry, or a stratum few rows.
+
+    See Also
+    --------
+    emkit.compare_distributions : Every distribution fitted to the same data, by AIC.
+
+    Notes
+    -----
+    Line and scale are those of R's survreg. Beside them lifelines has, in WeibullAFTFitter, the
+    same line as ``lambda_`` and ``-log(scale_)`` as ``rho_``; in LogLogisticAFTFitter likewise
+    ``alpha_`` and ``beta_``; in LogNormalAFTFitter ``mu_``, and ``log(scale_)`` as ``sigma_``. The
+    shape of 'generalized_gamma' is Q in R's flexsurv, and ``lambda_`` in lifelines. Under a law
+    of log y, ``exp(coef_)`` is the factor by which one more of a column stretches all times; under
+    'weibull', ``exp(-coef_ / scale_)`` is its hazard ratio.
+
+    Where X has no columns, the fit is that of a distribution alone.
 
     References
     ----------
@@ -243,7 +271,9 @@ class EMCensoredRegressor(
         ----------
         X : array-like, iterable of blocks or Dask collection, of shape (n_samples, n_features)
             Predictors, none missing. Dates, durations and text are refused by the name of their
-            column.
+            column. There may be no columns, for a distribution alone; but beside a
+            one-dimensional y that may be negative scikit-learn asks for one: give y as
+            `emkit.censored_target` makes it.
         y : array-like of shape (n_samples,), (n_samples, 2) or (n_samples, 3), structured or frame
             Responses in any form of `emkit.censored_target`, which says how they are read: exact
             ones (see ``left`` and ``right``); rows ``[lower, upper]``, equal where exact, infinite
@@ -347,6 +377,12 @@ class EMCensoredRegressor(
         self._publish(conclusion.result, conclusion.fit.law, conclusion.prepared)
         uncertainty = conclusion.uncertainty
         self.cov_params_, self.standard_errors_ = uncertainty.covariance, uncertainty.errors
+        self._root = None
+        if uncertainty.root is not None:
+            n_line = int(self.fit_intercept) + len(self.coef_)
+            n_scales = np.size(self.scale_) if LAWS[self.distribution].scale is None else 0
+            means = conclusion.prepared.units.shift
+            self._root = Root.of(uncertainty.root, means, n_line, n_scales)
         conclusion.warn(self._parameter_names, self.scale_, self.max_iter)
         law = conclusion.fit.law
         for name in self._shapes_with_errors():
@@ -393,9 +429,10 @@ class EMCensoredRegressor(
             self._about_means = self.coef_.copy(), self.intercept_, units.shift, level
         self.rank_, self._fitted_law = prepared.rank, self._law_arguments()
         # Of an earlier fit; a fit that is interrupted has no standard errors.
-        gone = "cov_params_", "standard_errors_", "strata_"
+        gone = "cov_params_", "standard_errors_", "_root", "strata_"
         for name in (*(f"{shape}_" for shape in SHAPES), *gone):
             self.__dict__.pop(name, None)
+        self.times_ = LAWS[self.distribution].link.grid(*prepared.reach)
         self._strata = prepared.strata
         if prepared.strata is not None:
             self.strata_ = labels_of(prepared.strata)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from numbers import Real
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -46,6 +47,7 @@ class ResponseReader(Reader[Responses]):
     to_line: Callable[[Array, Array, Array | None], Bounds]
     left: float | None
     right: float | None
+    min_features: int = 1
 
     fitted: ClassVar[str] = "coef_"
     complete: ClassVar[str] = (
@@ -94,10 +96,31 @@ def open_rows(
     to_line = (LAWS[regressor.distribution] if reset else regressor._distribution).bounds_to_line
     if as_given:
         to_line = partial(_checked, to_line)
-    reader = ResponseReader(to_line, regressor.left, regressor.right)
     # Where rows are cut into blocks, a frame would lose the names and types of its columns.
     y = as_records(y)
+    least = _least_features(regressor, y, reset)
+    reader = ResponseReader(to_line, regressor.left, regressor.right, least)
     return open_data(regressor, X, reader, y=y, sample_weight=sample_weight, reset=reset)
+
+
+def _least_features(regressor: Any, y: Any, reset: bool) -> int:
+    """Columns that X must have: none for a fit without covariates, of a distribution alone.
+
+    But beside numbers of either sign, which any regressor takes, scikit-learn's checks ask for one.
+    """
+    if not reset:
+        return min(1, getattr(regressor, "n_features_in_", 1))
+    limited = regressor.left is not None or regressor.right is not None
+    either_sign = not LAWS[regressor.distribution].link.positive
+    return int(either_sign and not limited and _is_plain(y))
+
+
+def _is_plain(y: Any) -> bool:
+    """Whether responses are numbers without more, one a row."""
+    if getattr(y, "ndim", None) != 1:
+        return False
+    kind = getattr(y.dtype, "kind", "f")
+    return kind in "biuf" or (kind == "O" and len(y) > 0 and isinstance(y[0], Real))
 
 
 def _checked(

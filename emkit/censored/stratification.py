@@ -63,7 +63,7 @@ def by_stratum(compute: Callable[..., Array]) -> Callable[..., Array]:
         codes, parts = strata.codes(rows.X), {}
         for k in np.unique(codes) if len(codes) else [0]:
             one = copy(model)
-            one.scale_ = float(model.scale_[k])
+            one.scale_, one._stratum = float(model.scale_[k]), int(k)
             parts[k] = compute(one, part_of(rows, codes == k), *more)
         out = np.empty((len(codes), *next(iter(parts.values())).shape[1:]))
         for k, part in parts.items():

@@ -28,6 +28,9 @@ class Uncertainty(NamedTuple):
     seen: Mask  #: whether no dependence of the columns leaves a parameter open
     determined: Mask  #: whether nothing does
     extreme: Mask  #: whether a variance is too large or too small for a double
+    #: R (p, r) of the covariance RR' of what is determined, of the line at the means of the columns
+    #: in place of the intercept; None where there is no uncertainty.
+    root: Array | None
 
     @classmethod
     def of(
@@ -41,7 +44,7 @@ class Uncertainty(NamedTuple):
         if information is None:
             n = len(seen)
             nothing = np.zeros_like(seen)
-            return cls(np.full((n, n), np.nan), np.full(n, np.nan), seen, nothing, nothing)
+            return cls(np.full((n, n), np.nan), np.full(n, np.nan), seen, nothing, nothing, None)
         change, unit = _to_user(prepared, n_beside)
         size = np.sqrt(np.abs(information.diagonal()))
         size[size == 0.0] = 1.0
@@ -51,7 +54,8 @@ class Uncertainty(NamedTuple):
         lengths = np.sqrt((parts**2).sum(axis=1))
         flat = np.abs(parts @ vectors[:, ~curved]) > NO_PART * lengths[:, None]
         determined = seen & ~flat.any(axis=1)
-        root = (parts @ vectors[:, curved]) / np.sqrt(values[curved])
+        turned = vectors[:, curved] / np.sqrt(values[curved])
+        root = parts @ turned
         covariance = root @ root.T
         covariance[~determined], covariance[:, ~determined] = np.nan, np.nan
         errors = unit * np.sqrt(covariance.diagonal())
@@ -59,7 +63,10 @@ class Uncertainty(NamedTuple):
             covariance = covariance * unit * unit[:, None]
         variances = covariance.diagonal()
         extreme = np.isinf(variances) | ((variances < TINY) & (errors > 0.0))
-        return cls(covariance, errors, seen, determined, extreme)
+        if prepared.units.intercept:
+            change[0, 1:] = 0.0
+        root = unit[:, None] * (change / size @ turned)
+        return cls(covariance, errors, seen, determined, extreme, root)
 
 
 def check_uncertainty(regressor: Any) -> None:

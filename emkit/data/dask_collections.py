@@ -35,7 +35,7 @@ class Clustered(Opened[R]):
     _surveyed: Chunks | None = None
 
     def _open(self) -> None:
-        self.y = check_responses(self.y)
+        self.y = check_responses(self.y, self.reader.beside)
         self.given = self.X  # the types and names of its columns
         self.reader = self.reader.of_columns(columns_of(self.X))
         self.X = as_dask_array(self.estimator, self.X, reset=self.reset)
@@ -83,14 +83,17 @@ class Clustered(Opened[R]):
         return Chunks(client, futures, self.dtype, self.sample_weight is not None)
 
     def _map(self, task: Task) -> Any:
-        shape = () if task.width is None else (task.width,)
+        shape = task.shape
         nothing: Any = np.empty((0, *shape), task.dtype)
-        y = () if self.y is None else (_as_columns(_beside(self.X, self.y, "y")),)
+        axes: dict[str, Any] = {"chunks": (self.X.chunks[0], *((size,) for size in shape))}
+        if len(shape) > 1:
+            axes["new_axis"] = list(range(2, 1 + len(shape)))
+        y = () if self.y is None else (_as_columns(_beside(self.X, self.y, self.reader.beside)),)
         return self.X.map_blocks(
             partial(_compute, self.reader, task, nothing),
             *y,
             meta=nothing,
-            **({"drop_axis": 1} if task.width is None else {"chunks": (self.X.chunks[0], shape)}),
+            **(axes if shape else {"drop_axis": 1}),
         )
 
     def _sums(self, compute: Callable[[R], Array]) -> Iterable[tuple[float, float]]:
@@ -110,7 +113,7 @@ class Clustered(Opened[R]):
                 values = numbers_of(values, "sample_weight").values
             weights = _beside(self.X, values, "sample_weight").to_delayed().ravel()
         if self.y is not None:
-            y = _beside(self.X, self.y, "y").to_delayed().ravel()
+            y = _beside(self.X, self.y, self.reader.beside).to_delayed().ravel()
         return zip(range(len(rows)), rows, weights, y, strict=True)
 
 

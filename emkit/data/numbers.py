@@ -69,6 +69,7 @@ def read_table(
     complete: str = "",
     columns: Sequence[Column] | None = None,
     ensure_min_samples: int = 1,
+    ensure_min_features: int = 1,
     estimator: Any = None,
 ) -> Array:
     """X as floats (n_samples, n_features), NaN where a cell is missing.
@@ -83,7 +84,7 @@ def read_table(
         What to do about missing cells, where there must be none.
     columns : sequence of Column, optional
         Names and types, where X is an array that was a frame.
-    ensure_min_samples, estimator : optional
+    ensure_min_samples, ensure_min_features, estimator : optional
         As of `sklearn.utils.check_array`.
 
     Raises
@@ -93,9 +94,12 @@ def read_table(
     TypeError
         For other objects, and sparse matrices.
     """
+    shape = getattr(X, "shape", ())
+    if ensure_min_features == 0 and shape[1:] == (0,):
+        X = np.empty(shape)  # as a frame it would be refused
     columns = columns_of(X) or columns
     names = None if columns is None else [name for name, _ in columns]
-    if _is_plain(X, ensure_min_samples):
+    if _is_plain(X, ensure_min_samples, ensure_min_features):
         array, missing = X, None
     else:
         values, missing = numbers_of(X, "X", missing_values, names)
@@ -105,6 +109,7 @@ def read_table(
             ensure_all_finite=False,
             input_name="X",
             ensure_min_samples=ensure_min_samples,
+            ensure_min_features=ensure_min_features,
             estimator=estimator,
         )
     no_nan = complete
@@ -119,12 +124,12 @@ def read_table(
     return array if missing is None else np.where(missing, np.nan, array)
 
 
-def _is_plain(X: Any, ensure_min_samples: int) -> bool:
+def _is_plain(X: Any, ensure_min_samples: int, ensure_min_features: int) -> bool:
     """Whether X is a table of floats already, in which scikit-learn would find nothing to do."""
     if type(X) is not np.ndarray or X.ndim != 2 or X.dtype.char not in "df":
         return False
     n, d = X.shape
-    return n >= ensure_min_samples and d > 0 and X.dtype.isnative
+    return n >= ensure_min_samples and d >= ensure_min_features and X.dtype.isnative
 
 
 def _marked(

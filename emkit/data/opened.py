@@ -29,10 +29,17 @@ class Task(NamedTuple):
     """What is to be computed for every row, as `Opened.map` is told."""
 
     compute: Callable[..., Array]
-    width: int | None
+    width: int | tuple[int, ...] | None
     dtype: Any
     lazy: bool
     numbered: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what there is for one row."""
+        if self.width is None:
+            return ()
+        return self.width if isinstance(self.width, tuple) else (self.width,)
 
     def __call__(self, rows: Any, number: int | None = None) -> Array:
         return self.compute(rows, number) if self.numbered else self.compute(rows)
@@ -96,7 +103,7 @@ class Opened(ABC, Generic[R]):
         self,
         compute: Callable[..., Array],
         *,
-        width: int | None = None,
+        width: int | tuple[int, ...] | None = None,
         dtype: Any = None,
         lazy: bool = False,
         numbered: bool = False,
@@ -108,8 +115,8 @@ class Opened(ABC, Generic[R]):
         compute : callable
             From rows to an array with an entry for each. A method of an estimator is called as the
             estimator is now.
-        width : int, default=None
-            Columns of the result; None for a vector.
+        width : int or tuple of int, default=None
+            Columns of the result, or shape of what there is for one row; None for a vector.
         dtype : dtype, default=None
             Type of the result; by default that of the rows.
         lazy : bool, default=False

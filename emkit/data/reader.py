@@ -51,8 +51,12 @@ class Reader(ABC, Generic[R]):
 
     #: Attribute that a fitted estimator has.
     fitted: ClassVar[str] = "weights_"
+    #: What goes with X as responses do, by the name of its argument.
+    beside: ClassVar[str] = "y"
     #: Rows that X must have in a fit.
     min_samples: ClassVar[int] = 1
+    #: Columns that it must have.
+    min_features: int = 1
     #: Which rows count in a fit, and which a score is the mean of, in words.
     counting: ClassVar[str] = "of positive weight"
     scored: ClassVar[str] = "of positive weight"
@@ -98,11 +102,12 @@ class Reader(ABC, Generic[R]):
             reset=reset,
             complete=self.complete,
             ensure_min_samples=self.min_samples if reset else 1,
+            ensure_min_features=self.min_features,
         )
         if reset:
             refuse_vanishing(cells, getattr(estimator, "feature_names_in_", None))
         weights = check_weights(sample_weight, cells)
-        return self.rows(cells, weights, check_responses(y), whole=True)
+        return self.rows(cells, weights, check_responses(y, self.beside), whole=True)
 
     def read_block(self, X: Any, sample_weight: Any, y: Any, context: str, context_of_y: str) -> R:
         """A block of rows, perhaps without any; an error says the context."""
@@ -113,10 +118,11 @@ class Reader(ABC, Generic[R]):
                 complete=self.complete,
                 columns=self.columns,
                 ensure_min_samples=0,
+                ensure_min_features=self.min_features,
             )
             weights = check_block_weights(sample_weight, cells)
         with in_context(context_of_y):
-            return self.rows(cells, weights, check_responses(y), whole=False)
+            return self.rows(cells, weights, check_responses(y, self.beside), whole=False)
 
     def require(self, n: int, min_samples: int, *, whole: bool = False) -> None:
         """ValueError where fewer rows count than there must be."""

@@ -81,10 +81,13 @@ class Source:
     sample_weight, y : object, default=None
         What goes with the rows: as long as X with slices of rows, or an iterable of blocks as
         long as those of X.
+    y_name : str, default="y"
+        What y is called.
     """
 
-    def __init__(self, X: Any, sample_weight: Any = None, y: Any = None):
-        for name, given in (("X", X), ("y", y), ("sample_weight", sample_weight)):
+    def __init__(self, X: Any, sample_weight: Any = None, y: Any = None, y_name: str = "y"):
+        self._y_name = y_name
+        for name, given in (("X", X), (y_name, y), ("sample_weight", sample_weight)):
             if isinstance(given, Iterator):
                 raise TypeError(
                     f"{name} must be an iterable of blocks that can be read again, because every "
@@ -94,7 +97,7 @@ class Source:
                 )
         self.sliceable, self.array, self.block_rows = is_sliceable(X), X, BLOCK_ROWS
         self.sample_weight = _as_array(sample_weight, "sample_weight")
-        self.y = _as_array(check_responses(y), "y")
+        self.y = _as_array(check_responses(y, y_name), y_name)
         if self.sliceable:
             _require_rows(X.shape)
             with reading(X, place("X", 0, 0, 1)):
@@ -122,7 +125,7 @@ class Source:
 
     def __iter__(self) -> Iterator[Block]:
         start = 0
-        beside = [_Beside(name, getattr(self, name)) for name in ("sample_weight", "y")]
+        beside = [_Beside(name, values) for name, values in self._values_beside()]
         for number, X in enumerate(self._read()):
             stop = start + len(X)
             weights, y = (values.take(number, start, stop) for values in beside)
@@ -176,10 +179,13 @@ class Source:
         start = number * self.block_rows
         X = self._slice(number)
         beside = (
-            _Beside(name, getattr(self, name)).take(number, start, start + len(X))
-            for name in ("sample_weight", "y")
+            _Beside(name, values).take(number, start, start + len(X))
+            for name, values in self._values_beside()
         )
         return self._checked(Block(number, start, X, *beside))
+
+    def _values_beside(self) -> list[tuple[str, Any]]:
+        return [("sample_weight", self.sample_weight), (self._y_name, self.y)]
 
     def _checked(self, block: Block) -> Block:
         """The same; DataReadError where it has other values than at first."""

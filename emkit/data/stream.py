@@ -31,7 +31,7 @@ class Streamed(Opened[R]):
                 "resp_init has a row for each of X, and X is read block by block. Give means_init "
                 "instead."
             )
-        self.source = Source(self.X, self.sample_weight, self.y)
+        self.source = Source(self.X, self.sample_weight, self.y, self.reader.beside)
         self.source.check(self.estimator, reset=self.reset)
         self.picklable, self.dtype = self.source.picklable, self.source.dtype
         self.n_features = self.source.n_features
@@ -71,7 +71,7 @@ class Streamed(Opened[R]):
     def _map(self, task: Task) -> Any:
         if task.lazy:
             compute = partial(_compute, self.reader, task)
-            return lazy_rows(self.source, compute, task.width or 1, task.dtype)
+            return lazy_rows(self.source, compute, task.shape[0] if task.shape else 1, task.dtype)
         parts = [task(rows) for rows in self]
         if not parts:
             raise ValueError("Found array with 0 sample(s) while a minimum of 1 is required.")

@@ -263,6 +263,7 @@ class Prepared(NamedTuple):
     delayed: bool  #: whether some rows have an entry
     strata: Strata | None  #: which rows have which scale; None where all have one
     shares: Array  #: (m,) part of the weight that each scale has
+    reach: tuple[float, float]  #: least upper and largest lower bound, on the scale of the line
 
     def residuals(self, rows: Responses, with_sums: bool = True) -> Residuals:
         """Residuals of a block; one block carries the sums of all exact rows, the others none."""

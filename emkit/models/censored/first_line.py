@@ -124,6 +124,7 @@ def prepare_blocks(
         delayed,
         strata,
         sum(part.of_strata for part in summaries) / weight,
+        (sample.lowest_high, sample.highest_low),
     )
 
 

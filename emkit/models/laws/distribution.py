@@ -14,6 +14,7 @@ __all__ = ["Distribution"]
 
 #: Errors so many scales out are squared without overflow.
 LARGEST = 1e150
+TINY = float(np.finfo(float).tiny)
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,9 @@ class Distribution:
         What it is, in a line of the documentation.
     scale : float, default=None
         The scale, where it is part of the law; None where it is estimated.
+    scipy : str, default=""
+        The distribution of `scipy.stats` that a response has, in Python, of line, scale and shape
+        parameters.
 
     Raises
     ------
@@ -44,6 +48,7 @@ class Distribution:
     link: Link
     description: str
     scale: float | None = None
+    scipy: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.law, Law):
@@ -99,11 +104,31 @@ class Distribution:
         with np.errstate(over="ignore"):
             return self.link.to_response(np.add.outer(location, scale * self.law.quantile(q)))
 
+    def errors(self, location: Array, scale: float, response: Array) -> Array:
+        """Errors that responses are, of shape ``location.shape + response.shape``."""
+        with np.errstate(over="ignore"):
+            return -np.subtract.outer(location, self.link.to_line(response)) / scale
+
     def survival(self, location: Array, scale: float, response: Array) -> Array:
         """P(response larger), of shape ``location.shape + response.shape``."""
+        return self.law.sf(self.errors(location, scale, response))
+
+    def hazard(self, location: Array, scale: float, response: Array) -> Array:
+        """Density over P(response larger), of shape ``location.shape + response.shape``.
+
+        At 0, under a log link, its limit from above; of what no response can be it is 0.
+        """
+        none, at_0 = (self.link.positive & part for part in (response < 0.0, response == 0.0))
+        response = np.where(none | at_0, TINY, response)
+        z = np.clip(self.errors(location, scale, response), -LARGEST, LARGEST)
+        per_unit = self.link.log_jacobian(self.link.to_line(response)) - np.log(scale)
         with np.errstate(over="ignore"):
-            away = np.subtract.outer(location, self.link.to_line(response))
-            return self.law.sf(-away / scale)
+            hazard = np.exp(self.law.log_hazard(z) + per_unit)
+        if at_0.any():  # near 0 the hazard goes as y to this power
+            power = float(self.law.score(np.array([-np.inf]))[0]) / scale - 1.0
+            limit = hazard if power == 0.0 else np.inf if power < 0.0 else 0.0
+            hazard = np.where(at_0, limit, hazard)
+        return np.where(none, 0.0, hazard)
 
     def mean(self, location: Array, scale: float) -> Array:
         """Mean of responses."""

@@ -46,6 +46,9 @@ class GumbelMin(Law, ExponentialMoments):
         slope = 1.0 / exprel(hazard)  # density over F
         return Derivatives(log_cdf, slope, slope * (1.0 - hazard - slope))
 
+    def log_hazard(self, z: Array) -> Array:
+        return np.asarray(z)
+
     def inverse_log_sf(self, log_sf: Array) -> Array:
         with np.errstate(divide="ignore"):
             return np.log(-log_sf)

@@ -107,6 +107,14 @@ class Law(ABC):
         """P(e < z)."""
         return np.exp(self.log_cdf(z))
 
+    def log_hazard(self, z: Array) -> Array:
+        """log of the density over P(e > z) at points of any shape, exact in both tails."""
+        flat = np.ravel(z)
+        slope = self.log_sf_derivatives(flat).first
+        with np.errstate(divide="ignore"):
+            log = np.where(flat > 0.0, np.log(-slope), self.log_pdf(flat) - self.log_sf(flat))
+        return log.reshape(np.shape(z))
+
     def quantile(self, q: Array) -> Array:
         """The z at which P(e < z) is q."""
         return self.inverse_log_sf(np.log1p(-q))

@@ -11,6 +11,9 @@ from emkit.models.laws.law import ExponentialMoments, Law
 
 __all__ = ["IDENTITY", "LOG", "Link"]
 
+#: Points of a grid.
+POINTS = 101
+
 
 @dataclass(frozen=True)
 class Link(ABC):
@@ -32,6 +35,19 @@ class Link(ABC):
     @abstractmethod
     def log_jacobian(self, value: Array) -> Array:
         """log |d line / d response| at values on the scale of the line, in which it is linear."""
+
+    def grid(self, *ends: float) -> Array:
+        """Even steps of the response over ends on the scale of the line, from 0 if positive."""
+        known = self.to_response(np.array([end for end in ends if np.isfinite(end)] or [0.0]))
+        return np.linspace(0.0 if self.positive else known.min(), known.max(), POINTS)
+
+    @abstractmethod
+    def distance(self, start: Array, end: Array) -> Array:
+        """How far apart two responses are on the scale of the line, near ones to all digits."""
+
+    @abstractmethod
+    def rise(self, start: Array, distance: Array) -> Array:
+        """How much larger than a response is one so far away on the scale of the line."""
 
     @abstractmethod
     def mean(self, law: Any, location: Array, scale: float) -> Array:
@@ -56,6 +72,12 @@ class _Identity(Link):
     def log_jacobian(self, value: Array) -> Array:
         return np.zeros_like(value)
 
+    def distance(self, start: Array, end: Array) -> Array:
+        return end - start
+
+    def rise(self, start: Array, distance: Array) -> Array:
+        return distance
+
     def mean(self, law: Any, location: Array, scale: float) -> Array:
         return location + scale * law.mean()
 
@@ -78,6 +100,17 @@ class _Log(Link):
 
     def log_jacobian(self, value: Array) -> Array:
         return -value
+
+    def distance(self, start: Array, end: Array) -> Array:
+        with np.errstate(over="ignore"):
+            apart = (np.maximum(end, 0.0) - start) / start
+        far = apart > 1.0  # there the logarithms are apart themselves
+        near = np.log1p(np.where(far, 0.0, np.maximum(apart, -0.5)))
+        return np.where(far, self.to_line(end) - self.to_line(start), near)
+
+    def rise(self, start: Array, distance: Array) -> Array:
+        with np.errstate(over="ignore"):
+            return start * np.expm1(distance)
 
     def mean(self, law: Any, location: Array, scale: float) -> Array:
         return self.to_response(location + law.log_mgf(scale))

@@ -18,26 +18,64 @@ __all__ = ["LAWS", "document_laws"]
 T = TypeVar("T", bound=type)
 
 _DISTRIBUTIONS = [
-    Distribution("normal", Normal(), IDENTITY, "normal"),
-    Distribution("lognormal", Normal(), LOG, "normal, of log y"),
-    Distribution("logistic", Logistic(), IDENTITY, "logistic"),
+    Distribution("normal", Normal(), IDENTITY, "normal", scipy="norm(line, scale)"),
     Distribution(
-        "weibull", GumbelMin(), LOG, "smallest extreme, of log y; y is Weibull of shape 1 / scale"
+        "lognormal", Normal(), LOG, "normal, of log y", scipy="lognorm(scale, scale=exp(line))"
     ),
-    Distribution("exponential", GumbelMin(), LOG, "Weibull of scale 1: a constant hazard", 1.0),
-    Distribution("rayleigh", GumbelMin(), LOG, "Weibull of scale 1/2: a hazard like y", 0.5),
+    Distribution("logistic", Logistic(), IDENTITY, "logistic", scipy="logistic(line, scale)"),
     Distribution(
-        "loglogistic", Logistic(), LOG, "logistic, of log y; log-logistic of shape 1 / scale"
+        "weibull",
+        GumbelMin(),
+        LOG,
+        "smallest extreme, of log y; y is Weibull of shape 1 / scale",
+        scipy="weibull_min(1 / scale, scale=exp(line))",
     ),
-    Distribution("extreme", GumbelMin(), IDENTITY, "smallest extreme (Gumbel)"),
+    Distribution(
+        "exponential",
+        GumbelMin(),
+        LOG,
+        "Weibull of scale 1: a constant hazard",
+        1.0,
+        scipy="expon(scale=exp(line))",
+    ),
+    Distribution(
+        "rayleigh",
+        GumbelMin(),
+        LOG,
+        "Weibull of scale 1/2: a hazard like y",
+        0.5,
+        scipy="rayleigh(scale=exp(line) / sqrt(2))",
+    ),
+    Distribution(
+        "loglogistic",
+        Logistic(),
+        LOG,
+        "logistic, of log y; log-logistic of shape 1 / scale",
+        scipy="fisk(1 / scale, scale=exp(line))",
+    ),
+    Distribution(
+        "extreme",
+        GumbelMin(),
+        IDENTITY,
+        "smallest extreme (Gumbel)",
+        scipy="gumbel_l(line, scale)",
+    ),
     Distribution(
         "generalized_gamma",
         GeneralizedGamma(),
         LOG,
         "log generalised gamma with ``shape``, of log y: 1 is 'weibull', 0 'lognormal', the scale "
         "that of a gamma y",
+        scipy="gengamma(shape**-2, shape / scale, "
+        "scale=exp(line) * abs(shape) ** (2 * scale / shape))",
     ),
-    Distribution("student_t", StudentT(), IDENTITY, "Student t with ``df`` degrees of freedom"),
+    Distribution(
+        "student_t",
+        StudentT(),
+        IDENTITY,
+        "Student t with ``df`` degrees of freedom",
+        scipy="t(df, line, scale)",
+    ),
 ]
 #: Distributions by name.
 LAWS: Mapping[str, Distribution] = MappingProxyType({d.name: d for d in _DISTRIBUTIONS})
@@ -46,7 +84,7 @@ LAWS: Mapping[str, Distribution] = MappingProxyType({d.name: d for d in _DISTRIB
 def document_laws(cls: T) -> T:
     """Write the names of all laws, and a list of what they are, into the docstring of a class."""
     names = ", ".join(repr(name) for name in LAWS)
-    lines = [f"- {name!r}: {distribution.description}" for name, distribution in LAWS.items()]
+    lines = [f"- {name!r}: {law.description}; ``{law.scipy}``" for name, law in LAWS.items()]
     if cls.__doc__:  # there is none under -OO
         text = cls.__doc__.replace("{laws}", f"{{{names}}}")
         # Python 3.13 takes away the indentation that all lines share: as it is in this line.

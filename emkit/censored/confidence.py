@@ -1,0 +1,189 @@
+r"""Confidence limits of quantiles and survival functions, by the delta method.
+
+At a fixed probability, a quantile :math:`x^\top\beta + \sigma z` on the scale of the line has the
+gradient :math:`g(z) = (1, x, \sigma z, \sigma z')` in intercept, coefficients, log scale and shape,
+:math:`z'` being the derivative of z in the shape. The error :math:`z` at a fixed response
+has :math:`-g(z) / \sigma`, counted as the change of z that makes the same change of probability.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.censored.uncertainty import check_uncertainty
+from emkit.exceptions import DataWarning, warn
+from emkit.models.censored.data import Responses
+from emkit.models.laws.beyond import Beyond, column
+
+__all__ = [
+    "Root",
+    "check_limits",
+    "quantile_error",
+    "quantile_with_limits",
+    "survival_with_limits",
+]
+
+#: Step of a shape: of differences to the fourth order.
+STEP = 0.01
+
+
+class Root(NamedTuple):
+    """Root R of the covariance RR' of the parameters that the data determine, in parts."""
+
+    means: Array  #: (p,) of the columns
+    line: Array  #: (1 + p, r) of the line at the means, and of coefficients; (p, r) without a 1
+    scales: Array  #: (m, r) of log scales, of which there may be none
+    shape: Array  #: (r,) 0 where no shape has a standard error
+
+    @classmethod
+    def of(cls, root: Array, means: Array, n_line: int, n_scales: int) -> "Root":
+        scales, shapes = root[n_line : n_line + n_scales], root[n_line + n_scales :]
+        return cls(means, root[:n_line], scales, shapes.sum(axis=0))
+
+    def of_line(self, columns: Array) -> Array:
+        """(n, r) of the line at rows of its columns."""
+        lead = len(self.line) - len(self.means)
+        return (columns - self.means) @ self.line[lead:] + self.line[:lead].sum(axis=0)
+
+
+class Gradient(NamedTuple):
+    """Weighted sums (n, ...) of gradients g(z): their parts in line, log scale and shape."""
+
+    line: Array
+    scale: Array
+    shape: Array
+
+    @classmethod
+    def of(cls, model: Any, *terms: tuple[Array, Array]) -> "Gradient":
+        """Of weights and errors z, of one number of axes."""
+        law, names = model._distribution.law, model._shapes_with_errors()
+        line = scale = shape = np.zeros(())
+        for weight, z in terms:
+            line = line + weight
+            scale = scale + weight * z
+            if names:
+                shape = shape + weight * _slope_in_shape(law, names[0], z)
+        return cls(line, model.scale_ * scale, model.scale_ * shape)
+
+    def error(self, model: Any, rows: Responses) -> Array:
+        """Standard errors (n, ...) of what has these gradients."""
+        root: Root = model._root
+        strata = model.__dict__.get("_strata")
+        of_line = root.of_line(rows.X if strata is None else rows.X[:, strata.line])
+        of_scale = root.scales[model.__dict__.get("_stratum", 0)] if len(root.scales) else None
+        variance = np.zeros(np.shape(self.line))
+        for j in range(of_line.shape[1]):
+            column = of_line[:, j].reshape((-1,) + (1,) * (variance.ndim - 1))
+            part = self.line * column + self.shape * root.shape[j]
+            if of_scale is not None:
+                part = part + self.scale * of_scale[j]
+            variance += part**2
+        return np.sqrt(variance)
+
+
+def check_limits(model: Any) -> None:
+    """A warning where limits are not of all parameters; NotFittedError where there are none."""
+    check_uncertainty(model)
+    open_ = [
+        name
+        for name, error in zip(model._parameter_names, model.standard_errors_, strict=True)
+        if np.isnan(error)
+    ]
+    if model._root is None:
+        warn(
+            "The likelihood has no finite maximum, and the estimates no standard errors: "
+            "confidence limits are NaN.",
+            DataWarning,
+        )
+    elif open_:
+        warn(
+            f"The data do not determine {_told(open_)}: confidence limits are of what they "
+            "determine, and hold for rows in which columns depend on each other as in the fit.",
+            DataWarning,
+        )
+
+
+def quantile_error(model: Any, X: Array, q: Array) -> Array:
+    """Standard errors (n, ...) of quantiles at rows of X, on the scale of the line.
+
+    NaN where the likelihood has no finite maximum.
+    """
+    z = np.broadcast_to(model._distribution.law.quantile(q), X.shape[:1] + q.shape)
+    if model._root is None:
+        return np.full(z.shape, np.nan)
+    rows = Responses(X, None, None)  # type: ignore[arg-type]
+    return Gradient.of(model, (np.ones_like(z), z)).error(model, rows)
+
+
+def quantile_with_limits(model: Any, rows: Responses, q: Array, half: float) -> Array:
+    """Quantiles of responses with limits ``half`` standard errors away (n, ..., 3)."""
+    beyond: Beyond = model._beyond(rows)
+    law, some = beyond.distribution.law, beyond.conditional
+    quantile, z = beyond.quantile(q), beyond.errors_of_quantile(q)
+    if model._root is None:
+        return _with_nan(quantile)
+    start = column(np.where(some, beyond.start, 0.0), q)
+    with np.errstate(over="ignore"):
+        ratio = np.exp(law.log_hazard(start) - law.log_hazard(z))
+    ratio = np.where(column(some, q), ratio, 0.0)
+    gradient = Gradient.of(model, (np.ones_like(z), z), (-ratio, np.broadcast_to(start, z.shape)))
+    away = half * gradient.error(model, rows)
+    link = beyond.distribution.link
+    line = column(beyond.location, q) + beyond.scale * z
+    with np.errstate(over="ignore"):
+        out = np.stack([quantile, *map(link.to_response, (line - away, line + away))], axis=-1)
+        if some.any():  # limits of what is left
+            left = beyond.left(q)[some]
+            away = away[some] * np.exp(-link.log_jacobian(line[some])) / np.where(left, left, 1.0)
+            for k, sign in ((1, -1.0), (2, 1.0)):
+                given = column(np.asarray(rows.entry)[some], q)
+                out[some, ..., k] = given + left * np.exp(sign * away)
+    return out
+
+
+def survival_with_limits(model: Any, rows: Responses, times: Array, half: float) -> Array:
+    """Survival functions with limits ``half`` standard errors away (n, ..., 3)."""
+    beyond: Beyond = model._beyond(rows)
+    law, some = beyond.distribution.law, column(beyond.conditional, times)
+    survival, z = beyond.survival(times), beyond.errors(times)
+    if model._root is None:
+        return _with_nan(survival)
+    start = column(np.where(beyond.conditional, beyond.start, 0.0), times)
+    with np.errstate(all="ignore"):  # where the survival function is 0 or 1
+        u = np.where(some, law.inverse_log_sf(beyond.log_survival(times)), z)
+        inside = np.isfinite(u) & np.isfinite(z)
+        u, z = np.where(inside, u, 0.0), np.where(inside, z, 0.0)
+        hazard, given = law.log_hazard(u), some & inside
+        later = np.where(given, np.exp(law.log_hazard(z) - hazard), 1.0)
+        earlier = np.where(given, np.exp(law.log_hazard(start) - hazard), 0.0)
+    start = np.broadcast_to(start, z.shape)
+    away = Gradient.of(model, (later, z), (-earlier, start)).error(model, rows)
+    away = half * away / beyond.scale
+    limits = (np.where(inside, law.sf(end), survival) for end in (u + away, u - away))
+    return np.stack([survival, *limits], axis=-1)
+
+
+def _slope_in_shape(law: Any, name: str, z: Array) -> Array:
+    """Derivative in a shape of the z that has a given probability, by differences."""
+    shape, z = z.shape, z.ravel()
+    upper = z > 0.0
+
+    def log_tail(steps: int) -> Array:
+        other = replace(law, **{name: getattr(law, name) + steps * STEP})
+        return np.where(upper, other.log_sf(z), other.log_cdf(z))
+
+    in_shape = (log_tail(-2) - 8.0 * log_tail(-1) + 8.0 * log_tail(1) - log_tail(2)) / (12 * STEP)
+    in_z = np.where(upper, law.log_sf_derivatives(z).first, law.log_cdf_derivatives(z).first)
+    slope = np.divide(-in_shape, in_z, out=np.zeros_like(in_z), where=in_z != 0.0)
+    return slope.reshape(shape)
+
+
+def _with_nan(values: Array) -> Array:
+    return np.stack([values, np.full_like(values, np.nan), np.full_like(values, np.nan)], axis=-1)
+
+
+def _told(names: Sequence[str]) -> str:
+    return ", ".join(names)
