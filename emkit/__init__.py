@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from emkit import models as models
     from emkit import plotting as plotting
     from emkit.censored.regressor import EMCensoredRegressor as EMCensoredRegressor
+    from emkit.censored.survival_curve import EMSurvivalCurve as EMSurvivalCurve
     from emkit.censored.target import censored_target as censored_target
     from emkit.imputation.imputer import EMImputer as EMImputer
     from emkit.imputation.pooling import PooledEstimate as PooledEstimate
@@ -34,6 +35,7 @@ __getattr__, __dir__, __all__ = lazy(
         "EMGaussianMixture": "mixture.gaussian_mixture",
         "EMGaussianMixtureIC": "mixture.selection",
         "EMImputer": "imputation.imputer",
+        "EMSurvivalCurve": "censored.survival_curve",
         "MixturePrior": "mixture.prior",
         "PooledEstimate": "imputation.pooling",
         "censored_target": "censored.target",

@@ -18,6 +18,7 @@ from emkit import (
     EMGaussianMixture,
     EMGaussianMixtureIC,
     EMImputer,
+    EMSurvivalCurve,
     MixturePrior,
     censored_target,
 )
@@ -55,6 +56,7 @@ FITTED = {
     "nothing to model": lambda: EMImputer(keep_empty_features=True).fit(np.full((4, 2), np.nan)),
     "regressor": lambda: EMCensoredRegressor().fit(X[:, 1:], Y),
     "shape": lambda: EMCensoredRegressor(distribution="student_t", df="estimate").fit(X[:, 1:], Y),
+    "curve": lambda: EMSurvivalCurve().fit(X[:, 1:], Y),
     "unfitted": EMGaussianMixture,
 }
 
@@ -91,7 +93,7 @@ WAYS = {
 
 def answers(estimator):
     """All that a fitted estimator says of the data."""
-    censored = isinstance(estimator, EMCensoredRegressor)
+    censored = isinstance(estimator, EMCensoredRegressor | EMSurvivalCurve)
     rows = HOLES if estimator.n_features_in_ == 3 else X[:, 1:]
     given = (rows, Y) if censored else (rows,)
     for name in ("predict", "predict_proba", "transform"):

@@ -16,7 +16,13 @@ from sklearn.utils.estimator_checks import (
     parametrize_with_checks,
 )
 
-from emkit import EMCensoredRegressor, EMGaussianMixture, EMGaussianMixtureIC, EMImputer
+from emkit import (
+    EMCensoredRegressor,
+    EMGaussianMixture,
+    EMGaussianMixtureIC,
+    EMImputer,
+    EMSurvivalCurve,
+)
 from emkit.models.laws.registry import LAWS
 from emkit.numerics.covariance import NAMES
 
@@ -203,11 +209,12 @@ REGRESSORS = [
     EMCensoredRegressor(fit_intercept=False),
     *(EMCensoredRegressor(distribution=name) for name in LAWS if not LAWS[name].link.positive),
 ]
+CURVES = [EMSurvivalCurve()]
 WITHOUT_Y = "calls score_samples(X); the likelihood of a response needs y (predict is tested below)"
 
 
 @parametrize_with_checks(
-    REGRESSORS,
+    REGRESSORS + CURVES,
     expected_failed_checks=lambda regressor: {
         "check_methods_subset_invariance": WITHOUT_Y,
         "check_methods_sample_order_invariance": WITHOUT_Y,

@@ -268,6 +268,13 @@ def _check_sample_weight(thing):
         refusal(thing, wrong, X, **options)
 
 
+@check
+def _num_samples(thing):
+    assert thing([["a"], [None]]) == thing(np.zeros((2, 0))) == thing(pd.DataFrame(index=[3, 4]))
+    with pytest.raises(TypeError):
+        thing(None)
+
+
 # Callbacks, from scikit-learn 1.9 on
 
 

@@ -17,6 +17,7 @@ from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 from sklearn.utils.validation import _check_n_features as check_n_features
 from sklearn.utils.validation import _check_sample_weight as check_sample_weight
+from sklearn.utils.validation import _num_samples as n_samples_of
 
 from emkit.engine import Acceleration, EMResult, StopReason
 from emkit.engine.acceleration import ACCELERATIONS
@@ -41,6 +42,7 @@ __all__ = [
     "is_pandas_na",
     "is_scalar_nan",
     "mask_of",
+    "n_samples_of",
     "output_container",
     "refuse_weights_alone",
     "require_fit",

@@ -1,0 +1,1 @@
+"""Distributions without a law, of failure times that are only known to lie in an interval."""
