@@ -25,6 +25,7 @@ from emkit.censored.fitting import Climb, Collapse
 from emkit.censored.messages import warn_of_shape
 from emkit.censored.prediction import CensoredPrediction, far_from_0
 from emkit.censored.residuals import data_of
+from emkit.censored.row_residuals import RowResiduals
 from emkit.censored.rows import load_rows, open_rows, refuse_extremes, require_y
 from emkit.censored.stratification import labels_of
 from emkit.censored.summary import CensoredSummary
@@ -43,7 +44,12 @@ SHAPES = sorted({name for distribution in LAWS.values() for name in distribution
 
 @document_laws
 class EMCensoredRegressor(
-    CallbackSupportMixin, CensoredPrediction, CensoredSummary, RegressorMixin, BaseEstimator
+    CallbackSupportMixin,
+    CensoredPrediction,
+    RowResiduals,
+    CensoredSummary,
+    RegressorMixin,
+    BaseEstimator,
 ):
     r"""Linear regression by maximum likelihood when responses are only known to an interval.
 
