@@ -11,7 +11,6 @@ from emkit._typing import Array
 from emkit.censored.rows import require_y
 from emkit.censored.stratification import by_stratum
 from emkit.models.censored.data import Responses
-from emkit.models.laws.distribution import Distribution
 
 __all__ = ["RowResiduals"]
 
@@ -21,9 +20,6 @@ TINY = float(np.finfo(float).tiny)
 class RowResiduals:
     """Residuals of `EMCensoredRegressor`."""
 
-    scale_: Any
-    _distribution: Distribution
-    _location: Callable[[Any], Array]
     _each: Callable[..., Any]
 
     def residuals(self, X: Any, y: Any, kind: str = "deviance") -> Any:
@@ -121,7 +117,8 @@ def _residuals(model: Any, rows: Responses, of_hazards: Callable[[_Hazards], Arr
             out[inside] = -law.log_sf(z[inside])
             return out
 
-        return of_hazards(_Hazards(*map(hazard, (rows.low, rows.high, entry)), entry > -np.inf))
+        low, high, at_entry = hazard(rows.low), hazard(rows.high), hazard(entry)
+        return of_hazards(_Hazards(low, high, at_entry, entry > -np.inf))
 
     return compute(model, rows)
 

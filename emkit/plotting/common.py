@@ -31,6 +31,7 @@ __all__ = [
     "one_or_all",
     "pyplot",
     "shortened",
+    "write_plainly",
 ]
 
 #: Colours that the colour-blind tell apart (Okabe & Ito), without black and pale yellow.
@@ -183,3 +184,15 @@ def legend_above(
         handlelength=1.5,
         columnspacing=1.0,
     )
+
+
+def write_plainly(axis: Any) -> None:
+    """Numbers of a logarithmic axis as 60 and 600, not as powers of ten."""
+    from matplotlib.ticker import LogFormatter
+
+    class Plain(LogFormatter):
+        def __call__(self, x: float, pos: Any = None) -> str:
+            return f"{x:.6g}" if super().__call__(x, pos) else ""
+
+    axis.set_major_formatter(Plain())
+    axis.set_minor_formatter(Plain(labelOnlyBase=False, minor_thresholds=(2.0, 0.5)))

@@ -1,0 +1,156 @@
+"""Groups of failure times: their rows, their curve, and what fitted laws say of them."""
+
+from collections.abc import Iterator
+from numbers import Integral
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.utils import check_consistent_length, column_or_1d
+
+from emkit._typing import Array
+from emkit.censored.regressor import EMCensoredRegressor
+from emkit.censored.rows import read_predictors
+from emkit.censored.survival_curve import EMSurvivalCurve
+from emkit.censored.target import load_target
+from emkit.data.checks import check_weights
+from emkit.plotting.common import choose_features, feature_names
+
+__all__ = ["Failures", "curve_like", "labels_of", "laws_of", "mean_survival"]
+
+#: Most groups that a picture tells apart, and rows whose curves are worked out at a time.
+MOST_GROUPS, STEP_ROWS = 20, 4096
+
+
+class Failures(NamedTuple):
+    """Times of rows, with bounds, entries and weights."""
+
+    low: Array
+    high: Array
+    entry: Array  #: -inf where there is none
+    weight: Array
+
+    @classmethod
+    def of(cls, estimator: Any, y: Any, sample_weight: Any = None) -> "Failures":
+        low, high, entry = load_target(y, estimator.left, estimator.right)
+        weight = check_weights(sample_weight, low)
+        weight = np.ones(len(low)) if weight is None else weight
+        entry = np.full(len(low), -np.inf) if entry is None else entry
+        return cls(low, high, entry, weight).from_start()
+
+    def from_start(self) -> "Failures":
+        """Without the entries that say no more than that all times are positive."""
+        entry = np.where(self.entry <= self.start, -np.inf, self.entry)
+        return self._replace(entry=entry)
+
+    def where(self, rows: Any) -> "Failures":
+        return Failures(*(part[rows] for part in self))
+
+    @property
+    def y(self) -> Array:
+        """In the form of `emkit.censored_target`."""
+        return np.column_stack([self.low, self.high, self.entry])
+
+    @property
+    def start(self) -> float:
+        """Where the axis of times begins: 0, unless some are negative."""
+        bounds = np.concatenate([self.low, self.high])
+        return float(np.min(bounds[np.isfinite(bounds)], initial=0.0))
+
+    @property
+    def end(self) -> float:
+        """The last finite bound."""
+        bounds = np.concatenate([self.low, self.high])
+        return float(np.max(bounds[np.isfinite(bounds)]))
+
+    @property
+    def since(self) -> float:
+        """The time past which all are known to have lived; -inf where some were seen from the
+        start."""
+        return float(self.entry[self.weight > 0.0].min(initial=np.inf))
+
+    def at_risk(self, times: Array) -> Array:
+        """Weight of the rows that are under observation, and known to have lived, at each time."""
+        low = np.maximum(self.low, self.start)
+        each = [self.weight[(self.entry < t) & (low >= t)].sum() for t in times]
+        return np.array(each)
+
+
+def curve_like(estimator: Any) -> EMSurvivalCurve:
+    """An unfitted curve with the options of an estimator, for times that are read already."""
+    if isinstance(estimator, EMSurvivalCurve):
+        curve = clone(estimator)
+        return curve.set_params(left=None, right=None)
+    return EMSurvivalCurve(random_state=estimator.random_state, n_jobs=estimator.n_jobs)
+
+
+def laws_of(estimator: Any, laws: Any) -> list[Any]:
+    """Fitted regressors whose curves are drawn: the estimator, if it is one, and others."""
+    laws = [laws] if hasattr(laws, "fit") else list(laws)
+    if isinstance(estimator, EMCensoredRegressor):
+        laws = [estimator, *laws]
+    for law in laws:
+        if not isinstance(law, EMCensoredRegressor):
+            raise TypeError(
+                f"laws must be fitted EMCensoredRegressors. Got {type(law).__name__}. Of a "
+                "pipeline take the last step, with X as the steps before make it."
+            )
+    return laws
+
+
+def labels_of(groups: Any, X: Any, estimator: Any, n: int) -> tuple[Array, list[str]]:
+    """Codes (n,) of the groups of rows, and what each is called."""
+    if groups is None:
+        return np.zeros(n, dtype=int), [""]
+    if isinstance(groups, str | Integral) and not isinstance(groups, bool):
+        name, labels = _column(groups, X, estimator)
+    else:
+        name, labels = getattr(groups, "name", None), column_or_1d(groups)
+        check_consistent_length(labels, np.empty(n))
+    missing = np.flatnonzero([label is None or label != label for label in labels])
+    if len(missing):
+        raise ValueError(
+            f"groups has no label in row {missing[0]} ({len(missing)} such row(s)): leave out these "
+            "rows of X, y and groups, or give them a label of their own."
+        )
+    values, codes = np.unique(labels, return_inverse=True)
+    if len(values) > MOST_GROUPS:
+        raise ValueError(
+            f"groups has {len(values)} different values, and a picture tells {MOST_GROUPS} apart "
+            "at most. Cut a number into ranges by numpy.digitize or pandas.cut."
+        )
+    lead = f"{name} " if name is not None and values.dtype.kind in "biuf" else ""
+    return codes, [f"{lead}{value:g}" if lead else str(value) for value in values]
+
+
+def _column(feature: Any, X: Any, estimator: Any) -> tuple[str, Array]:
+    if hasattr(X, "columns"):
+        names = np.array([str(name) for name in X.columns])
+        (j,) = choose_features([feature], names)
+        column = X.iloc[:, j] if hasattr(X, "iloc") else X[X.columns[j]]
+        return str(names[j]), np.asarray(column)
+    table = np.asarray(X)
+    if hasattr(estimator, "n_features_in_"):
+        names = feature_names(estimator)
+    else:
+        names = np.array([f"x{j}" for j in range(table.shape[1])])
+    (j,) = choose_features([feature], names)
+    return str(names[j]), table[:, j]
+
+
+def mean_survival(law: Any, X: Any, weight: Array, times: Array, since: float) -> Array:
+    """Mean (n_times,) over rows of P(T > time | T > since) by a fitted regressor."""
+    total = np.zeros(len(times))
+    asked = times if np.isinf(since) else np.append(times, since)
+    for rows in _steps(len(weight)):
+        here = X.iloc[rows] if hasattr(X, "iloc") else X[rows]
+        survival = law.predict_survival_function(here, asked)
+        if np.isfinite(since):
+            survival = np.minimum(survival[:, :-1] / survival[:, -1:], 1.0)
+        total += weight[rows] @ survival
+    mean: Array = total / weight.sum()
+    return mean
+
+
+def _steps(n: int) -> Iterator[slice]:
+    return (slice(i, i + STEP_ROWS) for i in range(0, n, STEP_ROWS))
