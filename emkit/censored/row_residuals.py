@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import exprel
 
 from emkit._typing import Array
@@ -100,7 +101,7 @@ class _Hazards(NamedTuple):
     low: Array
     high: Array
     entry: Array
-    entered: Array  #: whether there is an entry
+    entered: NDArray[np.bool_]  #: whether there is an entry
 
 
 def _residuals(model: Any, rows: Responses, of_hazards: Callable[[_Hazards], Array]) -> Array:

@@ -1,4 +1,4 @@
-"""ProbabilityPlotDisplay: failure times on the axis of each law, where a law that fits is a line."""
+"""ProbabilityPlotDisplay: failure times on the axis of a law, where one that fits is a line."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -92,7 +92,7 @@ class ProbabilityPlotDisplay:
     ... ]
     >>> display = ProbabilityPlotDisplay.from_estimators(laws, X[:, :2], y)
     >>> [ax.get_title() for ax in display.ax_]
-    ['weibull, AIC 2303.1', 'lognormal, AIC 2331.9']
+    ['weibull, AIC 2302.1', 'lognormal, AIC 2325.5']
     """
 
     def __init__(self, *, plots: Any, level: Any, target_name: Any):
@@ -183,7 +183,9 @@ class ProbabilityPlotDisplay:
         for panel, plot in zip(axes, self.plots, strict=True):
             self._draw(panel, plot, kwargs)
             weight = "bold" if n > 1 and plot.aic == best else "normal"
-            panel.set_title(f"{plot.name}, AIC {plot.aic:.1f}", fontweight=weight, fontsize="medium")
+            panel.set_title(
+                f"{plot.name}, AIC {plot.aic:.1f}", fontweight=weight, fontsize="medium"
+            )
         return self
 
     def _draw(self, ax: Any, plot: ProbabilityPlot, kwargs: dict[str, Any]) -> None:
@@ -194,19 +196,27 @@ class ProbabilityPlotDisplay:
         (points,) = ax.plot(
             plot.right[exact], at[exact], **{**look, "markeredgewidth": 0, **kwargs}
         )
-        bars = ax.hlines(at[~exact], plot.left[~exact], plot.right[~exact], color="black", alpha=0.7)
-        (line,) = ax.plot(plot.line, height, color=BLUE, linewidth=1.5)
+        bars = ax.hlines(
+            at[~exact],
+            plot.left[~exact],
+            plot.right[~exact],
+            color="black",
+            alpha=0.7,
+            linewidth=2.0,
+        )
+        ends = np.concatenate([plot.left, plot.right])
+        room = _room(ends[ends > 0.0] if plot.log_scale else ends, plot.log_scale)
+        inside = (plot.line >= room[0]) & (plot.line <= room[1])
+        (line,) = ax.plot(plot.line[inside], height[inside], color=BLUE, linewidth=1.5)
         band = None
         if plot.band is not None:
             band = ax.fill_betweenx(height, *plot.band.T, color=BLUE, alpha=0.18, linewidth=0)
         if plot.log_scale:
             ax.set_xscale("log")
             write_plainly(ax.xaxis)
-        ends = np.concatenate([plot.left, plot.right])
-        room = _room(ends[ends > 0.0] if plot.log_scale else ends, plot.log_scale)
         margin = 0.04 * (height[-1] - height[0])
         ax.set(xlim=room, ylim=(height[0] - margin, height[-1] + margin))
-        ticks = np.array([p for p in TICKS if plot.shares[0] <= p <= plot.shares[-1]])
+        ticks = _ticks(plot.law, height)
         ax.set_yticks(plot.law.quantile(ticks), [f"{100.0 * p:.4g}" for p in ticks])
         ax.set(xlabel=self.target_name, ylabel="% failed")
         self.points_.append(points)
@@ -223,6 +233,7 @@ def _plot_of(
     curve = residual_curve(regressor, X, y, sample_weight)
     checked = read_predictors(regressor, X)
     centre = float(np.average(regressor._location(checked), weights=sample_weight))
+    means = np.average(checked, axis=0, weights=sample_weight)
     scale = float(np.exp(np.mean(np.log(regressor.scale_))))
     kept = (curve.masses_ > 0.0) & np.isfinite(curve.intervals_[:, 1])
     fallen = np.cumsum(curve.masses_)
@@ -247,17 +258,22 @@ def _plot_of(
         right=right,
         failed=failed,
         line=link.to_response(centre + scale * z),
-        band=_band(regressor, checked.mean(axis=0), centre, scale, z, level),
+        band=_band(regressor, means, centre, scale, z, level),
         shares=law.cdf(z),
         law=law,
     )
 
 
 def _band(
-    regressor: EMCensoredRegressor, means: Array, centre: float, scale: float, z: Array, level: float
+    regressor: Any,
+    means: Array,
+    centre: float,
+    scale: float,
+    z: Array,
+    level: float,
 ) -> Array | None:
     """Confidence limits (n, 2) of the quantiles at z by the delta method; None with strata."""
-    if np.ndim(regressor.scale_) or "_strata" in vars(regressor) and regressor._strata is not None:
+    if np.ndim(regressor.scale_):
         return None
     check_uncertainty(regressor)
     covariance = regressor.cov_params_
@@ -268,10 +284,23 @@ def _band(
     if slopes.shape[1] > lead + len(means):  # the scale is estimated
         slopes[:, lead + len(means)] = scale * z
     used = ~np.isnan(covariance.diagonal())
-    variance = np.einsum("ij,jk,ik->i", slopes[:, used], covariance[np.ix_(used, used)], slopes[:, used])
+    slopes, covariance = slopes[:, used], covariance[np.ix_(used, used)]
+    variance = np.einsum("ij,jk,ik->i", slopes, covariance, slopes)
     half = ndtri(0.5 + 0.5 * level) * np.sqrt(np.maximum(variance, 0.0))
-    line = centre + scale * z
-    return np.asarray(regressor._distribution.link.to_response(np.column_stack([line - half, line + half])))
+    limits = (centre + scale * z)[:, None] + np.column_stack([-half, half])
+    return np.asarray(regressor._distribution.link.to_response(limits))
+
+
+def _ticks(law: Any, height: Array) -> Array:
+    """Probabilities within an axis, none so near to another that its number hides that."""
+    kept: list[float] = []
+    apart = 0.055 * (height[-1] - height[0])
+    for p in sorted(TICKS, key=lambda p: abs(p - 0.5)):  # those in the middle first
+        z = law.quantile(np.array(p))
+        far = all(abs(z - law.quantile(np.array(other))) > apart for other in kept)
+        if height[0] <= z <= height[-1] and far:
+            kept.append(p)
+    return np.array(sorted(kept))
 
 
 def _room(ends: Array, log_scale: bool) -> tuple[float, float]:

@@ -21,6 +21,7 @@ from emkit.plotting.common import (
     pyplot,
     write_plainly,
 )
+from emkit.plotting.survival_marks import boxes_of, draw_boxes
 
 __all__ = ["ResidualDisplay", "residual_curve"]
 
@@ -33,7 +34,7 @@ class ResidualDisplay:
 
     On the left, the cumulative hazard of the Cox-Snell residuals by `EMSurvivalCurve`, censored and
     entered as the responses are: a fit that is right follows the diagonal but for chance, which the
-    band shows. A bar is where the curve may fall in any way. On the right, deviance residuals
+    band shows. A box is where the hazard may rise in any way. On the right, deviance residuals
     against the fitted median or a feature: without a pattern about 0. What is censored on the right
     lies below 0, as it has not come early.
 
@@ -70,7 +71,7 @@ class ResidualDisplay:
         That of the exponential law.
     band_ : PolyCollection or None
         Confidence limits.
-    bars_ : LineCollection
+    boxes_ : PolyCollection
         Where the hazard may rise in any way.
     exact_, censored_ : Line2D
         Deviance residuals of exact and of censored responses.
@@ -217,22 +218,15 @@ class ResidualDisplay:
                 linewidth=0,
                 label=f"{100.0 * self.level:.3g} % limits",
             )
-        left, right = self.curve.intervals_.T
-        inside = (left < right) & (self.curve.masses_ > 0.0) & np.isfinite(right)
-        level = -np.log(np.maximum(self._middle()[inside], np.finfo(float).tiny))
-        left, right = np.maximum(left[inside], 0.0), right[inside]
-        self.bars_ = ax.hlines(level, left, right, color="0.5", linewidth=1.0)
         end = 1.05 * max(x.max(), hazard.max(), 1e-3)
+        left, right, low, high = boxes_of(self.curve, 0.0).T
+        with np.errstate(divide="ignore"):
+            risen = np.minimum(-np.log(np.stack([high, low])), 2.0 * end)
+        self.boxes_ = draw_boxes(ax, np.column_stack([left, right, *risen]), "black")
         (self.diagonal_,) = ax.plot([0.0, end], [0.0, end], "--", color=BLUE, label="exponential")
         ax.set(xlim=(0.0, end), ylim=(0.0, end))
         ax.set(xlabel="Cox-Snell residual", ylabel="cumulative hazard")
         legend_above(ax)
-
-    def _middle(self) -> Array:
-        """Of each interval the curve half way down in it."""
-        masses = self.curve.masses_
-        middle: Array = 1.0 - np.cumsum(masses) + 0.5 * masses
-        return middle
 
     def _draw_deviance(self, ax: Any, kwargs: dict[str, Any]) -> None:
         looks = [
@@ -250,6 +244,7 @@ class ResidualDisplay:
             write_plainly(ax.xaxis)
         elif len(values) <= FEW_VALUES and (values == np.round(values)).all():
             ax.set_xticks(values)
+            ax.margins(x=0.25)
         ax.set(xlabel=self.x_name, ylabel="deviance residual")
         shown = [line for line in (self.exact_, self.censored_) if len(line.get_xdata())]
         legend_above(ax, shown)

@@ -18,12 +18,13 @@ from emkit.plotting.common import (
     write_plainly,
 )
 from emkit.plotting.survival_groups import Failures, curve_like, labels_of, laws_of, mean_survival
-from emkit.plotting.survival_marks import boxes_of, draw_at_risk, steps_of
+from emkit.plotting.survival_marks import boxes_of, draw_at_risk, draw_boxes, steps_of
 
 __all__ = ["SurvivalCurveDisplay"]
 
 #: Looks of the laws, and points of their curves.
-STYLES, POINTS = ("--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3))), 201
+STYLES: tuple[Any, ...] = ("--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 3)))
+POINTS = 201
 #: Most marks of right-censored times.
 MOST_MARKS = 500
 
@@ -268,9 +269,7 @@ class SurvivalCurveDisplay:
         x, y = steps_of(curve, first, part.end)
         look = {"where": "post", "color": colour, "linewidth": 1.6, "label": self.names[k]}
         self.lines_ += ax.step(x, y, **{**look, **kwargs})
-        left, right, low, high = boxes_of(curve, first).T
-        corners = np.stack([[left, low], [left, high], [right, high], [right, low]])
-        self.boxes_.append(_polygons(ax, np.moveaxis(corners, -1, 0), colour))
+        self.boxes_.append(draw_boxes(ax, boxes_of(curve, first), colour))
         if self.limits[k] is not None:
             limits = np.vstack([[1.0, 1.0], self.limits[k], self.limits[k][-1:]])[: len(x)]
             band = ax.fill_between(x, *limits.T, step="post", color=colour, alpha=0.13, linewidth=0)
@@ -325,13 +324,6 @@ def _law_names(laws: list[EMCensoredRegressor]) -> list[str]:
         f"{name} {names[: n + 1].count(name)}" if names.count(name) > 1 else name
         for n, name in enumerate(names)
     ]
-
-
-def _polygons(ax: Any, corners: Any, colour: Any) -> Any:
-    from matplotlib.collections import PolyCollection
-
-    boxes = PolyCollection(corners, facecolors=[colour], alpha=0.3, linewidths=0)
-    return ax.add_collection(boxes, autolim=False)
 
 
 def _darker(colour: Any) -> Any:

@@ -5,12 +5,12 @@ from numbers import Integral
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.utils import check_consistent_length, column_or_1d
 
 from emkit._typing import Array
 from emkit.censored.regressor import EMCensoredRegressor
-from emkit.censored.rows import read_predictors
 from emkit.censored.survival_curve import EMSurvivalCurve
 from emkit.censored.target import load_target
 from emkit.data.checks import check_weights
@@ -98,10 +98,11 @@ def laws_of(estimator: Any, laws: Any) -> list[Any]:
     return laws
 
 
-def labels_of(groups: Any, X: Any, estimator: Any, n: int) -> tuple[Array, list[str]]:
+def labels_of(groups: Any, X: Any, estimator: Any, n: int) -> tuple[NDArray[np.intp], list[str]]:
     """Codes (n,) of the groups of rows, and what each is called."""
     if groups is None:
         return np.zeros(n, dtype=int), [""]
+    name: Any
     if isinstance(groups, str | Integral) and not isinstance(groups, bool):
         name, labels = _column(groups, X, estimator)
     else:
@@ -110,8 +111,8 @@ def labels_of(groups: Any, X: Any, estimator: Any, n: int) -> tuple[Array, list[
     missing = np.flatnonzero([label is None or label != label for label in labels])
     if len(missing):
         raise ValueError(
-            f"groups has no label in row {missing[0]} ({len(missing)} such row(s)): leave out these "
-            "rows of X, y and groups, or give them a label of their own."
+            f"groups has no label in row {missing[0]} ({len(missing)} such row(s)): leave these rows "
+            "out of X, y and groups, or give them a label of their own."
         )
     values, codes = np.unique(labels, return_inverse=True)
     if len(values) > MOST_GROUPS:

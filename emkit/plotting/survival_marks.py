@@ -9,7 +9,7 @@ from emkit._typing import Array
 from emkit.censored.survival_curve import EMSurvivalCurve
 from emkit.plotting.common import shortened
 
-__all__ = ["boxes_of", "draw_at_risk", "steps_of"]
+__all__ = ["boxes_of", "draw_at_risk", "draw_boxes", "steps_of"]
 
 #: Heights of a line of text, and of what is below the axis before the first, in font sizes.
 LINE, BELOW = 1.35, 3.9
@@ -39,6 +39,17 @@ def boxes_of(curve: EMSurvivalCurve, start: float) -> Array:
     return corners[inside]
 
 
+def draw_boxes(ax: Any, boxes: Array, colour: Any) -> Any:
+    """Boxes (m, 4) of left, right, and two heights."""
+    from matplotlib.collections import PolyCollection
+
+    left, right, low, high = boxes.T
+    corners = np.stack([[left, low], [left, high], [right, high], [right, low]])
+    each: Any = np.moveaxis(corners, -1, 0)
+    drawn = PolyCollection(each, facecolors=[colour], alpha=0.3, linewidths=0)
+    return ax.add_collection(drawn, autolim=False)
+
+
 def draw_at_risk(
     ax: Any, ticks: Array, numbers: Sequence[Array], names: Sequence[str], colours: Sequence[Any]
 ) -> list[Any]:
@@ -46,9 +57,7 @@ def draw_at_risk(
     size = 0.85 * _points(ax)
     at = {"textcoords": "offset points", "va": "top", "fontsize": size, "annotation_clip": False}
     below = -BELOW * _points(ax)
-    drawn = [
-        ax.annotate("at risk", (0.0, 0.0), (-6.0, below), "axes fraction", ha="right", **at)
-    ]
+    drawn = [ax.annotate("at risk", (0.0, 0.0), (-6.0, below), "axes fraction", ha="right", **at)]
     for k, (row, name, colour) in enumerate(zip(numbers, names, colours, strict=True)):
         y = below - LINE * size * (k + bool(name))
         if name:
