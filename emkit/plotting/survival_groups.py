@@ -111,7 +111,7 @@ def labels_of(groups: Any, X: Any, estimator: Any, n: int) -> tuple[NDArray[np.i
     missing = np.flatnonzero([label is None or label != label for label in labels])
     if len(missing):
         raise ValueError(
-            f"groups has no label in row {missing[0]} ({len(missing)} such row(s)): leave these rows "
+            f"groups has no label in row {missing[0]} ({len(missing)} such): leave such rows "
             "out of X, y and groups, or give them a label of their own."
         )
     values, codes = np.unique(labels, return_inverse=True)
