@@ -280,7 +280,8 @@ def test_coefficients_are_those_of_the_summary(ratios):
     segments = np.array(display.lines_.get_segments())[:, :, 0]
     np.testing.assert_allclose(segments, change(table[["lower", "upper"]].to_numpy()))
     labels = [label.get_text() for label in display.ax_.get_yticklabels()]
-    assert labels == ["age", "sex"]
+    assert labels == ["age", "sex"]  # the first one on top
+    assert display.ax_.get_yticks()[0] > display.ax_.get_yticks()[1]
     other = CoefficientDisplay.from_estimator(model, features="sex")
     assert other.names == ["sex"] and other.estimate == [model.coef_[1]]
 

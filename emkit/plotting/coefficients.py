@@ -105,7 +105,7 @@ class CoefficientDisplay:
             The display, drawn.
         """
         pyplot()
-        check_usable(estimator, cls, ["summary", "scale_"])
+        check_usable(estimator, cls, ["summary", "residuals"])
         (level,) = check_probabilities(level, "level")
         if ratios and not estimator._distribution.link.positive:
             raise ValueError(
@@ -145,19 +145,20 @@ class CoefficientDisplay:
         n = len(self.names)
         ax = self.ax_ = axes_for(ax, (1, 1), (5.6, 1.3 + 0.36 * n)).item()
         self.figure_ = ax.figure
-        at, known = np.arange(n), np.isfinite(self.limits).all(axis=1)
+        at, known = np.arange(n)[::-1], np.isfinite(self.limits).all(axis=1)
         look = {"color": BLUE, "marker": "o", "markersize": 5, "linestyle": "none", **kwargs}
         self.lines_ = ax.hlines(at[known], *self.limits[known].T, color=BLUE, linewidth=1.6)
         (self.points_,) = ax.plot(self.estimate[known], at[known], **look)
         (self.open_,) = ax.plot(
             self.estimate[~known], at[~known], **{**look, "markerfacecolor": "none"}
         )
-        ax.axvline(1.0 if self.ratios else 0.0, color="0.4", linestyle="--", linewidth=1.0)
+        nothing = 1.0 if self.ratios else 0.0
+        ax.plot([nothing] * 2, [-0.5, n - 0.5], "--", color="0.4", linewidth=1.0, zorder=0)
         if self.ratios:
             ax.set_xscale("log")
             write_plainly(ax.xaxis)
         ax.set_yticks(at, [shortened(name) for name in self.names])
-        ax.set(ylim=(n - 0.5, -0.5))
+        ax.set(ylim=(-0.5, n - 0.5))
         what = "ratio of times" if self.ratios else "coefficient"
         ax.set(xlabel=f"{what}, {100.0 * self.level:.3g} % limits", ylabel="feature")
         return self

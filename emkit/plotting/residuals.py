@@ -237,8 +237,8 @@ class ResidualDisplay:
             ax.plot(self.x[rows], self.deviance[rows], **{"linestyle": "none", **look, **kwargs})[0]
             for rows, look in looks
         )
-        ax.axhline(0.0, color=BLUE, linestyle="--", linewidth=1.2)
         values = np.unique(self.x)
+        ax.plot(values[[0, -1]], [0.0, 0.0], "--", color=BLUE, linewidth=1.2)
         if self.log_scale:
             ax.set_xscale("log")
             write_plainly(ax.xaxis)
