@@ -34,8 +34,8 @@ for known, target in [("entries known", y), ("ignored", y[:, :2])]:
     print(f"{known:14}{men:7.1f}{women:8.1f}")
 
 # %%
-# Without entries, everybody would be under observation from birth, and nobody die before 64. What is
-# the probability to reach 90 for a woman who is 80? Both ages are beyond her entry.
+# Without entries, everybody would be under observation from birth, and nobody die before 64. How
+# probable is it for a woman of 80 to reach 90?
 
 model = EMCensoredRegressor(distribution="weibull").fit(X, y)
 at_80, at_90 = model.predict_survival_function([[1.0]], [960.0, 1080.0])[0]
@@ -43,8 +43,8 @@ print(f"\nOf women of 80, {at_90 / at_80:.0%} reach 90 (Weibull)")
 
 # %%
 # The curve without a law needs care where few are at risk: the only man there at 65 died, so that
-# the curve of men falls to 0 at once. What the data do tell is how long those live who live past 800
-# months (66 years and 8 months).
+# the curve of men falls to 0 at once. What the data do tell is how long those live who live past
+# 800 months (66 years and 8 months).
 
 with warnings.catch_warnings(record=True) as told:
     warnings.simplefilter("always", DataWarning)

@@ -24,8 +24,8 @@ except ImportError:  # optional: all but the figures works without it
     plt = None
 
 # %%
-# 227 patients (Loprinzi et al. 1994) whose rating by the physician (ECOG) is known, 63 of them alive
-# when last seen.
+# 227 patients (Loprinzi et al. 1994) whose rating by the physician (ECOG) is known, 63 of them
+# alive when last seen.
 
 lung = load_lung()
 X, y = lung.data[:, :3], lung.target

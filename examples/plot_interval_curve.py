@@ -33,7 +33,7 @@ for name in np.unique(groups):
 
 # %%
 # Only in such intervals is mass of use, and where in one it lies has no part in the likelihood: the
-# boxes in the picture. The Weibull law says the same within chance, and gives an effect with limits.
+# boxes in the picture. The Weibull law agrees but for chance, and gives an effect with limits.
 
 models = {}
 for name in ["weibull", "loglogistic", "lognormal", "exponential"]:
