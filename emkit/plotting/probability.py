@@ -272,7 +272,10 @@ def _band(
     z: Array,
     level: float,
 ) -> Array | None:
-    """Confidence limits (n, 2) of the quantiles at z by the delta method; None with strata."""
+    """Confidence limits (n, 2) of the quantiles at z by the delta method.
+
+    None with strata, and where the data do not determine a coefficient.
+    """
     if np.ndim(regressor.scale_):
         return None
     check_uncertainty(regressor)
@@ -283,8 +286,10 @@ def _band(
     slopes[:, lead : lead + len(means)] = means
     if slopes.shape[1] > lead + len(means):  # the scale is estimated
         slopes[:, lead + len(means)] = scale * z
-    used = ~np.isnan(covariance.diagonal())
+    used = (slopes != 0.0).any(axis=0)
     slopes, covariance = slopes[:, used], covariance[np.ix_(used, used)]
+    if np.isnan(covariance).any():  # a part of the line is not determined
+        return None
     variance = np.einsum("ij,jk,ik->i", slopes, covariance, slopes)
     half = ndtri(0.5 + 0.5 * level) * np.sqrt(np.maximum(variance, 0.0))
     limits = (centre + scale * z)[:, None] + np.column_stack([-half, half])

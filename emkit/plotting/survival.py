@@ -180,6 +180,8 @@ class SurvivalCurveDisplay:
         failures = Failures.of(estimator, y, sample_weight)
         if X is not None:
             check_consistent_length(X, failures.low)
+        elif laws:
+            raise ValueError("Laws are drawn for rows of X, and X is None.")
         codes, names = labels_of(groups, X, estimator, len(failures.low))
         parts = [failures.where(codes == k) for k in range(len(names))]
         curves = [estimator]
@@ -191,11 +193,9 @@ class SurvivalCurveDisplay:
         times, survival = [], []
         for k, part in enumerate(parts):
             since = part.since
-            rows = codes == k
             times.append(np.linspace(max(part.start, since), failures.end, POINTS))
-            here = None if X is None else X[rows]
             survival.append(
-                [mean_survival(law, here, part.weight, times[-1], since) for law in laws]
+                [mean_survival(law, X, codes == k, part.weight, times[-1], since) for law in laws]
             )
         return cls(
             names=names,

@@ -1,6 +1,5 @@
 """Groups of failure times: their rows, their curve, and what fitted laws say of them."""
 
-from collections.abc import Iterator
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -18,8 +17,8 @@ from emkit.plotting.common import choose_features, feature_names
 
 __all__ = ["Failures", "curve_like", "labels_of", "laws_of", "mean_survival"]
 
-#: Most groups that a picture tells apart, and rows whose curves are worked out at a time.
-MOST_GROUPS, STEP_ROWS = 20, 4096
+#: Most groups that a picture tells apart, and probabilities of rows that are held at a time.
+MOST_GROUPS, MOST_NUMBERS = 20, 2**22
 
 
 class Failures(NamedTuple):
@@ -108,23 +107,36 @@ def labels_of(groups: Any, X: Any, estimator: Any, n: int) -> tuple[NDArray[np.i
     else:
         name, labels = getattr(groups, "name", None), column_or_1d(groups)
         check_consistent_length(labels, np.empty(n))
-    missing = np.flatnonzero([label is None or label != label for label in labels])
+    missing = np.flatnonzero([_is_missing(label) for label in labels])
     if len(missing):
         raise ValueError(
             f"groups has no label in row {missing[0]} ({len(missing)} such): leave such rows "
             "out of X, y and groups, or give them a label of their own."
         )
+    if labels.dtype == object and len({type(label) for label in labels}) > 1:
+        labels = labels.astype(str)  # which can be put in order
     values, codes = np.unique(labels, return_inverse=True)
     if len(values) > MOST_GROUPS:
         raise ValueError(
             f"groups has {len(values)} different values, and a picture tells {MOST_GROUPS} apart "
             "at most. Cut a number into ranges by numpy.digitize or pandas.cut."
         )
-    lead = f"{name} " if name is not None and values.dtype.kind in "biuf" else ""
-    return codes, [f"{lead}{value:g}" if lead else str(value) for value in values]
+    if name is None or values.dtype.kind not in "biuf":
+        return codes, [str(value) for value in values]
+    shown = [str(value) if values.dtype == bool else f"{value:.6g}" for value in values]
+    return codes, [f"{name} {value}" for value in shown]
+
+
+def _is_missing(label: Any) -> bool:
+    try:
+        return label is None or bool(label != label)
+    except TypeError:  # pandas.NA is neither
+        return True
 
 
 def _column(feature: Any, X: Any, estimator: Any) -> tuple[str, Array]:
+    if X is None:
+        raise ValueError(f"groups={feature!r} is a column of X, and X is None. Give X, or labels.")
     if hasattr(X, "columns"):
         names = np.array([str(name) for name in X.columns])
         (j,) = choose_features([feature], names)
@@ -139,19 +151,18 @@ def _column(feature: Any, X: Any, estimator: Any) -> tuple[str, Array]:
     return str(names[j]), table[:, j]
 
 
-def mean_survival(law: Any, X: Any, weight: Array, times: Array, since: float) -> Array:
-    """Mean (n_times,) over rows of P(T > time | T > since) by a fitted regressor."""
-    total = np.zeros(len(times))
-    asked = times if np.isinf(since) else np.append(times, since)
-    for rows in _steps(len(weight)):
-        here = X.iloc[rows] if hasattr(X, "iloc") else X[rows]
-        survival = law.predict_survival_function(here, asked)
-        if np.isfinite(since):
-            survival = np.minimum(survival[:, :-1] / survival[:, -1:], 1.0)
-        total += weight[rows] @ survival
-    mean: Array = total / weight.sum()
+def mean_survival(law: Any, X: Any, group: Any, weight: Array, times: Array, since: float) -> Array:
+    """Mean (n_times,) over a group of rows of P(T > time | T > since) by a fitted regressor.
+
+    ``group`` (n_samples,) tells which of the rows are in it, ``weight`` how much each of these is.
+    """
+    parts = []
+    step = max(1, MOST_NUMBERS // len(group))
+    lived = np.ones(len(weight))
+    if np.isfinite(since):
+        lived = law.predict_survival_function(X, since)[group]
+    for first in range(0, len(times), step):
+        survival = law.predict_survival_function(X, times[first : first + step])[group]
+        parts.append(weight @ np.minimum(survival / lived[:, None], 1.0))
+    mean: Array = np.concatenate(parts) / weight.sum()
     return mean
-
-
-def _steps(n: int) -> Iterator[slice]:
-    return (slice(i, i + STEP_ROWS) for i in range(0, n, STEP_ROWS))
