@@ -68,8 +68,8 @@ for name in ["shortest third", "middle third", "longest third"]:
 print()
 
 if plt is not None:
-    whole = pipeline.set_output(transform="pandas").fit(*load_lung(return_X_y=True, as_frame=True))
-    CoefficientDisplay.from_estimator(whole[-1])
+    pipeline.set_output(transform="pandas").fit(*load_lung(return_X_y=True, as_frame=True))
+    CoefficientDisplay.from_estimator(pipeline)
     curve = EMSurvivalCurve(random_state=0).fit(None, y)
     SurvivalCurveDisplay.from_estimator(curve, X, y, groups=thirds, target_name="days")
     show(__file__)

@@ -4,9 +4,12 @@ import matplotlib
 import numpy as np
 import pytest
 from scipy.special import ndtri
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
 
-from emkit import EMCensoredRegressor, EMSurvivalCurve, censored_target
+from emkit import EMCensoredRegressor, EMImputer, EMSurvivalCurve, censored_target
 from emkit.datasets import load_channing, load_cosmesis, load_lung
+from emkit.exceptions import DataWarning
 from emkit.models.laws.registry import LAWS
 from emkit.plotting import (
     CoefficientDisplay,
@@ -135,7 +138,7 @@ def test_groups_are_named_by_their_column_or_their_labels():
     X, y = load_cosmesis(return_X_y=True, as_frame=True)
     curve = EMSurvivalCurve().fit(X, y)
     by_name = SurvivalCurveDisplay.from_estimator(curve, X, y, groups="chemotherapy", **NO_LIMITS)
-    assert by_name.names == ["chemotherapy 0", "chemotherapy 1"]
+    assert by_name.names == ["chemotherapy=0", "chemotherapy=1"]
     words = np.where(X["chemotherapy"] == 1, "both", "alone")
     for labels in (words, list(words), pd.Series(words)):
         by_label = SurvivalCurveDisplay.from_estimator(curve, X, y, groups=labels, **NO_LIMITS)
@@ -176,6 +179,53 @@ def test_a_logarithmic_axis_has_plain_numbers():
     display.figure_.canvas.draw()
     labels = {label.get_text() for label in display.ax_.get_xticklabels()}
     assert {"10", "100", "1000"} <= labels
+
+
+def test_rows_of_weight_0_are_in_no_group():
+    X, y = load_cosmesis(return_X_y=True)
+    weight = (X[:, 0] == 1).astype(float)
+    curve = EMSurvivalCurve().fit(X, y)
+    display = SurvivalCurveDisplay.from_estimator(
+        curve, X, y, groups=0, sample_weight=weight, **NO_LIMITS
+    )
+    assert display.names == ["feature 0=1"]
+
+
+@pytest.mark.parametrize("kind", ["list", "pandas", "polars"])
+def test_rows_may_come_in_any_container(kind):
+    X, y = load_cosmesis(return_X_y=True)
+    model = EMCensoredRegressor(distribution="weibull")
+    if kind == "list":
+        given, group = X.tolist(), 0
+    else:
+        frames = pytest.importorskip(kind)
+        given, group = frames.DataFrame({"chemotherapy": X[:, 0]}), "chemotherapy"
+    display = SurvivalCurveDisplay.from_estimator(
+        model.fit(given, y), given, y, groups=group, **NO_LIMITS
+    )
+    expected = SurvivalCurveDisplay.from_estimator(model.fit(X, y), X, y, groups=0, **NO_LIMITS)
+    for own, other in zip(display.law_lines_, expected.law_lines_, strict=True):
+        np.testing.assert_array_equal(drawn(own[0]), drawn(other[0]))
+
+
+def test_pipelines_and_searches_are_drawn_by_their_last_step():
+    X, y = load_lung(return_X_y=True)
+    steps = EMImputer(), EMCensoredRegressor(distribution="weibull")
+    pipeline = make_pipeline(*steps)
+    grid = {"emcensoredregressor__alpha": [0.0, 1.0]}
+    search = GridSearchCV(pipeline, grid, cv=2).fit(X, y)
+    best = search.best_estimator_
+    filled, model = best[:-1].transform(X), best[-1]
+    for given, rows, law in [(search, X, model), (best, X, model), (model, filled, model)]:
+        display = SurvivalCurveDisplay.from_estimator(given, rows, y, **NO_LIMITS)
+        times, share = drawn(display.law_lines_[0][0])
+        mean = law.predict_survival_function(filled, times).mean(axis=0)
+        np.testing.assert_allclose(share, mean)
+        residual = ResidualDisplay.from_estimator(given, rows, y, **NO_LIMITS)
+        np.testing.assert_array_equal(residual.deviance, law.residuals(filled, y))
+        (plot,) = ProbabilityPlotDisplay.from_estimators(given, rows, y).plots
+        assert plot.aic == law.aic(filled, y)
+        np.testing.assert_array_equal(CoefficientDisplay.from_estimator(given).estimate, law.coef_)
 
 
 # Residuals
@@ -264,6 +314,18 @@ def test_strata_and_entries_go_into_probability_plots():
     late = y[:, 0] > 780
     (plot,) = ProbabilityPlotDisplay.from_estimators(model, X[late], y[late]).plots
     assert plot.band is None and len(plot.failed) > 50
+
+
+def test_no_band_where_a_coefficient_is_not_determined():
+    X, y = load_lung(return_X_y=True)
+    X = X[:, [0, 0, 1]]
+    with pytest.warns(DataWarning):
+        model = EMCensoredRegressor(distribution="weibull").fit(X, y)
+    (plot,) = ProbabilityPlotDisplay.from_estimators(model, X, y).plots
+    assert plot.band is None
+    display = CoefficientDisplay.from_estimator(model)
+    np.testing.assert_allclose(drawn(display.open_)[0], model.coef_[:2])
+    np.testing.assert_allclose(drawn(display.points_)[0], model.coef_[2:])
 
 
 # Coefficients

@@ -11,6 +11,7 @@ from emkit.plotting.common import (
     check_usable,
     choose_features,
     feature_names,
+    last_step,
     pyplot,
     shortened,
     write_plainly,
@@ -86,7 +87,7 @@ class CoefficientDisplay:
 
         Parameters
         ----------
-        estimator : EMCensoredRegressor
+        estimator : EMCensoredRegressor, or a Pipeline or search of one
             A fitted regressor.
         features : int, str or sequence of such, default=None
             Features to show, in that order; None: all of the line.
@@ -105,6 +106,7 @@ class CoefficientDisplay:
             The display, drawn.
         """
         pyplot()
+        estimator, _ = last_step(estimator)
         check_usable(estimator, cls, ["summary", "residuals"])
         (level,) = check_probabilities(level, "level")
         if ratios and not estimator._distribution.link.positive:

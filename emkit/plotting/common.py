@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
@@ -26,6 +27,7 @@ __all__ = [
     "colours",
     "feature_names",
     "hidden_features",
+    "last_step",
     "legend_above",
     "listed",
     "one_or_all",
@@ -54,6 +56,16 @@ def best_of(estimator: Any) -> Any:
         return estimator
     check_is_fitted(estimator, "best_estimator_")
     return estimator.best_estimator_
+
+
+def last_step(estimator: Any, X: Any = None) -> tuple[Any, Any]:
+    """The last step of a pipeline or of the best of a search, and X as the steps before make it."""
+    estimator = best_of(estimator)
+    while isinstance(estimator, Pipeline):
+        if X is not None and len(estimator) > 1:
+            X = estimator[:-1].transform(X)
+        estimator = best_of(estimator[-1])
+    return estimator, X
 
 
 def check_usable(

@@ -1,6 +1,5 @@
 """ProbabilityPlotDisplay: failure times on the axis of a law, where one that fits is a line."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +14,7 @@ from emkit.plotting.common import (
     axes_for,
     check_probabilities,
     check_usable,
+    last_step,
     one_or_all,
     pyplot,
     write_plainly,
@@ -118,7 +118,7 @@ class ProbabilityPlotDisplay:
         Parameters
         ----------
         estimators : EMCensoredRegressor or sequence of such
-            Fitted regressors.
+            Fitted regressors, or pipelines or searches of them.
         X : array-like of shape (n_samples, n_features)
             Predictors.
         y : array-like
@@ -140,14 +140,15 @@ class ProbabilityPlotDisplay:
             The display, drawn.
         """
         pyplot()
-        estimators = list(estimators) if isinstance(estimators, Sequence) else [estimators]
+        estimators = [estimators] if hasattr(estimators, "fit") else list(estimators)
         if not estimators:
             raise ValueError("estimators is empty: give one fitted regressor at least.")
-        for estimator in estimators:
-            check_usable(estimator, cls, ["residuals", "aic"])
+        pairs = [last_step(estimator, X) for estimator in estimators]
+        for model, _ in pairs:
+            check_usable(model, cls, ["residuals", "aic"])
         (level,) = check_probabilities(level, "level")
         return cls(
-            plots=[_plot_of(each, X, y, sample_weight, float(level)) for each in estimators],
+            plots=[_plot_of(model, own, y, sample_weight, float(level)) for model, own in pairs],
             level=float(level),
             target_name=target_name or getattr(y, "name", None) or "time",
         ).plot(ax, **kwargs)

@@ -16,6 +16,7 @@ from emkit.plotting.common import (
     check_usable,
     choose_features,
     feature_names,
+    last_step,
     legend_above,
     one_or_all,
     pyplot,
@@ -127,7 +128,7 @@ class ResidualDisplay:
 
         Parameters
         ----------
-        estimator : EMCensoredRegressor
+        estimator : EMCensoredRegressor, or a Pipeline or search of one
             A fitted regressor.
         X : array-like of shape (n_samples, n_features)
             Predictors.
@@ -154,6 +155,7 @@ class ResidualDisplay:
             The display, drawn.
         """
         pyplot()
+        estimator, X = last_step(estimator, X)
         check_usable(estimator, cls, ["residuals", "predict_quantile"])
         curve = residual_curve(estimator, X, y, sample_weight)
         limits = None if level is None else residual_limits(curve, level, n_resamples)

@@ -12,6 +12,7 @@ from emkit.plotting.common import (
     check_probabilities,
     check_usable,
     colours,
+    last_step,
     legend_above,
     one_or_all,
     pyplot,
@@ -93,7 +94,7 @@ class SurvivalCurveDisplay:
     ...     weibull, X[["sex"]], y, groups="sex", level=None
     ... )
     >>> [line.get_label() for line in display.lines_], display.law_names
-    (['sex 1', 'sex 2'], ['weibull'])
+    (['sex=1', 'sex=2'], ['weibull'])
     """
 
     def __init__(
@@ -139,7 +140,7 @@ class SurvivalCurveDisplay:
 
         Parameters
         ----------
-        estimator : EMSurvivalCurve or EMCensoredRegressor
+        estimator : EMSurvivalCurve, EMCensoredRegressor, or a Pipeline or search of one
             A fitted curve, which is drawn as it is where there are no groups, and else fitted to
             each; or a fitted regressor, whose curves are drawn over those without a law.
         X : array-like of shape (n_samples, n_features) or None
@@ -171,39 +172,43 @@ class SurvivalCurveDisplay:
             The display, drawn.
         """
         pyplot()
-        check_usable(estimator, cls, ["predict_survival_function", "left", "right"])
-        laws = laws_of(estimator, laws)
-        for law in laws:
+        model, _ = last_step(estimator)
+        check_usable(model, cls, ["predict_survival_function", "left", "right"])
+        pairs = laws_of(estimator, laws, X)
+        for law, _ in pairs:
             check_usable(law, cls, ["predict_survival_function"])
         if level is not None:
             level = float(check_probabilities(level, "level")[0])
-        failures = Failures.of(estimator, y, sample_weight)
+        failures = Failures.of(model, y, sample_weight)
         if X is not None:
             check_consistent_length(X, failures.low)
-        elif laws:
-            raise ValueError("Laws are drawn for rows of X, and X is None.")
         codes, names = labels_of(groups, X, estimator, len(failures.low))
-        parts = [failures.where(codes == k) for k in range(len(names))]
-        curves = [estimator]
-        if groups is not None or not isinstance(estimator, EMSurvivalCurve):
+        weights = np.bincount(codes, failures.weight)
+        shown = np.flatnonzero(weights > 0.0)
+        parts = [failures.where(codes == k) for k in shown]
+        curves = [model]
+        if groups is not None or not isinstance(model, EMSurvivalCurve):
             curves = [
-                curve_like(estimator).fit(None, part.y, sample_weight=part.weight) for part in parts
+                curve_like(model).fit(None, part.y, sample_weight=part.weight) for part in parts
             ]
         limits = [None] * len(curves) if level is None else _limits(curves, level, n_resamples)
         times, survival = [], []
-        for k, part in enumerate(parts):
+        for k, part in zip(shown, parts, strict=True):
             since = part.since
             times.append(np.linspace(max(part.start, since), failures.end, POINTS))
             survival.append(
-                [mean_survival(law, X, codes == k, part.weight, times[-1], since) for law in laws]
+                [
+                    mean_survival(law, own, codes == k, part.weight, times[-1], since)
+                    for law, own in pairs
+                ]
             )
         return cls(
-            names=names,
+            names=[names[k] for k in shown],
             failures=parts,
             curves=curves,
             limits=limits,
             level=level,
-            law_names=_law_names(laws),
+            law_names=_law_names([law for law, _ in pairs]),
             times=times,
             survival=survival,
             target_name=target_name or getattr(y, "name", None) or "time",

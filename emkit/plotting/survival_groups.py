@@ -13,7 +13,7 @@ from emkit.censored.regressor import EMCensoredRegressor
 from emkit.censored.survival_curve import EMSurvivalCurve
 from emkit.censored.target import load_target
 from emkit.data.checks import check_weights
-from emkit.plotting.common import choose_features, feature_names
+from emkit.plotting.common import choose_features, feature_names, last_step
 
 __all__ = ["Failures", "curve_like", "labels_of", "laws_of", "mean_survival"]
 
@@ -83,18 +83,21 @@ def curve_like(estimator: Any) -> EMSurvivalCurve:
     return EMSurvivalCurve(random_state=estimator.random_state, n_jobs=estimator.n_jobs)
 
 
-def laws_of(estimator: Any, laws: Any) -> list[Any]:
-    """Fitted regressors whose curves are drawn: the estimator, if it is one, and others."""
+def laws_of(estimator: Any, laws: Any, X: Any) -> list[tuple[EMCensoredRegressor, Any]]:
+    """Regressors whose curves are drawn, the estimator among them if it is one, each with its X."""
     laws = [laws] if hasattr(laws, "fit") else list(laws)
-    if isinstance(estimator, EMCensoredRegressor):
+    if not isinstance(last_step(estimator)[0], EMSurvivalCurve):
         laws = [estimator, *laws]
-    for law in laws:
+    if laws and X is None:
+        raise ValueError("Laws are drawn for rows of X, and X is None.")
+    found = [last_step(law, X) for law in laws]
+    for law, _ in found:
         if not isinstance(law, EMCensoredRegressor):
             raise TypeError(
-                f"laws must be fitted EMCensoredRegressors. Got {type(law).__name__}. Of a "
-                "pipeline take the last step, with X as the steps before make it."
+                "laws must be fitted EMCensoredRegressors, or pipelines that end in one. Got "
+                f"{type(law).__name__}."
             )
-    return laws
+    return found
 
 
 def labels_of(groups: Any, X: Any, estimator: Any, n: int) -> tuple[NDArray[np.intp], list[str]]:
@@ -124,7 +127,7 @@ def labels_of(groups: Any, X: Any, estimator: Any, n: int) -> tuple[NDArray[np.i
     if name is None or values.dtype.kind not in "biuf":
         return codes, [str(value) for value in values]
     shown = [str(value) if values.dtype == bool else f"{value:.6g}" for value in values]
-    return codes, [f"{name} {value}" for value in shown]
+    return codes, [f"{name}={value}" for value in shown]
 
 
 def _is_missing(label: Any) -> bool:
