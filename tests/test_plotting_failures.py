@@ -249,6 +249,25 @@ def test_cox_snell_steps_are_the_cumulative_hazard_of_the_residuals():
     np.testing.assert_allclose(drawn(display.censored_)[0], model.predict_quantile(X[~exact, :2]))
 
 
+def test_before_the_first_entry_the_law_is_taken_for_right():
+    """Of times beyond a late entry of all, the law agrees with itself as well as of all times."""
+    rng = np.random.default_rng(0)
+    t = rng.weibull(2.0, 4000)
+    t = t[t > 0.8]
+    y = censored_target(t, event=np.ones(len(t)), entry=0.8)
+    ones = np.ones((len(t), 1))
+    model = EMCensoredRegressor(distribution="weibull", fit_intercept=False).fit(ones, y)
+    since = -np.log(model.predict_survival_function(ones[:1], 0.8))[0]
+    residual = ResidualDisplay.from_estimator(model, ones, y, **NO_LIMITS)
+    at, hazard = drawn(residual.hazard_)
+    assert at[0] == hazard[0] == pytest.approx(since)
+    middle = at < 3.0
+    np.testing.assert_allclose(hazard[middle], at[middle], atol=0.15)
+    (plot,) = ProbabilityPlotDisplay.from_estimators(model, ones, y).plots
+    expected = 1.0 - model.predict_survival_function(ones[:1], plot.right)[0]
+    np.testing.assert_allclose(plot.failed, expected, atol=0.02)
+
+
 def test_deviance_residuals_against_a_feature():
     X, y = load_cosmesis(return_X_y=True, as_frame=True)
     model = EMCensoredRegressor(distribution="weibull").fit(X, y)

@@ -19,7 +19,7 @@ from emkit.plotting.common import (
     pyplot,
     write_plainly,
 )
-from emkit.plotting.residuals import residual_curve
+from emkit.plotting.residuals import ResidualCurve
 
 __all__ = ["ProbabilityPlot", "ProbabilityPlotDisplay"]
 
@@ -49,10 +49,11 @@ class ProbabilityPlotDisplay:
     Each panel has shares that have failed on an axis on which its law is a straight line, and times
     on that of its line. Dots are times by `EMSurvivalCurve` (Kaplan-Meier, Turnbull), a bar an
     interval in which the curve falls in a way that the data do not tell. The share of a dot is the
-    middle of its fall. Of a regression, times are as they would be at the mean of all lines:
-    standardised residuals, in the unit of y. The band holds confidence limits of the quantiles; a
-    shape parameter counts as known. Where points leave the line, the law is wrong; of several, the
-    least AIC, which is printed in bold, is the best guess.
+    middle of its fall; where all entries are delayed, what failed before the first is the law's. Of
+    a regression, times are as they would be at the mean of all lines: standardised residuals, in
+    the unit of y. The band holds confidence limits of the quantiles; a shape parameter counts as
+    known. Where points leave the line, the law is wrong; of several, the least AIC, which is
+    printed in bold, is the best guess.
 
     Use `from_estimators` to make one.
 
@@ -231,14 +232,14 @@ def _plot_of(
 ) -> ProbabilityPlot:
     distribution = regressor._distribution
     law, link = distribution.law, distribution.link
-    curve = residual_curve(regressor, X, y, sample_weight)
+    curve, since = ResidualCurve.of(regressor, X, y, sample_weight)
     checked = read_predictors(regressor, X)
     centre = float(np.average(regressor._location(checked), weights=sample_weight))
     means = np.average(checked, axis=0, weights=sample_weight)
     scale = float(np.exp(np.mean(np.log(regressor.scale_))))
     kept = (curve.masses_ > 0.0) & np.isfinite(curve.intervals_[:, 1])
     fallen = np.cumsum(curve.masses_)
-    failed = (fallen - 0.5 * curve.masses_)[kept]
+    failed = 1.0 - np.exp(-since) * (1.0 - (fallen - 0.5 * curve.masses_)[kept])
     if not len(failed):
         raise ValueError("No response is bounded from above: there are no points to draw.")
 

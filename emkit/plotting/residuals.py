@@ -1,6 +1,6 @@
 """ResidualDisplay: whether a regression of failure times is right about its rows."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from emkit.plotting.common import (
 )
 from emkit.plotting.survival_marks import boxes_of, draw_boxes
 
-__all__ = ["ResidualDisplay", "residual_curve"]
+__all__ = ["ResidualCurve", "ResidualDisplay"]
 
 #: Ticks at each value of a feature that has so few.
 FEW_VALUES = 6
@@ -45,6 +45,8 @@ class ResidualDisplay:
     ----------
     curve : EMSurvivalCurve
         Curve of the Cox-Snell residuals.
+    since : float
+        Their first entry, to which the exponential law is taken for right; 0 where some have none.
     limits : ndarray of shape (n_steps, 2) or None
         Confidence limits of it where it falls.
     level : float or None
@@ -93,6 +95,7 @@ class ResidualDisplay:
         self,
         *,
         curve: Any,
+        since: Any,
         limits: Any,
         level: Any,
         x: Any,
@@ -102,6 +105,7 @@ class ResidualDisplay:
         log_scale: Any,
     ):
         self.curve = curve
+        self.since = since
         self.limits = limits
         self.level = level
         self.x = x
@@ -157,7 +161,7 @@ class ResidualDisplay:
         pyplot()
         estimator, X = last_step(estimator, X)
         check_usable(estimator, cls, ["residuals", "predict_quantile"])
-        curve = residual_curve(estimator, X, y, sample_weight)
+        curve, since = ResidualCurve.of(estimator, X, y, sample_weight)
         limits = None if level is None else residual_limits(curve, level, n_resamples)
         low, high, _ = load_target(y, estimator.left, estimator.right)
         positive = estimator._distribution.link.positive
@@ -168,6 +172,7 @@ class ResidualDisplay:
             x, x_name = read_predictors(estimator, X)[:, j], str(feature_names(estimator)[j])
         return cls(
             curve=curve,
+            since=since,
             limits=limits,
             level=level,
             x=x,
@@ -201,15 +206,15 @@ class ResidualDisplay:
     def _draw_hazard(self, ax: Any) -> None:
         times, survival = self.curve.times_, _survival_at(self.curve)
         known = survival > 0.0
-        x = np.append(0.0, times[known])
-        hazard = -np.log(np.append(1.0, survival[known]))
+        x = np.append(self.since, times[known])
+        hazard = self.since - np.log(np.append(1.0, survival[known]))
         (self.hazard_,) = ax.step(
             x, hazard, where="post", color="black", linewidth=1.4, label="residuals"
         )
         self.band_ = None
         if self.limits is not None and len(x) > 1:
             with np.errstate(divide="ignore"):
-                limits = -np.log(np.vstack([[1.0, 1.0], self.limits[known]]))
+                limits = self.since - np.log(np.vstack([[1.0, 1.0], self.limits[known]]))
             top = 1.3 * max(hazard.max(), x.max())
             self.band_ = ax.fill_between(
                 x,
@@ -221,9 +226,9 @@ class ResidualDisplay:
                 label=f"{100.0 * self.level:.3g} % limits",
             )
         end = 1.05 * max(x.max(), hazard.max(), 1e-3)
-        left, right, low, high = boxes_of(self.curve, 0.0).T
+        left, right, low, high = boxes_of(self.curve, self.since).T
         with np.errstate(divide="ignore"):
-            risen = np.minimum(-np.log(np.stack([high, low])), 2.0 * end)
+            risen = np.minimum(self.since - np.log(np.stack([high, low])), 2.0 * end)
         self.boxes_ = draw_boxes(ax, np.column_stack([left, right, *risen]), "black")
         (self.diagonal_,) = ax.plot([0.0, end], [0.0, end], "--", color=BLUE, label="exponential")
         ax.set(xlim=(0.0, end), ylim=(0.0, end))
@@ -252,11 +257,20 @@ class ResidualDisplay:
         legend_above(ax, shown)
 
 
-def residual_curve(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> EMSurvivalCurve:
-    """The curve of Cox-Snell residuals of a fitted regressor."""
-    rows = np.asarray(estimator.residuals(X, y, kind="cox-snell"))
-    curve = EMSurvivalCurve(random_state=0, n_jobs=estimator.n_jobs)
-    return curve.fit(None, rows, sample_weight=sample_weight)
+class ResidualCurve(NamedTuple):
+    """The curve of Cox-Snell residuals."""
+
+    curve: EMSurvivalCurve
+    #: The first entry, 0 where some have none: what the curve says is given survival to it.
+    since: float
+
+    @classmethod
+    def of(cls, regressor: Any, X: Any, y: Any, sample_weight: Any = None) -> "ResidualCurve":
+        rows = np.asarray(regressor.residuals(X, y, kind="cox-snell"))
+        curve = EMSurvivalCurve(random_state=0, n_jobs=regressor.n_jobs)
+        curve.fit(None, rows, sample_weight=sample_weight)
+        counted = slice(None) if sample_weight is None else np.asarray(sample_weight) > 0.0
+        return cls(curve, max(float(rows[counted, 2].min()), 0.0))
 
 
 def residual_limits(curve: EMSurvivalCurve, level: float, n_resamples: int) -> Array:
