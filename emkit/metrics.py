@@ -15,6 +15,7 @@ from emkit._typing import Array
 from emkit.censored.target import Target, load_target
 from emkit.data.checks import check_weights
 from emkit.data.numbers import argument_of
+from emkit.numerics.ordered_pairs import Side, pairs, pairs_in_order
 
 __all__ = [
     "ModelScorer",
@@ -31,10 +32,6 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
-
-
-#: Pairs that are compared at a time.
-PAIRS = 2**20
 
 
 def concordance_index(
@@ -68,7 +65,7 @@ def concordance_index(
 
     Notes
     -----
-    Time grows as the square of n_samples, memory does not.
+    Time grows as n log n for n rows, memory as n.
 
     References
     ----------
@@ -85,22 +82,8 @@ def concordance_index(
     >>> concordance_index(y, [0.1, 0.3, 0.2, 0.4])  # the last two are not comparable
     0.8
     """
-    (low, high, entry), predicted, weights = _validate(y_true, y_pred, sample_weight)
-    exact = low == high
-    # Only these can be the larger one of a pair, and only those the smaller one.
-    over, under = np.flatnonzero(low > -np.inf), np.flatnonzero(high < np.inf)
-    ordered = total = 0.0
-    step = max(1, PAIRS // max(1, len(over)))
-    for start in range(0, len(under), step):
-        block = under[start : start + step, None]
-        known = low[over] > high[block]
-        known |= (low[over] == high[block]) & ~(exact[over] & exact[block])
-        if entry is not None:  # one that came later would not be there, had it been the smaller
-            known &= entry[over] < high[block]
-        ahead, level = predicted[over] > predicted[block], predicted[over] == predicted[block]
-        weight = weights[block[:, 0]]
-        total += float(weight @ (known @ weights[over]))
-        ordered += float(weight @ ((known * (ahead + 0.5 * level)) @ weights[over]))
+    target, predicted, weights = _validate(y_true, y_pred, sample_weight)
+    total, ordered = _compared(target, predicted, weights)
     if total == 0.0:
         raise ValueError(
             "No pair of responses is comparable: of no two is it known which is the larger. The "
@@ -265,6 +248,33 @@ concordance_scorer = make_scorer(concordance_index)
 
 #: `r2_exact` of what ``predict`` returns, for ``scoring=``.
 r2_exact_scorer = make_scorer(r2_exact)
+
+
+def _compared(target: Target, predicted: Array, weights: Array) -> tuple[float, float]:
+    """Weight of the comparable pairs, 0 where there are none, and of those in order."""
+    low, high, entry = target
+    exact, counts = low == high, weights > 0.0
+    # Only these can be the larger one of a pair, and only those the smaller one.
+    over, under = np.flatnonzero(counts & (low > -np.inf)), np.flatnonzero(counts & (high < np.inf))
+    times = np.concatenate([low[over], high[under], *([] if entry is None else [entry[over]])])
+    ranks = np.unique(times, return_inverse=True)[1]
+    from_, to, since = np.split(ranks, [len(over), len(over) + len(under)])
+
+    # Of equal times: what may be smaller, exact, exact, what may be larger.
+    smaller = Side(4 * to + np.where(exact[under], 2, 0), predicted[under], weights[under])
+    larger = Side(4 * from_ + np.where(exact[over], 1, 3), predicted[over], weights[over])
+    compared = [(1.0, smaller, larger)]
+    if entry is not None:  # one that came later would not be there, had it been the smaller
+        compared += [(-1.0, smaller._replace(key=2 * to), larger._replace(key=2 * since + 1))]
+    # A difference of weights could be rounding where there is no pair.
+    if not sum(sign * pairs(*map(_counted, sides)) for sign, *sides in compared):
+        return 0.0, 0.0
+    total = sum(sign * pairs(*sides) for sign, *sides in compared)
+    return total, sum(sign * pairs_in_order(*sides) for sign, *sides in compared)
+
+
+def _counted(side: Side) -> Side:
+    return side._replace(weight=np.ones(len(side.key)))
 
 
 def _validate(

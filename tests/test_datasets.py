@@ -6,9 +6,11 @@ from importlib.resources import files
 import numpy as np
 import pytest
 
-from emkit import EMCensoredRegressor, EMImputer, censored_target, datasets
+from emkit import EMCensoredRegressor, EMImputer, EMSurvivalCurve, censored_target, datasets
 from emkit.datasets import (
     load_airquality,
+    load_channing,
+    load_cosmesis,
     load_death_notices,
     load_galaxies,
     load_lung,
@@ -23,7 +25,8 @@ every_loader = pytest.mark.parametrize("load", ALL.values(), ids=ALL)
 MIXED = [load_penguins, load_votes, load_wages]
 mixed_loader = pytest.mark.parametrize("load", MIXED)
 with_target = pytest.mark.parametrize(
-    "load", [load_death_notices, load_lung, load_motorettes, *MIXED]
+    "load",
+    [load_channing, load_cosmesis, load_death_notices, load_lung, load_motorettes, *MIXED],
 )
 
 
@@ -135,6 +138,28 @@ def test_lung():
         [403.316877201, -3.09157133578, 112.599457317, 240.760799314],
         rtol=1e-6,
     )
+
+
+def test_channing():
+    """S(t) of the women as R's survival::survfit has it of KMsurv::channing."""
+    X, y = load_channing(return_X_y=True)
+    assert (y[:, 2] < y[:, 0]).all() and (np.isinf(y[:, 1]) | (y[:, 1] == y[:, 0])).all()
+    assert X.sum() == 362 and np.isfinite(y[:, 1]).sum() == 176
+    curve = EMSurvivalCurve().fit(None, y[X[:, 0] == 1])
+    np.testing.assert_allclose(
+        curve.predict_survival_function([[1.0]], [900, 960, 1020, 1080])[0],
+        [0.823746037032325, 0.705531419032744, 0.476590811779113, 0.279995016156778],
+        rtol=1e-12,
+    )
+
+
+def test_cosmesis(golden):
+    """The rows of R's KMsurv::bcdeter, as the reference answers of the curve hold them."""
+    X, y = load_cosmesis(return_X_y=True)
+    case = golden("failure_times.json")["data"]["cosmesis"]
+    np.testing.assert_array_equal(X, case["X"])
+    upper = [np.inf if end is None else end for end in case["upper"]]
+    np.testing.assert_array_equal(y, np.column_stack([case["lower"], upper]))
 
 
 def test_death_notices():

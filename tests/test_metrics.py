@@ -14,7 +14,6 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validat
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-import emkit.metrics
 from emkit import EMCensoredRegressor, EMGaussianMixture, EMImputer, censored_target
 from emkit.datasets import load_lung
 from emkit.metrics import (
@@ -30,16 +29,15 @@ from emkit.metrics import (
 
 
 def brute_force(y, y_pred, weights):
-    """Harrell's C by its definition, one pair after the other."""
-    ordered = total = 0.0
-    for i, (low, high) in enumerate(y):
-        for j, (low_j, high_j) in enumerate(y):
-            both_exact = low == high and low_j == high_j
-            if low > high_j or (low == high_j and not both_exact):  # i is known to be larger
-                pair = weights[i] * weights[j]
-                total += pair
-                ordered += pair * (1.0, 0.5, 0.0)[1 + np.sign(y_pred[j] - y_pred[i])]
-    return ordered / total
+    """Harrell's C by its definition, over all pairs; y may have entries."""
+    (low, high), (i, j) = y.T[:2], np.indices((len(y), len(y)))
+    exact = low == high
+    known = (low[i] > high[j]) | ((low[i] == high[j]) & ~(exact[i] & exact[j]))
+    if y.shape[1] == 3:  # the larger one must be there when the smaller one fails
+        known &= y[i, 2] < high[j]
+    pair = known * np.multiply.outer(weights, weights)
+    ordered = pair * np.array([0.0, 0.5, 1.0])[1 + np.sign(np.subtract.outer(y_pred, y_pred))]
+    return ordered.sum() / pair.sum()
 
 
 def mixed_target(rng, n):
@@ -50,14 +48,28 @@ def mixed_target(rng, n):
     return np.column_stack([np.where(kind == 2, -np.inf, low), high])
 
 
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("pairs", [1, 50, 2**20])
-def test_concordance_is_its_definition(monkeypatch, seed, pairs):
-    monkeypatch.setattr(emkit.metrics, "PAIRS", pairs)
-    rng = np.random.default_rng(seed)
-    y, y_pred = mixed_target(rng, 40), rng.integers(0, 5, 40)
-    weights = rng.integers(0, 3, 40)
-    assert concordance_index(y, y_pred) == brute_force(y, y_pred, np.ones(40))
+def with_entries(rng, y):
+    """Entries before the times, at the start of intervals too, or none."""
+    exact = y[:, 0] == y[:, 1]
+    entry = y[:, 0] - rng.integers(0, 4, len(y))
+    entry = np.where(exact | np.isinf(y[:, 1]), np.minimum(entry, y[:, 0] - 1), entry)
+    entry[rng.random(len(y)) < 0.3] = -np.inf
+    entry[:2] = -np.inf
+    return np.column_stack([y, entry])
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("delayed", [False, True])
+@pytest.mark.parametrize("n", [2, 3, 40, 257])
+def test_concordance_is_its_definition(seed, n, delayed):
+    rng = np.random.default_rng([seed, n])
+    y, y_pred = mixed_target(rng, n), rng.integers(0, 5, n)
+    y[:2] = [[0.0, 1.0], [2.0, np.inf]]  # so that there is a pair
+    if delayed:
+        y = with_entries(rng, y)
+    weights = rng.integers(0, 3, n)
+    weights[:2] = 1
+    assert concordance_index(y, y_pred) == brute_force(y, y_pred, np.ones(n))
     assert concordance_index(y, y_pred, weights) == brute_force(y, y_pred, weights)
     np.testing.assert_allclose(
         concordance_index(y, y_pred, weights / 7.0), brute_force(y, y_pred, weights), rtol=1e-13

@@ -26,18 +26,24 @@ from emkit import (
     EMGaussianMixture,
     EMGaussianMixtureIC,
     EMImputer,
+    EMSurvivalCurve,
     censored_target,
 )
+from emkit.datasets import load_cosmesis
 from emkit.engine import StopReason
 from emkit.exceptions import DataWarning
 from emkit.models.laws.registry import LAWS
 from emkit.numerics.covariance import NAMES
 from emkit.plotting import (
     CensoredRegressionDisplay,
+    CoefficientDisplay,
     ConvergenceDisplay,
     ImputationDisplay,
     MixtureDisplay,
+    ProbabilityPlotDisplay,
+    ResidualDisplay,
     SelectionDisplay,
+    SurvivalCurveDisplay,
 )
 
 matplotlib.use("Agg")
@@ -104,10 +110,24 @@ def drawers(iris, mixture, intervals):
         "censored": lambda: CensoredRegressionDisplay.from_estimator(
             EMCensoredRegressor().fit(X, y), X, y
         ),
+        **drawers_of_failures(*load_cosmesis(return_X_y=True)),
+    }
+
+
+def drawers_of_failures(X, y):
+    model = EMCensoredRegressor(distribution="weibull").fit(X, y)
+    other = EMCensoredRegressor(distribution="lognormal").fit(X, y)
+    few = {"n_resamples": 20}
+    return {
+        "survival": lambda: SurvivalCurveDisplay.from_estimator(model, X, y, groups=0, **few),
+        "residual": lambda: ResidualDisplay.from_estimator(model, X, y, **few),
+        "probability": lambda: ProbabilityPlotDisplay.from_estimators([model, other], X, y),
+        "coefficient": lambda: CoefficientDisplay.from_estimator(model),
     }
 
 
 KINDS = ["mixture", "convergence", "selection", "imputation", "censored"]
+KINDS += ["survival", "residual", "probability", "coefficient"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -168,6 +188,14 @@ def test_unfitted_and_foreign_estimators_are_refused(iris):
         ImputationDisplay.from_estimator(EMImputer(), iris)
     with pytest.raises(NotFittedError):
         CensoredRegressionDisplay.from_estimator(EMCensoredRegressor(), iris, y)
+    with pytest.raises(NotFittedError):
+        SurvivalCurveDisplay.from_estimator(EMSurvivalCurve(), iris, y)
+    with pytest.raises(NotFittedError):
+        ResidualDisplay.from_estimator(EMCensoredRegressor(), iris, y)
+    with pytest.raises(NotFittedError):
+        ProbabilityPlotDisplay.from_estimators([EMCensoredRegressor()], iris, y)
+    with pytest.raises(NotFittedError):
+        CoefficientDisplay.from_estimator(EMCensoredRegressor())
     for draw in (
         lambda: MixtureDisplay.from_estimator(line, iris),
         lambda: ConvergenceDisplay.from_estimator(line),
@@ -175,6 +203,10 @@ def test_unfitted_and_foreign_estimators_are_refused(iris):
         lambda: SelectionDisplay.from_search(line),
         lambda: ImputationDisplay.from_estimator(line, iris),
         lambda: CensoredRegressionDisplay.from_estimator(line, iris, y),
+        lambda: SurvivalCurveDisplay.from_estimator(line, iris, y),
+        lambda: ResidualDisplay.from_estimator(line, iris, y),
+        lambda: ProbabilityPlotDisplay.from_estimators(line, iris, y),
+        lambda: CoefficientDisplay.from_estimator(line),
     ):
         with pytest.raises(TypeError, match="LinearRegression"):
             draw()

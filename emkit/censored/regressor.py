@@ -27,6 +27,7 @@ from emkit.censored.fitting import Climb, Collapse
 from emkit.censored.messages import warn_of_shape
 from emkit.censored.prediction import CensoredPrediction
 from emkit.censored.residuals import data_of
+from emkit.censored.row_residuals import RowResiduals
 from emkit.censored.rows import load_rows, open_rows, refuse_extremes, require_y
 from emkit.censored.scores import CensoredScores
 from emkit.censored.stratification import labels_of
@@ -49,6 +50,7 @@ class EMCensoredRegressor(
     CallbackSupportMixin,
     CensoredPrediction,
     CensoredScores,
+    RowResiduals,
     CensoredSummary,
     RegressorMixin,
     BaseEstimator,

@@ -6,6 +6,8 @@ from emkit.base.lazy import lazy
 
 if TYPE_CHECKING:
     from emkit.datasets.loaders import load_airquality as load_airquality
+    from emkit.datasets.loaders import load_channing as load_channing
+    from emkit.datasets.loaders import load_cosmesis as load_cosmesis
     from emkit.datasets.loaders import load_death_notices as load_death_notices
     from emkit.datasets.loaders import load_galaxies as load_galaxies
     from emkit.datasets.loaders import load_lung as load_lung
@@ -18,6 +20,8 @@ __getattr__, __dir__, __all__ = lazy(
     __name__,
     {
         "load_airquality": "loaders",
+        "load_channing": "loaders",
+        "load_cosmesis": "loaders",
         "load_death_notices": "loaders",
         "load_galaxies": "loaders",
         "load_lung": "loaders",

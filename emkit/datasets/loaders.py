@@ -10,6 +10,8 @@ from sklearn.utils import Bunch
 
 __all__ = [
     "load_airquality",
+    "load_channing",
+    "load_cosmesis",
     "load_death_notices",
     "load_galaxies",
     "load_lung",
@@ -49,6 +51,87 @@ def load_airquality(*, as_frame: bool = False) -> Bunch:
     """
     names, table = _read("airquality")
     return _bunch("airquality", table, names, as_frame=as_frame)
+
+
+def load_channing(*, return_X_y: bool = False, as_frame: bool = False) -> Bunch | tuple[Any, Any]:
+    """Ages at death of 458 residents of a retirement home, who entered it at ages of their own.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=False
+        Whether data and target are pandas objects. Needs pandas.
+
+    Returns
+    -------
+    channing : Bunch
+        ``data`` of shape (458, 1); ``target`` of shape (458, 3), bounds of the age in months and
+        the age at entry, as `censored_target` makes them; ``feature_names``; ``target_names``;
+        ``DESCR``; ``frame``, data and target side by side (None unless ``as_frame``). With
+        ``return_X_y``, the first two.
+
+    References
+    ----------
+    Hyde, J. (1980). Survival analysis with incomplete observations. In Biostatistics Casebook (eds.
+    R. G. Miller et al.), 31-46. Wiley.
+
+    Davison, A. C. & Hinkley, D. V. (1997). Bootstrap Methods and their Application. Cambridge
+    University Press. doi:10.1017/CBO9780511802843
+
+    Examples
+    --------
+    >>> from emkit import EMCensoredRegressor
+    >>> from emkit.datasets import load_channing
+    >>> X, y = load_channing(return_X_y=True)
+    >>> model = EMCensoredRegressor(distribution="weibull").fit(X, y)
+    >>> (model.predict_quantile([[0.0], [1.0]]) / 12.0).round(1)
+    array([80.9, 84.2])
+    """
+    names, table = _read("channing")
+    bounds = np.column_stack([_bounds(table[:, 2], table[:, 3] == 1), table[:, 1]])
+    bunch = _bunch(
+        "channing", table[:, :1], names[:1], bounds, ["lower", "upper", "entry"], as_frame
+    )
+    return (bunch.data, bunch.target) if return_X_y else bunch
+
+
+def load_cosmesis(*, return_X_y: bool = False, as_frame: bool = False) -> Bunch | tuple[Any, Any]:
+    """Months to the cosmetic deterioration of 95 treated breasts, known between two visits.
+
+    Parameters
+    ----------
+    return_X_y : bool, default=False
+        Whether to return ``(data, target)`` instead of a Bunch.
+    as_frame : bool, default=False
+        Whether data and target are pandas objects. Needs pandas.
+
+    Returns
+    -------
+    cosmesis : Bunch
+        ``data`` of shape (95, 1); ``target`` of shape (95, 2), the last visit before and the first
+        one after, infinite where there is none; ``feature_names``; ``target_names``; ``DESCR``;
+        ``frame``, data and target side by side (None unless ``as_frame``). With ``return_X_y``, the
+        first two.
+
+    References
+    ----------
+    Finkelstein, D. M. & Wolfe, R. A. (1985). A semiparametric model for regression analysis of
+    interval-censored failure time data. Biometrics 41, 933-945. doi:10.2307/2530965
+
+    Examples
+    --------
+    >>> from emkit import EMSurvivalCurve
+    >>> from emkit.datasets import load_cosmesis
+    >>> X, y = load_cosmesis(return_X_y=True)
+    >>> curve = EMSurvivalCurve().fit(None, y[X[:, 0] == 1])
+    >>> curve.predict([[1.0]])
+    array([20.])
+    """
+    names, table = _read("cosmesis")
+    bounds = np.where(np.isnan(table[:, 1:]), np.inf, table[:, 1:])
+    bunch = _bunch("cosmesis", table[:, :1], names[:1], bounds, names[1:], as_frame)
+    return (bunch.data, bunch.target) if return_X_y else bunch
 
 
 def load_death_notices(

@@ -21,6 +21,7 @@ from emkit.plotting.common import (
     legend_above,
     one_or_all,
     pyplot,
+    write_plainly,
 )
 
 __all__ = ["CensoredRegressionDisplay"]
@@ -256,10 +257,10 @@ class CensoredRegressionDisplay:
         ax = axes[0, 0]
         if self.log_scale:
             ax.set_yscale("log")
-            _write_plainly(ax.yaxis)
+            write_plainly(ax.yaxis)
             if self.band is None:
                 ax.set_xscale("log")
-                _write_plainly(ax.xaxis)
+                write_plainly(ax.xaxis)
         groups = np.unique(self.x)
         if len(groups) <= FEW_GROUPS and (groups == np.round(groups)).all():
             ax.set_xticks(groups)
@@ -325,18 +326,6 @@ def _row_labels(rows: Any, X: Any, names: Any) -> list[str]:
         for row in rows
     ]
     return [f"row {row}: {text}{more}" for row, text in zip(rows, shown, strict=True)]
-
-
-def _write_plainly(axis: Any) -> None:
-    """Numbers of a logarithmic axis as 60 and 600, not as powers of ten."""
-    from matplotlib.ticker import LogFormatter
-
-    class Plain(LogFormatter):
-        def __call__(self, x: float, pos: Any = None) -> str:
-            return f"{x:.6g}" if super().__call__(x, pos) else ""
-
-    axis.set_major_formatter(Plain())
-    axis.set_minor_formatter(Plain(labelOnlyBase=False, minor_thresholds=(2.0, 0.5)))
 
 
 def _check_rows(rows: Any, n: int) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
+from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
@@ -26,11 +27,13 @@ __all__ = [
     "colours",
     "feature_names",
     "hidden_features",
+    "last_step",
     "legend_above",
     "listed",
     "one_or_all",
     "pyplot",
     "shortened",
+    "write_plainly",
 ]
 
 #: Colours that the colour-blind tell apart (Okabe & Ito), without black and pale yellow.
@@ -53,6 +56,16 @@ def best_of(estimator: Any) -> Any:
         return estimator
     check_is_fitted(estimator, "best_estimator_")
     return estimator.best_estimator_
+
+
+def last_step(estimator: Any, X: Any = None) -> tuple[Any, Any]:
+    """The last step of a pipeline or of the best of a search, and X as the steps before make it."""
+    estimator = best_of(estimator)
+    while isinstance(estimator, Pipeline):
+        if X is not None and len(estimator) > 1:
+            X = estimator[:-1].transform(X)
+        estimator = best_of(estimator[-1])
+    return estimator, X
 
 
 def check_usable(
@@ -183,3 +196,15 @@ def legend_above(
         handlelength=1.5,
         columnspacing=1.0,
     )
+
+
+def write_plainly(axis: Any) -> None:
+    """Numbers of a logarithmic axis as 60 and 600, not as powers of ten."""
+    from matplotlib.ticker import LogFormatter
+
+    class Plain(LogFormatter):
+        def __call__(self, x: float, pos: Any = None) -> str:
+            return f"{x:.6g}" if super().__call__(x, pos) else ""
+
+    axis.set_major_formatter(Plain())
+    axis.set_minor_formatter(Plain(labelOnlyBase=False, minor_thresholds=(2.0, 0.5)))
