@@ -235,8 +235,7 @@ def test_nothing_is_nan_however_far_out_and_blocks_may_be_empty(options, given):
         for ours, theirs in zip(read, (estimate, limits), strict=True):
             assert_allclose(ours, theirs, rtol=1e-9, atol=1e-15)
         assert not np.isnan(estimate).any() and not np.isnan(limits).any()
-        rounding = 1e-9 + 1e-9 * np.abs(estimate)
-        assert (limits[..., 0] <= estimate + rounding).all()
-        assert (limits[..., 1] >= estimate - rounding).all()
+        assert (limits[..., 0] <= estimate + 1e-9 * np.abs(estimate)).all()
+        assert (limits[..., 1] + 1e-9 * np.abs(limits[..., 1]) >= estimate).all()
     assert not np.isnan(model.predict(rows, given=given)).any()
     assert not np.isnan(model.predict_hazard_function(rows, times[1:-1])).any()
