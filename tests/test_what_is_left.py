@@ -217,12 +217,10 @@ def test_what_is_left_of_a_logistic_is_exact_far_out(z, q):
 
 @each_law
 def test_what_was_nearly_sure_changes_nearly_nothing(distribution):
-    model, early = FITTED[distribution], 1e-300 if distribution in POSITIVE else -1e6
-    if distribution == "student_t":
-        early = -1e12
+    model, early = FITTED[distribution], 1e-300 if distribution in POSITIVE else -1e12
     q = [1e-6, 0.5, 1.0 - 1e-12]
     given = model.predict_quantile(ROWS, q, given=early)
-    assert_allclose(given, model.predict_quantile(ROWS, q), rtol=1e-9, atol=1e-3)
+    assert_allclose(given, model.predict_quantile(ROWS, q), rtol=1e-9)
     assert_allclose(model.predict(ROWS, given=early), model.predict(ROWS), rtol=1e-9)
 
 
