@@ -87,6 +87,7 @@ class Gradient(NamedTuple):
 def check_limits(model: Any) -> None:
     """A warning where limits are not of all parameters; NotFittedError where there are none."""
     check_uncertainty(model)
+    model._require_fitted_law()
     open_ = [
         name
         for name, error in zip(model._parameter_names, model.standard_errors_, strict=True)
