@@ -11,6 +11,7 @@ from scipy.special import ndtri
 
 from emkit import EMCensoredRegressor
 from emkit.datasets import load_lung
+from emkit.engine import Blocks
 from emkit.exceptions import DataWarning
 from emkit.models.laws.registry import LAWS
 
@@ -207,3 +208,34 @@ def test_a_level_lies_between_0_and_1(level):
     for name in ("quantile", "survival_function"):
         with pytest.raises((ValueError, TypeError), match="level"):
             getattr(FITTED["weibull"], f"predict_{name}")(ROWS, 0.5, return_ci=True, level=level)
+
+
+EXTREME = [
+    *({"distribution": name} for name in LAWS),
+    *({"distribution": "generalized_gamma", "shape": q} for q in (-10.0, -0.3, 0.0, 3.0, 10.0)),
+    *({"distribution": "student_t", "df": df} for df in (0.5, 1.0, 1e17)),
+    {"distribution": "weibull", "strata": [1]},
+]
+
+
+@pytest.mark.parametrize("options", EXTREME, ids=str)
+@pytest.mark.parametrize("given", [None, 5.0, np.array([0.0, 1e-300, 100.0, 1e4, 1e8])], ids=str)
+def test_nothing_is_nan_however_far_out_and_blocks_may_be_empty(options, given):
+    model, rows = EMCensoredRegressor(**options).fit(X, Y), X[:5]
+    times = [-np.inf, -1.0, 0.0, 1e-300, 1.0, 300.0, 1e4, 1e9, 1e300, np.inf]
+
+    def blocks(values):
+        return Blocks([values[:2], values[:0], values[2:]])
+
+    beside = blocks(given) if isinstance(given, np.ndarray) else given
+    for name, at in (("quantile", [1e-12, 0.5, 1 - 1e-12]), ("survival_function", times)):
+        predict = getattr(model, f"predict_{name}")
+        estimate, limits = predict(rows, at, given=given, return_ci=True)
+        read = predict(blocks(rows), at, given=beside, return_ci=True)
+        for ours, theirs in zip(read, (estimate, limits), strict=True):
+            assert_allclose(ours, theirs, rtol=1e-9, atol=1e-15)
+        assert not np.isnan(estimate).any() and not np.isnan(limits).any()
+        assert (limits[..., 0] <= estimate + 1e-9 * np.abs(estimate)).all()
+        assert (limits[..., 1] + 1e-9 * np.abs(limits[..., 1]) >= estimate).all()
+    assert not np.isnan(model.predict(rows, given=given)).any()
+    assert not np.isnan(model.predict_hazard_function(rows, times[1:-1])).any()

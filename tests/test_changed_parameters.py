@@ -76,6 +76,11 @@ RESPONSE = np.exp(0.2 * ROWS[:, 0] + RNG.normal(size=len(X)))
 USES = {
     "predict": lambda r: r.predict(ROWS),
     "predict_quantile": lambda r: r.predict_quantile(ROWS, [0.1, 0.9]),
+    "quantile limits": lambda r: r.predict_quantile(ROWS, 0.5, return_ci=True)[1],
+    "survival limits": lambda r: r.predict_survival_function(ROWS, 1.0, return_ci=True)[1],
+    "mean given": lambda r: r.predict(ROWS, given=0.5),
+    "predict_hazard_function": lambda r: r.predict_hazard_function(ROWS, [1.0, 2.0]),
+    "cumulative hazard": lambda r: r.predict_cumulative_hazard_function(ROWS, [1.0, 2.0]),
     "predict_interval": lambda r: r.predict_interval(ROWS),
     "predict_survival_function": lambda r: r.predict_survival_function(ROWS, [1.0, 2.0]),
     "predict_observed": lambda r: r.set_params(left=0.1).predict_observed(ROWS),

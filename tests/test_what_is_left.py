@@ -215,11 +215,20 @@ def test_what_is_left_of_a_logistic_is_exact_far_out(z, q):
     assert_allclose(beyond.left(np.array(q)), expected, rtol=1e-11)
 
 
+@each_law
+def test_what_was_nearly_sure_changes_nearly_nothing(distribution):
+    model, early = FITTED[distribution], 1e-300 if distribution in POSITIVE else -1e12
+    q = [1e-6, 0.5, 1.0 - 1e-12]
+    given = model.predict_quantile(ROWS, q, given=early)
+    assert_allclose(given, model.predict_quantile(ROWS, q), rtol=1e-9)
+    assert_allclose(model.predict(ROWS, given=early), model.predict(ROWS), rtol=1e-9)
+
+
 def test_an_infinite_mean_is_infinite_given_survival():
     model = EMCensoredRegressor(distribution="loglogistic").fit(X, Y**2.0)
     assert model.scale_ > 1.0
     assert_array_equal(model.predict(ROWS), np.inf)
-    assert_array_equal(model.predict(ROWS, given=[1.0, 100.0, 1e4, 1e9]), np.inf)
+    assert_array_equal(model.predict(ROWS, given=[1e-300, 100.0, 1e4, 1e9]), np.inf)
     assert np.isfinite(model.predict_quantile(ROWS, 0.9, given=1e9)).all()
 
 

@@ -74,19 +74,20 @@ class Gradient(NamedTuple):
         strata = model.__dict__.get("_strata")
         of_line = root.of_line(rows.X if strata is None else rows.X[:, strata.line])
         of_scale = root.scales[model.__dict__.get("_stratum", 0)] if len(root.scales) else None
-        variance = np.zeros(np.shape(self.line))
+        error = np.zeros(np.shape(self.line))
         for j in range(of_line.shape[1]):
-            column = of_line[:, j].reshape((-1,) + (1,) * (variance.ndim - 1))
+            column = of_line[:, j].reshape((-1,) + (1,) * (error.ndim - 1))
             part = self.line * column + self.shape * root.shape[j]
             if of_scale is not None:
                 part = part + self.scale * of_scale[j]
-            variance += part**2
-        return np.sqrt(variance)
+            error = np.hypot(error, part)  # no square overflows
+        return error
 
 
 def check_limits(model: Any) -> None:
     """A warning where limits are not of all parameters; NotFittedError where there are none."""
     check_uncertainty(model)
+    model._require_fitted_law()
     open_ = [
         name
         for name, error in zip(model._parameter_names, model.standard_errors_, strict=True)
@@ -159,11 +160,11 @@ def survival_with_limits(model: Any, rows: Responses, times: Array, half: float)
         hazard, given = law.log_hazard(u), some & inside
         later = np.where(given, np.exp(law.log_hazard(z) - hazard), 1.0)
         earlier = np.where(given, np.exp(law.log_hazard(start) - hazard), 0.0)
-    start = np.broadcast_to(start, z.shape)
-    away = Gradient.of(model, (later, z), (-earlier, start)).error(model, rows)
-    away = half * away / beyond.scale
-    limits = (np.where(inside, law.sf(end), survival) for end in (u + away, u - away))
-    return np.stack([survival, *limits], axis=-1)
+        terms = (later, z), (-earlier, np.broadcast_to(start, z.shape))
+        away = half * Gradient.of(model, *terms).error(model, rows) / beyond.scale
+        inside &= np.isfinite(away)
+        limits = (np.where(inside, law.sf(end), survival) for end in (u + away, u - away))
+        return np.stack([survival, *limits], axis=-1)
 
 
 def _slope_in_shape(law: Any, name: str, z: Array) -> Array:

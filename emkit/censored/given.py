@@ -49,7 +49,7 @@ class GivenReader(Reader[Responses]):
 
     def read_block(self, X: Any, sample_weight: Any, y: Any, *contexts: str) -> Responses:
         context, context_of_y = contexts
-        of_given = context_of_y.replace(" of y,", " of given,")
+        of_given = context_of_y.replace(" of y", " of given")
         return super().read_block(X, sample_weight, y, context, of_given)
 
     def check(self, given: Array) -> None:

@@ -57,11 +57,15 @@ class Beyond(NamedTuple):
         return mean
 
     def quantile(self, q: Array) -> Array:
-        """Quantiles, those given something to the digits of what is left."""
+        """Quantiles: of those given something, what is left has as many digits as they have."""
         out = self.distribution.quantile(self.location, self.scale, q)
         some = self.conditional
         if self.given is not None and some.any():
             out[some] = column(self.given[some], q) + self.left(q)[some]
+            early = some & (self.start < 0.0)  # there what is left is nearly all
+            line = column(self.location, q) + self.scale * self.errors_of_quantile(q)
+            plain = self.distribution.link.to_response(line[early])
+            out[early] = np.maximum(plain, column(self.given[early], q))
         return out
 
     def left(self, q: Array) -> Array:
@@ -75,11 +79,13 @@ class Beyond(NamedTuple):
 
     def errors_of_quantile(self, q: Array) -> Array:
         """Errors that the quantiles are."""
-        law, some = self.distribution.law, self.conditional
-        out = np.empty(self.location.shape + q.shape)
-        out[:] = law.quantile(q)
-        start = self.start[some]
-        out[some] = column(start, q) + _away(law, start, np.log1p(-q))
+        law, late = self.distribution.law, self.start >= 0.0
+        before = np.where(late, 0.0, law.log_sf(np.where(late, 0.0, self.start)))
+        out = np.array(law.inverse_log_sf(column(before, q) + np.log1p(-q)))
+        start = self.start[late]
+        out[late] = column(start, q) + _away(law, start, np.log1p(-q))
+        none = ~self.conditional
+        out[none] = law.quantile(q)
         return out
 
     def errors(self, response: Array) -> Array:

@@ -107,7 +107,10 @@ class Distribution:
     def errors(self, location: Array, scale: float, response: Array) -> Array:
         """Errors that responses are, of shape ``location.shape + response.shape``."""
         with np.errstate(over="ignore"):
-            return -np.subtract.outer(location, self.link.to_line(response)) / scale
+            z = -np.subtract.outer(location, self.link.to_line(response)) / scale
+        if np.isfinite(self.law.tail):
+            return z
+        return np.where(np.isinf(z), z, np.clip(z, -LARGEST, LARGEST))
 
     def survival(self, location: Array, scale: float, response: Array) -> Array:
         """P(response larger), of shape ``location.shape + response.shape``."""

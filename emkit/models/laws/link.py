@@ -109,8 +109,9 @@ class _Log(Link):
         return np.where(far, self.to_line(end) - self.to_line(start), near)
 
     def rise(self, start: Array, distance: Array) -> Array:
-        with np.errstate(over="ignore"):
-            return start * np.expm1(distance)
+        near = start * np.expm1(np.minimum(distance, 1.0))
+        far = self.to_response(self.to_line(start) + distance) - start  # expm1 may overflow
+        return np.where(distance < 1.0, near, far)
 
     def mean(self, law: Any, location: Array, scale: float) -> Array:
         return self.to_response(location + law.log_mgf(scale))
