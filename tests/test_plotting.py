@@ -873,14 +873,22 @@ def test_the_band_is_that_of_the_median_by_the_delta_method(distribution, fit_in
     log = LAWS[distribution].link.positive
     y = np.exp(0.3 * y) if log else y
     options = {"distribution": distribution, "fit_intercept": fit_intercept}
+    if not fit_intercept:  # a shape that is given counts as known
+        options["shape"] = 0.5
     regressor = EMCensoredRegressor(**options).fit(X, y)
+    shapes = regressor._shapes_with_errors()
     display = CensoredRegressionDisplay.from_estimator(regressor, X, y, level=0.9)
     theta = np.r_[regressor.intercept_, regressor.coef_, np.log(regressor.scale_)]
-    grid, free = display.grid[[0, 80, 200], None], slice(0 if fit_intercept else 1, None)
+    theta = np.r_[theta, [getattr(regressor, f"{name}_") for name in shapes]]
+    free = np.ones(len(theta), dtype=bool)
+    free[0], free[2] = fit_intercept, LAWS[distribution].scale is None
+    grid = display.grid[[0, 80, 200], None]
 
     def medians(theta):
         moved = copy(regressor)
-        moved.intercept_, moved.coef_, moved.scale_ = theta[0], theta[1:-1], np.exp(theta[-1])
+        moved.intercept_, moved.coef_, moved.scale_ = theta[0], theta[1:2], np.exp(theta[2])
+        for name, value in zip(shapes, theta[3:], strict=True):
+            setattr(moved, f"{name}_", value)
         median = moved.predict_quantile(grid, 0.5)
         return np.log(median) if log else median
 

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri
 
-from emkit.censored.uncertainty import check_uncertainty
 from emkit.models.laws.distribution import Distribution
 from emkit.plotting.common import choose_features, feature_names
+from emkit.plotting.quantile_error import quantile_error
 
 __all__ = ["FittedLine", "fitted_line", "times_over"]
 
@@ -47,17 +47,12 @@ def fitted_line(
         return FittedLine(
             to_response(fitted + away), to_response(median), location, median, None, median_label
         )
-    check_uncertainty(estimator)
     (j,) = choose_features([0 if feature is None else feature], names)
     grid = np.linspace(X[:, j].min(), X[:, j].max(), POINTS)
     design = np.tile(X.mean(axis=0), (POINTS, 1))
     design[:, j] = grid
     location = estimator._location(design)
-    # Derivatives of the median in intercept, coefficients and log scale.
-    slopes = np.column_stack([np.ones(POINTS), design, np.full(POINTS, away)])
-    slopes = slopes[:, 0 if estimator.fit_intercept else 1 :]
-    variance = np.einsum("ij,jk,ik->i", slopes, estimator.cov_params_, slopes)
-    error = np.sqrt(np.maximum(variance, 0.0))
+    error = quantile_error(estimator, design, 0.5)
     return FittedLine(X[:, j], grid, location, location + away, error, str(names[j]))
 
 

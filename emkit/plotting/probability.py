@@ -8,7 +8,6 @@ from scipy.special import ndtri
 from emkit._typing import Array
 from emkit.censored.regressor import EMCensoredRegressor
 from emkit.censored.rows import read_predictors
-from emkit.censored.uncertainty import check_uncertainty
 from emkit.plotting.common import (
     BLUE,
     axes_for,
@@ -19,6 +18,7 @@ from emkit.plotting.common import (
     pyplot,
     write_plainly,
 )
+from emkit.plotting.quantile_error import quantile_error
 from emkit.plotting.residuals import ResidualCurve
 
 __all__ = ["ProbabilityPlot", "ProbabilityPlotDisplay"]
@@ -51,9 +51,8 @@ class ProbabilityPlotDisplay:
     interval in which the curve falls in a way that the data do not tell. The share of a dot is the
     middle of its fall; where all entries are delayed, what failed before the first is the law's. Of
     a regression, times are as they would be at the mean of all lines: standardised residuals, in
-    the unit of y. The band holds confidence limits of the quantiles; a shape parameter counts as
-    known. Where points leave the line, the law is wrong; of several, the least AIC, which is
-    printed in bold, is the best guess.
+    the unit of y. The band holds confidence limits of the quantiles. Where points leave the line,
+    the law is wrong; of several, the least AIC, which is printed in bold, is the best guess.
 
     Use `from_estimators` to make one.
 
@@ -260,41 +259,22 @@ def _plot_of(
         right=right,
         failed=failed,
         line=link.to_response(centre + scale * z),
-        band=_band(regressor, means, centre, scale, z, level),
+        band=_band(regressor, means, centre, scale, law.cdf(z), level),
         shares=law.cdf(z),
         law=law,
     )
 
 
 def _band(
-    regressor: Any,
-    means: Array,
-    centre: float,
-    scale: float,
-    z: Array,
-    level: float,
+    regressor: Any, means: Array, centre: float, scale: float, shares: Array, level: float
 ) -> Array | None:
-    """Confidence limits (n, 2) of the quantiles at z by the delta method.
-
-    None with strata, and where the data do not determine a coefficient.
-    """
-    if np.ndim(regressor.scale_):
+    """Confidence limits (n, 2) of the quantiles; None where these have no standard errors."""
+    error = quantile_error(regressor, np.tile(means, (len(shares), 1)), shares)
+    if error is None:
         return None
-    check_uncertainty(regressor)
-    covariance = regressor.cov_params_
-    slopes = np.zeros((len(z), len(covariance)))
-    lead = int(regressor.fit_intercept)
-    slopes[:, :lead] = 1.0
-    slopes[:, lead : lead + len(means)] = means
-    if slopes.shape[1] > lead + len(means):  # the scale is estimated
-        slopes[:, lead + len(means)] = scale * z
-    used = (slopes != 0.0).any(axis=0)
-    slopes, covariance = slopes[:, used], covariance[np.ix_(used, used)]
-    if np.isnan(covariance).any():  # a part of the line is not determined
-        return None
-    variance = np.einsum("ij,jk,ik->i", slopes, covariance, slopes)
-    half = ndtri(0.5 + 0.5 * level) * np.sqrt(np.maximum(variance, 0.0))
-    limits = (centre + scale * z)[:, None] + np.column_stack([-half, half])
+    half = ndtri(0.5 + 0.5 * level) * error
+    line = centre + scale * regressor._distribution.law.quantile(shares)
+    limits = line[:, None] + np.column_stack([-half, half])
     return np.asarray(regressor._distribution.link.to_response(limits))
 
 
