@@ -920,6 +920,14 @@ def test_the_band_of_exact_responses_is_that_of_least_squares(fit_intercept):
     assert display.ax_.get_xlabel() == "feature 1"
 
 
+def test_strata_have_no_common_line(intervals):
+    X, y, kind = intervals
+    X = np.column_stack([X, kind % 2])
+    regressor = EMCensoredRegressor(strata=[1]).fit(X, y)
+    with pytest.raises(ValueError, match="strata with scales of their own.*SurvivalCurveDisplay"):
+        CensoredRegressionDisplay.from_estimator(regressor, X, y, feature=0)
+
+
 def test_several_features_are_drawn_against_the_fitted_median(iris):
     X, y = iris.iloc[:, :3], iris.iloc[:, 3]
     regressor = EMCensoredRegressor(left=0.2, distribution="normal").fit(X, y)

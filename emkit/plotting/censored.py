@@ -201,12 +201,6 @@ class CensoredRegressionDisplay:
         probabilities = check_probabilities(quantiles, "quantiles")
         (level,) = check_probabilities(level, "level")
         distribution = estimator._distribution
-        if np.ndim(estimator.scale_):
-            raise ValueError(
-                "The regressor has strata with scales of their own, and the display has one band "
-                "and one set of quantiles. See SurvivalCurveDisplay for groups, or fit to the rows "
-                "of one stratum."
-            )
         target_name = target_name or getattr(y, "name", None) or "response"
         lower, upper, entry = load_target(y, estimator.left, estimator.right)
         distribution.bounds_to_line(lower, upper, entry)  # refuses what has no place on its scale

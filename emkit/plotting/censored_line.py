@@ -38,6 +38,12 @@ def fitted_line(
     estimator: Any, distribution: Distribution, X: Any, feature: Any, median_label: str
 ) -> FittedLine:
     """The line against a feature, or against the fitted median of several."""
+    if np.ndim(estimator.scale_):
+        raise ValueError(
+            "The regressor has strata with scales of their own, and the display has one band "
+            "and one set of quantiles. See SurvivalCurveDisplay for groups, or fit to the rows "
+            "of one stratum."
+        )
     names, to_response = feature_names(estimator), distribution.link.to_response
     away = estimator.scale_ * distribution.law.quantile(np.array(0.5))  # the median, from the line
     if feature is None and len(names) > 1:
