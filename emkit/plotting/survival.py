@@ -196,9 +196,7 @@ class SurvivalCurveDisplay:
             names=[names[k] for k in shown],
             failures=parts,
             curves=curves,
-            limits=[
-                None if level is None else _limits(each, level, n_resamples) for each in curves
-            ],
+            limits=[_limits(curve, level, n_resamples) for curve in curves],
             level=level,
             law_names=_law_names([law for law, _ in pairs]),
             times=[times for times, _ in over],
