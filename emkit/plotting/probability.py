@@ -6,12 +6,12 @@ import numpy as np
 from scipy.special import ndtri
 
 from emkit._typing import Array
+from emkit.censored.prediction import check_level
 from emkit.censored.regressor import EMCensoredRegressor
 from emkit.censored.rows import read_predictors
 from emkit.plotting.common import (
     BLUE,
     axes_for,
-    check_probabilities,
     check_usable,
     last_step,
     one_or_all,
@@ -146,10 +146,10 @@ class ProbabilityPlotDisplay:
         pairs = [last_step(estimator, X) for estimator in estimators]
         for model, _ in pairs:
             check_usable(model, cls, ["residuals", "aic"])
-        (level,) = check_probabilities(level, "level")
+        level = check_level(level)
         return cls(
-            plots=[_plot_of(model, own, y, sample_weight, float(level)) for model, own in pairs],
-            level=float(level),
+            plots=[_plot_of(model, own, y, sample_weight, level) for model, own in pairs],
+            level=level,
             target_name=target_name or getattr(y, "name", None) or "time",
         ).plot(ax, **kwargs)
 

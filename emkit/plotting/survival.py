@@ -6,11 +6,11 @@ import numpy as np
 from sklearn.utils import check_consistent_length
 
 from emkit._typing import Array
+from emkit.censored.prediction import check_level
 from emkit.censored.regressor import EMCensoredRegressor
 from emkit.censored.survival_curve import EMSurvivalCurve
 from emkit.plotting.common import (
     axes_for,
-    check_probabilities,
     check_usable,
     colours,
     last_step,
@@ -178,8 +178,7 @@ class SurvivalCurveDisplay:
         pairs = laws_of(estimator, laws, X)
         for law, _ in pairs:
             check_usable(law, cls, ["predict_survival_function"])
-        if level is not None:
-            level = float(check_probabilities(level, "level")[0])
+        level = None if level is None else check_level(level)
         failures = Failures.of(model, y, sample_weight)
         if X is not None:
             check_consistent_length(X, failures.low)
