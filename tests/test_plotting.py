@@ -873,14 +873,22 @@ def test_the_band_is_that_of_the_median_by_the_delta_method(distribution, fit_in
     log = LAWS[distribution].link.positive
     y = np.exp(0.3 * y) if log else y
     options = {"distribution": distribution, "fit_intercept": fit_intercept}
+    if not fit_intercept:  # a shape that is given counts as known
+        options["shape"] = 0.5
     regressor = EMCensoredRegressor(**options).fit(X, y)
+    shapes = regressor._shapes_with_errors()
     display = CensoredRegressionDisplay.from_estimator(regressor, X, y, level=0.9)
     theta = np.r_[regressor.intercept_, regressor.coef_, np.log(regressor.scale_)]
-    grid, free = display.grid[[0, 80, 200], None], slice(0 if fit_intercept else 1, None)
+    theta = np.r_[theta, [getattr(regressor, f"{name}_") for name in shapes]]
+    free = np.ones(len(theta), dtype=bool)
+    free[0], free[2] = fit_intercept, LAWS[distribution].scale is None
+    grid = display.grid[[0, 80, 200], None]
 
     def medians(theta):
         moved = copy(regressor)
-        moved.intercept_, moved.coef_, moved.scale_ = theta[0], theta[1:-1], np.exp(theta[-1])
+        moved.intercept_, moved.coef_, moved.scale_ = theta[0], theta[1:2], np.exp(theta[2])
+        for name, value in zip(shapes, theta[3:], strict=True):
+            setattr(moved, f"{name}_", value)
         median = moved.predict_quantile(grid, 0.5)
         return np.log(median) if log else median
 
@@ -910,6 +918,14 @@ def test_the_band_of_exact_responses_is_that_of_least_squares(fit_intercept):
     np.testing.assert_allclose(display.band[:, 1] - display.line, half, rtol=1e-5)
     np.testing.assert_allclose(display.band[:, 0] + display.band[:, 1], 2 * display.line)
     assert display.ax_.get_xlabel() == "feature 1"
+
+
+def test_strata_have_no_common_line(intervals):
+    X, y, kind = intervals
+    X = np.column_stack([X, kind % 2])
+    regressor = EMCensoredRegressor(strata=[1]).fit(X, y)
+    with pytest.raises(ValueError, match="strata with scales of their own.*SurvivalCurveDisplay"):
+        CensoredRegressionDisplay.from_estimator(regressor, X, y, feature=0)
 
 
 def test_several_features_are_drawn_against_the_fitted_median(iris):

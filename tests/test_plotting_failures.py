@@ -380,3 +380,17 @@ def test_ratios_need_a_law_of_the_logarithm():
     model = EMCensoredRegressor().fit(X[:, :2], y)
     with pytest.raises(ValueError, match="ratios=True needs a law of the logarithm"):
         CoefficientDisplay.from_estimator(model, ratios=True)
+
+
+@pytest.mark.parametrize("level", [0.0, 1.0, 2, "a", [0.9, 0.95]])
+def test_a_wrong_level_is_named(level):
+    X, y = load_cosmesis(return_X_y=True)
+    model = EMCensoredRegressor(distribution="weibull").fit(X, y)
+    for draw in (
+        lambda: SurvivalCurveDisplay.from_estimator(model, X, y, level=level),
+        lambda: ResidualDisplay.from_estimator(model, X, y, level=level),
+        lambda: ProbabilityPlotDisplay.from_estimators(model, X, y, level=level),
+        lambda: CoefficientDisplay.from_estimator(model, level=level),
+    ):
+        with pytest.raises(ValueError, match="level"):
+            draw()

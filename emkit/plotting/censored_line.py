@@ -6,7 +6,6 @@ import numpy as np
 from scipy.special import ndtri
 
 from emkit.censored.confidence import quantile_error
-from emkit.censored.uncertainty import check_uncertainty
 from emkit.models.laws.distribution import Distribution
 from emkit.plotting.common import choose_features, feature_names
 
@@ -49,6 +48,12 @@ def fitted_line(
     estimator: Any, distribution: Distribution, X: Any, feature: Any, median_label: str
 ) -> FittedLine:
     """The line against a feature, or against the fitted median of several."""
+    if np.ndim(estimator.scale_):
+        raise ValueError(
+            "The regressor has strata with scales of their own, and the display has one band "
+            "and one set of quantiles. See SurvivalCurveDisplay for groups, or fit to the rows "
+            "of one stratum."
+        )
     names, to_response = feature_names(estimator), distribution.link.to_response
     away = estimator.scale_ * distribution.law.quantile(np.array(0.5))  # the median, from the line
     if feature is None and len(names) > 1:
@@ -58,7 +63,6 @@ def fitted_line(
         return FittedLine(
             to_response(fitted + away), to_response(median), location, median, None, median_label
         )
-    check_uncertainty(estimator)
     (j,) = choose_features([0 if feature is None else feature], names)
     grid = np.linspace(X[:, j].min(), X[:, j].max(), POINTS)
     design = np.tile(X.mean(axis=0), (POINTS, 1))

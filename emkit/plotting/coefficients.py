@@ -4,10 +4,10 @@ from typing import Any
 
 import numpy as np
 
+from emkit.censored.prediction import check_level
 from emkit.plotting.common import (
     BLUE,
     axes_for,
-    check_probabilities,
     check_usable,
     choose_features,
     feature_names,
@@ -108,13 +108,13 @@ class CoefficientDisplay:
         pyplot()
         estimator, _ = last_step(estimator)
         check_usable(estimator, cls, ["summary", "residuals"])
-        (level,) = check_probabilities(level, "level")
+        level = check_level(level)
         if ratios and not estimator._distribution.link.positive:
             raise ValueError(
                 f"ratios=True needs a law of the logarithm of y, in which features multiply times; "
                 f"in distribution={estimator.distribution!r} they add to them."
             )
-        table = estimator.summary(float(level))
+        table = estimator.summary(level)
         lead = int(estimator.fit_intercept)
         table = table.iloc[lead : lead + len(estimator.coef_)]
         names = _line_names(estimator)
@@ -125,7 +125,7 @@ class CoefficientDisplay:
             names=[str(name) for name in names[chosen]],
             estimate=values[:, 0],
             limits=values[:, 1:],
-            level=float(level),
+            level=level,
             ratios=ratios,
         ).plot(ax, **kwargs)
 

@@ -6,13 +6,13 @@ import numpy as np
 from scipy.special import ndtri
 
 from emkit._typing import Array
+from emkit.censored.confidence import quantile_error
+from emkit.censored.prediction import check_level
 from emkit.censored.regressor import EMCensoredRegressor
 from emkit.censored.rows import read_predictors
-from emkit.censored.uncertainty import check_uncertainty
 from emkit.plotting.common import (
     BLUE,
     axes_for,
-    check_probabilities,
     check_usable,
     last_step,
     one_or_all,
@@ -51,9 +51,8 @@ class ProbabilityPlotDisplay:
     interval in which the curve falls in a way that the data do not tell. The share of a dot is the
     middle of its fall; where all entries are delayed, what failed before the first is the law's. Of
     a regression, times are as they would be at the mean of all lines: standardised residuals, in
-    the unit of y. The band holds confidence limits of the quantiles; a shape parameter counts as
-    known. Where points leave the line, the law is wrong; of several, the least AIC, which is
-    printed in bold, is the best guess.
+    the unit of y. The band holds confidence limits of the quantiles. Where points leave the line,
+    the law is wrong; of several, the least AIC, which is printed in bold, is the best guess.
 
     Use `from_estimators` to make one.
 
@@ -147,10 +146,10 @@ class ProbabilityPlotDisplay:
         pairs = [last_step(estimator, X) for estimator in estimators]
         for model, _ in pairs:
             check_usable(model, cls, ["residuals", "aic"])
-        (level,) = check_probabilities(level, "level")
+        level = check_level(level)
         return cls(
-            plots=[_plot_of(model, own, y, sample_weight, float(level)) for model, own in pairs],
-            level=float(level),
+            plots=[_plot_of(model, own, y, sample_weight, level) for model, own in pairs],
+            level=level,
             target_name=target_name or getattr(y, "name", None) or "time",
         ).plot(ax, **kwargs)
 
@@ -260,41 +259,24 @@ def _plot_of(
         right=right,
         failed=failed,
         line=link.to_response(centre + scale * z),
-        band=_band(regressor, means, centre, scale, z, level),
+        band=_band(regressor, means, centre, scale, law.cdf(z), level),
         shares=law.cdf(z),
         law=law,
     )
 
 
 def _band(
-    regressor: Any,
-    means: Array,
-    centre: float,
-    scale: float,
-    z: Array,
-    level: float,
+    regressor: Any, means: Array, centre: float, scale: float, shares: Array, level: float
 ) -> Array | None:
-    """Confidence limits (n, 2) of the quantiles at z by the delta method.
-
-    None with strata, and where the data do not determine a coefficient.
-    """
-    if np.ndim(regressor.scale_):
+    """Confidence limits (n, 2) of the quantiles; None where these have no standard errors."""
+    if np.ndim(regressor.scale_):  # of each stratum its own
         return None
-    check_uncertainty(regressor)
-    covariance = regressor.cov_params_
-    slopes = np.zeros((len(z), len(covariance)))
-    lead = int(regressor.fit_intercept)
-    slopes[:, :lead] = 1.0
-    slopes[:, lead : lead + len(means)] = means
-    if slopes.shape[1] > lead + len(means):  # the scale is estimated
-        slopes[:, lead + len(means)] = scale * z
-    used = (slopes != 0.0).any(axis=0)
-    slopes, covariance = slopes[:, used], covariance[np.ix_(used, used)]
-    if np.isnan(covariance).any():  # a part of the line is not determined
+    error = quantile_error(regressor, means[None], shares)[0]
+    if np.isnan(error).any():
         return None
-    variance = np.einsum("ij,jk,ik->i", slopes, covariance, slopes)
-    half = ndtri(0.5 + 0.5 * level) * np.sqrt(np.maximum(variance, 0.0))
-    limits = (centre + scale * z)[:, None] + np.column_stack([-half, half])
+    half = ndtri(0.5 + 0.5 * level) * error
+    line = centre + scale * regressor._distribution.law.quantile(shares)
+    limits = line[:, None] + np.column_stack([-half, half])
     return np.asarray(regressor._distribution.link.to_response(limits))
 
 

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emkit._typing import Array
+from emkit.censored.prediction import check_level
 from emkit.censored.rows import read_predictors
 from emkit.censored.survival_curve import EMSurvivalCurve
 from emkit.censored.target import load_target
@@ -12,7 +13,6 @@ from emkit.plotting.censored_responses import CENSORED, EXACT
 from emkit.plotting.common import (
     BLUE,
     axes_for,
-    check_probabilities,
     check_usable,
     choose_features,
     feature_names,
@@ -161,6 +161,7 @@ class ResidualDisplay:
         pyplot()
         estimator, X = last_step(estimator, X)
         check_usable(estimator, cls, ["residuals", "predict_quantile"])
+        level = None if level is None else check_level(level)
         curve, since = ResidualCurve.of(estimator, X, y, sample_weight)
         limits = None if level is None else residual_limits(curve, level, n_resamples)
         low, high, _ = load_target(y, estimator.left, estimator.right)
@@ -275,9 +276,8 @@ class ResidualCurve(NamedTuple):
 
 def residual_limits(curve: EMSurvivalCurve, level: float, n_resamples: int) -> Array:
     """Confidence limits (n_steps, 2) of a curve where it falls."""
-    (level,) = check_probabilities(level, "level")
     _, limits = curve.predict_survival_function(
-        [[0.0]], return_ci=True, level=float(level), n_resamples=n_resamples
+        [[0.0]], return_ci=True, level=level, n_resamples=n_resamples
     )
     found: Array = limits[0]
     return found

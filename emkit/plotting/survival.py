@@ -5,11 +5,12 @@ from typing import Any
 import numpy as np
 from sklearn.utils import check_consistent_length
 
+from emkit._typing import Array
+from emkit.censored.prediction import check_level
 from emkit.censored.regressor import EMCensoredRegressor
 from emkit.censored.survival_curve import EMSurvivalCurve
 from emkit.plotting.common import (
     axes_for,
-    check_probabilities,
     check_usable,
     colours,
     last_step,
@@ -177,40 +178,28 @@ class SurvivalCurveDisplay:
         pairs = laws_of(estimator, laws, X)
         for law, _ in pairs:
             check_usable(law, cls, ["predict_survival_function"])
-        if level is not None:
-            level = float(check_probabilities(level, "level")[0])
+        level = None if level is None else check_level(level)
         failures = Failures.of(model, y, sample_weight)
         if X is not None:
             check_consistent_length(X, failures.low)
         codes, names = labels_of(groups, X, estimator, len(failures.low))
-        weights = np.bincount(codes, failures.weight)
-        shown = np.flatnonzero(weights > 0.0)
+        shown = np.flatnonzero(np.bincount(codes, failures.weight) > 0.0)
         parts = [failures.where(codes == k) for k in shown]
-        curves = [model]
-        if groups is not None or not isinstance(model, EMSurvivalCurve):
-            curves = [
-                curve_like(model).fit(None, part.y, sample_weight=part.weight) for part in parts
-            ]
-        limits = [None] * len(curves) if level is None else _limits(curves, level, n_resamples)
-        times, survival = [], []
-        for k, part in zip(shown, parts, strict=True):
-            since = part.since
-            times.append(np.linspace(max(part.start, since), failures.end, POINTS))
-            survival.append(
-                [
-                    mean_survival(law, own, codes == k, part.weight, times[-1], since)
-                    for law, own in pairs
-                ]
-            )
+        as_it_is = groups is None and isinstance(model, EMSurvivalCurve)
+        curves = [model] if as_it_is else [_fitted(model, part) for part in parts]
+        over = [
+            _laws_over(pairs, part, codes == k, failures.end)
+            for k, part in zip(shown, parts, strict=True)
+        ]
         return cls(
             names=[names[k] for k in shown],
             failures=parts,
             curves=curves,
-            limits=limits,
+            limits=[_limits(curve, level, n_resamples) for curve in curves],
             level=level,
             law_names=_law_names([law for law, _ in pairs]),
-            times=times,
-            survival=survival,
+            times=[times for times, _ in over],
+            survival=[survival for _, survival in over],
             target_name=target_name or getattr(y, "name", None) or "time",
         ).plot(ax, **kwargs)
 
@@ -317,9 +306,23 @@ class SurvivalCurveDisplay:
             legend_above(ax, shown)
 
 
-def _limits(curves: Any, level: float, n_resamples: int) -> list[Any]:
-    options = {"return_ci": True, "level": level, "n_resamples": n_resamples}
-    return [curve.predict_survival_function([[0.0]], **options)[1][0] for curve in curves]
+def _fitted(model: Any, part: Failures) -> EMSurvivalCurve:
+    return curve_like(model).fit(None, part.y, sample_weight=part.weight)
+
+
+def _laws_over(pairs: Any, part: Failures, rows: Any, end: float) -> tuple[Array, list[Array]]:
+    """Times, and mean survival functions of laws there, of a group of rows."""
+    times = np.linspace(max(part.start, part.since), end, POINTS)
+    means = [mean_survival(law, X, rows, part.weight, times, part.since) for law, X in pairs]
+    return times, means
+
+
+def _limits(curve: EMSurvivalCurve, level: float | None, n_resamples: int) -> Array | None:
+    if level is None:
+        return None
+    options: Any = {"return_ci": True, "level": level, "n_resamples": n_resamples}
+    limits: Array = curve.predict_survival_function([[0.0]], **options)[1][0]
+    return limits
 
 
 def _law_names(laws: list[EMCensoredRegressor]) -> list[str]:
