@@ -16,6 +16,7 @@ from emkit.engine.contract import is_true
 from emkit.engine.fit import best_run
 from emkit.exceptions import InfeasibleError, ModelError
 from emkit.models.censored.data import Blockwise, Prepared
+from emkit.models.censored.elastic_net import ElasticNetLine
 from emkit.models.censored.endless_scale import endless_scale
 from emkit.models.censored.existence import collapsing_line
 from emkit.models.censored.heavy_line import heaviest_line, heavy_line_near
@@ -147,7 +148,9 @@ class Climb:
     data : Blocks
         Residuals of the rows.
     alpha : float
-        Ridge penalty.
+        Penalty.
+    l1_ratio : float
+        Part of it that is on absolute values.
     collapse : Collapse
         Whether the likelihood is bounded.
     last : LineParams or None
@@ -167,6 +170,7 @@ class Climb:
     prepared: Prepared
     data: Any
     alpha: float
+    l1_ratio: float
     collapse: Collapse
     last: LineParams | None
     n_init: int
@@ -184,15 +188,15 @@ class Climb:
             return self._fit(law)
         if self.collapse.line is not None:
             return self._collapsed(law, self.collapse.line)
-        penalty = self._model(law).penalty
         endless = None
         if self.prepared.strata is None:  # of several, each is looked at where a climb has led it
-            endless = endless_scale(self.data, self.prepared, law, penalty)
+            model = self._model(law)
+            l1 = model.l1 if isinstance(model, ElasticNetLine) else np.zeros(len(model.line))
+            endless = endless_scale(self.data, self.prepared, law, model.penalty, l1)
         if endless is None:
             return self._bounded(law, free)
-        if (
-            not law.log_concave or self.prepared.delayed
-        ):  # such a likelihood may be higher elsewhere
+        concave = law.log_concave and not (self.prepared.delayed or self.l1_ratio > 0.0)
+        if not concave:  # such a likelihood may be higher elsewhere
             fit = self._bounded(law, free)
             if fit.result.objective > endless.objective:
                 return fit
@@ -282,20 +286,25 @@ class Climb:
     def _model(self, law: Law, every: int = 1) -> PenalisedLine:
         """Model of the rows, or of one in so many."""
         units, gram = self.prepared.units, self.prepared.gram
-        penalty = units.penalty(self.alpha) / every
+        penalty = units.penalty(self.alpha * (1.0 - self.l1_ratio)) / every
         fixed = self.scale is not None
+        shares = None if self.prepared.strata is None else self.prepared.shares
+        line = units.line, gram / every, penalty, units.intercept
+        if self.l1_ratio > 0.0:
+            l1 = self.alpha * self.l1_ratio / units.spread / every
+            return ElasticNetLine(law, *line, shares, fixed, l1=l1)
         if self.prepared.delayed or self.prepared.strata is not None or fixed:
             # Exact rows are no more than sums, or errors mixtures, only in the models of one scale.
-            shares = None if self.prepared.strata is None else self.prepared.shares
-            line = units.line, gram / every, penalty, units.intercept
             return LocationScale(law, *line, shares, fixed)
-        model = law.model(units.line, gram / every, penalty, units.intercept)
+        model = law.model(*line)
         model.exact_squares = self.prepared.exact.squares / every
         return model
 
     def _starts(self, law: Law, model: PenalisedLine) -> LineParams | list[LineParams]:
         first = self._first(law, model)
-        several = self.prepared.delayed or self.prepared.strata is not None
+        several = (
+            self.prepared.delayed or self.prepared.strata is not None or self.l1_ratio > 0.0
+        )
         if not law.log_concave or (several and self.n_init > 1):
             seed = check_random_state(self.random_state).randint(2**31)
             rng = np.random.default_rng(seed)

@@ -190,6 +190,7 @@ class EMCensoredRegressor(
         "left": [None, OneNumber("emkit.censored_target")],
         "right": [None, OneNumber("emkit.censored_target")],
         "alpha": [at_least(Real, 0.0)],
+        "l1_ratio": [between(Real, 0.0, 1.0)],
         "fit_intercept": ["boolean"],
         "strata": ["array-like", Integral, str, None],
     }
@@ -203,6 +204,7 @@ class EMCensoredRegressor(
         left: float | None = None,
         right: float | None = None,
         alpha: float = 0.0,
+        l1_ratio: float = 0.0,
         fit_intercept: bool = True,
         strata: Any = None,
         tol: float = 1e-8,
@@ -221,6 +223,7 @@ class EMCensoredRegressor(
         self.left = left
         self.right = right
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
         self.strata = strata
         self.tol = tol
@@ -294,9 +297,10 @@ class EMCensoredRegressor(
         prepared = prepare_blocks(
             rows,
             self.fit_intercept,
-            summarise=law.exact_sums_suffice,
+            summarise=law.exact_sums_suffice and not self._selects,
             heavy_tails=not law.log_concave,
             penalised=self.alpha > 0.0,
+            turn=not self._selects,
             strata=strata,
         )
         refuse_extremes(self, prepared.units)
@@ -326,6 +330,7 @@ class EMCensoredRegressor(
             prepared,
             data,
             alpha=self.alpha,
+            l1_ratio=self.l1_ratio if self._selects else 0.0,
             collapse=collapse,
             last=self._last(prepared),
             n_init=self.n_init,
@@ -361,6 +366,11 @@ class EMCensoredRegressor(
         return replace(law, **given), free
 
     @property
+    def _selects(self) -> bool:
+        """Whether the penalty sets coefficients to 0."""
+        return self.alpha > 0.0 and self.l1_ratio > 0.0
+
+    @property
     def _goes_on(self) -> bool:
         """Whether there is a last fit to go on from."""
         return self.warm_start and hasattr(self, "coef_")
@@ -392,6 +402,8 @@ class EMCensoredRegressor(
             level = units.level(result.params.coef)
             self._about_means = self.coef_.copy(), self.intercept_, units.shift, level
         self.rank_, self._fitted_law = prepared.rank, self._law_arguments()
+        if self._selects:
+            self.rank_ = int(units.intercept) + int(np.count_nonzero(self.coef_))
         # Of an earlier fit; a fit that is interrupted has no standard errors.
         gone = "cov_params_", "standard_errors_", "strata_"
         for name in (*(f"{shape}_" for shape in SHAPES), *gone):

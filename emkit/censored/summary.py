@@ -22,11 +22,13 @@ class CensoredSummary:
     coef_: Array
     intercept_: float
     scale_: Any
+    cov_params_: Array
     standard_errors_: Array
     n_features_in_: int
     _require_fitted_law: Callable[[], None]
     _shapes_with_errors: Callable[[], list[str]]
     distribution: str
+    _selects: bool
 
     @property
     def _parameter_names(self) -> list[str]:
@@ -41,6 +43,16 @@ class CensoredSummary:
         lead = ["intercept"] * int(self.fit_intercept)
         return [*lead, *names, *scales, *self._shapes_with_errors()]
 
+    @property
+    def _covariance(self) -> Array:
+        """Of all parameters; 0 for coefficients that the penalty has set to 0."""
+        covariance = self.cov_params_
+        if self._selects:
+            covariance = covariance.copy()
+            zero = int(self.fit_intercept) + np.flatnonzero(self.coef_ == 0.0)
+            covariance[zero], covariance[:, zero] = 0.0, 0.0
+        return covariance
+
     def summary(self, level: float = 0.95) -> Any:
         """Estimates with their uncertainty.
 
@@ -54,7 +66,9 @@ class CensoredSummary:
         table : pandas.DataFrame
             A row for the intercept, every coefficient and every log scale; columns estimate,
             std_error, z, p_value, lower and upper. All but the estimate is NaN for a parameter that
-            the data do not determine.
+            the data do not determine, and for coefficients that ``l1_ratio`` has set to 0. Those
+            of the others take the selection as given: they do not count that the data made it,
+            nor that what is left is drawn towards 0.
 
         Raises
         ------

@@ -66,7 +66,7 @@ def fitted_line(
     # Derivatives of the median in intercept, coefficients and log scale.
     slopes = np.column_stack([np.ones(POINTS), design, np.full(POINTS, away)])
     slopes = slopes[:, 0 if estimator.fit_intercept else 1 :]
-    variance = np.einsum("ij,jk,ik->i", slopes, estimator.cov_params_, slopes)
+    variance = np.einsum("ij,jk,ik->i", slopes, estimator._covariance, slopes)
     error = np.sqrt(np.maximum(variance, 0.0))
     return FittedLine(X[:, j], grid, location, location + away, error, str(names[j]))
 
