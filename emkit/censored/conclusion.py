@@ -71,7 +71,9 @@ class Conclusion(NamedTuple):
         if shape and information is not None:
             model = cast(LocationScale, model)
             information = with_shape(information, model, data, result.params, shape)
-        uncertainty = Uncertainty.of(information, prepared, penalised, n_scales + bool(shape), left_out)
+        uncertainty = Uncertainty.of(
+            information, prepared, penalised, n_scales + bool(shape), left_out
+        )
         return cls(fit, prepared, result, uncertainty, boundaries, collapse if collapsed else None)
 
     def warn(self, names: Sequence[str], scale: Any, max_iter: int) -> None:

@@ -302,9 +302,7 @@ class Climb:
 
     def _starts(self, law: Law, model: PenalisedLine) -> LineParams | list[LineParams]:
         first = self._first(law, model)
-        several = (
-            self.prepared.delayed or self.prepared.strata is not None or self.l1_ratio > 0.0
-        )
+        several = self.prepared.delayed or self.prepared.strata is not None or self.l1_ratio > 0.0
         if not law.log_concave or (several and self.n_init > 1):
             seed = check_random_state(self.random_state).randint(2**31)
             rng = np.random.default_rng(seed)

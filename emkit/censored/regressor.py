@@ -366,11 +366,6 @@ class EMCensoredRegressor(
         return replace(law, **given), free
 
     @property
-    def _selects(self) -> bool:
-        """Whether the penalty sets coefficients to 0."""
-        return self.alpha > 0.0 and self.l1_ratio > 0.0
-
-    @property
     def _goes_on(self) -> bool:
         """Whether there is a last fit to go on from."""
         return self.warm_start and hasattr(self, "coef_")

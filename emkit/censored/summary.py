@@ -28,7 +28,8 @@ class CensoredSummary:
     _require_fitted_law: Callable[[], None]
     _shapes_with_errors: Callable[[], list[str]]
     distribution: str
-    _selects: bool
+    alpha: float
+    l1_ratio: float
 
     @property
     def _parameter_names(self) -> list[str]:
@@ -42,6 +43,11 @@ class CensoredSummary:
             scales = [f"log(scale)[{stratum}]" for stratum in strata.told]
         lead = ["intercept"] * int(self.fit_intercept)
         return [*lead, *names, *scales, *self._shapes_with_errors()]
+
+    @property
+    def _selects(self) -> bool:
+        """Whether the penalty sets coefficients to 0."""
+        return self.alpha > 0.0 and self.l1_ratio > 0.0
 
     @property
     def _covariance(self) -> Array:
