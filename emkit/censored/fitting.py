@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from sklearn.utils import check_random_state
 
 from emkit._typing import Array
 from emkit.censored.residuals import sample_of
+from emkit.censored.shape_search import SHAPE_TOL, least_positive, least_signed
 from emkit.engine import EMResult, State, StopReason
 from emkit.engine.contract import is_true
 from emkit.engine.fit import best_run
@@ -29,10 +29,6 @@ __all__ = ["Climb", "Collapse", "Fit", "polished"]
 
 #: Gain in nats at which a start has seen enough of a sample of the rows.
 SAMPLE_TOL = 0.01
-#: Precision of a shape parameter, of the logarithm of one that is positive.
-SHAPE_TOL = 1e-6
-#: Values of one of any sign between which the likeliest is looked for.
-SIGNED = (-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0)
 #: Scale, in units of the fit, that stands for 0 where the likelihood grows without bound, and
 #: roundings of the responses that it is not below.
 VANISHED, ROUNDINGS = 1e-7, 100.0
@@ -225,7 +221,11 @@ class Climb:
                 return np.inf
             return np.inf if fit.collapsed else -fit.result.objective
 
-        found = _least(loss, low, shape.high) if low > 0.0 else _least_signed(loss, low, shape.high)
+        found = (
+            least_positive(loss, low, shape.high)
+            if low > 0.0
+            else least_signed(loss, low, shape.high)
+        )
         if low > shape.low and found < low * (1.0 + 10.0 * SHAPE_TOL):  # and likelier below
             assert self.collapse.heavy is not None
             edge = replace(law, **{name: max(shape.low, NEARLY_TAIL * self.collapse.ratio)})
@@ -342,32 +342,3 @@ def polished(model: PenalisedLine, stats: Any, result: EMResult) -> EMResult:
         return result
     # The objective is the same, but what the penalty has of it may not be.
     return replace(result, params=params, log_likelihood=result.objective - model.log_prior(params))
-
-
-def _least(loss: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function of a positive number is least."""
-    found = _between(lambda log_value: loss(float(np.exp(log_value))), np.log(low), np.log(high))
-    return float(np.exp(found))
-
-
-def _least_signed(loss: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function of a number of any sign is least, of its minima between the bounds.
-
-    Beyond a bound it may fall further: there a law comes to have an end point, and what is likely
-    is that of the data.
-    """
-    points = [low, *SIGNED, high]
-    losses = np.array([loss(point) for point in points])
-    inner = (losses[1:-1] <= losses[:-2]) & (losses[1:-1] <= losses[2:])
-    losses[1:-1][~inner] = np.inf
-    if inner.any():
-        losses[[0, -1]] = np.inf
-    least = int(np.argmin(losses))
-    return _between(loss, points[max(least - 1, 0)], points[min(least + 1, len(points) - 1)])
-
-
-def _between(loss: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function is least between two bounds."""
-    options = {"xatol": SHAPE_TOL}
-    with np.errstate(invalid="ignore"):  # of parabolas through a loss that is infinite
-        return float(minimize_scalar(loss, bounds=(low, high), method="bounded", options=options).x)

@@ -7,8 +7,8 @@ side, with bounds :math:`l_i`, the scale s enters by its reciprocal alone: with 
 lies at t = 0, which is no scale, just where the likelihood does not rise with t from its maximum in
 b at t = 0: where rows censored on the left lie no lower than those on the right. Given an entry
 :math:`c_i`, row i adds :math:`\log S(t l_i - x_i^\top b) - \log S(t c_i - x_i^\top b)`, which is 0
-at t = 0 and falls from there. It is not concave, so that a maximum elsewhere may be higher. Neither is it with an L1 penalty, which is
-:math:`\lambda t \sum_j |b_j|` and vanishes at t = 0.
+at t = 0 and falls from there. It is not concave, so that a maximum elsewhere may be higher. Neither
+is it with an L1 penalty, which is :math:`\lambda t \sum_j |b_j|` and vanishes at t = 0.
 """
 
 from functools import partial
