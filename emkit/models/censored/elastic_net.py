@@ -102,7 +102,8 @@ class ElasticNetLine(LocationScale):
         # In units of the scale; log scales are counted from here.
         start = np.append(coef, np.zeros(len(unit) - q)) / unit
         weight, gradient = weight * unit, gradient * unit
-        curvature = self._positive(np.outer(unit, unit) * super().information(stats, params))
+        curvature = np.outer(unit, unit) * super().information(stats, params)
+        curvature = self._positive(curvature, (start != 0.0) | (weight == 0.0))
         end = lasso_step(curvature, gradient, start, weight)
         step = end - start
         gain = float(gradient @ step - 0.5 * step @ curvature @ step)
@@ -140,12 +141,20 @@ class ElasticNetLine(LocationScale):
             end[near] = lasso_step(inner, pulled, start[near], weight[near])
             end[q:] = np.clip(end[q:], shortest, MAX_STEP)
 
-    def _positive(self, curvature: Array) -> Array:
-        """The curvature, or where the objective is not concave one that leads uphill as well."""
+    def _positive(self, curvature: Array, moving: NDArray[np.bool_]) -> Array:
+        """The curvature, or where the objective is not concave one that leads uphill as well.
+
+        Coefficients of 0 are then taken apart from those that are ``moving``, beside which they
+        need not curve downwards: Newton's steps among the latter stay what they are.
+        """
         size = np.sqrt(np.append(self.gram.diagonal() + self.penalty, self.lengths**-2.0))
-        values, vectors = np.linalg.eigh(curvature / np.outer(size, size))
-        least = MIN_CURVATURE * max(float(np.abs(values).max()), MIN_CURVATURE)
-        if values[0] >= least:
-            return curvature
-        positive: Array = (vectors * np.maximum(np.abs(values), least)) @ vectors.T
-        return positive * np.outer(size, size)
+        size = np.outer(size, size)
+        curvature = curvature / size
+        if np.linalg.eigvalsh(curvature)[0] < MIN_CURVATURE * curvature.diagonal().max():
+            apart = curvature * np.equal.outer(moving, moving)
+            values, vectors = np.linalg.eigh(apart)
+            values = np.abs(values)
+            least = MIN_CURVATURE * max(float(values.max()), MIN_CURVATURE)
+            curvature = (vectors * np.maximum(values, least)) @ vectors.T
+        positive: Array = curvature * size
+        return positive
