@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import ElasticNet
 from sklearn.model_selection import GridSearchCV
+from tables import cut
 from test_censored_endless import one_sided
 
 from emkit import EMCensoredRegressor
@@ -19,9 +20,10 @@ from emkit.exceptions import DataWarning
 from emkit.models.censored.data import Responses
 from emkit.models.censored.elastic_net import ElasticNetLine
 from emkit.models.censored.first_line import Undivided, prepare_blocks
-from emkit.models.censored.lasso_step import lasso_step
+from emkit.models.censored.lasso_quadratic import LassoQuadratic
 from emkit.models.censored.line import LineParams
 from emkit.models.laws.registry import LAWS
+from emkit.plotting.censored_line import fitted_line
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "elastic_net.json").read_text())
 #: Violation of the conditions of an optimum, a unit of weight, in standardised columns.
@@ -357,7 +359,36 @@ def test_standard_errors_are_those_of_a_fit_to_what_is_left(law):
     assert model.bic(X, Y) == pytest.approx(rest.bic(X[:, kept], Y))
 
 
+def test_bands_about_a_line_take_zeros_as_given():
+    X, Y = rows()
+    model = fitted(X, Y, alpha=20.0, l1_ratio=1.0)
+    used = int(np.flatnonzero(model.coef_)[0])
+    assert (model.coef_ == 0.0).any()
+    line = fitted_line(model, LAWS["normal"], X, used, "median")
+    assert np.isfinite(line.error).all() and (line.error > 0.0).all()
+
+
 # Ways to fit
+
+
+def test_blocks_are_the_same_rows():
+    X, Y = rows("weibull", n=300, entry=True)
+    options = {"law": "weibull", "alpha": 30.0, "l1_ratio": 0.8}
+    model = fitted(X, Y, **options)
+    other = fitted(cut(X, 120), cut(Y, 120), **options)
+    assert 0 < (model.coef_ == 0.0).sum() < 6
+    assert_array_equal(other.coef_ == 0.0, model.coef_ == 0.0)
+    for name in ("coef_", "scale_", "standard_errors_", "log_likelihood_"):
+        assert_allclose(getattr(other, name), getattr(model, name), rtol=1e-8)
+
+
+def test_several_starts_end_at_the_same_line():
+    X, Y = rows("weibull")
+    options = {"law": "weibull", "alpha": 8.0, "l1_ratio": 0.8}
+    model = fitted(X, Y, **options)
+    many = fitted(X, Y, **options, n_init=4, random_state=0)
+    assert len(many.runs_) == 4
+    assert_allclose(many.coef_, model.coef_, rtol=1e-7)
 
 
 def test_it_goes_on_from_the_last_fit_along_a_path():
@@ -414,13 +445,19 @@ def test_scales_to_infinity_are_told():
 
 @few
 @given(seed=st.integers(0, 10**6), k=st.integers(1, 12), size=st.floats(0.0, 10.0))
-def test_a_lasso_step_is_the_minimum_of_its_quadratic(seed, k, size):
+def test_a_quadratic_with_absolute_values_is_at_its_best(seed, k, size):
     rng = np.random.default_rng(seed)
     root, start = rng.normal(size=(k + 3, k)), rng.normal(size=k) * rng.integers(0, 2, k)
     curvature, gradient = root.T @ root, 3.0 * rng.normal(size=k)
     weight = size * rng.uniform(0.1, 1.0, k) * rng.integers(0, 2, k)
-    z = lasso_step(curvature, gradient, start, weight)
+    model = LassoQuadratic(curvature, gradient, start, weight)
+    z = model.best()
     slope = gradient - curvature @ (z - start)
     zero = (z == 0.0) & (weight > 0.0)
     assert_allclose(slope[~zero], (weight * np.sign(z))[~zero], atol=1e-9)
     assert (np.abs(slope)[zero] <= weight[zero] + 1e-9).all()
+    for other in z + 0.1 * rng.normal(size=(5, k)):
+        assert model.gain(other) < model.gain(z)
+    fixed = np.array([0])
+    assert_allclose(model.best_with(fixed, z[fixed]), z, atol=1e-9)
+    assert model.gain(model.best_with(fixed, z[fixed] + 0.1)) < model.gain(z)

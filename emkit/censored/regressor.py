@@ -97,8 +97,9 @@ class EMCensoredRegressor(
         Most points to try after a start, one E-step each.
     n_init : int, default=1
         Starts of 'student_t', and of fits with entries, ``strata`` or an ``l1_ratio``, whose
-        objective can have several maxima: the first is least squares, with outliers drawn in where that is likelier,
-        the others are lines through a few rows. Of other laws it has one maximum otherwise.
+        objective can have several maxima: the first is least squares, with outliers drawn in where
+        that is likelier, the others are lines through a few rows. Of other laws it has one maximum
+        otherwise.
     search : {'restarts', 'short_runs'} or search object, default='restarts'
         What to do with several starts.
     acceleration : {'anderson', 'squarem'}, Acceleration or None, default='anderson'
@@ -140,7 +141,8 @@ class EMCensoredRegressor(
         Whether the best run converged.
     rank_ : int
         Number of coefficients that X determines, with an ``l1_ratio`` of those that are not 0, the
-        intercept among them; `aic` and `bic` count them, the scales, and shape parameters that are estimated.
+        intercept among them; `aic` and `bic` count them, the scales, and shape parameters that are
+        estimated.
     history_ : ndarray
         Objective at the start and every accepted iterate of the best run; never falls.
     runs_ : tuple of RunSummary

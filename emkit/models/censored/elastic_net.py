@@ -6,14 +6,14 @@ penalty
 .. math:: \frac{1}{s^2} \sum_j \Bigl(\lambda |b_j| + \frac{\alpha}{2} b_j^2\Bigr).
 
 Proximal Newton steps (Lee, Sun & Saunders, 2014) keep the absolute values as they are and take the
-quadratic model of the rest: `lasso_step`. The engine halves them where they are too long.
+quadratic model of the rest: `LassoQuadratic`. The engine halves them where they are too long.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.models.censored.lasso_step import lasso_step
+from emkit.models.censored.lasso_quadratic import LassoQuadratic
 from emkit.models.censored.line import LOG_FLOOR, LineParams
 from emkit.models.censored.location_scale import (
     FAR_OFF_GAIN,
@@ -95,51 +95,38 @@ class ElasticNetLine(LocationScale):
 
     def _newton_step(self, stats: Slopes, params: LineParams) -> tuple[LineParams, float]:
         q, unit = len(self.line), params.unit[self.free]
-        coef, weight = self.line + params.coef, np.zeros(len(unit))
-        weight[:q] = self.l1 * float(self.precisions(params).sum())
-        gradient = super().information_score(stats, params)
-        gradient[:q] += weight[:q] * np.sign(coef)  # of all but the absolute values
-        # In units of the scale; log scales are counted from here.
-        start = np.append(coef, np.zeros(len(unit) - q)) / unit
-        weight, gradient = weight * unit, gradient * unit
-        curvature = np.outer(unit, unit) * super().information(stats, params)
-        curvature = self._positive(curvature, (start != 0.0) | (weight == 0.0))
-        end = lasso_step(curvature, gradient, start, weight)
-        step = end - start
-        gain = float(gradient @ step - 0.5 * step @ curvature @ step)
-        gain -= float(weight @ (np.abs(end) - np.abs(start)))
-        larger = gradient[q:] * self.lengths**2 > self.steep
+        model = self._quadratic(stats, params)
+        end = model.best()
+        gain = model.gain(end)
+        larger = model.gradient[q:] * self.lengths**2 > self.steep
         if gain > FAR_OFF_GAIN * self.weight and larger.any():
             return params.moved(np.append(np.zeros(q), larger * MAX_STEP)), gain
-        self._shorten(end, curvature, gradient, start, weight, params)
-        moved = params.moved(end - start) if len(unit) > q else params
-        coef = params.coef + unit[:q] * (end - start)[:q]
-        # Not a sum of steps: a coefficient of 0 is to be 0.
-        coef = np.where(self.l1 > 0.0, unit[:q] * end[:q] - self.line, coef)
-        return moved._replace(coef=coef), gain
-
-    def _shorten(
-        self,
-        end: Array,
-        curvature: Array,
-        gradient: Array,
-        start: Array,
-        weight: Array,
-        params: LineParams,
-    ) -> None:
-        """Where a log scale goes too far, it goes as far as it may, and the rest best with it."""
-        q = len(self.line)
+        # Where a log scale goes too far, it goes as far as it may, and the rest best with it.
         log_scales = np.atleast_1d(params.log_scale)[: len(self.lengths)]
         shortest = np.maximum(-MAX_STEP, np.minimum(LOG_FLOOR - log_scales, 0.0))
         bounded = np.clip(end[q:], shortest, MAX_STEP)
-        far = q + np.flatnonzero(bounded != end[q:])
+        far = np.flatnonzero(bounded != end[q:])
         if len(far):
-            near = np.setdiff1d(np.arange(len(end)), far)
-            end[far] = bounded[far - q]
-            pulled = gradient[near] - curvature[np.ix_(near, far)] @ end[far]
-            inner = curvature[np.ix_(near, near)]
-            end[near] = lasso_step(inner, pulled, start[near], weight[near])
+            end = model.best_with(q + far, bounded[far])
             end[q:] = np.clip(end[q:], shortest, MAX_STEP)
+        moved = params.moved(unit * (end - model.start))
+        # Not a sum of steps: a coefficient of 0 is to be 0.
+        coef = np.where(self.l1 > 0.0, unit[:q] * end[:q] - self.line, moved.coef)
+        return moved._replace(coef=coef), gain
+
+    def _quadratic(self, stats: Slopes, params: LineParams) -> LassoQuadratic:
+        """The objective near ``params``: coefficients in the scale, log scales from where they are.
+
+        All but the absolute values at the present scale, which stay as they are, to second order.
+        """
+        q, unit = len(self.line), params.unit[self.free]
+        start, weight = np.zeros((2, len(unit)))
+        start[:q] = self.line + params.coef
+        weight[:q] = self.l1 * float(self.precisions(params).sum())
+        gradient = super().information_score(stats, params) + weight * np.sign(start)
+        whole = np.outer(unit, unit) * super().information(stats, params)
+        curvature = self._positive(whole, (start != 0.0) | (weight == 0.0))
+        return LassoQuadratic(curvature, unit * gradient, start / unit, unit * weight)
 
     def _positive(self, curvature: Array, moving: NDArray[np.bool_]) -> Array:
         """The curvature, or where the objective is not concave one that leads uphill as well.
