@@ -318,6 +318,15 @@ def test_copies_of_a_column_share_its_coefficient(l1_ratio):
         assert twice.coef_[0] + twice.coef_[2] == pytest.approx(once.coef_[0], rel=1e-6)
 
 
+@pytest.mark.parametrize("apart", [1e-3, 1e-5, 1e-7])
+def test_columns_that_are_all_but_copies_are_told_apart(apart):
+    X, Y = rows()
+    X = np.column_stack([X, X[:, 0] + apart * X[:, 1]])
+    model = fitted(X, Y, alpha=6.0, l1_ratio=1.0)
+    assert violation(model, X, Y) < KKT
+    assert (model.coef_[[0, 6]] == 0.0).any()
+
+
 def test_a_constant_column_is_told():
     X, Y = rows()
     X[:, 3] = 7.0
