@@ -15,11 +15,11 @@ from tables import cut
 from test_censored_endless import one_sided
 
 from emkit import EMCensoredRegressor
-from emkit.engine import fit_em
+from emkit.engine import check_model, fit_em
 from emkit.exceptions import DataWarning
 from emkit.models.censored.data import Responses
 from emkit.models.censored.elastic_net import ElasticNetLine
-from emkit.models.censored.first_line import Undivided, prepare_blocks
+from emkit.models.censored.first_line import Undivided, prepare, prepare_blocks
 from emkit.models.censored.lasso_quadratic import LassoQuadratic
 from emkit.models.censored.line import LineParams
 from emkit.models.laws.registry import LAWS
@@ -218,6 +218,9 @@ def test_reference_answers(case):
     assert_allclose(coef * units.scale, expected * units.scale, rtol=0.0, atol=within)
     assert_array_equal(coef == 0.0, expected == 0.0)
     assert intercept == pytest.approx(case["intercept"], abs=1e-7)
+    event = np.array(data["event"], dtype=bool)
+    in_days = result.log_likelihood - (np.log(units.spread) + time[event]).sum()
+    assert in_days == pytest.approx(case["log_likelihood"], rel=1e-10)
 
 
 # What must not matter, and what it comes to at the ends
@@ -378,6 +381,16 @@ def test_bands_about_a_line_take_zeros_as_given():
 
 
 # Ways to fit
+
+
+@pytest.mark.parametrize("name", ["normal", "weibull", "student_t"])
+def test_the_model_keeps_the_contract(name):
+    X, Y = rows()
+    weight, law = np.random.default_rng(1).uniform(0.1, 3.0, len(X)), LAWS[name].law
+    data, units, gram = prepare(X, *Y.T, weight, True, summarise=False)
+    model = ElasticNetLine(law, units.line, gram, 1.0, True, l1=9.0)
+    halves = slice(0, 40), slice(40, None)
+    check_model(model, data, split=lambda data: map(data.take, halves), random_state=0)
 
 
 def test_blocks_are_the_same_rows():
