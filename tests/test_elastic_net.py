@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.linear_model import ElasticNet
 from sklearn.model_selection import GridSearchCV
-from tables import cut
 from test_censored_endless import one_sided
 
 from emkit import EMCensoredRegressor
@@ -393,11 +392,12 @@ def test_the_model_keeps_the_contract(name):
     check_model(model, data, split=lambda data: map(data.take, halves), random_state=0)
 
 
-def test_blocks_are_the_same_rows():
-    X, Y = rows("weibull", n=300, entry=True)
-    options = {"law": "weibull", "alpha": 30.0, "l1_ratio": 0.8}
+@pytest.mark.parametrize("put", ["map", "blocks", "cluster"], indirect=True)
+def test_rows_may_lie_anywhere(put):
+    X, Y = rows("weibull", n=900, entry=True)
+    options = {"law": "weibull", "alpha": 90.0, "l1_ratio": 0.8}
     model = fitted(X, Y, **options)
-    other = fitted(cut(X, 120), cut(Y, 120), **options)
+    other = fitted(*put.all(X, Y), **options)
     assert 0 < (model.coef_ == 0.0).sum() < 6
     assert_array_equal(other.coef_ == 0.0, model.coef_ == 0.0)
     for name in ("coef_", "scale_", "standard_errors_", "log_likelihood_"):
