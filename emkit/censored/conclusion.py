@@ -51,11 +51,12 @@ class Conclusion(NamedTuple):
         """Of a fit of which the shape parameter of that name, if any, has a standard error."""
         model, result = fit.model, fit.result
         boundaries, information, collapsed = None, None, fit.collapsed
+        left_out = model.left_out(result.params)
         if not penalised and prepared.strata is None and not fit.fixed:
             collapsed |= line_within(data, prepared, result.params)
         if not (collapsed or fit.endless or fit.memoryless):
             stats, _ = data.sum(partial(model.information_step, params=result.params))
-            if result.converged:
+            if result.converged and not left_out.any():
                 information = peak_information(model, data, stats, result.params)
             else:
                 information = model.information(stats, result.params)
@@ -70,7 +71,9 @@ class Conclusion(NamedTuple):
         if shape and information is not None:
             model = cast(LocationScale, model)
             information = with_shape(information, model, data, result.params, shape)
-        uncertainty = Uncertainty.of(information, prepared, penalised, n_scales + bool(shape))
+        uncertainty = Uncertainty.of(
+            information, prepared, penalised, n_scales + bool(shape), left_out
+        )
         return cls(fit, prepared, result, uncertainty, boundaries, collapse if collapsed else None)
 
     def warn(self, names: Sequence[str], scale: Any, max_iter: int) -> None:

@@ -88,11 +88,7 @@ def check_limits(model: Any) -> None:
     """A warning where limits are not of all parameters; NotFittedError where there are none."""
     check_uncertainty(model)
     model._require_fitted_law()
-    open_ = [
-        name
-        for name, error in zip(model._parameter_names, model.standard_errors_, strict=True)
-        if np.isnan(error)
-    ]
+    open_ = model._undetermined
     if model._root is None:
         warn(
             "The likelihood has no finite maximum, and the estimates no standard errors: "

@@ -6,16 +6,17 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from sklearn.utils import check_random_state
 
 from emkit._typing import Array
 from emkit.censored.residuals import sample_of
+from emkit.censored.shape_search import SHAPE_TOL, least_positive, least_signed
 from emkit.engine import EMResult, State, StopReason
 from emkit.engine.contract import is_true
 from emkit.engine.fit import best_run
 from emkit.exceptions import InfeasibleError, ModelError
 from emkit.models.censored.data import Blockwise, Prepared
+from emkit.models.censored.elastic_net import ElasticNetLine
 from emkit.models.censored.endless_scale import endless_scale
 from emkit.models.censored.existence import collapsing_line
 from emkit.models.censored.heavy_line import heaviest_line, heavy_line_near
@@ -28,10 +29,6 @@ __all__ = ["Climb", "Collapse", "Fit", "polished"]
 
 #: Gain in nats at which a start has seen enough of a sample of the rows.
 SAMPLE_TOL = 0.01
-#: Precision of a shape parameter, of the logarithm of one that is positive.
-SHAPE_TOL = 1e-6
-#: Values of one of any sign between which the likeliest is looked for.
-SIGNED = (-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0)
 #: Scale, in units of the fit, that stands for 0 where the likelihood grows without bound, and
 #: roundings of the responses that it is not below.
 VANISHED, ROUNDINGS = 1e-7, 100.0
@@ -147,7 +144,9 @@ class Climb:
     data : Blocks
         Residuals of the rows.
     alpha : float
-        Ridge penalty.
+        Penalty.
+    l1_ratio : float
+        Part of it that is on absolute values.
     collapse : Collapse
         Whether the likelihood is bounded.
     last : LineParams or None
@@ -167,6 +166,7 @@ class Climb:
     prepared: Prepared
     data: Any
     alpha: float
+    l1_ratio: float
     collapse: Collapse
     last: LineParams | None
     n_init: int
@@ -184,15 +184,15 @@ class Climb:
             return self._fit(law)
         if self.collapse.line is not None:
             return self._collapsed(law, self.collapse.line)
-        penalty = self._model(law).penalty
         endless = None
         if self.prepared.strata is None:  # of several, each is looked at where a climb has led it
-            endless = endless_scale(self.data, self.prepared, law, penalty)
+            model = self._model(law)
+            l1 = model.l1 if isinstance(model, ElasticNetLine) else np.zeros(len(model.line))
+            endless = endless_scale(self.data, self.prepared, law, model.penalty, l1)
         if endless is None:
             return self._bounded(law, free)
-        if (
-            not law.log_concave or self.prepared.delayed
-        ):  # such a likelihood may be higher elsewhere
+        concave = law.log_concave and not (self.prepared.delayed or self.l1_ratio > 0.0)
+        if not concave:  # such a likelihood may be higher elsewhere
             fit = self._bounded(law, free)
             if fit.result.objective > endless.objective:
                 return fit
@@ -221,7 +221,11 @@ class Climb:
                 return np.inf
             return np.inf if fit.collapsed else -fit.result.objective
 
-        found = _least(loss, low, shape.high) if low > 0.0 else _least_signed(loss, low, shape.high)
+        found = (
+            least_positive(loss, low, shape.high)
+            if low > 0.0
+            else least_signed(loss, low, shape.high)
+        )
         if low > shape.low and found < low * (1.0 + 10.0 * SHAPE_TOL):  # and likelier below
             assert self.collapse.heavy is not None
             edge = replace(law, **{name: max(shape.low, NEARLY_TAIL * self.collapse.ratio)})
@@ -282,20 +286,23 @@ class Climb:
     def _model(self, law: Law, every: int = 1) -> PenalisedLine:
         """Model of the rows, or of one in so many."""
         units, gram = self.prepared.units, self.prepared.gram
-        penalty = units.penalty(self.alpha) / every
+        penalty = units.penalty(self.alpha * (1.0 - self.l1_ratio)) / every
         fixed = self.scale is not None
+        shares = None if self.prepared.strata is None else self.prepared.shares
+        line = units.line, gram / every, penalty, units.intercept
+        if self.l1_ratio > 0.0:
+            l1 = self.alpha * self.l1_ratio / units.spread / every
+            return ElasticNetLine(law, *line, shares, fixed, l1=l1)
         if self.prepared.delayed or self.prepared.strata is not None or fixed:
             # Exact rows are no more than sums, or errors mixtures, only in the models of one scale.
-            shares = None if self.prepared.strata is None else self.prepared.shares
-            line = units.line, gram / every, penalty, units.intercept
             return LocationScale(law, *line, shares, fixed)
-        model = law.model(units.line, gram / every, penalty, units.intercept)
+        model = law.model(*line)
         model.exact_squares = self.prepared.exact.squares / every
         return model
 
     def _starts(self, law: Law, model: PenalisedLine) -> LineParams | list[LineParams]:
         first = self._first(law, model)
-        several = self.prepared.delayed or self.prepared.strata is not None
+        several = self.prepared.delayed or self.prepared.strata is not None or self.l1_ratio > 0.0
         if not law.log_concave or (several and self.n_init > 1):
             seed = check_random_state(self.random_state).randint(2**31)
             rng = np.random.default_rng(seed)
@@ -335,32 +342,3 @@ def polished(model: PenalisedLine, stats: Any, result: EMResult) -> EMResult:
         return result
     # The objective is the same, but what the penalty has of it may not be.
     return replace(result, params=params, log_likelihood=result.objective - model.log_prior(params))
-
-
-def _least(loss: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function of a positive number is least."""
-    found = _between(lambda log_value: loss(float(np.exp(log_value))), np.log(low), np.log(high))
-    return float(np.exp(found))
-
-
-def _least_signed(loss: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function of a number of any sign is least, of its minima between the bounds.
-
-    Beyond a bound it may fall further: there a law comes to have an end point, and what is likely
-    is that of the data.
-    """
-    points = [low, *SIGNED, high]
-    losses = np.array([loss(point) for point in points])
-    inner = (losses[1:-1] <= losses[:-2]) & (losses[1:-1] <= losses[2:])
-    losses[1:-1][~inner] = np.inf
-    if inner.any():
-        losses[[0, -1]] = np.inf
-    least = int(np.argmin(losses))
-    return _between(loss, points[max(least - 1, 0)], points[min(least + 1, len(points) - 1)])
-
-
-def _between(loss: Callable[[float], float], low: float, high: float) -> float:
-    """Where a function is least between two bounds."""
-    options = {"xatol": SHAPE_TOL}
-    with np.errstate(invalid="ignore"):  # of parabolas through a loss that is infinite
-        return float(minimize_scalar(loss, bounds=(low, high), method="bounded", options=options).x)

@@ -63,10 +63,12 @@ class EMCensoredRegressor(
     .. math:: \sum_{\text{exact}} w_i \log \tfrac1\sigma f(z_i)
               + \sum_{\text{censored}} w_i \log\bigl(F(b_i) - F(a_i)\bigr)
               - \sum_{\text{entered}} w_i \log\bigl(1 - F(c_i)\bigr)
-              - \frac{\alpha}{2\sigma^2} \sum_j (s_j \beta_j)^2,
+              - \frac{\alpha}{\sigma^2} \sum_j \Bigl(\rho\, |s_j \beta_j|
+              + \frac{1 - \rho}{2} (s_j \beta_j)^2\Bigr),
 
     :math:`z_i, a_i, b_i` being :math:`y_i, l_i, u_i` less :math:`\beta_0 + x_i^\top\beta`, over
-    :math:`\sigma`, and :math:`s_j` the standard deviation of column j. The third sum is over rows
+    :math:`\sigma`, :math:`s_j` the standard deviation of column j (with divisor n; without an
+    intercept its root mean square), and :math:`\rho` the ``l1_ratio``. The third sum is over rows
     with delayed entry, :math:`c_i` being that of the entry: they count given that their response
     is larger. Entries are part of y, see `censored_target`.
 
@@ -86,29 +88,35 @@ class EMCensoredRegressor(
     left, right : float or None, default=None
         Limits of a one-dimensional y: values at or beyond a limit are censored there.
     alpha : float, default=0.0
-        Ridge penalty on the coefficients of standardised columns. With nothing censored the fit is
-        that of ``Ridge(alpha)`` on them.
+        Penalty on the coefficients of standardised columns. With nothing censored the line of
+        'normal' is that of ``Ridge(alpha)`` on them, with an ``l1_ratio`` above 0 that of
+        ``ElasticNet(alpha / n, l1_ratio=l1_ratio)``, n being the total weight.
+    l1_ratio : float, default=0.0
+        Part of the penalty that is on absolute values, from 0 (ridge) to 1 (lasso). Where it is
+        above 0, coefficients become 0, exactly. Above 0, ``alpha`` is in the unit of the line, as
+        in ElasticNet: with c y for y it is c times as large at 1.
     fit_intercept : bool, default=True
         Whether there is an intercept, free of the penalty.
     strata : array-like of int, str or bool, default=None
         Columns of X, by number, name or mask, by which the scale differs: each combination of
         their values has its own. They are numbers, as X is, and leave the line: a copy of such a
-        column, under another name, stays. A ridge penalty is then over the harmonic mean of the
+        column, under another name, stays. The penalty is then over the harmonic mean of the
         rows' :math:`\sigma^2`.
     tol : float, default=1e-8
         Gain of one EM step, in nats of the whole sample, below which a run has converged.
     max_iter : int, default=1000
         Most points to try after a start, one E-step each.
     n_init : int, default=1
-        Starts of 'student_t', and of fits with entries or ``strata``, whose likelihood can have
-        several maxima: the first is least squares, with outliers drawn in where that is likelier,
-        the others are lines through a few rows. Of other laws it has one maximum otherwise.
+        Starts of 'student_t', and of fits with entries, ``strata`` or an ``l1_ratio``, whose
+        objective can have several maxima: the first is least squares, with outliers drawn in where
+        that is likelier, the others are lines through a few rows. Of other laws it has one maximum
+        otherwise.
     search : {'restarts', 'short_runs'} or search object, default='restarts'
         What to do with several starts.
     acceleration : {'anderson', 'squarem'}, Acceleration or None, default='anderson'
         Newton steps and extrapolation under EM's safeguard; None is plain EM. Steps of 'logistic'
         and 'weibull', and of all laws with entries or ``strata``, are Newton's in any case, halved
-        until the objective rises.
+        until the objective rises; with an ``l1_ratio``, proximal ones.
     n_jobs : int, default=None
         Workers, as in joblib: for the starts, and of those left over for the blocks of a run, from
         131072 rows on.
@@ -147,8 +155,9 @@ class EMCensoredRegressor(
     converged_ : bool
         Whether the best run converged.
     rank_ : int
-        Number of coefficients that X determines, the intercept among them; `aic` and `bic` count
-        them, the scales, and shape parameters that are estimated.
+        Number of coefficients that X determines, with an ``l1_ratio`` of those that are not 0, the
+        intercept among them; `aic` and `bic` count them, the scales, and shape parameters that are
+        estimated.
     history_ : ndarray
         Objective at the start and every accepted iterate of the best run; never falls.
     runs_ : tuple of RunSummary
@@ -156,8 +165,9 @@ class EMCensoredRegressor(
     cov_params_ : ndarray of shape (n_features + 2, n_features + 2)
         Covariance of intercept (left out without one), coefficients and log scale (with ``strata``,
         of all of them, in their order): the inverse of the observed information. NaN in rows and
-        columns of what the data do not determine, infinite or 0, with a DataWarning, where a
-        variance is beyond double precision.
+        columns of what the data do not determine, and of coefficients that ``l1_ratio`` sets to 0
+        (that of the others is as if these had never been there); infinite or 0, with a DataWarning,
+        where a variance is beyond double precision.
     standard_errors_ : ndarray
         Square roots of its diagonal.
     n_features_in_ : int
@@ -193,6 +203,15 @@ class EMCensoredRegressor(
 
     Where X has no columns, the fit is that of a distribution alone.
 
+    The penalty of lifelines has no :math:`\sigma`: its ``penalizer`` p and ``l1_ratio`` give the
+    line that ``alpha`` :math:`= n p \sigma^2` gives here with the same ratio and that scale, but
+    for its standard deviations, of divisor n - 1. Here the scale is larger for the penalty, as it
+    counts both in its square.
+
+    Coefficients that are not 0 are the optimum for their signs to rounding. Their standard errors
+    take as given which these are: the data chose them, so that limits cover less than they say.
+    For inference leave ``l1_ratio`` at 0, or bootstrap the whole fit.
+
     References
     ----------
     Schmee, J. & Hahn, G. J. (1979). A simple method for regression analysis with censored data.
@@ -200,6 +219,15 @@ class EMCensoredRegressor(
 
     Aitkin, M. (1981). A note on the regression analysis of censored data. Technometrics 23,
     161-163. doi:10.1080/00401706.1981.10486259 (the EM algorithm for it)
+
+    Zou, H. & Hastie, T. (2005). Regularization and variable selection via the elastic net. Journal
+    of the Royal Statistical Society B 67, 301-320. doi:10.1111/j.1467-9868.2005.00503.x
+
+    Zou, H., Hastie, T. & Tibshirani, R. (2007). On the "degrees of freedom" of the lasso. Annals of
+    Statistics 35, 2173-2192. doi:10.1214/009053607000000127 (why `rank_` is what is not 0)
+
+    Lee, J. D., Sun, Y. & Saunders, M. A. (2014). Proximal Newton-type methods for minimizing
+    composite functions. SIAM Journal on Optimization 24, 1420-1443. doi:10.1137/130921428
 
     Examples
     --------
@@ -210,6 +238,12 @@ class EMCensoredRegressor(
     >>> regressor = EMCensoredRegressor().fit(X, y)
     >>> regressor.coef_.round(2), round(float(regressor.scale_), 2)
     (array([0.99]), 0.15)
+
+    A column of noise is left out by the lasso:
+
+    >>> noisy = np.column_stack([X, [0.3, -0.1, 0.2, 0.1, -0.3, 0.2]])
+    >>> EMCensoredRegressor(alpha=2.0, l1_ratio=1.0).fit(noisy, y).coef_.round(2)
+    array([0.84, 0.  ])
     """
 
     _parameter_constraints: dict = {
@@ -220,6 +254,7 @@ class EMCensoredRegressor(
         "left": [None, OneNumber("emkit.censored_target")],
         "right": [None, OneNumber("emkit.censored_target")],
         "alpha": [at_least(Real, 0.0)],
+        "l1_ratio": [between(Real, 0.0, 1.0)],
         "fit_intercept": ["boolean"],
         "strata": ["array-like", Integral, str, None],
     }
@@ -233,6 +268,7 @@ class EMCensoredRegressor(
         left: float | None = None,
         right: float | None = None,
         alpha: float = 0.0,
+        l1_ratio: float = 0.0,
         fit_intercept: bool = True,
         strata: Any = None,
         tol: float = 1e-8,
@@ -251,6 +287,7 @@ class EMCensoredRegressor(
         self.left = left
         self.right = right
         self.alpha = alpha
+        self.l1_ratio = l1_ratio
         self.fit_intercept = fit_intercept
         self.strata = strata
         self.tol = tol
@@ -326,9 +363,10 @@ class EMCensoredRegressor(
         prepared = prepare_blocks(
             rows,
             self.fit_intercept,
-            summarise=law.exact_sums_suffice,
+            summarise=law.exact_sums_suffice and not self._selects,
             heavy_tails=not law.log_concave,
             penalised=self.alpha > 0.0,
+            turn=not self._selects,
             strata=strata,
         )
         refuse_extremes(self, prepared.units)
@@ -358,6 +396,7 @@ class EMCensoredRegressor(
             prepared,
             data,
             alpha=self.alpha,
+            l1_ratio=self.l1_ratio if self._selects else 0.0,
             collapse=collapse,
             last=self._last(prepared),
             n_init=self.n_init,
@@ -430,6 +469,8 @@ class EMCensoredRegressor(
             level = units.level(result.params.coef)
             self._about_means = self.coef_.copy(), self.intercept_, units.shift, level
         self.rank_, self._fitted_law = prepared.rank, self._law_arguments()
+        if self._selects:
+            self.rank_ = int(units.intercept) + int(np.count_nonzero(self.coef_))
         # Of an earlier fit; a fit that is interrupted has no standard errors.
         gone = "cov_params_", "standard_errors_", "_root", "strata_"
         for name in (*(f"{shape}_" for shape in SHAPES), *gone):

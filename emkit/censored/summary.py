@@ -22,11 +22,14 @@ class CensoredSummary:
     coef_: Array
     intercept_: float
     scale_: Any
+    cov_params_: Array
     standard_errors_: Array
     n_features_in_: int
     _require_fitted_law: Callable[[], None]
     _shapes_with_errors: Callable[[], list[str]]
     distribution: str
+    alpha: float
+    l1_ratio: float
 
     @property
     def _parameter_names(self) -> list[str]:
@@ -41,6 +44,24 @@ class CensoredSummary:
         lead = ["intercept"] * int(self.fit_intercept)
         return [*lead, *names, *scales, *self._shapes_with_errors()]
 
+    @property
+    def _selects(self) -> bool:
+        """Whether the penalty sets coefficients to 0."""
+        return self.alpha > 0.0 and self.l1_ratio > 0.0
+
+    @property
+    def _undetermined(self) -> list[str]:
+        """Parameters without a standard error, but those that the penalty has set to 0."""
+        unknown = np.isnan(self.standard_errors_)
+        if self._selects:
+            lead = int(self.fit_intercept)
+            unknown[lead : lead + len(self.coef_)] &= self.coef_ != 0.0
+        return [
+            name
+            for name, is_unknown in zip(self._parameter_names, unknown, strict=True)
+            if is_unknown
+        ]
+
     def summary(self, level: float = 0.95) -> Any:
         """Estimates with their uncertainty.
 
@@ -54,7 +75,9 @@ class CensoredSummary:
         table : pandas.DataFrame
             A row for the intercept, every coefficient and every log scale; columns estimate,
             std_error, z, p_value, lower and upper. All but the estimate is NaN for a parameter that
-            the data do not determine.
+            the data do not determine, and for coefficients that ``l1_ratio`` has set to 0. Those
+            of the others take the selection as given: they do not count that the data made it,
+            nor that what is left is drawn towards 0.
 
         Raises
         ------

@@ -34,11 +34,18 @@ class Uncertainty(NamedTuple):
 
     @classmethod
     def of(
-        cls, information: Array | None, prepared: Prepared, penalised: bool, n_beside: int
+        cls,
+        information: Array | None,
+        prepared: Prepared,
+        penalised: bool,
+        n_beside: int,
+        left_out: Mask,
     ) -> "Uncertainty":
         """From the observed information of the coefficients of the design and ``n_beside`` others.
 
-        None where the likelihood has no maximum: there is then no uncertainty about it.
+        None where the likelihood has no maximum: there is then no uncertainty about it. Of those
+        that a penalty has ``left_out`` (q,) nothing is told, and of the others as if these had
+        been 0 from the first.
         """
         seen = _seen_by_columns(prepared, penalised, n_beside)
         if information is None:
@@ -46,6 +53,7 @@ class Uncertainty(NamedTuple):
             nothing = np.zeros_like(seen)
             return cls(np.full((n, n), np.nan), np.full(n, np.nan), seen, nothing, nothing, None)
         change, unit = _to_user(prepared, n_beside)
+        change[:, : len(left_out)][:, left_out] = 0.0
         size = np.sqrt(np.abs(information.diagonal()))
         size[size == 0.0] = 1.0
         values, vectors = np.linalg.eigh(information / np.outer(size, size))
@@ -57,7 +65,8 @@ class Uncertainty(NamedTuple):
         turned = vectors[:, curved] / np.sqrt(values[curved])
         root = parts @ turned
         covariance = root @ root.T
-        covariance[~determined], covariance[:, ~determined] = np.nan, np.nan
+        open_ = ~determined | (lengths == 0.0)
+        covariance[open_], covariance[:, open_] = np.nan, np.nan
         errors = unit * np.sqrt(covariance.diagonal())
         with np.errstate(over="ignore", under="ignore"):
             covariance = covariance * unit * unit[:, None]

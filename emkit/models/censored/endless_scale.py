@@ -7,7 +7,8 @@ side, with bounds :math:`l_i`, the scale s enters by its reciprocal alone: with 
 lies at t = 0, which is no scale, just where the likelihood does not rise with t from its maximum in
 b at t = 0: where rows censored on the left lie no lower than those on the right. Given an entry
 :math:`c_i`, row i adds :math:`\log S(t l_i - x_i^\top b) - \log S(t c_i - x_i^\top b)`, which is 0
-at t = 0 and falls from there. It is not concave, so that a maximum elsewhere may be higher.
+at t = 0 and falls from there. It is not concave, so that a maximum elsewhere may be higher. Neither
+is it with an L1 penalty, which is :math:`\lambda t \sum_j |b_j|` and vanishes at t = 0.
 """
 
 from functools import partial
@@ -46,7 +47,7 @@ class _AtZero(NamedTuple):
 
 
 def endless_scale(
-    data: Blockwise, prepared: Prepared, law: ErrorLaw, penalty: Array
+    data: Blockwise, prepared: Prepared, law: ErrorLaw, penalty: Array, l1: Array
 ) -> EndlessScale | None:
     """The line over its scale where the likelihood grows with the scale; None where it does not."""
     if prepared.exact.weight > 0.0 or not all(data.map(_one_sided)):
@@ -66,7 +67,7 @@ def endless_scale(
                 break
             step = 0.5 * step
         coef, at, objective = coef + step, there, value
-    slope, size = at.in_t
+    slope, size = at.in_t + np.array([-1.0, 1.0]) * float(l1 @ np.abs(coef))
     grows = gain < SMALL_GAIN * prepared.weight and slope < -ROUNDING_PART * size
     return EndlessScale(coef, objective) if grows else None
 

@@ -74,6 +74,7 @@ def prepare_blocks(
     summarise: bool = True,
     heavy_tails: bool = False,
     penalised: bool = False,
+    turn: bool = True,
     strata: Strata | None = None,
 ) -> Prepared:
     """Units, first line and sums of all rows (blocks of `Responses`), in three passes.
@@ -83,8 +84,8 @@ def prepare_blocks(
     A climb starts at least squares of all rows; under ``heavy_tails`` also at that of responses
     drawn in towards their median, which outliers hardly move. Exact rows are summed up, or kept:
     where ``summarise`` is False, some rows have entries, or there are ``strata``. Columns that
-    depend on others take one more pass; where coefficients are ``penalised``, combinations that no
-    row sees stay.
+    depend on others take one more pass, after which combinations stand for them, unless ``turn`` is
+    False; where coefficients are ``penalised``, combinations that no row sees stay.
     """
     columns = None if strata is None else strata.line
     summaries = list(data.map(partial(ResponseSummary.of, strata)))
@@ -94,7 +95,7 @@ def prepare_blocks(
     where = ResponseRange.of(sample)
     units = _first_units(summaries, where, intercept, heavy_tails, columns)
     target = Target(where, heavy_tails)
-    equations, units, turn, weight = _equations(data, units, target, penalised)
+    equations, units, turned, weight = _equations(data, units, target, penalised, turn)
     lines = equations.lines()
     units = units._replace(line=lines[-1])
     (sums, squares, sharp), _ = data.sum(partial(_sums_about_lines, units, lines, target))
@@ -111,8 +112,8 @@ def prepare_blocks(
     return Prepared(
         units._replace(line=units.line / root, spread=units.spread * root),
         equations.gram,
-        turn.rank,
-        turn.unseen,
+        turned.rank,
+        turned.unseen,
         starts,
         sum(part.n for part in summaries),
         weight,
@@ -247,14 +248,14 @@ def _first_units(
 
 
 def _equations(
-    data: Blockwise, units: Standardised, target: Target, penalised: bool
+    data: Blockwise, units: Standardised, target: Target, penalised: bool, may_turn: bool
 ) -> tuple[NormalEquations, Standardised, Turn, float]:
     """Normal equations, the units and columns that these are of, and the total weight."""
     equations, weight = data.sum(partial(_normal_equations, units, target))
     turn = without_constants(units, equations.gram)
     if len(turn.change) > turn.rank:
         units, equations = units.turned(turn.change), equations.changed(turn.change)
-    directions = principal(units, equations.gram / weight)
+    directions = principal(units, equations.gram / weight) if may_turn else None
     if directions is not None:
         units = units.turned(directions)
         equations, weight = data.sum(partial(_normal_equations, units, target))

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 from weakref import ref
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.engine.model import EMModel
@@ -141,6 +142,10 @@ class PenalisedLine(EMModel):
     def precisions(self, params: LineParams) -> Array:
         """Reciprocal square of the scale; of several, by their shares."""
         return self.shares * np.exp(-2.0 * params.log_scale)
+
+    def left_out(self, params: LineParams) -> NDArray[np.bool_]:
+        """Coefficients (q,) that the penalty has set to 0."""
+        return np.zeros(len(self.line), dtype=bool)
 
     def penalised(self, params: LineParams) -> tuple[Array, float]:
         """Penalty times coefficients (q,), and times their squares summed up."""
