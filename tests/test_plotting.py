@@ -924,7 +924,7 @@ def test_strata_have_no_common_line(intervals):
     X, y, kind = intervals
     X = np.column_stack([X, kind % 2])
     regressor = EMCensoredRegressor(strata=[1]).fit(X, y)
-    with pytest.raises(ValueError, match="strata with scales of their own.*SurvivalCurveDisplay"):
+    with pytest.raises(ValueError, match="each of the strata .* has a scale of its own"):
         CensoredRegressionDisplay.from_estimator(regressor, X, y, feature=0)
 
 

@@ -335,13 +335,16 @@ def test_strata_and_entries_go_into_probability_plots():
     assert plot.band is None and len(plot.failed) > 50
 
 
-def test_no_band_where_a_coefficient_is_not_determined():
+def test_coefficients_that_are_not_determined_are_open():
+    """Their sum is determined, and with it the band."""
     X, y = load_lung(return_X_y=True)
     X = X[:, [0, 0, 1]]
     with pytest.warns(DataWarning):
         model = EMCensoredRegressor(distribution="weibull").fit(X, y)
     (plot,) = ProbabilityPlotDisplay.from_estimators(model, X, y).plots
-    assert plot.band is None
+    other = EMCensoredRegressor(distribution="weibull").fit(X[:, 1:], y)
+    (alone,) = ProbabilityPlotDisplay.from_estimators(other, X[:, 1:], y).plots
+    np.testing.assert_allclose(plot.band, alone.band, rtol=1e-6)
     display = CoefficientDisplay.from_estimator(model)
     np.testing.assert_allclose(drawn(display.open_)[0], model.coef_[:2])
     np.testing.assert_allclose(drawn(display.points_)[0], model.coef_[2:])

@@ -187,7 +187,8 @@ def test_progress_bar_in_a_grid_search_over_a_pipeline(capsys):
 @pytest.mark.parametrize("search", [ShortRuns(), Restarts(budget=60), "genetic"])
 def test_every_search_tells_its_starts(search):
     recorder = Recorder()
-    EMGaussianMixture(3, n_init=4, search=search, random_state=0).set_callbacks(recorder).fit(X)
+    mixture = EMGaussianMixture(2, n_init=4, search=search, random_state=0)
+    mixture.set_callbacks(recorder).fit(X)
     starts = [task_id for _, name, task_id in recorder.began if name == "start"]
     assert len(starts) == len(set(starts)) >= 4
 
@@ -205,7 +206,8 @@ def test_workers_tell_too():
 
 @needs_callbacks
 def test_a_callback_can_end_a_run():
-    mixture = EMGaussianMixture(3, random_state=0).set_callbacks(Stopper())
+    mixture = EMGaussianMixture(3, random_state=0, init_params="random_from_data")
+    mixture.set_callbacks(Stopper())
     with pytest.warns(ConvergenceWarning):
         mixture.fit(X)
     assert mixture.n_iter_ == 3
@@ -249,7 +251,7 @@ def test_an_interrupt_leaves_the_best_so_far(fit):
 
 @needs_callbacks
 def test_an_interrupt_keeps_an_earlier_start_that_is_better():
-    mixture = EMGaussianMixture(3, n_init=3, random_state=0)
+    mixture = EMGaussianMixture(3, n_init=3, random_state=0, init_params="random_from_data")
     whole = clone(mixture).fit(X)
     with pytest.raises(KeyboardInterrupt):
         mixture.set_callbacks(Interrupter(at=0, start=1)).fit(X)
@@ -279,7 +281,7 @@ def test_an_interrupt_before_the_first_point_leaves_nothing(monkeypatch):
 
 @needs_callbacks
 def test_warnings_point_at_the_user():
-    mixture = EMGaussianMixture(3, max_iter=1, random_state=0)
+    mixture = EMGaussianMixture(3, max_iter=1, random_state=0, init_params="random_from_data")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         mixture.fit(X)

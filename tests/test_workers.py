@@ -247,7 +247,7 @@ def test_workers_read_a_memory_map_themselves(short_blocks, at_once, mapped, wei
 def test_workers_read_the_map_of_a_line(short_blocks, at_once, mapped, distribution, weighted):
     X, y = responses(distribution)
     weights = frequencies() if weighted else None
-    options = {"distribution": distribution, "tol": 1.0}
+    options = {"distribution": distribution, "tol": 1.0, "shape": 0.5}
     alone = EMCensoredRegressor(**options).fit(X, y, weights)
     there = mapped(X), mapped(y)
     shared = EMCensoredRegressor(n_jobs=2, **options).fit(*there, weights)

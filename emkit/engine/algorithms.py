@@ -51,7 +51,7 @@ class Algorithm(ABC):
     >>> X = load_iris().data
     >>> lengths = []
     >>> for algorithm in (EM(), Patient()):
-    ...     mixture = EMGaussianMixture(3, algorithm=algorithm, random_state=0)
+    ...     mixture = EMGaussianMixture(4, algorithm=algorithm, random_state=0)
     ...     lengths.append(mixture.fit(X).n_iter_)
     >>> lengths[0] < lengths[1]
     True

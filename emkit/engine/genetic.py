@@ -46,7 +46,7 @@ class Genetic(Search):
     >>> from sklearn.datasets import load_iris
     >>> from emkit import EMGaussianMixture
     >>> from emkit.engine import Genetic
-    >>> mixture = EMGaussianMixture(3, search=Genetic(budget=200), random_state=0)
+    >>> mixture = EMGaussianMixture(2, search=Genetic(budget=200), random_state=0)
     >>> sum(run.n_evaluations for run in mixture.fit(load_iris().data).runs_) <= 200
     True
     """

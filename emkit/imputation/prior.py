@@ -84,6 +84,8 @@ def prior_model(imputer: Any, prepared: Prepared, shrinkage: float) -> GaussianM
         # One normal has one basin, as a rule: nothing to lose by extrapolating at once.
         "accelerate_below": np.inf if k == 1 else 1e-3,
         "draw_start": RandomStart("kmeans", k, NO_PARTS, data.shape[0]),
+        # For what is filled in, two components that are all but one are as good as one.
+        "to_part": False,
     }
     share = k ** (2.0 / len(units.scale))
     variances, total = np.diag(pairwise.covariance) / share, data.total_weight

@@ -43,7 +43,7 @@ class Louis(Acceleration):
     >>> from emkit import EMGaussianMixture
     >>> from emkit.engine import Louis
     >>> X = load_iris().data[:, :2]
-    >>> mixture = EMGaussianMixture(2, tol=1e-9, random_state=0, acceleration=None)
+    >>> mixture = EMGaussianMixture(3, tol=1e-9, max_iter=500, random_state=0, acceleration=None)
     >>> plain = mixture.fit(X).n_iter_
     >>> mixture.set_params(acceleration=Louis()).fit(X).n_iter_ < plain
     True

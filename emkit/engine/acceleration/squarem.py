@@ -31,7 +31,7 @@ class Squarem(Acceleration):
     >>> from emkit import EMGaussianMixture
     >>> from emkit.engine import Squarem
     >>> X = load_iris().data
-    >>> mixture = EMGaussianMixture(3, tol=1e-8, acceleration=None, random_state=0)
+    >>> mixture = EMGaussianMixture(4, tol=1e-8, acceleration=None, random_state=0)
     >>> plain = mixture.fit(X).n_iter_
     >>> mixture.set_params(acceleration=Squarem()).fit(X).n_iter_ < plain
     True

@@ -95,6 +95,7 @@ class GaussianMixtureModel(LatentClassModel):
         incomplete: bool = False,
         accelerate_below: float = 1e-3,
         draw_start: Callable[..., MixtureParams] | None = None,
+        to_part: bool = True,
     ):
         self.structure, self.layout = structure, structure.layout
         self.units = units
@@ -105,6 +106,7 @@ class GaussianMixtureModel(LatentClassModel):
         self.incomplete = incomplete
         self.accelerate_below = accelerate_below
         self.draw_start = draw_start
+        self.to_part = to_part  # whether components that are all but one are to part first
         self._last: tuple[MixtureParams, Components] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -142,6 +144,8 @@ class GaussianMixtureModel(LatentClassModel):
 
     def separation(self, params: MixtureParams) -> float:
         """Root of the divergence of the two components that are closest, in units of `SAME`."""
+        if not self.to_part:
+            return 1.0
         divergence = max(least_divergence(self.layout, self.components(params)), 0.0)
         return float(min(divergence / SAME, 1.0)) ** 0.5
 
