@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import ndtri
+from sklearn.utils.fixes import parse_version
 
 from emkit import EMCensoredRegressor
 from emkit.datasets import load_lung
@@ -210,10 +212,13 @@ def test_a_level_lies_between_0_and_1(level):
             getattr(FITTED["weibull"], f"predict_{name}")(ROWS, 0.5, return_ci=True, level=level)
 
 
+#: Of SciPy before 1.14, the inverse of the t distribution loses its digits in the far tails of these.
+FEW_DEGREES = (0.5, 1.0) if parse_version(scipy.__version__) >= parse_version("1.14") else ()
 EXTREME = [
     *({"distribution": name} for name in LAWS),
     *({"distribution": "generalized_gamma", "shape": q} for q in (-10.0, -0.3, 0.0, 3.0, 10.0)),
-    *({"distribution": "student_t", "df": df} for df in (0.5, 1.0, 1e17)),
+    {"distribution": "student_t", "df": 1e17},
+    *({"distribution": "student_t", "df": df} for df in FEW_DEGREES),
     {"distribution": "weibull", "strata": [1]},
 ]
 
