@@ -212,7 +212,7 @@ def test_a_level_lies_between_0_and_1(level):
             getattr(FITTED["weibull"], f"predict_{name}")(ROWS, 0.5, return_ci=True, level=level)
 
 
-#: Of SciPy before 1.14, the inverse of the t distribution loses its digits in the far tails of these.
+#: Of SciPy before 1.14, the inverse of the t loses its digits in the far tails of these.
 FEW_DEGREES = (0.5, 1.0) if parse_version(scipy.__version__) >= parse_version("1.14") else ()
 EXTREME = [
     *({"distribution": name} for name in LAWS),
