@@ -84,7 +84,9 @@ class EMCensoredRegressor(
     df : float or 'estimate', default=4.0
         Degrees of freedom of 'student_t', at least 0.001; from 1e16 on that is the normal.
     shape : float or 'estimate', default='estimate'
-        Shape of 'generalized_gamma', from -10 to 10.
+        Shape of 'generalized_gamma', from -10 to 10. Far out the law has an end point, and a
+        likelihood can rise towards that of the data: the estimate is the likeliest maximum between
+        the ends of the range.
     left, right : float or None, default=None
         Limits of a one-dimensional y: values at or beyond a limit are censored there.
     alpha : float, default=0.0
