@@ -132,7 +132,7 @@ class EMCensoredRegressor(
     Attributes
     ----------
     coef_ : ndarray of shape (n_features,)
-        Coefficients of the line; for 'lognormal' and 'weibull' that of log y. Without those of
+        Coefficients of the line, under laws of positive y that of log y. Without those of
         columns in ``strata``, in the order of the others.
     intercept_ : float
         Intercept.
@@ -165,8 +165,9 @@ class EMCensoredRegressor(
     runs_ : tuple of RunSummary
         One summary for each start.
     cov_params_ : ndarray of shape (n_features + 2, n_features + 2)
-        Covariance of intercept (left out without one), coefficients and log scale (with ``strata``,
-        of all of them, in their order): the inverse of the observed information. NaN in rows and
+        Covariance of intercept (left out without one), coefficients, log scale (with ``strata``, of
+        all of them, in their order; of 'exponential' and 'rayleigh' there is none), and the shape
+        of 'generalized_gamma' where it is estimated: the inverse of the observed information. NaN in rows and
         columns of what the data do not determine, and of coefficients that ``l1_ratio`` sets to 0
         (that of the others is as if these had never been there); infinite or 0, with a DataWarning,
         where a variance is beyond double precision.
