@@ -167,10 +167,10 @@ class EMCensoredRegressor(
     cov_params_ : ndarray of shape (n_features + 2, n_features + 2)
         Covariance of intercept (left out without one), coefficients, log scale (with ``strata``, of
         all of them, in their order; of 'exponential' and 'rayleigh' there is none), and the shape
-        of 'generalized_gamma' where it is estimated: the inverse of the observed information. NaN in rows and
-        columns of what the data do not determine, and of coefficients that ``l1_ratio`` sets to 0
-        (that of the others is as if these had never been there); infinite or 0, with a DataWarning,
-        where a variance is beyond double precision.
+        of 'generalized_gamma' where it is estimated: the inverse of the observed information. NaN
+        in rows and columns of what the data do not determine, and of coefficients that ``l1_ratio``
+        sets to 0 (that of the others is as if these had never been there); infinite or 0, with a
+        DataWarning, where a variance is beyond double precision.
     standard_errors_ : ndarray
         Square roots of its diagonal.
     n_features_in_ : int
