@@ -108,6 +108,7 @@ def quantile_error(model: Any, X: Array, q: Array) -> Array:
 
     NaN where the likelihood has no finite maximum.
     """
+    check_uncertainty(model)
     z = np.broadcast_to(model._distribution.law.quantile(q), X.shape[:1] + q.shape)
     if model._root is None:
         return np.full(z.shape, np.nan)
