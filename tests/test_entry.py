@@ -81,10 +81,10 @@ def moved(model, k, by):
 def test_no_entry_is_no_entry_to_the_last_bit(law):
     X, y, _ = late_data(law)
     y = y[:, :2]
-    model = EMCensoredRegressor(distribution=law).fit(X, y)
+    model = EMCensoredRegressor(distribution=law, shape=0.6).fit(X, y)
     for none in (-INF, np.nan, -1e300):
         for form in (censored_target(y, entry=none), np.column_stack([y, np.full(len(y), none)])):
-            other = EMCensoredRegressor(distribution=law).fit(X, form)
+            other = EMCensoredRegressor(distribution=law, shape=0.6).fit(X, form)
             assert_array_equal(parameters(other), parameters(model))
             assert_array_equal(other.standard_errors_, model.standard_errors_)
             assert_array_equal(other.history_, model.history_)
@@ -97,9 +97,10 @@ def test_an_entry_that_all_survive_changes_nothing(law):
     y = y[:, :2]
     early = 1e-290 if law in POSITIVE else -1e40  # one that even a t keeps
     late = np.where(y[:, 0] > (0.0 if law in POSITIVE else -INF), early, -INF)
-    options = {"distribution": law, "tol": 1e-11}
+    options = {"shape": 0.6, "distribution": law, "tol": 1e-11}
     model, other = (
-        EMCensoredRegressor(**options).fit(X, form) for form in (y, censored_target(y, entry=late))
+        EMCensoredRegressor(**{"shape": 0.6, **options}).fit(X, form)
+        for form in (y, censored_target(y, entry=late))
     )
     assert_allclose(parameters(other), parameters(model), rtol=1e-7, atol=1e-8)
     assert_allclose(other.log_likelihood_, model.log_likelihood_, rtol=1e-12)
@@ -111,7 +112,9 @@ def test_an_entry_that_all_survive_changes_nothing(law):
 def test_the_gradient_is_zero_at_the_optimum(law, alpha):
     """And the information is that of differences of the log-likelihood."""
     X, y, weight = late_data(law, weighted=True)
-    model = EMCensoredRegressor(distribution=law, alpha=alpha, tol=1e-11).fit(X, y, weight)
+    model = EMCensoredRegressor(distribution=law, shape=0.6, alpha=alpha, tol=1e-11).fit(
+        X, y, weight
+    )
     assert model.converged_ and (np.diff(model.history_) >= 0.0).all()
     spread = np.sqrt(np.average((X - np.average(X, axis=0, weights=weight)) ** 2, axis=0,
                                 weights=weight))  # fmt: skip
@@ -150,9 +153,9 @@ def test_weights_are_repeated_rows_in_any_order(law):
     rng = np.random.default_rng(1)
     counts = rng.integers(0, 3, len(X))
     rows = rng.permutation(np.repeat(np.arange(len(X)), counts))
-    options = {"distribution": law, "tol": 1e-11}
-    model = EMCensoredRegressor(**options).fit(X, y, counts.astype(float))
-    other = EMCensoredRegressor(**options).fit(X[rows], y[rows])
+    options = {"shape": 0.6, "distribution": law, "tol": 1e-11}
+    model = EMCensoredRegressor(**{"shape": 0.6, **options}).fit(X, y, counts.astype(float))
+    other = EMCensoredRegressor(**{"shape": 0.6, **options}).fit(X[rows], y[rows])
     assert_allclose(parameters(other), parameters(model), rtol=1e-6, atol=1e-7)
     assert_allclose(other.log_likelihood_, model.log_likelihood_, rtol=1e-11)
     assert_allclose(other.standard_errors_, model.standard_errors_, rtol=1e-5)
@@ -162,10 +165,10 @@ def test_weights_are_repeated_rows_in_any_order(law):
 @pytest.mark.parametrize("unit", [365.25, 1e-6])
 def test_units_of_time(law, unit):
     X, y, _ = late_data(law)
-    options = {"distribution": law, "tol": 1e-11}
-    model = EMCensoredRegressor(**options).fit(X, y)
+    options = {"shape": 0.6, "distribution": law, "tol": 1e-11}
+    model = EMCensoredRegressor(**{"shape": 0.6, **options}).fit(X, y)
     shift = 0.0 if law in POSITIVE else 30.0
-    other = EMCensoredRegressor(**options).fit(X, unit * (y + shift))
+    other = EMCensoredRegressor(**{"shape": 0.6, **options}).fit(X, unit * (y + shift))
     quantiles = unit * (model.predict_quantile(X) + shift)
     assert_allclose(other.predict_quantile(X), quantiles, rtol=1e-7)
     n_exact = np.count_nonzero(y[:, 0] == y[:, 1])
@@ -188,7 +191,7 @@ def test_a_weibull_of_shape_1_has_no_memory():
 def test_the_response_lies_beyond_the_entry_with_certainty(law):
     """Scores of adjoining intervals from the entry on are probabilities that sum to 1."""
     X, y, _ = late_data(law)
-    model = EMCensoredRegressor(distribution=law).fit(X, y)
+    model = EMCensoredRegressor(distribution=law, shape=0.6).fit(X, y)
     start = 1.3
     ends = np.r_[start, np.quantile(model.predict_quantile(X), [0.7, 0.9, 0.99]) + start, INF]
     for x in X[:5]:
@@ -204,7 +207,7 @@ def test_the_response_lies_beyond_the_entry_with_certainty(law):
 @each_law
 def test_filling_in_does_not_ask_for_entries(law):
     X, y, _ = late_data(law)
-    model = EMCensoredRegressor(distribution=law).fit(X, y)
+    model = EMCensoredRegressor(distribution=law, shape=0.6).fit(X, y)
     for options in ({}, {"sample": True, "random_state": 0}):
         assert_array_equal(model.impute(X, y, **options), model.impute(X, y[:, :2], **options))
 
@@ -263,11 +266,11 @@ def test_rows_may_lie_anywhere(law, place, tmp_path, monkeypatch, request):
     X, y, weight = late_data(law, weighted=True)
     y[:70, 2] = np.where(y[:70, 0] == y[:70, 1], y[:70, 2], -INF)  # a block in which few have one
     y[70:140, 2] = -INF
-    options = {"distribution": law, "tol": 1e-11}
-    model = EMCensoredRegressor(**options).fit(X, y, weight)
+    options = {"shape": 0.6, "distribution": law, "tol": 1e-11}
+    model = EMCensoredRegressor(**{"shape": 0.6, **options}).fit(X, y, weight)
     put = Put(place, tmp_path)
     there = [put(values, 70) for values in (X, y, weight)]
-    other = EMCensoredRegressor(**options).fit(*there)
+    other = EMCensoredRegressor(**{"shape": 0.6, **options}).fit(*there)
     assert_allclose(parameters(other), parameters(model), rtol=1e-7, atol=1e-8)
     assert_allclose(other.standard_errors_, model.standard_errors_, rtol=1e-6)
     assert_allclose(other.score(*there), model.score(X, y, weight), rtol=1e-9)
@@ -307,7 +310,7 @@ def test_responses_beyond_entries_that_spread_too_much_are_told(law):
     time = entry * np.exp(beyond) if law in POSITIVE else entry + beyond
     y, X = np.column_stack([time, time, entry]), rng.normal(size=(150, 1))
     with pytest.warns(DataWarning, match="every row has an entry, and it grows as the line moves"):
-        model = EMCensoredRegressor(distribution=law).fit(X, y)
+        model = EMCensoredRegressor(distribution=law, shape=0.6).fit(X, y)
     assert np.isfinite(parameters(model)).all() and np.isfinite(model.log_likelihood_)
     assert np.isnan(model.standard_errors_).all() and not model.converged_
     assert (np.diff(model.history_) >= 0.0).all()
@@ -321,7 +324,7 @@ def test_rows_that_were_there_from_the_first_tell_the_line(law):
     time = entry * np.exp(beyond) if law in POSITIVE else entry + beyond
     entry[:75] = -INF
     y, X = np.column_stack([time, time, entry]), rng.normal(size=(150, 1))
-    model = EMCensoredRegressor(distribution=law).fit(X, y)
+    model = EMCensoredRegressor(distribution=law, shape=0.6).fit(X, y)
     assert model.converged_ and np.isfinite(model.standard_errors_).all()
 
 
@@ -333,7 +336,7 @@ def test_an_interval_from_its_entry_is_kept_by_a_line_below():
     y[5:] = np.column_stack([line, line + 2.0, line])[5:] + 0.5
     for law in ("normal", "logistic"):
         with pytest.warns(DataWarning, match="no finite maximum: a line passes through every"):
-            EMCensoredRegressor(distribution=law).fit(X, y)
+            EMCensoredRegressor(distribution=law, shape=0.6).fit(X, y)
     y[5:, 0] += 0.1  # they lie above the line for sure
     model = EMCensoredRegressor().fit(X, y)
     assert model.converged_
