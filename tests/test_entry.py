@@ -99,8 +99,7 @@ def test_an_entry_that_all_survive_changes_nothing(law):
     late = np.where(y[:, 0] > (0.0 if law in POSITIVE else -INF), early, -INF)
     options = {"shape": 0.6, "distribution": law, "tol": 1e-11}
     model, other = (
-        EMCensoredRegressor(**{"shape": 0.6, **options}).fit(X, form)
-        for form in (y, censored_target(y, entry=late))
+        EMCensoredRegressor(**options).fit(X, form) for form in (y, censored_target(y, entry=late))
     )
     assert_allclose(parameters(other), parameters(model), rtol=1e-7, atol=1e-8)
     assert_allclose(other.log_likelihood_, model.log_likelihood_, rtol=1e-12)
@@ -154,8 +153,8 @@ def test_weights_are_repeated_rows_in_any_order(law):
     counts = rng.integers(0, 3, len(X))
     rows = rng.permutation(np.repeat(np.arange(len(X)), counts))
     options = {"shape": 0.6, "distribution": law, "tol": 1e-11}
-    model = EMCensoredRegressor(**{"shape": 0.6, **options}).fit(X, y, counts.astype(float))
-    other = EMCensoredRegressor(**{"shape": 0.6, **options}).fit(X[rows], y[rows])
+    model = EMCensoredRegressor(**options).fit(X, y, counts.astype(float))
+    other = EMCensoredRegressor(**options).fit(X[rows], y[rows])
     assert_allclose(parameters(other), parameters(model), rtol=1e-6, atol=1e-7)
     assert_allclose(other.log_likelihood_, model.log_likelihood_, rtol=1e-11)
     assert_allclose(other.standard_errors_, model.standard_errors_, rtol=1e-5)
@@ -166,9 +165,9 @@ def test_weights_are_repeated_rows_in_any_order(law):
 def test_units_of_time(law, unit):
     X, y, _ = late_data(law)
     options = {"shape": 0.6, "distribution": law, "tol": 1e-11}
-    model = EMCensoredRegressor(**{"shape": 0.6, **options}).fit(X, y)
+    model = EMCensoredRegressor(**options).fit(X, y)
     shift = 0.0 if law in POSITIVE else 30.0
-    other = EMCensoredRegressor(**{"shape": 0.6, **options}).fit(X, unit * (y + shift))
+    other = EMCensoredRegressor(**options).fit(X, unit * (y + shift))
     quantiles = unit * (model.predict_quantile(X) + shift)
     assert_allclose(other.predict_quantile(X), quantiles, rtol=1e-7)
     n_exact = np.count_nonzero(y[:, 0] == y[:, 1])
@@ -267,10 +266,10 @@ def test_rows_may_lie_anywhere(law, place, tmp_path, monkeypatch, request):
     y[:70, 2] = np.where(y[:70, 0] == y[:70, 1], y[:70, 2], -INF)  # a block in which few have one
     y[70:140, 2] = -INF
     options = {"shape": 0.6, "distribution": law, "tol": 1e-11}
-    model = EMCensoredRegressor(**{"shape": 0.6, **options}).fit(X, y, weight)
+    model = EMCensoredRegressor(**options).fit(X, y, weight)
     put = Put(place, tmp_path)
     there = [put(values, 70) for values in (X, y, weight)]
-    other = EMCensoredRegressor(**{"shape": 0.6, **options}).fit(*there)
+    other = EMCensoredRegressor(**options).fit(*there)
     assert_allclose(parameters(other), parameters(model), rtol=1e-7, atol=1e-8)
     assert_allclose(other.standard_errors_, model.standard_errors_, rtol=1e-6)
     assert_allclose(other.score(*there), model.score(X, y, weight), rtol=1e-9)
