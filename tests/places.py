@@ -223,7 +223,9 @@ def _imputer(n_components=1, covariance_type="full", constants=False, name="impu
 
 
 def _regressor(distribution):
-    options = {"distribution": distribution, "alpha": 1.0, "tol": 0.0, "max_iter": 5000}
+    # A shape that is estimated takes many fits.
+    options = {"distribution": distribution, "shape": 0.5}
+    options |= {"alpha": 1.0, "tol": 0.0, "max_iter": 5000}
     return Case(
         f"regressor-{distribution}",
         lambda **more: EMCensoredRegressor(**{**options, **more}),

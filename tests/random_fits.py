@@ -285,6 +285,8 @@ def regression_case(choose, most_rows=80, most_columns=8):
     options = {}
     if distribution == "student_t":
         options["df"] = choose(usually(4.0, 0.5, 1.0, 30.0, 1e6, "estimate"))
+    if distribution == "generalized_gamma":
+        options["shape"] = choose(usually(0.5, -1.0, 0.0, "estimate"))
     regressor = EMCensoredRegressor(
         distribution=distribution,
         alpha=choose(usually(0.0, 1e-3, 1.0, 1e6)),

@@ -28,7 +28,7 @@ def told(X, y, weight=None, **options):
     """A fit, and whether it says that there is no finite maximum."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        model = EMCensoredRegressor(**options).fit(X, y, weight)
+        model = EMCensoredRegressor(**{"shape": 0.5, **options}).fit(X, y, weight)
     assert {w.category for w in caught} <= {DataWarning, ConvergenceWarning}
     values = np.r_[model.intercept_, model.coef_, model.scale_, model.log_likelihood_]
     assert np.isfinite(values).all() and model.scale_ > 0.0
