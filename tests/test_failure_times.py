@@ -37,6 +37,12 @@ def test_reference_answers(case_id):
     agree(model, case, X, y, weight, within)
 
 
+def test_no_predictors_are_an_x_without_columns():
+    _, y = load("lung_2")
+    with pytest.raises(ValueError, match="X is None, .* numpy.empty"):
+        EMCensoredRegressor(distribution="weibull").fit(None, y)
+
+
 def test_a_line_of_which_nothing_is_estimated():
     """A constant scale, no intercept and a column of zeros: what is left is a likelihood."""
     X, y = load("lung_2")

@@ -93,6 +93,11 @@ def open_rows(
 
     Bounds are on the scale of the line, or ``as_given``, once it is known that they can be.
     """
+    if X is None:
+        raise ValueError(
+            f"X is None, and {type(regressor).__name__} takes predictors. For a distribution alone "
+            "give it an X without columns, as numpy.empty((len(y), 0)); EMSurvivalCurve takes None."
+        )
     to_line = (LAWS[regressor.distribution] if reset else regressor._distribution).bounds_to_line
     if as_given:
         to_line = partial(_checked, to_line)
