@@ -71,11 +71,12 @@ def test_methods_use_the_observed_cells_exactly(name):
     weighted=st.booleans(),
 )
 def test_the_objective_never_falls(name, seed, k, reg_covar, share, weighted):
+    """And it comes to an end: beside a saddle, where it hardly rises, after a thousand steps."""
     rng = np.random.default_rng(seed)
     X, _ = clusters(80, 3, 2, share, seed, apart=2.0)
     weights = rng.uniform(0.5, 3.0, len(X)) if weighted else None
     mixture = EMGaussianMixture(
-        k, covariance_type=name, reg_covar=reg_covar, tol=1e-5, max_iter=500, random_state=seed
+        k, covariance_type=name, reg_covar=reg_covar, tol=1e-5, max_iter=3000, random_state=seed
     ).fit(X, sample_weight=weights)
     assert (np.diff(mixture.history_) >= -1e-13 * np.abs(mixture.history_[:-1])).all()
     assert mixture.converged_
