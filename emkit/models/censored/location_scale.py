@@ -133,6 +133,11 @@ class LocationScale(PenalisedLine):
             raise np.linalg.LinAlgError("There is no maximum: errors have lost their memory.")
         return self._newton_step(stats, params)[0]
 
+    def remaining_gain(self, stats: Slopes, params: LineParams) -> float:  # type: ignore[override]
+        if stats.memory == 0.0:
+            return np.inf
+        return self._newton_step(stats, params)[1]
+
     def polish(self, stats: Slopes, params: LineParams, rounding: float) -> LineParams:
         image, gain = self._newton_step(stats, params)
         return image if gain <= rounding else params
