@@ -30,6 +30,8 @@ __all__ = [
 RANK_EIGENVALUE = 1e-13
 #: Rows worked on at a time, so that the arrays of a step stay in the cache.
 STEP_ROWS = 4096
+#: Rows that are standardised together.
+ROWS_TOGETHER = 32
 #: A bound so far out, in units of the fit, is none: its square would overflow.
 OPEN_BOUND = 1e100
 TINY = float(np.finfo(float).tiny)
@@ -105,8 +107,11 @@ class Standardised(NamedTuple):
             columns /= self.scale
             np.matmul(columns, self.basis, out=out[:, lead:])
         else:
-            np.subtract(X, self.shift, out=out[:, lead:])
-            out[:, lead:] /= self.scale
+            out[:, lead:] = X
+            unit = np.ones((2, len(self.line)))
+            unit[:, lead:] = self.shift, self.scale
+            unit[0, :lead] = 0.0
+            _standardise(out, *unit)
         return out
 
     def turned(self, change: Array) -> "Standardised":
@@ -274,7 +279,8 @@ class Prepared(NamedTuple):
         if self.summarise:
             told &= ~rows.exact
         # Sorted by kind: a tile of one kind goes the shorter way.
-        kind = np.isinf(low).astype(np.int8) - np.isinf(high)
+        kind = (low < high).astype(np.int8) + np.isinf(low)
+        kind[np.isinf(high)] = -1
         entry = stratum = None
         if self.delayed:
             entry = np.full(len(low), -np.inf) if rows.entry is None else units.response(rows.entry)
@@ -301,6 +307,16 @@ class Prepared(NamedTuple):
             None if entry is None else entry[kept] - fitted,
             None if stratum is None else stratum[kept],
         )
+
+
+def _standardise(rows: Array, shift: Array, scale: Array) -> None:
+    """In place: (rows - shift) / scale, of many rows at a time, as loops over short ones cost."""
+    together = max(len(rows) // ROWS_TOGETHER, 0) * ROWS_TOGETHER
+    many = rows[:together].reshape(-1, ROWS_TOGETHER * rows.shape[1])
+    few = rows[together:]
+    for part, n in (many, ROWS_TOGETHER), (few, 1):
+        part -= np.tile(shift, n)
+        part /= np.tile(scale, n)
 
 
 def thinned(data: Blockwise, counts: Sequence[int], every: int) -> Residuals:
