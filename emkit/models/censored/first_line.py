@@ -38,6 +38,8 @@ ROUNDINGS = 8.0
 SHARP_WIDTH = 1e-3
 #: Sharp rows alone show the line where they see every direction at least so well as all rows.
 SEEN_PART = 1e-8
+#: Squares about a line, as part of those about 0, from which on their difference has its digits.
+KEPT_SQUARES = 1e-3
 
 
 class Undivided(NamedTuple):
@@ -76,7 +78,7 @@ def prepare_blocks(
     penalised: bool = False,
     strata: Strata | None = None,
 ) -> Prepared:
-    """Units, first line and sums of all rows (blocks of `Responses`), in three passes.
+    """Units, first line and sums of all rows (blocks of `Responses`), in two or three passes.
 
     The first line, about which all is measured, is least squares of the exact and other sharp rows
     where these show it, and otherwise of all rows, censored ones at their stand-ins (see `units`).
@@ -97,7 +99,10 @@ def prepare_blocks(
     equations, units, turn, weight = _equations(data, units, target, penalised)
     lines = equations.lines()
     units = units._replace(line=lines[-1])
-    (sums, squares, sharp), _ = data.sum(partial(_sums_about_lines, units, lines, target))
+    about = None if summarise else equations.about(lines)
+    if about is None:
+        about, _ = data.sum(partial(_sums_about_lines, units, lines, target))
+    sums, squares, sharp = about
     spreads = np.sqrt(squares / weight)
     rounding = ROUNDINGS * EPS * (1.0 + abs(where.centre) / units.spread)
     # A line through every response leaves no spread: their own takes its place.
@@ -163,13 +168,25 @@ class Target(NamedTuple):
     def values(self, units: Standardised, rows: Responses) -> tuple[Array, Array]:
         """Stand-ins of the responses, and these drawn in if they are to be, in units."""
         plain = self.where.stand_in(rows.low, rows.high)
-        near = np.clip(plain, *self.where.fence) if self.drawn_in else plain
-        return units.response(plain), units.response(near)
+        values = units.response(plain)
+        if not self.drawn_in:
+            return values, values
+        return values, units.response(np.clip(plain, *self.where.fence))
 
     def sharp(self, rows: Responses) -> NDArray[np.bool_]:
         """Rows that show where the line is."""
         with np.errstate(invalid="ignore"):  # inf - inf
             return rows.exact | (rows.high - rows.low <= SHARP_WIDTH * self.where.deviation)
+
+
+class Moments(NamedTuple):
+    """Sums of the responses alone, with weights."""
+
+    squares: Array  #: () of the stand-ins of all rows
+    sharp_squares: Array  #: () of the sharp rows
+    sharp: Array  #: () weight of these
+    narrow: Array  #: () weight of those of them that are not exact
+    total: Array  #: () sum of the exact responses, on the scale of the line
 
 
 class NormalEquations(NamedTuple):
@@ -180,11 +197,15 @@ class NormalEquations(NamedTuple):
     drawn_in: Array  #: (q,) cross of responses drawn in
     sharp_gram: Array  #: (q, q)
     sharp_cross: Array  #: (q,) of responses drawn in
+    moments: Moments
 
     def changed(self, change: Array) -> "NormalEquations":
         """Those of combinations of columns."""
-        parts = (change.T @ part for part in self)
-        return NormalEquations(*(part @ change if part.ndim == 2 else part for part in parts))
+        *parts, moments = self
+        turned = (change.T @ part for part in parts)
+        return NormalEquations(
+            *(part @ change if part.ndim == 2 else part for part in turned), moments
+        )
 
     @property
     def shows_line(self) -> bool:
@@ -201,6 +222,26 @@ class NormalEquations(NamedTuple):
             lines.append(inverse @ self.drawn_in)
         sharp = pseudo_inverse(self.sharp_gram)[0] @ self.sharp_cross
         return [*lines, sharp if self.shows_line else lines[-1]]
+
+    def about(self, lines: list[Array]) -> "AboutLines | None":
+        """Sums about the lines, where these sums show them: without a pass over the rows.
+
+        Differences of squares must keep their digits, the exact rows be the sharp ones, and no
+        response be drawn in.
+        """
+        moments = self.moments
+        if len(lines) > 2 or moments.narrow > 0.0:
+            return None
+        squares = [_about(line, self.gram, self.cross, moments.squares) for line in lines]
+        left = _about(lines[-1], self.sharp_gram, self.sharp_cross, moments.sharp_squares)
+        if min(squares) < KEPT_SQUARES * moments.squares or (
+            left < KEPT_SQUARES * moments.sharp_squares
+        ):
+            return None
+        cross = self.sharp_cross - self.sharp_gram @ lines[-1]
+        weight, total = float(moments.sharp), float(moments.total)
+        exact = LineSums(weight, self.sharp_gram, cross, left, total)
+        return AboutLines(exact, np.array(squares), np.array([left, weight]))
 
 
 class AboutLines(NamedTuple):
@@ -272,15 +313,38 @@ def _normal_equations(
     plain, near = target.values(units, rows)
     all_sharp = target.sharp(rows)
     for part in steps(len(plain)):
-        design, sharp = units.design(rows.X[part]), all_sharp[part]
+        design, sharp = units.design(rows.X[part]), np.flatnonzero(all_sharp[part])
         weighted = design if rows.weight is None else design * rows.weight[part, None]
         gram += weighted.T @ design
         cross += plain[part] @ weighted
-        drawn_in += near[part] @ weighted
-        if sharp.any():
-            sharp_gram += weighted[sharp].T @ design[sharp]
-            sharp_cross += near[part][sharp] @ weighted[sharp]
-    return NormalEquations(gram, cross, drawn_in, sharp_gram, sharp_cross), rows.total_weight
+        if target.drawn_in:
+            drawn_in += near[part] @ weighted
+        if len(sharp):
+            chosen = np.take(design, sharp, axis=0)
+            of_weight = chosen if rows.weight is None else np.take(weighted, sharp, axis=0)
+            sharp_gram += of_weight.T @ chosen
+            sharp_cross += near[part][sharp] @ of_weight
+    if not target.drawn_in:
+        drawn_in = cross.copy()
+    moments = _moments(plain, near, all_sharp, rows)
+    equations = NormalEquations(gram, cross, drawn_in, sharp_gram, sharp_cross, moments)
+    return equations, rows.total_weight
+
+
+def _moments(plain: Array, near: Array, sharp: NDArray[np.bool_], rows: Responses) -> Moments:
+    w = np.ones(len(plain)) if rows.weight is None else rows.weight
+    of_sharp, exact = np.where(sharp, w, 0.0), rows.exact
+    narrow = of_sharp[~exact].sum()
+    with np.errstate(over="ignore"):
+        squares, near_squares = w @ plain**2, of_sharp @ near**2
+    total = w[exact] @ rows.low[exact]
+    parts = squares, near_squares, of_sharp.sum(), narrow, total
+    return Moments(*map(np.asarray, parts))
+
+
+def _about(line: Array, gram: Array, cross: Array, squares: Array) -> float:
+    """Sum of squares about a line."""
+    return float(squares - line @ (2.0 * cross - gram @ line))
 
 
 def _sums_about_lines(
