@@ -96,10 +96,10 @@ class Standardised(NamedTuple):
     basis: Array | None = None  #: (p, q) combinations of columns, each orthogonal to the others
     columns: tuple[int, ...] | None = None  #: of X that make the line (p,); None: all of them
 
-    def design(self, X: Array) -> Array:
+    def design(self, X: Array, out: Array | None = None) -> Array:
         """Standardised columns (n, q), with ones in front if there is an intercept."""
         X = X if self.columns is None else X[:, self.columns]
-        out = np.empty((len(X), len(self.line)))
+        out = np.empty((len(X), len(self.line))) if out is None else out
         lead = int(self.intercept)
         out[:, :lead] = 1.0
         if self.basis is not None:
@@ -289,18 +289,23 @@ class Prepared(NamedTuple):
         if self.strata is not None:
             stratum = self.strata.codes(rows.X)
             kind = kind + 8 * stratum
-        order = np.argsort(kind[told], kind="stable")
-        kept = np.flatnonzero(told)[order]
-        design = np.empty((len(kept), len(units.line)))
-        for part in steps(len(kept)):
-            design[part] = units.design(np.take(rows.X, kept[part], axis=0))
-        fitted = design @ units.line
+        kept = np.argsort(kind, kind="stable")
+        if not told.all():
+            kept = kept[told[kept]]
         with np.errstate(over="ignore", invalid="ignore"):
-            width = (rows.high[kept] - rows.low[kept]) / units.spread
+            width = (rows.high - rows.low) / units.spread
+        low, high, width = low[kept], high[kept], width[kept]
+        design = np.empty((len(kept), len(units.line)))
+        fitted = np.empty(len(kept))
+        for part in steps(len(kept)):
+            units.design(np.take(rows.X, kept[part], axis=0), out=design[part])
+            np.matmul(design[part], units.line, out=fitted[part])
+        low -= fitted
+        high -= fitted
         return Residuals(
             design,
-            low[kept] - fitted,
-            high[kept] - fitted,
+            low,
+            high,
             width,
             None if rows.weight is None else rows.weight[kept],
             exact if with_sums else ExactSums.none(len(units.line)),

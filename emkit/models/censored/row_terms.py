@@ -5,12 +5,12 @@ on. What the scale adds to exact rows, :math:`-\log s`, is left out.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.laws.intervals import Derivatives, ErrorLaw, Tails, interval_mass, quadrature
+from emkit.models.laws.intervals import Derivatives, ErrorLaw, Mask, Tails, interval_mass, quadrature
 
 __all__ = ["RowTerms", "row_terms", "terms_about"]
 
@@ -51,7 +51,7 @@ def terms_about(
 
 def _kinds(
     law: ErrorLaw, low: Array, high: Array, width: Array
-) -> Iterator[tuple[Any, Array, Callable[[Array], Derivatives]]]:
+) -> Iterator[tuple[Mask, Array, Callable[[Array], Derivatives]]]:
     """Rows that are told by one point, that point, and the function of it: exact, right, left."""
     yield width == 0.0, low, law.log_pdf_derivatives
     yield np.isinf(high), low, law.log_sf_derivatives
@@ -77,17 +77,24 @@ def _within_bounds(law: ErrorLaw, low: Array, high: Array, width: Array) -> RowT
     """Terms of rows observed from the first."""
     out, between = np.empty((6, len(low))), np.ones(len(low), dtype=bool)
     for rows, z, derivatives in _kinds(law, low, high, width):
-        chosen = np.flatnonzero(rows)
-        if len(chosen) == len(rows):  # nothing to sort out
-            return _at_point(z, derivatives(z))
-        if len(chosen):
+        chosen = _run(rows)
+        if chosen is not None:
             out[:, chosen] = _at_point(z[chosen], derivatives(z[chosen]))
             between[chosen] = False
-    if between.all():
-        return _within(law, low, high, width)
-    if between.any():
-        out[:, between] = _within(law, low[between], high[between], width[between])
+    chosen = _run(between)
+    if chosen is not None:
+        out[:, chosen] = _within(law, low[chosen], high[chosen], width[chosen])
     return RowTerms(*out)
+
+
+def _run(rows: Mask) -> slice | Mask | None:
+    """Index of the rows of a kind: a slice where they follow each other; None where there are
+    none."""
+    n = int(np.count_nonzero(rows))
+    if n == 0:
+        return None
+    first = int(rows.argmax())
+    return slice(first, first + n) if rows[first : first + n].all() else rows
 
 
 def _at_point(z: Array, log: Derivatives) -> RowTerms:
