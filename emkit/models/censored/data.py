@@ -54,6 +54,10 @@ class Responses(NamedTuple):
     def exact(self) -> NDArray[np.bool_]:
         return self.low == self.high
 
+    def part(self, rows: slice) -> "Responses":
+        """Views of some of the rows."""
+        return Responses(*(None if of is None else of[rows] for of in self))  # type: ignore[arg-type]
+
     @property
     def least(self) -> Array:
         """What the line must not lie below to be within the bounds (n,); see `least_within`."""

@@ -310,36 +310,41 @@ def _normal_equations(
     q = len(units.line)
     gram, sharp_gram = np.zeros((2, q, q))
     cross, drawn_in, sharp_cross = np.zeros((3, q))
-    plain, near = target.values(units, rows)
-    all_sharp = target.sharp(rows)
-    for part in steps(len(plain)):
-        design, sharp = units.design(rows.X[part]), np.flatnonzero(all_sharp[part])
-        weighted = design if rows.weight is None else design * rows.weight[part, None]
+    moments = np.zeros(len(Moments._fields))
+    for part in steps(len(rows.X)):
+        tile = rows.part(part)
+        plain, near = target.values(units, tile)
+        design, sharp = units.design(tile.X), target.sharp(tile)
+        weighted = design if tile.weight is None else design * tile.weight[:, None]
         gram += weighted.T @ design
-        cross += plain[part] @ weighted
+        cross += plain @ weighted
         if target.drawn_in:
-            drawn_in += near[part] @ weighted
-        if len(sharp):
-            chosen = np.take(design, sharp, axis=0)
-            of_weight = chosen if rows.weight is None else np.take(weighted, sharp, axis=0)
-            sharp_gram += of_weight.T @ chosen
-            sharp_cross += near[part][sharp] @ of_weight
+            drawn_in += near @ weighted
+        chosen = np.flatnonzero(sharp)
+        if len(chosen):
+            few = np.take(design, chosen, axis=0)
+            of_weight = few if tile.weight is None else np.take(weighted, chosen, axis=0)
+            sharp_gram += of_weight.T @ few
+            sharp_cross += near[chosen] @ of_weight
+        moments += _moments(tile, plain, near, sharp)
     if not target.drawn_in:
         drawn_in = cross.copy()
-    moments = _moments(plain, near, all_sharp, rows)
-    equations = NormalEquations(gram, cross, drawn_in, sharp_gram, sharp_cross, moments)
+    sums = Moments(*map(np.asarray, moments))
+    equations = NormalEquations(gram, cross, drawn_in, sharp_gram, sharp_cross, sums)
     return equations, rows.total_weight
 
 
-def _moments(plain: Array, near: Array, sharp: NDArray[np.bool_], rows: Responses) -> Moments:
+def _moments(
+    rows: Responses, plain: Array, near: Array, sharp: NDArray[np.bool_]
+) -> tuple[float, ...]:
+    """What some rows add to the `Moments`."""
+    exact = rows.exact
     w = np.ones(len(plain)) if rows.weight is None else rows.weight
-    of_sharp, exact = np.where(sharp, w, 0.0), rows.exact
-    narrow = of_sharp[~exact].sum()
+    of_sharp, of_exact = w * sharp, w * exact
     with np.errstate(over="ignore"):
-        squares, near_squares = w @ plain**2, of_sharp @ near**2
-    total = w[exact] @ rows.low[exact]
-    parts = squares, near_squares, of_sharp.sum(), narrow, total
-    return Moments(*map(np.asarray, parts))
+        squares = w @ plain**2, of_sharp @ near**2
+    narrow = w @ (sharp & ~exact)
+    return *squares, of_sharp.sum(), narrow, of_exact @ np.where(exact, rows.low, 0.0)
 
 
 def _about(line: Array, gram: Array, cross: Array, squares: Array) -> float:
