@@ -324,8 +324,8 @@ def _standardise(rows: Array, shift: Array, scale: Array) -> None:
     many = rows[:together].reshape(-1, ROWS_TOGETHER * rows.shape[1])
     few = rows[together:]
     for part, n in (many, ROWS_TOGETHER), (few, 1):
-        part -= np.tile(shift, n)
-        part /= np.tile(scale, n)
+        part -= np.broadcast_to(shift, (n, len(shift))).reshape(-1)
+        part /= np.broadcast_to(scale, (n, len(scale))).reshape(-1)
 
 
 def thinned(data: Blockwise, counts: Sequence[int], every: int) -> Residuals:

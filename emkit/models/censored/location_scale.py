@@ -121,9 +121,7 @@ class LocationScale(PenalisedLine):
         if data.entry is None:
             terms = terms_about(self.law, *bounds, fitted, scale)
         else:
-            low, high, entry = (
-                (end - fitted) / scale for end in (*bounds[:2], data.entry[rows])
-            )
+            low, high, entry = ((end - fitted) / scale for end in (*bounds[:2], data.entry[rows]))
             memory = rows_with_memory(self.law, low, high, entry, smallest_memory(self.weight))
             terms = row_terms(self.law, low, high, width / scale, entry)
         if data.weight is None:

@@ -10,7 +10,14 @@ from typing import NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.laws.intervals import Derivatives, ErrorLaw, Mask, Tails, interval_mass, quadrature
+from emkit.models.laws.intervals import (
+    Derivatives,
+    ErrorLaw,
+    Mask,
+    Tails,
+    interval_mass,
+    quadrature,
+)
 
 __all__ = ["RowTerms", "row_terms", "terms_about"]
 
