@@ -201,11 +201,9 @@ class NormalEquations(NamedTuple):
 
     def changed(self, change: Array) -> "NormalEquations":
         """Those of combinations of columns."""
-        *parts, moments = self
-        turned = (change.T @ part for part in parts)
-        return NormalEquations(
-            *(part @ change if part.ndim == 2 else part for part in turned), moments
-        )
+        turned = (change.T @ part for part in self[:-1])
+        parts: list[Any] = [part @ change if part.ndim == 2 else part for part in turned]
+        return NormalEquations._make([*parts, self.moments])
 
     @property
     def shows_line(self) -> bool:
@@ -336,7 +334,7 @@ def _normal_equations(
 
 def _moments(
     rows: Responses, plain: Array, near: Array, sharp: NDArray[np.bool_]
-) -> tuple[float, ...]:
+) -> tuple[Any, ...]:
     """What some rows add to the `Moments`."""
     exact = rows.exact
     w = np.ones(len(plain)) if rows.weight is None else rows.weight

@@ -135,7 +135,7 @@ class LocationScale(PenalisedLine):
             raise np.linalg.LinAlgError("There is no maximum: errors have lost their memory.")
         return self._newton_step(stats, params)[0]
 
-    def remaining_gain(self, stats: Slopes, params: LineParams) -> float:  # type: ignore[override]
+    def remaining_gain(self, stats: Slopes, params: LineParams) -> float:
         if stats.memory == 0.0:
             return np.inf
         return self._newton_step(stats, params)[1]
