@@ -314,21 +314,20 @@ def _normal_equations(
         plain, near = target.values(units, tile)
         design, sharp = units.design(tile.X), target.sharp(tile)
         weighted = design if tile.weight is None else design * tile.weight[:, None]
-        gram += weighted.T @ design
         cross += plain @ weighted
         if target.drawn_in:
             drawn_in += near @ weighted
-        chosen = np.flatnonzero(sharp)
-        if len(chosen):
-            few = np.take(design, chosen, axis=0)
-            of_weight = few if tile.weight is None else np.take(weighted, chosen, axis=0)
-            sharp_gram += of_weight.T @ few
-            sharp_cross += near[chosen] @ of_weight
+        sharp_cross += np.where(sharp, near, 0.0) @ weighted
+        # Every row in one of two products: the Gram matrix of all rows is their sum.
+        for chosen, into in (np.flatnonzero(sharp), sharp_gram), (np.flatnonzero(~sharp), gram):
+            if len(chosen):
+                few = np.take(design, chosen, axis=0)
+                into += (few if tile.weight is None else np.take(weighted, chosen, axis=0)).T @ few
         moments += _moments(tile, plain, near, sharp)
     if not target.drawn_in:
         drawn_in = cross.copy()
     sums = Moments(*map(np.asarray, moments))
-    equations = NormalEquations(gram, cross, drawn_in, sharp_gram, sharp_cross, sums)
+    equations = NormalEquations(gram + sharp_gram, cross, drawn_in, sharp_gram, sharp_cross, sums)
     return equations, rows.total_weight
 
 
