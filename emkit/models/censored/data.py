@@ -30,6 +30,8 @@ __all__ = [
 RANK_EIGENVALUE = 1e-13
 #: Rows worked on at a time, so that the arrays of a step stay in the cache.
 STEP_ROWS = 4096
+#: Rows that are standardised together.
+ROWS_TOGETHER = 32
 #: A bound so far out, in units of the fit, is none: its square would overflow.
 OPEN_BOUND = 1e100
 TINY = float(np.finfo(float).tiny)
@@ -51,6 +53,10 @@ class Responses(NamedTuple):
     @property
     def exact(self) -> NDArray[np.bool_]:
         return self.low == self.high
+
+    def part(self, rows: slice) -> "Responses":
+        """Views of some of the rows."""
+        return Responses(*(None if of is None else of[rows] for of in self))  # type: ignore[arg-type]
 
     @property
     def least(self) -> Array:
@@ -94,10 +100,10 @@ class Standardised(NamedTuple):
     basis: Array | None = None  #: (p, q) combinations of columns, each orthogonal to the others
     columns: tuple[int, ...] | None = None  #: of X that make the line (p,); None: all of them
 
-    def design(self, X: Array) -> Array:
+    def design(self, X: Array, out: Array | None = None) -> Array:
         """Standardised columns (n, q), with ones in front if there is an intercept."""
         X = X if self.columns is None else X[:, self.columns]
-        out = np.empty((len(X), len(self.line)))
+        out = np.empty((len(X), len(self.line))) if out is None else out
         lead = int(self.intercept)
         out[:, :lead] = 1.0
         if self.basis is not None:
@@ -105,8 +111,11 @@ class Standardised(NamedTuple):
             columns /= self.scale
             np.matmul(columns, self.basis, out=out[:, lead:])
         else:
-            np.subtract(X, self.shift, out=out[:, lead:])
-            out[:, lead:] /= self.scale
+            out[:, lead:] = X
+            unit = np.ones((2, len(self.line)))
+            unit[:, lead:] = self.shift, self.scale
+            unit[0, :lead] = 0.0
+            _standardise(out, *unit)
         return out
 
     def turned(self, change: Array) -> "Standardised":
@@ -275,7 +284,8 @@ class Prepared(NamedTuple):
         if self.summarise:
             told &= ~rows.exact
         # Sorted by kind: a tile of one kind goes the shorter way.
-        kind = np.isinf(low).astype(np.int8) - np.isinf(high)
+        kind = (low < high).astype(np.int8) + np.isinf(low)
+        kind[np.isinf(high)] = -1
         entry = stratum = None
         if self.delayed:
             entry = np.full(len(low), -np.inf) if rows.entry is None else units.response(rows.entry)
@@ -284,24 +294,39 @@ class Prepared(NamedTuple):
         if self.strata is not None:
             stratum = self.strata.codes(rows.X)
             kind = kind + 8 * stratum
-        order = np.argsort(kind[told], kind="stable")
-        kept = np.flatnonzero(told)[order]
-        design = np.empty((len(kept), len(units.line)))
-        for part in steps(len(kept)):
-            design[part] = units.design(np.take(rows.X, kept[part], axis=0))
-        fitted = design @ units.line
+        kept = np.argsort(kind, kind="stable")
+        if not told.all():
+            kept = kept[told[kept]]
         with np.errstate(over="ignore", invalid="ignore"):
-            width = (rows.high[kept] - rows.low[kept]) / units.spread
+            width = (rows.high - rows.low) / units.spread
+        low, high, width = low[kept], high[kept], width[kept]
+        design = np.empty((len(kept), len(units.line)))
+        fitted = np.empty(len(kept))
+        for part in steps(len(kept)):
+            units.design(np.take(rows.X, kept[part], axis=0), out=design[part])
+            np.matmul(design[part], units.line, out=fitted[part])
+        low -= fitted
+        high -= fitted
         return Residuals(
             design,
-            low[kept] - fitted,
-            high[kept] - fitted,
+            low,
+            high,
             width,
             None if rows.weight is None else rows.weight[kept],
             exact if with_sums else ExactSums.none(len(units.line)),
             None if entry is None else entry[kept] - fitted,
             None if stratum is None else stratum[kept],
         )
+
+
+def _standardise(rows: Array, shift: Array, scale: Array) -> None:
+    """In place: (rows - shift) / scale, of many rows at a time, as loops over short ones cost."""
+    together = max(len(rows) // ROWS_TOGETHER, 0) * ROWS_TOGETHER
+    many = rows[:together].reshape(-1, ROWS_TOGETHER * rows.shape[1])
+    few = rows[together:]
+    for part, n in (many, ROWS_TOGETHER), (few, 1):
+        part -= np.broadcast_to(shift, (n, len(shift))).reshape(-1)
+        part /= np.broadcast_to(scale, (n, len(scale))).reshape(-1)
 
 
 def thinned(data: Blockwise, counts: Sequence[int], every: int) -> Residuals:

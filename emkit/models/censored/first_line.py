@@ -38,6 +38,8 @@ ROUNDINGS = 8.0
 SHARP_WIDTH = 1e-3
 #: Sharp rows alone show the line where they see every direction at least so well as all rows.
 SEEN_PART = 1e-8
+#: Squares about a line, as part of those about 0, from which on their difference has its digits.
+KEPT_SQUARES = 1e-3
 
 
 class Undivided(NamedTuple):
@@ -77,7 +79,7 @@ def prepare_blocks(
     turn: bool = True,
     strata: Strata | None = None,
 ) -> Prepared:
-    """Units, first line and sums of all rows (blocks of `Responses`), in three passes.
+    """Units, first line and sums of all rows (blocks of `Responses`), in two or three passes.
 
     The first line, about which all is measured, is least squares of the exact and other sharp rows
     where these show it, and otherwise of all rows, censored ones at their stand-ins (see `units`).
@@ -98,7 +100,10 @@ def prepare_blocks(
     equations, units, turned, weight = _equations(data, units, target, penalised, turn)
     lines = equations.lines()
     units = units._replace(line=lines[-1])
-    (sums, squares, sharp), _ = data.sum(partial(_sums_about_lines, units, lines, target))
+    about = None if summarise else equations.about(lines)
+    if about is None:
+        about, _ = data.sum(partial(_sums_about_lines, units, lines, target))
+    sums, squares, sharp = about
     spreads = np.sqrt(squares / weight)
     rounding = ROUNDINGS * EPS * (1.0 + abs(where.centre) / units.spread)
     # A line through every response leaves no spread: their own takes its place.
@@ -165,13 +170,25 @@ class Target(NamedTuple):
     def values(self, units: Standardised, rows: Responses) -> tuple[Array, Array]:
         """Stand-ins of the responses, and these drawn in if they are to be, in units."""
         plain = self.where.stand_in(rows.low, rows.high)
-        near = np.clip(plain, *self.where.fence) if self.drawn_in else plain
-        return units.response(plain), units.response(near)
+        values = units.response(plain)
+        if not self.drawn_in:
+            return values, values
+        return values, units.response(np.clip(plain, *self.where.fence))
 
     def sharp(self, rows: Responses) -> NDArray[np.bool_]:
         """Rows that show where the line is."""
         with np.errstate(invalid="ignore"):  # inf - inf
             return rows.exact | (rows.high - rows.low <= SHARP_WIDTH * self.where.deviation)
+
+
+class Moments(NamedTuple):
+    """Sums of the responses alone, with weights."""
+
+    squares: Array  #: () of the stand-ins of all rows
+    sharp_squares: Array  #: () of the sharp rows
+    sharp: Array  #: () weight of these
+    narrow: Array  #: () weight of those of them that are not exact
+    total: Array  #: () sum of the exact responses, on the scale of the line
 
 
 class NormalEquations(NamedTuple):
@@ -182,11 +199,13 @@ class NormalEquations(NamedTuple):
     drawn_in: Array  #: (q,) cross of responses drawn in
     sharp_gram: Array  #: (q, q)
     sharp_cross: Array  #: (q,) of responses drawn in
+    moments: Moments
 
     def changed(self, change: Array) -> "NormalEquations":
         """Those of combinations of columns."""
-        parts = (change.T @ part for part in self)
-        return NormalEquations(*(part @ change if part.ndim == 2 else part for part in parts))
+        turned = (change.T @ part for part in self[:-1])
+        parts: list[Any] = [part @ change if part.ndim == 2 else part for part in turned]
+        return NormalEquations._make([*parts, self.moments])
 
     @property
     def shows_line(self) -> bool:
@@ -203,6 +222,26 @@ class NormalEquations(NamedTuple):
             lines.append(inverse @ self.drawn_in)
         sharp = pseudo_inverse(self.sharp_gram)[0] @ self.sharp_cross
         return [*lines, sharp if self.shows_line else lines[-1]]
+
+    def about(self, lines: list[Array]) -> "AboutLines | None":
+        """Sums about the lines, where these sums show them: without a pass over the rows.
+
+        Differences of squares must keep their digits, the exact rows be the sharp ones, and no
+        response be drawn in.
+        """
+        moments = self.moments
+        if len(lines) > 2 or moments.narrow > 0.0:
+            return None
+        squares = [_about(line, self.gram, self.cross, moments.squares) for line in lines]
+        left = _about(lines[-1], self.sharp_gram, self.sharp_cross, moments.sharp_squares)
+        if min(squares) < KEPT_SQUARES * moments.squares or (
+            left < KEPT_SQUARES * moments.sharp_squares
+        ):
+            return None
+        cross = self.sharp_cross - self.sharp_gram @ lines[-1]
+        weight, total = float(moments.sharp), float(moments.total)
+        exact = LineSums(weight, self.sharp_gram, cross, left, total)
+        return AboutLines(exact, np.array(squares), np.array([left, weight]))
 
 
 class AboutLines(NamedTuple):
@@ -271,18 +310,45 @@ def _normal_equations(
     q = len(units.line)
     gram, sharp_gram = np.zeros((2, q, q))
     cross, drawn_in, sharp_cross = np.zeros((3, q))
-    plain, near = target.values(units, rows)
-    all_sharp = target.sharp(rows)
-    for part in steps(len(plain)):
-        design, sharp = units.design(rows.X[part]), all_sharp[part]
-        weighted = design if rows.weight is None else design * rows.weight[part, None]
-        gram += weighted.T @ design
-        cross += plain[part] @ weighted
-        drawn_in += near[part] @ weighted
-        if sharp.any():
-            sharp_gram += weighted[sharp].T @ design[sharp]
-            sharp_cross += near[part][sharp] @ weighted[sharp]
-    return NormalEquations(gram, cross, drawn_in, sharp_gram, sharp_cross), rows.total_weight
+    moments = np.zeros(len(Moments._fields))
+    for part in steps(len(rows.X)):
+        tile = rows.part(part)
+        plain, near = target.values(units, tile)
+        design, sharp = units.design(tile.X), target.sharp(tile)
+        weighted = design if tile.weight is None else design * tile.weight[:, None]
+        cross += plain @ weighted
+        if target.drawn_in:
+            drawn_in += near @ weighted
+        sharp_cross += np.where(sharp, near, 0.0) @ weighted
+        # Every row in one of two products: the Gram matrix of all rows is their sum.
+        for chosen, into in (np.flatnonzero(sharp), sharp_gram), (np.flatnonzero(~sharp), gram):
+            if len(chosen):
+                few = np.take(design, chosen, axis=0)
+                into += (few if tile.weight is None else np.take(weighted, chosen, axis=0)).T @ few
+        moments += _moments(tile, plain, near, sharp)
+    if not target.drawn_in:
+        drawn_in = cross.copy()
+    sums = Moments(*map(np.asarray, moments))
+    equations = NormalEquations(gram + sharp_gram, cross, drawn_in, sharp_gram, sharp_cross, sums)
+    return equations, rows.total_weight
+
+
+def _moments(
+    rows: Responses, plain: Array, near: Array, sharp: NDArray[np.bool_]
+) -> tuple[Any, ...]:
+    """What some rows add to the `Moments`."""
+    exact = rows.exact
+    w = np.ones(len(plain)) if rows.weight is None else rows.weight
+    of_sharp, of_exact = w * sharp, w * exact
+    with np.errstate(over="ignore"):
+        squares = w @ plain**2, of_sharp @ near**2
+    narrow = w @ (sharp & ~exact)
+    return *squares, of_sharp.sum(), narrow, of_exact @ np.where(exact, rows.low, 0.0)
+
+
+def _about(line: Array, gram: Array, cross: Array, squares: Array) -> float:
+    """Sum of squares about a line."""
+    return float(squares - line @ (2.0 * cross - gram @ line))
 
 
 def _sums_about_lines(
