@@ -146,9 +146,10 @@ class LocationScale(PenalisedLine):
 
     def _newton_step(self, stats: Slopes, params: LineParams) -> tuple[LineParams, float]:
         """Its end, and the gain that the quadratic model promises; worked out once."""
-        if self._stepped is None or self._stepped[0] is not stats or self._stepped[1] is not params:
-            self._stepped = stats, params, self._worked_out_step(stats, params)
-        return self._stepped[2]
+        last = self._stepped  # another thread may put its own there
+        if last is None or last[0] is not stats or last[1] is not params:
+            last = self._stepped = stats, params, self._worked_out_step(stats, params)
+        return last[2]
 
     def _worked_out_step(self, stats: Slopes, params: LineParams) -> tuple[LineParams, float]:
         """It leads uphill even where the objective is not concave."""
