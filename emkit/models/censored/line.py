@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.engine.model import EMModel
-from emkit.models.censored.data import Residuals, pseudo_inverse
+from emkit.models.censored.data import Residuals
+from emkit.models.censored.gram import pseudo_inverse
 from emkit.models.censored.units import NEAR_BOUNDS, stand_in
 from emkit.numerics.constants import EPS
 

@@ -20,7 +20,8 @@ from typing import NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.censored.data import Residuals, whitening
+from emkit.models.censored.data import Residuals
+from emkit.models.censored.gram import whitening
 from emkit.models.censored.line import LOG_FLOOR, LineParams, PenalisedLine
 from emkit.models.censored.memoryless import rows_with_memory, smallest_memory
 from emkit.models.censored.row_terms import RowTerms, row_terms, terms_about
