@@ -1,4 +1,4 @@
-"""EMCensoredRegressor against R's survreg and a plain L-BFGS: time, likelihood, memory.
+"""EMCensoredRegressor against survreg, lifelines and L-BFGS: time, likelihood, memory.
 
 Run ``python benchmarks/speed_censored.py``; ``--quick`` takes small data, as a smoke test. Columns
 and coefficients are standard normal, noise has standard deviation 1.5. Limits are drawn
@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import _failure_times as failure_times
 import numpy as np
 from _common import Array, Comparison, Table, growth, in_child, in_turn, main, met, run, seconds
 from scipy.optimize import minimize
@@ -267,6 +268,67 @@ def speed(quick: bool) -> None:
         table.attempt(case.label(), partial(compare, case, with_survreg))
 
 
+# Weibull regressions of failure times: CPU seconds
+
+
+class TimesCase(NamedTuple):
+    n: int
+    d: int
+    right: float | None  #: share censored on the right; None mixes the kinds
+    repeats: int
+    most: tuple[float, float, float]  #: of the times of survreg, lifelines and L-BFGS
+
+    label = Case.label
+
+
+TIMES_CASES = (
+    TimesCase(10_000, 5, 0.3, 11, (0.15, 0.1, 1.2)),
+    TimesCase(100_000, 20, 0.5, 5, (0.1, 0.1, 0.9)),
+    TimesCase(1_000_000, 10, 0.3, 3, (0.06, 0.1, 0.9)),
+    TimesCase(100_000, 10, None, 5, (0.2, 0.1, np.inf)),
+)
+
+
+def compare_times(case: TimesCase) -> list[str]:
+    """Least times of each peer that can be run, in turn; the log-likelihood less that of emkit."""
+    data = failure_times.failure_times(case.n, case.d, case.right)
+    own: Any = failure_times.Emkit(data)
+    makers = [failure_times.Survreg, failure_times.Lifelines, failure_times.LBFGS]
+    peers: list[Any] = []
+    for make in makers[: 2 if data.mixed else 3]:
+        try:
+            peer = make(data)
+            peer()
+        except (ImportError, OSError, RuntimeError):  # it is not installed
+            peer = None
+        peers.append(peer)
+    peers += [None] * (len(makers) - len(peers))
+    present = [own, *(peer for peer in peers if peer is not None)]
+    least = dict(zip(map(id, present), in_turn(present, case.repeats).min(axis=0), strict=True))
+    cells = [f"{least[id(own)]:.4f}", str(own.fitted.n_iter_ + 1)]
+    for peer, most in zip(peers, case.most, strict=True):
+        if peer is None:
+            cells += ["-"] * 5
+            continue
+        ratio = least[id(own)] / least[id(peer)]
+        apart = f"{peer.log_likelihood - own.log_likelihood:+.1e}"
+        cells += [f"{least[id(peer)]:.4f}", f"{ratio:.3f}", f"{most:g}", met(ratio <= most), apart]
+    return cells
+
+
+def times(quick: bool) -> None:
+    """Whole fits with standard errors; of peers that are not installed nothing is told."""
+    cases = TIMES_CASES
+    if quick:
+        cases = tuple(case._replace(n=case.n // 10, repeats=2) for case in cases)
+    columns = ["n x d, censored", "emkit CPU s", "E-steps"]
+    for peer in ("survreg", "lifelines", "L-BFGS"):
+        columns += [f"{peer} CPU s", f"of {peer}'s", "at most", "met", "log-lik. less emkit's"]
+    table = Table("A Weibull fit, least CPU seconds", columns, 23)
+    for case in cases:
+        table.attempt(case.label(), partial(compare_times, case))
+
+
 # Memory
 
 
@@ -297,7 +359,7 @@ def memory(quick: bool) -> None:
             table.attempt(peer, partial(measure, peer))
 
 
-TABLES = {"speed": speed, "memory": memory}
+TABLES = {"speed": speed, "times": times, "memory": memory}
 
 if __name__ == "__main__":
     main(__doc__.splitlines()[0], TABLES, {"memory": child_memory})

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from emkit.censored.fitting import Collapse, Fit, polished
+from emkit.censored.collapse import Collapse
+from emkit.censored.fitting import Fit, polished
 from emkit.censored.messages import (
     warn_of_boundaries,
     warn_of_collapse,

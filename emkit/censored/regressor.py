@@ -20,10 +20,11 @@ from emkit.base.estimator import (
 )
 from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin, Progress
+from emkit.censored.collapse import Collapse
 from emkit.censored.conclusion import Conclusion
 from emkit.censored.confidence import Root
 from emkit.censored.fitted_line import far_from_0
-from emkit.censored.fitting import Climb, Collapse
+from emkit.censored.fitting import Climb
 from emkit.censored.messages import warn_of_shape
 from emkit.censored.prediction import CensoredPrediction
 from emkit.censored.residuals import data_of

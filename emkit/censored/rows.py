@@ -18,7 +18,8 @@ from emkit.data.blocks import DataBlocks
 from emkit.data.checks import load_with_missing, part_of
 from emkit.data.opened import Opened, open_data
 from emkit.data.reader import Reader
-from emkit.models.censored.data import Responses, Standardised
+from emkit.models.censored.data import Responses
+from emkit.models.censored.standardised import Standardised
 from emkit.models.censored.strata import Strata
 from emkit.models.laws.registry import LAWS
 

@@ -194,7 +194,8 @@ def _load(y: Any, left: Limit, right: Limit, **options: bool) -> Target:
 
 def _opened(bound: Array) -> Array:
     """Bounds, infinite where a number stands for it."""
-    return np.where(np.abs(bound) >= INFINITE, np.copysign(np.inf, bound), bound)
+    endless = np.abs(bound) >= INFINITE
+    return np.where(endless, np.copysign(np.inf, bound), bound) if endless.any() else bound
 
 
 def _entered(target: Target) -> Target:

@@ -8,7 +8,8 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
-from emkit.models.censored.data import TINY, Prepared
+from emkit.models.censored.data import Prepared
+from emkit.numerics.constants import TINY
 
 __all__ = ["Uncertainty", "check_uncertainty"]
 

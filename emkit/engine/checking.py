@@ -24,6 +24,7 @@ from emkit.engine.steps import (
     m_step,
     own_proposal,
     progress,
+    remaining_gain,
     require_finite,
     retracted,
     rounding,
@@ -222,6 +223,7 @@ def _check_offers(model: EMModel, before: Point, after: Point) -> None:
     """What the model offers beyond the two steps: its measure of progress, its proposals."""
     if model.progress is not None:
         progress(model, before, after, 1)
+    remaining_gain(model, after, 1)
     with untouched("propose", after.params, after.stats):
         own_proposal(model, after, 1)
 

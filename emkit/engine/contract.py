@@ -40,6 +40,7 @@ SIGNATURES = {
     "objective_rounding": "objective_rounding(params, objective) must return a number of nats, 0 "
     "or more.",
     "progress": "progress(before, after) must return a number.",
+    "remaining_gain": "remaining_gain(stats, params) must return a number of nats.",
     "acceleration_threshold": "acceleration_threshold(data) must return a number of nats; inf "
     "begins at once.",
     "weight_of": "weight_of(data) must return a number.",

@@ -9,7 +9,7 @@ from emkit.engine.model import EMModel
 from emkit.engine.options import RunOptions
 from emkit.engine.proposals import Proposals
 from emkit.engine.result import EMResult, StopReason
-from emkit.engine.steps import Point, evaluate, fallen, require_finite
+from emkit.engine.steps import Point, evaluate, fallen, remaining_gain, require_finite
 from emkit.engine.trace import Trace
 from emkit.exceptions import InfeasibleError
 
@@ -49,6 +49,9 @@ def climb(model: EMModel, data: Any, start: Any, options: RunOptions) -> EMResul
 def plain_step(trace: Trace) -> None:
     """Go to the EM image of the point, or end the run."""
     trace.retreated = False
+    if at_rest(trace):
+        trace.reason = StopReason.TOLERANCE
+        return
     there = step_of_model(trace)
     if trace.reason is not None:
         return
@@ -71,6 +74,14 @@ def plain_step(trace: Trace) -> None:
             raise fallen(trace.model, trace.data, here, there, noise, trace.n_iter)
     elif verdict.small and (confirmed or trace.reason is StopReason.MAX_ITER):
         trace.reason = StopReason.TOLERANCE
+
+
+def at_rest(trace: Trace) -> bool:
+    """Whether the model tells that no more than rounding is left, or confirms a small gain."""
+    if trace.model.remaining_gain is None or not np.isfinite(trace.point.objective):
+        return False
+    left = remaining_gain(trace.model, trace.point, trace.n_iter)
+    return left < trace.options.tol and (trace.small or left <= trace.noise_of(trace.point))
 
 
 def fell(trace: Trace, there: Point) -> bool:

@@ -35,6 +35,11 @@ class EMModel(ABC):
     progress(before, after)
         What ``tol`` is compared with after a step, in units of the model's own; 0 where it stands
         still. Each end has ``params``, ``stats`` and ``objective``. Else the gain in the objective.
+    remaining_gain(stats, params)
+        Nats by which the objective is yet to rise, as far as the M-step can tell, such as half the
+        squared Newton decrement; inf where it cannot. A run ends where that is below both ``tol``
+        and the rounding of the objective, or confirms a gain below ``tol``: no E-step is spent on a
+        step of no account.
     conditional_step(data, params)
         ECME: Params at which the observed objective of all the data is no lower than at the image
         of the M-step, which left some parameters to be raised here (Liu & Rubin 1994).
@@ -103,6 +108,7 @@ class EMModel(ABC):
 
     # Optional methods, described above.
     progress: Callable[..., float] | None = None
+    remaining_gain: Callable[..., float] | None = None
     conditional_step: Callable[..., Any] | None = None
     propose: Callable[..., Any] | None = None
     complete_score: Callable[..., Any] | None = None

@@ -27,6 +27,7 @@ __all__ = [
     "own_proposal",
     "progress",
     "recombined",
+    "remaining_gain",
     "require_finite",
     "retracted",
     "rounding",
@@ -140,6 +141,14 @@ def progress(model: EMModel, before: Point, after: Point, n_iter: int) -> float:
     """The model's own measure of a step."""
     assert model.progress is not None
     return _told("progress", n_iter, as_number, model.progress, before, after)
+
+
+def remaining_gain(model: EMModel, point: Point, n_iter: int) -> float:
+    """Nats that are left to gain, as the model tells; inf where it cannot."""
+    told = model.remaining_gain
+    if told is None:
+        return np.inf
+    return _told("remaining_gain", n_iter, as_number, told, point.stats, point.params)
 
 
 def threshold(model: EMModel, data: Any) -> float:

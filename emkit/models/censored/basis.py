@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.censored.data import Standardised
+from emkit.models.censored.standardised import Standardised
 from emkit.numerics.constants import EPS
 
 __all__ = ["Turn", "principal", "settled", "without_constants"]

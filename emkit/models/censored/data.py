@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
+from emkit.models.censored.standardised import Standardised
 from emkit.models.censored.strata import Codes, Strata
 
 __all__ = [
@@ -17,22 +18,15 @@ __all__ = [
     "Prepared",
     "Residuals",
     "Responses",
-    "Standardised",
     "least_within",
-    "pseudo_inverse",
     "steps",
     "thinned",
-    "whitening",
 ]
 
-#: Eigenvalues of the Gram matrix this small beside the largest are rounding: the column is a
-#: combination of others.
-RANK_EIGENVALUE = 1e-13
 #: Rows worked on at a time, so that the arrays of a step stay in the cache.
 STEP_ROWS = 4096
 #: A bound so far out, in units of the fit, is none: its square would overflow.
 OPEN_BOUND = 1e100
-TINY = float(np.finfo(float).tiny)
 
 
 class Responses(NamedTuple):
@@ -51,6 +45,10 @@ class Responses(NamedTuple):
     @property
     def exact(self) -> NDArray[np.bool_]:
         return self.low == self.high
+
+    def part(self, rows: slice) -> "Responses":
+        """Views of some of the rows."""
+        return Responses(*(None if of is None else of[rows] for of in self))  # type: ignore[arg-type]
 
     @property
     def least(self) -> Array:
@@ -77,94 +75,6 @@ class Blockwise(Protocol):
 
     def sum(self, step: Callable[[Any], tuple[Any, float]]) -> tuple[Any, float]:
         """Sum over the blocks of the statistics and numbers that a step gives."""
-
-
-class Standardised(NamedTuple):
-    """Units of the fit: columns centred and scaled, responses about a first line.
-
-    Where standardised columns are all but dependent, combinations of them take their place.
-    """
-
-    shift: Array  #: (p,) of the columns
-    scale: Array  #: (p,)
-    line: Array  #: (q,) first coefficients, of the columns of the design, in units of ``spread``
-    centre: float  #: of the responses
-    spread: float  #: of the responses about the first line
-    intercept: bool
-    basis: Array | None = None  #: (p, q) combinations of columns, each orthogonal to the others
-    columns: tuple[int, ...] | None = None  #: of X that make the line (p,); None: all of them
-
-    def design(self, X: Array) -> Array:
-        """Standardised columns (n, q), with ones in front if there is an intercept."""
-        X = X if self.columns is None else X[:, self.columns]
-        out = np.empty((len(X), len(self.line)))
-        lead = int(self.intercept)
-        out[:, :lead] = 1.0
-        if self.basis is not None:
-            columns = np.subtract(X, self.shift, dtype=float)
-            columns /= self.scale
-            np.matmul(columns, self.basis, out=out[:, lead:])
-        else:
-            np.subtract(X, self.shift, out=out[:, lead:])
-            out[:, lead:] /= self.scale
-        return out
-
-    def turned(self, change: Array) -> "Standardised":
-        """With combinations (q before, q) of the columns of the design for these, and no line."""
-        lead = int(self.intercept)
-        inner = change[lead:, lead:]
-        basis = inner if self.basis is None else self.basis @ inner
-        return self._replace(basis=basis, line=np.zeros(change.shape[1]))
-
-    def response(self, values: Array) -> Array:
-        """Responses in units of the fit, the first line not taken off."""
-        with np.errstate(over="ignore"):  # what is so far off says as much as infinity
-            return (values - self.centre) / self.spread
-
-    def slopes(self, coef: Array) -> Array:
-        """Coefficients (..., p) of standardised columns from those of the design (..., q)."""
-        coef = coef[..., int(self.intercept) :]
-        return coef if self.basis is None else coef @ self.basis.T
-
-    def coefficients(self, slopes: Array) -> Array:
-        """Coefficients of the design from those of standardised columns: inverse of `slopes`."""
-        if self.basis is None:
-            return slopes
-        return slopes @ (self.basis / np.maximum((self.basis**2).sum(axis=0), TINY))
-
-    def penalty(self, alpha: float) -> Array:
-        """Ridge penalty on every coefficient (q,), one of ``alpha`` on standardised columns."""
-        lengths = np.ones(len(self.line))
-        if self.basis is not None:
-            lengths[int(self.intercept) :] = (self.basis**2).sum(axis=0)
-        lengths[: int(self.intercept)] = 0.0
-        return alpha * lengths
-
-    def to_user(self, coef: Array, log_scale: Array) -> tuple[Array, float, Any]:
-        """Coefficients (p,), intercept and scale (of each stratum) in the user's units."""
-        lead = int(self.intercept)
-        coef = self.spread * (self.line + coef)
-        slopes = self.slopes(coef) / self.scale
-        intercept = self.centre - float(slopes @ self.shift)
-        if lead:
-            intercept += float(coef[0])
-        scale = self.spread * np.exp(log_scale)
-        return slopes, intercept, scale if np.ndim(log_scale) else float(scale)
-
-    def level(self, coef: Array) -> float:
-        """The line where every column has its ``shift``, in the user's units."""
-        own = self.line[0] + coef[0] if self.intercept else 0.0
-        return self.centre + self.spread * float(own)
-
-    def from_user(self, coef: Array, level: float, means: Array | float = 0.0) -> Array:
-        """Coefficients of the fit (q,), about the first line, of those that `to_user` gives.
-
-        ``level`` is the line where every column has its mean; at 0 it is the intercept.
-        """
-        own = self.coefficients(coef * self.scale)
-        if self.intercept:
-            own = np.append(level + coef @ (self.shift - means) - self.centre, own)
-        return own / self.spread - self.line
 
 
 class ExactSums(NamedTuple):
@@ -275,7 +185,8 @@ class Prepared(NamedTuple):
         if self.summarise:
             told &= ~rows.exact
         # Sorted by kind: a tile of one kind goes the shorter way.
-        kind = np.isinf(low).astype(np.int8) - np.isinf(high)
+        kind = (low < high).astype(np.int8) + np.isinf(low)
+        kind[np.isinf(high)] = -1
         entry = stratum = None
         if self.delayed:
             entry = np.full(len(low), -np.inf) if rows.entry is None else units.response(rows.entry)
@@ -284,18 +195,23 @@ class Prepared(NamedTuple):
         if self.strata is not None:
             stratum = self.strata.codes(rows.X)
             kind = kind + 8 * stratum
-        order = np.argsort(kind[told], kind="stable")
-        kept = np.flatnonzero(told)[order]
-        design = np.empty((len(kept), len(units.line)))
-        for part in steps(len(kept)):
-            design[part] = units.design(np.take(rows.X, kept[part], axis=0))
-        fitted = design @ units.line
+        kept = np.argsort(kind, kind="stable")
+        if not told.all():
+            kept = kept[told[kept]]
         with np.errstate(over="ignore", invalid="ignore"):
-            width = (rows.high[kept] - rows.low[kept]) / units.spread
+            width = (rows.high - rows.low) / units.spread
+        low, high, width = low[kept], high[kept], width[kept]
+        design = np.empty((len(kept), len(units.line)))
+        fitted = np.empty(len(kept))
+        for part in steps(len(kept)):
+            units.design(np.take(rows.X, kept[part], axis=0), out=design[part])
+            np.matmul(design[part], units.line, out=fitted[part])
+        low -= fitted
+        high -= fitted
         return Residuals(
             design,
-            low[kept] - fitted,
-            high[kept] - fitted,
+            low,
+            high,
             width,
             None if rows.weight is None else rows.weight[kept],
             exact if with_sums else ExactSums.none(len(units.line)),
@@ -319,22 +235,3 @@ def _thinned(every: int, block: Residuals, start: int) -> Residuals:
 def steps(n: int) -> Iterator[slice]:
     """Slices of n rows that are worked on at a time."""
     return (slice(start, min(start + STEP_ROWS, n)) for start in range(0, n, STEP_ROWS))
-
-
-def pseudo_inverse(gram: Array) -> tuple[Array, int]:
-    """Inverse of a Gram matrix over the directions that it sees, and their number."""
-    values, vectors = _seen(gram)
-    return (vectors / values) @ vectors.T, len(values)
-
-
-def whitening(gram: Array) -> Array:
-    """W (q, rank) that makes W' gram W the identity, over the directions that the matrix sees."""
-    values, vectors = _seen(gram)
-    return vectors / np.sqrt(values)
-
-
-def _seen(gram: Array) -> tuple[Array, Array]:
-    """Eigenvalues that are more than rounding, and their vectors."""
-    values, vectors = np.linalg.eigh(gram)
-    seen = values > RANK_EIGENVALUE * max(values.max(initial=0.0), TINY)
-    return values[seen], vectors[:, seen]

@@ -93,7 +93,11 @@ class ElasticNetLine(LocationScale):
         information[zero], information[:, zero] = 0.0, 0.0
         return information
 
-    def _newton_step(self, stats: Slopes, params: LineParams) -> tuple[LineParams, float]:
+    def remaining_gain(self, stats: Slopes, params: LineParams) -> float:
+        # A coefficient may be yet to leave 0, or to come to it, for less than rounding.
+        return np.inf
+
+    def _worked_out_step(self, stats: Slopes, params: LineParams) -> tuple[LineParams, float]:
         q, unit = len(self.line), params.unit[self.free]
         model = self._quadratic(stats, params)
         end = model.best()

@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.censored.data import Blockwise, Prepared, Residuals, pseudo_inverse
+from emkit.models.censored.data import Blockwise, Prepared, Residuals
+from emkit.models.censored.gram import pseudo_inverse
 from emkit.models.laws.intervals import ErrorLaw
 
 __all__ = ["EndlessScale", "endless_scale"]

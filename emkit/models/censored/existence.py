@@ -16,16 +16,10 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from emkit._typing import Array
-from emkit.models.censored.data import (
-    OPEN_BOUND,
-    Blockwise,
-    Prepared,
-    Residuals,
-    Responses,
-    Standardised,
-    pseudo_inverse,
-)
+from emkit.models.censored.data import OPEN_BOUND, Blockwise, Prepared, Residuals, Responses
+from emkit.models.censored.gram import pseudo_inverse
 from emkit.models.censored.line import FLOOR
+from emkit.models.censored.standardised import Standardised
 from emkit.numerics.constants import EPS
 
 __all__ = ["Fitted", "collapsing_line", "free_columns"]

@@ -9,21 +9,17 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.models.censored.basis import Turn, principal, settled, without_constants
-from emkit.models.censored.data import (
-    Blockwise,
-    ExactSums,
-    Prepared,
-    Residuals,
-    Responses,
-    Standardised,
-    pseudo_inverse,
-    steps,
-    whitening,
+from emkit.models.censored.data import Blockwise, ExactSums, Prepared, Residuals, Responses
+from emkit.models.censored.normal_equations import (
+    NormalEquations,
+    Target,
+    normal_equations,
+    sums_about_lines,
 )
+from emkit.models.censored.standardised import Standardised
 from emkit.models.censored.strata import Strata
 from emkit.models.censored.units import ResponseRange, ResponseSample
 from emkit.models.rows import Rows, measure_scaling, pool
@@ -34,10 +30,6 @@ __all__ = ["Undivided", "prepare", "prepare_blocks"]
 
 #: A response is known to so many roundings of it.
 ROUNDINGS = 8.0
-#: A row is sharp where its bounds are so near, in deviations of the responses, or one and the same.
-SHARP_WIDTH = 1e-3
-#: Sharp rows alone show the line where they see every direction at least so well as all rows.
-SEEN_PART = 1e-8
 
 
 class Undivided(NamedTuple):
@@ -77,7 +69,7 @@ def prepare_blocks(
     turn: bool = True,
     strata: Strata | None = None,
 ) -> Prepared:
-    """Units, first line and sums of all rows (blocks of `Responses`), in three passes.
+    """Units, first line and sums of all rows (blocks of `Responses`), in two or three passes.
 
     The first line, about which all is measured, is least squares of the exact and other sharp rows
     where these show it, and otherwise of all rows, censored ones at their stand-ins (see `units`).
@@ -98,7 +90,10 @@ def prepare_blocks(
     equations, units, turned, weight = _equations(data, units, target, penalised, turn)
     lines = equations.lines()
     units = units._replace(line=lines[-1])
-    (sums, squares, sharp), _ = data.sum(partial(_sums_about_lines, units, lines, target))
+    about = None if summarise else equations.about(lines)
+    if about is None:
+        about, _ = data.sum(partial(sums_about_lines, units, lines, target))
+    sums, squares, sharp = about
     spreads = np.sqrt(squares / weight)
     rounding = ROUNDINGS * EPS * (1.0 + abs(where.centre) / units.spread)
     # A line through every response leaves no spread: their own takes its place.
@@ -156,73 +151,6 @@ class ResponseSummary(NamedTuple):
         )
 
 
-class Target(NamedTuple):
-    """What least squares takes for the responses."""
-
-    where: ResponseRange
-    drawn_in: bool  #: whether outliers are drawn in
-
-    def values(self, units: Standardised, rows: Responses) -> tuple[Array, Array]:
-        """Stand-ins of the responses, and these drawn in if they are to be, in units."""
-        plain = self.where.stand_in(rows.low, rows.high)
-        near = np.clip(plain, *self.where.fence) if self.drawn_in else plain
-        return units.response(plain), units.response(near)
-
-    def sharp(self, rows: Responses) -> NDArray[np.bool_]:
-        """Rows that show where the line is."""
-        with np.errstate(invalid="ignore"):  # inf - inf
-            return rows.exact | (rows.high - rows.low <= SHARP_WIDTH * self.where.deviation)
-
-
-class NormalEquations(NamedTuple):
-    """Least squares of the stand-ins of the responses, of all rows and of the sharp ones."""
-
-    gram: Array  #: (q, q)
-    cross: Array  #: (q,)
-    drawn_in: Array  #: (q,) cross of responses drawn in
-    sharp_gram: Array  #: (q, q)
-    sharp_cross: Array  #: (q,) of responses drawn in
-
-    def changed(self, change: Array) -> "NormalEquations":
-        """Those of combinations of columns."""
-        parts = (change.T @ part for part in self)
-        return NormalEquations(*(part @ change if part.ndim == 2 else part for part in parts))
-
-    @property
-    def shows_line(self) -> bool:
-        """Whether the sharp rows see every direction that all rows see."""
-        white = whitening(self.gram)
-        values = np.linalg.eigvalsh(white.T @ self.sharp_gram @ white)
-        return bool(len(values) and values[0] > SEEN_PART * values[-1])
-
-    def lines(self) -> list[Array]:
-        """Where to start, and at last the line that residuals are taken about."""
-        inverse = pseudo_inverse(self.gram)[0]
-        lines = [inverse @ self.cross]
-        if not np.array_equal(self.cross, self.drawn_in):
-            lines.append(inverse @ self.drawn_in)
-        sharp = pseudo_inverse(self.sharp_gram)[0] @ self.sharp_cross
-        return [*lines, sharp if self.shows_line else lines[-1]]
-
-
-class AboutLines(NamedTuple):
-    """Sums of squares about some lines."""
-
-    exact: "LineSums"
-    squares: Array  #: (k,) of all stand-ins, about each line
-    sharp: Array  #: (2,) of the sharp rows about the last line, and their weight
-
-
-class LineSums(NamedTuple):
-    """`ExactSums`, and the weighted sum of the exact responses."""
-
-    weight: float
-    gram: Array  #: (q, q)
-    cross: Array  #: (q,)
-    squares: float
-    total: float  #: on the scale of the line
-
-
 def _first_units(
     summaries: list[ResponseSummary],
     where: ResponseRange,
@@ -251,72 +179,17 @@ def _equations(
     data: Blockwise, units: Standardised, target: Target, penalised: bool, may_turn: bool
 ) -> tuple[NormalEquations, Standardised, Turn, float]:
     """Normal equations, the units and columns that these are of, and the total weight."""
-    equations, weight = data.sum(partial(_normal_equations, units, target))
+    equations, weight = data.sum(partial(normal_equations, units, target))
     turn = without_constants(units, equations.gram)
     if len(turn.change) > turn.rank:
         units, equations = units.turned(turn.change), equations.changed(turn.change)
     directions = principal(units, equations.gram / weight) if may_turn else None
     if directions is not None:
         units = units.turned(directions)
-        equations, weight = data.sum(partial(_normal_equations, units, target))
+        equations, weight = data.sum(partial(normal_equations, units, target))
         turn = settled(units, equations.gram / weight, penalised)
         units, equations = units.turned(turn.change), equations.changed(turn.change)
     return equations, units, turn, weight
-
-
-def _normal_equations(
-    units: Standardised, target: Target, rows: Responses
-) -> tuple[NormalEquations, float]:
-    """Normal equations of a block, and its total weight."""
-    q = len(units.line)
-    gram, sharp_gram = np.zeros((2, q, q))
-    cross, drawn_in, sharp_cross = np.zeros((3, q))
-    plain, near = target.values(units, rows)
-    all_sharp = target.sharp(rows)
-    for part in steps(len(plain)):
-        design, sharp = units.design(rows.X[part]), all_sharp[part]
-        weighted = design if rows.weight is None else design * rows.weight[part, None]
-        gram += weighted.T @ design
-        cross += plain[part] @ weighted
-        drawn_in += near[part] @ weighted
-        if sharp.any():
-            sharp_gram += weighted[sharp].T @ design[sharp]
-            sharp_cross += near[part][sharp] @ weighted[sharp]
-    return NormalEquations(gram, cross, drawn_in, sharp_gram, sharp_cross), rows.total_weight
-
-
-def _sums_about_lines(
-    units: Standardised, lines: list[Array], target: Target, rows: Responses
-) -> tuple[AboutLines, float]:
-    """Sums over the exact rows of a block, and weighted squares of all about each of the lines.
-
-    Those about the first line are of the stand-ins themselves, all others of those drawn in.
-    """
-    q = len(units.line)
-    weight, total, squares, of_all = 0.0, 0.0, 0.0, np.zeros(len(lines))
-    gram, cross, of_sharp = np.zeros((q, q)), np.zeros(q), np.zeros(2)
-    plain, near = target.values(units, rows)
-    all_sharp = target.sharp(rows)
-    for part in steps(len(plain)):
-        design = units.design(rows.X[part])
-        w = np.ones(len(design)) if rows.weight is None else rows.weight[part]
-        away = (
-            np.stack([plain[part], *[near[part]] * (len(lines) - 1)]) - np.stack(lines) @ design.T
-        )
-        with np.errstate(over="ignore"):
-            of_all += away**2 @ w
-        residual, exact = away[-1], rows.exact[part]
-        of_sharp += [(w * all_sharp[part]) @ residual**2, w @ all_sharp[part]]
-        w = w * exact
-        weight += float(w.sum())
-        total += float(w[exact] @ rows.low[part][exact])
-        share = np.sqrt(w)  # 0 for censored rows
-        design *= share[:, None]
-        residual = residual * share
-        gram += design.T @ design
-        cross += residual @ design
-        squares += float(residual @ residual)
-    return AboutLines(LineSums(weight, gram, cross, squares, total), of_all, of_sharp), 0.0
 
 
 def _pooled(weights: Array, columns: list[Scaling]) -> Scaling:

@@ -17,16 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.models.censored.data import (
-    Blockwise,
-    ExactSums,
-    Prepared,
-    Residuals,
-    Responses,
-    Standardised,
-)
+from emkit.models.censored.data import Blockwise, ExactSums, Prepared, Residuals, Responses
 from emkit.models.censored.existence import Fitted, Rows, collapsing_line, free_columns
 from emkit.models.censored.line import LineParams
+from emkit.models.censored.standardised import Standardised
 
 __all__ = ["HeavyLine", "heaviest_line", "heavy_line_near", "weigh"]
 

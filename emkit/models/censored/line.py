@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.engine.model import EMModel
-from emkit.models.censored.data import Residuals, pseudo_inverse
+from emkit.models.censored.data import Residuals
+from emkit.models.censored.gram import pseudo_inverse
 from emkit.models.censored.units import NEAR_BOUNDS, stand_in
 from emkit.numerics.constants import EPS
 
@@ -21,9 +22,10 @@ FLOOR = 1e-12
 LOG_FLOOR = float(np.log(FLOOR))
 #: Logarithm of the largest scale: the square of a larger one is no double.
 LOG_LARGEST = 350.0
-#: E-steps whose statistics are kept for the standard errors: params of the result are among those
-#: of the last three, even where rounding refused two steps from there.
-KEPT_STEPS = 3
+#: Passes whose statistics are kept for the standard errors: params of the result are among those
+#: of the last three, even where rounding refused two steps from there. Of blocks so many that
+#: their statistics take little memory.
+KEPT_PASSES, KEPT_BLOCKS = 3, 1024
 
 
 class LineParams(NamedTuple):
@@ -69,9 +71,9 @@ class PenalisedLine(EMModel):
     #: Part of the objective by which no step may fall, however much residuals over a vanishing
     #: scale are rounded: a run ends there.
     visible_fall = 1e-10
-    #: Data, params and statistics of the last E-steps; of the data no more than a reference, so
-    #: that blocks can go.
-    _last: tuple[tuple[ref[Array], LineParams, Any], ...] = ()
+    #: Params of the last passes, with the statistics of blocks by the identity of their design; of
+    #: the data no more than a reference, so that blocks can go.
+    _last: tuple[tuple[LineParams, dict[int, tuple[ref[Array], Any]]], ...] = ()
 
     def __init__(
         self,
@@ -169,9 +171,11 @@ class PenalisedLine(EMModel):
 
     def information_step(self, data: Residuals, params: LineParams) -> tuple[Any, float]:
         """What `information` asks of a block of data: statistics that add, and a number."""
-        for design, location, stats in self._last:
-            if design() is data.design and location is params:
-                return stats, 0.0
+        for location, blocks in self._last:
+            if location is params and id(data.design) in blocks:
+                design, stats = blocks[id(data.design)]
+                if design() is data.design:
+                    return stats, 0.0
         return self.e_step(data, params)
 
     @abstractmethod
@@ -195,4 +199,8 @@ class PenalisedLine(EMModel):
         return self.information(self.information_step(data, params)[0], params)
 
     def _keep(self, data: Residuals, params: LineParams, stats: Any) -> None:
-        self._last = *self._last[1 - KEPT_STEPS :], (ref(data.design), params, stats)
+        if not self._last or self._last[-1][0] is not params:
+            self._last = *self._last[1 - KEPT_PASSES :], (params, {})
+        blocks = self._last[-1][1]
+        if len(blocks) < KEPT_BLOCKS:
+            blocks[id(data.design)] = ref(data.design), stats

@@ -20,10 +20,11 @@ from typing import NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.censored.data import Residuals, whitening
+from emkit.models.censored.data import Residuals
+from emkit.models.censored.gram import whitening
 from emkit.models.censored.line import LOG_FLOOR, LineParams, PenalisedLine
 from emkit.models.censored.memoryless import rows_with_memory, smallest_memory
-from emkit.models.censored.row_terms import RowTerms, row_terms
+from emkit.models.censored.row_terms import RowTerms, row_terms, terms_about
 from emkit.models.laws.intervals import ErrorLaw
 
 __all__ = ["LocationScale"]
@@ -63,6 +64,8 @@ class LocationScale(PenalisedLine):
     """
 
     backtracks = True
+    #: Statistics and params of the last Newton step, and that step.
+    _stepped: tuple[Slopes, LineParams, tuple[LineParams, float]] | None = None
 
     def __init__(
         self,
@@ -102,10 +105,9 @@ class LocationScale(PenalisedLine):
             memory += remembering
             log_likelihood += float(terms.value.sum()) - exact * float(log_scales[k])
             ratio = unit / scale
-            first = ratio * (np.stack([terms.location, terms.mixed]) @ design)
-            gradient[:q] += first[0]
+            gradient[:q] += ratio * (terms.location @ design)
             gradient[q + k] += terms.log_scale.sum() - exact
-            information[q + k, :q] += first[1]
+            information[q + k, :q] += ratio * (terms.mixed @ design)
             information[q + k, q + k] += terms.log_scale2.sum()
             information[:q, :q] += ratio**2 * _weighted_gram(design, terms.location2)
         information[:q, q:] = information[q:, :q].T
@@ -117,13 +119,14 @@ class LocationScale(PenalisedLine):
         self, data: Residuals, rows: slice, fitted: Array, scale: float
     ) -> tuple[RowTerms, float, int]:
         """Weighted terms of some rows, weight of the exact ones, and `rows_with_memory`."""
-        width = data.width[rows]
-        low, high = (data.low[rows] - fitted) / scale, (data.high[rows] - fitted) / scale
-        entry, memory = None, len(width)
-        if data.entry is not None:
-            entry = (data.entry[rows] - fitted) / scale
+        width, memory = data.width[rows], len(fitted)
+        bounds = data.low[rows], data.high[rows], width
+        if data.entry is None:
+            terms = terms_about(self.law, *bounds, fitted, scale)
+        else:
+            low, high, entry = ((end - fitted) / scale for end in (*bounds[:2], data.entry[rows]))
             memory = rows_with_memory(self.law, low, high, entry, smallest_memory(self.weight))
-        terms = row_terms(self.law, low, high, width / scale, entry)
+            terms = row_terms(self.law, low, high, width / scale, entry)
         if data.weight is None:
             return terms, float(np.count_nonzero(width == 0.0)), memory
         weight = data.weight[rows]
@@ -135,15 +138,24 @@ class LocationScale(PenalisedLine):
             raise np.linalg.LinAlgError("There is no maximum: errors have lost their memory.")
         return self._newton_step(stats, params)[0]
 
+    def remaining_gain(self, stats: Slopes, params: LineParams) -> float:
+        if stats.memory == 0.0:
+            return np.inf
+        return self._newton_step(stats, params)[1]
+
     def polish(self, stats: Slopes, params: LineParams, rounding: float) -> LineParams:
         image, gain = self._newton_step(stats, params)
         return image if gain <= rounding else params
 
     def _newton_step(self, stats: Slopes, params: LineParams) -> tuple[LineParams, float]:
-        """Its end, and the gain that the quadratic model promises.
+        """Its end, and the gain that the quadratic model promises; worked out once."""
+        last = self._stepped  # another thread may put its own there
+        if last is None or last[0] is not stats or last[1] is not params:
+            last = self._stepped = stats, params, self._worked_out_step(stats, params)
+        return last[2]
 
-        It leads uphill even where the objective is not concave.
-        """
+    def _worked_out_step(self, stats: Slopes, params: LineParams) -> tuple[LineParams, float]:
+        """It leads uphill even where the objective is not concave."""
         directions, unit = self.directions, params.unit[self.free]  # derivatives are in units of it
         gradient = directions.T @ (unit * self.information_score(stats, params))
         information = np.outer(unit, unit) * self.information(stats, params)

@@ -4,14 +4,22 @@ With z = (y - m) / s, all derivatives in m are in units of s: :math:`s\,\partial
 on. What the scale adds to exact rows, :math:`-\log s`, is left out.
 """
 
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.laws.intervals import Derivatives, ErrorLaw, Tails, interval_mass, quadrature
+from emkit.models.laws.intervals import (
+    Derivatives,
+    ErrorLaw,
+    Mask,
+    Tails,
+    interval_mass,
+    quadrature,
+)
 
-__all__ = ["RowTerms", "row_terms"]
+__all__ = ["RowTerms", "row_terms", "terms_about"]
 
 
 class RowTerms(NamedTuple):
@@ -36,6 +44,27 @@ def row_terms(
     return terms if entry is None else _beyond(law, terms, entry)
 
 
+def terms_about(
+    law: ErrorLaw, low: Array, high: Array, width: Array, fitted: Array, scale: float
+) -> RowTerms:
+    """As `row_terms`, of bounds that are not yet standardised."""
+    for rows, bound, derivatives in _kinds(law, low, high, width):
+        if rows.all():  # as in most tiles: nothing to sort out
+            z = bound - fitted
+            z /= scale
+            return _at_point(z, derivatives(z))
+    return _within_bounds(law, (low - fitted) / scale, (high - fitted) / scale, width / scale)
+
+
+def _kinds(
+    law: ErrorLaw, low: Array, high: Array, width: Array
+) -> Iterator[tuple[Mask, Array, Callable[[Array], Derivatives]]]:
+    """Rows that are told by one point, that point, and the function of it: exact, right, left."""
+    yield width == 0.0, low, law.log_pdf_derivatives
+    yield np.isinf(high), low, law.log_sf_derivatives
+    yield np.isinf(low), high, law.log_cdf_derivatives
+
+
 def _beyond(law: ErrorLaw, terms: RowTerms, entry: Array) -> RowTerms:
     """Less those of log P(e > entry)."""
     entered = np.flatnonzero(entry > -np.inf)
@@ -53,24 +82,26 @@ def _beyond(law: ErrorLaw, terms: RowTerms, entry: Array) -> RowTerms:
 
 def _within_bounds(law: ErrorLaw, low: Array, high: Array, width: Array) -> RowTerms:
     """Terms of rows observed from the first."""
-    exact, right, left = width == 0.0, np.isinf(high), np.isinf(low)
-    kinds = [
-        (exact, low, law.log_pdf_derivatives),
-        (right, low, law.log_sf_derivatives),
-        (left, high, law.log_cdf_derivatives),
-    ]
-    for rows, z, derivatives in kinds:
-        if rows.all():  # as in most tiles: nothing to sort out
-            return _at_point(z, derivatives(z))
-    out = np.empty((6, len(low)))
-    for rows, z, derivatives in kinds:
-        chosen = np.flatnonzero(rows)
-        if len(chosen):
+    out, between = np.empty((6, len(low))), np.ones(len(low), dtype=bool)
+    for rows, z, derivatives in _kinds(law, low, high, width):
+        chosen = _run(rows)
+        if chosen is not None:
             out[:, chosen] = _at_point(z[chosen], derivatives(z[chosen]))
-    between = np.flatnonzero(~(exact | right | left))
-    if len(between):
-        out[:, between] = _within(law, low[between], high[between], width[between])
+            between[chosen] = False
+    chosen = _run(between)
+    if chosen is not None:
+        out[:, chosen] = _within(law, low[chosen], high[chosen], width[chosen])
     return RowTerms(*out)
+
+
+def _run(rows: Mask) -> slice | Mask | None:
+    """Index of the rows of a kind: a slice where they follow each other; None where there are
+    none."""
+    n = int(np.count_nonzero(rows))
+    if n == 0:
+        return None
+    first = int(rows.argmax())
+    return slice(first, first + n) if rows[first : first + n].all() else rows
 
 
 def _at_point(z: Array, log: Derivatives) -> RowTerms:

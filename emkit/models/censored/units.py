@@ -146,11 +146,9 @@ def stand_in(low: Array, high: Array, centre: float, near: float) -> Array:
 
     So a bound that is far off, such as 1e8 for infinity, counts for nothing.
     """
-    point = np.clip(centre, low, high)
-    with np.errstate(over="ignore"):
-        close = high - low <= near
-    point[close] = low[close] + 0.5 * (high - low)[close]
-    return point
+    with np.errstate(over="ignore", invalid="ignore"):  # inf - inf
+        width = high - low
+        return np.where(width <= near, low + 0.5 * width, np.clip(centre, low, high))
 
 
 def _lower_median(values: Array, weight: Array) -> float:

@@ -37,8 +37,11 @@ class GumbelMin(Law, ExponentialMoments):
         return Derivatives(z + log_sf, 1.0 + slope, curvature)
 
     def log_sf_derivatives(self, z: Array) -> Derivatives:
-        hazard = _hazard(z)
-        return Derivatives(-hazard * (1.0 + np.maximum(z - LARGEST, 0.0)), -hazard, -hazard)
+        slope = np.exp(np.minimum(z, LARGEST))
+        np.negative(slope, out=slope)
+        if z.max(initial=0.0) <= LARGEST:
+            return Derivatives(slope, slope, slope)
+        return Derivatives(slope * (1.0 + np.maximum(z - LARGEST, 0.0)), slope, slope)
 
     def log_cdf_derivatives(self, z: Array) -> Derivatives:
         hazard = _hazard(z)

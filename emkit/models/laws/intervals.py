@@ -12,6 +12,7 @@ from emkit._typing import Array
 __all__ = [
     "Derivatives",
     "ErrorLaw",
+    "Mask",
     "Quadrature",
     "Tails",
     "expectation",

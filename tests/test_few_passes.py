@@ -1,0 +1,134 @@
+"""No pass over the rows that says nothing new: ends of runs, first sums, standard errors."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from emkit import EMCensoredRegressor
+from emkit.engine import EMModel, check_model, fit_em
+from emkit.exceptions import ModelError
+from emkit.models.censored import first_line, normal_equations
+from emkit.models.censored.data import Responses
+from emkit.models.censored.location_scale import LocationScale
+from emkit.models.censored.standardised import ROWS_TOGETHER, Standardised
+from emkit.models.rows import BLOCK_ROWS
+
+
+class Rate(NamedTuple):
+    log_rate: np.ndarray
+
+
+class Sums(NamedTuple):
+    total: np.ndarray
+    expected: np.ndarray
+
+
+class Newton(EMModel):
+    """Newton's steps to the logarithm of a Poisson rate."""
+
+    backtracks = True
+
+    def initialize(self, data, rng):
+        return Rate(np.array(0.0))
+
+    def e_step(self, data, params):
+        log_rate, n = float(params.log_rate), len(data)
+        stats = Sums(np.array(data.sum()), np.array(n * np.exp(log_rate)))
+        return stats, float(data.sum() * log_rate - n * np.exp(log_rate))
+
+    def m_step(self, stats, params):
+        return Rate(params.log_rate + (stats.total - stats.expected) / stats.expected)
+
+
+class Telling(Newton):
+    def remaining_gain(self, stats, params):
+        return float(0.5 * (stats.total - stats.expected) ** 2 / stats.expected)
+
+
+@pytest.mark.parametrize("tol", [1e-2, 1e-8])
+def test_what_is_left_to_gain_ends_a_run_where_more_steps_tell_nothing(tol):
+    data = np.random.default_rng(0).poisson(3.0, 1000).astype(float)
+    check_model(Telling(), data)
+    plain = fit_em(Newton(), data, acceleration=None, tol=tol)
+    told = fit_em(Telling(), data, acceleration=None, tol=tol)
+    assert told.converged and told.n_evaluations < plain.n_evaluations
+    assert_allclose(told.params.log_rate, np.log(data.mean()), atol=1e-5 if tol == 1e-2 else 1e-6)
+    assert_array_equal(told.history, plain.history[: len(told.history)])
+
+
+def test_a_tolerance_of_0_asks_for_all_steps():
+    data = np.random.default_rng(0).poisson(3.0, 1000).astype(float)
+    runs = [fit_em(model, data, acceleration=None, tol=0.0) for model in (Newton(), Telling())]
+    assert runs[0].n_evaluations == runs[1].n_evaluations
+
+
+def test_what_is_left_to_gain_is_a_number():
+    class Silent(Telling):
+        def remaining_gain(self, stats, params):
+            return "much"
+
+    with pytest.raises(ModelError, match="remaining_gain"):
+        fit_em(Silent(), np.ones(3))
+
+
+@pytest.mark.parametrize("n", [0, 1, ROWS_TOGETHER, 3 * ROWS_TOGETHER + 5])
+@pytest.mark.parametrize("intercept", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_columns_are_standardised_to_the_last_bit(n, intercept, dtype):
+    rng = np.random.default_rng(n)
+    X, shift, scale = (
+        rng.normal(size=(n, 3)).astype(dtype),
+        rng.normal(size=3),
+        rng.uniform(1, 2, 3),
+    )
+    units = Standardised(shift, scale, np.zeros(3 + intercept), 0.0, 1.0, intercept)
+    expected = np.subtract(X, shift, dtype=float) / scale
+    if intercept:
+        expected = np.column_stack([np.ones(n), expected])
+    assert_array_equal(units.design(X), expected)
+
+
+def mixed(n, seed=0, weighted=False):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 3)) * [1.0, 1e3, 1e-3] + [0.0, 1e4, 5.0]
+    y = (X - X.mean(0)) / X.std(0) @ [1.0, -0.5, 0.3] + np.log(rng.exponential(size=n))
+    limit = rng.normal(size=n)
+    low, high = np.minimum(y, limit), np.where(y < limit, y, np.inf)
+    weight = rng.uniform(0.1, 3.0, n) if weighted else None
+    return X, low, high, weight
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_first_sums_show_what_a_pass_shows(monkeypatch, weighted, intercept):
+    rows = Responses(*mixed(500, weighted=weighted))
+    data = first_line.Undivided(rows)
+    shown = first_line.prepare_blocks(data, intercept, summarise=False)
+    monkeypatch.setattr(normal_equations, "KEPT_SQUARES", np.inf)
+    passed = first_line.prepare_blocks(data, intercept, summarise=False)
+    for one, other in zip(shown.exact, passed.exact, strict=True):
+        assert_allclose(one, other, rtol=1e-10, atol=1e-9)
+    assert_allclose(shown.exact_total, passed.exact_total, rtol=1e-12)
+    assert_allclose(shown.units.spread, passed.units.spread, rtol=1e-10)
+    for one, other in zip(shown.starts, passed.starts, strict=True):
+        assert_allclose(one[0], other[0], atol=1e-9)
+        assert_allclose(one[1], other[1], atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["extreme", "logistic"])
+def test_standard_errors_take_no_pass_of_their_own(monkeypatch, name):
+    """Of rows in blocks neither."""
+    X, low, high, _ = mixed(2 * BLOCK_ROWS)
+    seen = []
+    plain = LocationScale.e_step
+
+    def counted(self, data, params):
+        seen.append(len(data.design))
+        return plain(self, data, params)
+
+    monkeypatch.setattr(LocationScale, "e_step", counted)
+    model = EMCensoredRegressor(distribution=name).fit(X, np.column_stack([low, high]))
+    assert np.isfinite(model.standard_errors_).all()
+    assert seen.count(BLOCK_ROWS) == 2 * (model.n_iter_ + 1)
