@@ -224,7 +224,7 @@ class Climb:
             if self.scale is not None:
                 wide = np.array(max(self.prepared.starts[0][1], float(first.log_scale)))
                 drawn = [
-                    approach(model, self.data, params._replace(log_scale=wide), first.log_scale)
+                    approach(model, self.data, params._replace(log_scale=wide), np.log(self.scale))
                     for params in drawn
                 ]
             return [first, *drawn]
