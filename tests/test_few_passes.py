@@ -12,8 +12,9 @@ from emkit.exceptions import ModelError
 from emkit.models.censored import first_line, normal_equations
 from emkit.models.censored.data import Responses
 from emkit.models.censored.location_scale import LocationScale
-from emkit.models.censored.standardised import ROWS_TOGETHER, Standardised
+from emkit.models.censored.standardised import Standardised
 from emkit.models.rows import BLOCK_ROWS
+from emkit.numerics.long_rows import TOGETHER
 
 
 class Rate(NamedTuple):
@@ -73,7 +74,7 @@ def test_what_is_left_to_gain_is_a_number():
         fit_em(Silent(), np.ones(3))
 
 
-@pytest.mark.parametrize("n", [0, 1, ROWS_TOGETHER, 3 * ROWS_TOGETHER + 5])
+@pytest.mark.parametrize("n", [0, 1, TOGETHER, 3 * TOGETHER + 5])
 @pytest.mark.parametrize("intercept", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_columns_are_standardised_to_the_last_bit(n, intercept, dtype):
