@@ -27,10 +27,11 @@ __all__ = ["Climb", "Fit", "polished"]
 #: Gain in nats at which a start has seen enough of a sample of the rows; of a Newton step, after
 #: which next to nothing is left.
 SAMPLE_TOL, NEWTON_SAMPLE_TOL = 0.01, 1.0
+#: Newton's steps are few: a sample is worth its own where it is no more than one row in so many.
+FEW_ROWS = 8
 #: Rows a coefficient from whose maximum three Newton steps, the first under the curvature that they
-#: show, lead to that of all rows, to rounding; a sample of so many is worth its passes where it is
-#: no more than one row in so many.
-FINER_ROWS, FEW_ROWS = 6000, 8
+#: show, lead to that of all rows, to rounding.
+FINER_ROWS = 6000
 #: Scale, in units of the fit, that stands for 0 where the likelihood grows without bound, and
 #: roundings of the responses that it is not below.
 VANISHED, ROUNDINGS = 1e-7, 100.0
@@ -225,12 +226,14 @@ class Climb:
             if self.scale is not None:
                 drawn = [params._replace(log_scale=first.log_scale) for params in drawn]
             return [first, *drawn]
-        if self.every == 1 or self.options["acceleration"] is None or self.last is not None:
+        newton = type(model) is LocationScale
+        least = FEW_ROWS if newton else 2
+        if self.every < least or self.options["acceleration"] is None or self.last is not None:
             return first
         # A small part of the rows shows where to start; the others then take few steps.
         start = self._climbed(self._model(law, self.every), self.sample, first)
         every = sum(self.prepared.counts) // (FINER_ROWS * len(start.coef))
-        if type(model) is not LocationScale or every < FEW_ROWS:
+        if not newton or every < FEW_ROWS:
             return start
         part, finer = self._model(law, every), thinned(self.data, self.prepared.counts, every)
         start = self._climbed(part, finer, start)

@@ -92,6 +92,8 @@ class LocationScale(PenalisedLine):
         self.directions[range(q, q + m), range(r, r + m)] = self.lengths
 
     def of_moments(self, mean: LineParams) -> LineParams:
+        if self.is_penalised:  # the scale is then to cover the penalty
+            return mean
         scale = np.exp(mean.log_scale) * (NORMAL_QUARTILES / np.ptp(self.law.quantile(QUARTILES)))
         coef = mean.coef.copy()
         if self.intercept:
