@@ -226,18 +226,20 @@ class Climb:
             if self.scale is not None:
                 drawn = [params._replace(log_scale=first.log_scale) for params in drawn]
             return [first, *drawn]
-        newton = type(model) is LocationScale
-        least = FEW_ROWS if newton else 2
+        least = FEW_ROWS if type(model) is LocationScale else 2
         if self.every < least or self.options["acceleration"] is None or self.last is not None:
             return first
         # A small part of the rows shows where to start; the others then take few steps.
         start = self._climbed(self._model(law, self.every), self.sample, first)
+        return self._nearer(law, model, start) if type(model) is LocationScale else start
+
+    def _nearer(self, law: Law, model: LocationScale, start: LineParams) -> LineParams:
+        """Nearer to the maximum, where a finer sample shows curvatures as they are."""
         every = sum(self.prepared.counts) // (FINER_ROWS * len(start.coef))
-        if not newton or every < FEW_ROWS:
+        if every < FEW_ROWS:
             return start
         part, finer = self._model(law, every), thinned(self.data, self.prepared.counts, every)
         start = self._climbed(part, finer, start)
-        # Gradients alone cost half of a pass, and few rows tell the curvature.
         curvature = every * part.information_step(finer, start)[0].information
         stats, _ = self.data.sum(partial(model.gradient_step, params=start))
         if stats.memory == 0.0:
