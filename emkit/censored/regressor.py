@@ -338,8 +338,8 @@ class EMCensoredRegressor(
         blocks that can be read again and again. ``y`` and ``sample_weight`` are then as long as X
         and sliced beside it, or iterables of blocks as long as those of X. Two or three passes
         find units and a first line, up to three lead to where the climb sets out from, and every
-        iteration takes one, of which the last tells the standard errors. With ``df='estimate'``
-        there are a dozen climbs.
+        iteration takes one, as do the standard errors. With ``df='estimate'`` there are a dozen
+        climbs.
 
         The chunks of a Dask array or DataFrame stay on the workers of the current
         `distributed.Client`, and so do their residuals, in double precision; parameters go out in
