@@ -24,6 +24,12 @@ class Times(NamedTuple):
     y: Array
 
     @property
+    def entered(self) -> "Times":
+        """With entries (n, 3), from 0 up to what is known to lie above them."""
+        share = np.random.default_rng(1).uniform(size=len(self.y))
+        return Times(self.X, np.column_stack([self.y, 0.5 * share * self.y[:, 0]]))
+
+    @property
     def mixed(self) -> bool:
         """Whether rows other than exact ones and those censored on the right are among them."""
         low, high = self.y.T
@@ -70,7 +76,7 @@ class Emkit:
     """The whole `fit`."""
 
     def __init__(self, data: Times, distribution: str = "weibull"):
-        self.data, self.distribution = data, distribution
+        self.data, self.distribution = tuple(data), distribution
 
     def __call__(self) -> float:
         self.fitted = EMCensoredRegressor(distribution=self.distribution)
@@ -168,3 +174,23 @@ class Lifelines:
         else:
             fitted = self.make().fit(self.frame.drop(columns="high"), "low", "event")
         self.log_likelihood = fitted.log_likelihood_
+
+
+class Surpyval:
+    """surpyval's WeibullAFT."""
+
+    def __init__(self, data: Times):
+        from surpyval import WeibullAFT
+
+        low, high = data.y.T
+        left, right = low == 0.0, high == np.inf
+        self.X, self.make = data.X, WeibullAFT
+        self.kinds = np.select([left, right, low < high], [-1, 1, 2], 0)
+        low, high = np.where(left, high, low), np.where(right, low, high)
+        self.times = np.column_stack([low, high]) if data.mixed else low
+
+    def __call__(self) -> float:
+        return cpu_seconds(self.fit)
+
+    def fit(self) -> None:
+        self.log_likelihood = -self.make.fit(self.times, self.X, c=self.kinds).neg_ll()

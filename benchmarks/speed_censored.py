@@ -1,4 +1,4 @@
-"""EMCensoredRegressor against survreg, lifelines and L-BFGS: time, likelihood, memory.
+"""EMCensoredRegressor against survreg, lifelines, surpyval and L-BFGS: time and memory.
 
 Run ``python benchmarks/speed_censored.py``; ``--quick`` takes small data, as a smoke test. Columns
 and coefficients are standard normal, noise has standard deviation 1.5. Limits are drawn
@@ -13,6 +13,7 @@ import os
 os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
 
 import tempfile
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -276,57 +277,67 @@ class TimesCase(NamedTuple):
     d: int
     right: float | None  #: share censored on the right; None mixes the kinds
     repeats: int
-    most: tuple[float, float, float]  #: of the times of survreg, lifelines and L-BFGS
+    most: tuple[float, float, float, float]  #: of the time of each peer
 
     label = Case.label
 
 
 TIMES_CASES = (
-    TimesCase(10_000, 5, 0.3, 11, (0.15, 0.1, 1.2)),
-    TimesCase(100_000, 20, 0.5, 5, (0.1, 0.1, 0.9)),
-    TimesCase(1_000_000, 10, 0.3, 3, (0.06, 0.1, 0.9)),
-    TimesCase(100_000, 10, None, 5, (0.2, 0.1, np.inf)),
+    TimesCase(10_000, 5, 0.3, 11, (0.15, 0.1, 0.1, 1.2)),
+    TimesCase(100_000, 20, 0.5, 5, (0.1, 0.1, 0.1, 0.9)),
+    TimesCase(1_000_000, 10, 0.3, 3, (0.06, 0.1, 0.1, 0.9)),
+    TimesCase(100_000, 10, None, 5, (0.2, 0.1, 0.1, np.inf)),
 )
+PEERS: dict[str, Callable[..., Any]] = {
+    "survreg": failure_times.Survreg,
+    "lifelines": failure_times.Lifelines,
+    "surpyval": failure_times.Surpyval,
+    "L-BFGS": failure_times.LBFGS,
+}
 
 
-def compare_times(case: TimesCase) -> list[str]:
-    """Least times of each peer that can be run, in turn; the log-likelihood less that of emkit."""
+def compare_times(case: TimesCase, name: str, most: float) -> list[str]:
+    """Least times of emkit and a peer, in turn; the log-likelihood less that of emkit."""
     data = failure_times.failure_times(case.n, case.d, case.right)
-    own: Any = failure_times.Emkit(data)
-    makers = [failure_times.Survreg, failure_times.Lifelines, failure_times.LBFGS]
-    peers: list[Any] = []
-    for make in makers[: 2 if data.mixed else 3]:
-        try:
-            peer = make(data)
-            peer()
-        except (ImportError, OSError, RuntimeError):  # it is not installed
-            peer = None
-        peers.append(peer)
-    peers += [None] * (len(makers) - len(peers))
-    present = [own, *(peer for peer in peers if peer is not None)]
-    least = dict(zip(map(id, present), in_turn(present, case.repeats).min(axis=0), strict=True))
-    cells = [f"{least[id(own)]:.4f}", str(own.fitted.n_iter_ + 1)]
-    for peer, most in zip(peers, case.most, strict=True):
-        if peer is None:
-            cells += ["-"] * 5
-            continue
-        ratio = least[id(own)] / least[id(peer)]
-        apart = f"{peer.log_likelihood - own.log_likelihood:+.1e}"
-        cells += [f"{least[id(peer)]:.4f}", f"{ratio:.3f}", f"{most:g}", met(ratio <= most), apart]
-    return cells
+    own, peer = failure_times.Emkit(data), PEERS[name](data)
+    own(), peer()
+    mine, least = in_turn([own, peer], case.repeats).min(axis=0)
+    apart = f"{peer.log_likelihood - own.log_likelihood:+.1e}"
+    ratio, steps = mine / least, str(own.fitted.n_iter_ + 1)
+    cells = [f"{mine:.4f}", steps, f"{least:.4f}", f"{ratio:.3f}"]
+    return [name, *cells, f"{most:g}", met(ratio <= most), apart]
 
 
 def times(quick: bool) -> None:
-    """Whole fits with standard errors; of peers that are not installed nothing is told."""
+    """Whole fits, with the standard errors of all but L-BFGS."""
     cases = TIMES_CASES
     if quick:
         cases = tuple(case._replace(n=case.n // 10, repeats=2) for case in cases)
-    columns = ["n x d, censored", "emkit CPU s", "E-steps"]
-    for peer in ("survreg", "lifelines", "L-BFGS"):
-        columns += [f"{peer} CPU s", f"of {peer}'s", "at most", "met", "log-lik. less emkit's"]
+    columns = ["n x d, censored", "peer", "emkit CPU s", "E-steps", "peer CPU s", "of the peer's"]
+    columns += ["at most", "met", "log-lik. less emkit's"]
     table = Table("A Weibull fit, least CPU seconds", columns, 23)
     for case in cases:
-        table.attempt(case.label(), partial(compare_times, case))
+        for name, most in zip(PEERS, case.most, strict=True):
+            if most < np.inf:
+                table.attempt(case.label(), partial(compare_times, case, name, most))
+
+
+def compare_entries(name: str, n: int, repeats: int) -> list[str]:
+    """A fit with delayed entries against one without, of the same rows."""
+    data = failure_times.failure_times(n, 10, 0.3)
+    fits = [failure_times.Emkit(rows, name) for rows in (data.entered, data)]
+    took, without = in_turn(fits, repeats).min(axis=0)
+    ratio = took / without
+    return [f"{took:.4f}", f"{without:.4f}", f"{ratio:.2f}", "1.6", met(ratio <= 1.6)]
+
+
+def entries(quick: bool) -> None:
+    """What delayed entries cost."""
+    n = 10_000 if quick else 100_000
+    columns = ["distribution", "with CPU s", "without CPU s", "ratio", "at most", "met"]
+    table = Table(f"Delayed entries, {n} x 10, 30 % right, least CPU seconds", columns)
+    for name in ("lognormal", "weibull", "loglogistic"):
+        table.attempt(name, partial(compare_entries, name, n, 5))
 
 
 # Memory
@@ -359,7 +370,7 @@ def memory(quick: bool) -> None:
             table.attempt(peer, partial(measure, peer))
 
 
-TABLES = {"speed": speed, "times": times, "memory": memory}
+TABLES = {"speed": speed, "times": times, "entries": entries, "memory": memory}
 
 if __name__ == "__main__":
     main(__doc__.splitlines()[0], TABLES, {"memory": child_memory})

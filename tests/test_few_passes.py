@@ -5,15 +5,24 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import norm
+from sklearn.base import clone
 
 from emkit import EMCensoredRegressor
+from emkit.censored import fitting
 from emkit.engine import EMModel, check_model, fit_em
 from emkit.exceptions import ModelError
+from emkit.models import rows as rows_of
 from emkit.models.censored import first_line, normal_equations
-from emkit.models.censored.data import Responses
+from emkit.models.censored.data import STEP_ROWS, Responses
+from emkit.models.censored.line import LineParams
 from emkit.models.censored.location_scale import LocationScale
-from emkit.models.censored.standardised import ROWS_TOGETHER, Standardised
+from emkit.models.censored.standardised import Standardised
+from emkit.models.laws.generalized_gamma import GeneralizedGamma
+from emkit.models.laws.gumbel import GumbelMin
+from emkit.models.laws.logistic import Logistic
 from emkit.models.rows import BLOCK_ROWS
+from emkit.numerics.long_rows import TOGETHER, in_long_rows, repeated
 
 
 class Rate(NamedTuple):
@@ -73,7 +82,7 @@ def test_what_is_left_to_gain_is_a_number():
         fit_em(Silent(), np.ones(3))
 
 
-@pytest.mark.parametrize("n", [0, 1, ROWS_TOGETHER, 3 * ROWS_TOGETHER + 5])
+@pytest.mark.parametrize("n", [0, 1, TOGETHER, 3 * TOGETHER + 5])
 @pytest.mark.parametrize("intercept", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_columns_are_standardised_to_the_last_bit(n, intercept, dtype):
@@ -115,6 +124,80 @@ def test_first_sums_show_what_a_pass_shows(monkeypatch, weighted, intercept):
     for one, other in zip(shown.starts, passed.starts, strict=True):
         assert_allclose(one[0], other[0], atol=1e-9)
         assert_allclose(one[1], other[1], atol=1e-10)
+
+
+@pytest.mark.parametrize("law", [GumbelMin(), Logistic(), GeneralizedGamma(-0.5)])
+def test_a_start_has_mean_and_spread_of_the_law(law):
+    """Residuals about the first line have mean 0, and the spread that is its scale."""
+    mean = LineParams(np.array([0.3, 2.0]), np.array(-0.4))
+    params = LocationScale(law, np.zeros(2), np.eye(2), 0.0, True).of_moments(mean)
+    scale = np.exp(params.log_scale)
+    assert params.coef[0] + scale * law.mean() == pytest.approx(0.3)
+    assert params.coef[1] == 2.0
+    quartiles = scale * law.quantile(np.array([0.25, 0.75]))
+    assert np.ptp(quartiles) == pytest.approx(
+        np.exp(-0.4) * np.ptp(norm.ppf([0.25, 0.75])), rel=1e-3
+    )
+    without = LocationScale(law, np.zeros(2), np.eye(2), 0.0, False).of_moments(mean)
+    assert_array_equal(without.coef, mean.coef)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("entry", [False, True])
+def test_gradients_are_those_of_a_whole_pass(weighted, entry):
+    X, low, high, weight = mixed(3 * STEP_ROWS + 7, weighted=weighted)
+    rows = Responses(X, low, high, weight, low - 1.0 if entry else None)
+    prepared = first_line.prepare_blocks(first_line.Undivided(rows), True, summarise=False)
+    data = prepared.residuals(rows)
+    model = LocationScale(GumbelMin(), prepared.units.line, prepared.gram, 0.0, True)
+    params = LineParams(np.array([0.1, -0.2, 0.0, 0.3]), np.array(-0.3))
+    (stats, value), (gradient, same) = model.e_step(data, params), model.gradient_step(data, params)
+    assert value == same and stats.memory == gradient.memory
+    assert_array_equal(gradient.gradient, stats.gradient)
+    assert not gradient.information.any()
+
+
+@pytest.mark.parametrize("options", [{}, {"alpha": 3.0}, {"strata": [3]}, {"entry": True}])
+def test_where_a_climb_sets_out_from_changes_no_answer(monkeypatch, options):
+    """From samples and a gradient under their curvature, as from the first line."""
+    X, low, high, _ = mixed(20_000)
+    X = np.column_stack([X, np.arange(len(X)) % 2]) if "strata" in options else X
+    y = [low, high, low - 1.0] if options.pop("entry", False) else [low, high]
+    data = X, np.column_stack(y)
+    model = EMCensoredRegressor(distribution="extreme", **options)
+    monkeypatch.setattr(fitting, "FINER_ROWS", 200)
+    led = clone(model).fit(*data)
+    plain = model.set_params(acceleration=None).fit(*data)
+    assert led.n_iter_ < plain.n_iter_
+    assert_allclose(led.coef_, plain.coef_, atol=1e-7 * plain.standard_errors_[1:4].min())
+    assert_allclose(led.scale_, plain.scale_, rtol=1e-9)
+    assert_allclose(led.standard_errors_, plain.standard_errors_, rtol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, TOGETHER, 300])
+@pytest.mark.parametrize("unit", [1e-180, 1e-3, 1e180])
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_scalings_are_told_in_one_pass_or_in_two(monkeypatch, n, unit, order, weighted):
+    rng = np.random.default_rng(n)
+    X = np.array(unit * (rng.normal(size=(n, 3)) + 5.0), order=order)
+    weights = rng.uniform(0.1, 3.0, n) if weighted else None
+    found = rows_of.measure_scaling(rows_of.Rows(X, weights))
+    monkeypatch.setattr(rows_of, "_scaling_about", lambda origin, data: None)
+    careful = rows_of.measure_scaling(rows_of.Rows(X, weights))
+    assert_allclose(found.shift, careful.shift, rtol=1e-13)
+    assert_allclose(found.scale, careful.scale, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n", [0, 1, TOGETHER, 2 * TOGETHER + 3])
+@pytest.mark.parametrize("d", [0, 1, 3])
+def test_long_rows_have_every_row_once(n, d):
+    table, seen = np.zeros((n, d)), 0
+    for rows, times in in_long_rows(table):
+        rows += repeated(np.arange(d) + 1.0, times)
+        seen += len(rows) * times
+    assert seen == n
+    assert_array_equal(table, np.tile(np.arange(d) + 1.0, (n, 1)))
 
 
 @pytest.mark.parametrize("name", ["extreme", "logistic"])

@@ -12,19 +12,25 @@ MANY = 10
 
 
 def tell_events(low: Array, high: Array, entry: Array | None) -> None:
-    """DataWarning where bounds or entries without names look like events and times."""
-    if not (low <= high).all():
-        return  # refused by row
+    """DataWarning where bounds or entries without names look like events and times.
+
+    What is no interval is refused elsewhere, by row.
+    """
     _tell_for_bounds(low, high)
-    if entry is not None and np.isfinite(high).all():
-        _tell_for_entries(high, entry)
+    if entry is not None and _look_like(entry, high) and (low <= high).all():
+        warn(
+            "Column 2 of y holds only 0 and 1, as events do, and is read as entries. If y has "
+            "(start, stop, event), pass censored_target(y[:, 1], event=y[:, 2], entry=y[:, 0]); if "
+            "it has bounds and entries, give its columns the names (lower, upper, entry), and "
+            "this is not said.",
+            DataWarning,
+        )
 
 
 def _tell_for_bounds(low: Array, high: Array) -> None:
     """Intervals that all begin at 0 or 1 have few ends: these are values at which others begin."""
     for i, (codes, times) in enumerate(((low, high), (high, low))):
-        coded = codes.any() and ((codes == 0.0) | (codes == 1.0)).all()
-        if coded and np.isfinite(times).all() and len(np.unique(times)) > MANY:
+        if _look_like(codes, times) and (low <= high).all():
             warn(
                 f"Column {i} of y holds only 0 and 1, as events do, and is read as "
                 f"{('lower', 'upper')[i]} bounds. If y has events and times, pass "
@@ -35,14 +41,10 @@ def _tell_for_bounds(low: Array, high: Array) -> None:
             return
 
 
-def _tell_for_entries(high: Array, entry: Array) -> None:
-    """A third column beside times alone may be their events: (start, stop, event)."""
-    coded = (entry == 1.0).any() and ((entry == 0.0) | (entry == 1.0)).all()
-    if coded and len(np.unique(high)) > MANY:
-        warn(
-            "Column 2 of y holds only 0 and 1, as events do, and is read as entries. If y has "
-            "(start, stop, event), pass censored_target(y[:, 1], event=y[:, 2], entry=y[:, 0]); if "
-            "it has bounds and entries, give its columns the names (lower, upper, entry), and "
-            "this is not said.",
-            DataWarning,
-        )
+def _look_like(codes: Array, times: Array) -> bool:
+    """Whether columns look like events, of which some were seen, and times."""
+    few = codes[:MANY]  # they tell nearly all other columns
+    if not (((few == 0.0) | (few == 1.0)).all() and codes.any()):
+        return False
+    coded = ((codes == 0.0) | (codes == 1.0)).all() and np.isfinite(times).all()
+    return bool(coded and len(np.unique(times)) > MANY)

@@ -25,11 +25,14 @@ from emkit.models.laws.law import Law
 
 __all__ = ["Climb", "Fit", "polished"]
 
-#: Gain in nats at which a start has seen enough of a sample of the rows.
-SAMPLE_TOL = 0.01
-#: Rows a coefficient from whose maximum two Newton steps lead to that of all rows, to rounding; a
-#: sample of so many is worth its passes where it is no more than one row in so many.
-FINER_ROWS, FEW_ROWS = 6000, 8
+#: Gain in nats at which a start has seen enough of a sample of the rows; of a Newton step, after
+#: which next to nothing is left.
+SAMPLE_TOL, NEWTON_SAMPLE_TOL = 0.01, 1.0
+#: Newton's steps are few: a sample is worth its own where it is no more than one row in so many.
+FEW_ROWS = 8
+#: Rows a coefficient from whose maximum three Newton steps, the first under the curvature that they
+#: show, lead to that of all rows, to rounding.
+FINER_ROWS = 6000
 #: Scale, in units of the fit, that stands for 0 where the likelihood grows without bound, and
 #: roundings of the responses that it is not below.
 VANISHED, ROUNDINGS = 1e-7, 100.0
@@ -228,20 +231,30 @@ class Climb:
                     for params in drawn
                 ]
             return [first, *drawn]
-        if self.every == 1 or self.options["acceleration"] is None or self.last is not None:
+        least = FEW_ROWS if type(model) is LocationScale else 2
+        if self.every < least or self.options["acceleration"] is None or self.last is not None:
             return first
         # A small part of the rows shows where to start; the others then take few steps.
-        start = self._climbed(law, self.sample, self.every, first)
-        every = sum(self.prepared.counts) // (FINER_ROWS * len(start.coef))
-        if not isinstance(model, LocationScale) or every < FEW_ROWS:
-            return start
-        finer = thinned(self.data, self.prepared.counts, every)
-        return self._climbed(law, finer, every, start)
+        start = self._climbed(self._model(law, self.every), self.sample, first)
+        return self._nearer(law, model, start) if type(model) is LocationScale else start
 
-    def _climbed(self, law: Law, sample: Residuals, every: int, start: LineParams) -> LineParams:
-        """Where a sample of one row in so many leads."""
-        part = self._model(law, every)
-        params: LineParams = best_run(part, sample, start=start, tol=SAMPLE_TOL).params
+    def _nearer(self, law: Law, model: LocationScale, start: LineParams) -> LineParams:
+        """Nearer to the maximum, where a finer sample shows curvatures as they are."""
+        every = sum(self.prepared.counts) // (FINER_ROWS * len(start.coef))
+        if every < FEW_ROWS:
+            return start
+        part, finer = self._model(law, every), thinned(self.data, self.prepared.counts, every)
+        start = self._climbed(part, finer, start)
+        curvature = every * part.information_step(finer, start)[0].information
+        stats, _ = self.data.sum(partial(model.gradient_step, params=start))
+        if stats.memory == 0.0:
+            return start
+        return model.m_step(stats._replace(information=curvature), start)
+
+    def _climbed(self, part: PenalisedLine, sample: Residuals, start: LineParams) -> LineParams:
+        """Where a sample leads, of which there is a model."""
+        tol = SAMPLE_TOL if part.remaining_gain is None else NEWTON_SAMPLE_TOL
+        params: LineParams = best_run(part, sample, start=start, tol=tol).params
         return params
 
     def _first(self, law: Law, model: PenalisedLine) -> LineParams:
@@ -254,7 +267,7 @@ class Climb:
             return approach(model, self.data, start, np.log(self.scale))
         shape = () if self.prepared.strata is None else self.prepared.shares.shape
         starts = [
-            model.spread_over(LineParams(line, np.full(shape, scale)))
+            model.spread_over(model.of_moments(LineParams(line, np.full(shape, scale))))
             for line, scale in self.prepared.starts
         ]
         if len(starts) == 1:

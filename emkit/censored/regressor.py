@@ -336,9 +336,10 @@ class EMCensoredRegressor(
         A memory map of 256 MiB or more, and any object that has a shape, a dtype and slices of
         rows, is read block by block, so that it need not fit in memory; so is an iterable of
         blocks that can be read again and again. ``y`` and ``sample_weight`` are then as long as X
-        and sliced beside it, or iterables of blocks as long as those of X. Three passes find units
-        and a first line, one picks the rows that the climb sets out from, every iteration takes
-        one, and so do the standard errors. With ``df='estimate'`` there are a dozen climbs.
+        and sliced beside it, or iterables of blocks as long as those of X. Two or three passes
+        find units and a first line, up to three lead to where the climb sets out from, and every
+        iteration takes one, as do the standard errors. With ``df='estimate'`` there are a dozen
+        climbs.
 
         The chunks of a Dask array or DataFrame stay on the workers of the current
         `distributed.Client`, and so do their residuals, in double precision; parameters go out in

@@ -194,8 +194,10 @@ def _load(y: Any, left: Limit, right: Limit, **options: bool) -> Target:
 
 def _opened(bound: Array) -> Array:
     """Bounds, infinite where a number stands for it."""
-    endless = np.abs(bound) >= INFINITE
-    return np.where(endless, np.copysign(np.inf, bound), bound) if endless.any() else bound
+    endless = (bound >= INFINITE) | (bound <= -INFINITE)
+    if np.count_nonzero(endless) == np.count_nonzero(np.isinf(bound)):
+        return bound
+    return np.where(endless, np.copysign(np.inf, bound), bound)
 
 
 def _entered(target: Target) -> Target:

@@ -88,6 +88,7 @@ class PenalisedLine(EMModel):
         self.gram = gram
         self.penalty = np.full(len(line), alpha)
         self.penalty[: int(intercept)] = 0.0
+        self.intercept = intercept
         self.is_penalised = bool(self.penalty.any())
         # Made once: the rows do not change. Least squares of least norm where columns repeat.
         self.solver, self.rank = pseudo_inverse(gram + np.diag(self.penalty))
@@ -123,6 +124,13 @@ class PenalisedLine(EMModel):
     def least_scale(self, params: LineParams) -> Any:
         """Where a scale may go from there: not below the floor, nor up to it."""
         return np.exp(np.minimum(LOG_FLOOR, params.log_scale))
+
+    def of_moments(self, mean: LineParams) -> LineParams:
+        """Line and scale of errors whose mean is a line and whose spread is a scale, roughly.
+
+        Default: ``mean``.
+        """
+        return mean
 
     def spread_over(self, params: LineParams) -> LineParams:
         """The same line, with a scale that covers the penalty as well as the errors.

@@ -40,6 +40,8 @@ FAR_OFF_GAIN = 10.0
 #: The same of a unit of one of several log scales. If one goes to infinity, the whole promise is as
 #: large without it.
 STEEP_SCALE = 1.0
+#: Quartiles, and how far apart they are under the normal law.
+QUARTILES, NORMAL_QUARTILES = np.array([0.25, 0.75]), 1.349
 
 
 class Slopes(NamedTuple):
@@ -91,10 +93,30 @@ class LocationScale(PenalisedLine):
         self.lengths = (self.weight * np.atleast_1d(self.shares)[:m]) ** -0.5
         self.directions[range(q, q + m), range(r, r + m)] = self.lengths
 
+    def of_moments(self, mean: LineParams) -> LineParams:
+        if self.is_penalised:  # the scale is then to cover the penalty
+            return mean
+        scale = np.exp(mean.log_scale) * (NORMAL_QUARTILES / np.ptp(self.law.quantile(QUARTILES)))
+        coef = mean.coef.copy()
+        if self.intercept:
+            coef[0] -= float((self.shares * scale).sum()) * self.law.mean()
+        return LineParams(coef, np.log(scale))
+
     def acceleration_threshold(self, data: Residuals) -> float:
         return -np.inf  # there is nothing to extrapolate where steps are Newton's
 
     def e_step(self, data: Residuals, params: LineParams) -> tuple[Slopes, float]:
+        stats, log_likelihood = self._summed(data, params)
+        self._keep(data, params, stats)
+        return stats, log_likelihood
+
+    def gradient_step(self, data: Residuals, params: LineParams) -> tuple[Slopes, float]:
+        """As `e_step`, in half the time and less: its second derivatives are 0."""
+        return self._summed(data, params, curved=False)
+
+    def _summed(
+        self, data: Residuals, params: LineParams, curved: bool = True
+    ) -> tuple[Slopes, float]:
         coef, log_scales = params.coef, np.atleast_1d(params.log_scale)
         q, m, log_likelihood, memory = len(coef), len(log_scales), 0.0, 0.0
         gradient, information = np.zeros(q + m), np.zeros((q + m, q + m))
@@ -107,13 +129,13 @@ class LocationScale(PenalisedLine):
             ratio = unit / scale
             gradient[:q] += ratio * (terms.location @ design)
             gradient[q + k] += terms.log_scale.sum() - exact
+            if not curved:
+                continue
             information[q + k, :q] += ratio * (terms.mixed @ design)
             information[q + k, q + k] += terms.log_scale2.sum()
             information[:q, :q] += ratio**2 * _weighted_gram(design, terms.location2)
         information[:q, q:] = information[q:, :q].T
-        stats = Slopes(gradient, information, memory)
-        self._keep(data, params, stats)
-        return stats, log_likelihood
+        return Slopes(gradient, information, memory), log_likelihood
 
     def _tile(
         self, data: Residuals, rows: slice, fitted: Array, scale: float

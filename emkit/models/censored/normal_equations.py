@@ -127,28 +127,27 @@ def normal_equations(
 ) -> tuple[NormalEquations, float]:
     """Normal equations of a block, and its total weight."""
     q = len(units.line)
-    gram, sharp_gram = np.zeros((2, q, q))
-    cross, drawn_in, sharp_cross = np.zeros((3, q))
+    # Of the sharp rows, and of the others: every row is in one of two products.
+    gram, cross, drawn_in = np.zeros((2, q, q)), np.zeros((2, q)), np.zeros((2, q))
     moments = np.zeros(len(Moments._fields))
     for part in steps(len(rows.X)):
         tile = rows.part(part)
         plain, near = target.values(units, tile)
         design, sharp = units.design(tile.X), target.sharp(tile)
-        weighted = design if tile.weight is None else design * tile.weight[:, None]
-        cross += plain @ weighted
-        if target.drawn_in:
-            drawn_in += near @ weighted
-        sharp_cross += np.where(sharp, near, 0.0) @ weighted
-        # Every row in one of two products: the Gram matrix of all rows is their sum.
-        for chosen, into in (np.flatnonzero(sharp), sharp_gram), (np.flatnonzero(~sharp), gram):
-            if len(chosen):
-                few = np.take(design, chosen, axis=0)
-                into += (few if tile.weight is None else np.take(weighted, chosen, axis=0)).T @ few
+        for k, chosen in enumerate((np.flatnonzero(sharp), np.flatnonzero(~sharp))):
+            few = np.take(design, chosen, axis=0)
+            weighted = few if tile.weight is None else few * tile.weight[chosen, None]
+            gram[k] += weighted.T @ few
+            cross[k] += plain[chosen] @ weighted
+            if target.drawn_in:
+                drawn_in[k] += near[chosen] @ weighted
         moments += _moments(tile, plain, near, sharp)
     if not target.drawn_in:
-        drawn_in = cross.copy()
-    sums = Moments(*map(np.asarray, moments))
-    equations = NormalEquations(gram + sharp_gram, cross, drawn_in, sharp_gram, sharp_cross, sums)
+        drawn_in = cross
+    all_gram, all_cross, all_drawn_in = (sums.sum(axis=0) for sums in (gram, cross, drawn_in))
+    sums_alone = Moments(*map(np.asarray, moments))
+    of_sharp = gram[0], drawn_in[0]
+    equations = NormalEquations(all_gram, all_cross, all_drawn_in, *of_sharp, sums_alone)
     return equations, rows.total_weight
 
 

@@ -6,11 +6,9 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.numerics.constants import TINY
+from emkit.numerics.long_rows import in_long_rows, repeated
 
 __all__ = ["Standardised"]
-
-#: Rows that are standardised together.
-ROWS_TOGETHER = 32
 
 
 class Standardised(NamedTuple):
@@ -34,17 +32,20 @@ class Standardised(NamedTuple):
         out = np.empty((len(X), len(self.line))) if out is None else out
         lead = int(self.intercept)
         out[:, :lead] = 1.0
-        if self.basis is not None:
-            columns = np.subtract(X, self.shift, dtype=float)
-            columns /= self.scale
-            np.matmul(columns, self.basis, out=out[:, lead:])
+        columns = self._columns(X)
+        if self.basis is None:
+            out[:, lead:] = columns
         else:
-            out[:, lead:] = X
-            unit = np.ones((2, len(self.line)))
-            unit[:, lead:] = self.shift, self.scale
-            unit[0, :lead] = 0.0
-            _standardise(out, *unit)
+            np.matmul(columns, self.basis, out=out[:, lead:])
         return out
+
+    def _columns(self, X: Array) -> Array:
+        """Standardised columns (n, p)."""
+        columns = np.empty(X.shape)
+        for (rows, r), (out, _) in zip(in_long_rows(X), in_long_rows(columns), strict=True):
+            np.subtract(rows, repeated(self.shift, r), out=out)
+            out /= repeated(self.scale, r)
+        return columns
 
     def turned(self, change: Array) -> "Standardised":
         """With combinations (q before, q) of the columns of the design for these, and no line."""
@@ -102,13 +103,3 @@ class Standardised(NamedTuple):
         if self.intercept:
             own = np.append(level + coef @ (self.shift - means) - self.centre, own)
         return own / self.spread - self.line
-
-
-def _standardise(rows: Array, shift: Array, scale: Array) -> None:
-    """In place: (rows - shift) / scale, of many rows at a time, as loops over short ones cost."""
-    together = max(len(rows) // ROWS_TOGETHER, 0) * ROWS_TOGETHER
-    many = rows[:together].reshape(-1, ROWS_TOGETHER * rows.shape[1])
-    few = rows[together:]
-    for part, n in (many, ROWS_TOGETHER), (few, 1):
-        part -= np.broadcast_to(shift, (n, len(shift))).reshape(-1)
-        part /= np.broadcast_to(scale, (n, len(scale))).reshape(-1)
