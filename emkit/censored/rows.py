@@ -141,8 +141,10 @@ def _checked(
 
 def read_predictors(regressor: Any, X: Any) -> Array:
     """X in memory as doubles, as a fitted regressor takes it."""
-    complete = ResponseReader.complete
-    X = load_with_missing(regressor, X, np.nan, reset=False, complete=complete)
+    complete, least = ResponseReader.complete, min(1, regressor.n_features_in_)
+    X = load_with_missing(
+        regressor, X, np.nan, reset=False, complete=complete, ensure_min_features=least
+    )
     return np.asarray(X, dtype=float)
 
 
