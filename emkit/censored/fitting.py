@@ -325,7 +325,7 @@ class Climb:
             return LineParams(self.prepared.starts[0][0], scale)
         shape = () if self.prepared.strata is None else self.prepared.shares.shape
         starts = [
-            model.spread_over(LineParams(line, np.full(shape, scale)))
+            model.drawn_in(LineParams(line, np.full(shape, scale)))
             for line, scale in self.prepared.starts
         ]
         if len(starts) == 1:
