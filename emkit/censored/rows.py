@@ -104,6 +104,13 @@ def open_rows(
     # Where rows are cut into blocks, a frame would lose the names and types of its columns.
     y = as_records(y)
     least = _least_features(regressor, y, reset)
+    shape = getattr(X, "shape", ())
+    if least and shape[1:] == (0,):
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={shape}) while a minimum of 1 is required by "
+            f"{type(regressor).__name__} beside a y of numbers of either sign, one a row. For a "
+            "distribution alone pass y=censored_target(y)."
+        )
     reader = ResponseReader(to_line, regressor.left, regressor.right, least)
     return open_data(regressor, X, reader, y=y, sample_weight=sample_weight, reset=reset)
 
