@@ -2,7 +2,7 @@
 
 from copy import copy
 from inspect import signature
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,12 +12,15 @@ from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.metadata_routing import MetadataRequest
 
 from emkit._typing import Array
+from emkit.censored.regressor import EMCensoredRegressor
+from emkit.censored.survival_curve import EMSurvivalCurve
 from emkit.censored.target import Target, load_target
 from emkit.data.checks import check_weights
 from emkit.data.numbers import argument_of
 from emkit.numerics.ordered_pairs import Side, pairs, pairs_in_order
 
 __all__ = [
+    "ConcordanceScorer",
     "ModelScorer",
     "aic_scorer",
     "bic_scorer",
@@ -49,7 +52,8 @@ def concordance_index(
     y_true : array-like of shape (n_samples,), (n_samples, 2) or (n_samples, 3), structured or frame
         Responses in any form of `emkit.censored_target`; numbers of one dimension are exact.
     y_pred : array-like of shape (n_samples,)
-        Predictions, or anything else that should be larger where responses are.
+        Predictions, or anything else that should be larger where responses are. They may be
+        infinite, as means and medians can be; two that are infinite alike are equal.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights as frequencies; a pair weighs the product of its two.
 
@@ -82,7 +86,7 @@ def concordance_index(
     >>> concordance_index(y, [0.1, 0.3, 0.2, 0.4])  # the last two are not comparable
     0.8
     """
-    target, predicted, weights = _validate(y_true, y_pred, sample_weight)
+    target, predicted, weights = _validate(y_true, y_pred, sample_weight, finite=False)
     total, ordered = _compared(target, predicted, weights)
     if total == 0.0:
         raise ValueError(
@@ -134,7 +138,43 @@ def r2_exact(y_true: Any, y_pred: ArrayLike, sample_weight: ArrayLike | None = N
     return float(r2_score(true, guess, sample_weight=weights[exact]))
 
 
-class ModelScorer:
+class _Scorer:
+    """What scorers share: weights that a scorer asks for or not."""
+
+    request: bool | str | None = None
+
+    def set_score_request(self, *, sample_weight: bool | str | None) -> Self:
+        """A scorer that asks for weights, or not, under scikit-learn's metadata routing.
+
+        Parameters
+        ----------
+        sample_weight : bool, str or None
+            As in scikit-learn: True asks for it, False does without it, a name is what it is
+            passed as, None makes it an error to pass it.
+
+        Returns
+        -------
+        scorer : object
+            A new one; this one stays as it is.
+        """
+        scorer = copy(self)
+        scorer.request = sample_weight
+        return scorer
+
+    def get_metadata_routing(self) -> MetadataRequest:
+        """What this scorer asks for.
+
+        Returns
+        -------
+        routing : MetadataRequest
+            As scikit-learn keeps it.
+        """
+        routing = MetadataRequest(owner=self)
+        routing.score.add_request(param="sample_weight", alias=self.request)
+        return routing
+
+
+class ModelScorer(_Scorer):
     """What a fitted model says of data by one of its methods, for ``scoring=``; greater is better.
 
     An information criterion belongs to the data it was fitted on, so there is nothing to leave
@@ -144,7 +184,8 @@ class ModelScorer:
     ----------
     method : str
         Name of the method, which takes ``X``, or ``X`` and ``y``, and ``sample_weight`` where that
-        is given. Of a `Pipeline` it is the last step's, on what the steps before make of X.
+        is given. Of a `Pipeline` it is the last step's, on what the steps before make of X; of a
+        search that of its best estimator.
     sign : {1, -1}
         -1 where less is better.
 
@@ -178,13 +219,9 @@ class ModelScorer:
     def __init__(self, method: str, sign: int):
         self.method = method
         self.sign = sign
-        self.request: bool | str | None = None
 
     def __call__(self, estimator: Any, X: Any, y: Any = None, sample_weight: Any = None) -> float:
-        while isinstance(estimator, Pipeline):
-            if len(estimator) > 1:
-                X = estimator[:-1].transform(X)
-            estimator = estimator[-1]
+        estimator, X = _last_step(estimator, X)
         # `score` is a likelihood only of models that tell one row by row.
         if not (hasattr(estimator, self.method) and hasattr(estimator, "score_samples")):
             raise TypeError(
@@ -200,35 +237,49 @@ class ModelScorer:
     def __repr__(self) -> str:
         return f"ModelScorer(method={self.method!r}, sign={self.sign})"
 
-    def set_score_request(self, *, sample_weight: bool | str | None) -> "ModelScorer":
-        """A scorer that asks for weights, or not, under scikit-learn's metadata routing.
 
-        Parameters
-        ----------
-        sample_weight : bool, str or None
-            As in scikit-learn: True asks for it, False does without it, a name is what it is
-            passed as, None makes it an error to pass it.
+class ConcordanceScorer(_Scorer):
+    """`concordance_index` of fitted medians, for ``scoring=``; of other models, of ``predict``.
 
-        Returns
-        -------
-        scorer : ModelScorer
-            A new one; this one stays as it is.
-        """
-        scorer = copy(self)
-        scorer.request = sample_weight
-        return scorer
+    Medians are finite where means are not, as those of 'loglogistic' from a scale of 1 on. The
+    model may be the last step of a `Pipeline`, the best of a search, or both.
 
-    def get_metadata_routing(self) -> MetadataRequest:
-        """What this scorer asks for.
+    Examples
+    --------
+    >>> from sklearn.model_selection import cross_val_score
+    >>> from emkit import EMCensoredRegressor
+    >>> from emkit.datasets import load_lung
+    >>> from emkit.metrics import concordance_scorer
+    >>> X, y = load_lung(return_X_y=True)
+    >>> X = X[:, :2]  # age and sex
+    >>> regressor = EMCensoredRegressor(distribution="loglogistic")
+    >>> cross_val_score(regressor, X, y, cv=3, scoring=concordance_scorer).round(2)
+    array([0.53, 0.65, 0.61])
+    """
 
-        Returns
-        -------
-        routing : MetadataRequest
-            As scikit-learn keeps it.
-        """
-        routing = MetadataRequest(owner=self)
-        routing.score.add_request(param="sample_weight", alias=self.request)
-        return routing
+    def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
+        last, inner = _last_step(estimator, X)
+        if isinstance(last, EMCensoredRegressor | EMSurvivalCurve):
+            predicted = last.predict_quantile(inner)
+        else:
+            predicted = estimator.predict(X)
+        return concordance_index(y, predicted, sample_weight)
+
+    def __repr__(self) -> str:
+        return "ConcordanceScorer()"
+
+
+def _last_step(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """The model in pipelines and fitted searches, and X as the steps before make it."""
+    while True:
+        if isinstance(estimator, Pipeline):
+            if len(estimator) > 1:
+                X = estimator[:-1].transform(X)
+            estimator = estimator[-1]
+        elif hasattr(estimator, "best_estimator_"):
+            estimator = estimator.best_estimator_
+        else:
+            return estimator, X
 
 
 #: Minus the Bayesian information criterion; with ``cv=[(all, all)]``, see `ModelScorer`.
@@ -243,8 +294,8 @@ icl_scorer = ModelScorer("icl", -1)
 #: Mean log-likelihood of a row, ``score`` of a density: for the rows that a fold leaves out.
 log_likelihood_scorer = ModelScorer("score", 1)
 
-#: `concordance_index` of what ``predict`` returns, for ``scoring=``.
-concordance_scorer = make_scorer(concordance_index)
+#: `concordance_index` of fitted medians, for ``scoring=``, see `ConcordanceScorer`.
+concordance_scorer = ConcordanceScorer()
 
 #: `r2_exact` of what ``predict`` returns, for ``scoring=``.
 r2_exact_scorer = make_scorer(r2_exact)
@@ -278,11 +329,17 @@ def _counted(side: Side) -> Side:
 
 
 def _validate(
-    y_true: Any, y_pred: ArrayLike, sample_weight: ArrayLike | None
+    y_true: Any, y_pred: ArrayLike, sample_weight: ArrayLike | None, finite: bool = True
 ) -> tuple[Target, Array, Array]:
     target = load_target(y_true)
     y_pred = argument_of(y_pred, "y_pred")
-    predicted = check_array(y_pred, ensure_2d=False, dtype=np.float64, input_name="y_pred")
+    predicted = check_array(
+        y_pred, ensure_2d=False, dtype=np.float64, ensure_all_finite=False, input_name="y_pred"
+    )
+    if np.isnan(predicted).any():
+        raise ValueError("Input y_pred contains NaN.")
+    if finite and np.isinf(predicted).any():
+        raise ValueError("Input y_pred contains infinity.")
     predicted = column_or_1d(predicted)
     check_consistent_length(target.low, predicted)
     weights = check_weights(sample_weight, predicted)

@@ -142,7 +142,9 @@ def test_limits_are_for_one_dimension(limits):
         (lambda: fitted(None), "requires y"),
         (lambda: fitted(Y[:-1]), "inconsistent"),
         (lambda: fitted(BOTH[:-1]), "inconsistent"),
-        (lambda: fitted(np.zeros((120, 4))), "1d array"),
+        (lambda: fitted(np.zeros((120, 4))), r"1d array, or have two columns.* \(120, 4\)\.$"),
+        (lambda: censored_target((TIME, EVENT)), "on top of each other.*event=event"),
+        (lambda: censored_target([TIME, TIME, TIME]), "numpy.column_stack"),
         (
             lambda: fitted(np.zeros((120, 3))),
             "Row 0 of y is 0.0, and came under observation at 0.0",

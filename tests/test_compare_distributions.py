@@ -76,6 +76,38 @@ def test_distributions_alone_are_compared_without_columns():
     assert table.loc["weibull", "n_parameters"] == 2
 
 
+@pytest.mark.parametrize("limits", [{}, {"left": 0.5, "right": 900.0}])
+def test_numbers_alone_are_compared_without_columns_by_every_law(limits):
+    y, none = Y[:, 0], np.empty((len(X), 0))
+    table = compare_distributions(none, y, **limits)
+    assert set(table.index[table["converged"].fillna(value=False)]) == set(LAWS)
+    same = compare_distributions(none, censored_target(y, **limits))
+    assert_allclose(table["aic"], same["aic"].loc[table.index], rtol=1e-9)
+    for law in ("normal", "student_t"):
+        with pytest.raises(ValueError, match=r"0 feature.*pass y=censored_target\(y\)"):
+            EMCensoredRegressor(distribution=law).fit(none, y)
+
+
+def test_one_distribution_may_be_named_by_itself():
+    table = compare_distributions(X, Y, distributions="weibull")
+    assert list(table.index) == ["weibull"]
+    with pytest.raises(ValueError, match="Got \\['weibul'\\]"):
+        compare_distributions(X, Y, distributions="weibul")
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_a_likelihood_without_maximum_is_not_the_best(n):
+    """With as many coefficients as rows it grows without bound, but for laws of a known scale."""
+    rows = np.random.default_rng(n).normal(size=(n, n - 1))
+    table = compare_distributions(rows, censored_target(Y[:n, 0]))
+    assert list(table["converged"]) == sorted(table["converged"], reverse=True)
+    assert set(table.index[:2]) == {"exponential", "rayleigh"} and table["converged"].iloc[:2].all()
+    stopped = table.loc[~table["converged"]]
+    assert len(stopped) == len(LAWS) - 2
+    assert stopped["note"].str.contains("no finite maximum").all()
+    assert stopped["aic"].is_monotonic_increasing
+
+
 def test_where_nothing_can_be_fitted_the_first_reason_is_raised():
     with pytest.raises(ValueError, match="alpha"):
         compare_distributions(X, Y, alpha=-1.0)

@@ -94,6 +94,24 @@ def test_a_generalised_gamma_of_given_shape_is_another_law(shape, distribution):
     assert model.aic(X, y) == pytest.approx(other.aic(X, y))
 
 
+@pytest.mark.parametrize("strata", [None, [0]])
+@pytest.mark.parametrize("end", [-10.0, 10.0])
+def test_a_shape_at_the_end_of_its_range_has_no_standard_error(end, strata):
+    """The likelihood rises up to there: no maximum has curvature, and the shape is as if given."""
+    group = np.tile([0.0, 1.0], 6)[:, None]
+    times = np.array([1.0, 1.01, 1.02, 1.05, 1.06, 1.1, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0])
+    times = times if end < 0.0 else 8.0 - times
+    model = EMCensoredRegressor(distribution="generalized_gamma", strata=strata)
+    with pytest.warns(DataWarning, match="is the end of its range") as said:
+        model.fit(group, times)
+    assert len(said) == 1
+    assert_allclose(model.shape_, end, rtol=1e-6)
+    given = EMCensoredRegressor(distribution="generalized_gamma", strata=strata, shape=end)
+    given.fit(group, times)
+    assert np.isnan(model.standard_errors_[-1]) and np.isnan(model.summary()["p_value"].iloc[-1])
+    assert_allclose(model.standard_errors_[:-1], given.standard_errors_, rtol=1e-4)
+
+
 @pytest.mark.parametrize("distribution", [name for name in LAWS if LAWS[name].scale is not None])
 def test_a_scale_that_is_part_of_the_law_is_no_parameter(distribution):
     X, y = load("lung_2")

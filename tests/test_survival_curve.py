@@ -538,8 +538,9 @@ def test_x_is_ignored_as_the_dummy_regressor_ignores_it(X):
         assert getattr(curve, name, None) == getattr(dummy, name, None)
     rows = [0, 0] if X is None else X
     assert curve.predict(rows).shape == dummy.predict(rows).shape
-    with pytest.raises(TypeError):
-        curve.predict(None)
+    for method in (curve.predict, curve.predict_quantile, curve.predict_survival_function):
+        with pytest.raises(TypeError, match="X is None: give a row for each prediction"):
+            method(None)
 
 
 def test_it_is_the_baseline_of_a_cross_validation():

@@ -7,6 +7,7 @@ import numpy as np
 
 from emkit.base.optional import optional_import
 from emkit.censored.regressor import EMCensoredRegressor
+from emkit.censored.target import censored_target
 from emkit.exceptions import recorded
 from emkit.models.laws.registry import LAWS
 
@@ -32,7 +33,7 @@ def compare_distributions(
         Responses in any form of `emkit.censored_target`, with delayed entries if there are any.
     sample_weight : array-like of shape (n_samples,), default=None
         Weights as frequencies.
-    distributions : iterable of str, default=None
+    distributions : str or iterable of str, default=None
         Names of those to fit; None is all.
     **params
         Other arguments of `EMCensoredRegressor`, the same in every fit: ``strata``, ``alpha``,
@@ -41,8 +42,9 @@ def compare_distributions(
     Returns
     -------
     table : pandas.DataFrame
-        A row for each distribution, by its name, in ascending order of AIC. Log-likelihoods are on
-        the scale of y, so that all can be compared. Columns:
+        A row for each distribution, by its name, in ascending order of AIC, after these what did
+        not converge: where there is no maximum, the AIC is that of where the fit stopped.
+        Log-likelihoods are on the scale of y, so that all can be compared. Columns:
 
         - ``log_likelihood``, in nats and without a penalty; ``n_parameters``, ``aic`` and ``bic``,
           as `EMCensoredRegressor.aic` and `EMCensoredRegressor.bic` have them;
@@ -81,10 +83,14 @@ def compare_distributions(
     >>> best = EMCensoredRegressor(distribution=table.index[0]).fit(X, y)
     """
     pd = optional_import("pandas", "pandas", "compare_distributions")
+    if isinstance(distributions, str):
+        distributions = [distributions]
     names = list(LAWS) if distributions is None else list(distributions)
     unknown = [name for name in names if name not in LAWS]
     if unknown or not names:
         raise ValueError(f"distributions must be among {list(LAWS)}. Got {unknown or names}.")
+    if getattr(X, "shape", ())[1:] == (0,) and not {"left", "right"} & params.keys():
+        y = censored_target(y)  # a regression of numbers, one a row, is asked for a column
     rows, errors = [], []
     for name in names:
         try:
@@ -99,7 +105,8 @@ def compare_distributions(
     columns = ["log_likelihood", "n_parameters", "aic", "bic", "converged", "note"]
     table = pd.DataFrame(rows, index=pd.Index(names, name="distribution"), columns=columns)
     types = {"n_parameters": "Int64", "converged": "boolean"}
-    return table.astype(types).sort_values("aic", kind="stable")
+    order = {"by": ["converged", "aic"], "ascending": [False, True], "kind": "stable"}
+    return table.astype(types).sort_values(**order)
 
 
 def _fitted(regressor: EMCensoredRegressor, X: Any, y: Any, sample_weight: Any) -> dict[str, Any]:

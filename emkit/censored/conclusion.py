@@ -14,6 +14,7 @@ from emkit.censored.messages import (
     warn_of_endless_scale,
     warn_of_lost_memory,
     warn_of_rounding,
+    warn_of_shape,
     warn_of_uncertainty,
     warn_unconverged,
 )
@@ -26,9 +27,19 @@ from emkit.models.censored.location_scale import LocationScale
 from emkit.models.censored.peak import peak_information
 from emkit.models.censored.recession import without_recession
 from emkit.models.censored.shape_information import with_shape
+from emkit.models.laws.law import Law
 from emkit.numerics.constants import EPS
 
 __all__ = ["Conclusion"]
+
+#: Distance of a shape parameter from an end of its range, below which it is there.
+AT_END = 1e-4
+
+
+def ends_range(law: Law, name: str) -> bool:
+    """Whether a shape parameter is where it may go no further."""
+    value, shape = getattr(law, name), law.shapes[name]
+    return bool(min(value - shape.low, shape.high - value) < AT_END)
 
 
 class Conclusion(NamedTuple):
@@ -74,6 +85,8 @@ class Conclusion(NamedTuple):
         if shape and information is not None:
             model = cast(LocationScale, model)
             information = with_shape(information, model, data, result.params, shape)
+            if ends_range(fit.law, shape):  # no maximum, and so no curvature, but as if given
+                information[-1], information[:, -1] = 0.0, 0.0
         uncertainty = Uncertainty.of(
             information, prepared, penalised, n_scales + bool(shape), left_out
         )
@@ -105,6 +118,9 @@ class Conclusion(NamedTuple):
         if strata is not None and self.boundaries is not None:
             warn_of_boundaries(strata.told, *self.boundaries)
             open_[len(names) - len(strata.told) :] = self.boundaries.any
+        if names and names[-1] in fit.law.shapes and ends_range(fit.law, names[-1]):
+            warn_of_shape(names[-1], getattr(fit.law, names[-1]))
+            open_[-1] = True
         told_of = self.uncertainty._replace(determined=self.uncertainty.determined | open_)
         n = int(prepared.units.intercept) + len(prepared.units.scale)
         warn_of_uncertainty(names, told_of, (prepared.rank, n), bounded, fit.result.converged)

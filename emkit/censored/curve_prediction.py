@@ -165,6 +165,8 @@ class CurvePrediction:
 
     def _repeated(self, X: Any, values: Array) -> Array:
         """The values for every row of X."""
+        if X is None:  # of `fit` alone: here X tells how many are asked for
+            raise TypeError("X is None: give a row for each prediction, as [[0.0]] for one.")
         return np.broadcast_to(values, (n_samples_of(X), *np.shape(values)))
 
     def score_samples(self, X: Any, y: Any) -> Array:

@@ -267,7 +267,7 @@ class Climb:
             return approach(model, self.data, start, np.log(self.scale))
         shape = () if self.prepared.strata is None else self.prepared.shares.shape
         starts = [
-            model.spread_over(model.of_moments(LineParams(line, np.full(shape, scale))))
+            model.drawn_in(model.of_moments(LineParams(line, np.full(shape, scale))))
             for line, scale in self.prepared.starts
         ]
         if len(starts) == 1:

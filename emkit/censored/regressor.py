@@ -25,7 +25,6 @@ from emkit.censored.conclusion import Conclusion
 from emkit.censored.confidence import Root
 from emkit.censored.fitted_line import far_from_0
 from emkit.censored.fitting import Climb
-from emkit.censored.messages import warn_of_shape
 from emkit.censored.prediction import CensoredPrediction
 from emkit.censored.residuals import data_of
 from emkit.censored.row_residuals import RowResiduals
@@ -170,7 +169,8 @@ class EMCensoredRegressor(
         all of them, in their order; of 'exponential' and 'rayleigh' there is none), and the shape
         of 'generalized_gamma' where it is estimated: the inverse of the observed information. NaN
         in rows and columns of what the data do not determine, and of coefficients that ``l1_ratio``
-        sets to 0 (that of the others is as if these had never been there); infinite or 0, with a
+        sets to 0 (that of the others is as if these had never been there), and of a shape at an
+        end of its range (that of the others is as if it were given); infinite or 0, with a
         DataWarning, where a variance is beyond double precision.
     standard_errors_ : ndarray
         Square roots of its diagonal.
@@ -431,11 +431,6 @@ class EMCensoredRegressor(
             self._root = Root.of(uncertainty.root, means, n_line, n_scales)
         of_logarithms = LAWS[self.distribution].link.positive
         conclusion.warn(self._parameter_names, self.scale_, self.max_iter, of_logarithms)
-        law = conclusion.fit.law
-        for name in self._shapes_with_errors():
-            value, (_, low, high, _) = getattr(law, name), law.shapes[name]
-            if min(value - low, high - value) < 1e-4:
-                warn_of_shape(name, value)
 
     def _law_to_fit(self) -> tuple[Law, Any]:
         """The law with the shape parameters that are given, and the names of those that are not."""

@@ -105,6 +105,13 @@ def open_rows(
     # Where rows are cut into blocks, a frame would lose the names and types of its columns.
     y = as_records(y)
     least = _least_features(regressor, y, reset)
+    shape = getattr(X, "shape", ())
+    if least and shape[1:] == (0,):
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={shape}) while a minimum of 1 is required by "
+            f"{type(regressor).__name__} beside a y of numbers of either sign, one a row. For a "
+            "distribution alone pass y=censored_target(y)."
+        )
     reader = ResponseReader(to_line, regressor.left, regressor.right, least)
     return open_data(regressor, X, reader, y=y, sample_weight=sample_weight, reset=reset)
 
@@ -142,8 +149,10 @@ def _checked(
 
 def read_predictors(regressor: Any, X: Any) -> Array:
     """X in memory as doubles, as a fitted regressor takes it."""
-    complete = ResponseReader.complete
-    X = load_with_missing(regressor, X, np.nan, reset=False, complete=complete)
+    complete, least = ResponseReader.complete, min(1, regressor.n_features_in_)
+    X = load_with_missing(
+        regressor, X, np.nan, reset=False, complete=complete, ensure_min_features=least
+    )
     return np.asarray(X, dtype=float)
 
 

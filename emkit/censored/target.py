@@ -234,6 +234,8 @@ def _read(
         refuse_limits(f"y of {array.shape[1]} columns", left=left, right=right)
         columns = [Field(None, f"Column {j} of y", values) for j, values in enumerate(array.T)]
         return _from_fields(columns, whole)
+    if array.ndim == 2 and array.shape[1] > 3:
+        raise ValueError(_too_wide(array.shape))
     low, high = as_bounds(column_or_1d(array, warn=warn_column), "y")
     if (low < high).any():
         refuse_limits("y with < and >", left=left, right=right)
@@ -261,6 +263,19 @@ def _from_fields(fields: list[Field], whole: bool) -> Target:
     if whole and fields[0].name is None:
         tell_events(low, high, entry)
     return Target(low, high, entry)
+
+
+def _too_wide(shape: tuple[int, ...]) -> str:
+    told = (
+        f"y should be a 1d array, or have two columns, [lower, upper], or three, [lower, upper, "
+        f"entry]. Got an array of shape {shape}."
+    )
+    if shape[0] in (2, 3):
+        told += (
+            " It looks like columns that are put on top of each other: numpy.column_stack puts them"
+            " side by side, and times with events go through censored_target(time, event=event)."
+        )
+    return told
 
 
 def _finite(y: Array) -> Array:

@@ -21,8 +21,8 @@ from emkit.imputation.latent import LATENT, LatentTable, begin, latent_table
 from emkit.imputation.messages import (
     advice,
     warn_of_collapse,
-    warn_of_lost_digits,
     warn_of_empty,
+    warn_of_lost_digits,
     warn_of_pairs,
     warn_of_weights,
 )
@@ -138,15 +138,25 @@ def fit_table(imputer: Any, table: Table, warn: Callable[[str], None], progress:
         remedy = advice(imputer.covariance_type)
         raise InfeasibleError(f"{error} {remedy}", error.runs) from error
     assert reached is not None  # an InfeasibleError otherwise
-    if reached.shrinkage != shrinkage:
-        warn_of_collapse(shrinkage, warn)
-    elif (normal := problem.normal(reached.model)) is not None:
-        error = normal.components(reached.result.params).centred_error
-        if error > LOST:
-            warn_of_lost_digits(error, shrinkage, warn)
+    _warn_of_singular(reached, problem.normal(reached.model), shrinkage, warn)
     several = imputer.n_components > 1
     warn_unconverged(reached.result, imputer.max_iter, "Increase shrinkage", starts=several)
     problem.publish(*reached)
+
+
+def _warn_of_singular(
+    reached: Reached,
+    normal: GaussianMixtureModel | None,
+    shrinkage: float,
+    warn: Callable[..., None],
+) -> None:
+    """Tell of a shrinkage at which a covariance is singular, or all but that."""
+    if reached.shrinkage != shrinkage:
+        warn_of_collapse(shrinkage, warn)
+    elif normal is not None:
+        error = normal.components(reached.result.params).centred_error
+        if error > LOST:
+            warn_of_lost_digits(error, shrinkage, warn)
 
 
 def _problem(imputer: Any, data: Any, columns: Columns) -> Problem:

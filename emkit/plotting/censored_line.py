@@ -63,7 +63,7 @@ def fitted_line(
         return FittedLine(
             to_response(fitted + away), to_response(median), location, median, None, median_label
         )
-    (j,) = choose_features([0 if feature is None else feature], names)
+    (j,) = choose_features([0 if feature is None else feature], names, "feature")
     grid = np.linspace(X[:, j].min(), X[:, j].max(), POINTS)
     design = np.tile(X.mean(axis=0), (POINTS, 1))
     design[:, j] = grid

@@ -13,7 +13,7 @@ from emkit.plotting.common import (
     feature_names,
     last_step,
     pyplot,
-    shortened,
+    told_apart,
     write_plainly,
 )
 
@@ -118,6 +118,10 @@ class CoefficientDisplay:
         lead = int(estimator.fit_intercept)
         table = table.iloc[lead : lead + len(estimator.coef_)]
         names = _line_names(estimator)
+        if not len(names):
+            raise ValueError(
+                "The line has no coefficients to draw: the regressor was fitted without features."
+            )
         chosen = np.arange(len(names)) if features is None else choose_features(features, names)
         values = table[["estimate", "lower", "upper"]].to_numpy()[chosen]
         values = np.exp(values) if ratios else values
@@ -159,7 +163,7 @@ class CoefficientDisplay:
         if self.ratios:
             ax.set_xscale("log")
             write_plainly(ax.xaxis)
-        ax.set_yticks(at, [shortened(name) for name in self.names])
+        ax.set_yticks(at, told_apart(self.names))
         ax.set(ylim=(-0.5, n - 0.5))
         what = "ratio of times" if self.ratios else "coefficient"
         ax.set(xlabel=f"{what}, {100.0 * self.level:.3g} % limits", ylabel="feature")

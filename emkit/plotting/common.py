@@ -1,6 +1,6 @@
 """What the displays share: matplotlib, axes, colours, names of features."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -32,7 +32,7 @@ __all__ = [
     "listed",
     "one_or_all",
     "pyplot",
-    "shortened",
+    "told_apart",
     "write_plainly",
 ]
 
@@ -106,15 +106,26 @@ def hidden_features(shown: NDArray[np.intp], names: NDArray[Any], why: str) -> s
     return f"{len(shown)} of {len(names)} features, {why}; features= shows others"
 
 
-def shortened(name: str) -> str:
-    """A name that fits beside an axis."""
-    return name if len(name) <= 20 else f"{name[:19]}\N{HORIZONTAL ELLIPSIS}"
+def told_apart(names: Iterable[Any]) -> list[str]:
+    """Names that fit beside an axis, and still differ where they do."""
+    whole = [str(name) for name in names]
+    for start, end in (19, 0), (6, 13):
+        shown = [_without_middle(name, start, end) for name in whole]
+        if len(set(shown)) == len(set(whole)):
+            return shown
+    return whole
+
+
+def _without_middle(name: str, start: int, end: int) -> str:
+    if len(name) <= start + 1 + end:
+        return name
+    return f"{name[:start]}\N{HORIZONTAL ELLIPSIS}{name[len(name) - end :]}"
 
 
 def listed(names: NDArray[Any]) -> str:
     """Names of features, as far as there is room for them."""
     more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(shortened(str(name)) for name in names[:LISTED]) + more
+    return ", ".join(told_apart(names[:LISTED])) + more
 
 
 def feature_names(estimator: Any) -> NDArray[Any]:
@@ -125,28 +136,37 @@ def feature_names(estimator: Any) -> NDArray[Any]:
     return np.asarray(names, dtype=object)
 
 
-def choose_features(features: Any, names: Sequence[Any] | NDArray[Any]) -> NDArray[np.intp]:
-    """Indices of features given by index or name."""
+def choose_features(
+    features: Any, names: Sequence[Any] | NDArray[Any], argument: str = "features"
+) -> NDArray[np.intp]:
+    """Indices of features given by index or name, under the name of an argument."""
     if isinstance(features, str | Integral):
         features = [features]
     features = list(features)
     if not features:
-        raise ValueError("features is empty: name one at least, by its index or its name.")
+        raise ValueError(f"{argument} is empty: name one at least, by its index or its name.")
     known = {name: j for j, name in enumerate(names)}
     chosen: list[int] = []
     for feature in features:
         integral = isinstance(feature, Integral) and not isinstance(feature, bool)
         j = int(feature) if integral else known.get(feature, -1)
         if not 0 <= j < len(names):
-            shown = ", ".join(map(str, names[:10])) + (", ..." if len(names) > 10 else "")
-            raise ValueError(
-                f"features must be indices from 0 to {len(names) - 1} or names of those of fit "
-                f"({shown}). Got {feature!r}."
-            )
+            raise ValueError(_no_feature(feature, names, argument))
         if j in chosen:
-            raise ValueError(f"features must differ. Got {feature!r} twice.")
+            raise ValueError(f"{argument} must differ. Got {feature!r} twice.")
         chosen.append(j)
     return np.array(chosen)
+
+
+def _no_feature(feature: Any, names: Sequence[Any] | NDArray[Any], argument: str) -> str:
+    if not len(names):
+        return f"{argument} chooses from the features of fit, and there are none. Got {feature!r}."
+    shown = ", ".join(map(str, names[:10])) + (", ..." if len(names) > 10 else "")
+    last = len(names) - 1
+    what = f"an index from 0 to {last} or the name of one"
+    if argument == "features":
+        what = f"indices from 0 to {last} or names"
+    return f"{argument} must be {what} of those of fit ({shown}). Got {feature!r}."
 
 
 def check_probabilities(values: ArrayLike, name: str) -> Array:

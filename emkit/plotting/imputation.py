@@ -22,7 +22,7 @@ from emkit.plotting.common import (
     legend_above,
     listed,
     pyplot,
-    shortened,
+    told_apart,
 )
 from emkit.plotting.imputation_cells import filled_cells
 from emkit.plotting.imputation_shares import draw_shares
@@ -246,7 +246,7 @@ class ImputationDisplay:
         )
         ax.invert_yaxis()
         percent = 100.0 * missing.mean(axis=0)
-        names = [shortened(str(name)) for name in self.feature_names]
+        names = told_apart(self.feature_names)
         labels = [f"{name}, {p:.1f} %" for name, p in zip(names, percent, strict=True)]
         ax.set_xticks(np.arange(len(labels)) + 0.5, labels, fontsize="small")
         ax.tick_params(axis="x", rotation=90 if len(labels) > 10 else 40)

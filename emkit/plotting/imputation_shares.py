@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from emkit._typing import Array
-from emkit.plotting.common import BLUE, ORANGE, shortened
+from emkit.plotting.common import BLUE, ORANGE, told_apart
 
 __all__ = ["draw_shares"]
 
@@ -27,7 +27,7 @@ def draw_shares(
         np.bincount(part.astype(np.intp), minlength=len(levels)) for part in (observed, imputed)
     ]
     kept = np.arange(len(levels))
-    names = [shortened(str(level)) for level in levels]
+    names = told_apart(levels)
     if len(levels) > MOST_BARS + 1:
         order = np.argsort(-(counts[0] + counts[1]), kind="stable")
         kept, rest = np.sort(order[:MOST_BARS]), order[MOST_BARS:]

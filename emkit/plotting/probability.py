@@ -233,8 +233,9 @@ def _plot_of(
     law, link = distribution.law, distribution.link
     curve, since = ResidualCurve.of(regressor, X, y, sample_weight)
     checked = read_predictors(regressor, X)
-    centre = float(np.average(regressor._location(checked), weights=sample_weight))
-    means = np.average(checked, axis=0, weights=sample_weight)
+    weight = np.ones(len(checked)) if sample_weight is None else np.asarray(sample_weight, float)
+    centre = float(weight @ regressor._location(checked) / weight.sum())
+    means = weight @ checked / weight.sum()  # of no columns too, as np.average is not
     scale = float(np.exp(np.mean(np.log(regressor.scale_))))
     kept = (curve.masses_ > 0.0) & np.isfinite(curve.intervals_[:, 1])
     fallen = np.cumsum(curve.masses_)

@@ -169,7 +169,7 @@ class ResidualDisplay:
         if feature is None:
             x, x_name = np.asarray(estimator.predict_quantile(X)), "fitted median"
         else:
-            (j,) = choose_features([feature], feature_names(estimator))
+            (j,) = choose_features([feature], feature_names(estimator), "feature")
             x, x_name = read_predictors(estimator, X)[:, j], str(feature_names(estimator)[j])
         return cls(
             curve=curve,

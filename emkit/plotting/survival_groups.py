@@ -142,7 +142,7 @@ def _column(feature: Any, X: Any, estimator: Any) -> tuple[str, Array]:
         raise ValueError(f"groups={feature!r} is a column of X, and X is None. Give X, or labels.")
     if hasattr(X, "columns"):
         names = np.array([str(name) for name in X.columns])
-        (j,) = choose_features([feature], names)
+        (j,) = choose_features([feature], names, "groups")
         column = X.iloc[:, j] if hasattr(X, "iloc") else X[X.columns[j]]
         return str(names[j]), np.asarray(column)
     table = np.asarray(X)
@@ -150,7 +150,7 @@ def _column(feature: Any, X: Any, estimator: Any) -> tuple[str, Array]:
         names = feature_names(estimator)
     else:
         names = np.array([f"x{j}" for j in range(table.shape[1])])
-    (j,) = choose_features([feature], names)
+    (j,) = choose_features([feature], names, "groups")
     return str(names[j]), table[:, j]
 
 

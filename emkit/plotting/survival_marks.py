@@ -7,7 +7,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.censored.survival_curve import EMSurvivalCurve
-from emkit.plotting.common import shortened
+from emkit.plotting.common import told_apart
 
 __all__ = ["boxes_of", "draw_at_risk", "draw_boxes", "steps_of"]
 
@@ -58,12 +58,12 @@ def draw_at_risk(
     at = {"textcoords": "offset points", "va": "top", "fontsize": size, "annotation_clip": False}
     below = -BELOW * _points(ax)
     drawn = [ax.annotate("at risk", (0.0, 0.0), (-6.0, below), "axes fraction", ha="right", **at)]
-    for k, (row, name, colour) in enumerate(zip(numbers, names, colours, strict=True)):
+    for k, (row, name, colour) in enumerate(zip(numbers, told_apart(names), colours, strict=True)):
         y = below - LINE * size * (k + bool(name))
         if name:
             drawn.append(
                 ax.annotate(
-                    shortened(name),
+                    name,
                     (0.0, 0.0),
                     (-6.0, y),
                     "axes fraction",

@@ -65,6 +65,10 @@ class ElasticNetLine(LocationScale):
         zero = (self.l1 > 0.0) & (np.abs(self.line + params.coef) <= rounding)
         return params._replace(coef=np.where(zero, -self.line, params.coef))
 
+    def shrunk(self, coef: Array) -> Array:
+        nearer = np.maximum(np.abs(coef) - self.l1 / self.weight, 0.0)
+        return super().shrunk(np.copysign(nearer, coef))
+
     def log_prior(self, params: LineParams) -> float:
         _, squares = self.penalised(params)
         return -0.5 * squares * float(self.precisions(params).sum())

@@ -90,10 +90,15 @@ class PenalisedLine(EMModel):
         self.penalty[: int(intercept)] = 0.0
         self.intercept = intercept
         self.is_penalised = bool(self.penalty.any())
-        # Made once: the rows do not change. Least squares of least norm where columns repeat.
-        self.solver, self.rank = pseudo_inverse(gram + np.diag(self.penalty))
         # Columns have variance 1, or a mean square of 1 where there is no intercept.
         self.weight = float(gram.diagonal().max(initial=0.0)) or 1.0
+        #: Units (q,) in which penalised coefficients are as well determined as the others: beside a
+        #: penalty of 1e20 a free intercept would be rounding.
+        self.shrinkage = (1.0 + self.penalty / self.weight) ** -0.5
+        # Made once: the rows do not change. Least squares of least norm where columns repeat.
+        units = np.outer(self.shrinkage, self.shrinkage)
+        self.penalised_gram = units * (gram + np.diag(self.penalty))
+        self.solver = units * pseudo_inverse(self.penalised_gram)[0]
         #: Squares of the exact rows about the first line: they are at most of this order.
         self.exact_squares = self.weight
 
@@ -132,16 +137,25 @@ class PenalisedLine(EMModel):
         """
         return mean
 
-    def spread_over(self, params: LineParams) -> LineParams:
-        """The same line, with a scale that covers the penalty as well as the errors.
+    def drawn_in(self, params: LineParams) -> LineParams:
+        """A start of a penalised run from a line that knows of no penalty.
 
-        Beside a penalty over the square of a small scale nothing else would count.
+        Coefficients are as the penalty would have those of uncorrelated columns, and the scale
+        covers what they then miss, and the penalty: over the square of a small scale nothing else
+        would count. From the line as it is, a large penalty would throw the first steps far out.
         """
-        _, squares = self.penalised(params)
-        if squares == 0.0:
+        coef = self.line + params.coef
+        shrunk = self.shrunk(coef)
+        drawn = params._replace(coef=shrunk - self.line)
+        added = self.weight * float(((coef - shrunk) ** 2).sum()) + self.penalised(drawn)[1]
+        if added == 0.0:
             return params
-        of_penalty = np.log(squares) - np.log(self.weight)
-        return params._replace(log_scale=0.5 * np.logaddexp(2.0 * params.log_scale, of_penalty))
+        of_rows = np.log(added) - np.log(self.weight)
+        return drawn._replace(log_scale=0.5 * np.logaddexp(2.0 * params.log_scale, of_rows))
+
+    def shrunk(self, coef: Array) -> Array:
+        """Penalised least squares of uncorrelated columns, from those without a penalty."""
+        return coef * self.shrinkage**2
 
     def log_prior(self, params: LineParams) -> float:
         if not self.is_penalised:

@@ -82,7 +82,7 @@ class LocationScale(PenalisedLine):
         super().__init__(line, gram, alpha, intercept, shares)
         self.law = law
         # In these coordinates the information of least squares is the identity.
-        directions = whitening(gram + np.diag(self.penalty))
+        directions = self.shrinkage[:, None] * whitening(self.penalised_gram)
         (q, r), m = directions.shape, 0 if fixed else self.shares.size
         self.free = slice(q + m)  #: parameters
         self.directions = np.zeros((q + m, r + m))

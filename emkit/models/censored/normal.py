@@ -88,7 +88,7 @@ class CensoredNormal(PenalisedLine):
     def propose(self, stats: ExpectedResiduals, params: LineParams) -> LineParams | None:
         """The Newton step, where the objective is concave."""
         scale = float(np.exp(params.log_scale))
-        unit = np.append(np.full(len(params.coef), scale), 1.0)  # steps are taken in units of it
+        unit = np.append(scale * self.shrinkage, 1.0)  # steps are taken in units of it
         values, vectors = np.linalg.eigh(np.outer(unit, unit) * self.information(stats, params))
         seen = np.abs(values) > RANK_EIGENVALUE * np.abs(values).max()
         if (values[seen] <= 0.0).any():

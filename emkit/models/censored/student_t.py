@@ -65,7 +65,9 @@ class CensoredStudentT(PenalisedLine):
 
     def m_step(self, stats: WeightedMoments, params: LineParams) -> LineParams:
         gradient = stats.gradient - self.penalty * (self.line + params.coef)
-        step = np.linalg.lstsq(stats.gram + np.diag(self.penalty), gradient, rcond=1e-13)[0]
+        unit = self.shrinkage
+        whole = np.outer(unit, unit) * (stats.gram + np.diag(self.penalty))
+        step = unit * np.linalg.lstsq(whole, unit * gradient, rcond=1e-13)[0]
         coef = params.coef + step
         squares = float(stats.squares - step @ (2.0 * stats.gradient - stats.gram @ step))
         squares += float(self.penalty @ (self.line + coef) ** 2)
