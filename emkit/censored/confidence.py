@@ -205,7 +205,7 @@ def hazard_with_limits(model: Any, rows: Responses, times: Array, half: float) -
     z = np.clip(distribution.errors(location, scale, at), -LARGEST, LARGEST)
     slope = -_slope_of_log_hazard(law, z)
     free = float(len(model._root.scales) > 0)
-    in_shape = np.zeros(())
+    in_shape: Array = np.zeros(())
     if names := model._shapes_with_errors():
         in_shape = _in_shape(law, names[0], lambda other: other.log_hazard(z))
     error = Gradient(slope / scale, slope * z - free, in_shape).error(model, rows)
