@@ -132,7 +132,7 @@ def constrained_maximum(y, weight, at, hazard):
 
 
 @late_entries
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_at_limits_another_solver_finds_the_fall_that_makes_them(seed, entries):
     y, weight = times(seed, 12, entries=entries, weighted=True)
@@ -148,11 +148,11 @@ def test_at_limits_another_solver_finds_the_fall_that_makes_them(seed, entries):
 
 
 @late_entries
-@settings(max_examples=15)
+@settings(max_examples=8)
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_limits_hold_the_curve_fall_with_time_and_widen_with_the_level(seed, entries):
     y, weight = times(seed, entries=entries, weighted=True)
-    curve, at = fitted(y, weight), np.append(-100.0, grid_of(y)[::4])
+    curve, at = fitted(y, weight), np.append(-100.0, grid_of(y)[::7])
     survival = curve.predict_survival_function([0], at)[0]
     lower, upper = limits_of(curve, at, 0.9).T
     assert (lower <= survival + 1e-7).all() and (survival <= upper + 1e-7).all()
@@ -163,7 +163,7 @@ def test_limits_hold_the_curve_fall_with_time_and_widen_with_the_level(seed, ent
 
 
 @late_entries
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_weights_are_rows_and_another_clock_changes_nothing(seed, entries):
     y, _ = times(seed, 10, entries=entries)
@@ -177,7 +177,7 @@ def test_weights_are_rows_and_another_clock_changes_nothing(seed, entries):
 
 
 @late_entries
-@settings(max_examples=10)
+@settings(max_examples=6)
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([0.2, 0.5, 0.8]))
 def test_limits_of_quantiles_are_where_those_of_the_curve_pass(seed, entries, q):
     y, weight = times(seed, entries=entries, weighted=True)
@@ -218,11 +218,11 @@ def test_all_that_enter_late_begin_at_1():
 
 
 def test_limits_hold_the_truth_as_often_as_they_say():
-    """Early, where few have failed: 90 % limits of 200 samples, which miss 20 on average."""
+    """Early, where few have failed: 90 % limits of 100 samples, which miss 10 on average."""
     rng, truth, misses = np.random.default_rng(0), np.exp(-0.2), 0
-    for _ in range(200):
+    for _ in range(100):
         time, limit = rng.exponential(size=30), rng.exponential(1.5, 30)
         seen = np.minimum(time, limit)
         lower, upper = limits_of(fitted(censored_target(seen, event=time <= limit)), 0.2, 0.9)
         misses += not lower <= truth <= upper
-    assert 8 <= misses <= 33  # within three standard errors
+    assert 1 <= misses <= 19  # within three standard errors
