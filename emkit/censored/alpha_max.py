@@ -97,7 +97,13 @@ def alpha_max(X: Any, y: Any, sample_weight: Any = None, **params: Any) -> float
     target = np.column_stack([low, high, np.full(len(low), -np.inf) if entry is None else entry])
     counted = (weight > 0.0) & (np.isfinite(low) | np.isfinite(high))
     table, target, weight = table[counted], target[counted], weight[counted]
-    options = {"alpha": 0.0, "l1_ratio": 0.0, "left": None, "right": None, "tol": TOL}
+    options: dict[str, Any] = {
+        "alpha": 0.0,
+        "l1_ratio": 0.0,
+        "left": None,
+        "right": None,
+        "tol": TOL,
+    }
     options["strata"] = list(range(len(columns))) or None
     null = EMCensoredRegressor(**{**params, **options}).fit(table[:, columns], target, weight)
     scale = np.asarray(null.scale_)
@@ -115,6 +121,7 @@ def _slopes(null: EMCensoredRegressor, target: Array, scale: Array) -> Array:
     """Derivatives (n,) of log-likelihoods of rows in their line, at a fit without columns."""
     distribution = null._distribution
     low, high, entry = distribution.bounds_to_line(*target.T)
+    assert entry is not None  # the target has one in every row
     a, b, c = ((end - null.intercept_) / scale for end in (low, high, entry))
     with np.errstate(invalid="ignore"):
         width = np.where(low == high, 0.0, (high - low) / scale)

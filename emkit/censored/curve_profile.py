@@ -155,7 +155,8 @@ class Profile(NamedTuple):
     @property
     def _ends(self) -> Array:
         """Finite numbers, ascending, between which nothing changes."""
-        before = np.nextafter(self.times.first, -np.inf)
+        with np.errstate(over="ignore"):
+            before = np.nextafter(self.times.first, -np.inf)
         ends = np.concatenate([self.times.first, before, self.times.last])
         return np.unique(ends[np.abs(ends) < LARGEST])
 
