@@ -76,7 +76,7 @@ class CurvePrediction:
             Whether to return confidence limits too.
         level, method, n_resamples : float, str, int
             As of `predict_survival_function`. Limits of 'profile' are the first times by which such
-            a share may have failed, and must have.
+            a share may have failed, and must have: -inf and inf where there is none.
 
         Returns
         -------

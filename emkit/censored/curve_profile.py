@@ -141,10 +141,13 @@ class Profile(NamedTuple):
         return 1.0 if end.tilt >= largest else float(np.exp(-end.hazard))
 
     def earliest(self, q: float) -> float:
-        """The first time by which a share q may have failed."""
-        ends = self._ends
-        at = _first(lambda k: self.lower(np.nextafter(ends[k], np.inf)) <= 1.0 - q, len(ends))
-        return float(ends[at]) if at < len(ends) else np.inf
+        """The first time by which a share q may have failed; -inf where it may before all ends."""
+        ends = np.append(-LARGEST, self._ends)
+        points = np.column_stack([ends, np.nextafter(ends, np.inf)]).ravel()  # at each, and beyond
+        at = _first(lambda k: self.lower(float(points[k])) <= 1.0 - q, len(points))
+        if at < 2:
+            return -np.inf
+        return float(ends[at // 2]) if at < len(points) else np.inf
 
     def latest(self, q: float) -> float:
         """The first time by which a share q must have failed."""
@@ -157,7 +160,8 @@ class Profile(NamedTuple):
         """Finite numbers, ascending, between which nothing changes."""
         with np.errstate(over="ignore"):
             before = np.nextafter(self.times.first, -np.inf)
-        ends = np.concatenate([self.times.first, before, self.times.last])
+        lower = np.where(self.times.first == self.times.last, self.times.first, before)
+        ends = np.concatenate([lower, self.times.last])
         return np.unique(ends[np.abs(ends) < LARGEST])
 
     def _known(self, time: float) -> float | None:
