@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from emkit import mixture as mixture
     from emkit import models as models
     from emkit import plotting as plotting
+    from emkit.censored.alpha_max import alpha_max as alpha_max
     from emkit.censored.comparison import compare_distributions as compare_distributions
     from emkit.censored.regressor import EMCensoredRegressor as EMCensoredRegressor
     from emkit.censored.survival_curve import EMSurvivalCurve as EMSurvivalCurve
@@ -39,6 +40,7 @@ __getattr__, __dir__, __all__ = lazy(
         "EMSurvivalCurve": "censored.survival_curve",
         "MixturePrior": "mixture.prior",
         "PooledEstimate": "imputation.pooling",
+        "alpha_max": "censored.alpha_max",
         "censored_target": "censored.target",
         "compare_distributions": "censored.comparison",
         "pool_estimates": "imputation.pooling",

@@ -1,4 +1,4 @@
-"""Confidence limits of quantiles and survival functions."""
+"""Confidence limits of quantiles, survival functions and hazards."""
 
 import json
 from copy import deepcopy
@@ -98,6 +98,55 @@ def test_limits_are_by_the_delta_method(distribution, given):
 
 
 @each_law
+@pytest.mark.parametrize("strata", [None, [1]])
+def test_limits_of_hazards_are_by_the_delta_method_on_their_logarithm(distribution, strata):
+    """Gradients by differences, each parameter moved a little; far out in both tails too."""
+    fixed = LAWS[distribution].scale is not None
+    if fixed and strata is not None:
+        pytest.skip("the scale is part of the law")
+    model = EMCensoredRegressor(distribution=distribution, strata=strata).fit(X, Y)
+    times = np.array([1e-3, 20.0, 200.0, 2000.0, 1e5])
+    p, n_scales = 1 + len(model.coef_), 0 if fixed else np.size(model.scale_)
+    steps = 1e-4 * model.standard_errors_
+
+    def moved(j, sign):
+        other, step = deepcopy(model), sign * steps[j]
+        if j == 0:
+            other.intercept_ += step
+        elif j < p:
+            other.coef_[j - 1] += step
+        elif j < p + n_scales:
+            other.scale_ = model.scale_ * np.exp(step * np.eye(n_scales)[j - p])
+            other.scale_ = other.scale_ if strata else float(other.scale_[0])
+        else:
+            other.shape_ += step
+        return np.log(other.predict_hazard_function(ROWS, times))
+
+    slopes = np.stack([(moved(j, 1) - moved(j, -1)) / (2 * steps[j]) for j in range(len(steps))])
+    error = np.sqrt(np.einsum("jik,jl,lik->ik", slopes, model.cov_params_, slopes))
+    hazard, limits = model.predict_hazard_function(ROWS, times, return_ci=True, level=0.8)
+    assert_array_equal(hazard, model.predict_hazard_function(ROWS, times))
+    half = ndtri(0.9) * error
+    expected = hazard[..., None] * np.exp(half[..., None] * [-1.0, 1.0])
+    assert_allclose(limits, expected, rtol=1e-4)
+
+
+@each_law
+def test_limits_of_hazards_cumulative_hazards_and_curves_agree(distribution):
+    model, times = FITTED[distribution], np.array([5.0, 150.0, 600.0])
+    survival, of_survival = model.predict_survival_function(ROWS, times, return_ci=True)
+    total, of_total = model.predict_cumulative_hazard_function(ROWS, times, return_ci=True)
+    assert_allclose(total, -np.log(survival), rtol=1e-9, atol=1e-12)
+    assert_allclose(of_total, -np.log(of_survival[..., ::-1]), rtol=1e-9, atol=1e-12)
+    if LAWS[distribution].scale is not None:  # the hazard is then in proportion to the cumulative
+        _, limits = model.predict_hazard_function(ROWS, times, return_ci=True)
+        expected = of_total / (LAWS[distribution].scale * times[:, None])
+        assert_allclose(limits, expected, rtol=1e-9)
+    far = model.predict_cumulative_hazard_function(ROWS, [1e6], return_ci=True)
+    assert np.isfinite(far[1]).all() and (far[1][..., 0] < far[1][..., 1]).all()
+
+
+@each_law
 @pytest.mark.parametrize("given", [None, 150.0])
 def test_limits_hold_the_estimate_and_widen_with_the_level(distribution, given):
     model = FITTED[distribution]
@@ -155,6 +204,9 @@ def test_limits_cover(distribution):
                 (survival, true.predict_survival_function(row, 6.0, given=known)),
             ):
                 covered[-1].append(limits[0, 0] <= truth[0] <= limits[0, 1])
+        _, hazard = model.predict_hazard_function(row, 6.0, return_ci=True, level=level)
+        truth = true.predict_hazard_function(row, 6.0)
+        covered[-1].append(hazard[0, 0] <= truth[0] <= hazard[0, 1])
     share = np.mean(covered, axis=0)
     # Within three standard errors of 0.9 in 150 runs.
     assert (np.abs(share - level) < 3.0 * np.sqrt(level * (1.0 - level) / runs)).all(), share
@@ -167,7 +219,8 @@ def test_what_columns_share_does_not_matter_to_limits():
     with pytest.warns(DataWarning):
         other = EMCensoredRegressor(distribution="weibull").fit(table, Y)
     assert np.isnan(other.standard_errors_).sum() == 4
-    for name, at in (("quantile", Q), ("survival_function", [100.0, 300.0])):
+    curves = (("survival_function", [100.0, 300.0]), ("hazard_function", [100.0, 300.0]))
+    for name, at in (("quantile", Q), *curves):
         with pytest.warns(DataWarning, match="do not determine intercept, x1, x2, x3"):
             theirs = getattr(other, f"predict_{name}")(table[:4], at, return_ci=True)
         ours = getattr(model, f"predict_{name}")(ROWS, at, return_ci=True)
@@ -190,9 +243,10 @@ def test_without_a_maximum_limits_are_nan_and_said_to_be():
     with pytest.warns(DataWarning, match="no finite maximum"):
         median, limits = model.predict_quantile(x, return_ci=True)
     assert np.isfinite(median).all() and np.isnan(limits).all()
-    with pytest.warns(DataWarning, match="no finite maximum"):
-        _, limits = model.predict_survival_function(x, 2.0, return_ci=True)
-    assert np.isnan(limits).all()
+    for name in ("survival", "hazard", "cumulative_hazard"):
+        with pytest.warns(DataWarning, match="no finite maximum"):
+            _, limits = getattr(model, f"predict_{name}_function")(x, 2.0, return_ci=True)
+        assert np.isnan(limits).all()
 
 
 def test_fixed_degrees_of_freedom_and_no_intercept():
@@ -207,7 +261,7 @@ def test_fixed_degrees_of_freedom_and_no_intercept():
 
 @pytest.mark.parametrize("level", [0.0, 1.0, 1.5, "high", [0.9, 0.95], True])
 def test_a_level_lies_between_0_and_1(level):
-    for name in ("quantile", "survival_function"):
+    for name in ("quantile", "survival_function", "hazard_function"):
         with pytest.raises((ValueError, TypeError), match="level"):
             getattr(FITTED["weibull"], f"predict_{name}")(ROWS, 0.5, return_ci=True, level=level)
 
@@ -243,4 +297,10 @@ def test_nothing_is_nan_however_far_out_and_blocks_may_be_empty(options, given):
         assert (limits[..., 0] <= estimate + 1e-9 * np.abs(estimate)).all()
         assert (limits[..., 1] + 1e-9 * np.abs(limits[..., 1]) >= estimate).all()
     assert not np.isnan(model.predict(rows, given=given)).any()
-    assert not np.isnan(model.predict_hazard_function(rows, times[1:-1])).any()
+    if given is not None:
+        return
+    for name in ("hazard_function", "cumulative_hazard_function"):
+        predict = getattr(model, f"predict_{name}")
+        hazard, limits = predict(rows, times[1:-1], return_ci=True)
+        assert not np.isnan(hazard).any() and not np.isnan(limits).any()
+        assert (limits[..., 0] <= hazard).all() and (hazard <= limits[..., 1]).all()

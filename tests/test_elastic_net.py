@@ -5,6 +5,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from sklearn.linear_model import ElasticNet
 from sklearn.model_selection import GridSearchCV
 from test_censored_endless import one_sided
 
-from emkit import EMCensoredRegressor
+from emkit import EMCensoredRegressor, alpha_max
 from emkit.engine import check_model, fit_em
 from emkit.exceptions import DataWarning
 from emkit.models.censored.data import Responses
@@ -483,3 +484,48 @@ def test_a_quadratic_with_absolute_values_is_at_its_best(seed, k, size):
     fixed = np.array([0])
     assert_allclose(model.best_with(fixed, z[fixed]), z, atol=1e-9)
     assert model.gain(model.best_with(fixed, z[fixed] + 0.1)) < model.gain(z)
+
+
+# Where it begins
+
+
+@each_law
+@pytest.mark.parametrize("entry", [False, True])
+@pytest.mark.parametrize("options", [{}, {"l1_ratio": 0.3}, {"fit_intercept": False}], ids=str)
+def test_at_alpha_max_all_are_0_and_a_little_below_not(law, entry, options):
+    X, Y = rows(law, entry=entry)
+    weight = np.random.default_rng(0).uniform(0.2, 2.0, len(X))
+    weight[:3] = 0.0
+    options = {"l1_ratio": 1.0, **options}
+    shape = {"shape": 0.5} if law == "generalized_gamma" else {}
+    largest = alpha_max(X, Y, weight, distribution=law, **shape, **options)
+    assert not fitted(X, Y, weight, law, alpha=largest, **options).coef_.any()
+    assert fitted(X, Y, weight, law, alpha=0.999 * largest, **options).coef_.any()
+
+
+def test_alpha_max_of_complete_responses_is_that_of_the_lasso():
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((50, 4)) * [1.0, 10.0, 1e-3, 5.0] + 100.0
+    y = X[:, 0] + rng.standard_normal(50)
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    largest = alpha_max(X, y)
+    assert largest == pytest.approx(np.abs(Z.T @ (y - y.mean())).max(), rel=1e-6)
+    assert alpha_max(1e3 * X - 7.0, 5.0 * y) == pytest.approx(5.0 * largest, rel=1e-6)
+    assert alpha_max(X, y, l1_ratio=0.5) == pytest.approx(2.0 * largest, rel=1e-6)
+    assert alpha_max(np.repeat(X, 2, axis=0), np.repeat(y, 2)) == pytest.approx(
+        alpha_max(X, y, np.full(50, 2.0)), rel=1e-6
+    )
+    assert alpha_max(np.ones((50, 1)), y) == 0.0
+    with pytest.raises(ValueError, match="l1_ratio is 0"):
+        alpha_max(X, y, l1_ratio=0.0)
+
+
+def test_alpha_max_by_strata_that_are_named():
+    X, Y = rows("weibull")
+    stratum = np.arange(len(X)) % 3
+    table = pd.DataFrame(X).add_prefix("x").assign(group=stratum)
+    options = {"l1_ratio": 1.0, "strata": ["group"], "distribution": "weibull"}
+    largest = alpha_max(table, Y, **options)
+    for part, found in ((1.0, False), (0.999, True)):
+        model = EMCensoredRegressor(**options, alpha=part * largest).fit(table, Y)
+        assert model.coef_.any() == found

@@ -1,26 +1,33 @@
-r"""Confidence limits of quantiles and survival functions, by the delta method.
+r"""Confidence limits of quantiles, survival functions and hazards, by the delta method.
 
 At a fixed probability, a quantile :math:`x^\top\beta + \sigma z` on the scale of the line has the
 gradient :math:`g(z) = (1, x, \sigma z, \sigma z')` in intercept, coefficients, log scale and shape,
 :math:`z'` being the derivative of z in the shape. The error :math:`z` at a fixed response
 has :math:`-g(z) / \sigma`, counted as the change of z that makes the same change of probability.
+The log of the hazard there, :math:`\lambda(z) - \log\sigma` but for a constant, has
+:math:`-(\lambda'(z) / \sigma)\,(1, x, \sigma z, 0)`, less 1 in the log scale, and the derivative of
+:math:`\lambda` in the shape.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.censored.uncertainty import check_uncertainty
 from emkit.exceptions import DataWarning, warn
 from emkit.models.censored.data import Responses
 from emkit.models.laws.beyond import Beyond, column
+from emkit.models.laws.distribution import LARGEST, TINY
 
 __all__ = [
     "Root",
     "check_limits",
+    "cumulative_hazard_with_limits",
+    "hazard_with_limits",
     "quantile_error",
     "quantile_with_limits",
     "survival_with_limits",
@@ -145,12 +152,36 @@ def quantile_with_limits(model: Any, rows: Responses, q: Array, half: float) -> 
 def survival_with_limits(model: Any, rows: Responses, times: Array, half: float) -> Array:
     """Survival functions with limits ``half`` standard errors away (n, ..., 3)."""
     beyond: Beyond = model._beyond(rows)
-    law, some = beyond.distribution.law, column(beyond.conditional, times)
-    survival, z = beyond.survival(times), beyond.errors(times)
+    survival = beyond.survival(times)
     if model._root is None:
         return _with_nan(survival)
-    start = column(np.where(beyond.conditional, beyond.start, 0.0), times)
+    known, ends = _errors_with_limits(model, rows, times, half)
     with np.errstate(all="ignore"):  # where the survival function is 0 or 1
+        limits = (np.where(known, beyond.distribution.law.sf(end), survival) for end in ends)
+        return np.stack([survival, *limits], axis=-1)
+
+
+def cumulative_hazard_with_limits(model: Any, rows: Responses, times: Array, half: float) -> Array:
+    """Minus the logarithms of survival functions and of their limits (n, ..., 3)."""
+    beyond: Beyond = model._beyond(rows)
+    hazard = -beyond.log_survival(times)
+    if model._root is None:
+        return _with_nan(hazard)
+    known, ends = _errors_with_limits(model, rows, times, half)
+    with np.errstate(all="ignore"):
+        limits = (np.where(known, -beyond.distribution.law.log_sf(end), hazard) for end in ends)
+        return np.stack([hazard, *reversed(list(limits))], axis=-1)
+
+
+def _errors_with_limits(
+    model: Any, rows: Responses, times: Array, half: float
+) -> tuple[NDArray[np.bool_], tuple[Array, Array]]:
+    """Errors that have the probability of lower and upper limits, and where they are known."""
+    beyond: Beyond = model._beyond(rows)
+    law, some = beyond.distribution.law, column(beyond.conditional, times)
+    z = beyond.errors(times)
+    start = column(np.where(beyond.conditional, beyond.start, 0.0), times)
+    with np.errstate(all="ignore"):
         u = np.where(some, law.inverse_log_sf(beyond.log_survival(times)), z)
         inside = np.isfinite(u) & np.isfinite(z)
         u, z = np.where(inside, u, 0.0), np.where(inside, z, 0.0)
@@ -159,24 +190,69 @@ def survival_with_limits(model: Any, rows: Responses, times: Array, half: float)
         earlier = np.where(given, np.exp(law.log_hazard(start) - hazard), 0.0)
         terms = (later, z), (-earlier, np.broadcast_to(start, z.shape))
         away = half * Gradient.of(model, *terms).error(model, rows) / beyond.scale
-        inside &= np.isfinite(away)
-        limits = (np.where(inside, law.sf(end), survival) for end in (u + away, u - away))
-        return np.stack([survival, *limits], axis=-1)
+        return inside & np.isfinite(away), (u + away, u - away)
+
+
+def hazard_with_limits(model: Any, rows: Responses, times: Array, half: float) -> Array:
+    """Hazards with limits ``half`` standard errors of their logarithms away (n, ..., 3)."""
+    distribution, scale = model._distribution, model.scale_
+    law, location = distribution.law, model._location(rows.X)
+    hazard = distribution.hazard(location, scale, times)
+    if model._root is None:
+        return _with_nan(hazard)
+    # At 0 limits are those of the smallest number: there they are near 0, or very large.
+    at = np.maximum(times, TINY) if distribution.link.positive else times
+    z = np.clip(distribution.errors(location, scale, at), -LARGEST, LARGEST)
+    slope = -_slope_of_log_hazard(law, z)
+    free = float(len(model._root.scales) > 0)
+    in_shape: Array = np.zeros(())
+    if names := model._shapes_with_errors():
+        in_shape = _in_shape(law, names[0], lambda other: other.log_hazard(z))
+    error = Gradient(slope / scale, slope * z - free, in_shape).error(model, rows)
+    log_hazard = (
+        law.log_hazard(z)
+        + distribution.link.log_jacobian(distribution.link.to_line(at))
+        - np.log(scale)
+    )
+    with np.errstate(over="ignore", invalid="ignore"):
+        lower, upper = (np.exp(log_hazard + sign * half * error) for sign in (-1.0, 1.0))
+    known = ~np.isnan(lower) & ~np.isnan(upper)
+    if distribution.link.positive:
+        known &= times >= 0.0
+    lower = np.where(known, np.minimum(lower, hazard), hazard)
+    upper = np.where(known, np.maximum(upper, hazard), hazard)
+    return np.stack([hazard, lower, upper], axis=-1)
+
+
+def _slope_of_log_hazard(law: Any, z: Array) -> Array:
+    """Derivative of the log of the hazard, of terms that do not cancel."""
+    flat = z.ravel()
+    score, (_, first, second) = law.score(flat), law.log_sf_derivatives(flat)
+    far = (score < 0.0) & (first != 0.0)
+    slope = np.where(far, second / np.where(far, first, 1.0), score - first)
+    return slope.reshape(z.shape)
 
 
 def _slope_in_shape(law: Any, name: str, z: Array) -> Array:
     """Derivative in a shape of the z that has a given probability, by differences."""
     shape, z = z.shape, z.ravel()
     upper = z > 0.0
-
-    def log_tail(steps: int) -> Array:
-        other = replace(law, **{name: getattr(law, name) + steps * STEP})
-        return np.where(upper, other.log_sf(z), other.log_cdf(z))
-
-    in_shape = (log_tail(-2) - 8.0 * log_tail(-1) + 8.0 * log_tail(1) - log_tail(2)) / (12 * STEP)
+    in_shape = _in_shape(
+        law, name, lambda other: np.where(upper, other.log_sf(z), other.log_cdf(z))
+    )
     in_z = np.where(upper, law.log_sf_derivatives(z).first, law.log_cdf_derivatives(z).first)
     slope = np.divide(-in_shape, in_z, out=np.zeros_like(in_z), where=in_z != 0.0)
     return slope.reshape(shape)
+
+
+def _in_shape(law: Any, name: str, value: Callable[[Any], Array]) -> Array:
+    """Derivative in a shape of what is worked out from a law, by differences."""
+
+    def moved(steps: int) -> Array:
+        return value(replace(law, **{name: getattr(law, name) + steps * STEP}))
+
+    difference: Array = moved(-2) - 8.0 * moved(-1) + 8.0 * moved(1) - moved(2)
+    return difference / (12 * STEP)
 
 
 def _with_nan(values: Array) -> Array:

@@ -12,6 +12,8 @@ from sklearn.utils.validation import check_is_fitted
 from emkit._typing import Array
 from emkit.censored.confidence import (
     check_limits,
+    cumulative_hazard_with_limits,
+    hazard_with_limits,
     quantile_with_limits,
     survival_with_limits,
 )
@@ -252,7 +254,9 @@ class CensoredPrediction(FittedLine):
             )
         return self._with_limits(X, survival_with_limits, times, given, level)
 
-    def predict_cumulative_hazard_function(self, X: Any, times: Any = None) -> Any:
+    def predict_cumulative_hazard_function(
+        self, X: Any, times: Any = None, *, return_ci: bool = False, level: float = 0.95
+    ) -> Any:
         """Cumulative hazard: minus the logarithm of the survival function.
 
         Parameters
@@ -261,19 +265,35 @@ class CensoredPrediction(FittedLine):
             Predictors, in any form that `fit` takes.
         times : float or array-like of shape (n_times,), default=None
             Values on the scale of y; None takes ``times_``, as in `predict_survival_function`.
+        return_ci : bool, default=False
+            Whether to return confidence limits too.
+        level : float, default=0.95
+            Their level, at each time.
 
         Returns
         -------
         hazard : ndarray of shape (n_samples,) or (n_samples, n_times)
             ``-log P(y > time)``, exact where the survival function underflows.
+        limits : ndarray of shape (n_samples, 2) or (n_samples, n_times, 2)
+            Lower and upper confidence limits of each, where ``return_ci``: those of
+            `predict_survival_function`, of which they are minus the logarithms.
+
+        Warns
+        -----
+        DataWarning
+            With ``return_ci``, as in `predict_quantile`.
         """
         times = self._times(times)
+        if return_ci:
+            return self._with_limits(X, cumulative_hazard_with_limits, times, None, level)
         return self._at_rows(
             X, lambda model, rows: -model._beyond(rows).log_survival(times), times.shape
         )
 
-    def predict_hazard_function(self, X: Any, times: Any = None) -> Any:
-        """Hazard rate: density of the response over the probability that it is larger.
+    def predict_hazard_function(
+        self, X: Any, times: Any = None, *, return_ci: bool = False, level: float = 0.95
+    ) -> Any:
+        r"""Hazard rate: density of the response over the probability that it is larger.
 
         Parameters
         ----------
@@ -282,6 +302,10 @@ class CensoredPrediction(FittedLine):
         times : float or array-like of shape (n_times,), default=None
             Finite values on the scale of y; None takes ``times_``, as in
             `predict_survival_function`.
+        return_ci : bool, default=False
+            Whether to return confidence limits too.
+        level : float, default=0.95
+            Their level, at each time.
 
         Returns
         -------
@@ -289,24 +313,44 @@ class CensoredPrediction(FittedLine):
             ``f(time) / P(y > time)``, in events for each unit of y, exact however far out. Where
             responses are positive it is 0 below 0, and at 0 its limit from above, which may be
             infinite.
+        limits : ndarray of shape (n_samples, 2) or (n_samples, n_times, 2)
+            Lower and upper confidence limits of each, where ``return_ci``.
 
         Raises
         ------
         ValueError
-            For bad rows, and times that are not finite.
+            For bad rows, times that are not finite, and a ``level`` that is not between 0 and 1.
+
+        Warns
+        -----
+        DataWarning
+            With ``return_ci``, as in `predict_quantile`.
+
+        Notes
+        -----
+        Limits are by the delta method on the logarithm, :math:`\hat h \exp(\pm c\,s)` with s the
+        standard error of :math:`\log \hat h` and c a normal quantile, from the same covariance as
+        those of `predict_quantile` and `predict_survival_function`. Where the hazard is in
+        proportion to the cumulative one, as under 'exponential' and 'rayleigh', they are those of
+        the curve. Where responses are positive, those at 0 are of the smallest number above it.
 
         Examples
         --------
         >>> from emkit import EMCensoredRegressor
         >>> from emkit.datasets import load_lung
         >>> X, y = load_lung(return_X_y=True)
-        >>> regressor = EMCensoredRegressor(distribution="weibull").fit(X[:, :2], y)
-        >>> regressor.predict_hazard_function(X[:1, :2], [100, 1000]).round(4)
-        array([[0.0029, 0.0062]])
+        >>> X = X[:, :2]  # age and sex
+        >>> regressor = EMCensoredRegressor(distribution="weibull").fit(X, y)
+        >>> hazard, limits = regressor.predict_hazard_function(X[:1], [100, 1000], return_ci=True)
+        >>> hazard.round(4), limits.round(4)
+        (array([[0.0029, 0.0062]]), array([[[0.0022, 0.0039],
+                [0.0042, 0.0089]]]))
         """
         times = self._times(times)
         if not np.isfinite(times).all():
             raise ValueError(f"times must be finite for a hazard. Got {times}.")
+        if return_ci:
+            return self._with_limits(X, hazard_with_limits, times, None, level)
         return self._at_rows(
             X,
             lambda model, rows: model._distribution.hazard(

@@ -195,6 +195,7 @@ class EMCensoredRegressor(
     See Also
     --------
     emkit.compare_distributions : Every distribution fitted to the same data, by AIC.
+    emkit.alpha_max : Least ``alpha`` at which an ``l1_ratio`` leaves no coefficient.
 
     Notes
     -----

@@ -9,6 +9,8 @@ __all__ = ["SHAPE_TOL", "least_positive", "least_signed"]
 
 #: Precision of a shape parameter, of the logarithm of one that is positive.
 SHAPE_TOL = 1e-6
+#: Part of a bound of the shape, so near to which the loss tells whether it is least at the bound.
+NEAR_END = 1e-5
 #: Values of one of any sign between which the likeliest is looked for.
 SIGNED = (-4.0, -2.0, -1.0, 0.0, 1.0, 2.0, 4.0)
 
@@ -32,6 +34,11 @@ def least_signed(loss: Callable[[float], float], low: float, high: float) -> flo
     if inner.any():
         losses[[0, -1]] = np.inf
     least = int(np.argmin(losses))
+    if least in (0, len(points) - 1) and losses[least] < np.inf:
+        # Steps between bounds would creep up to this one, one after the other.
+        end = points[least]
+        if losses[least] < loss(end * (1.0 - NEAR_END)):
+            return float(end)
     return _between(loss, points[max(least - 1, 0)], points[min(least + 1, len(points) - 1)])
 
 

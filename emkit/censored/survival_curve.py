@@ -193,7 +193,7 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
         cells = Cells.of(times)
         places = cells.places(times).merged(times.weight)
         rows = Rows.at(*places)
-        self._observed = places
+        self._rows, self._observed = times, places
         progress = Progress(self, X, y, sample_weight)
         progress.publish = partial(type(self)._publish, cells=cells, rows=rows)
         with progress:

@@ -14,7 +14,8 @@ from emkit._typing import Array
 __all__ = ["log_integral", "mean", "tilted_log_mean"]
 
 #: Panels on one side of the top, and nodes in each.
-PANELS, NODES = 40, 16
+PANELS = 40
+NODES, WEIGHTS = leggauss(16)
 #: Powers of 2 between which a step lies, and halvings of that range that leave one.
 POWERS, HALVINGS = (-1074, 1023), 12
 
@@ -65,6 +66,8 @@ def tilted_log_mean(
 def _side(rise: Callable[[Array], Array], sign: float, end: Array) -> tuple[Array, Array, Array]:
     """What counts on one side of the top: its length, and over it the means of exp(h) and of
     exp(h) times the distance from the top in lengths."""
+    if not end.any():
+        return end, np.ones_like(end), np.full_like(end, 0.5)
     low, high = (np.full(len(end), float(power)) for power in POWERS)
     with np.errstate(over="ignore"):  # where h is -inf, nothing is
         for _ in range(HALVINGS):
@@ -73,8 +76,7 @@ def _side(rise: Callable[[Array], Array], sign: float, end: Array) -> tuple[Arra
             low, high = np.where(short, middle, low), np.where(short, high, middle)
         # A step between one and two times as long as that in which h falls by 1.
         length = np.minimum(2.0 * PANELS * np.exp2(low), end)
-        nodes, weights = leggauss(NODES)
-        places = (np.arange(PANELS)[:, None] + 0.5 * (1.0 + nodes)).ravel() / PANELS
+        places = (np.arange(PANELS)[:, None] + 0.5 * (1.0 + NODES)).ravel() / PANELS
         values = np.exp(rise(sign * length * places[:, None]))
-    weights = np.tile(0.5 * weights / PANELS, PANELS)
+    weights = np.tile(0.5 * WEIGHTS / PANELS, PANELS)
     return length, weights @ values, (weights * places) @ values

@@ -25,7 +25,9 @@ def without_recession(data: Blockwise, prepared: Prepared, information: Array) -
         return information
     both = sum(data.map(_gram_of_both), np.zeros_like(prepared.gram))
     values, vectors = np.linalg.eigh(both)
-    free = vectors[:, values <= UNSEEN_PART * max(float(prepared.gram.diagonal().max()), 1e-300)]
+    free = vectors[
+        :, values <= UNSEEN_PART * max(float(prepared.gram.diagonal().max(initial=0.0)), 1e-300)
+    ]
     if not free.shape[1] or prepared.rank < len(prepared.gram):
         return information
     rows = np.concatenate(list(data.map(_away))) @ free

@@ -20,7 +20,7 @@ from emkit.models.survival.cells import Places
 from emkit.models.survival.likelihood import Likelihood
 from emkit.numerics.runs import Index, Runs, merged, prefix_sums
 
-__all__ = ["Rows"]
+__all__ = ["Rows", "living"]
 
 
 class Rows(NamedTuple):
@@ -35,9 +35,9 @@ class Rows(NamedTuple):
     def at(cls, places: Places, weight: Array) -> Self:
         """From where rows with such weights, all different, lie among cells."""
         (enter, runs), n = places, places.runs.n_cells
-        survived = _living(enter, runs, weight)
+        survived = living(enter, runs, weight)
         # Counted, as differences of fractional weights may be anything but 0.
-        empty = _living(enter, runs, None) == 0
+        empty = living(enter, runs, None) == 0
         latest = np.maximum.accumulate(np.append(-1, np.where(empty, np.arange(n), -1)))[runs.stop]
         told = latest < runs.first
         told_runs = Runs(runs.first[told], runs.stop[told], n)
@@ -66,7 +66,7 @@ class Rows(NamedTuple):
         return int(certain[0]) if certain[0] < len(self.known) - 1 else None
 
 
-def _living(enter: Index, runs: Runs, weight: Array | None) -> Array:
+def living(enter: Index, runs: Runs, weight: Array | None) -> Array:
     """Sum (n_cells,) of the weights of rows that live through a cell, from entry to interval."""
     living = Runs(enter, runs.first, runs.n_cells)
     level, rest = prefix_sums(living.beginning(weight) - living.ending(weight))
