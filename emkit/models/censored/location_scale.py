@@ -188,7 +188,9 @@ class LocationScale(PenalisedLine):
         step = inverse @ gradient
         gain = 0.5 * float(gradient @ step)
         if not len(self.lengths):  # rows on the flat side of a tail hardly bend the likelihood
-            step /= max(1.0, float(np.linalg.norm(step)) / (LONGEST * self.weight**0.5))
+            moved = directions @ step
+            far = float(moved @ self.gram @ moved / self.weight) ** 0.5
+            step /= max(1.0, far / LONGEST)
         larger = gradient[self.of_scales] * self.lengths > self.steep
         if gain > FAR_OFF_GAIN * self.weight and larger.any():
             # Far out in an exponential tail Newton's steps are short: first a larger scale.
