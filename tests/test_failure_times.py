@@ -9,7 +9,7 @@ from failure_cases import REFERENCE, agree
 from numpy.testing import assert_allclose
 from scipy.special import gamma
 
-from emkit import EMCensoredRegressor
+from emkit import EMCensoredRegressor, censored_target
 from emkit.datasets import load_lung
 from emkit.exceptions import DataWarning
 from emkit.metrics import concordance_index
@@ -285,3 +285,17 @@ def test_the_score_of_the_data_is_the_log_likelihood(distribution, weighted):
     weight = np.random.default_rng(0).uniform(0.1, 3.0, len(X)) if weighted else np.ones(len(X))
     model = EMCensoredRegressor(distribution=distribution, alpha=2.0).fit(X, y, weight)
     assert_allclose(model.score(X, y, weight) * weight.sum(), model.log_likelihood_, rtol=1e-11)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_student_t_is_at_its_maximum_at_the_default_tolerance(seed):
+    """EM ends where a step gains little; what is left is a step of Newton's."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(80, 3))
+    y = 1.0 + X @ [1.0, -0.5, 0.2] + rng.standard_t(3, size=80)
+    limit = rng.normal(1.5, 2.0, size=80)
+    target = censored_target(np.minimum(y, limit), event=y <= limit)
+    model = EMCensoredRegressor(distribution="student_t").fit(X, target)
+    best = EMCensoredRegressor(distribution="student_t", tol=1e-14, max_iter=20_000).fit(X, target)
+    line = np.r_[model.intercept_ - best.intercept_, model.coef_ - best.coef_]
+    assert_allclose(line / best.standard_errors_[:4], 0.0, atol=1e-7)
