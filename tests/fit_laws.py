@@ -52,17 +52,17 @@ def what_did_not_converge_is_told(fitted: Fit) -> Iterator[str]:
         yield "converged_ is False, and nothing says so"
 
 
-def differ(fitted: Fit, reported: float, rows: Any) -> Iterator[str]:
+def differ(fitted: Fit, reported: float, rows: Any, more: float = 0.0) -> Iterator[str]:
     """Whether a reported total differs from that of rows.
 
     Beyond rounding: coordinates that are known to 1e-16 of their size are known to ``blur`` in
-    units of their spread, and terms of both signs cancel.
+    units of their spread, and terms of both signs cancel. ``more`` is allowed of the size too.
     """
     if fitted.told:
         return
     rows = np.where(fitted.weights > 0.0, fitted.weights * rows, 0.0)
     total, size = rows.sum(), np.abs(rows).sum()
-    allowed = (SAME[fitted.itemsize] + blur(fitted.case)) * max(size, abs(reported), 1.0)
+    allowed = (SAME[fitted.itemsize] + blur(fitted.case) + more) * max(size, abs(reported), 1.0)
     if not abs(total - reported) <= allowed:
         yield f"{reported:.12g} is reported, {total:.12g} is of rows (of size {size:.3g})"
 
@@ -184,8 +184,13 @@ def _filled(fitted: Fit) -> Any:
 
 def the_reported_likelihood_is_that_of_responses(fitted: Fit) -> Iterator[str]:
     case = fitted.case
-    rows = fitted.estimator.score_samples(case.X, case.y)
-    yield from differ(fitted, fitted.estimator.log_likelihood_, rows)
+    regressor, known = fitted.estimator, case.y[np.isfinite(case.y)]
+    rows = regressor.score_samples(case.X, case.y)
+    if regressor._distribution.link.positive:
+        known = np.append(np.log(known[known > 0.0]), 1.0)
+    # Of residuals, which are differences of such numbers, in scales.
+    of_residuals = np.finfo(float).eps * np.abs(known).max(initial=0.0) / np.min(regressor.scale_)
+    yield from differ(fitted, regressor.log_likelihood_, rows, of_residuals)
 
 
 def predictions_are_numbers(fitted: Fit) -> Iterator[str]:

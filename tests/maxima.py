@@ -15,6 +15,8 @@ from emkit.numerics.covariance import STRUCTURES
 #: Values whose squares are doubles, and how far spreads of columns may differ that have one scale,
 #: or axes in common: an eigenvalue below the rounding of the largest is lost.
 LARGEST, WIDEST, WIDEST_OF_AXES = 1e150, 1e75, 1e8
+#: Largest size of a coefficient that is a double, as is its reciprocal.
+STEEPEST = 1e290
 
 
 def may_be_refused(case: Case) -> bool:
@@ -23,7 +25,9 @@ def may_be_refused(case: Case) -> bool:
     kind = type(case.estimator).__name__
     if kind == "EMCensoredRegressor":
         X, y = case.X[counts].astype(float), case.y[counts].astype(float)
-        return len(X) == 0 or line_can_improve_for_ever(case.estimator, X, y)
+        if len(X) == 0 or _too_steep(case.estimator, X, y):
+            return True
+        return line_can_improve_for_ever(case.estimator, X, y)
     return (_mixture if kind == "EMGaussianMixture" else _imputer)(case, counts)
 
 
@@ -104,6 +108,22 @@ def _imputer(case: Case, counts: Any) -> bool:
 
 
 # Lines
+
+
+def _too_steep(regressor: Any, X: Any, bounds: Any) -> bool:
+    """Whether the unit of a coefficient, or its reciprocal, may be no double.
+
+    What the responses spread about a first line, which is at least their rounding, is its unit.
+    """
+    known = bounds[np.isfinite(bounds)]
+    if LAWS[regressor.distribution].link.positive or not len(known):
+        return False
+    top = np.abs(X).max(axis=0, initial=0.0)
+    top = top[top > 0.0]
+    largest = np.abs(known).max()
+    with np.errstate(over="ignore", divide="ignore", under="ignore"):
+        steep, flat = largest / top, np.finfo(float).eps * largest / top
+    return bool((steep > STEEPEST / 1e3).any() or (flat < 1.0 / STEEPEST).any())
 
 
 def line_can_improve_for_ever(regressor: Any, X: Any, bounds: Any) -> bool:

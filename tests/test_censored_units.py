@@ -229,3 +229,43 @@ def test_columns_in_extreme_units_give_no_warning_of_numpys(name, x_unit):
         model = EMCensoredRegressor(distribution=name).fit(X, y)
         assert np.isfinite(model.predict(X)).all() and np.isfinite(model.standard_errors_).all()
         model.predict_interval(X), model.score(X, y), model.impute(X, y), model.summary()
+
+
+@pytest.mark.parametrize("unit", [1e-100, 1e-10, 1.0, 1e10])
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("distribution", ["exponential", "rayleigh"])
+def test_a_fixed_scale_far_below_the_distance_of_the_responses_from_every_line(
+    distribution, seed, unit
+):
+    """Without an intercept, in other units: Newton's steps would be one scale each, or endless."""
+    rng = np.random.default_rng(seed)
+    X, times = rng.normal(size=(12, 2)), rng.exponential(size=12) * unit
+    event = np.arange(12) % 3 > 0
+    y = censored_target(times, event=event)
+    model = EMCensoredRegressor(distribution=distribution, fit_intercept=False, tol=1e-10)
+    model.fit(X, y)
+    assert model.converged_
+    # Cox-Snell residuals balance the events in every direction.
+    cumulative = np.exp((np.log(times) - X @ model.coef_) / model.scale_)
+    slopes = X * (cumulative - event)[:, None]
+    assert_allclose(slopes.sum(axis=0), 0.0, atol=1e-4 * np.abs(slopes).sum(axis=0).max())
+
+
+@pytest.mark.parametrize("width", [0, 1, 3])
+def test_columns_of_zeros_without_an_intercept_leave_a_scale(width):
+    lower = np.array([-0.5, 0.5, -1.0, 1.5, -0.8])
+    y = np.column_stack([lower, np.where([1, 1, 1, 0, 0], lower, np.inf)])
+    model = EMCensoredRegressor(distribution="student_t", fit_intercept=False)
+    with pytest.warns(DataWarning) if width else warnings.catch_warnings():
+        model.fit(np.zeros((5, width)), y)
+    alone = clone(model).fit(np.zeros((5, 0)), y)
+    assert_allclose(model.scale_, alone.scale_, rtol=1e-6)
+    assert_allclose(model.predict_quantile(np.zeros((1, width)), 0.5), 0.0, atol=1e-12)
+
+
+def test_errors_within_the_rounding_of_times_are_told_of():
+    """Near 1 the logarithm of a time is known to 1e-16, however small it is itself."""
+    x = np.arange(1.0, 10.0)[:, None]
+    times = np.exp(1e-6 * x[:, 0])
+    with pytest.warns(DataWarning, match="rounding of the responses"):
+        EMCensoredRegressor(distribution="lognormal").fit(x, times)

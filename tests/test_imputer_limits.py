@@ -1,5 +1,7 @@
 """min_value and max_value of EMImputer: by name and by place, and what is no number in them."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,3 +67,19 @@ def test_words_that_were_set_after_fit_are_refused():
     X = table()
     with pytest.raises(ValueError, match="min_value should be a number"):
         EMImputer().fit(X).set_params(min_value="low").transform(X)
+
+
+@pytest.mark.parametrize("noise", [1e-3, 1e-7])
+def test_a_covariance_that_is_singular_but_for_rounding_is_told_of(noise):
+    """Without shrinkage a column that follows from another leaves the likelihood few digits."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(60)
+    X = np.column_stack([x, x + noise * rng.standard_normal(60), rng.standard_normal(60)])
+    X[::7, 1] = np.nan
+    imputer = EMImputer(shrinkage=0.0, tol=1e-8, max_iter=5000)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        imputer.fit(X)
+    told = [w for w in seen if "all but singular" in str(w.message)]
+    assert bool(told) == (noise < 1e-6)
+    assert np.isfinite(imputer.transform(X)).all()

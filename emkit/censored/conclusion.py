@@ -21,10 +21,12 @@ from emkit.censored.residuals import Boundaries, line_within
 from emkit.censored.uncertainty import Uncertainty
 from emkit.engine import EMResult
 from emkit.models.censored.data import Prepared
+from emkit.models.censored.first_line import ROUNDINGS
 from emkit.models.censored.location_scale import LocationScale
 from emkit.models.censored.peak import peak_information
 from emkit.models.censored.recession import without_recession
 from emkit.models.censored.shape_information import with_shape
+from emkit.numerics.constants import EPS
 
 __all__ = ["Conclusion"]
 
@@ -77,8 +79,11 @@ class Conclusion(NamedTuple):
         )
         return cls(fit, prepared, result, uncertainty, boundaries, collapse if collapsed else None)
 
-    def warn(self, names: Sequence[str], scale: Any, max_iter: int) -> None:
-        """Say what is wrong with the fit: names of its parameters, and the published scale."""
+    def warn(self, names: Sequence[str], scale: Any, max_iter: int, of_logarithms: bool) -> None:
+        """Say what is wrong with the fit: names of its parameters, and the published scale.
+
+        ``of_logarithms`` says that responses on the line are such, known to roundings of 1.
+        """
         fit, prepared, strata = self.fit, self.prepared, self.prepared.strata
         bounded = self.collapse is None and not (fit.endless or fit.memoryless)
         if bounded:
@@ -87,7 +92,10 @@ class Conclusion(NamedTuple):
             told = "" if strata is None else strata.told[self.collapse.stratum]
             scale = np.atleast_1d(scale)[self.collapse.stratum]
             warn_of_collapse(scale, fit.law.tail, prepared.exact.weight > 0.0, told)
-        if bounded and np.min(scale) < prepared.resolution * prepared.units.spread:
+        resolution = prepared.resolution * prepared.units.spread
+        if of_logarithms:
+            resolution = max(resolution, ROUNDINGS * EPS)
+        if bounded and np.min(scale) < resolution:
             warn_of_rounding(float(np.min(scale)))
         if fit.endless:
             warn_of_endless_scale(scale)

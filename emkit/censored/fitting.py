@@ -10,6 +10,7 @@ from sklearn.utils import check_random_state
 
 from emkit._typing import Array
 from emkit.censored.collapse import NEARLY_TAIL, Collapse, CollapseWatch
+from emkit.censored.fixed_scale import approach
 from emkit.censored.residuals import sample_of
 from emkit.censored.shape_search import SHAPE_TOL, least_positive, least_signed
 from emkit.engine import EMResult, StopReason
@@ -224,7 +225,11 @@ class Climb:
             rng = np.random.default_rng(seed)
             drawn = [model.initialize(self.sample, rng) for _ in range(self.n_init - 1)]
             if self.scale is not None:
-                drawn = [params._replace(log_scale=first.log_scale) for params in drawn]
+                wide = np.array(max(self.prepared.starts[0][1], float(first.log_scale)))
+                drawn = [
+                    approach(model, self.data, params._replace(log_scale=wide), np.log(self.scale))
+                    for params in drawn
+                ]
             return [first, *drawn]
         least = FEW_ROWS if type(model) is LocationScale else 2
         if self.every < least or self.options["acceleration"] is None or self.last is not None:
@@ -257,8 +262,9 @@ class Climb:
         if self.last is not None:
             return self.last
         if self.scale is not None:
-            scale = np.array(np.log(self.scale))
-            return LineParams(self.prepared.starts[0][0], scale)
+            line, of_errors = self.prepared.starts[0]
+            start = LineParams(line, np.array(max(of_errors, np.log(self.scale))))
+            return approach(model, self.data, start, np.log(self.scale))
         shape = () if self.prepared.strata is None else self.prepared.shares.shape
         starts = [
             model.spread_over(model.of_moments(LineParams(line, np.full(shape, scale))))

@@ -429,7 +429,8 @@ class EMCensoredRegressor(
             n_scales = np.size(self.scale_) if LAWS[self.distribution].scale is None else 0
             means = conclusion.prepared.units.shift
             self._root = Root.of(uncertainty.root, means, n_line, n_scales)
-        conclusion.warn(self._parameter_names, self.scale_, self.max_iter)
+        of_logarithms = LAWS[self.distribution].link.positive
+        conclusion.warn(self._parameter_names, self.scale_, self.max_iter, of_logarithms)
         law = conclusion.fit.law
         for name in self._shapes_with_errors():
             value, (_, low, high, _) = getattr(law, name), law.shapes[name]

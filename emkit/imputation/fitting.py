@@ -21,6 +21,7 @@ from emkit.imputation.latent import LATENT, LatentTable, begin, latent_table
 from emkit.imputation.messages import (
     advice,
     warn_of_collapse,
+    warn_of_lost_digits,
     warn_of_empty,
     warn_of_pairs,
     warn_of_weights,
@@ -139,6 +140,10 @@ def fit_table(imputer: Any, table: Table, warn: Callable[[str], None], progress:
     assert reached is not None  # an InfeasibleError otherwise
     if reached.shrinkage != shrinkage:
         warn_of_collapse(shrinkage, warn)
+    elif (normal := problem.normal(reached.model)) is not None:
+        error = normal.components(reached.result.params).centred_error
+        if error > LOST:
+            warn_of_lost_digits(error, shrinkage, warn)
     several = imputer.n_components > 1
     warn_unconverged(reached.result, imputer.max_iter, "Increase shrinkage", starts=several)
     problem.publish(*reached)

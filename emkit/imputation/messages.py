@@ -16,6 +16,7 @@ __all__ = [
     "advice",
     "warn_of_collapse",
     "warn_of_empty",
+    "warn_of_lost_digits",
     "warn_of_pairs",
     "warn_of_weights",
 ]
@@ -65,6 +66,15 @@ def warn_of_collapse(shrinkage: float, warn: Warn) -> None:
         "singular (collinear columns, or too few rows for the columns). "
         f"shrinkage={MIN_SHRINKAGE:g} was used instead. Set shrinkage, drop columns, or lower "
         "n_components."
+    )
+
+
+def warn_of_lost_digits(error: float, shrinkage: float, warn: Warn) -> None:
+    """Tell that a covariance is singular but for rounding."""
+    warn(
+        f"Some covariance is all but singular at shrinkage={shrinkage:g}: log-densities of rows "
+        f"are known to {error:.1g} at best. Likely columns follow from each other, or few rows "
+        "have them together. Drop columns, or set shrinkage='auto'."
     )
 
 

@@ -33,6 +33,8 @@ __all__ = ["LocationScale"]
 MIN_CURVATURE = 1e-10
 #: Longest step of the log scale.
 MAX_STEP = 2.0
+#: Longest step of a line whose scale is fixed, in scales: root of the mean of squares over rows.
+LONGEST = 30.0
 #: Promised gain in nats a row that says that rows lie many scales off the line.
 FAR_OFF_GAIN = 10.0
 #: The same of a unit of one of several log scales. If one goes to infinity, the whole promise is as
@@ -185,6 +187,8 @@ class LocationScale(PenalisedLine):
         inverse = (vectors / np.maximum(values, least)) @ vectors.T
         step = inverse @ gradient
         gain = 0.5 * float(gradient @ step)
+        if not len(self.lengths):  # rows on the flat side of a tail hardly bend the likelihood
+            step /= max(1.0, float(np.linalg.norm(step)) / (LONGEST * self.weight**0.5))
         larger = gradient[self.of_scales] * self.lengths > self.steep
         if gain > FAR_OFF_GAIN * self.weight and larger.any():
             # Far out in an exponential tail Newton's steps are short: first a larger scale.

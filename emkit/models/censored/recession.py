@@ -21,6 +21,8 @@ UNSEEN_PART = 1e-12
 
 def without_recession(data: Blockwise, prepared: Prepared, information: Array) -> Array:
     """The information (q + m, q + m), of which there is none in such a direction."""
+    if not len(prepared.gram):
+        return information
     both = sum(data.map(_gram_of_both), np.zeros_like(prepared.gram))
     values, vectors = np.linalg.eigh(both)
     free = vectors[:, values <= UNSEEN_PART * max(float(prepared.gram.diagonal().max()), 1e-300)]
