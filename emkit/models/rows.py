@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.engine.latent_class import unbuffered
 from emkit.numerics.gaussian import Scaling, tile_rows
-from emkit.numerics.long_rows import in_long_rows, repeated
 from emkit.numerics.patterns import Group, group_rows
 
 __all__ = [
@@ -24,8 +23,6 @@ __all__ = [
 
 #: Rows of a block: many tiles, and few beside large data.
 BLOCK_ROWS = 65_536
-#: Mean squares between these have lost no summand of any account, and overflow nowhere.
-SQUARES = 1e-200, 1e200
 
 
 class Rows(NamedTuple):
@@ -194,10 +191,6 @@ def measure_scaling(data: Rows) -> Scaling:
     overflows, and none drowns: at least 1 / n of the weight lies there.
     """
     d, origin = data.X.shape[1], _heaviest_values(data)
-    if not data.incomplete and data.X.flags.c_contiguous:
-        plain = _scaling_about(origin, data)
-        if plain is not None:
-            return plain
     tiles: Any = _tiles_about(origin, data)
     if len(data.X) <= tile_rows(d):  # one, which need not be made again
         tiles = list(tiles)
@@ -220,27 +213,6 @@ def measure_scaling(data: Rows) -> Scaling:
     first /= total
     scale = unit * np.sqrt(np.maximum(second / total - first**2, 0.0))
     return Scaling(origin + first * unit, scale)
-
-
-def _scaling_about(origin: Array, data: Rows) -> Scaling | None:
-    """The same in one pass, of squares as they are; None where they would not do."""
-    (n, d), step = data.X.shape, tile_rows(data.X.shape[1])
-    ones, away = np.ones(min(step, n)), np.empty((min(step, n), d))
-    total, first, second = 0.0, np.zeros(d), np.zeros(d)
-    with np.errstate(over="ignore", invalid="ignore"):
-        for start in range(0, n, step):
-            X, weights, _ = data.take(slice(start, start + step))
-            x = away[: len(X)]
-            for (rows, r), (out, _) in zip(in_long_rows(X), in_long_rows(x), strict=True):
-                np.subtract(rows, repeated(origin, r), out=out)
-            w = ones[: len(X)] if weights is None else weights
-            total += float(w.sum())
-            first += w @ x
-            second += w @ np.square(x, out=x)
-        first, second = first / total, second / total
-    if not ((second > SQUARES[0]) & (second < SQUARES[1])).all():
-        return None
-    return Scaling(origin + first, np.sqrt(np.maximum(second - first**2, 0.0)))
 
 
 def _tiles_about(origin: Array, data: Rows) -> Iterator[tuple[Array, Array]]:

@@ -12,6 +12,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.models.censored.basis import Turn, principal, settled, without_constants
+from emkit.models.censored.column_scaling import column_scaling
 from emkit.models.censored.data import Blockwise, ExactSums, Prepared, Residuals, Responses
 from emkit.models.censored.normal_equations import (
     NormalEquations,
@@ -22,7 +23,7 @@ from emkit.models.censored.normal_equations import (
 from emkit.models.censored.standardised import Standardised
 from emkit.models.censored.strata import Strata
 from emkit.models.censored.units import ResponseRange, ResponseSample
-from emkit.models.rows import Rows, measure_scaling, pool
+from emkit.models.rows import Rows, pool
 from emkit.numerics.constants import EPS
 from emkit.numerics.gaussian import Scaling
 
@@ -144,7 +145,7 @@ class ResponseSummary(NamedTuple):
             len(rows.X),
             int(np.count_nonzero(~rows.exact)),
             rows.total_weight,
-            measure_scaling(Rows(rows.X, rows.weight)),
+            column_scaling(Rows(rows.X, rows.weight)),
             ResponseSample.of(rows.low, rows.high, rows.weight),
             rows.entry is not None,
             of_strata,
