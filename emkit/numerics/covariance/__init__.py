@@ -54,6 +54,5 @@ _BY_NAME = _registered()
 NAMES = tuple(_BY_NAME)
 #: Structures by name and by alias.
 STRUCTURES: Mapping[str, Structure] = _Registry(
-    _BY_NAME
-    | {alias: structure for structure in _BY_NAME.values() for alias in structure.aliases}
+    _BY_NAME | {alias: structure for structure in _BY_NAME.values() for alias in structure.aliases}
 )

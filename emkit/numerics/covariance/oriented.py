@@ -78,5 +78,5 @@ class CommonAxes(AlongColumns):
 
 def _matrices(axes: Array, variances: Array) -> Array:
     """Covariances (K, d, d) with these axes and variances (K, d) along them."""
-    root = axes * np.sqrt(variances)[:, None]
+    root = axes * np.sqrt(np.maximum(variances, 0.0))[:, None]
     return root @ root.mT

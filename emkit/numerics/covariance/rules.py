@@ -17,6 +17,8 @@ __all__ = ["EQUAL_VOLUME", "OWN", "POOLED", "PROPORTIONAL", "Rule", "damped", "p
 
 #: A scatter so small stands in for 0, whose logarithm is no number.
 TINY = 1e-200
+#: Part of its share of the standardised scatter with less of which in a column a start is bad.
+FAR = 0.5
 #: What a Newton step may promise in nats per row to be the last, and steps at most.
 SMALL_GAIN, STEPS = 1e-10, 100
 
@@ -78,24 +80,32 @@ def proportions(scatter: Array, counts: Array, shape: Array) -> Array:
     :math:`d \sum_k n_k \log \sum_j w_{kj} e^{-b_j} + \sum_k n_k \sum_j b_j`.
     """
     d, total = len(shape), counts.sum()
-    shares = scatter * np.exp(shape.mean() - shape)
-    # One step in each b by itself leads near it from anywhere.
-    inverse = counts / shares.sum(axis=1)
-    shape = np.log(np.maximum(inverse @ scatter, TINY))
-    shape -= shape.mean()
-    for _ in range(STEPS):
+    shape = _balanced(scatter, counts, shape)
+    for i in range(STEPS):
         shares = scatter * np.exp(-shape)
         shares /= shares.sum(axis=1, keepdims=True)
         weighted = counts[:, None] * shares
         sums = weighted.sum(axis=0)
+        if i == 0 and d * sums.min() < FAR * total:
+            shape = _balanced(scatter, counts, np.zeros(d))
+            continue
         slope = total / d - sums
-        curvature = total / d - shares.T @ weighted  # the first for a sum of 0, which b may have
+        curvature = total / d - shares.T @ weighted  # the first for the sum of b, which is free
         curvature.flat[:: d + 1] += sums
         step = _solved(curvature, slope)
-        shape = shape - damped(step) * step
-        if slope @ step <= SMALL_GAIN * total:
+        gain = slope @ step
+        if gain > 0.0:
+            shape = shape - damped(step) * step
+        if not gain > SMALL_GAIN * total:
             break
     return shape - shape.mean()
+
+
+def _balanced(scatter: Array, counts: Array, shape: Array) -> Array:
+    """The best b for the a that are best for some b; so that they sum to 0."""
+    sizes = (scatter * np.exp(shape.mean() - shape)).sum(axis=1)
+    balanced = np.log(np.maximum((counts / sizes) @ scatter, TINY))
+    return balanced - balanced.mean()
 
 
 def damped(step: Array, degree: float = 1.0) -> float:

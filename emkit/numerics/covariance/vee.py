@@ -38,6 +38,8 @@ def _per_unit(matrices: Array, unit: Array) -> Array:
 
 def _proportional(scatter: Array, counts: Array, previous: Array) -> Array:
     some = (counts > 0.0) & (np.trace(scatter, axis1=1, axis2=2) > 0.0)
+    if not some.any():
+        raise np.linalg.LinAlgError("no scatter")
     volumes = log_volumes(previous)
     shape = _shape(scatter[some], counts[some], volumes[some])
     sizes = _traces(scatter, shape) / (shape.shape[0] * np.maximum(counts, TINY))
@@ -66,6 +68,8 @@ def _shape(scatter: Array, counts: Array, volumes: Array) -> Array:
         root = np.linalg.inv(np.linalg.cholesky(weighted.sum(axis=0)))
         turned = (root @ weighted @ root.T).reshape(k, -1)
         traces = turned[:, :: d + 1].sum(axis=1)
+        if not (traces > 0.0).all():
+            raise np.linalg.LinAlgError("a scatter that is none")
         slope = d * counts - total * traces
         curvature = total / k - total * (turned @ turned.T)  # the first for a sum, which is free
         curvature.flat[:: k + 1] += total * traces
