@@ -94,7 +94,8 @@ assert choice.best_params_ == {"n_components": 2, "covariance_type": "one_varian
 MixtureDisplay.from_estimator(mixture, X)
 assert list(SelectionDisplay.from_estimators([mixture], X).lines_) == ["single"]
 holes = np.where(rng.random(X.shape) < 0.2, np.nan, X)
-assert np.isfinite(EMImputer(2, covariance_type="single", random_state=0).fit_transform(holes)).all()
+imputer = EMImputer(2, covariance_type="single", random_state=0)
+assert np.isfinite(imputer.fit_transform(holes)).all()
 """
 
 

@@ -12,9 +12,8 @@ from emkit.numerics.covariance.structure import Structure
 
 __all__ = ["AlongColumns", "CommonAxes", "OwnAxes"]
 
-#: Sweeps of rotations in an M-step. Two raise its objective, as EM asks, and its ends are as good
-#: as those of sweeps until nothing turns, at half the time.
-SWEEPS = 2
+#: Most sweeps of rotations, and the largest angle of the last.
+SWEEPS, STILL = 200, 1e-8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +70,10 @@ class CommonAxes(AlongColumns):
             turn = axes.T @ scatter @ axes
             before = variances_along(axes, previous)
             variances = super().estimate(turn.diagonal(axis1=1, axis2=2), counts, before)
-            axes = axes @ turned(turn, variances)
+            rotation = turned(turn, variances)
+            axes = axes @ rotation
+            if np.abs(rotation - np.eye(len(axes))).max() < STILL:
+                break
         spread, before = variances_along(axes, scatter), variances_along(axes, previous)
         return _matrices(axes, super().estimate(spread, counts, before))
 

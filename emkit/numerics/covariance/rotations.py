@@ -1,12 +1,12 @@
 r"""Axes that covariance matrices have in common.
 
 The axes D and variances c that maximise :math:`-\sum_k (n_k \log|C_k| + \operatorname{tr}
-(S_k C_k^{-1})) / 2` with :math:`C_k = D \operatorname{diag}(c_k) D^\top` have no formula. Turning
-two axes by an angle t changes only :math:`A \cos 2t + B \sin 2t`, whose minimum does; all pairs of
-a round are disjoint, and turned at once. The first to search by rotations were Flury, B. & Gautschi,
-W. (1986). An algorithm for simultaneous orthogonal transformation of several positive definite
-symmetric matrices to nearly diagonal form. SIAM Journal on Scientific and Statistical Computing 7,
-169-184. doi:10.1137/0907013
+(S_k C_k^{-1})) / 2` with :math:`C_k = D \operatorname{diag}(c_k) D^\top` have no formula. For
+given variances, turning two axes by an angle t changes :math:`A \cos 2t + B \sin 2t`, whose minimum
+has one; the pairs of a round are disjoint, and turned at once. Rotations of pairs are those of
+Flury, B. & Gautschi, W. (1986). An algorithm for simultaneous orthogonal transformation of several
+positive definite symmetric matrices to nearly diagonal form. SIAM Journal on Scientific and
+Statistical Computing 7, 169-184. doi:10.1137/0907013
 """
 
 from functools import lru_cache
