@@ -1,0 +1,112 @@
+r"""Axes that the covariances of all components have in common.
+
+The axes D and variances c that minimise :math:`\sum_k (n_k \log|C_k| + \operatorname{tr}
+(S_k C_k^{-1}))` with :math:`C_k = D \operatorname{diag}(c_k) D^\top` have no formula. Sweeps of
+rotations lead near them, Newton's method in the :math:`d(d-1)/2` angles to them: with the best c
+for every D, and :math:`D e^A` for a skew A near D, so that the scatters :math:`T_k = D^\top S_k D`
+become :math:`e^{-A} T_k e^A`.
+"""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emkit._typing import Array
+from emkit.numerics.covariance.rotations import turned
+from emkit.numerics.covariance.rules import Rule
+
+__all__ = ["Orientation", "nearest_orientation"]
+
+#: Gain in nats per row that is none, and that with which a Newton step is the last.
+NONE, SMALL_GAIN = 1e-14, 1e-9
+#: The largest angle of a Newton step, and columns from which it takes more time than it saves.
+LARGEST_ANGLE, MANY_COLUMNS = 0.5, 30
+#: Most steps; most sweeps where there are many columns, which raise the objective all the same.
+STEPS, FEW_STEPS = 100, 5
+
+
+class Orientation(NamedTuple):
+    """Axes, and what there is along them."""
+
+    axes: Array  #: (d, d), in columns
+    scatter: Array  #: (K, d, d), along the axes
+    variances: Array  #: (K, d), the best for these axes
+    value: float  #: what is minimised
+
+
+def nearest_orientation(
+    here: Orientation, at: Callable[[Array], Orientation], counts: Array, rule: Rule
+) -> Orientation:
+    """The minimum that is next to an orientation; ``at`` makes one of axes."""
+    total = counts.sum()
+    many = len(here.axes) > MANY_COLUMNS
+    for _ in range(FEW_STEPS if many else STEPS):
+        rotation, promise = None, np.inf
+        if not many:
+            rotation, promise = _newton(here, counts, rule)
+        there = None if rotation is None else at(here.axes @ rotation)
+        if there is None or not there.value < here.value + NONE * total:
+            promise = np.inf
+            there = at(here.axes @ turned(here.scatter.copy(), here.variances))
+        gain = here.value - there.value
+        if gain > 0.0:
+            here = there
+        if not gain > NONE * total or promise < SMALL_GAIN * total:
+            break
+    return here
+
+
+def _newton(here: Orientation, counts: Array, rule: Rule) -> tuple[Array | None, float]:
+    """The rotation of Newton's step, and what it promises; None where it leads nowhere near."""
+    scatter, precisions = here.scatter, 1.0 / here.variances
+    spread = scatter.diagonal(axis1=1, axis2=2)
+    if rule.curvature is None or not (spread > 0.0).all():
+        return None, np.inf
+    k, d = spread.shape
+    i, j = np.triu_indices(d, 1)
+    between = 2.0 * scatter[:, i, j]
+    pairs = np.arange(len(i))
+    moves = np.zeros((k, d, len(i)))  # first derivatives of the spread by the angles
+    moves[:, j, pairs], moves[:, i, pairs] = between, -between
+    slope = (precisions[:, :, None] * moves).sum(axis=(0, 1))
+    curvature = rule.curvature(spread, counts, precisions, moves, slope)
+    curvature += _second_order(scatter, precisions)
+    unit = np.sqrt(np.abs(curvature.diagonal()))
+    if not (unit > 0.0).all():
+        return None, np.inf
+    scaled = curvature / unit / unit[:, None]
+    try:
+        np.linalg.cholesky(scaled)
+    except np.linalg.LinAlgError:
+        return None, np.inf
+    step = -np.linalg.solve(scaled, slope / unit) / unit
+    if not np.abs(step).max() < LARGEST_ANGLE:
+        return None, np.inf
+    half = np.zeros((d, d))
+    half[i, j], half[j, i] = 0.5 * step, -0.5 * step
+    one = np.eye(d)
+    return np.linalg.solve(one - half, one + half), float(-slope @ step)
+
+
+def _second_order(scatter: Array, precisions: Array) -> Array:
+    """Second derivatives of sum(T_k / c_k) over the diagonals by the angles, (pairs, pairs)."""
+    k, d = precisions.shape
+    weighted = (precisions.T @ scatter.reshape(k, -1)).reshape(d, d, d)  # sum_k T_k / c_kl, by l
+    rows = np.einsum("jji->ji", weighted)
+    blocks = 2.0 * weighted - (rows + rows.T)
+    i, j, a, b, equal = _pairs(d)
+    out = np.where(equal[0], blocks[j, i, a], 0.0) - np.where(equal[1], blocks[j, i, b], 0.0)
+    out += np.where(equal[2], blocks[i, j, b], 0.0) - np.where(equal[3], blocks[i, j, a], 0.0)
+    return out
+
+
+@lru_cache(maxsize=4)
+def _pairs(d: int) -> tuple[NDArray[np.intp], ...]:
+    """Indices of pairs (i, j) by pairs (a, b), and which of them are equal."""
+    i, j = np.triu_indices(d, 1)
+    a, b = i, j
+    i, j = i[:, None], j[:, None]
+    return i, j, a, b, np.array([j == b, j == a, i == a, i == b])
