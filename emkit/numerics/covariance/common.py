@@ -22,8 +22,12 @@ __all__ = ["Orientation", "nearest_orientation"]
 
 #: Gain in nats per row that is none, and that with which a Newton step is the last.
 NONE, SMALL_GAIN = 1e-14, 1e-9
-#: The largest angle of a Newton step, and columns from which it takes more time than it saves.
-LARGEST_ANGLE, MANY_COLUMNS = 0.5, 30
+#: Part of the largest curvature that one counts as at least, where some are negative.
+FLAT = 1e-3
+#: The largest angle of a Newton step, and the part of it that is left after one that leads up.
+LARGEST_ANGLE, SHORTER = 0.5, 0.2
+#: Columns beyond which it takes more time than it saves.
+MANY_COLUMNS = 20
 #: Most steps; most sweeps where there are many columns, which raise the objective all the same.
 STEPS, FEW_STEPS = 100, 5
 
@@ -41,16 +45,18 @@ def nearest_orientation(
     here: Orientation, at: Callable[[Array], Orientation], counts: Array, rule: Rule
 ) -> Orientation:
     """The minimum that is next to an orientation; ``at`` makes one of axes."""
-    total = counts.sum()
+    total, limit = counts.sum(), LARGEST_ANGLE
     many = len(here.axes) > MANY_COLUMNS
     for _ in range(FEW_STEPS if many else STEPS):
-        rotation, promise = None, np.inf
+        there, promise = None, np.inf
         if not many:
-            rotation, promise = _newton(here, counts, rule)
-        there = None if rotation is None else at(here.axes @ rotation)
+            rotation, promise = _newton(here, counts, rule, limit)
+            there = None if rotation is None else at(here.axes @ rotation)
         if there is None or not there.value < here.value + NONE * total:
-            promise = np.inf
+            limit, promise = SHORTER * limit, np.inf
             there = at(here.axes @ turned(here.scatter.copy(), here.variances))
+        else:
+            limit = min(2.0 * limit, LARGEST_ANGLE)
         gain = here.value - there.value
         if gain > 0.0:
             here = there
@@ -59,8 +65,10 @@ def nearest_orientation(
     return here
 
 
-def _newton(here: Orientation, counts: Array, rule: Rule) -> tuple[Array | None, float]:
-    """The rotation of Newton's step, and what it promises; None where it leads nowhere near."""
+def _newton(
+    here: Orientation, counts: Array, rule: Rule, limit: float
+) -> tuple[Array | None, float]:
+    """The rotation of Newton's step up to an angle, and what the whole promises; None if none."""
     scatter, precisions = here.scatter, 1.0 / here.variances
     spread = scatter.diagonal(axis1=1, axis2=2)
     if rule.curvature is None or not (spread > 0.0).all():
@@ -77,18 +85,25 @@ def _newton(here: Orientation, counts: Array, rule: Rule) -> tuple[Array | None,
     unit = np.sqrt(np.abs(curvature.diagonal()))
     if not (unit > 0.0).all():
         return None, np.inf
-    scaled = curvature / unit / unit[:, None]
-    try:
-        np.linalg.cholesky(scaled)
-    except np.linalg.LinAlgError:
-        return None, np.inf
-    step = -np.linalg.solve(scaled, slope / unit) / unit
-    if not np.abs(step).max() < LARGEST_ANGLE:
-        return None, np.inf
+    step = -_solved(curvature / unit / unit[:, None], slope / unit) / unit
+    promise = -float(slope @ step)
+    step *= limit / np.abs(step).max(initial=limit)
     half = np.zeros((d, d))
     half[i, j], half[j, i] = 0.5 * step, -0.5 * step
     one = np.eye(d)
-    return np.linalg.solve(one - half, one + half), float(-slope @ step)
+    return np.linalg.solve(one - half, one + half), promise
+
+
+def _solved(curvature: Array, slope: Array) -> Array:
+    """Newton's direction; of a curvature that is not positive definite, down along its axes."""
+    try:
+        np.linalg.cholesky(curvature)
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(curvature)
+        sizes = np.maximum(np.abs(values), FLAT * np.abs(values).max())
+        return vectors @ (vectors.T @ slope / sizes)
+    step: Array = np.linalg.solve(curvature, slope)
+    return step
 
 
 def _second_order(scatter: Array, precisions: Array) -> Array:
