@@ -26,6 +26,8 @@ NONE, SMALL_GAIN = 1e-14, 1e-9
 FLAT = 1e-3
 #: The largest angle of a Newton step, and the part of it that is left after one that leads up.
 LARGEST_ANGLE, SHORTER = 0.5, 0.2
+#: A scatter no larger along an axis is singular: there are no second derivatives.
+LEAST = 1e-60
 #: Columns beyond which it takes more time than it saves.
 MANY_COLUMNS = 20
 #: Most steps; most sweeps where there are many columns, which raise the objective all the same.
@@ -46,10 +48,12 @@ def nearest_orientation(
 ) -> Orientation:
     """The minimum that is next to an orientation; ``at`` makes one of axes."""
     total, limit = counts.sum(), LARGEST_ANGLE
-    many = len(here.axes) > MANY_COLUMNS
-    for _ in range(FEW_STEPS if many else STEPS):
+    spread = here.scatter.diagonal(axis1=1, axis2=2)
+    singular = (spread.any(axis=1) & (spread <= LEAST).any(axis=1)).any()
+    few = singular or len(here.axes) > MANY_COLUMNS
+    for _ in range(0 if len(here.axes) == 1 else FEW_STEPS if few else STEPS):
         there, promise = None, np.inf
-        if not many:
+        if not few:
             rotation, promise = _newton(here, counts, rule, limit)
             there = None if rotation is None else at(here.axes @ rotation)
         if there is None or not there.value < here.value + NONE * total:
@@ -69,11 +73,12 @@ def _newton(
     here: Orientation, counts: Array, rule: Rule, limit: float
 ) -> tuple[Array | None, float]:
     """The rotation of Newton's step up to an angle, and what the whole promises; None if none."""
-    scatter, precisions = here.scatter, 1.0 / here.variances
+    some = here.scatter.any(axis=(1, 2))
+    counts, scatter, precisions = counts[some], here.scatter[some], 1.0 / here.variances[some]
     spread = scatter.diagonal(axis1=1, axis2=2)
-    if rule.curvature is None or not (spread > 0.0).all():
-        return None, np.inf
     k, d = spread.shape
+    if rule.curvature is None or not (spread > LEAST).all():
+        return None, np.inf
     i, j = np.triu_indices(d, 1)
     between = 2.0 * scatter[:, i, j]
     pairs = np.arange(len(i))
