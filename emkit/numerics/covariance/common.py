@@ -21,7 +21,7 @@ from emkit.numerics.covariance.rules import Rule
 __all__ = ["Orientation", "nearest_orientation"]
 
 #: Gain in nats per row that is none, and that with which a Newton step is the last.
-NONE, SMALL_GAIN = 1e-14, 1e-9
+NONE, SMALL_GAIN = 1e-15, 1e-12
 #: Part of the largest curvature that one counts as at least, where some are negative.
 FLAT = 1e-3
 #: The largest angle of a Newton step, and the part of it that is left after one that leads up.

@@ -8,7 +8,7 @@ from emkit._typing import Array
 from emkit.numerics.covariance.axes import principal_axes, variances_along
 from emkit.numerics.covariance.common import Orientation, nearest_orientation
 from emkit.numerics.covariance.rotations import common_axes
-from emkit.numerics.covariance.rules import TINY, Rule
+from emkit.numerics.covariance.rules import NO_VARIANCE, TINY, Rule
 from emkit.numerics.covariance.structure import Structure
 
 __all__ = ["AlongColumns", "CommonAxes", "OwnAxes"]
@@ -78,5 +78,5 @@ class CommonAxes(AlongColumns):
 
 def _matrices(axes: Array, variances: Array) -> Array:
     """Covariances (K, d, d) with these axes and variances (K, d) along them."""
-    root = axes * np.sqrt(np.maximum(variances, 0.0))[:, None]
+    root = axes * np.sqrt(np.where(variances > NO_VARIANCE, variances, 0.0))[:, None]
     return root @ root.mT

@@ -17,6 +17,8 @@ __all__ = ["EQUAL_VOLUME", "OWN", "POOLED", "PROPORTIONAL", "Rule", "damped", "p
 
 #: A scatter so small stands in for 0, whose logarithm is no number.
 TINY = 1e-200
+#: Variances that are no larger come of it, and are 0.
+NO_VARIANCE = 1e-150
 #: Part of its share of the standardised scatter with less of which in a column a start is bad.
 FAR = 0.5
 #: What a Newton step may promise in nats per row to be the last, and steps at most.
@@ -99,7 +101,7 @@ def proportional(scatter: Array, counts: Array, previous: Array) -> Array:
         before = (scatter / np.maximum(previous, TINY)).sum(axis=1)
         sizes = np.where(empty, (scatter * np.exp(-shape)).sum(axis=1) / before, sizes)
     variances: Array = sizes[:, None] * np.exp(shape)
-    return np.where(variances > TINY, variances, 0.0)
+    return np.where(variances > NO_VARIANCE, variances, 0.0)
 
 
 def proportions(scatter: Array, counts: Array, shape: Array) -> Array:
