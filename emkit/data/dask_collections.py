@@ -125,8 +125,9 @@ def check_options(estimator: Any) -> None:
     drawing = (StochasticEM, SimulatedAnnealingEM)
     algorithm = getattr(estimator, "algorithm", "em")
     search = getattr(estimator, "search", "restarts")
-    if getattr(estimator, "resp_init", None) is not None:
-        what = "resp_init, which has a row for each of X. Give means_init instead"
+    of_rows = [n for n in ("resp_init", "noise_init") if getattr(estimator, n, None) is not None]
+    if of_rows:
+        what = f"{of_rows[0]}, which has a row for each of X. Give means_init instead"
     elif algorithm == "sem" or isinstance(algorithm, drawing):
         what = f"algorithm={algorithm!r}, which draws labels. Take 'em' or 'cem'"
     elif search == "simulated_annealing" or isinstance(search, SimulatedAnnealing):

@@ -26,11 +26,12 @@ class Streamed(Opened[R]):
     _surveyed: tuple[Any, list[Summary]] | None = None
 
     def _open(self) -> None:
-        if self.reset and getattr(self.estimator, "resp_init", None) is not None:
-            raise ValueError(
-                "resp_init has a row for each of X, and X is read block by block. Give means_init "
-                "instead."
-            )
+        for name in ("resp_init", "noise_init"):
+            if self.reset and getattr(self.estimator, name, None) is not None:
+                raise ValueError(
+                    f"{name} has a row for each of X, and X is read block by block. Give "
+                    "means_init instead."
+                )
         self.source = Source(self.X, self.sample_weight, self.y, self.reader.beside)
         self.source.check(self.estimator, reset=self.reset)
         self.picklable, self.dtype = self.source.picklable, self.source.dtype

@@ -6,7 +6,7 @@ from typing import Any, Self
 from sklearn.base import DensityMixin
 from sklearn.mixture import GaussianMixture
 
-from emkit.base.estimator import EM_CONSTRAINTS, StrOptions, at_least, fit_context
+from emkit.base.estimator import EM_CONSTRAINTS, StrOptions, above, at_least, fit_context
 from emkit.base.progress import CallbackSupportMixin
 from emkit.base.weights import weights_given
 from emkit.data.kept_coding import KeepsCoding
@@ -17,6 +17,7 @@ from emkit.mixture.conversion import to_sklearn
 from emkit.mixture.covariance_types import documented
 from emkit.mixture.criteria import MixtureCriteria
 from emkit.mixture.fitting import fit_mixture
+from emkit.mixture.noise_arguments import wants_noise
 from emkit.mixture.prediction import MixturePrediction
 from emkit.mixture.prior import MixturePrior
 from emkit.mixture.streaming import STREAM_CONSTRAINTS
@@ -269,6 +270,8 @@ class EMGaussianMixture(
         "prior": [StrOptions({"mclust"}), MixturePrior, None],
         "verbose_interval": [at_least(Integral, 1)],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+        "noise": ["boolean", above(Real, 0.0)],
+        "noise_init": ["array-like", None],
     }
 
     def __init__(
@@ -298,6 +301,8 @@ class EMGaussianMixture(
         learning_offset: float = 0.0,
         average: bool | int = False,
         categorical_features: Any = "from_dtype",
+        noise: bool | float = False,
+        noise_init: Any = None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -323,6 +328,8 @@ class EMGaussianMixture(
         self.learning_offset = learning_offset
         self.average = average
         self.categorical_features = categorical_features
+        self.noise = noise
+        self.noise_init = noise_init
 
     @fit_context
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -431,5 +438,5 @@ class EMGaussianMixture(
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
+        tags.input_tags.allow_nan = not wants_noise(self)
         return tags

@@ -19,6 +19,7 @@ from emkit.mixture.candidates import Candidate, candidates, explains_size, model
 from emkit.mixture.coding import numbers_of
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.mixture.grid_fits import CRITERIA, GridFit, fit_all, pass_on, warn_of_failures
+from emkit.mixture.noise_arguments import wants_noise
 from emkit.mixture.race import Race
 from emkit.mixture.reader import MixtureReader
 from emkit.mixture.table import open_table
@@ -28,7 +29,16 @@ from emkit.numerics.covariance import STRUCTURES
 __all__ = ["EMGaussianMixtureIC"]
 
 #: Arguments that every fit of the grid gets as they are.
-PASSED_ON = ("tol", "max_iter", "n_init", "acceleration", "prior", "categorical_features")
+PASSED_ON = (
+    "tol",
+    "max_iter",
+    "n_init",
+    "acceleration",
+    "prior",
+    "categorical_features",
+    "noise",
+    "noise_init",
+)
 
 
 def delegated(name: str) -> Any:
@@ -223,6 +233,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         n_jobs: int | None = None,
         verbose: Any = 0,
         categorical_features: Any = "from_dtype",
+        noise: bool | float = False,
+        noise_init: Any = None,
     ):
         self.min_components = min_components
         self.max_components = max_components
@@ -240,6 +252,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.categorical_features = categorical_features
+        self.noise = noise
+        self.noise_init = noise_init
 
     @fit_context
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -355,6 +369,7 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         if hasattr(best, "feature_names_in_"):
             self.feature_names_in_ = best.feature_names_in_
         self.weights_ = best.weights_
+        self.noise_weight_, self.noise_volume_ = best.noise_weight_, best.noise_volume_
         self.means_ = best.means_
         self.covariances_ = best.covariances_
         self.precisions_ = best.precisions_
@@ -379,5 +394,5 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
+        tags.input_tags.allow_nan = not wants_noise(self)
         return tags
