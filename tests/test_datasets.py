@@ -12,6 +12,7 @@ from emkit.datasets import (
     load_channing,
     load_cosmesis,
     load_death_notices,
+    load_faithful,
     load_galaxies,
     load_lung,
     load_motorettes,

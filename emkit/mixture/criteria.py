@@ -110,7 +110,7 @@ class MixtureCriteria:
         Returns
         -------
         bic : float
-            ``-2 log L + p log n`` for p free parameters.
+            ``-2 log L + p log n`` for p free parameters; noise counts two, as in R's mclust.
         """
         return measures(self, X, sample_weight).bic
 

@@ -15,7 +15,13 @@ from emkit.engine import EMResult
 from emkit.mixture.coding import coding_of
 from emkit.mixture.flat import Flat
 from emkit.mixture.mixed import fitted
-from emkit.mixture.noise_fitted import last_noise, noise_weight_of, publish_noise, with_fitted_noise
+from emkit.mixture.noise_fitted import (
+    has_noise,
+    last_noise,
+    noise_weight_of,
+    publish_noise,
+    with_fitted_noise,
+)
 from emkit.mixture.streaming import Stream
 from emkit.mixture.table import Table
 from emkit.models.mixed.local_dependence import LocalDependence, normals
@@ -162,8 +168,9 @@ def fitted_structure(mixture: Any) -> Structure:
 
 
 def with_prior_of_fit(mixture: Any) -> Any:
-    """The mixture with the prior of the fit, reg_covar included, whatever was set since."""
+    """The mixture with prior, reg_covar and noise of the fit, whatever was set since."""
     seen = copy(mixture)
+    seen.noise = mixture.noise_volume_ if has_noise(mixture) else False
     if hasattr(mixture, "_prior_of_fit"):  # not where emkit was older
         seen.reg_covar, seen.prior = mixture._prior_of_fit
     return seen

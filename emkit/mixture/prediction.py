@@ -46,7 +46,7 @@ class MixturePrediction:
         Returns
         -------
         log_prob : ndarray of shape (n_samples,)
-            Log-density of each row under the mixture.
+            Log-density of each row under the mixture, with that of noise, if there is any.
         """
         return open_table(self, X).map(self._log_prob)
 
@@ -90,7 +90,7 @@ class MixturePrediction:
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Index of the component.
+            Index of the component; -1 is noise.
         """
         return open_table(self, X).map(self._labels, dtype=np.int64)
 
@@ -111,7 +111,7 @@ class MixturePrediction:
         Returns
         -------
         resp : ndarray of shape (n_samples, n_components)
-            Responsibilities; rows sum to 1.
+            Responsibilities; rows sum to 1. With noise a last column more is its.
         """
         opened = open_table(self, X)
         return opened.map(self._resp, width=len(self.means_) + has_noise(self))
@@ -176,7 +176,7 @@ class MixturePrediction:
     def sample(
         self, n_samples: int = 1, random_state: Any = None
     ) -> tuple[Array, NDArray[np.intp]]:
-        """Draw from the fitted mixture.
+        """Draw from the fitted mixture; of noise, which has no distribution, nothing is drawn.
 
         Parameters
         ----------

@@ -106,6 +106,11 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Progress over the fits, as in joblib.
     categorical_features : 'from_dtype', array-like or None, default='from_dtype'
         As in `EMGaussianMixture`. With categories all starts are of its one kind.
+    noise : bool or float, default=False
+        As in `EMGaussianMixture`: all candidates have noise of the same volume, or none has. Grids
+        with noise and without compare by ``best_criterion_``.
+    noise_init : array-like of bool of shape (n_samples,), default=None
+        As in `EMGaussianMixture`.
 
     Attributes
     ----------
@@ -126,6 +131,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         ``n_iter``, ``converged``, and ``failure``, which is empty or says why there is no fit.
     weights_, means_, covariances_, precisions_, precisions_cholesky_ : ndarray
         Parameters of the fit that was chosen, as in `EMGaussianMixture`.
+    noise_weight_, noise_volume_ : float
+        Noise of that fit, likewise.
     tables_, categories_, is_categorical_ : object
         What it says of columns of categories, likewise.
     converged_ : bool
@@ -313,7 +320,7 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Most probable component of each row.
+            Most probable component of each row; -1 is noise.
         """
         return self.fit(X, sample_weight=sample_weight).predict(X)
 

@@ -52,7 +52,7 @@ def log_hypervolume(data: Any) -> float:
     >>> from emkit.models.mixture.hypervolume import log_hypervolume
     >>> from emkit.models.rows import Rows
     >>> x = np.array([[0.0, 1.0], [1.0, 0.0], [9.0, 10.0], [10.0, 9.0]])
-    >>> round(np.exp(log_hypervolume(Rows(x))), 9)
+    >>> round(float(np.exp(log_hypervolume(Rows(x)))), 9)
     18.0
     """
     units = data.scaling()
