@@ -170,6 +170,13 @@ def test_death_notices():
     assert days.sum() == (date(1913, 1, 1) - date(1910, 1, 1)).days
 
 
+def test_faithful(golden):
+    """R's table, as the golden cases of mclust have it."""
+    np.testing.assert_array_equal(
+        load_faithful().data, golden("mixture.json")["datasets"]["faithful"]["X"]
+    )
+
+
 def test_galaxies():
     """Sorted, with the misprint of R's MASS::galaxies that the description tells of."""
     velocities = load_galaxies().data[:, 0]

@@ -131,7 +131,8 @@ class EMGaussianMixture(
     noise : bool or float, default=False
         Whether there is noise beside the components: one more class, of the constant density 1 / V.
         True takes for V the volume of a box about the rows, of the columns or of their principal
-        components, whichever is smaller (``hypvol`` of mclust). A number is V itself, in the units
+        components, whichever is smaller (``hypvol`` of mclust; of the columns where rows are too
+        few for these). A number is V itself, in the units
         of X: the product of the ranges that noise is spread over. Note that 1 is a volume, not
         True. See Notes.
     noise_init : array-like of bool of shape (n_samples,), default=None
@@ -189,8 +190,8 @@ class EMGaussianMixture(
     Raises
     ------
     ValueError
-        For bad arguments or data; for ``noise`` with missing cells, categories, rows that lie in a
-        plane, or a ``noise_init`` that marks no row or leaves too few; for a value so far from all others of its column that doubles
+        For bad arguments or data; for ``noise`` with missing cells, categories, or a
+        ``noise_init`` that marks no row or leaves too few; for a value so far from all others of its column that doubles
         have no digits for both; where every start has a singular covariance, if there is neither
         ``reg_covar`` nor a prior; and, in methods of a fitted mixture, for another
         ``covariance_type`` than that of the fit.

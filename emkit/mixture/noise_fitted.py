@@ -6,9 +6,10 @@ import numpy as np
 
 from emkit.base.estimator import require_same
 from emkit.exceptions import DataWarning, warn
-from emkit.mixture.noise_arguments import MISSING
+from emkit.mixture.noise_arguments import MISSING, has_volume, wants_noise
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.noise import NoisyMixture, NoisyParams, shared_out
+from emkit.numerics.constants import EPS
 
 __all__ = [
     "has_noise",
@@ -32,6 +33,8 @@ def publish_noise(mixture: Any, model: Any, params: Any) -> tuple[Any, Any]:
     mixture.noise_weight_ = model.shares(params)[1]
     mixture._log_volume = model.log_volume
     mixture.noise_volume_ = _volume(model.log_volume)
+    if wants_noise(mixture) and has_volume(mixture) and np.log(mixture.noise) == model.log_volume:
+        mixture.noise_volume_ = float(mixture.noise)  # to the last digit
     return model.clusters, params.clusters
 
 
@@ -70,7 +73,7 @@ def with_fitted_noise(
         raise ValueError(MISSING)
     share = noise_weight_of(mixture)
     # The components' parameters as they are, of which the model may know more.
-    noise = share / (1.0 - share) * float(params.weights.sum())
+    noise = share / max(1.0 - share, EPS) * float(params.weights.sum())
     return NoisyMixture(model, log_volume_of(mixture)), NoisyParams(params, noise)
 
 
@@ -97,7 +100,8 @@ def warn_of_noise(params: Any, total: float) -> None:
     if (1.0 - share) * total < NO_ROWS * len(params.clusters.weights):
         warn(
             f"Noise takes all rows: its weight is {share:.6g}, and hardly any is left to the "
-            "components. Its density is likely too high: check that the volume is in the units "
-            "of X, all columns multiplied, or take noise=True.",
+            "components. Either rows lie as evenly as noise does, and show no clusters. Or its "
+            "density is too high: check that the volume is in the units of X, the ranges of all "
+            "columns multiplied, or take noise=True.",
             DataWarning,
         )

@@ -32,9 +32,8 @@ def with_noise(mixture: Any, model: GaussianMixtureModel, data: Any) -> Any:
     log_volume = float(np.log(mixture.noise)) if has_volume(mixture) else log_hypervolume(data)
     if log_volume == -np.inf:
         raise ValueError(
-            "noise=True takes the volume of a box about the rows, and they lie in a plane, where "
-            "it is 0. Give the volume as noise, more rows, or columns that do not follow from "
-            "each other."
+            "noise=True takes the volume of a box about the rows, and it is 0: a column is "
+            "constant. Drop it, or give the volume as noise."
         )
     return NoisyMixture(model, log_volume)
 

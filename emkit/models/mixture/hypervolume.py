@@ -36,7 +36,9 @@ def log_hypervolume(data: Any) -> float:
     Returns
     -------
     float
-        In units of the rows as they are given; -inf where they lie in a plane.
+        In units of the rows as they are given; -inf where a column is constant. The principal
+        components of rows that lie in a plane, as rows fewer than columns do, have no volume: it is
+        the box of the columns then.
 
     References
     ----------
@@ -58,15 +60,15 @@ def log_hypervolume(data: Any) -> float:
     units = data.scaling()
     if not (units.scale > 0.0).all():
         return -np.inf
+    of_columns = _log_widths(data, units, np.eye(len(units.scale))) + np.log(units.scale).sum()
     pairwise = pairwise_moments(data, units)
     if np.linalg.eigvalsh(pairwise.correlation)[0] <= FLAT * len(units.scale) * EPS:
-        return -np.inf
+        return float(of_columns)
     # Principal components of the columns in one unit, the largest of theirs.
     unit = units.scale.max()
     relative = units.scale / unit
     axes = np.linalg.eigh(relative[:, None] * pairwise.covariance * relative)[1]
     own_units = Scaling(units.shift, np.full(len(relative), unit))
-    of_columns = _log_widths(data, units, np.eye(len(relative))) + np.log(units.scale).sum()
     of_axes = _log_widths(data, own_units, axes) + len(relative) * np.log(unit)
     return float(min(of_columns, of_axes))
 

@@ -21,6 +21,7 @@ from emkit.engine.latent_class import LatentClassModel
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.prior import TINY
 from emkit.models.rows import Rows
+from emkit.numerics.constants import EPS
 
 __all__ = [
     "NoisyMixture",
@@ -161,6 +162,8 @@ class NoisyMixture(LatentClassModel):
     def m_step(self, stats: NoisyMoments, params: NoisyParams) -> NoisyParams:
         total = float(stats.clusters.n.sum()) + stats.noise
         clusters = self.clusters.m_step(stats.clusters, params.clusters, total)
+        if not clusters.weights.any():  # noise takes all rows: the components stay where they are
+            clusters = params.clusters._replace(weights=EPS * _shares(params.clusters))
         return NoisyParams(clusters, stats.noise / (total + self._draws(params)))
 
     def _draws(self, params: NoisyParams) -> float:
