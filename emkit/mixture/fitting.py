@@ -152,9 +152,7 @@ def _kept_names(mixture: Any, table: Table) -> Any:
     return names if table.flat is None else names[table.flat.kept]
 
 
-def _start(
-    mixture: Any, table: Table, given: InitialValues, model: Any
-) -> Start:
+def _start(mixture: Any, table: Table, given: InitialValues, model: Any) -> Start:
     """Where to start; None for random starts, which the model then draws."""
     if isinstance(model, LocalDependence):
         return _start_of_mixed(mixture, model, table, given)

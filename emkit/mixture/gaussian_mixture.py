@@ -191,8 +191,8 @@ class EMGaussianMixture(
     ------
     ValueError
         For bad arguments or data; for ``noise`` with missing cells, categories, or a
-        ``noise_init`` that marks no row or leaves too few; for a value so far from all others of its column that doubles
-        have no digits for both; where every start has a singular covariance, if there is neither
+        ``noise_init`` that marks no row or leaves too few; for a value so far from all others of
+        its column that doubles have no digits for both; where every start has a singular covariance, if there is neither
         ``reg_covar`` nor a prior; and, in methods of a fitted mixture, for another
         ``covariance_type`` than that of the fit.
 
@@ -417,8 +417,8 @@ class EMGaussianMixture(
         however many rows there are; `predict`, `predict_proba`, `score_samples` and `impute` give
         Dask arrays. Starts are drawn from a sample of the rows and climb one after the other.
         Weights best come as a Dask array too. What cannot be had is refused with the reason:
-        forms and searches that draw labels, ``resp_init`` and ``noise_init``. A cluster that is lost is a
-        `emkit.exceptions.ClusterError`.
+        forms and searches that draw labels, ``resp_init`` and ``noise_init``. A cluster that is
+        lost is a `emkit.exceptions.ClusterError`.
         """
         fit_mixture(self, X, y, sample_weight)
         return self

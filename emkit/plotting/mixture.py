@@ -23,7 +23,14 @@ from emkit.plotting.common import (
 )
 from emkit.plotting.mixture_columns import among_numbers, columns_of_numbers
 from emkit.plotting.mixture_marginals import axis_range, densities, ellipses
-from emkit.plotting.mixture_rows import NOISE, draw_counts, draw_margins, draw_points, noise_key, row_colours
+from emkit.plotting.mixture_rows import (
+    NOISE,
+    draw_counts,
+    draw_margins,
+    draw_points,
+    noise_key,
+    row_colours,
+)
 
 __all__ = ["MixtureDisplay"]
 
