@@ -1,6 +1,8 @@
 """Noise beside the components of a mixture: one more class, of constant density."""
 
+import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,9 +20,10 @@ from emkit.engine.acceleration import ACCELERATIONS
 from emkit.engine.checking import check_model
 from emkit.exceptions import DataWarning
 from emkit.models.mixture.clutter import find_clutter
-from emkit.models.mixture.gaussian import GaussianMixtureModel
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.hypervolume import log_hypervolume
 from emkit.models.mixture.noise import NoisyMixture, NoisyParams
+from emkit.models.mixture.prior import Prior
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import NAMES, STRUCTURES
 
@@ -30,25 +33,20 @@ each_structure = pytest.mark.parametrize("name", NAMES)
 few = settings(max_examples=15, deadline=None, derandomize=True)
 
 
-def with_extra_rows(golden, name):
+GOLDEN = json.loads((Path(__file__).parent / "golden" / "noise.json").read_text())
+#: Cases of the structures that there are.
+CASES = [case for case in GOLDEN["cases"] if case["model"] in STRUCTURES]
+
+
+def with_extra_rows(name):
     """A table with the uniform rows that the golden cases add to it."""
-    rows = golden("noise.json")["extra_rows"][name]
+    rows = GOLDEN["extra_rows"][name]
     return np.concatenate([TABLES[name.partition("+")[0]], rows])
 
 
 @pytest.fixture(scope="module")
-def X(golden):
-    return with_extra_rows(golden, "faithful+40")
-
-
-@pytest.fixture(scope="module")
-def golden():
-    """As of the session, for a fixture of the module."""
-    import json
-    from pathlib import Path
-
-    folder = Path(__file__).parent / "golden"
-    return lambda name: json.loads((folder / name).read_text())
+def X():
+    return with_extra_rows("faithful+40")
 
 
 def clusters(seed=0, n=200, noise=40, d=2, apart=8.0):
@@ -76,22 +74,13 @@ def log_likelihood_of(mixture, X):
 # Against other programs
 
 
-def cases():
-    """All structures that there are of those that mclust has."""
-    from json import loads
-    from pathlib import Path
-
-    of_file = loads((Path(__file__).parent / "golden" / "noise.json").read_text())["cases"]
-    return [case for case in of_file if case["model"] in STRUCTURES]
-
-
 @pytest.mark.parametrize(
-    "case", cases(), ids=lambda case: f"{case['data']}-{case['G']}-{case['model']}"
+    "case", CASES, ids=lambda case: f"{case['data']}-{case['G']}-{case['model']}"
 )
-def test_log_likelihood_from_the_given_start(case, golden):
+def test_log_likelihood_from_the_given_start(case):
     """mclust's and another EM's, which agree but for VVE, where mclust stops below."""
-    X = with_extra_rows(golden, case["data"])
-    start = golden("noise.json")["starts"][f"{case['data']}_G{case['G']}"]
+    X = with_extra_rows(case["data"])
+    start = GOLDEN["starts"][f"{case['data']}_G{case['G']}"]
     mixture = EMGaussianMixture(
         case["G"], covariance_type=case["model"], noise=True, resp_init=start["labels"], **EXACT
     ).fit(X)
@@ -101,12 +90,8 @@ def test_log_likelihood_from_the_given_start(case, golden):
     assert mixture._n_parameters() == case["df_mclust"]
 
 
-def test_weights_and_means_of_a_golden_case(golden, X):
-    (case,) = (
-        c
-        for c in golden("noise.json")["cases"]
-        if (c["data"], c["G"], c["model"]) == ("faithful+40", 2, "VVV")
-    )
+def test_weights_and_means_of_a_golden_case(X):
+    (case,) = (c for c in CASES if (c["data"], c["G"], c["model"]) == ("faithful+40", 2, "VVV"))
     mixture = fitted(X, **EXACT)
     order = np.argsort(mixture.means_[:, 0])
     theirs = np.argsort(np.array(case["means"])[:, 0])
@@ -193,20 +178,19 @@ def test_every_search_and_form_takes_noise(options, X):
     assert_allclose(mixture.predict_proba(X).sum(axis=1), 1.0)
 
 
-def test_the_model_keeps_the_contract_of_the_engine(X):
+@each_structure
+def test_the_model_keeps_the_contract_of_the_engine(name, X):
+    """The score is the gradient, steps climb, statistics add up; with a prior on the weights."""
     rows = Rows(X)
     units = rows.scaling()
-    prior = MixturePrior(weight_concentration=2.0)
-    assert prior is not None
-    clusters_alone = GaussianMixtureModel(
-        STRUCTURES["full"], units, np.full(2, 1e-3), rows.total_weight, strength=1e-3
+    prior = Prior(np.full(2, 1e-3), strength=1e-3, concentration=3.0)
+    alone = GaussianMixtureModel(
+        STRUCTURES[name], units, total_weight=rows.total_weight, prior=prior
     )
-    model = NoisyMixture(clusters_alone, log_hypervolume(rows))
-    weights = np.array([0.5, 0.3])
-    means = (np.array([[2.0, 55.0], [4.0, 80.0]]) - units.shift) / units.scale
-    from emkit.models.mixture.gaussian import MixtureParams
-
-    start = NoisyParams(MixtureParams(weights, means, np.array([0.1 * np.eye(2)] * 2)), 0.2)
+    model = NoisyMixture(alone, log_hypervolume(rows))
+    means = (np.array([[2.0, 55.0], [4.3, 80.0]]) - units.shift) / units.scale
+    covariances = 0.2 * STRUCTURES[name].layout.identity(2, 2)
+    start = NoisyParams(MixtureParams(np.array([0.5, 0.3]), means, covariances), 0.2)
     check_model(model, rows, start=start)
 
 

@@ -192,9 +192,9 @@ class EMGaussianMixture(
     ValueError
         For bad arguments or data; for ``noise`` with missing cells, categories, or a
         ``noise_init`` that marks no row or leaves too few; for a value so far from all others of
-        its column that doubles have no digits for both; where every start has a singular covariance, if there is neither
-        ``reg_covar`` nor a prior; and, in methods of a fitted mixture, for another
-        ``covariance_type`` than that of the fit.
+        its column that doubles have no digits for both; where every start has a singular
+        covariance, if there is neither ``reg_covar`` nor a prior; and, in methods of a fitted
+        mixture, for another ``covariance_type`` than that of the fit.
 
     Warns
     -----
