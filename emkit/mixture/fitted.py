@@ -72,6 +72,7 @@ def _publish_mixed(mixture: Any, params: Any, model: LocalDependence) -> None:
     if model.normal is not None:
         publish_params(mixture, normals(params), model.normal, float)
         return
+    publish_noise(mixture, model, params)  # there is none
     mixture._fitted_type, mixture._internal = STRUCTURES[mixture.covariance_type].name, None
     mixture.weights_ = params.weights / params.weights.sum()
     mixture.means_ = params.means
