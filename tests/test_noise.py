@@ -275,7 +275,7 @@ def test_rows_of_no_weight_have_no_part_in_the_volume():
     one = EMGaussianMixture(2, noise=True, noise_init=mark).fit(far, sample_weight=weights)
     other = EMGaussianMixture(2, noise=True, noise_init=mark[:-1]).fit(X)
     assert one.noise_volume_ == other.noise_volume_
-    assert_allclose(one.means_, other.means_)
+    assert_allclose(*(np.sort(mixture.means_, axis=0) for mixture in (one, other)), atol=1e-3)
 
 
 def test_sparse_rows_are_the_same_by_weights_and_by_repetition():

@@ -64,7 +64,7 @@ def mostly_ridge(model: GaussianMixtureModel, data: Any, params: MixtureParams) 
         return MostlyRidge()
     columns = _large_columns(model, params)
     suspects = _smallest(model, params, columns) < HALF * _ridge_part(model, params)
-    suspects &= params.weights > 0.0
+    suspects &= params.weights > EPS  # others have no rows
     if not suspects.any():
         return MostlyRidge()
     collapsed, own = _without_ridge(model, data, params, columns, suspects)
