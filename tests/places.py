@@ -202,6 +202,16 @@ def _mixture(covariance_type, missing):
     )  # fmt: skip
 
 
+def _noisy_mixture(covariance_type):
+    """Some of the clusters' rows are noise, whose volume is that of the rows."""
+    case = _mixture(covariance_type, 0.0)
+    return case._replace(
+        name=f"mixture-noise-{covariance_type}",
+        make=lambda **more: case.make(noise=True, **{"weights_init": [0.1, 0.3, 0.5], **more}),
+        learned=(*case.learned, "noise_weight_", "noise_volume_"),
+    )
+
+
 def _imputer(n_components=1, covariance_type="full", constants=False, name="imputer"):
     options = {"add_indicator": True, "covariance_type": covariance_type, "random_state": 0}
     if n_components > 1:
@@ -245,6 +255,8 @@ def _regressor(distribution):
 
 CASES = [
     *(_mixture(name, missing) for name in NAMES for missing in (0.0, 0.2)),
+    _noisy_mixture("full"),
+    _noisy_mixture("diag"),
     _imputer(),
     _imputer(constants=True, name="imputer-constants"),
     *(_imputer(2, name, name=f"imputer-2-{name}") for name in NAMES),

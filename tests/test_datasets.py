@@ -12,6 +12,7 @@ from emkit.datasets import (
     load_channing,
     load_cosmesis,
     load_death_notices,
+    load_faithful,
     load_galaxies,
     load_lung,
     load_motorettes,
@@ -167,6 +168,13 @@ def test_death_notices():
     notices, days = load_death_notices(return_X_y=True)
     np.testing.assert_array_equal(notices[:, 0], np.arange(10))
     assert days.sum() == (date(1913, 1, 1) - date(1910, 1, 1)).days
+
+
+def test_faithful(golden):
+    """R's table, as the golden cases of mclust have it."""
+    np.testing.assert_array_equal(
+        load_faithful().data, golden("mixture.json")["datasets"]["faithful"]["X"]
+    )
 
 
 def test_galaxies():

@@ -210,6 +210,21 @@ def test_forms_and_searches_climb_to_the_same_place(options, put):
     assert_allclose(remote.means_, local.means_, atol=1e-4)
 
 
+@places("blocks", "cluster")
+@pytest.mark.parametrize(
+    "options",
+    [{"noise": True}, {"noise": 5e4, "means_init": np.outer([-6.0, 0.0, 8.0], np.ones(D))}],
+)
+def test_noise_starts_from_sparse_rows_wherever_they_lie(options, put):
+    X = clusters(apart=2.0)
+    X[::10] = np.random.default_rng(0).uniform(-20.0, 20.0, X[::10].shape)
+    options = {"tol": 1e-8, "max_iter": 500, **options}
+    local, remote = mixture(**options).fit(X), mixture(**options).fit(put(X))
+    assert local.noise_weight_ > 0.05
+    assert remote.lower_bound_ == pytest.approx(local.lower_bound_, rel=1e-9)
+    assert_array_equal(gathered(remote.predict(put(X))) == -1, local.predict(X) == -1)
+
+
 @places("slices", "blocks", "cluster")
 def test_a_grid_of_mixtures(put):
     options = {"max_components": 2, "covariance_type": "full", "n_init": 1, "random_state": 0}

@@ -509,6 +509,8 @@ def test_rows_computed_of_other_rows_tell_what_is_wrong_with_these():
 def test_labels_of_every_row_cannot_go_with_a_source(place):
     with pytest.raises(ValueError, match="means_init instead"):
         mixture(resp_init=np.zeros(N, dtype=int)).fit(place(clusters()))
+    with pytest.raises(ValueError, match="noise_init .* Leave it at None"):
+        mixture(noise=True, noise_init=np.ones(N, dtype=bool)).fit(place(clusters()))
 
 
 @places("dask")
@@ -516,6 +518,7 @@ def test_labels_of_every_row_cannot_go_with_a_source(place):
     ("options", "message"),
     [
         ({"resp_init": np.zeros(N)}, "resp_init"),
+        ({"noise": True, "noise_init": np.zeros(N, dtype=bool)}, "noise_init"),
         ({"algorithm": "sem"}, "draws labels"),
         ({"algorithm": StochasticEM()}, "draws labels"),
         ({"search": "simulated_annealing"}, "draws labels"),

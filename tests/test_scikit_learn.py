@@ -110,6 +110,7 @@ ESTIMATORS = [
     for k in (1, 2)
     for covariance_type in NAMES
 ]
+ESTIMATORS.append(EMGaussianMixture(noise=True))
 
 
 def expected_to_fail(estimator):

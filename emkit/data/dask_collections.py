@@ -19,7 +19,7 @@ from emkit.data.containers import columns_of
 from emkit.data.dask_blocks import Chunks, DaskRows, get_client
 from emkit.data.numbers import NUMERIC, numbers_of, refuse_date_types
 from emkit.data.opened import Opened, Task, is_dask
-from emkit.data.reader import R, Reader
+from emkit.data.reader import OF_ROWS, R, Reader
 from emkit.data.responses import check_responses
 from emkit.engine import SimulatedAnnealing, SimulatedAnnealingEM, StochasticEM
 from emkit.models.mixture.starts import sample_size
@@ -125,8 +125,9 @@ def check_options(estimator: Any) -> None:
     drawing = (StochasticEM, SimulatedAnnealingEM)
     algorithm = getattr(estimator, "algorithm", "em")
     search = getattr(estimator, "search", "restarts")
-    if getattr(estimator, "resp_init", None) is not None:
-        what = "resp_init, which has a row for each of X. Give means_init instead"
+    of_rows = [name for name in OF_ROWS if getattr(estimator, name, None) is not None]
+    if of_rows:
+        what = f"{of_rows[0]}, which has a row for each of X. {OF_ROWS[of_rows[0]]}"
     elif algorithm == "sem" or isinstance(algorithm, drawing):
         what = f"algorithm={algorithm!r}, which draws labels. Take 'em' or 'cem'"
     elif search == "simulated_annealing" or isinstance(search, SimulatedAnnealing):

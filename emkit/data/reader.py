@@ -14,7 +14,12 @@ from emkit.data.numbers import read_table
 from emkit.data.refusals import refuse_vanishing
 from emkit.data.responses import check_responses
 
-__all__ = ["R", "Reader", "tells_of_few_rows", "too_few_rows"]
+__all__ = ["OF_ROWS", "R", "Reader", "tells_of_few_rows", "too_few_rows"]
+
+
+#: Arguments of estimators that have an entry for each row of X, which must be in memory, and what
+#: to do where it is not.
+OF_ROWS = {"resp_init": "Give means_init instead", "noise_init": "Leave it at None"}
 
 
 def too_few_rows(message: str) -> ValueError:

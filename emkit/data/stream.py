@@ -10,7 +10,7 @@ from emkit._typing import Array
 from emkit.data.blocks import Converted, DataBlocks, SummarisedRows, WorkedOut
 from emkit.data.lazy import lazy_rows
 from emkit.data.opened import Opened, Task
-from emkit.data.reader import R, Reader
+from emkit.data.reader import OF_ROWS, R, Reader
 from emkit.data.source import Block, Source
 from emkit.engine import Blocks
 from emkit.engine.blocks import read
@@ -26,11 +26,11 @@ class Streamed(Opened[R]):
     _surveyed: tuple[Any, list[Summary]] | None = None
 
     def _open(self) -> None:
-        if self.reset and getattr(self.estimator, "resp_init", None) is not None:
-            raise ValueError(
-                "resp_init has a row for each of X, and X is read block by block. Give means_init "
-                "instead."
-            )
+        for name, remedy in OF_ROWS.items():
+            if self.reset and getattr(self.estimator, name, None) is not None:
+                raise ValueError(
+                    f"{name} has a row for each of X, and X is read block by block. {remedy}."
+                )
         self.source = Source(self.X, self.sample_weight, self.y, self.reader.beside)
         self.source.check(self.estimator, reset=self.reset)
         self.picklable, self.dtype = self.source.picklable, self.source.dtype

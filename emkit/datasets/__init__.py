@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from emkit.datasets.loaders import load_channing as load_channing
     from emkit.datasets.loaders import load_cosmesis as load_cosmesis
     from emkit.datasets.loaders import load_death_notices as load_death_notices
+    from emkit.datasets.loaders import load_faithful as load_faithful
     from emkit.datasets.loaders import load_galaxies as load_galaxies
     from emkit.datasets.loaders import load_lung as load_lung
     from emkit.datasets.loaders import load_motorettes as load_motorettes
@@ -23,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy(
         "load_channing": "loaders",
         "load_cosmesis": "loaders",
         "load_death_notices": "loaders",
+        "load_faithful": "loaders",
         "load_galaxies": "loaders",
         "load_lung": "loaders",
         "load_motorettes": "loaders",

@@ -13,6 +13,7 @@ __all__ = [
     "load_channing",
     "load_cosmesis",
     "load_death_notices",
+    "load_faithful",
     "load_galaxies",
     "load_lung",
     "load_motorettes",
@@ -169,6 +170,36 @@ def load_death_notices(
     names, table = _read("death_notices")
     bunch = _bunch("death_notices", table[:, :1], names[:1], table[:, 1], names[1:], as_frame)
     return (bunch.data, bunch.target) if return_X_y else bunch
+
+
+def load_faithful(*, as_frame: bool = False) -> Bunch:
+    """Durations of 272 eruptions of the Old Faithful geyser, and waiting times: two clusters.
+
+    Parameters
+    ----------
+    as_frame : bool, default=False
+        Whether data are a pandas DataFrame. Needs pandas.
+
+    Returns
+    -------
+    faithful : Bunch
+        ``data`` of shape (272, 2), in minutes; ``feature_names``; ``DESCR``; ``frame``, the data
+        again (None unless ``as_frame``). There is no target.
+
+    References
+    ----------
+    Azzalini, A. & Bowman, A. W. (1990). A look at some data on the Old Faithful geyser. Journal of
+    the Royal Statistical Society C (Applied Statistics) 39, 357-365. doi:10.2307/2347385
+
+    Examples
+    --------
+    >>> from emkit.datasets import load_faithful
+    >>> faithful = load_faithful()
+    >>> dict(zip(faithful.feature_names, faithful.data.mean(axis=0).round(1).tolist()))
+    {'eruptions': 3.5, 'waiting': 70.9}
+    """
+    names, table = _read("faithful")
+    return _bunch("faithful", table, names, as_frame=as_frame)
 
 
 def load_galaxies(*, as_frame: bool = False) -> Bunch:

@@ -13,9 +13,10 @@ from emkit.mixture.coding import coding_of, learn, refuse_categories
 from emkit.mixture.degenerate import warn_of_strays
 from emkit.mixture.fitted import publish_params
 from emkit.mixture.flat import Flat
+from emkit.mixture.noise_arguments import refuse_without_volume, wants_noise
 from emkit.mixture.streaming import Batch, PartialFitMixin, Stream
 from emkit.mixture.table import open_table, which_count
-from emkit.models.mixture.gaussian import GaussianMixtureModel
+from emkit.models.mixture.noise import NoisyMixture, clusters_of
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
 
@@ -108,14 +109,17 @@ class MixtureStream(PartialFitMixin):
         data = open_table(self, X, sample_weight).fit_data(0)
         return Batch(data, data.total_weight)
 
-    def _model_of_batch(self, stream: Stream, data: Any) -> GaussianMixtureModel:
+    def _model_of_batch(self, stream: Stream, data: Any) -> Any:
         """The model of the stream, as it takes one batch."""
         require_same(
             "partial_fit",
             "(covariance_type, n_components, n_features)",
-            before=(self._fitted_type, *stream.state.params.means.shape),
+            before=(self._fitted_type, *clusters_of(stream.state.params).means.shape),
             now=(STRUCTURES[self.covariance_type].name, self.n_components, data.shape[1]),
         )
+        noisy = isinstance(stream.model, NoisyMixture)
+        require_same("partial_fit", "noise", before=noisy, now=wants_noise(self))
+        refuse_without_volume(self, data)
         return stream.model_of(data)
 
     def _publish_stream(self, batch: Batch) -> None:

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from emkit._typing import Array
 from emkit.mixture.coding import coding_of, refuse_categories
 from emkit.mixture.flat import Flat
+from emkit.mixture.noise_fitted import has_noise
 from emkit.numerics.covariance import SCIKIT_LEARN, STRUCTURES, Layout
 
 __all__ = ["to_sklearn"]
@@ -37,6 +38,11 @@ def to_sklearn(mixture: Any) -> GaussianMixture:
     check_is_fitted(mixture, "weights_")
     remedy = "It has no counterpart in scikit-learn."
     refuse_categories(mixture, coding_of(mixture), "to_sklearn", remedy)
+    if has_noise(mixture):
+        raise ValueError(
+            "to_sklearn has no counterpart of noise: scikit-learn's mixture has components alone. "
+            "Convert a fit with noise=False."
+        )
     structure, flat = STRUCTURES[mixture.covariance_type], getattr(mixture, "_flat", None)
     layout, name = structure.layout, structure.name
     covariances: list[Array] = [np.array(getattr(mixture, one), float) for one in _COVARIANCES]

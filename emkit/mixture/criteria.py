@@ -10,6 +10,7 @@ from emkit._typing import Array
 from emkit.data.checks import warn_of_small_weights
 from emkit.engine import soft
 from emkit.mixture.fitted import fitted_structure
+from emkit.mixture.noise_fitted import has_noise
 from emkit.mixture.prediction import reduce_log_joint
 from emkit.mixture.table import open_table
 from emkit.models.rows import Rows
@@ -75,7 +76,9 @@ class MixtureCriteria:
             of_numbers += fitted_structure(self).n_parameters(n_components, n_features)
         tables: Any = getattr(self, "tables_", {}).values()
         of_levels = sum(n_components * (table.shape[1] - 1) for table in tables)
-        return of_numbers + of_levels + n_components - 1
+        # A weight and a volume, which counts as in R's mclust, even where it is given.
+        of_noise = 2 * has_noise(self)
+        return of_numbers + of_levels + n_components - 1 + of_noise
 
     def aic(self, X: Any, sample_weight: Any = None) -> float:
         """Akaike information criterion; lower is better.
@@ -107,7 +110,7 @@ class MixtureCriteria:
         Returns
         -------
         bic : float
-            ``-2 log L + p log n`` for p free parameters.
+            ``-2 log L + p log n`` for p free parameters; noise counts two, as in R's mclust.
         """
         return measures(self, X, sample_weight).bic
 

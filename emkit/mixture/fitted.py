@@ -15,10 +15,18 @@ from emkit.engine import EMResult
 from emkit.mixture.coding import coding_of
 from emkit.mixture.flat import Flat
 from emkit.mixture.mixed import fitted
+from emkit.mixture.noise_fitted import (
+    has_noise,
+    last_noise,
+    noise_weight_of,
+    publish_noise,
+    with_fitted_noise,
+)
 from emkit.mixture.streaming import Stream
 from emkit.mixture.table import Table
 from emkit.models.mixed.local_dependence import LocalDependence, normals
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, mixture_std
+from emkit.models.mixture.noise import clusters_of
 from emkit.numerics.covariance import STRUCTURES, Structure
 from emkit.numerics.gaussian import Scaling
 
@@ -64,6 +72,7 @@ def _publish_mixed(mixture: Any, params: Any, model: LocalDependence) -> None:
     if model.normal is not None:
         publish_params(mixture, normals(params), model.normal, float)
         return
+    publish_noise(mixture, model, params)  # there is none
     structure = STRUCTURES[mixture.covariance_type]
     mixture._fitted_type, mixture.covariance_type_ = structure.name, structure.letters
     mixture._internal = None
@@ -74,10 +83,9 @@ def _publish_mixed(mixture: Any, params: Any, model: LocalDependence) -> None:
         setattr(mixture, name, np.zeros(shape))
 
 
-def publish_params(
-    mixture: Any, params: MixtureParams, model: GaussianMixtureModel, dtype: Any
-) -> None:
+def publish_params(mixture: Any, params: Any, model: Any, dtype: Any) -> None:
     """Set those of the attributes that are parameters."""
+    model, params = publish_noise(mixture, model, params)
     layout, units = model.layout, model.units
     mixture._fitted_type = model.structure.name  # what a warm start can go on from
     mixture.covariance_type_ = model.structure.letters
@@ -87,11 +95,16 @@ def publish_params(
     mixture._internal = units, params._replace(weights=weights), mixture.reg_covar
     with np.errstate(over="ignore"):  # clipped
         precisions = layout.precisions(factor)
-    mixture.weights_ = weights.astype(dtype)
+    mixture.weights_ = _shared(mixture, weights).astype(dtype)
     mixture.means_ = held(means, dtype, beside=_largest(means))
     mixture.covariances_ = held(covariances, dtype)
     mixture.precisions_cholesky_ = held(layout.transpose(factor), dtype)
     mixture.precisions_ = held(precisions, dtype)
+
+
+def _shared(mixture: Any, weights: Array) -> Array:
+    """Weights among the components as those in the whole, which noise has a part of."""
+    return (1.0 - noise_weight_of(mixture)) * weights
 
 
 def _in_users_units(
@@ -159,8 +172,9 @@ def fitted_structure(mixture: Any) -> Structure:
 
 
 def with_prior_of_fit(mixture: Any) -> Any:
-    """The mixture with the prior of the fit, reg_covar included, whatever was set since."""
+    """The mixture with prior, reg_covar and noise of the fit, whatever was set since."""
     seen = copy(mixture)
+    seen.noise = mixture.noise_volume_ if has_noise(mixture) else False
     if hasattr(mixture, "_prior_of_fit"):  # not where emkit was older
         seen.reg_covar, seen.prior = mixture._prior_of_fit
     return seen
@@ -178,7 +192,9 @@ def fitted_model(mixture: Any, incomplete: bool) -> tuple[Any, Any]:
     of_fit = model_of_fit(mixture, flat)
     model, params = model_as_set(mixture, structure, flat) if of_fit is None else of_fit
     model.incomplete = incomplete
-    return (model, params) if coding is None else fitted(mixture, model, params)
+    if coding is not None:
+        return fitted(mixture, model, params)
+    return with_fitted_noise(mixture, model, params)
 
 
 def model_of_fit(
@@ -202,7 +218,7 @@ def _is_published(
     means, factor, _ = _in_users_units(model, params, mixture._flat, reg_covar)
     weights, there, cholesky = mixture.weights_, mixture.means_, mixture.precisions_cholesky_
     return (
-        np.array_equal(params.weights.astype(weights.dtype), weights)
+        np.array_equal(_shared(mixture, params.weights).astype(weights.dtype), weights)
         and np.array_equal(held(means, there.dtype, beside=_largest(means)), there)
         and np.array_equal(held(model.layout.transpose(factor), cholesky.dtype), cholesky)
     )
@@ -226,13 +242,16 @@ def model_as_set(
     return model, model.given_factor(weights, (means - shift) / scale, factor)
 
 
-def last_fit(
-    mixture: Any,
-    model: GaussianMixtureModel,
-    flat: Flat | None = None,
-    caller: str = "warm_start",
-) -> MixtureParams:
+def last_fit(mixture: Any, model: Any, flat: Flat | None = None, caller: str = "warm_start") -> Any:
     """The parameters of the last fit, from which the caller goes on by a model of kept columns."""
+    params = _last_clusters(mixture, clusters_of(model), flat, caller)
+    return last_noise(mixture, model, params, caller)
+
+
+def _last_clusters(
+    mixture: Any, model: GaussianMixtureModel, flat: Flat | None, caller: str
+) -> MixtureParams:
+    """Those of the components, whose weights sum to 1."""
     shift, scale = model.units
     require_same(
         caller,

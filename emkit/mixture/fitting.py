@@ -35,6 +35,9 @@ from emkit.mixture.mixed import (
     mixed_model,
     numbers_alone,
 )
+from emkit.mixture.noise_arguments import check_noise, wants_noise
+from emkit.mixture.noise_fitted import warn_of_noise
+from emkit.mixture.noise_start import NoisyStart, given_noisy_start, with_noise
 from emkit.mixture.prior import MixturePrior, internal_prior
 from emkit.mixture.redundant import units_of
 from emkit.mixture.table import Table, load_table, open_table
@@ -42,6 +45,7 @@ from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.rows import CodedRows
 from emkit.models.mixture.collapse import MostlyRidge, mostly_ridge
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.noise import NoisyMixture, NoisyParams, clusters_of
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Scaling
 
@@ -55,6 +59,8 @@ ILL_DEFINED = (
 FLOAT32_HINT = (
     " The numerical accuracy can also be improved by passing float64 data instead of float32."
 )
+#: Where a fit starts; None for random starts.
+Start = MixtureParams | NoisyParams | LocalParams | None
 #: Ridge, in variances of the columns, by which no covariance is singular to double precision.
 RESOLVED = 1e-10
 #: Smallest unit of a column, in square roots of reg_covar.
@@ -63,6 +69,7 @@ LEAST_SCALE = 1e-20
 
 def fit_mixture(mixture: Any, X: Any, y: Any, sample_weight: Any) -> None:
     """Fit an `EMGaussianMixture`, whose arguments are checked."""
+    check_noise(mixture)
     opened = open_table(mixture, X, sample_weight, reset=True)
     if mixture._coding is not None:
         _refuse_starts(mixture)
@@ -98,6 +105,9 @@ def _refuse_starts(mixture: Any) -> None:
     for name in ("weights_init", "means_init", "precisions_init"):
         if getattr(mixture, name) is not None:
             refuse_categories(mixture, mixture._coding, name, remedy)
+    if wants_noise(mixture):
+        what = f"noise={mixture.noise!r}, which is of a volume of numbers"
+        refuse_categories(mixture, mixture._coding, what, "Set noise=False, or leave them out.")
     if mixture.init_params != "kmeans":
         what = f"init_params={mixture.init_params!r}"
         refuse_categories(mixture, mixture._coding, what, "Leave it at 'kmeans', or raise n_init.")
@@ -106,7 +116,7 @@ def _refuse_starts(mixture: Any) -> None:
 def model_of(mixture: Any, table: Table) -> Any:
     """The model in units of the data: of numbers, of categories or of both."""
     if not isinstance(table.data, CodedRows):
-        return _model_of_numbers(mixture, table)
+        return with_noise(mixture, _model_of_numbers(mixture, table), table.data)
     normal = None
     if table.data.X.shape[1]:
         normal = _model_of_numbers(mixture, table.of_numbers)
@@ -142,22 +152,25 @@ def _kept_names(mixture: Any, table: Table) -> Any:
     return names if table.flat is None else names[table.flat.kept]
 
 
-def _start(
-    mixture: Any, table: Table, given: InitialValues, model: Any
-) -> MixtureParams | LocalParams | None:
+def _start(mixture: Any, table: Table, given: InitialValues, model: Any) -> Start:
     """Where to start; None for random starts, which the model then draws."""
     if isinstance(model, LocalDependence):
         return _start_of_mixed(mixture, model, table, given)
     kept = None if table.flat is None else table.flat.kept
+    clusters = clusters_of(model)
     draws = RandomStart(
         mixture.init_params,
         mixture.n_components,
-        given.parts(model.layout, model.units, kept),
+        given.parts(clusters.layout, clusters.units, kept),
         table.data.shape[0],
     )
+    if isinstance(model, NoisyMixture):
+        draws = NoisyStart.of(draws, given)
     model.draw_start = draws
     if mixture.warm_start and hasattr(mixture, "converged_"):
         return last_fit(mixture, model, table.flat)
+    if isinstance(draws, NoisyStart):
+        return given_noisy_start(model, table.data, draws, given.resp)
     return given_start(model, table.data, draws, given.resp)
 
 
@@ -183,7 +196,7 @@ def _climb(
     mixture: Any,
     model: Any,
     table: Table,
-    begin: Callable[[Any], MixtureParams | LocalParams | None],
+    begin: Callable[[Any], Start],
     progress: Progress,
 ) -> tuple[EMResult, Any]:
     """The best run, and the model that it climbed."""
@@ -192,7 +205,7 @@ def _climb(
         seed = check_random_state(seed)
     data = in_blocks(table.data)
 
-    def climb(model: Any, start: MixtureParams | LocalParams | None) -> EMResult:
+    def climb(model: Any, start: Start) -> EMResult:
         progress.publish = partial(publish, model=model, table=table)
         return best_run(
             model,
@@ -232,6 +245,9 @@ def _resolved(mixture: Any, model: Any, table: Table, error: InfeasibleError) ->
         resolved = copy(model)
         resolved.normal = _resolved(mixture, model.normal, table, error)
         return resolved
+    if isinstance(model, NoisyMixture):
+        clusters = _resolved(mixture, model.clusters, table, error)
+        return NoisyMixture(clusters, model.log_volume)
     scale = table.scaling.scale
     apart = model.structure.too_far_apart(scale)
     if apart is not None:
@@ -265,3 +281,4 @@ def _conclude(mixture: Any, result: EMResult, model: Any, table: Table) -> None:
     warn_of_components(found, mixture.reg_covar)
     if mixture.prior is None and mixture.max_iter > 0:  # a prior says where empty ones are
         warn_of_idle(params.weights, divergences_of(model, result.params))
+        warn_of_noise(result.params, table.data.total_weight)

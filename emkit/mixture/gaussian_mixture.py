@@ -6,7 +6,7 @@ from typing import Any, Self
 from sklearn.base import DensityMixin
 from sklearn.mixture import GaussianMixture
 
-from emkit.base.estimator import EM_CONSTRAINTS, NameIn, StrOptions, at_least, fit_context
+from emkit.base.estimator import EM_CONSTRAINTS, NameIn, StrOptions, above, at_least, fit_context
 from emkit.base.progress import CallbackSupportMixin
 from emkit.base.weights import weights_given
 from emkit.data.kept_coding import KeepsCoding
@@ -17,6 +17,7 @@ from emkit.mixture.conversion import to_sklearn
 from emkit.mixture.covariance_types import documented
 from emkit.mixture.criteria import MixtureCriteria
 from emkit.mixture.fitting import fit_mixture
+from emkit.mixture.noise_arguments import wants_noise
 from emkit.mixture.prediction import MixturePrediction
 from emkit.mixture.prior import MixturePrior
 from emkit.mixture.streaming import STREAM_CONSTRAINTS
@@ -78,7 +79,7 @@ class EMGaussianMixture(
         of at most 2 000 rows, of fewer always the same; 'quantiles', parts of equal size along
         the first principal axis.
     weights_init : array-like of shape (n_components,), default=None
-        Weights to start from.
+        Weights to start from. With ``noise`` they may sum to less than 1: the rest is its weight.
     means_init : array-like of shape (n_components, n_features), default=None
         Means to start from; what is not given beside them comes from the nearest-mean partition.
     precisions_init : array-like, default=None
@@ -93,7 +94,7 @@ class EMGaussianMixture(
         Iterations between two lines.
     resp_init : array-like of shape (n_samples,) or (n_samples, n_components), default=None
         Start from a partition: labels 0 to ``n_components - 1``, or responsibilities whose rows
-        sum to 1.
+        sum to 1. With ``noise`` a label of -1, or a last column more, is of noise.
     search : str or search object, default='restarts'
         'restarts' climbs from every start to the end; 'short_runs' takes 5 iterations from each
         and goes on with the best; 'annealing' and 'simulated_annealing' lead every start past
@@ -127,11 +128,25 @@ class EMGaussianMixture(
         type is categorical (pandas category, polars Categorical and Enum) or text, and booleans
         beside such; without them booleans are numbers, as to scikit-learn, and so are arrays and
         lists. None: there are none. See Notes.
+    noise : bool or float, default=False
+        Whether there is noise beside the components: one more class, of the constant density 1 / V.
+        True takes for V the volume of a box about the rows, of the columns or of their principal
+        components, whichever is smaller (``hypvol`` of mclust; of the columns where rows are too
+        few for these). A number is V itself, in the units
+        of X: the product of the ranges that noise is spread over. Note that 1 is a volume, not
+        True. See Notes.
+    noise_init : array-like of bool of shape (n_samples,), default=None
+        Rows that are noise at the start. None: those that have the label -1 in ``resp_init``, and
+        else those that lie sparsely, by the distance to their tenth neighbours.
 
     Attributes
     ----------
     weights_ : ndarray of shape (n_components,)
-        Mixing proportions.
+        Mixing proportions; they sum to ``1 - noise_weight_``.
+    noise_weight_ : float
+        Mixing proportion of the noise; 0 without noise.
+    noise_volume_ : float
+        Volume V of the noise, in the units of X, whose density is 1 / V; inf without noise.
     means_ : ndarray of shape (n_components, n_features)
         Component means.
     covariances_ : ndarray
@@ -177,10 +192,11 @@ class EMGaussianMixture(
     Raises
     ------
     ValueError
-        For bad arguments or data; for a value so far from all others of its column that doubles
-        have no digits for both; where every start has a singular covariance, if there is neither
-        ``reg_covar`` nor a prior; and, in methods of a fitted mixture, for another
-        ``covariance_type`` than that of the fit.
+        For bad arguments or data; for ``noise`` with missing cells, categories, or a
+        ``noise_init`` that marks no row or leaves too few; for a value so far from all others of
+        its column that doubles have no digits for both; where every start has a singular
+        covariance, if there is neither ``reg_covar`` nor a prior; and, in methods of a fitted
+        mixture, for another ``covariance_type`` than that of the fit.
 
     Warns
     -----
@@ -190,8 +206,8 @@ class EMGaussianMixture(
         component is half or more ``reg_covar``: components are named, and said to have collapsed
         (the likelihood has no maximum there), or to be small in the units of X. Where
         ``reg_covar`` exceeds 1 % of the variance of a column, or is nothing beside it. Where
-        components have no rows, or are one and the same, if there is no prior. Where a prior reads
-        weights that sum to less than their rows.
+        components have no rows, or are one and the same, if there is no prior. Where noise has no
+        rows, or takes all. Where a prior reads weights that sum to less than their rows.
 
     Notes
     -----
@@ -214,6 +230,21 @@ class EMGaussianMixture(
     ``init_params='kmeans'`` or ``resp_init``; `partial_fit`, `to_sklearn` and data that are read
     block by block take numbers alone. `impute` and `sample` give tables of the kind fitted.
 
+    With ``noise`` the likelihood is that of
+
+    .. math:: \frac{w_0}{V} + \sum_{k=1}^{K} w_k N(x; m_k, C_k), \qquad w_0 + \sum_k w_k = 1 .
+
+    The density of noise is the same at every x, within the box or not, so that it is improper: it
+    has no integral. `predict` gives -1 for noise, as scikit-learn's HDBSCAN does, `predict_proba`
+    a last column; `score_samples`, `score`, ``lower_bound_`` and criteria are of components and
+    noise together. `sample` draws from the components alone. Criteria count two parameters for
+    noise, weight and volume, as mclust does, so that they compare with its; a volume that is given
+    counts too. V is of the rows of a fit that have a positive weight, and of a stream's first
+    batch. Weights count rows: a row of weight 2 stands twice where principal components are taken.
+    Columns in other units give the same fit, and V in theirs, where V is a number (in theirs too),
+    where the box of the columns is the smaller one, or where all columns change by one factor.
+    Starts are drawn from the rows that are not noise at the start.
+
     Methods go by the fit in double precision, and by the attributes where these were set by hand.
     An attribute whose numbers single precision cannot hold is in doubles; what doubles cannot
     hold, such as variances of data at 1e200, is the largest number.
@@ -227,6 +258,13 @@ class EMGaussianMixture(
     Hunt, L. & Jorgensen, M. (2003). Mixture model clustering for mixed data with missing
     information. Computational Statistics & Data Analysis 41, 429-440.
     doi:10.1016/S0167-9473(02)00190-1
+
+    Banfield, J. D. & Raftery, A. E. (1993). Model-based Gaussian and non-Gaussian clustering.
+    Biometrics 49, 803-821. doi:10.2307/2532201
+
+    Byers, S. & Raftery, A. E. (1998). Nearest-neighbor clutter removal for estimating features in
+    spatial point processes. Journal of the American Statistical Association 93, 577-584.
+    doi:10.1080/01621459.1998.10473711
 
     Fraley, C. & Raftery, A. E. (2007). Bayesian regularization for normal mixture estimation and
     model-based clustering. Journal of Classification 24, 155-181. doi:10.1007/s00357-007-0004-5
@@ -253,6 +291,17 @@ class EMGaussianMixture(
     >>> small = mixture.means_[:, 0].argmin()
     >>> mixture.categories_[0].tolist(), mixture.tables_["fuel"][small].round(2)
     (['gas', 'oil'], array([0.9, 0.1]))
+
+    Clusters among rows that lie anywhere.
+
+    >>> anywhere = rng.uniform(-10.0, 20.0, (50, 2))
+    >>> mixture = EMGaussianMixture(n_components=2, noise=True, random_state=0)
+    >>> labels = mixture.fit_predict(np.concatenate([X, anywhere]))
+    >>> mixture.means_[mixture.means_[:, 0].argsort()].round()
+    array([[ 1.,  1.],
+           [10.,  8.]])
+    >>> round(mixture.noise_weight_, 1), int((labels == -1).sum())
+    (0.2, 42)
     """
 
     _parameter_constraints: dict = {
@@ -271,6 +320,8 @@ class EMGaussianMixture(
         "prior": [StrOptions({"mclust"}), MixturePrior, None],
         "verbose_interval": [at_least(Integral, 1)],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+        "noise": ["boolean", above(Real, 0.0)],
+        "noise_init": ["array-like", None],
     }
 
     def __init__(
@@ -300,6 +351,8 @@ class EMGaussianMixture(
         learning_offset: float = 0.0,
         average: bool | int = False,
         categorical_features: Any = "from_dtype",
+        noise: bool | float = False,
+        noise_init: Any = None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -325,6 +378,8 @@ class EMGaussianMixture(
         self.learning_offset = learning_offset
         self.average = average
         self.categorical_features = categorical_features
+        self.noise = noise
+        self.noise_init = noise_init
 
     @fit_context
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -364,8 +419,8 @@ class EMGaussianMixture(
         however many rows there are; `predict`, `predict_proba`, `score_samples` and `impute` give
         Dask arrays. Starts are drawn from a sample of the rows and climb one after the other.
         Weights best come as a Dask array too. What cannot be had is refused with the reason:
-        forms and searches that draw labels, and ``resp_init``. A cluster that is lost is a
-        `emkit.exceptions.ClusterError`.
+        forms and searches that draw labels, ``resp_init`` and ``noise_init``. A cluster that is
+        lost is a `emkit.exceptions.ClusterError`.
         """
         fit_mixture(self, X, y, sample_weight)
         return self
@@ -385,7 +440,7 @@ class EMGaussianMixture(
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Most probable component of each row.
+            Most probable component of each row; -1 is noise.
         """
         return self.fit(X, **weights_given(sample_weight)).predict(X)
 
@@ -407,6 +462,8 @@ class EMGaussianMixture(
         ------
         NotFittedError
             Before `fit`.
+        ValueError
+            For a mixture with categories or noise, which scikit-learn's has not.
 
         Notes
         -----
@@ -433,5 +490,5 @@ class EMGaussianMixture(
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
+        tags.input_tags.allow_nan = not wants_noise(self)
         return tags

@@ -8,6 +8,7 @@ from sklearn.utils import check_array
 
 from emkit._typing import Array
 from emkit.data.numbers import argument_of
+from emkit.mixture.noise_arguments import check_marks, wants_noise
 from emkit.models.mixture.assignment import one_hot
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.single_normal import complete_rows
@@ -21,6 +22,7 @@ __all__ = [
     "NO_PARTS",
     "InitialValues",
     "RandomStart",
+    "assigned",
     "check_initial_values",
     "given_start",
 ]
@@ -55,6 +57,14 @@ class InitialValues(NamedTuple):
     precisions: Array | None
     resp: np.ndarray | None  #: labels (n,) or responsibilities (n, K)
     n_features: int
+    noise: np.ndarray | None = None  #: mask of the rows that are noise
+
+    def take(self, kept: Any) -> "InitialValues":
+        """What is given of some of the rows, by a mask; None for all."""
+        if kept is None:
+            return self
+        resp, noise = (None if part is None else part[kept] for part in (self.resp, self.noise))
+        return self._replace(resp=resp, noise=noise)
 
     def parts(self, layout: Layout, units: Scaling, kept: Any = None) -> MixtureParams:
         """The parameters among them, in units of a model; None where not given.
@@ -104,12 +114,14 @@ def check_initial_values(mixture: Any, n_samples: int, n_features: int) -> Initi
     if precisions is not None:
         layout.check_precisions(precisions, covariance_type)
     means = _check(mixture.means_init, "means_init", "means", (k, n_features))
+    noisy = wants_noise(mixture)
     return InitialValues(
-        _check_weights(mixture.weights_init, k),
+        _check_weights(mixture.weights_init, k, noisy),
         means,
         precisions,
-        _check_resp(mixture.resp_init, n_samples, k),
+        _check_resp(mixture.resp_init, n_samples, k, noisy),
         n_features,
+        check_marks(mixture, n_samples),
     )
 
 
@@ -132,7 +144,7 @@ def given_start(
         data = _completed(model, rows, resp, rng)
     if resp is None:
         return override(model.from_means(data, parts.means), parts)
-    params = model.from_partition(data, k, _assigned(resp, k))
+    params = model.from_partition(data, k, assigned(resp, k))
     return override(params, parts)
 
 
@@ -149,7 +161,7 @@ def _completed(
     return complete.take(order.argsort())
 
 
-def _assigned(resp: np.ndarray, n_components: int) -> Any:
+def assigned(resp: np.ndarray, n_components: int) -> Any:
     """From row numbers to the responsibilities (K, n) of these rows."""
     return one_hot(resp, n_components) if resp.ndim == 1 else (lambda rows: resp[rows].T)
 
@@ -174,7 +186,8 @@ def _check(value: Any, argument: str, label: str, shape: tuple[int, ...]) -> Arr
     return checked
 
 
-def _check_weights(value: Any, n_components: int) -> Array | None:
+def _check_weights(value: Any, n_components: int, noisy: bool) -> Array | None:
+    """Weights that sum to 1, or to less if the rest may be that of noise."""
     weights = _check(value, "weights_init", "weights", (n_components,))
     if weights is None:
         return None
@@ -186,6 +199,8 @@ def _check_weights(value: Any, n_components: int) -> Array | None:
         )
     atol = 1e-6 if getattr(value, "dtype", None) == np.float32 else 1e-8
     if not np.isclose(weights.sum(), 1.0, rtol=0.0, atol=atol):
+        if noisy and 0.0 < weights.sum() < 1.0:
+            return weights
         raise ValueError(
             "The parameter 'weights' should be normalized, but got sum(weights) = "
             f"{weights.sum():.5f}"
@@ -193,21 +208,24 @@ def _check_weights(value: Any, n_components: int) -> Array | None:
     return weights / weights.sum()
 
 
-def _check_resp(value: Any, n_samples: int, n_components: int) -> np.ndarray | None:
+def _check_resp(value: Any, n_samples: int, n_components: int, noisy: bool) -> np.ndarray | None:
+    """Labels or responsibilities, with those of noise if there may be such: -1, a last column."""
     if value is None:
         return None
     value = _numbers(value, "resp_init")
     resp: np.ndarray = check_array(value, ensure_2d=False, input_name="resp_init")
-    if resp.shape not in {(n_samples,), (n_samples, n_components)}:
+    n_classes = n_components + noisy
+    if resp.shape not in {(n_samples,), (n_samples, n_components), (n_samples, n_classes)}:
         raise ValueError(
             f"resp_init should have the shape of ({n_samples},) (labels) or ({n_samples}, "
-            f"{n_components}) (responsibilities), but got {resp.shape}"
+            f"{n_classes}) (responsibilities), but got {resp.shape}"
         )
     if resp.ndim == 1:
-        if not np.isin(resp, np.arange(n_components)).all():
+        if not np.isin(resp, np.arange(-int(noisy), n_components)).all():
+            remedy = "-1 is noise." if noisy else "Count labels from 0."
             raise ValueError(
                 f"resp_init as labels should hold integers from 0 to {n_components - 1}, but got "
-                f"values from {resp.min()} to {resp.max()}. Count labels from 0."
+                f"values from {resp.min()} to {resp.max()}. {remedy}"
             )
         return resp.astype(np.intp)
     sums = resp.sum(axis=1)

@@ -26,6 +26,7 @@ from emkit.models.mixed.rows import CodedRows, Levels
 from emkit.models.mixed.starts import draw_start, shares_of, start_from
 from emkit.models.mixture.assignment import one_hot
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.noise import NoisyMixture, NoisyParams, clusters_of, shared_out
 from emkit.models.mixture.overlap import divergences
 from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.rows import Rows
@@ -159,6 +160,8 @@ def expect_cells(
 
 def numbers_alone(model: Any, params: Any) -> tuple[GaussianMixtureModel | None, MixtureParams]:
     """What a model says of the numbers; its E-step is that of the whole rows."""
+    if isinstance(model, NoisyMixture):
+        return _without_noise(model, params)
     if not isinstance(model, LocalDependence):
         return model, params
     normal = copy(model.normal)
@@ -173,9 +176,24 @@ def numbers_alone(model: Any, params: Any) -> tuple[GaussianMixtureModel | None,
     return normal, normals(params)
 
 
+def _without_noise(
+    model: NoisyMixture, params: NoisyParams
+) -> tuple[GaussianMixtureModel, MixtureParams]:
+    """The components alone, beside noise of a weight that stays as it is."""
+    clusters = copy(model.clusters)
+
+    def e_step(rows: Rows, at: MixtureParams) -> tuple[Moments, float]:
+        stats, objective = model.e_step(rows, shared_out(at, model.shares(params)[1]))
+        return stats.clusters, objective
+
+    clusters.e_step = e_step  # type: ignore[method-assign,assignment]
+    return clusters, params.clusters
+
+
 def divergences_of(model: Any, params: Any) -> Array:
     """Symmetric Kullback-Leibler divergence of any two components, in nats; see `divergences`."""
     if not isinstance(model, LocalDependence):
+        model, params = clusters_of(model), clusters_of(params)
         return divergences(model.layout, model.components(params))
     t, some = params.tables, params.weights > 0.0
     with np.errstate(divide="ignore"):

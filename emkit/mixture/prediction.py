@@ -17,8 +17,10 @@ from emkit.engine.latent_class import unbuffered
 from emkit.mixture.coding import as_it_came, as_table, coding_of, numbers_of
 from emkit.mixture.fitted import fitted_model, fitted_structure, model_as_set
 from emkit.mixture.mixed import coded_rows, expect_cells, fitted, reduce_coded
+from emkit.mixture.noise_fitted import has_noise
 from emkit.mixture.table import open_table
 from emkit.models.mixture.missing_cells import impute
+from emkit.models.mixture.noise import kernel_of
 from emkit.models.rows import Rows
 
 __all__ = ["MixturePrediction", "reduce_log_joint"]
@@ -44,7 +46,7 @@ class MixturePrediction:
         Returns
         -------
         log_prob : ndarray of shape (n_samples,)
-            Log-density of each row under the mixture.
+            Log-density of each row under the mixture, with that of noise, if there is any.
         """
         return open_table(self, X).map(self._log_prob)
 
@@ -88,13 +90,15 @@ class MixturePrediction:
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Index of the component.
+            Index of the component; -1 is noise.
         """
         return open_table(self, X).map(self._labels, dtype=np.int64)
 
-    def _labels(self, rows: Rows) -> Array:
-        out = np.empty(len(rows.X), np.int64)
-        return reduce_log_joint(self, rows, partial(np.argmax, axis=0), out)
+    def _labels(self, rows: Rows) -> Any:
+        out: Any = np.empty(len(rows.X), np.int64)
+        reduce_log_joint(self, rows, partial(np.argmax, axis=0), out)
+        out[out == len(self.means_)] = -1  # noise, the last class
+        return out
 
     def predict_proba(self, X: Any) -> Any:
         """Posterior probability of each component for each row.
@@ -107,13 +111,13 @@ class MixturePrediction:
         Returns
         -------
         resp : ndarray of shape (n_samples, n_components)
-            Responsibilities; rows sum to 1.
+            Responsibilities; rows sum to 1. With noise a last column more is its.
         """
         opened = open_table(self, X)
-        return opened.map(self._resp, width=len(self.means_))
+        return opened.map(self._resp, width=len(self.means_) + has_noise(self))
 
     def _resp(self, rows: Rows) -> Array:
-        out = np.empty((len(rows.X), len(self.means_)), rows.dtype)
+        out = np.empty((len(rows.X), len(self.means_) + has_noise(self)), rows.dtype)
         return reduce_log_joint(self, rows, lambda log_joint: soft(log_joint)[0].T, out)
 
     def impute(self, X: Any) -> Any:
@@ -172,7 +176,7 @@ class MixturePrediction:
     def sample(
         self, n_samples: int = 1, random_state: Any = None
     ) -> tuple[Array, NDArray[np.intp]]:
-        """Draw from the fitted mixture.
+        """Draw from the fitted mixture; of noise, which has no distribution, nothing is drawn.
 
         Parameters
         ----------
@@ -237,7 +241,7 @@ def reduce_log_joint(mixture: Any, rows: Rows, compute: Callable[[Array], Any], 
         return reduce_coded(*fitted_model(mixture, coded.incomplete), coded, compute, out)
     data = Rows.of(rows.X)
     model, params = fitted_model(mixture, data.incomplete)
-    kernel = model.bind(params)
-    for some in kernel.pieces(len(data.X), data.groups):
-        out[some] = compute(kernel.log_joint(data.take(some).X)[0])
+    bound = model.bind(params)
+    for some in kernel_of(bound).pieces(len(data.X), data.groups):
+        out[some] = compute(model.log_joint(data.take(some), bound)[0])
     return out

@@ -17,6 +17,7 @@ from emkit.models.mixed.local_dependence import LocalDependence
 from emkit.models.mixed.rows import CodedRows
 from emkit.models.mixture.collapse import mostly_ridge
 from emkit.models.mixture.gaussian import MixtureParams
+from emkit.models.mixture.noise import NoisyParams, clusters_of
 from emkit.models.mixture.resolution import is_resolved, resolved_variances
 from emkit.models.mixture.starts import STARTS
 
@@ -102,7 +103,7 @@ class Race(Search):
             return
         if draws.n_components == 1:  # wherever it begins, its M-step is the maximum
             starts = starts[:1]
-        usual = KINDS if len(model.units.shift) > 1 else KINDS_OF_ONE_COLUMN
+        usual = KINDS if len(clusters_of(model).units.shift) > 1 else KINDS_OF_ONE_COLUMN
         kinds = islice(cycle(self.kinds or usual), len(starts))
         yield [_drawn(climber, *pair) for pair in zip(starts, kinds, strict=True)]
         if self.kinds is None and draws.n_components > 1:
@@ -134,8 +135,10 @@ def _some_rows(data: Any, rng: np.random.Generator) -> Any:
     return data.start_block(rng) if isinstance(data, Blocks) else data
 
 
-def _defined(model: Any, params: MixtureParams) -> MixtureParams:
+def _defined(model: Any, params: Any) -> Any:
     """Parameters with something of the mean covariance in each, where one is singular."""
+    if isinstance(params, NoisyParams):
+        return params._replace(clusters=_defined(model.clusters, params.clusters))
     try:
         model.components(params)
     except np.linalg.LinAlgError:
@@ -160,11 +163,12 @@ def _judged(climber: Climber, outcome: Outcome) -> Outcome:
     model: Any = climber.model
     if not isinstance(outcome, EMResult) or not _is_sound(outcome):
         return outcome
-    empty = bool((outcome.params.weights == 0.0).any())
+    params = clusters_of(outcome.params)
+    empty = bool((params.weights == 0.0).any())
     if isinstance(model, LocalDependence):
         alike = bool((divergences_of(model, outcome.params) < ALIKE).any())
     else:
-        alike = _any_alike(model, outcome.params)
+        alike = _any_alike(clusters_of(model), params)
     if not (empty or alike or _collapsed(climber, outcome.params)):
         return outcome
     return replace(outcome, converged=False, reason=StopReason.INFEASIBLE)

@@ -20,6 +20,7 @@ from emkit.mixture.candidates import Candidate, candidates, explains_size, model
 from emkit.mixture.coding import numbers_of
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.mixture.grid_fits import CRITERIA, GridFit, fit_all, pass_on, warn_of_failures
+from emkit.mixture.noise_arguments import wants_noise
 from emkit.mixture.race import Race
 from emkit.mixture.reader import MixtureReader
 from emkit.mixture.table import open_table
@@ -29,7 +30,16 @@ from emkit.numerics.covariance import SCIKIT_LEARN, STRUCTURES
 __all__ = ["EMGaussianMixtureIC"]
 
 #: Arguments that every fit of the grid gets as they are.
-PASSED_ON = ("tol", "max_iter", "n_init", "acceleration", "prior", "categorical_features")
+PASSED_ON = (
+    "tol",
+    "max_iter",
+    "n_init",
+    "acceleration",
+    "prior",
+    "categorical_features",
+    "noise",
+    "noise_init",
+)
 
 
 def delegated(name: str) -> Any:
@@ -97,6 +107,11 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Progress over the fits, as in joblib.
     categorical_features : 'from_dtype', array-like or None, default='from_dtype'
         As in `EMGaussianMixture`. With categories all starts are of its one kind.
+    noise : bool or float, default=False
+        As in `EMGaussianMixture`: all candidates have noise of the same volume, or none has. Grids
+        with noise and without compare by ``best_criterion_``.
+    noise_init : array-like of bool of shape (n_samples,), default=None
+        As in `EMGaussianMixture`.
 
     Attributes
     ----------
@@ -117,6 +132,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         ``n_iter``, ``converged``, and ``failure``, which is empty or says why there is no fit.
     weights_, means_, covariances_, precisions_, precisions_cholesky_ : ndarray
         Parameters of the fit that was chosen, as in `EMGaussianMixture`.
+    noise_weight_, noise_volume_ : float
+        Noise of that fit, likewise.
     covariance_type_ : str
         Its covariance type in mclust's letters, as 'VVV' for 'full'.
     tables_, categories_, is_categorical_ : object
@@ -226,6 +243,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         n_jobs: int | None = None,
         verbose: Any = 0,
         categorical_features: Any = "from_dtype",
+        noise: bool | float = False,
+        noise_init: Any = None,
     ):
         self.min_components = min_components
         self.max_components = max_components
@@ -243,6 +262,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.categorical_features = categorical_features
+        self.noise = noise
+        self.noise_init = noise_init
 
     @fit_context
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -302,7 +323,7 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Most probable component of each row.
+            Most probable component of each row; -1 is noise.
         """
         return self.fit(X, sample_weight=sample_weight).predict(X)
 
@@ -358,6 +379,7 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         if hasattr(best, "feature_names_in_"):
             self.feature_names_in_ = best.feature_names_in_
         self.weights_ = best.weights_
+        self.noise_weight_, self.noise_volume_ = best.noise_weight_, best.noise_volume_
         self.means_ = best.means_
         self.covariances_ = best.covariances_
         self.precisions_ = best.precisions_
@@ -383,5 +405,5 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
+        tags.input_tags.allow_nan = not wants_noise(self)
         return tags

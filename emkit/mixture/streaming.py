@@ -11,10 +11,17 @@ from emkit._typing import Array
 from emkit.base.estimator import at_least, between, check_arguments, restores
 from emkit.base.weights import weights_given
 from emkit.data.checks import in_blocks
-from emkit.engine import EM, OnlineEM, OnlineState
+from emkit.engine import EM, OnlineEM, OnlineState, tree
 from emkit.exceptions import DataWarning, warn
 from emkit.mixture.flat import Flat
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, Rows
+from emkit.models.mixture.noise import (
+    NoisyMixture,
+    NoisyMoments,
+    NoisyParams,
+    clusters_of,
+    normalised,
+)
 from emkit.models.mixture.prior import Prior
 from emkit.models.mixture.single_normal import Pairwise
 from emkit.numerics.covariance import STRUCTURES
@@ -41,7 +48,7 @@ class Batch(NamedTuple):
 class Stream(NamedTuple):
     """All that is kept of a stream; units and prior are those of its first batch."""
 
-    model: GaussianMixtureModel
+    model: Any  #: `GaussianMixtureModel`, or `NoisyMixture` of one
     state: OnlineState
     dtype: Any  #: of every batch
     weight: float  #: of the first batch
@@ -50,23 +57,23 @@ class Stream(NamedTuple):
     @classmethod
     def after_fit(
         cls,
-        model: GaussianMixtureModel,
-        params: MixtureParams,
+        model: Any,
+        params: Any,
         data: Any,
         pairwise: Pairwise | None = None,
     ) -> "Stream":
         """From fitted parameters, which stand for the data that they were fitted to."""
-        params = params._replace(weights=params.weights / params.weights.sum())
-        weight = data.total_weight
-        stats = Moments(*(x / weight for x in model.implied_statistics(params, weight)))
+        params, weight = normalised(params), data.total_weight
+        stats = tree.map_leaves(lambda x: x / weight, model.implied_statistics(params, weight))
         return cls(model, OnlineState(params, stats, weight), data.dtype, weight, pairwise)
 
     def packed(self) -> dict[str, Any]:
         """The stream as text, numbers and arrays, in which no class of ours is kept."""
-        model, state = self.model, self.state._asdict()
+        model, state = clusters_of(self.model), self.state._asdict()
         for field in ("params", "stats", "average"):
-            state[field] = None if state[field] is None else state[field]._asdict()
+            state[field] = None if state[field] is None else _as_dict(state[field])
         return {
+            "log_volume": getattr(self.model, "log_volume", None),
             "structure": model.structure.name,
             "units": model.units._asdict(),
             "prior": model.prior._asdict(),
@@ -81,26 +88,52 @@ class Stream(NamedTuple):
     def unpacked(cls, kept: dict[str, Any]) -> "Stream":
         """The stream that `packed` made this of."""
         state = OnlineState(**kept["state"])
-        average = None if state.average is None else MixtureParams(**state.average)
+        average = None if state.average is None else _params_of(state.average)
         state = state._replace(
-            params=MixtureParams(**state.params), stats=Moments(**state.stats), average=average
+            params=_params_of(state.params), stats=_stats_of(state.stats), average=average
         )
-        model = GaussianMixtureModel(
+        model: Any = GaussianMixtureModel(
             STRUCTURES[kept["structure"]],
             Scaling(**kept["units"]),
             prior=Prior(**kept["prior"]),
             total_weight=state.weight,
             incomplete=kept["incomplete"],
         )
+        if kept.get("log_volume") is not None:
+            model = NoisyMixture(model, kept["log_volume"])
         pairwise = None if kept["pairwise"] is None else Pairwise(**kept["pairwise"])
         return cls(model, state, np.dtype(kept["dtype"]), kept["weight"], pairwise)
 
-    def model_of(self, data: Any) -> GaussianMixtureModel:
+    def model_of(self, data: Any) -> Any:
         """The model as it takes one batch."""
-        model = copy(self.model)
-        model.incomplete = data.incomplete
-        model.total_weight = self.state.weight + data.total_weight
-        return model
+        clusters = copy(clusters_of(self.model))
+        clusters.incomplete = data.incomplete
+        clusters.total_weight = self.state.weight + data.total_weight
+        if not isinstance(self.model, NoisyMixture):
+            return clusters
+        return NoisyMixture(clusters, self.model.log_volume)
+
+
+def _as_dict(parts: Any) -> dict[str, Any]:
+    """A tree as dicts."""
+    return {
+        field: _as_dict(value) if tree.is_tree(value) else value
+        for field, value in parts._asdict().items()
+    }
+
+
+def _params_of(kept: dict[str, Any]) -> Any:
+    """Parameters out of a dict, with noise or without."""
+    if "clusters" not in kept:
+        return MixtureParams(**kept)
+    return NoisyParams(MixtureParams(**kept["clusters"]), kept["noise"])
+
+
+def _stats_of(kept: dict[str, Any]) -> Any:
+    """Statistics likewise."""
+    if "clusters" not in kept:
+        return Moments(**kept)
+    return NoisyMoments(Moments(**kept["clusters"]), kept["noise"])
 
 
 class PartialFitMixin:

@@ -23,6 +23,7 @@ from emkit.mixture.coding import (
 from emkit.mixture.flat import Flat
 from emkit.mixture.initial import InitialValues, check_initial_values
 from emkit.mixture.mixed import coded_rows
+from emkit.mixture.noise_arguments import refuse_flat, refuse_without_volume
 from emkit.mixture.prior import check_prior
 from emkit.mixture.reader import MixtureReader
 from emkit.mixture.redundant import find_flat
@@ -80,6 +81,7 @@ def load_table(mixture: Any, opened: Opened[Rows]) -> tuple[Table, InitialValues
     if mixture._coding is not None:
         return _load_coded(mixture, opened, data, given)
     _refuse_lone_weight(data)
+    refuse_without_volume(mixture, data)
     scaling = data.scaling()
     flat = find_flat(data, scaling, mixture.reg_covar)
     filled = flat is not None and data.incomplete
@@ -87,9 +89,10 @@ def load_table(mixture: Any, opened: Opened[Rows]) -> tuple[Table, InitialValues
         with _of_kept_columns(column_names(mixture)[flat.kept]):
             data = opened.fit_data(mixture.n_components, flat.counted)
         scaling = data.scaling()
-    if given.resp is not None:  # in memory: elsewhere it is refused
+    refuse_flat(mixture, flat, column_names(mixture))
+    if given.resp is not None or given.noise is not None:  # in memory: elsewhere they are refused
         (kept,) = opened.survey(which_count if flat is None else flat.which_count)
-        given = given if kept is None else given._replace(resp=given.resp[kept])
+        given = given.take(kept)
     return Table(data, scaling, flat, filled), given
 
 

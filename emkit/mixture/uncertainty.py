@@ -7,7 +7,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.base.estimator import feature_names_in, refuse_weights_alone, require_fit, require_same
 from emkit.base.optional import optional_import
-from emkit.engine import standard_errors
+from emkit.engine import standard_errors, tree
 from emkit.engine.fit import best_run
 from emkit.exceptions import DataWarning, ModelError, warn
 from emkit.mixture.coding import coding_of, numbers_of
@@ -15,8 +15,10 @@ from emkit.mixture.fitted import fitted_structure, last_fit, with_prior_of_fit
 from emkit.mixture.fitting import last_mixed, model_of
 from emkit.mixture.flat import Flat
 from emkit.mixture.mixed import coded_rows
+from emkit.mixture.noise_fitted import log_volume_of
 from emkit.mixture.table import Table, open_table
 from emkit.models.mixture.gaussian import GaussianMixtureModel
+from emkit.models.mixture.noise import NoisyMixture, clusters_of
 from emkit.numerics.gaussian import Scaling
 
 __all__ = ["MixtureErrors", "MixtureInference"]
@@ -40,6 +42,15 @@ class MixtureErrors(NamedTuple):
     covariances: np.ndarray
 
 
+class NoisyErrors(NamedTuple):
+    """The same of a mixture with noise, and of the weight of that."""
+
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+    noise_weight: float
+
+
 class MixedErrors(NamedTuple):
     """The same of a mixture with categories, and of its tables, by column."""
 
@@ -60,7 +71,9 @@ class MixtureInference:
     categories_: list[Any]
     _flat: Flat | None
 
-    def standard_errors(self, X: Any, sample_weight: Any = None) -> MixtureErrors | MixedErrors:
+    def standard_errors(
+        self, X: Any, sample_weight: Any = None
+    ) -> MixtureErrors | NoisyErrors | MixedErrors:
         """Standard errors of the fitted parameters, from the observed information.
 
         Parameters
@@ -74,7 +87,7 @@ class MixtureInference:
         -------
         errors : NamedTuple of weights, means, covariances
             In the shapes of ``weights_``, ``means_`` and ``covariances_``; with categories also
-            ``tables``, as ``tables_``.
+            ``tables``, as ``tables_``; with noise also ``noise_weight``, the volume being given.
 
         Raises
         ------
@@ -120,6 +133,8 @@ class MixtureInference:
         scaling = data.scaling() if self.means_.shape[1] else NO_NUMBERS
         table = Table(data, scaling, flat, filled=True)
         model = model_of(with_prior_of_fit(self), table)
+        if isinstance(model, NoisyMixture):
+            model.log_volume = log_volume_of(self)  # that the attribute may round
         # A fit at the default tol ends short of the maximum by more than a standard error can bear.
         start: Any = (
             last_mixed(self, model, table)
@@ -128,7 +143,10 @@ class MixtureInference:
         )
         maximum = best_run(model, data, start=start, tol=ERRORS_TOL, max_iter=1000)
         errors = _errors_at(model, data, maximum)
-        normal = model.normal if mixed else model
+        normal = model.normal if mixed else clusters_of(model)
+        if isinstance(model, NoisyMixture):
+            found = _in_users_units(errors.clusters, normal, flat)
+            return NoisyErrors(*found, float(errors.noise))
         of_numbers = MixtureErrors(errors.weights, self.means_, self.covariances_)
         if normal is not None:
             of_numbers = _in_users_units(errors, normal, flat)
@@ -224,5 +242,4 @@ def _errors_at(model: Any, data: Any, maximum: Any) -> Any:
         return standard_errors(model, data, maximum)
     except ModelError:  # its checks cannot tell rounding from a model that is wrong
         warn(NO_ERRORS, DataWarning)
-        nothing = (np.full(np.shape(part), np.nan) for part in maximum.params)
-        return type(maximum.params)(*nothing)
+        return tree.map_leaves(lambda part: np.full(np.shape(part), np.nan), maximum.params)

@@ -67,6 +67,10 @@ class Rows(NamedTuple):
         """What a step gives for the rows, as `Blocks.sum` does for many blocks."""
         return step(self)
 
+    def map(self, function: Callable[["Rows"], Any]) -> list[Any]:
+        """What a function gives for the rows, as `Blocks.map` does for many blocks."""
+        return [function(self)]
+
     def blocks(self) -> "RowBlocks | None":
         """The rows in blocks for processes to share; None where that is not worth it."""
         return RowBlocks(self, BLOCK_ROWS) if len(self.X) >= 2 * BLOCK_ROWS else None

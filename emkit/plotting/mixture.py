@@ -23,7 +23,14 @@ from emkit.plotting.common import (
 )
 from emkit.plotting.mixture_columns import among_numbers, columns_of_numbers
 from emkit.plotting.mixture_marginals import axis_range, densities, ellipses
-from emkit.plotting.mixture_rows import draw_counts, draw_margins, draw_points, row_colours
+from emkit.plotting.mixture_rows import (
+    NOISE,
+    draw_counts,
+    draw_margins,
+    draw_points,
+    noise_key,
+    row_colours,
+)
 
 __all__ = ["MixtureDisplay"]
 
@@ -44,7 +51,8 @@ class MixtureDisplay:
     the colour of their most probable component, and are grey in so far as it is in doubt; numbers
     stand at the means. The more points, the more transparent they are; more than 20 000 are counted
     in cells, which have the mean of their colours, the darker the more there are. A row that lacks
-    one of two features is a tick at the margin of the other.
+    one of two features is a tick at the margin of the other. Noise is dark grey. It fills a volume,
+    which does not say how dense it is along one feature of several: there it is left out.
 
     Use `from_estimator` to make one.
 
@@ -52,8 +60,8 @@ class MixtureDisplay:
     ----------
     X : ndarray of shape (n_samples, n_features)
         Data of the features shown; NaN where a cell is missing.
-    responsibilities : ndarray of shape (n_samples, n_components)
-        Posterior probability of each component for each row.
+    responsibilities : ndarray of shape (n_samples, n_components) or (n_samples, n_components + 1)
+        Posterior probability of each component for each row, and in a last column of noise.
     weights : ndarray of shape (n_components,)
         Mixing proportions.
     means : ndarray of shape (n_components, n_features)
@@ -64,6 +72,8 @@ class MixtureDisplay:
         Labels of the axes.
     note : str, default=""
         What a picture of several features says under its legend.
+    noise_density : float, default=0.0
+        Density of the noise with its weight, along the only feature that there is.
 
     Attributes
     ----------
@@ -116,11 +126,13 @@ class MixtureDisplay:
         covariances: Array,
         feature_names: Any,
         note: str = "",
+        noise_density: float = 0.0,
     ):
         n, d = X.shape
         k = len(weights)
+        self.has_noise = responsibilities.shape == (n, k + 1)
         shapes = {
-            "responsibilities": (responsibilities.shape, (n, k)),
+            "responsibilities": (responsibilities.shape, (n, k + self.has_noise)),
             "means": (means.shape, (k, d)),
             "covariances": (covariances.shape, (k, d, d)),
             "feature_names": ((len(feature_names),), (d,)),
@@ -138,6 +150,7 @@ class MixtureDisplay:
         self.covariances = covariances
         self.feature_names = list(feature_names)
         self.note = note
+        self.noise_density = noise_density
 
     @classmethod
     def from_estimator(
@@ -194,6 +207,7 @@ class MixtureDisplay:
             covariances[:, shown[:, None], shown],
             names[shown],
             note,
+            _noise_density(estimator),
         ).plot(ax, **kwargs)
 
     def plot(
@@ -232,6 +246,7 @@ class MixtureDisplay:
         self.ellipses_: list[Any] = []
         self.margins_: list[Any] = []
         self._colours = colours(len(self.weights))
+        self._row_colours = [*self._colours, NOISE] if self.has_noise else self._colours
         widest = levels.max(initial=0.5)
         self._limits = [axis_range(x, *self._marginal(j), widest) for j, x in enumerate(self.X.T)]
         if d == 1:
@@ -262,18 +277,24 @@ class MixtureDisplay:
             (line,) = ax.plot(grid, curve, color=colour, label="components" if k == 0 else None)
             self.component_lines_.append(line)
             self._number(ax, k, (grid[curve.argmax()], curve.max()), va="bottom", color=colour)
-        (total,) = ax.plot(grid, each.sum(axis=0), color="black", linewidth=1.5, label="mixture")
+        key = [bars, self.component_lines_[-len(each)]]
+        if self.noise_density:
+            key.append(ax.axhline(self.noise_density, color=NOISE, linewidth=1.0, label="noise"))
+        density = each.sum(axis=0) + self.noise_density
+        of_all = self.noise_density > 0.0 or not self.has_noise
+        label = "mixture" if of_all else "mixture but for noise"
+        (total,) = ax.plot(grid, density, color="black", linewidth=1.5, label=label)
         self.histograms_.append(bars)
         self.density_lines_.append(total)
         ax.set(xlim=self._limits[j], xlabel=self.feature_names[j], ylabel="density")
         tallest = max([*(bar.get_height() for bar in bars), total.get_ydata().max()])
         ax.set_ylim(0.0, 1.12 * tallest)
-        return [bars, self.component_lines_[-len(each)], total]
+        return [*key, total]
 
     def _draw_two(self, ax: Any, i: int, j: int, levels: Any, kwargs: Any) -> list[Any]:
         """Feature j against feature i; returns what the legend names."""
         x, y = self.X[:, i], self.X[:, j]
-        colour = row_colours(self.responsibilities, self._colours)
+        colour = row_colours(self.responsibilities, self._row_colours)
         limits = self._limits[i], self._limits[j]
         both = ~np.isnan(x) & ~np.isnan(y)
         if both.sum() > MANY_POINTS:
@@ -288,7 +309,8 @@ class MixtureDisplay:
         ax.set(xlim=limits[0], ylim=limits[1])
         ax.set(xlabel=self.feature_names[i], ylabel=self.feature_names[j])
         lacking = any(len(ticks.get_offsets()) for ticks in margins)
-        return [rows, *(margins[:1] if lacking else []), *_level_key(levels)]
+        noise = noise_key() if self.has_noise else []
+        return [rows, *(margins[:1] if lacking else []), *noise, *_level_key(levels)]
 
     def _draw_ellipses(self, ax: Any, i: int, j: int, levels: Any) -> None:
         from matplotlib.patheffects import Normal, withStroke
@@ -325,7 +347,7 @@ class MixtureDisplay:
                 ax.tick_params(labelleft=False)
         self.figure_.align_ylabels(axes[:, 0])
         some = [m for m in self.margins_ if len(m.get_offsets())]
-        if some and len(key) == 1 + len(levels):
+        if some and len(key) == 1 + self.has_noise + len(levels):
             key.insert(1, self.margins_[0])
         self.histograms_[0].set_label("data")
         key += [self.histograms_[0], self.density_lines_[0]]
@@ -369,6 +391,14 @@ def _refuse_beyond_squares(names: Any, means: Array, variances: Array) -> None:
             f"and a variance of {variances[k, j]:.3g} in component {k}, squares leave the range of "
             "floating-point numbers. Fit X in other units."
         )
+
+
+def _noise_density(estimator: Any) -> float:
+    """Density of the noise of a fit to one feature, with its weight; 0 of others."""
+    if estimator.n_features_in_ > 1:
+        return 0.0
+    weight, volume = (getattr(estimator, f"noise_{of}_", 0.0) for of in ("weight", "volume"))
+    return float(weight / volume) if weight else 0.0
 
 
 def _level_key(levels: Any) -> list[Any]:

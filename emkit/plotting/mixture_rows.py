@@ -8,7 +8,10 @@ import numpy as np
 from emkit._typing import Array
 from emkit.plotting.common import GREY
 
-__all__ = ["draw_counts", "draw_margins", "draw_points", "row_colours"]
+__all__ = ["NOISE", "draw_counts", "draw_margins", "draw_points", "noise_key", "row_colours"]
+
+#: Colour of noise, darker than the grey of rows in doubt.
+NOISE = "0.45"
 
 #: Cells along an axis in which rows are counted.
 CELLS = 120
@@ -17,7 +20,10 @@ EDGE = 0.02
 
 
 def row_colours(responsibilities: Array, own: Sequence[Any]) -> Array:
-    """Colour (n, 3) of each row's component, faded to grey as far as it is in doubt."""
+    """Colour (n, 3) of each row's component, faded to grey as far as it is in doubt.
+
+    Noise is a component to this, the last, with a colour of its own.
+    """
     from matplotlib.colors import to_rgb
 
     k = len(own)
@@ -27,6 +33,13 @@ def row_colours(responsibilities: Array, own: Sequence[Any]) -> Array:
     colour = np.array([to_rgb(c) for c in own])[responsibilities.argmax(axis=1)]
     out: Array = certain * colour + (1.0 - certain) * np.array(to_rgb(GREY))
     return out
+
+
+def noise_key() -> list[Any]:
+    """What stands for rows of noise in a legend."""
+    from matplotlib.lines import Line2D
+
+    return [Line2D([], [], color=NOISE, marker="o", linestyle="none", markersize=4, label="noise")]
 
 
 def draw_points(ax: Any, x: Array, y: Array, colour: Array, kwargs: dict[str, Any]) -> Any:

@@ -64,7 +64,7 @@ def mostly_ridge(model: GaussianMixtureModel, data: Any, params: MixtureParams) 
         return MostlyRidge()
     columns = _large_columns(model, params)
     suspects = _smallest(model, params, columns) < HALF * _ridge_part(model, params)
-    suspects &= params.weights > 0.0
+    suspects &= params.weights > EPS  # others have no rows
     if not suspects.any():
         return MostlyRidge()
     collapsed, own = _without_ridge(model, data, params, columns, suspects)
@@ -124,7 +124,7 @@ def _smallest(model: GaussianMixtureModel, params: MixtureParams, columns: Any) 
 def _ridge_part(model: GaussianMixtureModel, params: MixtureParams) -> Array:
     """What the ridge adds to each covariance, in its own units: a covariance of it alone; (K,)."""
     layout, structure, (k, d) = model.layout, model.structure, params.means.shape
-    weights = params.weights / params.weights.sum()
+    weights = params.weights  # with that of noise, if there is any, they sum to 1
     one = layout.prior_from_diagonal(np.full(d, 1.0 / layout.n_covariances(k)))
     alone = np.broadcast_to(one, params.covariances.shape)
     unit = layout.identity(k, d)

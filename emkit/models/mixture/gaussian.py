@@ -206,9 +206,12 @@ class GaussianMixtureModel(LatentClassModel):
 
     # M-step
 
-    def m_step(self, stats: Moments, params: MixtureParams) -> MixtureParams:
+    def m_step(
+        self, stats: Moments, params: MixtureParams, total: float | None = None
+    ) -> MixtureParams:
+        """The maximum; ``total`` is the weight of all rows where some are of no component."""
         layout, prior, (n_components, d) = self.layout, self.prior, params.means.shape
-        total = stats.n.sum()
+        total = stats.n.sum() if total is None else total
         n = np.where(stats.n <= EPS * total, 0.0, stats.n)
         weights = prior.weights(n, total)
         counts = prior.counts(layout, n, total, d)

@@ -42,8 +42,10 @@ class GivenCovariances(GaussianMixtureModel):
         super().__init__(structure, units, total_weight=total_weight, **options)
         self.covariances = covariances
 
-    def m_step(self, stats: Moments, params: MixtureParams) -> MixtureParams:
-        total = stats.n.sum()
+    def m_step(
+        self, stats: Moments, params: MixtureParams, total: float | None = None
+    ) -> MixtureParams:
+        total = stats.n.sum() if total is None else total
         n = np.where(stats.n <= EPS * total, 0.0, stats.n)
         delta = stats.first / np.where(n == 0.0, np.inf, n)[:, None]
         return MixtureParams(n / total, params.means + delta, self.covariances)
