@@ -16,7 +16,16 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 
-__all__ = ["Codes", "Levels", "Slots", "combine", "group_slots", "sum_pairs", "sum_singles"]
+__all__ = [
+    "Codes",
+    "Levels",
+    "Slots",
+    "combine",
+    "group_slots",
+    "pairs_of",
+    "places_of",
+    "sum_levels",
+]
 
 Codes = NDArray[np.intp]
 
@@ -72,17 +81,6 @@ class Slots(NamedTuple):
     @property
     def n_combinations(self) -> int:
         return prod(self.sizes)
-
-    @property
-    def places(self) -> list[slice]:
-        """Of the levels of each slot, slot after slot."""
-        ends = np.cumsum(self.sizes, dtype=int).tolist()
-        return [slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True)]
-
-    @property
-    def pairs(self) -> list[tuple[int, int]]:
-        """Slots taken two at a time."""
-        return list(combinations(range(len(self.sizes)), 2))
 
     def take(self, rows: slice | Codes) -> "Slots":
         """Those of some of the rows."""
@@ -156,45 +154,52 @@ def _merge(shapes: Codes, counts: Codes) -> list[list[int]]:
     return [members for *_, members in groups]
 
 
-def combine(slots: Slots, base: Array, single: Array, of_pair: Sequence[Array]) -> Array:
+def places_of(sizes: Sequence[int]) -> list[slice]:
+    """Of the levels of each slot, slot after slot."""
+    ends = np.cumsum(sizes, dtype=int).tolist()
+    return [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+
+
+def pairs_of(sizes: Sequence[int]) -> list[tuple[int, int]]:
+    """Slots taken two at a time."""
+    return list(combinations(range(len(sizes)), 2))
+
+
+def combine(sizes: Sequence[int], base: Array, single: Array, of_pair: Sequence[Array]) -> Array:
     """Sums (K, M, n) over every combination of a term of the row, of its levels, of their pairs.
 
-    ``base`` is (K, n), ``single`` (K, sum of L, n), and those of `Slots.pairs` (K or 1, L, L', n).
+    ``base`` is (K, n), ``single`` (K, sum of L, n), and those of `pairs_of` (K, L, L', n).
     """
     K, n = base.shape
-    pairs = dict(zip(slots.pairs, of_pair, strict=True))
+    pairs = dict(zip(pairs_of(sizes), of_pair, strict=True))
     total = base[:, None]
-    for t, (place, size) in enumerate(zip(slots.places, slots.sizes, strict=True)):
+    for t, (place, size) in enumerate(zip(places_of(sizes), sizes, strict=True)):
         own = single[:, None, place]
-        if t:
-            own = own + pairs[t - 1, t]
-        total = total.reshape(K, -1, own.shape[1], 1, n) + own[:, None]
-        for s in range(t - 1):
-            view = total.reshape(K, -1, slots.sizes[s], prod(slots.sizes[s + 1 : t]), size, n)
-            view += pairs[s, t][:, None, :, None]
-        total = total.reshape(K, -1, n)
+        for s in range(t - 1, -1, -1):  # from the last, while there are few of them
+            own = own[:, None] + pairs[s, t][:, :, None]
+            own = own.reshape(K, -1, size, n)
+        total = (own + total[:, :, None]).reshape(K, -1, n)
     return total
 
 
-def sum_singles(slots: Slots, resp: Array) -> tuple[Array, Array]:
-    """Sums (K, sum of L, n) of (K, M, n) over the combinations that have a level, and over all."""
+def sum_levels(sizes: Sequence[int], resp: Array) -> tuple[Array, list[Array]]:
+    """Sums of (K, M, n) over the combinations that have a level, and over those that have two.
+
+    The former are (K, sum of L, n), the latter (K, L, L', n) for each pair of slots.
+    """
     K, _, n = resp.shape
-    out = np.empty((K, sum(slots.sizes), n))
-    for place, size in zip(slots.places[::-1], slots.sizes[::-1], strict=True):
-        each = resp.reshape(K, -1, size, n)
-        each.sum(axis=1, out=out[:, place])
+    single, pairs = np.empty((K, sum(sizes), n)), {}
+    for t in range(len(sizes) - 1, 0, -1):
+        each = rest = resp.reshape(K, -1, sizes[t], n)
+        for s in range(t - 1):  # slots before s are summed over
+            rest = rest.reshape(K, sizes[s], -1, sizes[t], n)
+            pairs[s, t] = rest.sum(axis=2)
+            rest = rest.sum(axis=1)
+        pairs[t - 1, t] = rest
         resp = each.sum(axis=2)
-    return out, resp[:, 0]
-
-
-def sum_pairs(slots: Slots, resp: Array) -> list[Array]:
-    """Sums (K, L, L', n) of (K, M, n) over the combinations that have two levels."""
-    K, _, n = resp.shape
-    out = {}
-    for t in range(len(slots.sizes) - 1, 0, -1):
-        size = slots.sizes[t]
-        for s in range(t):
-            view = resp.reshape(K, -1, slots.sizes[s], prod(slots.sizes[s + 1 : t]), size, n)
-            out[s, t] = view.sum(axis=(1, 3))
-        resp = resp.reshape(K, -1, size, n).sum(axis=2)
-    return [out[pair] for pair in slots.pairs]
+    for t, place in enumerate(places_of(sizes)):
+        if t:
+            pairs[0, t].sum(axis=1, out=single[:, place])
+        else:
+            single[:, place] = resp
+    return single, [pairs[pair] for pair in pairs_of(sizes)]

@@ -75,7 +75,7 @@ class Design:
             np.take(table[:size], of_slot, axis=1, mode="wrap")
             for size, of_slot in zip(slots.sizes, slots.columns, strict=True)
         ]
-        return active, np.concatenate(levels)
+        return active, np.concatenate([*levels, slots.columns[:0]])
 
     def of_levels(self, coordinates: Array) -> Array:
         """Effects (T, p) of all levels."""
