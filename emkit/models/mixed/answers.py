@@ -144,8 +144,7 @@ def _draw_one(
     log_mass: Array = np.zeros(n)
     if model.normal is not None and np.isnan(tile.X).any():
         # Left-out cells stay missing here: they enter by their shares, as in the fit.
-        none = Slots((), np.empty((0, n), dtype=np.intp), tile.slots.left_out)
-        chosen = Tile(tile.X, codes, None, none)
+        chosen = Tile(tile.X, codes, None, Slots.none(n, tile.slots.left_out))
         numbers, log_mass = _draw_numbers(model, bound, chosen, k, of_number, limits)
     tables = np.split(bound.params.tables, np.cumsum(model.levels.n_levels)[:-1], axis=1)
     for j, table in enumerate(tables):

@@ -135,12 +135,12 @@ class Bound:
 
     def log_of_known(self, tile: Tile, known: Array | None = None) -> Array:
         """Log-probability of the observed categories (K, n)."""
-        codes = np.ascontiguousarray(tile.codes.T)
-        total = np.zeros((len(self.log_weights), codes.shape[1]))
-        for j, (table, column) in enumerate(zip(self.log_tables, codes, strict=True)):
+        K, n = len(self.log_weights), len(tile.codes)
+        total = np.zeros((K, n)) if known is None else self.logs @ known
+        for j, (table, column) in enumerate(zip(self.log_tables, tile.codes.T, strict=True)):
             if known is None or j not in self.design.places:
                 total += np.take(table, column + 1, axis=1)  # 0 is a missing cell
-        return total if known is None else total + self.logs @ known
+        return total
 
     def tile_rows(self, n_missing: int, n_combinations: int) -> int:
         """Rows of a tile, which miss so many numbers."""
@@ -154,7 +154,7 @@ class Bound:
 
 def expanded(tile: Tile, n_levels: tuple[int, ...]) -> tuple[Tile, Array]:
     """A tile with a row for every combination, and which (M, n) of them there are not."""
-    (sizes, columns, left_out), n, M = tile.slots, len(tile.codes), tile.slots.n_combinations
+    (sizes, columns, *_, left_out), n, M = tile.slots, len(tile.codes), tile.slots.n_combinations
     codes, never = np.tile(tile.codes, (M, 1, 1)), np.zeros((M, n), dtype=bool)
     each = np.arange(n)
     for of_slot, level in zip(columns, np.unravel_index(np.arange(M), sizes), strict=True):
@@ -164,5 +164,4 @@ def expanded(tile: Tile, n_levels: tuple[int, ...]) -> tuple[Tile, Array]:
         codes[:, rows, of_slot[rows]] = np.minimum(level[:, None], room[rows] - 1)
     X = np.broadcast_to(tile.X, (M, *tile.X.shape)).reshape(M * n, -1)
     left_out = None if left_out is None else np.tile(left_out, (M, 1))
-    none = Slots((), np.empty((0, M * n), dtype=np.intp), left_out)
-    return Tile(X, codes.reshape(M * n, -1), None, none), never
+    return Tile(X, codes.reshape(M * n, -1), None, Slots.none(M * n, left_out)), never

@@ -75,6 +75,9 @@ class Slots(NamedTuple):
 
     sizes: tuple[int, ...]  #: levels that there is room for in each slot
     columns: Codes  #: (S, n) the column whose cell stands there; -1 for none
+    active: Codes  #: (A,) all levels of these columns, among those of the columns that move numbers
+    #: (sum of L, n) which of these stand in the slots; A where there is no cell, A + 1 no such level
+    numbers: Codes
     #: (n, columns that move numbers) the missing cells that enter by their shares; None: none do
     left_out: NDArray[Any] | None
 
@@ -82,13 +85,19 @@ class Slots(NamedTuple):
     def n_combinations(self) -> int:
         return prod(self.sizes)
 
+    @classmethod
+    def none(cls, n: int, left_out: NDArray[Any] | None) -> "Slots":
+        """Of n rows, in which nothing is summed over."""
+        empty = np.empty((0, n), dtype=np.intp)
+        return cls((), empty, empty[:, 0], empty, left_out)
+
     def take(self, rows: slice | Codes) -> "Slots":
         """Those of some of the rows."""
         left_out = self.left_out
-        return Slots(
-            self.sizes,
-            self.columns[:, rows],
-            None if left_out is None else left_out[rows].astype(float),
+        return self._replace(
+            columns=self.columns[:, rows],
+            numbers=self.numbers[:, rows].astype(np.intp),
+            left_out=None if left_out is None else left_out[rows].astype(float),
         )
 
     def levels(self, combination: Codes) -> Codes:
@@ -110,17 +119,31 @@ def group_slots(codes: Codes, levels: Levels) -> list[tuple[Codes, Slots]]:
         rows = np.flatnonzero(np.isin(of_row, members))
         room = shapes[members].max(axis=0)
         used = room > 1
-        groups.append(
-            (
-                rows,
-                Slots(
-                    tuple(room[used].tolist()),
-                    np.ascontiguousarray(columns[rows][:, used].T),
-                    left_out[rows] if left_out[rows].any() else None,
-                ),
-            )
-        )
+        room, of_slots = room[used].tolist(), np.ascontiguousarray(columns[rows][:, used].T)
+        shares = left_out[rows] if left_out[rows].any() else None
+        slots = Slots(tuple(room), of_slots, *_numbers(room, of_slots, levels), shares)
+        groups.append((rows, slots))
     return groups
+
+
+def _numbers(sizes: Sequence[int], columns: Codes, levels: Levels) -> tuple[Codes, Codes]:
+    """`Slots.active` and `Slots.numbers` of columns (S, n) in slots of these sizes."""
+    n_levels, moves = np.array(levels.n_levels, dtype=np.intp), np.array(levels.moves, dtype=bool)
+    ends = np.where(moves, n_levels, 0).cumsum()
+    here = np.unique(columns[columns >= 0])
+    ranges = [np.arange(ends[j] - n_levels[j], ends[j]) for j in here]
+    active = np.concatenate([*ranges, np.empty(0, dtype=np.intp)])
+    end = len(active)
+    small = np.int16 if end < 2**15 - 2 else np.intp  # as many as rows by levels are kept
+    table = np.full((max([1, *sizes]), len(n_levels) + 1), end + 1, dtype=small)
+    table[0, -1] = end
+    for j, start in zip(here, n_levels[here].cumsum() - n_levels[here], strict=True):
+        table[: n_levels[j], j] = np.arange(start, start + n_levels[j])
+    numbers = [
+        np.take(table[:size], of_slot, axis=1, mode="wrap")
+        for size, of_slot in zip(sizes, columns, strict=True)
+    ]
+    return active, np.concatenate([*numbers, np.empty((0, columns.shape[1]), dtype=small)])
 
 
 def _columns(summed: NDArray[np.bool_], levels: Levels) -> Codes:

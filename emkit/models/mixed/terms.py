@@ -97,7 +97,7 @@ class Terms(NamedTuple):
 
     sizes: tuple[int, ...]  #: levels that there is room for in each slot
     active: Codes  #: (A,) all levels of the columns in the slots
-    levels: Codes  #: (sum of L, n) which of these stand there, as in `Design.numbers`
+    levels: Codes  #: (sum of L, n) which of these stand there, as in `Slots.numbers`
     cells: Codes  #: of these in an array (A + 2, n)
     pairs: list[Codes]  #: for each pair of slots (L, L', n) cells in an array (A + 2, A + 2)
     gaps: Gaps | None  #: None where no number is missing
@@ -105,8 +105,8 @@ class Terms(NamedTuple):
     @classmethod
     def of(cls, slots: Slots, x: Array, work: Any, bound: Bound) -> "Terms":
         """Of residuals (n, p), of which the work of their kernel is given."""
-        (active, levels), n, C = bound.design.numbers(slots), len(x), bound.n_class_levels
-        sizes = slots.sizes
+        sizes, _, active, levels, _ = slots
+        n, C = len(x), bound.n_class_levels
         if C:
             classes, sizes = np.arange(C), (C, *sizes)
             active = np.concatenate([bound.design.n_levels + classes, active])
