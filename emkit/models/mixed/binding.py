@@ -25,7 +25,7 @@ __all__ = ["NEVER", "Bound", "expanded"]
 #: Stands in for the logarithm of 0: so low that it never counts, and a number.
 NEVER = -1e300
 #: Rows of a tile, classes and combinations, at most: as many numbers stay in the cache.
-MOST_NUMBERS = 2**18
+MOST_NUMBERS = 2**19
 #: Rows of a tile at least, and at most where numbers are missing.
 LEAST_ROWS, MOST_ROWS = 64, 4096
 
@@ -123,7 +123,7 @@ class Bound:
     def residuals(self, tile: Tile, moved: Array) -> Array:
         """Numbers (n, p) less the shift and what moves their means (p, n)."""
         centred: Array = tile.X - self.units.shift
-        if moved.any():
+        if len(self.of_levels):
             centred -= moved.T * self.units.scale
         return centred
 

@@ -7,7 +7,8 @@ never happens. So the combinations of a tile of n rows are an array (L_1, ..., L
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from functools import lru_cache
+from itertools import accumulate, combinations
 from math import prod
 from typing import Any, NamedTuple
 
@@ -75,8 +76,8 @@ class Slots(NamedTuple):
 
     sizes: tuple[int, ...]  #: levels that there is room for in each slot
     columns: Codes  #: (S, n) the column whose cell stands there; -1 for none
-    active: Codes  #: (A,) all levels of these columns, among those of the columns that move numbers
-    #: (sum of L, n) which of these stand in the slots; A where there is no cell, A + 1 no such level
+    active: Codes  #: (A,) levels of these columns, among those of all columns that move numbers
+    #: (sum of L, n) which of these stand in the slots; A: there is no cell, A + 1: no such level
     numbers: Codes
     #: (n, columns that move numbers) the missing cells that enter by their shares; None: none do
     left_out: NDArray[Any] | None
@@ -177,18 +178,20 @@ def _merge(shapes: Codes, counts: Codes) -> list[list[int]]:
     return [members for *_, members in groups]
 
 
-def places_of(sizes: Sequence[int]) -> list[slice]:
+@lru_cache
+def places_of(sizes: tuple[int, ...]) -> tuple[slice, ...]:
     """Of the levels of each slot, slot after slot."""
-    ends = np.cumsum(sizes, dtype=int).tolist()
-    return [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+    ends = accumulate(sizes)
+    return tuple(slice(end - size, end) for end, size in zip(ends, sizes, strict=True))
 
 
-def pairs_of(sizes: Sequence[int]) -> list[tuple[int, int]]:
+@lru_cache
+def pairs_of(sizes: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     """Slots taken two at a time."""
-    return list(combinations(range(len(sizes)), 2))
+    return tuple(combinations(range(len(sizes)), 2))
 
 
-def combine(sizes: Sequence[int], base: Array, single: Array, of_pair: Sequence[Array]) -> Array:
+def combine(sizes: tuple[int, ...], base: Array, single: Array, of_pair: Sequence[Array]) -> Array:
     """Sums (K, M, n) over every combination of a term of the row, of its levels, of their pairs.
 
     ``base`` is (K, n), ``single`` (K, sum of L, n), and those of `pairs_of` (K, L, L', n).
@@ -205,7 +208,7 @@ def combine(sizes: Sequence[int], base: Array, single: Array, of_pair: Sequence[
     return total
 
 
-def sum_levels(sizes: Sequence[int], resp: Array) -> tuple[Array, list[Array]]:
+def sum_levels(sizes: tuple[int, ...], resp: Array) -> tuple[Array, list[Array]]:
     """Sums of (K, M, n) over the combinations that have a level, and over those that have two.
 
     The former are (K, sum of L, n), the latter (K, L, L', n) for each pair of slots.

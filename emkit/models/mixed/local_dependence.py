@@ -243,8 +243,11 @@ class LocalDependence(LatentClassModel):
         if self.normal is None:
             return super().objective_rounding(params, objective)
         of_numbers = self.normal.objective_rounding(normals(params), objective)
-        # Scatters about means that moved are differences of squares as large as the effects.
+        # Scatters about means that moved are differences of squares as large as the effects, and
+        # where classes share a covariance as the distances of the classes.
         largest = sum(abs(of).max(axis=0) for of in self.design.effects(params.effects).values())
+        if self.normal.layout.shared:
+            largest = largest + np.ptp(params.means, axis=0)
         precisions = self.normal.components(normals(params)).precisions
         precision = self.normal.layout.diagonals(precisions, params.means.shape)
         moved = float((precision * largest**2).sum(axis=1).max())

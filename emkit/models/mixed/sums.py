@@ -63,8 +63,9 @@ class LevelSums:
         """Add what is summed over, from responsibilities of levels and of pairs of levels."""
         active, (P, T, p), n_known = terms.active, self._rest.shape, len(self.known)
         A, E = len(active), self.bound.of_levels[active]
-        yz, yu, buffer = np.empty((P, A, p)), np.zeros((P, A, T)), np.zeros((A + 2, len(self.z[0].T)))
-        counts, ones = np.empty((P, A)), np.ones(buffer.shape[1])
+        counts, yz, yu = np.empty((P, A)), np.empty((P, A, p)), np.zeros((P, A, T))
+        ones = np.ones(single.shape[-1])
+        buffer = np.zeros((A + 2, len(ones)))
         for k, z in enumerate(self.z):
             y = terms.spread(single[k], buffer)
             counts[k] = y @ ones

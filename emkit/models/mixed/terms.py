@@ -48,7 +48,8 @@ class Gaps(NamedTuple):
             missing, factors = work.missing, work.factors
         else:
             missing, factors = _factored(x, bound.precisions)
-        factor = np.broadcast_to(factors, (len(bound.weighted), *factors[0].shape))
+        factor = factors[0][None] if len(factors) == 1 else np.array(factors)
+        factor = np.broadcast_to(factor, (len(bound.weighted), *factor.shape[1:]))
         n_precisions, n_levels, p = len(bound.weighted), len(active) + 2, x.shape[1]
         products = np.zeros((n_precisions, max(int(missing.max(initial=0)) + 1, p), n_levels))
         products[:, :p, :-2] = bound.weighted[:, active].mT
