@@ -14,8 +14,9 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from emkit import EMImputer
 from emkit.engine import Tempered, check_model, fit_em, soft
+from emkit.models.mixed import binding
 from emkit.models.mixed.answers import draw, expect, score_samples
-from emkit.models.mixed.completions import Slots, combine, group_slots, sum_pairs, sum_singles
+from emkit.models.mixed.completions import combine, group_slots, pairs_of, places_of, sum_levels
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.rows import CodedRows, Levels
 from emkit.models.mixed.starts import draw_start
@@ -208,7 +209,7 @@ def tables(draw_from):
     rng = np.random.default_rng(draw_from(st.integers(0, 10**6)))
     n, p = draw_from(st.integers(8, 60)), draw_from(st.integers(0, 3))
     n_levels = draw_from(st.lists(st.integers(1, 4), min_size=1, max_size=4))
-    structure = draw_from(st.sampled_from(["full", "tied", "diag", "spherical", "EEV"]))
+    structure = draw_from(st.sampled_from(["full", "tied", "EEI", "diag", "spherical", "EEV"]))
     z = rng.integers(0, 3, n)
     X = rng.normal(size=(n, p)) + rng.normal(0.0, 3.0, (3, p))[z]
     codes = np.column_stack(
@@ -287,35 +288,70 @@ def test_the_likelihood_is_the_sum_over_what_may_be_missing(case):
     assert_allclose(score_samples(model, row, params)[0], expected, rtol=1e-9)
 
 
-class CombinationByCombination(LocalDependence):
+class ByRow(LocalDependence):
     """Its E-step takes every combination as a row, as it does where squares cannot be completed."""
 
     def bind(self, params):
-        bound = super().bind(params)
-        bound.by_terms = False
-        return bound
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(binding, "FEATURE_ERROR", 0.0)
+            return super().bind(params)
 
 
+class ByClass(LocalDependence):
+    """Its E-step takes class after class, as it does where they are too far apart to be levels."""
+
+    def bind(self, params):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(binding.Bound, "_bind_classes", lambda bound: None)
+            return super().bind(params)
+
+
+@pytest.mark.parametrize("other", [ByRow, ByClass])
 @given(tables(), st.sampled_from([1, 4, 64]), st.sampled_from([soft, Tempered(0.5)]))
 @settings(max_examples=60)
-def test_level_by_level_is_as_combination_by_combination(case, most, posterior):
+def test_ways_of_the_e_step_agree(other, case, most, posterior):
     model, data, rng = case
     levels = replace(model.levels, most=most)
     arguments = model.normal, model.n_classes, levels, model.shares
-    by_level, by_row = LocalDependence(*arguments), CombinationByCombination(*arguments)
+    by_level, by_other = LocalDependence(*arguments), other(*arguments)
     params = draw_start(model, data, rng)
     params = params._replace(effects=rng.normal(size=params.effects.shape))
+    if model.normal is not None:
+        shared = model.normal.layout.shared and model.n_classes > 1
+        assert by_level.bind(params).n_class_levels == (model.n_classes if shared else 0)
+        assert by_other.bind(params).n_class_levels == 0
+        assert by_other.bind(params).by_terms == (other is ByClass)
     stats, objective = by_level.e_step(data, params, posterior)
-    expected, of_rows = by_row.e_step(data, params, posterior)
+    expected, of_rows = by_other.e_step(data, params, posterior)
     assert_allclose(objective, of_rows, rtol=1e-10)
     for name, value in stats._asdict().items():
         size = max(np.abs(getattr(expected, name)).max(initial=0.0), 1.0)
         assert_allclose(value, getattr(expected, name), rtol=0.0, atol=1e-9 * size, err_msg=name)
     numbers, proba = expect(by_level, data, params)
-    of_rows = expect(by_row, data, params)
+    of_rows = expect(by_other, data, params)
     assert_allclose(numbers, of_rows[0], rtol=1e-8, atol=1e-9)
-    for one, other in zip(proba, of_rows[1], strict=True):
-        assert_allclose(one, other, rtol=1e-8, atol=1e-9)
+    for one, other_one in zip(proba, of_rows[1], strict=True):
+        assert_allclose(one, other_one, rtol=1e-8, atol=1e-9)
+    drawn = [draw(of, data, params, np.random.default_rng(0)) for of in (by_level, by_other)]
+    assert_allclose(drawn[0][0], drawn[1][0], rtol=1e-8, atol=1e-8)
+    assert (drawn[0][1] == drawn[1][1]).all()
+
+
+def test_classes_that_share_a_covariance_may_be_far_apart():
+    """Ten million standard deviations: as levels their squares would be rounding."""
+    rng = np.random.default_rng(0)
+    z, codes = np.arange(80) % 2, rng.integers(0, 3, (80, 2))
+    X = rng.normal(size=(80, 2)) + 1e7 * z[:, None] + np.array([0.0, 2.0, 4.0])[codes[:, :1]]
+    X[::5, 0] = np.nan
+    codes[::4, 0] = codes[::7, 1] = -1
+    model, data = coded(X, codes, 2, [3, 3], structure="tied", ridge=1.0)
+    result = fit_em(model, data, random_state=0, tol=1e-8)
+    bound = model.bind(result.params)
+    assert bound.by_terms and bound.n_class_levels == 0
+    means = np.sort(model.normal.units.scale * result.params.means, axis=0)
+    assert_allclose(np.diff(means, axis=0), 1e7, rtol=1e-6)
+    fall = -np.diff(result.history).min(initial=0.0)
+    assert fall <= 1e-9 * np.abs(result.history).max()
 
 
 @given(st.integers(0, 10**6), st.lists(st.integers(1, 6), min_size=1, max_size=7))
@@ -337,33 +373,36 @@ def test_groups_have_room_for_what_their_rows_miss(seed, n_levels):
         assert (left_out == (0.0 if slots.left_out is None else slots.left_out)).all()
 
 
-@pytest.mark.parametrize("sizes", [(3,), (4, 2), (3, 2, 2), (2, 2, 2, 2)])
+@pytest.mark.parametrize("sizes", [(3,), (4, 2), (3, 2, 2), (2, 2, 2, 2), (2, 3, 1, 2, 2)])
 def test_sums_over_combinations_have_the_terms_of_their_levels(sizes):
     rng = np.random.default_rng(0)
-    K, n, slots = 2, 5, Slots(sizes, np.zeros((len(sizes), 5), dtype=int), None)
+    K, n, places, of_two = 2, 5, places_of(sizes), pairs_of(sizes)
     base, single = rng.normal(size=(K, n)), rng.normal(size=(K, sum(sizes), n))
-    pairs = [rng.normal(size=(1, sizes[s], sizes[t], n)) for s, t in slots.pairs]
-    total = combine(slots, base, single, pairs)
-    of_level, of_all = sum_singles(slots, total)
-    of_pair = sum_pairs(slots, total)
-    assert_allclose(of_all, total.sum(axis=1))
+    pairs = [rng.normal(size=(K, sizes[s], sizes[t], n)) for s, t in of_two]
+    given = base.copy(), single.copy(), [of.copy() for of in pairs]
+    total = combine(sizes, base, single, pairs)
+    of_level, of_pair = sum_levels(sizes, total)
+    assert_allclose(base, given[0])
+    assert_allclose(single, given[1])
+    for now, before in zip(pairs, given[2], strict=True):
+        assert_allclose(now, before)
     combinations = list(product(*map(range, sizes)))
     for m, levels in enumerate(combinations):
         expected = base.copy()
-        for place, level in zip(slots.places, levels, strict=True):
+        for place, level in zip(places, levels, strict=True):
             expected += single[:, place][:, level]
-        for of, (s, t) in zip(pairs, slots.pairs, strict=True):
+        for of, (s, t) in zip(pairs, of_two, strict=True):
             expected += of[:, levels[s], levels[t]]
         assert_allclose(total[:, m], expected)
     which = np.array(combinations)
-    for s, place in enumerate(slots.places):
+    for s, place in enumerate(places):
         for level in range(sizes[s]):
             mine = total[:, which[:, s] == level].sum(axis=1)
-            assert_allclose(of_level[:, place][:, level], mine)
-    for (s, t), of in zip(slots.pairs, of_pair, strict=True):
+            assert_allclose(of_level[:, place][:, level], mine, atol=1e-12)
+    for (s, t), of in zip(of_two, of_pair, strict=True):
         for i, j in product(range(sizes[s]), range(sizes[t])):
             mine = total[:, (which[:, s] == i) & (which[:, t] == j)].sum(axis=1)
-            assert_allclose(of[:, i, j], mine)
+            assert_allclose(of[:, i, j], mine, atol=1e-12)
 
 
 def test_a_category_that_tells_a_number_to_the_last_digit_is_taken_row_by_row():

@@ -119,8 +119,11 @@ def _score(
         return -np.inf
     fitted: Any = fitted_cells(candidate)
     weights = np.ones(len(X)) if rows.sample_weight is None else rows.sample_weight
-    scores = _of_categories(fitted, X, rows.X, hidden, weights)
-    filled = fitted.impute(X)
+    if hasattr(fitted, "members"):
+        filled, proba = fitted.expect(X)
+        scores = _of_categories(fitted, proba, rows.X, hidden, weights)
+    else:
+        filled, scores = fitted.impute(X), {}
     for j in sorted(set(np.flatnonzero(hidden.any(axis=0)).tolist()) - set(scores)):
         of = hidden[:, j]
         spread = np.var(rows.X[~np.isnan(rows.X[:, j]), j], dtype=float)
@@ -130,13 +133,10 @@ def _score(
 
 
 def _of_categories(
-    fitted: Any, X: Array, truth: Array, hidden: NDArray[np.bool_], weights: Array
+    fitted: Any, proba: list[Array], truth: Array, hidden: NDArray[np.bool_], weights: Array
 ) -> dict[int, float]:
     """Mean log-probabilities of the held-out cells of columns of categories."""
     scores: dict[int, float] = {}
-    if not hasattr(fitted, "members"):
-        return scores
-    _, proba = fitted.expect(X)
     for j, of, p in zip(fitted.categories, fitted.members, proba, strict=True):
         rows = np.flatnonzero(hidden[:, j])
         if len(rows):

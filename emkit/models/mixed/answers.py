@@ -9,7 +9,7 @@ from emkit._typing import Array
 from emkit.engine.latent_class import unbuffered
 from emkit.engine.posterior import soft
 from emkit.models.mixed.binding import NEVER, Bound
-from emkit.models.mixed.completions import Slots, sum_singles
+from emkit.models.mixed.completions import Slots, places_of, sum_levels
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams, Work
 from emkit.models.mixed.rows import CodedRows, Codes, Tile
 
@@ -53,8 +53,9 @@ def expect(
             codes = tile.codes[:, j]
             known = (codes[:, None] == np.arange(table.shape[1])).astype(float)
             proba[j][rows] = np.where((codes < 0)[:, None], resp.sum(axis=1).T @ table, known)
-        single = sum_singles(tile.slots, resp.sum(axis=0)[None])[0][0]
-        for columns, place in zip(tile.slots.columns, tile.slots.places, strict=True):
+        single = sum_levels(tile.slots.sizes, resp.sum(axis=0)[None])[0][0]
+        places = places_of(tile.slots.sizes)
+        for columns, place in zip(tile.slots.columns, places, strict=True):
             for column in np.unique(columns[columns >= 0]):
                 if column in wanted:
                     mine = np.flatnonzero(columns == column)
@@ -68,13 +69,14 @@ def expect(
 
 def _mean(bound: Bound, work: Work, resp: Array) -> Array:
     """Conditional means (n, p) over classes and combinations (K, M, n), in the user's units."""
-    K, _, n = resp.shape
-    rows, kernel, of_kernel, _, known, terms = work
-    resp = resp.reshape(K, -1, len(rows.codes))
-    of_class = resp.sum(axis=1)
-    mean = kernel.completed(of_kernel, of_class) + bound.moved(rows, known) * of_class.sum(axis=0)
+    n = resp.shape[-1]
+    rows, kernel, of_kernel, z, known, terms = work
+    resp = resp.reshape(len(z), -1, len(rows.codes))
+    of_normal = resp.sum(axis=1)
+    mean = kernel.completed(of_kernel, of_normal)
+    mean += bound.moved(rows, known) * of_normal.sum(axis=0)
     if terms is not None:
-        mean += terms.filled(sum_singles(terms.slots, resp)[0], len(mean))
+        mean += terms.filled(sum_levels(terms.sizes, resp)[0], len(mean))
     shift, scale = bound.units
     result: Array = mean.reshape(len(mean), -1, n).sum(axis=1).T * scale + shift
     return result
@@ -142,8 +144,7 @@ def _draw_one(
     log_mass: Array = np.zeros(n)
     if model.normal is not None and np.isnan(tile.X).any():
         # Left-out cells stay missing here: they enter by their shares, as in the fit.
-        none = Slots((), np.empty((0, n), dtype=np.intp), tile.slots.left_out)
-        chosen = Tile(tile.X, codes, None, none)
+        chosen = Tile(tile.X, codes, None, Slots.none(n, tile.slots.left_out))
         numbers, log_mass = _draw_numbers(model, bound, chosen, k, of_number, limits)
     tables = np.split(bound.params.tables, np.cumsum(model.levels.n_levels)[:-1], axis=1)
     for j, table in enumerate(tables):
@@ -166,8 +167,11 @@ def _draw_numbers(
     shift, scale = bound.units
     known = model.design.indicators(tile.codes)
     moved = bound.moved(tile, known)
+    if bound.n_class_levels:  # all are of one normal, moved by their class
+        moved += bound.of_levels[model.design.n_levels + k].T
+        k = np.zeros_like(k)
     within = None if limits is None else ((limits - shift) / scale)[:, :, None] - moved
-    _, kernel, work = bound.log_density(bound.residuals(tile, known))
+    _, kernel, work = bound.log_density(bound.residuals(tile, moved))
     numbers, log_mass = tile.X.copy(), np.zeros(len(k))
     for label in np.unique(k):
         mine = np.flatnonzero(k == label)

@@ -14,6 +14,7 @@ from emkit.numerics.constants import EPS
 from emkit.numerics.gaussian import (
     FEATURE_ERROR,
     CompleteKernel,
+    Components,
     Scaling,
     choose_complete,
     tile_rows,
@@ -24,7 +25,7 @@ __all__ = ["NEVER", "Bound", "expanded"]
 #: Stands in for the logarithm of 0: so low that it never counts, and a number.
 NEVER = -1e300
 #: Rows of a tile, classes and combinations, at most: as many numbers stay in the cache.
-MOST_NUMBERS = 2**18
+MOST_NUMBERS = 2**19
 #: Rows of a tile at least, and at most where numbers are missing.
 LEAST_ROWS, MOST_ROWS = 64, 4096
 
@@ -40,39 +41,64 @@ class Bound:
             log_weights = np.log(params.weights / params.weights.sum())
         self.log_weights = np.maximum(log_weights, NEVER)
         self.rows = tile_rows(sum(model.levels.n_levels) + len(log_weights))
-        self.by_terms = True
+        self.by_terms, self.n_class_levels = True, 0
         if model.normal is None:
             return
         self.units, self.layout = model.normal.units, model.normal.layout
         self.components = model.normal.components(normals(params))
+        self._bind_levels()
+        self._bind_classes()
+        self._bind_terms()
         # Rows come centred: beside a large shift the effects would be lost in rounding.
         scale = self.units.scale
         self._of_rows = Scaling(np.zeros_like(scale), scale)
         self.complete: CompleteKernel = choose_complete(self.layout, self.components, self._of_rows)
         self.rows, self._n_reserved = self.complete.rows, 0
         self._incomplete: ConditionalKernel | MaskedKernel | None = None
-        self._bind_effects()
 
-    def _bind_effects(self) -> None:
-        """What the levels of missing categories do to a log-density, see `Terms`."""
-        design, K = self.design, len(self.params.means)
-        precisions = self.layout.dense(self.components.precisions, *self.params.means.shape)
-        self.precisions = precisions[:1] if self.layout.shared else precisions  # (K or 1, p, p)
-        self.of_levels = design.of_levels(self.params.effects)
-        self.weighted = self.of_levels @ self.precisions  # (K or 1, T, p)
-        self.of_pair = -(self.weighted @ self.of_levels.T)  # (K or 1, T, T)
-        halves = 0.5 * np.einsum("kll->kl", self.of_pair)
-        self.of_shares = design.shares.T @ self.of_levels  # (columns, p)
-        logs = [self.log_tables[j][:, 1:] for j in design.columns]
-        self.logs = np.hstack([np.empty((K, 0)), *logs])  # (K, T) of the tables
-        self.of_single = self.logs + halves  # (K, T)
-        self.by_terms = self._error_of_terms() <= FEATURE_ERROR
-
-    def _error_of_terms(self) -> float:
-        """Error of a log-density whose square is completed, as `Components.raw_error`."""
-        widest: Array = np.zeros(self.of_levels.shape[1])
+    def _bind_levels(self) -> None:
+        """Effects (T, p) of the levels, and whether combinations need not be rows."""
+        self.of_levels = self.design.of_levels(self.params.effects)
+        self.of_shares = self.design.shares.T @ self.of_levels  # (columns, p)
+        self._widest: Array = np.zeros(self.of_levels.shape[1])
         for place in self.design.places.values():
-            widest += np.abs(self.of_levels[place]).max(axis=0)
+            self._widest += np.abs(self.of_levels[place]).max(axis=0)
+        self.by_terms = self._error_of_terms(self._widest) <= FEATURE_ERROR
+
+    def _bind_classes(self) -> None:
+        """Classes that share a covariance become levels, after all others: C of them, or none."""
+        K = len(self.params.means)
+        if not (self.layout.shared and K > 1):
+            return
+        share = np.exp(self.log_weights)
+        centre = share @ self.params.means
+        apart = self.params.means - centre
+        if self._error_of_terms(self._widest + np.abs(apart).max(axis=0)) > FEATURE_ERROR:
+            return
+        self.n_class_levels, of = K, self.components
+        self.of_levels = np.vstack([self.of_levels, apart])  # (T + C, p)
+        self.components = Components.of(
+            self.layout, np.zeros(1), centre[None], of.covariances, of.factor
+        )
+
+    def _bind_terms(self) -> None:
+        """What levels, alone and by two, do to the log-density of each normal, see `Terms`."""
+        shape, T = self.components.means.shape, self.design.n_levels
+        precisions = self.layout.dense(self.components.precisions, *shape)
+        self.precisions = precisions  # (P, p, p)
+        self.weighted = self.of_levels @ self.precisions  # (P, T + C, p)
+        self.of_pair = -(self.weighted @ self.of_levels.T)  # (P, T + C, T + C)
+        self.of_single = 0.5 * np.einsum("kll->kl", self.of_pair)  # (P, T + C)
+        logs = [self.log_tables[j][:, 1:] for j in self.design.columns]
+        self.logs = np.hstack([np.empty((len(self.log_weights), 0)), *logs])  # (K, T)
+        if self.n_class_levels:
+            self.of_pair[0, T:, :T] += self.logs
+            self.of_single[0, T:] += self.log_weights
+        else:
+            self.of_single += self.logs
+
+    def _error_of_terms(self, widest: Array) -> float:
+        """Error of a log-density whose square is completed, as `Components.raw_error`."""
         shape = self.params.means.shape
         precision = self.layout.diagonals(self.components.precisions, shape)
         variance = self.layout.diagonals(self.components.covariances, shape)
@@ -94,27 +120,27 @@ class Bound:
             log_joint, work = kernel.log_joint(x)
         return log_joint, kernel, work
 
-    def residuals(self, tile: Tile, known: Array) -> Array:
-        """Numbers (n, p) less the shift and what categories not summed over do to them."""
+    def residuals(self, tile: Tile, moved: Array) -> Array:
+        """Numbers (n, p) less the shift and what moves their means (p, n)."""
         centred: Array = tile.X - self.units.shift
-        if self.design.size:
-            centred -= self.moved(tile, known).T * self.units.scale
+        if len(self.of_levels):
+            centred -= moved.T * self.units.scale
         return centred
 
     def moved(self, tile: Tile, known: Array) -> Array:
         """What categories that are not summed over do to the means (p, n), in internal units."""
-        moved: Array = self.of_levels.T @ known
+        moved: Array = self.of_levels[: len(known)].T @ known
         left_out = tile.slots.left_out
         return moved if left_out is None else moved + self.of_shares.T @ left_out.T
 
     def log_of_known(self, tile: Tile, known: Array | None = None) -> Array:
         """Log-probability of the observed categories (K, n)."""
-        codes = np.ascontiguousarray(tile.codes.T)
-        total = np.zeros((len(self.log_weights), codes.shape[1]))
-        for j, (table, column) in enumerate(zip(self.log_tables, codes, strict=True)):
+        K, n = len(self.log_weights), len(tile.codes)
+        total = np.zeros((K, n)) if known is None else self.logs @ known
+        for j, (table, column) in enumerate(zip(self.log_tables, tile.codes.T, strict=True)):
             if known is None or j not in self.design.places:
                 total += np.take(table, column + 1, axis=1)  # 0 is a missing cell
-        return total if known is None else total + self.logs @ known
+        return total
 
     def tile_rows(self, n_missing: int, n_combinations: int) -> int:
         """Rows of a tile, which miss so many numbers."""
@@ -128,7 +154,7 @@ class Bound:
 
 def expanded(tile: Tile, n_levels: tuple[int, ...]) -> tuple[Tile, Array]:
     """A tile with a row for every combination, and which (M, n) of them there are not."""
-    (sizes, columns, left_out), n, M = tile.slots, len(tile.codes), tile.slots.n_combinations
+    (sizes, columns, *_, left_out), n, M = tile.slots, len(tile.codes), tile.slots.n_combinations
     codes, never = np.tile(tile.codes, (M, 1, 1)), np.zeros((M, n), dtype=bool)
     each = np.arange(n)
     for of_slot, level in zip(columns, np.unravel_index(np.arange(M), sizes), strict=True):
@@ -138,5 +164,4 @@ def expanded(tile: Tile, n_levels: tuple[int, ...]) -> tuple[Tile, Array]:
         codes[:, rows, of_slot[rows]] = np.minimum(level[:, None], room[rows] - 1)
     X = np.broadcast_to(tile.X, (M, *tile.X.shape)).reshape(M * n, -1)
     left_out = None if left_out is None else np.tile(left_out, (M, 1))
-    none = Slots((), np.empty((0, M * n), dtype=np.intp), left_out)
-    return Tile(X, codes.reshape(M * n, -1), None, none), never
+    return Tile(X, codes.reshape(M * n, -1), None, Slots.none(M * n, left_out)), never

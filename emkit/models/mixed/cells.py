@@ -59,9 +59,10 @@ class MixedCells(NamedTuple):
         return score_samples(self.model, self.rows(X), self.params)
 
     def expect(self, X: Array) -> tuple[Array, list[Array]]:
-        """Conditional means of the numbers, and probabilities of the levels of each column."""
-        numbers, proba = expect(self.model, self.rows(X), self.params)
-        return numbers, [of.spread(p) for of, p in zip(self.members, proba, strict=True)]
+        """The table with means of the numbers, and probabilities of the levels of each column."""
+        filled = X.copy()
+        filled[:, self.numbers], proba = expect(self.model, self.rows(X), self.params)
+        return filled, [of.spread(p) for of, p in zip(self.members, proba, strict=True)]
 
     def impute(self, X: Array) -> Array:
         """Missing numbers at their conditional means, missing categories at the likeliest level."""

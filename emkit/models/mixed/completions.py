@@ -7,7 +7,8 @@ never happens. So the combinations of a tile of n rows are an array (L_1, ..., L
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from functools import lru_cache
+from itertools import accumulate, combinations
 from math import prod
 from typing import Any, NamedTuple
 
@@ -16,7 +17,16 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 
-__all__ = ["Codes", "Levels", "Slots", "combine", "group_slots", "sum_pairs", "sum_singles"]
+__all__ = [
+    "Codes",
+    "Levels",
+    "Slots",
+    "combine",
+    "group_slots",
+    "pairs_of",
+    "places_of",
+    "sum_levels",
+]
 
 Codes = NDArray[np.intp]
 
@@ -66,6 +76,9 @@ class Slots(NamedTuple):
 
     sizes: tuple[int, ...]  #: levels that there is room for in each slot
     columns: Codes  #: (S, n) the column whose cell stands there; -1 for none
+    active: Codes  #: (A,) levels of these columns, among those of all columns that move numbers
+    #: (sum of L, n) which of these stand in the slots; A: there is no cell, A + 1: no such level
+    numbers: Codes
     #: (n, columns that move numbers) the missing cells that enter by their shares; None: none do
     left_out: NDArray[Any] | None
 
@@ -73,24 +86,19 @@ class Slots(NamedTuple):
     def n_combinations(self) -> int:
         return prod(self.sizes)
 
-    @property
-    def places(self) -> list[slice]:
-        """Of the levels of each slot, slot after slot."""
-        ends = np.cumsum(self.sizes, dtype=int).tolist()
-        return [slice(end - size, end) for end, size in zip(ends, self.sizes, strict=True)]
-
-    @property
-    def pairs(self) -> list[tuple[int, int]]:
-        """Slots taken two at a time."""
-        return list(combinations(range(len(self.sizes)), 2))
+    @classmethod
+    def none(cls, n: int, left_out: NDArray[Any] | None) -> "Slots":
+        """Of n rows, in which nothing is summed over."""
+        empty = np.empty((0, n), dtype=np.intp)
+        return cls((), empty, empty[:, 0], empty, left_out)
 
     def take(self, rows: slice | Codes) -> "Slots":
         """Those of some of the rows."""
         left_out = self.left_out
-        return Slots(
-            self.sizes,
-            self.columns[:, rows],
-            None if left_out is None else left_out[rows].astype(float),
+        return self._replace(
+            columns=self.columns[:, rows],
+            numbers=self.numbers[:, rows].astype(np.intp),
+            left_out=None if left_out is None else left_out[rows].astype(float),
         )
 
     def levels(self, combination: Codes) -> Codes:
@@ -112,17 +120,31 @@ def group_slots(codes: Codes, levels: Levels) -> list[tuple[Codes, Slots]]:
         rows = np.flatnonzero(np.isin(of_row, members))
         room = shapes[members].max(axis=0)
         used = room > 1
-        groups.append(
-            (
-                rows,
-                Slots(
-                    tuple(room[used].tolist()),
-                    np.ascontiguousarray(columns[rows][:, used].T),
-                    left_out[rows] if left_out[rows].any() else None,
-                ),
-            )
-        )
+        room, of_slots = room[used].tolist(), np.ascontiguousarray(columns[rows][:, used].T)
+        shares = left_out[rows] if left_out[rows].any() else None
+        slots = Slots(tuple(room), of_slots, *_numbers(room, of_slots, levels), shares)
+        groups.append((rows, slots))
     return groups
+
+
+def _numbers(sizes: Sequence[int], columns: Codes, levels: Levels) -> tuple[Codes, Codes]:
+    """`Slots.active` and `Slots.numbers` of columns (S, n) in slots of these sizes."""
+    n_levels, moves = np.array(levels.n_levels, dtype=np.intp), np.array(levels.moves, dtype=bool)
+    ends = np.where(moves, n_levels, 0).cumsum()
+    here = np.unique(columns[columns >= 0])
+    ranges = [np.arange(ends[j] - n_levels[j], ends[j]) for j in here]
+    active = np.concatenate([*ranges, np.empty(0, dtype=np.intp)])
+    end = len(active)
+    small = np.int16 if end < 2**15 - 2 else np.intp  # as many as rows by levels are kept
+    table = np.full((max([1, *sizes]), len(n_levels) + 1), end + 1, dtype=small)
+    table[0, -1] = end
+    for j, start in zip(here, n_levels[here].cumsum() - n_levels[here], strict=True):
+        table[: n_levels[j], j] = np.arange(start, start + n_levels[j])
+    numbers = [
+        np.take(table[:size], of_slot, axis=1, mode="wrap")
+        for size, of_slot in zip(sizes, columns, strict=True)
+    ]
+    return active, np.concatenate([*numbers, np.empty((0, columns.shape[1]), dtype=small)])
 
 
 def _columns(summed: NDArray[np.bool_], levels: Levels) -> Codes:
@@ -156,45 +178,54 @@ def _merge(shapes: Codes, counts: Codes) -> list[list[int]]:
     return [members for *_, members in groups]
 
 
-def combine(slots: Slots, base: Array, single: Array, of_pair: Sequence[Array]) -> Array:
+@lru_cache
+def places_of(sizes: tuple[int, ...]) -> tuple[slice, ...]:
+    """Of the levels of each slot, slot after slot."""
+    ends = accumulate(sizes)
+    return tuple(slice(end - size, end) for end, size in zip(ends, sizes, strict=True))
+
+
+@lru_cache
+def pairs_of(sizes: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+    """Slots taken two at a time."""
+    return tuple(combinations(range(len(sizes)), 2))
+
+
+def combine(sizes: tuple[int, ...], base: Array, single: Array, of_pair: Sequence[Array]) -> Array:
     """Sums (K, M, n) over every combination of a term of the row, of its levels, of their pairs.
 
-    ``base`` is (K, n), ``single`` (K, sum of L, n), and those of `Slots.pairs` (K or 1, L, L', n).
+    ``base`` is (K, n), ``single`` (K, sum of L, n), and those of `pairs_of` (K, L, L', n).
     """
     K, n = base.shape
-    pairs = dict(zip(slots.pairs, of_pair, strict=True))
+    pairs = dict(zip(pairs_of(sizes), of_pair, strict=True))
     total = base[:, None]
-    for t, (place, size) in enumerate(zip(slots.places, slots.sizes, strict=True)):
+    for t, (place, size) in enumerate(zip(places_of(sizes), sizes, strict=True)):
         own = single[:, None, place]
-        if t:
-            own = own + pairs[t - 1, t]
-        total = total.reshape(K, -1, own.shape[1], 1, n) + own[:, None]
-        for s in range(t - 1):
-            view = total.reshape(K, -1, slots.sizes[s], prod(slots.sizes[s + 1 : t]), size, n)
-            view += pairs[s, t][:, None, :, None]
-        total = total.reshape(K, -1, n)
+        for s in range(t - 1, -1, -1):  # from the last, while there are few of them
+            own = own[:, None] + pairs[s, t][:, :, None]
+            own = own.reshape(K, -1, size, n)
+        total = (own + total[:, :, None]).reshape(K, -1, n)
     return total
 
 
-def sum_singles(slots: Slots, resp: Array) -> tuple[Array, Array]:
-    """Sums (K, sum of L, n) of (K, M, n) over the combinations that have a level, and over all."""
+def sum_levels(sizes: tuple[int, ...], resp: Array) -> tuple[Array, list[Array]]:
+    """Sums of (K, M, n) over the combinations that have a level, and over those that have two.
+
+    The former are (K, sum of L, n), the latter (K, L, L', n) for each pair of slots.
+    """
     K, _, n = resp.shape
-    out = np.empty((K, sum(slots.sizes), n))
-    for place, size in zip(slots.places[::-1], slots.sizes[::-1], strict=True):
-        each = resp.reshape(K, -1, size, n)
-        each.sum(axis=1, out=out[:, place])
+    single, pairs = np.empty((K, sum(sizes), n)), {}
+    for t in range(len(sizes) - 1, 0, -1):
+        each = rest = resp.reshape(K, -1, sizes[t], n)
+        for s in range(t - 1):  # slots before s are summed over
+            rest = rest.reshape(K, sizes[s], -1, sizes[t], n)
+            pairs[s, t] = rest.sum(axis=2)
+            rest = rest.sum(axis=1)
+        pairs[t - 1, t] = rest
         resp = each.sum(axis=2)
-    return out, resp[:, 0]
-
-
-def sum_pairs(slots: Slots, resp: Array) -> list[Array]:
-    """Sums (K, L, L', n) of (K, M, n) over the combinations that have two levels."""
-    K, _, n = resp.shape
-    out = {}
-    for t in range(len(slots.sizes) - 1, 0, -1):
-        size = slots.sizes[t]
-        for s in range(t):
-            view = resp.reshape(K, -1, slots.sizes[s], prod(slots.sizes[s + 1 : t]), size, n)
-            out[s, t] = view.sum(axis=(1, 3))
-        resp = resp.reshape(K, -1, size, n).sum(axis=2)
-    return [out[pair] for pair in slots.pairs]
+    for t, place in enumerate(places_of(sizes)):
+        if t:
+            pairs[0, t].sum(axis=1, out=single[:, place])
+        else:
+            single[:, place] = resp
+    return single, [pairs[pair] for pair in pairs_of(sizes)]

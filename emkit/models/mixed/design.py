@@ -10,7 +10,7 @@ import numpy as np
 from scipy.linalg import block_diag, helmert
 
 from emkit._typing import Array
-from emkit.models.mixed.completions import Codes, Levels, Slots
+from emkit.models.mixed.completions import Codes, Levels
 
 __all__ = ["Design"]
 
@@ -48,34 +48,15 @@ class Design:
         blocks = [helmert(n).T if n > 1 else np.empty((1, 0)) for n in n_levels]
         self.contrasts = block_diag(*blocks) if blocks else np.empty((0, 0))  # (T, U)
         self.size = self.contrasts.shape[1]
-        self._n_columns = len(levels.n_levels)
+        self._sizes = np.array(n_levels, dtype=np.intp)
+        ranges = [np.arange(n, dtype=np.int16 if n < 2**15 else np.intp) for n in n_levels]
+        self._levels = np.concatenate([*ranges, np.empty(0, dtype=np.int16)])
 
     def indicators(self, codes: Codes) -> Array:
         """Which levels (T, n) rows are known to have."""
-        cells, n = codes.T[self.columns], len(codes)
-        out = np.zeros((self.n_levels + 1, n))
-        rows = np.where(cells < 0, self.n_levels, cells + self.starts[:, None])
-        np.put(out, rows * n + np.arange(n), 1.0, mode="clip")
-        return out[:-1]
-
-    def numbers(self, slots: Slots) -> tuple[Codes, Codes]:
-        """The levels (A,) of the columns in the slots, and which of these stand there.
-
-        The latter (sum of L, n) are numbered from 0; A: no cell; A + 1: no such level.
-        """
-        columns = [j for j in self.columns if (slots.columns == j).any()]
-        places = [np.arange(self.n_levels)[self.places[j]] for j in columns]
-        active = np.concatenate([*places, np.empty(0, dtype=np.intp)])
-        table = np.full((max([1, *slots.sizes]), self._n_columns + 1), len(active) + 1)
-        table[0, -1] = end = len(active)
-        for j, place in zip(columns[::-1], places[::-1], strict=True):
-            table[: len(place), j] = np.arange(end - len(place), end)
-            end -= len(place)
-        levels = [
-            np.take(table[:size], of_slot, axis=1, mode="wrap")
-            for size, of_slot in zip(slots.sizes, slots.columns, strict=True)
-        ]
-        return active, np.concatenate(levels)
+        of_columns = np.repeat(codes.T[self.columns], self._sizes, axis=0)
+        result: Array = (of_columns == self._levels[:, None]).astype(float)
+        return result
 
     def of_levels(self, coordinates: Array) -> Array:
         """Effects (T, p) of all levels."""

@@ -24,7 +24,7 @@ from emkit._typing import Array
 from emkit.engine.latent_class import LatentClassModel
 from emkit.models.emissions.categorical import Categorical, CategoricalParams, CategoricalStats
 from emkit.models.mixed.binding import NEVER, Bound, expanded
-from emkit.models.mixed.completions import Codes, Levels, sum_singles
+from emkit.models.mixed.completions import Codes, Levels, sum_levels
 from emkit.models.mixed.design import Design
 from emkit.models.mixed.effects import Curvature, move
 from emkit.models.mixed.parameters import LocalParams, LocalStats, normals
@@ -44,9 +44,9 @@ class Work(NamedTuple):
     tile: Tile  #: the rows that the kernel was given
     kernel: Any
     work: Any
-    z: list[Array]  #: for each class (p, n) residuals without levels that are summed over
+    z: list[Array]  #: for each normal (p, n) residuals without levels that are summed over
     known: Array  #: (T, n) indicators of known levels
-    terms: Terms | None  #: levels summed over; None if there are none
+    terms: Terms | None  #: levels and classes summed over; None if there are none
 
 
 class LocalDependence(LatentClassModel):
@@ -129,43 +129,54 @@ class LocalDependence(LatentClassModel):
 
     def _log_joint(self, tile: Tile, bound: Bound) -> tuple[Array, Work]:
         known = self.design.indicators(tile.codes)
-        x = bound.residuals(tile, known)
+        x = bound.residuals(tile, bound.moved(tile, known))
         log_joint, kernel, of_kernel = bound.log_density(x)
-        log_joint += bound.log_of_known(tile, known)
-        z = [kernel.residuals(of_kernel, k) for k in range(self.n_classes)]
-        terms = None
-        if tile.slots.sizes:
-            terms = Terms.of(tile.slots, x, of_kernel, bound)
-            log_joint = terms.log_joint(log_joint, z, bound)
+        of_known = bound.log_of_known(tile, known)
+        z = [kernel.residuals(of_kernel, k) for k in range(len(log_joint))]
+        if not (tile.slots.sizes or bound.n_class_levels):
+            log_joint += of_known
+            return log_joint, Work(tile, kernel, of_kernel, z, known, None)
+        terms = Terms.of(tile.slots, x, of_kernel, bound)
+        log_joint = terms.log_joint(log_joint, of_known, z, bound)
         return log_joint, Work(tile, kernel, of_kernel, z, known, terms)
 
     def statistics(self, tile: Tile, resp: Array, work: Work | None, bound: Bound) -> LocalStats:
-        K, nothing = self.n_classes, np.zeros((self.n_classes, 0))
         if work is None:
             counts = self.tables.statistics(tile.codes, resp, []).counts
-            none = np.zeros((1, 0, 0))
+            nothing, none = np.zeros((self.n_classes, 0)), np.zeros((1, 0, 0))
             return LocalStats(resp.sum(axis=1), nothing, nothing, counts, nothing, none, none)
-        rows, known = work.tile, work.known
+        rows, known, C, T = work.tile, work.known, bound.n_class_levels, self.design.n_levels
         # of every combination where the kernel was given each as a row, else of the rows
-        resp = resp.reshape(K, -1, len(rows.codes))
-        single, of_class = sum_singles(rows.slots, resp)
+        resp = resp.reshape(len(work.z), -1, len(rows.codes))
+        of_normal = of_class = resp[:, 0]
+        if work.terms is not None:
+            single, pairs = sum_levels(work.terms.sizes, resp)
+            of_normal = single[:, : work.terms.sizes[0]].sum(axis=1)
+            of_class = single[0, :C] if C else of_normal
         counts = self._known_counts(rows.codes, of_class, known)
         left_out = rows.slots.left_out
         if left_out is not None:
             known = known + self.design.shares @ left_out.T
-        moments = work.kernel.moments(work.work, of_class)
-        sums = LevelSums(bound, work.z, known, of_class)
+        moments = work.kernel.moments(work.work, of_normal)
+        sums = LevelSums(bound, work.z, known, of_normal)
         if work.terms is not None:
-            sums.add(work.terms, resp, single)
-            counts[:, self.design.of_tables] += sums.counts
+            sums.add(work.terms, single, pairs)
         n, first, scatter = work.kernel.from_tile_sums(moments)
         for k, change in enumerate(sums.scatter):
             bound.layout.add_conditional_covariance(
                 scatter, k, np.diag(change) if bound.layout.independent else change
             )
-        return LocalStats(
-            n, first + sums.first, scatter, counts, sums.design, sums.gram, sums.cross
-        )
+        gram, cross = sums.gram[:, :T, :T], sums.cross
+        if C:
+            summed, design = sums.joint[0, T:, :T], sums.gram[0, T:, :T]
+            n, first = of_class.sum(axis=1), cross[0, T:]
+        else:
+            summed = np.einsum("kll->kl", sums.joint)
+            design, first = of_class @ known.T + summed, first + sums.first
+            if bound.layout.shared:
+                gram, cross = gram.sum(axis=0)[None], cross.sum(axis=0)[None]
+        counts[:, self.design.of_tables] += summed
+        return LocalStats(n, first, scatter, counts, design, gram, cross[:, :T])
 
     def _known_counts(self, codes: Codes, resp: Array, known: Array) -> Array:
         """Expected counts (K, T) of the levels that rows are known to have."""
@@ -232,8 +243,11 @@ class LocalDependence(LatentClassModel):
         if self.normal is None:
             return super().objective_rounding(params, objective)
         of_numbers = self.normal.objective_rounding(normals(params), objective)
-        # Scatters about means that moved are differences of squares as large as the effects.
+        # Scatters about means that moved are differences of squares as large as the effects, and
+        # where classes share a covariance as the distances of the classes.
         largest = sum(abs(of).max(axis=0) for of in self.design.effects(params.effects).values())
+        if self.normal.layout.shared:
+            largest = largest + np.ptp(params.means, axis=0)
         precisions = self.normal.components(normals(params)).precisions
         precision = self.normal.layout.diagonals(precisions, params.means.shape)
         moved = float((precision * largest**2).sum(axis=1).max())

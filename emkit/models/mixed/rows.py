@@ -25,6 +25,16 @@ class Tile(NamedTuple):
     slots: Slots
 
 
+class TileGroup(NamedTuple):
+    """Rows that tiles are cut from, as they lie in these."""
+
+    n_missing: int  #: numbers, at most
+    rows: Codes  #: (n,)
+    X: Array  #: (p, n)
+    codes: Codes  #: (q, n)
+    slots: Slots
+
+
 @dataclass(frozen=True, eq=False)
 class CodedRows:
     """A block of rows: numbers (n, p), NaN where missing; levels (n, q) from 0, -1 where missing.
@@ -99,16 +109,22 @@ class CodedRows:
         weights = self.sample_weight
         return CodedRows(self.X[rows], self.codes[rows], None if weights is None else weights[rows])
 
-    def groups(self, levels: Levels) -> list[tuple[int, Codes, Slots]]:
-        """Rows that miss about as many numbers, and have as many combinations; with slots.
-
-        The first of three says how many numbers they miss at most.
-        """
+    def groups(self, levels: Levels) -> list["TileGroup"]:
+        """Rows that miss about as many numbers, and have as many combinations; found once."""
         for known, groups in self._groups:
             if known == levels:
                 return groups
+        # Levels as small numbers: they are kept a second time, as the numbers are.
+        most = max([0, *levels.n_levels])
+        codes = self.codes.astype(np.int16 if most < 2**15 - 2 else np.intp)
         groups = [
-            (n_missing, rows[part], slots)
+            TileGroup(
+                n_missing,
+                rows[part],
+                np.ascontiguousarray(self.X[rows[part]].T),
+                np.ascontiguousarray(codes[rows[part]].T),
+                slots,
+            )
             for n_missing, rows in _by_missing(self.X)
             for part, slots in group_slots(self.codes[rows], levels)
         ]
@@ -134,14 +150,13 @@ class CodedRows:
         tile : Tile
             They.
         """
-        for n_missing, rows, slots in self.groups(levels):
+        for n_missing, rows, X, codes, slots in self.groups(levels):
             parts = -(-len(rows) // size(n_missing, slots.n_combinations))
             ends = np.linspace(0, len(rows), parts + 1).astype(int).tolist()
             for some in map(slice, ends[:-1], ends[1:]):
                 part = rows[some]
                 weights = None if self.sample_weight is None else self.sample_weight[part]
-                X, codes = self.X[part], self.codes[part]
-                yield part, Tile(X, codes, weights, slots.take(some))
+                yield part, Tile(X[:, some].T, codes[:, some].T, weights, slots.take(some))
 
 
 def _by_missing(X: Array) -> Sequence[Group]:

@@ -4,18 +4,18 @@ Written r for responsibilities, u for the indicators of the levels that a row is
 for those of a combination, E for the effects of all levels, z for the residual of a row without the
 combination's, and V y for what it adds to the conditional means of the missing numbers
 (`Gaps.fillings`), the residual of a row in a combination is :math:`z - E^\top y + V y`. So all sums
-over combinations are made of :math:`\sum r y` and :math:`\sum r y y^\top` of the row.
+over combinations are made of :math:`\sum r y` and :math:`\sum r y y^\top` of the row. Classes that
+share a covariance are levels too.
 """
 
 from collections.abc import Sequence
-from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.models.mixed.binding import Bound
-from emkit.models.mixed.completions import sum_pairs
+from emkit.models.mixed.completions import pairs_of, places_of
 from emkit.models.mixed.terms import Gaps, Terms
 
 __all__ = ["LevelSums"]
@@ -24,82 +24,75 @@ __all__ = ["LevelSums"]
 class LevelSums:
     """Sums over the rows of a tile as `LocalStats` has them, categories by their levels.
 
-    Those of products are for each class, or for all together where they share a covariance.
+    They are of each of P normals, and of all levels, T and those that are classes.
 
     Parameters
     ----------
     bound : Bound
         The model at some parameters.
     z : sequence of ndarray of shape (p, n)
-        Under each class, residuals of the rows without what is summed over.
+        Under each normal, residuals of the rows without what is summed over.
     known : ndarray of shape (T, n)
         Indicators of the known levels, or the shares of a column's.
-    resp : ndarray of shape (K, n)
+    resp : ndarray of shape (P, n)
         Responsibilities.
     """
 
     def __init__(self, bound: Bound, z: Sequence[Array], known: Array, resp: Array):
         self.bound, self.z, self.known = bound, z, known
-        self.shared = len(bound.precisions) < len(resp)
-        (T, p), K = bound.of_levels.shape, len(resp)
-        self.counts: Array = np.zeros((K, T))  #: of the levels that are summed over
-        self.first: Array = np.zeros((K, p))  #: what these change
-        self.scatter: Array = np.zeros((len(bound.precisions), p, p))  #: what these change
-        self.design: Array = resp @ known.T
-        weighed = [r * z_k for r, z_k in zip(resp, z, strict=True)]
-        if self.shared:
-            weighed, resp = [reduce(np.add, weighed)], resp.sum(axis=0)[None]
-        self._weighed = weighed  #: for each precision (p, n), whose products with u are due
-        self._rest: Array = np.zeros((len(bound.precisions), T, p))  #: what else cross has
-        roots = (known * r for r in np.sqrt(resp))
-        self.gram = np.array([root @ root.T for root in roots])  # half the work: it is symmetric
+        P, (T, p) = len(resp), bound.of_levels.shape
+        self.joint: Array = np.zeros((P, T, T))  #: of levels that are summed over
+        self.first: Array = np.zeros((P, p))  #: what these change
+        self.scatter: Array = np.zeros((P, p, p))  #: what these change
+        self.gram: Array = np.zeros((P, T, T))
+        for gram, r in zip(self.gram, np.sqrt(resp), strict=True):
+            root = known * r
+            gram[: len(known), : len(known)] = root @ root.T  # half the work: it is symmetric
+        self._weighed = [r * of_rows for r, of_rows in zip(resp, z, strict=True)]
+        self._rest: Array = np.zeros((P, T, p))  #: what cross has besides their products with known
 
     @property
     def cross(self) -> Array:
-        """Sums (K or 1, T, p) of the levels of a row by its residuals."""
-        return self._rest + np.array([self.known @ of_rows.T for of_rows in self._weighed])
+        """Sums (P, T, p) of the levels of a row by its residuals."""
+        cross = self._rest.copy()
+        for out, of_rows in zip(cross, self._weighed, strict=True):
+            out[: len(self.known)] += self.known @ of_rows.T
+        return cross
 
-    def add(self, terms: Terms, resp: Array, single: Array) -> None:
-        """Add what is summed over, from responsibilities (K, M, n) and their sums by levels."""
-        A, n, active = len(terms.active), resp.shape[-1], terms.active
-        E, (P, T, p), K = self.bound.of_levels[active], self._rest.shape, len(resp)
-        counts, yz, yu = np.empty((K, A)), np.zeros((P, A, p)), np.empty((P, A, T))
-        ones, buffer = np.ones(n), np.zeros((A + 2, n))
+    def add(self, terms: Terms, single: Array, pairs: Sequence[Array]) -> None:
+        """Add what is summed over, from responsibilities of levels and of pairs of levels."""
+        active, (P, T, p), n_known = terms.active, self._rest.shape, len(self.known)
+        A, E = len(active), self.bound.of_levels[active]
+        counts, yz, yu = np.empty((P, A)), np.empty((P, A, p)), np.zeros((P, A, T))
+        ones = np.ones(single.shape[-1])
+        buffer = np.zeros((A + 2, len(ones)))
         for k, z in enumerate(self.z):
             y = terms.spread(single[k], buffer)
             counts[k] = y @ ones
-            yz[0 if self.shared else k] += y @ z.T
-            if not self.shared:
-                yu[k] = y @ self.known.T
-        if self.shared:
-            yu[0] = terms.spread(single.sum(axis=0), buffer) @ self.known.T
-            resp = resp.sum(axis=0)[None]
-        pairs = sum_pairs(terms.slots, resp)
-        yy = _joint(terms, pairs, counts.sum(axis=0)[None] if self.shared else counts)
+            np.matmul(y, z.T, out=yz[k])
+            yu[k, :, :n_known] = y @ self.known.T
+        yy = _joint(terms, pairs, counts)
         back = yz.mT @ E
-        self.counts[:, active] += counts
+        self.joint[:, active[:, None], active] = yy
         self.first -= counts @ E
         self.scatter += E.T @ yy @ E - back - back.mT
         self.gram[:, active] += yu
         self.gram[:, :, active] += yu.mT
-        self.gram[:, active[:, None], active] += yy
+        self.gram += self.joint
         self._rest[:, active] += yz - yy @ E
         self._rest -= yu.mT @ E
         if terms.gaps is not None:
-            self._fill(terms, terms.gaps, pairs, single)
-        self.design += self.counts
+            self._fill(terms, terms.gaps, single, pairs)
 
-    def _fill(self, terms: Terms, gaps: Gaps, pairs: Sequence[Array], single: Array) -> None:
+    def _fill(self, terms: Terms, gaps: Gaps, single: Array, pairs: Sequence[Array]) -> None:
         """Add what combinations add to the conditional means of the missing numbers."""
         A, p = len(terms.active), self.first.shape[1]
-        v, places = gaps.fillings(), terms.slots.places
+        v, places = gaps.fillings(), places_of(terms.sizes)
         filling = gaps.place(np.einsum("kmln,kln->kmn", v, single), p)
         self.first += filling @ np.ones(filling.shape[-1])
-        zv = np.array([z @ of_class.T for z, of_class in zip(self.z, filling, strict=True)])
-        if self.shared:
-            zv, filling, single = (a.sum(axis=0)[None] for a in (zv, filling, single))
+        zv = np.array([z @ of_rows.T for z, of_rows in zip(self.z, filling, strict=True)])
         weighed = v * single[:, None]
-        for (s, t), resp in zip(terms.slots.pairs, pairs, strict=True):
+        for (s, t), resp in zip(pairs_of(terms.sizes), pairs, strict=True):
             weighed[:, :, places[s]] += np.einsum("kmbn,kabn->kman", v[:, :, places[t]], resp)
             weighed[:, :, places[t]] += np.einsum("kman,kabn->kmbn", v[:, :, places[s]], resp)
         vy = sums_at(gaps.missing[:, None], terms.levels, weighed, (p, A))
@@ -113,13 +106,13 @@ class LevelSums:
 
 
 def _joint(terms: Terms, pairs: Sequence[Array], counts: Array) -> Array:
-    """Sums (K or 1, A, A) of r y y', from those of pairs and of levels (K or 1, A)."""
-    A = counts.shape[1]
-    total = np.zeros((len(counts), (A + 2) ** 2))
+    """Sums (P, A, A) of r y y', from those of pairs and of levels (P, A)."""
+    P, A = counts.shape
+    total = np.zeros((P, (A + 2) ** 2))
     for cells, of_pair in zip(terms.pairs, pairs, strict=True):
         for out, resp in zip(total, of_pair, strict=True):
             out += np.bincount(cells.ravel(), resp.ravel(), len(out))
-    joint = total.reshape(-1, A + 2, A + 2)[:, :-2, :-2]
+    joint = total.reshape(P, A + 2, A + 2)[:, :-2, :-2]
     joint = joint + joint.mT
     joint[:, np.arange(A), np.arange(A)] += counts
     return joint

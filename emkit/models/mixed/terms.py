@@ -6,7 +6,9 @@ Q the precision of its observed numbers, the squared distance is
 .. math:: (z - \textstyle\sum_s e_s)^\top Q\, (z - \sum_s e_s)
           = z^\top Q z + \sum_s (e_s - 2 z)^\top Q\, e_s + 2 \sum_{s < t} e_s^\top Q\, e_t:
 
-a term of the row, of each level, and of each pair of levels. A row that misses numbers m has
+a term of the row, of each level, and of each pair of levels. Classes that share a covariance are
+levels too, of a first slot that every row has, with :math:`e = m_k - m` for some m: one normal is
+all that the rows are seen by. A row that misses numbers m has
 
 .. math:: Q = P - P_{\cdot m} P_{mm}^{-1} P_{m \cdot}, \qquad
           E[x \mid x_o, c] - E[x \mid x_o] = \textstyle\sum_s (e_s - J e_s), \qquad
@@ -24,7 +26,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.models.mixed.binding import NEVER, Bound
-from emkit.models.mixed.completions import Codes, Slots, combine
+from emkit.models.mixed.completions import Codes, Slots, combine, pairs_of, places_of
 from emkit.numerics import triangular
 from emkit.numerics.conditional import Completed
 from emkit.numerics.missing_blocks import find_missing, gather
@@ -33,11 +35,11 @@ __all__ = ["Gaps", "Terms"]
 
 
 class Gaps(NamedTuple):
-    """The missing numbers of rows, under each precision."""
+    """The missing numbers of rows, under each of P normals."""
 
     missing: NDArray[np.intp]  #: (m, n or 1), as in `Completed`
-    factor: Array  #: L (K or 1, m, m, n or 1)
-    white: Array  #: h (K or 1, m, sum of L, n) of the levels
+    factor: Array  #: L (P, m, m, n or 1)
+    white: Array  #: h (P, m, sum of L, n) of the levels
 
     @classmethod
     def of(cls, x: Array, work: Any, levels: Codes, active: Codes, bound: Bound) -> "Gaps":
@@ -46,7 +48,8 @@ class Gaps(NamedTuple):
             missing, factors = work.missing, work.factors
         else:
             missing, factors = _factored(x, bound.precisions)
-        factor = np.array(factors)
+        factor = factors[0][None] if len(factors) == 1 else np.array(factors)
+        factor = np.broadcast_to(factor, (len(bound.weighted), *factor.shape[1:]))
         n_precisions, n_levels, p = len(bound.weighted), len(active) + 2, x.shape[1]
         products = np.zeros((n_precisions, max(int(missing.max(initial=0)) + 1, p), n_levels))
         products[:, :p, :-2] = bound.weighted[:, active].mT
@@ -59,7 +62,7 @@ class Gaps(NamedTuple):
         return cls(missing, factor, white)
 
     def fillings(self) -> Array:
-        """What levels add to the conditional means of what is missing (K or 1, m, sum of L, n)."""
+        """What levels add to the conditional means of what is missing (P, m, sum of L, n)."""
         v = self.white.copy()
         for i in range(v.shape[1] - 1, -1, -1):
             v[:, i] *= 1.0 / self.factor[:, i, i, None]
@@ -88,11 +91,14 @@ def _factored(x: Array, precisions: Array) -> tuple[NDArray[np.intp], list[Array
 
 
 class Terms(NamedTuple):
-    """The levels in the slots of a tile, and what their terms are taken from."""
+    """The levels in the slots of a tile, and what their terms are taken from.
 
-    slots: Slots
+    Where classes are levels, they are the first slot, and the first of the active levels.
+    """
+
+    sizes: tuple[int, ...]  #: levels that there is room for in each slot
     active: Codes  #: (A,) all levels of the columns in the slots
-    levels: Codes  #: (sum of L, n) which of these stand there, as in `Design.numbers`
+    levels: Codes  #: (sum of L, n) which of these stand there, as in `Slots.numbers`
     cells: Codes  #: of these in an array (A + 2, n)
     pairs: list[Codes]  #: for each pair of slots (L, L', n) cells in an array (A + 2, A + 2)
     gaps: Gaps | None  #: None where no number is missing
@@ -100,37 +106,47 @@ class Terms(NamedTuple):
     @classmethod
     def of(cls, slots: Slots, x: Array, work: Any, bound: Bound) -> "Terms":
         """Of residuals (n, p), of which the work of their kernel is given."""
-        (active, levels), places = bound.design.numbers(slots), slots.places
-        cells, n_levels = levels * len(x) + np.arange(len(x)), len(active) + 2
+        sizes, _, active, levels, _ = slots
+        n, C = len(x), bound.n_class_levels
+        if C:
+            classes, sizes = np.arange(C), (C, *sizes)
+            active = np.concatenate([bound.design.n_levels + classes, active])
+            levels = np.concatenate([np.repeat(classes[:, None], n, axis=1), levels + C])
+        cells, n_levels, places = levels * n + np.arange(n), len(active) + 2, places_of(sizes)
         pairs = [
-            levels[places[s], None] * n_levels + levels[None, places[t]] for s, t in slots.pairs
+            levels[places[s], None] * n_levels + levels[None, places[t]] for s, t in pairs_of(sizes)
         ]
         gaps = Gaps.of(x, work, levels, active, bound) if np.isnan(x.min(initial=0.0)) else None
-        return cls(slots, active, levels, cells, pairs, gaps)
+        return cls(sizes, active, levels, cells, pairs, gaps)
 
-    def log_joint(self, base: Array, z: Sequence[Array], bound: Bound) -> Array:
-        """Of every class and combination (K, M, n), from those of the rows without them (K, n).
+    def log_joint(self, base: Array, of_known: Array, z: Sequence[Array], bound: Bound) -> Array:
+        """Of every class and combination (K, M, n), from those of the rows without them.
 
-        Of each of ``z`` (p, n) are the residuals under a class.
+        These are of the normals (P, n), and of the known categories in each class (K, n). Of each
+        of ``z`` (p, n) are the residuals under a normal.
         """
-        single, A = np.empty((len(base), *self.levels.shape)), len(self.active)
-        weighted = bound.weighted[:, self.active]
-        constants = bound.of_single[:, self.active]
-        of_all = np.zeros((A + 2, base.shape[1]))
+        A, n, C = len(self.active), base.shape[1], bound.n_class_levels
+        single = np.empty((len(base), *self.levels.shape))
+        weighted, constants = bound.weighted[:, self.active], bound.of_single[:, self.active]
+        of_all = np.zeros((A + 2, n))
         of_all[-1] = NEVER
-        for k, of_level in enumerate(constants):
-            np.matmul(weighted[min(k, len(weighted) - 1)], z[k], out=of_all[:A])
+        for out, matrix, residuals, of_level in zip(single, weighted, z, constants, strict=True):
+            np.matmul(matrix, residuals, out=of_all[:A])
             of_all[:A] += of_level[:, None]
-            np.take(of_all, self.cells, out=single[k], mode="clip")
-        tables = np.zeros((len(weighted), A + 2, A + 2))
+            np.take(of_all, self.cells, out=out, mode="clip")
+        if C:
+            single[0, :C] += of_known
+        else:
+            base = base + of_known
+        tables = np.zeros((len(base), A + 2, A + 2))
         tables[:, :A, :A] = bound.of_pair[:, self.active[:, None], self.active]
         of_pair = [take_all(tables, cells) for cells in self.pairs]
         if self.gaps is not None:
-            white, places = self.gaps.white, self.slots.places
+            white, places = self.gaps.white, places_of(self.sizes)
             single += 0.5 * np.einsum("kmln,kmln->kln", white, white)
-            for (s, t), term in zip(self.slots.pairs, of_pair, strict=True):
+            for (s, t), term in zip(pairs_of(self.sizes), of_pair, strict=True):
                 term += np.einsum("kman,kmbn->kabn", white[:, :, places[s]], white[:, :, places[t]])
-        return combine(self.slots, base, single, of_pair)
+        return combine(self.sizes, base, single, of_pair)
 
     def spread(self, single: Array, out: Array) -> Array:
         """What there is of each level (sum of L, n), at the active levels: (A, n)."""
@@ -139,7 +155,7 @@ class Terms(NamedTuple):
         return out[:-2]
 
     def filled(self, single: Array, n_numbers: int) -> Array | float:
-        """What the levels add to the conditional means (p, n), from sums (K, sum of L, n)."""
+        """What the levels add to the conditional means (p, n), from sums (P, sum of L, n)."""
         if self.gaps is None:
             return 0.0
         of_rows = np.einsum("kmln,kln->kmn", self.gaps.fillings(), single)
