@@ -26,7 +26,8 @@ from emkit.mixture.degenerate import (
     warn_of_idle,
 )
 from emkit.mixture.fitted import last_fit, publish
-from emkit.mixture.initial import InitialValues, RandomStart, given_start
+from emkit.mixture.initial import InitialValues, RandomStart, Start, given_start
+from emkit.mixture.labels import refuse_beside_labels
 from emkit.mixture.mixed import (
     divergences_of,
     given_partition,
@@ -38,10 +39,12 @@ from emkit.mixture.mixed import (
 from emkit.mixture.prior import MixturePrior, internal_prior
 from emkit.mixture.redundant import units_of
 from emkit.mixture.table import Table, load_table, open_table
+from emkit.models.labels import Labels
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.rows import CodedRows
 from emkit.models.mixture.collapse import MostlyRidge, mostly_ridge
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.labelled_starts import LabelledStart
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Scaling
 
@@ -61,12 +64,19 @@ RESOLVED = 1e-10
 LEAST_SCALE = 1e-20
 
 
-def fit_mixture(mixture: Any, X: Any, y: Any, sample_weight: Any) -> None:
-    """Fit an `EMGaussianMixture`, whose arguments are checked."""
+def fit_mixture(
+    mixture: Any, X: Any, y: Any, sample_weight: Any, labels: Labels | None = None
+) -> None:
+    """Fit an `EMGaussianMixture`, whose arguments are checked.
+
+    Of some rows the class may be known; labels are for all rows of X.
+    """
     opened = open_table(mixture, X, sample_weight, reset=True)
     if mixture._coding is not None:
         _refuse_starts(mixture)
-    table, given = load_table(mixture, opened)
+    if labels is not None:
+        refuse_beside_labels(mixture)
+    table, given = load_table(mixture, opened, labels)
     model = model_of(mixture, table)
     if len(table.scaling.scale):
         warn_of_columns(_kept_names(mixture, table), table.scaling.scale, mixture.reg_covar)
@@ -134,6 +144,8 @@ def _model_of_numbers(mixture: Any, table: Table) -> GaussianMixtureModel:
             prior, structure.layout, units, table.scaling, data, k, (least / scale) ** 2
         ),
         incomplete=data.incomplete,
+        # Classes with labels are not to part: they may be alike.
+        to_part=getattr(data, "labels", None) is None,
     )
 
 
@@ -149,12 +161,10 @@ def _start(
     if isinstance(model, LocalDependence):
         return _start_of_mixed(mixture, model, table, given)
     kept = None if table.flat is None else table.flat.kept
-    draws = RandomStart(
-        mixture.init_params,
-        mixture.n_components,
-        given.parts(model.layout, model.units, kept),
-        table.data.shape[0],
-    )
+    parts, k = given.parts(model.layout, model.units, kept), mixture.n_components
+    draws: Start = RandomStart(mixture.init_params, k, parts, table.data.shape[0])
+    if getattr(table.data, "labels", None) is not None:
+        draws = LabelledStart(k, parts)
     model.draw_start = draws
     if mixture.warm_start and hasattr(mixture, "converged_"):
         return last_fit(mixture, model, table.flat)
@@ -264,4 +274,7 @@ def _conclude(mixture: Any, result: EMResult, model: Any, table: Table) -> None:
     mixture._why_collapsed = of_collapsed(found, mixture.reg_covar) if found.collapsed else ""
     warn_of_components(found, mixture.reg_covar)
     if mixture.prior is None and mixture.max_iter > 0:  # a prior says where empty ones are
-        warn_of_idle(params.weights, divergences_of(model, result.params))
+        apart = divergences_of(model, result.params)
+        if (labels := getattr(table.data, "labels", None)) is not None:
+            apart = np.where(labels.between_classes(), np.inf, apart)
+        warn_of_idle(params.weights, apart)
