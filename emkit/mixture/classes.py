@@ -35,7 +35,8 @@ def with_new(classes: NDArray[Any], n_new: int) -> NDArray[Any]:
     if not n_new:
         return classes
     if classes.dtype.kind in "OUS":
-        taken, names, number = set(classes.tolist()), [], 1
+        taken, number = set(classes.tolist()), 1
+        names: list[str] = []
         while len(names) < n_new:
             if (name := f"new_{number}") not in taken:
                 names.append(name)

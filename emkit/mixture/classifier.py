@@ -82,7 +82,9 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
     max_iter : int, default=100
         Most points to try after a start, one E-step each; 0 returns the start.
     n_init : int, default=1
-        Starts to try. Each is k-means that keeps to the labels, in columns seen in several ways.
+        Starts to try, where there are more components than classes in y; else nothing of a start
+        is random: labelled rows are of their class, and the others of all, evenly or by how far
+        they are from the means of the classes, whichever is better after ten steps of EM.
     random_state : int, RandomState instance or None, default=None
         Source of the starts.
     verbose : int, default=0
@@ -111,7 +113,7 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
     converged_ : bool
         Whether the best run converged.
     n_iter_ : int
-        Points that the best run tried after its start; 0 where y leaves nothing to iterate for.
+        Points that the best run tried after its start.
     lower_bound_ : float
         Log-likelihood per sample at the fit, without the prior.
     n_features_in_ : int
@@ -138,9 +140,9 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
 
     Notes
     -----
-    Unknown are -1 (as in `sklearn.semi_supervised`), NaN, None, NA and masked entries of y. `score`
-    is the accuracy over rows whose class is known, so that `GridSearchCV` and `cross_val_score` take
-    y with unknown classes. With texts give y as a list or of dtype object.
+    Unknown are -1 (as in `sklearn.semi_supervised`), NaN, None, NA and masked entries of y; beside
+    texts give them in a list or an array of dtype object. `score` is the accuracy over rows whose
+    class is known, so that `GridSearchCV` and `cross_val_score` take y with -1 in it.
 
     Rows of unknown class help where classes are about normal, and may mislead where they are not:
     compare with a fit to the rows of known class alone. With few rows a class take a structure of
@@ -244,9 +246,12 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
         """
         classes, codes = classes_of(y, X)
         of_components = self._classes_of_components(classes, codes)
+        labels = Labels(codes, of_components, classes, clusters=False)
         arguments = {name: getattr(self, name) for name in PASSED_ON}
         mixture = EMGaussianMixture(len(of_components), categorical_features=None, **arguments)
-        fit_mixture(mixture, X, None, sample_weight, Labels(codes, of_components, classes))
+        if not len(labels.several_or_unseen()):
+            mixture.n_init = 1
+        fit_mixture(mixture, X, None, sample_weight, labels)
         self.mixture_, self.component_classes_ = mixture, of_components
         self.classes_ = with_new(classes, int(of_components.max()) + 1 - len(classes))
         for name in ("converged_", "n_iter_", "lower_bound_", "n_features_in_"):
@@ -266,7 +271,7 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
         if len(few):
             raise ValueError(
                 f"components_per_class gives {counts[few[0]]} components to class "
-                f"{classes[few[0]]!r}, of which y has {n_rows[few[0]]} sample(s). Give it fewer."
+                f"{classes[few[0]]}, of which y has {n_rows[few[0]]} sample(s). Give it fewer."
             )
         total = int(counts.sum())
         n_components = total if self.n_components is None else int(self.n_components)
@@ -277,7 +282,7 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
             )
         if len(classes) == 1 and n_components == total and (codes == UNKNOWN).any():
             raise ValueError(
-                f"y has one class alone, {classes[0]!r}, beside unknown ones: there is nothing to "
+                f"y has one class alone, {classes[0]}, beside unknown ones: there is nothing to "
                 "classify. -1 is an unknown class; one that is called -1 needs another name. A "
                 "class that nobody has seen is one of n_components."
             )

@@ -95,6 +95,7 @@ def fit_mixture(
     )
     if mixture.prior is not None:
         warn_of_small_weights(opened, "A prior stands for rows. It takes")
+    mixture._labelled = labels is not None
     del opened  # what is not fitted need not be held
     with progress:
         result, model = _climb(mixture, model, table, begin, progress)

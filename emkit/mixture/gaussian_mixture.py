@@ -326,9 +326,7 @@ class EMGaussianMixture(
         self.categorical_features = categorical_features
 
     @fit_context
-    def fit(
-        self, X: Any, y: Any = None, sample_weight: Any = None, *, labels: Any = None
-    ) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, labels: Any = None) -> Self:
         """Fit the mixture.
 
         Parameters
@@ -345,7 +343,8 @@ class EMGaussianMixture(
         labels : array-like of shape (n_samples,), default=None
             Components of the rows of which they are known, 0 to ``n_components - 1``, and -1 (or
             NaN, None) for the others: clustering with a few anchors. Components that no row is
-            known to be of are found as usual. Starts are k-means that keeps to the labels.
+            known to be of are found as usual. Starts keep to the labels, and ``init_params`` is
+            'kmeans'; rows are in memory, and columns numbers.
 
         Returns
         -------

@@ -13,7 +13,13 @@ from emkit.data.opened import place_of
 from emkit.mixture.coding import coding_of, refuse_categories
 from emkit.models.labels import UNKNOWN, Labels
 
-__all__ = ["classes_of", "labels_of_components", "refuse_beside_labels", "with_labels"]
+__all__ = [
+    "classes_of",
+    "labels_of_components",
+    "labels_of_fit",
+    "refuse_beside_labels",
+    "with_labels",
+]
 
 #: What NumPy makes of an unknown label among texts.
 TEXTS_OF_UNKNOWN = ("-1", "nan")
@@ -32,11 +38,24 @@ def classes_of(y: Any, X: Any) -> tuple[NDArray[Any], NDArray[np.intp]]:
             "y knows the class of no row: all are -1, NaN or None. Give the class of some rows; "
             "without any, EMGaussianMixture finds clusters."
         )
+    if values.dtype.kind in "fc" and not np.isfinite(values[known]).all():
+        raise ValueError("y holds infinity, which is no class. Unknown classes are -1 or NaN.")
     check_classification_targets(values[known])
     classes, of_known = np.unique(values[known], return_inverse=True)
     codes = np.full(len(values), UNKNOWN)
     codes[known] = of_known.ravel()
     return classes, codes
+
+
+def labels_of_fit(mixture: Any, labels: Any, X: Any) -> Labels | None:
+    """The labels that a mixture was fitted with, as they are given again."""
+    if getattr(mixture, "_labelled", False) != (labels is not None):
+        had, remedy = ("none", "Leave labels out") if labels is not None else ("some", "Give them")
+        raise ValueError(
+            f"Standard errors are of the likelihood of the fit, which had {had} of the labels. "
+            f"{remedy}."
+        )
+    return labels_of_components(labels, X, len(mixture.weights_))
 
 
 def labels_of_components(labels: Any, X: Any, n_components: int) -> Labels | None:
@@ -57,7 +76,7 @@ def labels_of_components(labels: Any, X: Any, n_components: int) -> Labels | Non
         wrong = numbers[~np.broadcast_to(right, numbers.shape)][0]
         raise ValueError(
             f"labels should hold integers from 0 to {n_components - 1} (n_components="
-            f"{n_components}), and -1 where nothing is known. Got {wrong!r}. Count components "
+            f"{n_components}), and -1 where nothing is known. Got {wrong}. Count components "
             "from 0; classes with names of their own are for EMMixtureClassifier."
         )
     codes = np.full(len(values), UNKNOWN)
@@ -124,6 +143,11 @@ def read_labels(given: Any, name: str) -> tuple[NDArray[Any], NDArray[np.bool_]]
 
     Unknown is -1 as a number, NaN, None, NA, NaT or masked.
     """
+    if given is None:
+        raise ValueError(
+            "A classifier requires y to be passed, but the target y is None. Give the class of each "
+            "row, -1 where it is unknown."
+        )
     masked = np.ma.getmaskarray(given) if isinstance(given, np.ma.MaskedArray) else None
     if hasattr(given, "to_list"):  # a series of pandas or polars, whose own NA is kept
         given = _objects(given.to_list())

@@ -32,6 +32,8 @@ class Labels:
         is one that nobody has seen.
     names : sequence, optional
         Names of the classes, for messages.
+    clusters : bool, default=True
+        Whether classes are where rows cluster, so that k-means is a start.
 
     Examples
     --------
@@ -46,10 +48,11 @@ class Labels:
     of_rows: NDArray[np.intp]
     of_components: NDArray[np.intp]
     names: Any = None
+    clusters: bool = True
 
     def __getitem__(self, rows: Any) -> "Labels":
         """Those of some of the rows."""
-        return Labels(self.of_rows[rows], self.of_components, self.names)
+        return Labels(self.of_rows[rows], self.of_components, self.names, self.clusters)
 
     @property
     def known(self) -> NDArray[np.bool_]:
@@ -71,6 +74,12 @@ class Labels:
         impossible[: len(self.of_components)] = ~self.allow(known)
         log_joint[:, known] = np.where(impossible, -np.inf, log_joint[:, known])
         return log_joint
+
+    def several_or_unseen(self) -> NDArray[np.intp]:
+        """Components beside others of their class, and of classes without labelled rows."""
+        of = self.of_components
+        alone = (of[:, None] == of).sum(axis=1) == 1
+        return np.flatnonzero(~(alone & np.isin(of, self.of_rows)))
 
     def between_classes(self) -> NDArray[np.bool_]:
         """Pairs of components of different classes that both have labelled rows; (K, K)."""

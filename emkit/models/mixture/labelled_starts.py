@@ -1,8 +1,8 @@
-"""Starts of a mixture of which the classes of some rows are known: k-means that respects them.
+"""Starts of a mixture of which the classes of some rows are known.
 
-A row with a label belongs to the nearest centre among the components of its class, every other row
-to the nearest of all. Where each class has one component and all rows have a label, the start is
-the maximum.
+Rows without a label are shared out evenly, as R's mclust does, or by the means of the classes, or
+by k-means that keeps to the labels; EM tells which is best. Where each class has one component and
+all rows have a label, the start is the maximum.
 """
 
 from contextlib import suppress
@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
+from emkit.engine.posterior import soft
+from emkit.models.agglomeration import sphered
 from emkit.models.kmeans import squared_distances
 from emkit.models.labels import Labels
 from emkit.models.mixture.assignment import one_hot
@@ -23,9 +25,11 @@ from emkit.models.rows import Rows
 
 __all__ = ["LabelledStart"]
 
-#: Most rounds of k-means, and EM steps by which the best of its partitions is chosen.
+Components = NDArray[np.intp]
+
+#: Most rounds of k-means, and EM steps by which the best start is chosen.
 ROUNDS, STEPS = 30, 10
-#: Nats a row by which partitions differ that are equally good.
+#: Nats a row by which starts differ that are equally good.
 EQUAL_HEIGHT = 1e-7
 
 
@@ -39,53 +43,80 @@ class LabelledStart:
     def __call__(
         self, model: GaussianMixtureModel, data: Rows, rng: np.random.Generator
     ) -> MixtureParams:
-        rows = with_all_labels(data, sample_size(self.n_components, data.shape[1]), rng)
+        rows = _with_all_labels(data, sample_size(self.n_components, data.shape[1]), rng)
         if rows.incomplete:
             rows = complete_rows(model, rows, rng)
         assert rows.labels is not None
-        if (rows.labels.allow().sum(axis=0) == 1).all():  # nothing is left to draw
-            best = _from_labels(model, rows, rows.labels.allow().argmax(axis=0))
-        else:
-            best = _best(model, rows, partitions(model, rows, rng))
-        return model.retract(override(best, self.parts))
+        weights = np.ones(len(rows.X)) if rows.sample_weight is None else rows.sample_weight
+        candidates = _candidates(rows.X, weights, rows.labels, rng)
+        return model.retract(override(_best(model, rows, candidates), self.parts))
 
 
-def with_all_labels(data: Rows, size: int, rng: np.random.Generator) -> Rows:
+def _with_all_labels(data: Rows, size: int, rng: np.random.Generator) -> Rows:
     """The rows with a label and a sample of the others, which weighs what all of them do."""
     assert data.labels is not None
-    unknown = np.flatnonzero(~data.labels.known)
+    known = data.labels.known
+    unknown = np.flatnonzero(~known)
     if len(unknown) <= 2 * size:
         return data
     others = data.take(unknown)
-    drawn = unknown[others.draw(size, rng)]
+    drawn, times = np.unique(unknown[others.draw(size, rng)], return_counts=True)
     weights = np.ones(len(data.X)) if data.sample_weight is None else data.sample_weight.copy()
-    weights[drawn] = others.total_weight / size
-    rows = np.union1d(np.flatnonzero(data.labels.known), drawn)
-    kept = data._replace(sample_weight=weights).take(rows)
+    weights[drawn] = times * (others.total_weight / size)
+    kept = data._replace(sample_weight=weights).take(np.union1d(np.flatnonzero(known), drawn))
     return kept._replace(groups=Rows.of(kept.X).groups)
 
 
-def partitions(
-    model: GaussianMixtureModel, data: Rows, rng: np.random.Generator
-) -> list[NDArray[np.intp]]:
-    """Components (n,) of the rows, by k-means in columns seen several ways."""
-    assert data.labels is not None
-    weights = np.ones(len(data.X)) if data.sample_weight is None else data.sample_weight
-    x = (data.X - model.units.shift) / model.units.scale
-    views = views_of(x, rng, data.sample_weight)
-    return [_kmeans(np.ascontiguousarray(view.T), weights, data.labels, rng) for view in views]
+def _candidates(X: Array, weights: Array, labels: Labels, rng: np.random.Generator) -> list[Array]:
+    """Responsibilities (K, n) of complete rows that EM may start from."""
+    n_components, allowed = len(labels.of_components), labels.allow()
+    if (allowed.sum(axis=0) == 1).all():  # labels say it all
+        return [allowed.astype(float)]
+    views = [np.ascontiguousarray(view.T) for view in views_of(X, rng, weights)]
+    partitions = [_kmeans(view, weights, labels, rng) for view in views]
+    # Where each class has one component, labels say all that the first two ask k-means for.
+    told = partitions if len(labels.several_or_unseen()) else partitions[:1]
+    found = [_shared_evenly(labels, components) for components in told]
+    axes = np.ascontiguousarray(sphered(X, weights).T)
+    found += [_by_means(axes, weights, labels, components) for components in told]
+    if labels.clusters:
+        found += [one_hot(components, n_components)(slice(None)) for components in partitions]
+    return found
 
 
-def _kmeans(
-    x: Array, weights: Array, labels: Labels, rng: np.random.Generator
-) -> NDArray[np.intp]:
-    """Components of the rows x (d, n), from seeds that the labels say as far as they do."""
-    allowed = labels.allow()
-    centers = _seeds(x, weights, labels, rng)
+def _shared_evenly(labels: Labels, components: Components) -> Array:
+    """Rows without a label belong to all components alike, but for those nearest to an unseen one.
+
+    An unseen class would else be every row, and two of them one.
+    """
+    resp = one_hot(components, len(labels.of_components))(slice(None))
+    seen = np.isin(labels.of_components, labels.of_rows)
+    open_ = ~labels.known & seen[components]
+    resp[:, open_] = (seen / seen.sum())[:, None]
+    return resp
+
+
+def _by_means(x: Array, weights: Array, labels: Labels, components: Components) -> Array:
+    """Rows x (d, n) without a label by normals about means of rows with one, as wide as all rows.
+
+    An unseen class has the mean of the rows that are nearest to it.
+    """
+    of, n_components = labels.of_components, len(labels.of_components)
+    seen = np.isin(of, labels.of_rows)
+    told = np.where(labels.known | ~seen[components], weights, 0.0)
+    resp = one_hot(components, n_components)(slice(None)) * told
+    n = resp.sum(axis=1)[:, None]
+    means = resp @ x.T / np.where(n > 0.0, n, 1.0)
+    return soft(labels.restrict(-0.5 * squared_distances(x, means)))[0]
+
+
+def _kmeans(x: Array, weights: Array, labels: Labels, rng: np.random.Generator) -> Components:
+    """Components of rows x (d, n) by k-means, each row to the nearest that its label allows."""
+    forbidden, centers = ~labels.allow(), _seeds(x, weights, labels, rng)
     nearest = np.full(x.shape[1], -1)
     for _ in range(ROUNDS):
         before, away = nearest, squared_distances(x, centers)
-        away[~allowed] = np.inf
+        away[forbidden] = np.inf
         nearest = away.argmin(axis=0)
         if np.array_equal(before, nearest):
             break
@@ -117,27 +148,25 @@ def _seeds(x: Array, weights: Array, labels: Labels, rng: np.random.Generator) -
     return centers
 
 
-def _best(
-    model: GaussianMixtureModel, data: Rows, candidates: list[NDArray[np.intp]]
-) -> MixtureParams:
-    """Where some EM steps lead from the best partition, by the objective there."""
-    best, height = None, -np.inf
-    for components in candidates:
+def _best(model: GaussianMixtureModel, data: Rows, candidates: list[Array]) -> MixtureParams:
+    """The M-step from the best of the candidates, and some EM steps where there are several.
+
+    The best by the objective after these, and of those that end in one place the first.
+    """
+    first = _m_step(model, data, candidates[0])
+    if len(candidates) == 1:
+        return first
+    best, height = first, -np.inf
+    for resp in candidates:
         with suppress(np.linalg.LinAlgError):  # one that collapses
-            params = _from_labels(model, data, components)
+            params = _m_step(model, data, resp)
             for _ in range(STEPS):
                 params = model.m_step(model.e_step(data, params)[0], params)
             reached = model.e_step(data, params)[1] + model.log_prior(params)
-            # Of partitions that lead to one place the first, whatever the rounding.
-            if best is None or reached > height + EQUAL_HEIGHT * data.total_weight:
+            if reached > height + EQUAL_HEIGHT * data.total_weight:
                 best, height = params, reached
-    return _from_labels(model, data, candidates[0]) if best is None else best
+    return best
 
 
-def _from_labels(
-    model: GaussianMixtureModel, data: Rows, components: NDArray[np.intp]
-) -> MixtureParams:
-    """The M-step from a partition."""
-    assert data.labels is not None
-    n_components = len(data.labels.of_components)
-    return model.from_partition(data, n_components, one_hot(components, n_components))
+def _m_step(model: GaussianMixtureModel, data: Rows, resp: Array) -> MixtureParams:
+    return model.from_partition(data, len(resp), lambda rows: resp[:, rows])
