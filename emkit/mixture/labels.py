@@ -145,8 +145,8 @@ def read_labels(given: Any, name: str) -> tuple[NDArray[Any], NDArray[np.bool_]]
     """
     if given is None:
         raise ValueError(
-            "A classifier requires y to be passed, but the target y is None. Give the class of each "
-            "row, -1 where it is unknown."
+            "A classifier requires y to be passed, but the target y is None. Give the class of "
+            "each row, -1 where it is unknown."
         )
     masked = np.ma.getmaskarray(given) if isinstance(given, np.ma.MaskedArray) else None
     if hasattr(given, "to_list"):  # a series of pandas or polars, whose own NA is kept

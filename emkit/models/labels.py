@@ -33,7 +33,7 @@ class Labels:
     names : sequence, optional
         Names of the classes, for messages.
     clusters : bool, default=True
-        Whether classes are where rows cluster, so that k-means is a start.
+        Whether each class is where rows cluster, so that k-means is a start.
 
     Examples
     --------

@@ -75,11 +75,12 @@ def _candidates(X: Array, weights: Array, labels: Labels, rng: np.random.Generat
     views = [np.ascontiguousarray(view.T) for view in views_of(X, rng, weights)]
     partitions = [_kmeans(view, weights, labels, rng) for view in views]
     # Where each class has one component, labels say all that the first two ask k-means for.
-    told = partitions if len(labels.several_or_unseen()) else partitions[:1]
+    drawn = len(labels.several_or_unseen()) > 0
+    told = partitions if drawn else partitions[:1]
     found = [_shared_evenly(labels, components) for components in told]
     axes = np.ascontiguousarray(sphered(X, weights).T)
     found += [_by_means(axes, weights, labels, components) for components in told]
-    if labels.clusters:
+    if drawn or labels.clusters:
         found += [one_hot(components, n_components)(slice(None)) for components in partitions]
     return found
 
