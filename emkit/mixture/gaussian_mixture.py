@@ -6,7 +6,7 @@ from typing import Any, Self
 from sklearn.base import DensityMixin
 from sklearn.mixture import GaussianMixture
 
-from emkit.base.estimator import EM_CONSTRAINTS, StrOptions, at_least, fit_context
+from emkit.base.estimator import EM_CONSTRAINTS, NameIn, StrOptions, at_least, fit_context
 from emkit.base.progress import CallbackSupportMixin
 from emkit.base.weights import weights_given
 from emkit.data.kept_coding import KeepsCoding
@@ -138,6 +138,8 @@ class EMGaussianMixture(
     covariances_ : ndarray
         Component covariances, in the shape that ``covariance_type`` says: matrices, or variances
         where columns are independent within a component.
+    covariance_type_ : str
+        The covariance type in mclust's letters, as 'VVV' for 'full'.
     precisions_ : ndarray
         Inverses of the covariances, same shape.
     precisions_cholesky_ : ndarray
@@ -258,7 +260,7 @@ class EMGaussianMixture(
         **EM_CONSTRAINTS,
         **STREAM_CONSTRAINTS,
         "n_components": [at_least(Integral, 1)],
-        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "covariance_type": [NameIn(STRUCTURES)],
         "reg_covar": [at_least(Real, 0.0)],
         "init_params": [StrOptions(set(STARTS))],
         "weights_init": ["array-like", None],
