@@ -84,7 +84,8 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
     n_init : int, default=1
         Starts to try, where there are more components than classes in y; else nothing of a start
         is random: labelled rows are of their class, and the others of all, evenly or by how far
-        they are from the means of the classes, whichever is better after ten steps of EM.
+        they are from the means of the classes, whichever is better after ten steps of EM in which
+        labelled rows weigh more at first.
     random_state : int, RandomState instance or None, default=None
         Source of the starts.
     verbose : int, default=0
