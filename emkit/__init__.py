@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from emkit.imputation.imputer import EMImputer as EMImputer
     from emkit.imputation.pooling import PooledEstimate as PooledEstimate
     from emkit.imputation.pooling import pool_estimates as pool_estimates
+    from emkit.mixture.classifier import EMMixtureClassifier as EMMixtureClassifier
     from emkit.mixture.gaussian_mixture import EMGaussianMixture as EMGaussianMixture
     from emkit.mixture.prior import MixturePrior as MixturePrior
     from emkit.mixture.selection import EMGaussianMixtureIC as EMGaussianMixtureIC
@@ -37,6 +38,7 @@ __getattr__, __dir__, __all__ = lazy(
         "EMGaussianMixture": "mixture.gaussian_mixture",
         "EMGaussianMixtureIC": "mixture.selection",
         "EMImputer": "imputation.imputer",
+        "EMMixtureClassifier": "mixture.classifier",
         "EMSurvivalCurve": "censored.survival_curve",
         "MixturePrior": "mixture.prior",
         "PooledEstimate": "imputation.pooling",

@@ -21,6 +21,7 @@ from emkit import (
     EMGaussianMixture,
     EMGaussianMixtureIC,
     EMImputer,
+    EMMixtureClassifier,
     EMSurvivalCurve,
 )
 from emkit.models.laws.registry import LAWS
@@ -160,6 +161,48 @@ def expected_of_grids(estimator):
 @pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_estimator_checks_of_grids(estimator, check):
+    check(estimator)
+
+
+# Classifiers
+
+CLASSIFIERS = [EMMixtureClassifier(covariance_type=name) for name in NAMES]
+FEWER = "sets n_components=1, fewer than there are classes, which is refused"
+UNDER_THAT_RULE = {
+    "check_dont_overwrite_parameters": FEWER,
+    "check_fit2d_1feature": FEWER,
+    "check_fit2d_predict1d": FEWER,
+    "check_methods_sample_order_invariance": FEWER,
+    "check_methods_subset_invariance": FEWER,
+    "check_classifiers_classes": "has a class -1, unknown here as in sklearn.semi_supervised",
+}
+
+
+@parametrize_with_checks(CLASSIFIERS, expected_failed_checks=lambda classifier: UNDER_THAT_RULE)
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+def test_estimator_checks_of_classifiers(estimator, check):
+    check(estimator)
+
+
+class LabelSpreading(EMMixtureClassifier):
+    """Under a name of which the checks know that -1 is no class, and with enough components."""
+
+    def _classes_of_components(self, classes, codes):
+        enough = clone(self).set_params(n_components=None)
+        return EMMixtureClassifier._classes_of_components(enough, classes, codes)
+
+
+@parametrize_with_checks(
+    [LabelSpreading(), LabelSpreading(components_per_class=2, random_state=0)],
+    expected_failed_checks=lambda classifier: (
+        {"check_sample_weight_equivalence_on_dense_data": "random starts"}
+        if classifier.components_per_class > 1
+        else {}
+    ),
+)
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_every_estimator_check_of_classifiers(estimator, check):
     check(estimator)
 
 

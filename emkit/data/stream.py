@@ -199,7 +199,7 @@ class RowStream(SummarisedRows, SourceBlocks[Rows]):
         """As `Rows.sample`; the same rows where none has a weight."""
         n, make = self.shape[0], Rows.of if self.incomplete else Rows
         if n <= size:
-            X, weights, _ = zip(*self, strict=True)
+            X, weights, *_ = zip(*self, strict=True)
             return make(np.concatenate(X), np.concatenate(weights) if self.weighted else None)
         if self.weighted:
             shares = np.array([s.total_weight for s in self._summaries]) / self.total_weight

@@ -39,7 +39,7 @@ class Cells(NamedTuple):
 
     @classmethod
     def _of_tile(cls, rows: Rows) -> "Cells":
-        X, weights, _ = rows
+        X, weights, *_ = rows
         if weights is not None and not weights.all():
             kept = weights > 0.0
             X, weights = X[kept], weights[kept]

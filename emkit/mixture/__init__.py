@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from emkit.base.lazy import lazy
 
 if TYPE_CHECKING:
+    from emkit.mixture.classifier import EMMixtureClassifier as EMMixtureClassifier
     from emkit.mixture.gaussian_mixture import EMGaussianMixture as EMGaussianMixture
     from emkit.mixture.prior import MixturePrior as MixturePrior
     from emkit.mixture.race import Race as Race
@@ -15,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy(
     {
         "EMGaussianMixture": "gaussian_mixture",
         "EMGaussianMixtureIC": "selection",
+        "EMMixtureClassifier": "classifier",
         "MixturePrior": "prior",
         "Race": "race",
     },

@@ -56,7 +56,7 @@ class MixtureStream(PartialFitMixin):
         if self.n_components > 1 and self.prior is None and in_memory:
             rows = self._gathered(X, sample_weight)
             if n_batches > 1:
-                X, sample_weight, _ = rows
+                X, sample_weight, *_ = rows
             least = BATCH_ROWS * self.n_components * (rows.X.shape[1] + 1)
             kept = which_count(rows)
             if (len(rows.X) if kept is None else kept.sum()) < least:

@@ -26,7 +26,8 @@ from emkit.mixture.degenerate import (
     warn_of_idle,
 )
 from emkit.mixture.fitted import last_fit, publish
-from emkit.mixture.initial import InitialValues, RandomStart, given_start
+from emkit.mixture.initial import InitialValues, RandomStart, Start, given_start
+from emkit.mixture.labels import refuse_beside_labels
 from emkit.mixture.mixed import (
     divergences_of,
     given_partition,
@@ -41,10 +42,12 @@ from emkit.mixture.noise_start import NoisyStart, given_noisy_start, with_noise
 from emkit.mixture.prior import MixturePrior, internal_prior
 from emkit.mixture.redundant import units_of
 from emkit.mixture.table import Table, load_table, open_table
+from emkit.models.labels import Labels
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.rows import CodedRows
 from emkit.models.mixture.collapse import MostlyRidge, mostly_ridge
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.labelled_starts import LabelledStart
 from emkit.models.mixture.noise import NoisyMixture, NoisyParams, clusters_of
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Scaling
@@ -60,20 +63,27 @@ FLOAT32_HINT = (
     " The numerical accuracy can also be improved by passing float64 data instead of float32."
 )
 #: Where a fit starts; None for random starts.
-Start = MixtureParams | NoisyParams | LocalParams | None
+Begun = MixtureParams | NoisyParams | LocalParams | None
 #: Ridge, in variances of the columns, by which no covariance is singular to double precision.
 RESOLVED = 1e-10
 #: Smallest unit of a column, in square roots of reg_covar.
 LEAST_SCALE = 1e-20
 
 
-def fit_mixture(mixture: Any, X: Any, y: Any, sample_weight: Any) -> None:
-    """Fit an `EMGaussianMixture`, whose arguments are checked."""
+def fit_mixture(
+    mixture: Any, X: Any, y: Any, sample_weight: Any, labels: Labels | None = None
+) -> None:
+    """Fit an `EMGaussianMixture`, whose arguments are checked.
+
+    Of some rows the class may be known; labels are for all rows of X.
+    """
     check_noise(mixture)
     opened = open_table(mixture, X, sample_weight, reset=True)
     if mixture._coding is not None:
         _refuse_starts(mixture)
-    table, given = load_table(mixture, opened)
+    if labels is not None:
+        refuse_beside_labels(mixture)
+    table, given = load_table(mixture, opened, labels)
     model = model_of(mixture, table)
     if len(table.scaling.scale):
         warn_of_columns(_kept_names(mixture, table), table.scaling.scale, mixture.reg_covar)
@@ -92,6 +102,7 @@ def fit_mixture(mixture: Any, X: Any, y: Any, sample_weight: Any) -> None:
     )
     if mixture.prior is not None:
         warn_of_small_weights(opened, "A prior stands for rows. It takes")
+    mixture._labelled = labels is not None
     del opened  # what is not fitted need not be held
     with progress:
         result, model = _climb(mixture, model, table, begin, progress)
@@ -144,6 +155,8 @@ def _model_of_numbers(mixture: Any, table: Table) -> GaussianMixtureModel:
             prior, structure.layout, units, table.scaling, data, k, (least / scale) ** 2
         ),
         incomplete=data.incomplete,
+        # Classes with labels are not to part: they may be alike.
+        to_part=getattr(data, "labels", None) is None,
     )
 
 
@@ -152,18 +165,16 @@ def _kept_names(mixture: Any, table: Table) -> Any:
     return names if table.flat is None else names[table.flat.kept]
 
 
-def _start(mixture: Any, table: Table, given: InitialValues, model: Any) -> Start:
+def _start(mixture: Any, table: Table, given: InitialValues, model: Any) -> Begun:
     """Where to start; None for random starts, which the model then draws."""
     if isinstance(model, LocalDependence):
         return _start_of_mixed(mixture, model, table, given)
     kept = None if table.flat is None else table.flat.kept
-    clusters = clusters_of(model)
-    draws = RandomStart(
-        mixture.init_params,
-        mixture.n_components,
-        given.parts(clusters.layout, clusters.units, kept),
-        table.data.shape[0],
-    )
+    clusters, k = clusters_of(model), mixture.n_components
+    parts = given.parts(clusters.layout, clusters.units, kept)
+    draws: Start = RandomStart(mixture.init_params, k, parts, table.data.shape[0])
+    if getattr(table.data, "labels", None) is not None:
+        draws = LabelledStart(k, parts)
     if isinstance(model, NoisyMixture):
         draws = NoisyStart.of(draws, given)
     model.draw_start = draws
@@ -196,7 +207,7 @@ def _climb(
     mixture: Any,
     model: Any,
     table: Table,
-    begin: Callable[[Any], Start],
+    begin: Callable[[Any], Begun],
     progress: Progress,
 ) -> tuple[EMResult, Any]:
     """The best run, and the model that it climbed."""
@@ -205,7 +216,7 @@ def _climb(
         seed = check_random_state(seed)
     data = in_blocks(table.data)
 
-    def climb(model: Any, start: Start) -> EMResult:
+    def climb(model: Any, start: Begun) -> EMResult:
         progress.publish = partial(publish, model=model, table=table)
         return best_run(
             model,
@@ -280,5 +291,8 @@ def _conclude(mixture: Any, result: EMResult, model: Any, table: Table) -> None:
     mixture._why_collapsed = of_collapsed(found, mixture.reg_covar) if found.collapsed else ""
     warn_of_components(found, mixture.reg_covar)
     if mixture.prior is None and mixture.max_iter > 0:  # a prior says where empty ones are
-        warn_of_idle(params.weights, divergences_of(model, result.params))
+        apart = divergences_of(model, result.params)
+        if (labels := getattr(table.data, "labels", None)) is not None:
+            apart = np.where(labels.between_classes(), np.inf, apart)
+        warn_of_idle(params.weights, apart)
         warn_of_noise(result.params, table.data.total_weight)

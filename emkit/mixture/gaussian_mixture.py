@@ -17,6 +17,7 @@ from emkit.mixture.conversion import to_sklearn
 from emkit.mixture.covariance_types import documented
 from emkit.mixture.criteria import MixtureCriteria
 from emkit.mixture.fitting import fit_mixture
+from emkit.mixture.labels import labels_of_components
 from emkit.mixture.noise_arguments import wants_noise
 from emkit.mixture.prediction import MixturePrediction
 from emkit.mixture.prior import MixturePrior
@@ -382,7 +383,7 @@ class EMGaussianMixture(
         self.noise_init = noise_init
 
     @fit_context
-    def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, labels: Any = None) -> Self:
         """Fit the mixture.
 
         Parameters
@@ -396,6 +397,11 @@ class EMGaussianMixture(
         sample_weight : array-like of shape (n_samples,), default=None
             Weights as frequencies: a weight of 2 is a row that stands twice, 0 one left out, as is
             a row whose weight is masked.
+        labels : array-like of shape (n_samples,), default=None
+            Components of the rows of which they are known, 0 to ``n_components - 1``, and -1 (or
+            NaN, None) for the others: clustering with a few anchors. Components that no row is
+            known to be of are found as usual. Starts keep to the labels, and ``init_params`` is
+            'kmeans'; rows are in memory, and columns numbers.
 
         Returns
         -------
@@ -422,11 +428,16 @@ class EMGaussianMixture(
         forms and searches that draw labels, ``resp_init`` and ``noise_init``. A cluster that is
         lost is a `emkit.exceptions.ClusterError`.
         """
-        fit_mixture(self, X, y, sample_weight)
+        known = labels_of_components(labels, X, self.n_components)
+        fit_mixture(self, X, y, sample_weight, known)
         return self
 
-    def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    def fit_predict(
+        self, X: Any, y: Any = None, sample_weight: Any = None, *, labels: Any = None
+    ) -> Any:
         """Fit the mixture and label the rows of X; the same as ``fit(X).predict(X)``.
+
+        What is predicted goes by the fit alone, in rows with a label too.
 
         Parameters
         ----------
@@ -436,13 +447,16 @@ class EMGaussianMixture(
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights as frequencies.
+        labels : array-like of shape (n_samples,), default=None
+            As in `fit`.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
             Most probable component of each row; -1 is noise.
         """
-        return self.fit(X, **weights_given(sample_weight)).predict(X)
+        known = {} if labels is None else {"labels": labels}
+        return self.fit(X, **weights_given(sample_weight), **known).predict(X)
 
     def to_sklearn(self) -> GaussianMixture:
         """The fitted mixture as scikit-learn's ``GaussianMixture``, for converters and old code.

@@ -1,7 +1,7 @@
 """Where a mixture starts: what the user gives, checked before any work, in the model's units."""
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from sklearn.utils import check_array
@@ -22,6 +22,7 @@ __all__ = [
     "NO_PARTS",
     "InitialValues",
     "RandomStart",
+    "Start",
     "assigned",
     "check_initial_values",
     "given_start",
@@ -47,6 +48,21 @@ class RandomStart:
         self, model: GaussianMixtureModel, data: Any, rng: np.random.Generator
     ) -> MixtureParams:
         return draw(model, data, rng, **vars(self))
+
+
+class Start(Protocol):
+    """Draws one start, as ``draw_start`` of a model."""
+
+    @property
+    def n_components(self) -> int: ...
+
+    @property
+    def parts(self) -> MixtureParams:
+        """What is given, in the model's units; None for what is drawn."""
+
+    def __call__(
+        self, model: GaussianMixtureModel, data: Any, rng: np.random.Generator
+    ) -> MixtureParams: ...
 
 
 class InitialValues(NamedTuple):
@@ -126,7 +142,7 @@ def check_initial_values(mixture: Any, n_samples: int, n_features: int) -> Initi
 
 
 def given_start(
-    model: GaussianMixtureModel, data: Any, draws: RandomStart, resp: np.ndarray | None
+    model: GaussianMixtureModel, data: Any, draws: Start, resp: np.ndarray | None
 ) -> MixtureParams | None:
     """The start that the initial values say; None where they leave it to random draws.
 

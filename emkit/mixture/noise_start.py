@@ -1,16 +1,17 @@
 """Where a mixture with noise starts: some rows are noise, the components start from the others."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from emkit._typing import Array
-from emkit.mixture.initial import InitialValues, RandomStart, assigned
+from emkit.mixture.initial import InitialValues, RandomStart, Start, assigned
 from emkit.mixture.noise_arguments import has_volume, wants_noise
 from emkit.models.mixture.clutter import find_clutter
-from emkit.models.mixture.gaussian import GaussianMixtureModel
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.hypervolume import log_hypervolume
+from emkit.models.mixture.labelled_starts import with_all_labels
 from emkit.models.mixture.noise import NoisyMixture, NoisyParams, shared_out
 from emkit.models.mixture.starts import override, sample_rows
 from emkit.models.rows import Rows
@@ -39,14 +40,15 @@ def with_noise(mixture: Any, model: GaussianMixtureModel, data: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class NoisyStart(RandomStart):
+class NoisyStart:
     """Draws one start of the components, from the rows that are not noise at the start."""
 
+    draws: Start  #: of the components
     noise: Array | None = None  #: its responsibilities (n,), of all rows; None: of sparse rows
     weight: float | None = None  #: of the noise; None: that of its rows
 
     @classmethod
-    def of(cls, draws: RandomStart, given: InitialValues) -> "NoisyStart":
+    def of(cls, draws: Start, given: InitialValues) -> "NoisyStart":
         """With what is given of the noise; ValueError where that leaves no rows, or marks none."""
         of_noise = None if given.weights is None else 1.0 - float(given.weights.sum())
         if of_noise is not None and of_noise <= ROUNDING:
@@ -58,13 +60,21 @@ class NoisyStart(RandomStart):
                 f"count for noise, and n_components={draws.n_components} need a row each. Mark "
                 "fewer rows."
             )
-        return cls(**vars(draws), noise=noise, weight=of_noise)
+        return cls(draws, noise, of_noise)
 
-    def __call__(  # type: ignore[override]
-        self, model: NoisyMixture, data: Any, rng: np.random.Generator
-    ) -> NoisyParams:
+    @property
+    def n_components(self) -> int:
+        return self.draws.n_components
+
+    @property
+    def parts(self) -> MixtureParams:
+        return self.draws.parts
+
+    def __call__(self, model: Any, data: Any, rng: np.random.Generator) -> Any:
         rows, weight = self.cleared(data, rng)
-        draws = RandomStart(self.method, self.n_components, self.parts, len(rows.X))
+        draws = self.draws
+        if isinstance(draws, RandomStart):
+            draws = replace(draws, n_rows=len(rows.X))
         return shared_out(draws(model.clusters, rows, rng), weight)
 
     def cleared(self, data: Any, rng: np.random.Generator) -> tuple[Rows, float]:
@@ -72,8 +82,12 @@ class NoisyStart(RandomStart):
         noise, least = self.noise, 0.0
         if noise is None:
             size = max(CLUTTER_CELLS // data.shape[1], CLUTTER_ROWS)
-            data = data.sample(max(size, 10 * self.n_components * (data.shape[1] + 1)), rng)
+            size = max(size, 10 * self.n_components * (data.shape[1] + 1))
+            labelled = data.labels is not None
+            data = with_all_labels(data, size, rng) if labelled else data.sample(size, rng)
             noise, least = find_clutter(data, self.n_components).astype(float), LEAST_WEIGHT
+            if labelled:
+                noise[data.labels.known] = 0.0
         weight, kept = self.weight, noise < 0.5
         if weight is None:
             weights = np.ones(len(noise)) if data.sample_weight is None else data.sample_weight

@@ -30,7 +30,7 @@ class MixtureReader(Reader[Rows]):
         return rows_with_value(rows.X, rows.sample_weight)
 
     def weights(self, rows: Rows) -> tuple[Array | None, float]:
-        X, weights, _ = rows
+        X, weights, *_ = rows
         kept = rows_that_count(X, weights, has_missing(X))
         if weights is None:
             return None, float(len(X) if kept is None else kept.sum())

@@ -22,11 +22,13 @@ from emkit.mixture.coding import (
 )
 from emkit.mixture.flat import Flat
 from emkit.mixture.initial import InitialValues, check_initial_values
+from emkit.mixture.labels import with_labels
 from emkit.mixture.mixed import coded_rows
 from emkit.mixture.noise_arguments import refuse_flat, refuse_without_volume
 from emkit.mixture.prior import check_prior
 from emkit.mixture.reader import MixtureReader
 from emkit.mixture.redundant import find_flat
+from emkit.models.labels import Labels
 from emkit.models.mixed.rows import CodedRows
 from emkit.models.rows import Rows
 from emkit.numerics.gaussian import Scaling
@@ -71,7 +73,9 @@ def open_table(
     return opened
 
 
-def load_table(mixture: Any, opened: Opened[Rows]) -> tuple[Table, InitialValues]:
+def load_table(
+    mixture: Any, opened: Opened[Rows], labels: Labels | None = None
+) -> tuple[Table, InitialValues]:
     """The data for a fit, and what is given of its start, both checked."""
     n_numbers = len(numbers_of(mixture, opened.n_features))
     given = check_initial_values(mixture, opened.n_samples, n_numbers)
@@ -90,8 +94,10 @@ def load_table(mixture: Any, opened: Opened[Rows]) -> tuple[Table, InitialValues
             data = opened.fit_data(mixture.n_components, flat.counted)
         scaling = data.scaling()
     refuse_flat(mixture, flat, column_names(mixture))
+    count = which_count if flat is None else flat.which_count
+    data = with_labels(opened, data, labels, count)
     if given.resp is not None or given.noise is not None:  # in memory: elsewhere they are refused
-        (kept,) = opened.survey(which_count if flat is None else flat.which_count)
+        (kept,) = opened.survey(count)
         given = given.take(kept)
     return Table(data, scaling, flat, filled), given
 

@@ -14,9 +14,10 @@ from emkit.mixture.coding import coding_of, numbers_of
 from emkit.mixture.fitted import fitted_structure, last_fit, with_prior_of_fit
 from emkit.mixture.fitting import last_mixed, model_of
 from emkit.mixture.flat import Flat
+from emkit.mixture.labels import labels_of_fit, with_labels
 from emkit.mixture.mixed import coded_rows
 from emkit.mixture.noise_fitted import log_volume_of
-from emkit.mixture.table import Table, open_table
+from emkit.mixture.table import Table, open_table, which_count
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.noise import NoisyMixture, clusters_of
 from emkit.numerics.gaussian import Scaling
@@ -72,7 +73,7 @@ class MixtureInference:
     _flat: Flat | None
 
     def standard_errors(
-        self, X: Any, sample_weight: Any = None
+        self, X: Any, sample_weight: Any = None, *, labels: Any = None
     ) -> MixtureErrors | NoisyErrors | MixedErrors:
         """Standard errors of the fitted parameters, from the observed information.
 
@@ -82,6 +83,8 @@ class MixtureInference:
             The data of fit; NaN where a cell is missing.
         sample_weight : array-like of shape (n_samples,), default=None
             The weights of fit.
+        labels : array-like of shape (n_samples,), default=None
+            The labels of fit, if it had any.
 
         Returns
         -------
@@ -94,7 +97,8 @@ class MixtureInference:
         NotFittedError
             Before `fit`, where attributes were set by hand too.
         ValueError
-            For bad X, and another ``covariance_type`` or ``n_components`` than those of the fit.
+            For bad X, and another ``covariance_type`` or ``n_components`` than those of the fit;
+            where it had labels, and none are given.
 
         Warns
         -----
@@ -127,7 +131,9 @@ class MixtureInference:
         require_fit(self, "Standard errors are of", ["_internal"])
         fitted_structure(self)
         require_same("standard_errors", "n_components", len(self.weights_), self.n_components)
-        data, flat = open_table(self, X, sample_weight).fit_data(), self._flat
+        known = labels_of_fit(self, labels, X)
+        opened, flat = open_table(self, X, sample_weight), self._flat
+        data = with_labels(opened, opened.fit_data(), known, which_count)
         if mixed := coding_of(self) is not None:
             data = coded_rows(self, data, flat)
         scaling = data.scaling() if self.means_.shape[1] else NO_NUMBERS
@@ -156,7 +162,7 @@ class MixtureInference:
         tables = np.split(errors.tables, np.cumsum(sizes)[:-1], axis=1)
         return MixedErrors(*of_numbers, dict(zip(self.tables_, tables, strict=True)))
 
-    def summary(self, X: Any = None, sample_weight: Any = None) -> Any:
+    def summary(self, X: Any = None, sample_weight: Any = None, *, labels: Any = None) -> Any:
         """Weights and means of the components as a table.
 
         Parameters
@@ -165,6 +171,8 @@ class MixtureInference:
             The data of fit, for standard errors; NaN where a cell is missing.
         sample_weight : array-like of shape (n_samples,), default=None
             The weights of fit.
+        labels : array-like of shape (n_samples,), default=None
+            The labels of fit, if it had any.
 
         Returns
         -------
@@ -204,7 +212,7 @@ class MixtureInference:
         table = _summary_columns("", self.weights_, self.means_, names)
         table |= self._shares("", self.tables_)
         if X is not None:
-            errors = self.standard_errors(X, sample_weight)
+            errors = self.standard_errors(X, sample_weight, labels=labels)
             table |= _summary_columns("se_", errors.weights, errors.means, names)
             table |= self._shares("se_", getattr(errors, "tables", {}))
         return pd.DataFrame(table).rename_axis(index="component")

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.engine.latent_class import unbuffered
+from emkit.models.labels import Labels
 from emkit.numerics.gaussian import Scaling, tile_rows
 from emkit.numerics.patterns import Group, group_rows
 
@@ -31,6 +32,7 @@ class Rows(NamedTuple):
     X: Array
     sample_weight: Array | None = None
     groups: tuple[Group, ...] | None = None  #: rows by what they miss; None for complete data
+    labels: Labels | None = None  #: classes of the rows, where some are known
 
     @classmethod
     def of(cls, X: Array, sample_weight: Array | None = None) -> "Rows":
@@ -79,7 +81,8 @@ class Rows(NamedTuple):
         """Some of the rows, in tiles; a group is worked on by what is NaN in it."""
         weights = self.sample_weight
         X = self.X[rows] if isinstance(rows, slice) else np.take(self.X, rows, axis=0)
-        return Rows(X, None if weights is None else weights[rows])
+        labels = None if self.labels is None else self.labels[rows]
+        return Rows(X, None if weights is None else weights[rows], labels=labels)
 
     def sample(self, size: int, rng: np.random.Generator) -> "Rows":
         """Rows drawn in proportion to weight, which they then have no more; all where few."""
@@ -224,7 +227,7 @@ def _tiles_about(origin: Array, data: Rows) -> Iterator[tuple[Array, Array]]:
     (n, d), step = data.X.shape, tile_rows(data.X.shape[1])
     buffer, ones = np.empty((d, min(step, n))), np.ones(min(step, n))
     for start in range(0, n, step):
-        X, weights, _ = data.take(slice(start, start + step))
+        X, weights, *_ = data.take(slice(start, start + step))
         x = np.subtract(X.T, origin[:, None], out=buffer[:, : len(X)])
         yield x, ones[: len(X)] if weights is None else weights
 

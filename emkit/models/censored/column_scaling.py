@@ -31,7 +31,7 @@ def _in_one_pass(data: Rows) -> Scaling | None:
     total, first, second = 0.0, np.zeros(d), np.zeros(d)
     with np.errstate(over="ignore", invalid="ignore"):
         for start in range(0, n, step):
-            X, some, _ = data.take(slice(start, start + step))
+            X, some, *_ = data.take(slice(start, start + step))
             x = away[: len(X)]
             _subtract(X, origin, x)
             w = ones[: len(X)] if some is None else some

@@ -187,7 +187,10 @@ class GaussianMixtureModel(LatentClassModel):
         return tile.sample_weight
 
     def log_joint(self, tile: Rows, kernel: Kernel) -> tuple[Array, Any]:
-        return kernel.log_joint(tile.X)
+        log_joint, work = kernel.log_joint(tile.X)
+        if tile.labels is not None:
+            log_joint = tile.labels.restrict(log_joint)
+        return log_joint, work
 
     def statistics(self, tile: Rows, resp: Array, work: Any, kernel: Kernel) -> Moments:
         return kernel.moments(work, resp)

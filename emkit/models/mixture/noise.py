@@ -147,6 +147,8 @@ class NoisyMixture(LatentClassModel):
         log_joint = np.empty((n_components + 1, n))
         np.add(of_clusters, bound.log_share, out=log_joint[:-1])
         log_joint[-1] = bound.log_density
+        if tile.labels is not None:  # what has a label is no noise
+            log_joint = tile.labels.restrict(log_joint)
         return log_joint, work
 
     def statistics(self, tile: Rows, resp: Array, work: Any, bound: Bound) -> NoisyMoments:

@@ -136,8 +136,8 @@ def complete_rows(model: GaussianMixtureModel, data: Rows, rng: np.random.Genera
     )
     params = normal_start(normal, pairwise)
     for _ in range(STEPS):
-        params = normal.m_step(normal.e_step(data, params)[0], params)
-    return Rows(draw(normal, data.X, params, rng), data.sample_weight)
+        params = normal.m_step(normal.e_step(data._replace(labels=None), params)[0], params)
+    return data._replace(X=draw(normal, data.X, params, rng), groups=None)
 
 
 def auto_shrinkage(pairwise: Pairwise, n_components: int) -> float:
