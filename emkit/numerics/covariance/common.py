@@ -21,7 +21,7 @@ from emkit.numerics.covariance.rules import Rule
 __all__ = ["Orientation", "nearest_orientation"]
 
 #: Gain in nats per row that is none, and that with which a Newton step is the last.
-NONE, SMALL_GAIN = 1e-15, 1e-12
+NONE, SMALL_GAIN = 1e-15, 1e-10
 #: Part of the largest curvature that one counts as at least, where some are negative.
 FLAT = 1e-3
 #: The largest angle of a Newton step, and the part of it that is left after one that leads up.
@@ -52,19 +52,21 @@ def nearest_orientation(
     singular = (spread.any(axis=1) & (spread <= LEAST).any(axis=1)).any()
     few = singular or len(here.axes) > MANY_COLUMNS
     for _ in range(0 if len(here.axes) == 1 else FEW_STEPS if few else STEPS):
-        there, promise = None, np.inf
+        there = None
         if not few:
             rotation, promise = _newton(here, counts, rule, limit)
             there = None if rotation is None else at(here.axes @ rotation)
+            if there is not None and promise < SMALL_GAIN * total:
+                return there  # which is nearer than values can tell
         if there is None or not there.value < here.value + NONE * total:
-            limit, promise = SHORTER * limit, np.inf
+            limit *= SHORTER
             there = at(here.axes @ turned(here.scatter.copy(), here.variances))
         else:
             limit = min(2.0 * limit, LARGEST_ANGLE)
         gain = here.value - there.value
         if gain > 0.0:
             here = there
-        if not gain > NONE * total or promise < SMALL_GAIN * total:
+        if not gain > NONE * total:
             break
     return here
 

@@ -22,7 +22,7 @@ NO_VARIANCE = 1e-150
 #: Part of its share of the standardised scatter with less of which in a column a start is bad.
 FAR = 0.5
 #: What a Newton step may promise in nats per row to be the last, and steps at most.
-SMALL_GAIN, STEPS = 1e-10, 100
+SMALL_GAIN, STEPS = 1e-16, 100
 
 
 Estimate = Callable[[Array, Array, Array], Array]
