@@ -555,3 +555,29 @@ def test_noise_that_takes_all_rows_is_told_of(X):
         mixture = fitted(X, noise=1e-9, tol=1e-9, max_iter=1000)
     assert np.isfinite(mixture.means_).all() and np.isfinite(mixture.score(X))
     assert (mixture.predict(X) == -1).all()
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "tied"])
+def test_rows_with_a_label_are_no_noise(covariance_type):
+    rng = np.random.default_rng(3)
+    X = np.vstack([
+        rng.normal(size=(60, 2)), rng.normal(8.0, 1.0, (60, 2)), rng.uniform(-5, 13, (30, 2))
+    ])  # fmt: skip
+    labels = np.full(150, -1)
+    labels[[0, 1, 2]], labels[[60, 61, 62]] = 1, 0
+    options = {"covariance_type": covariance_type, "tol": 1e-9, "max_iter": 2000}
+    mixture = EMGaussianMixture(2, noise=True, random_state=0, **options).fit(X, labels=labels)
+    assert (np.diff(mixture.history_) > -1e-9).all()
+    joint = np.column_stack([
+        multivariate_normal(mean, covariance).logpdf(X) + np.log(weight)
+        for mean, covariance, weight in zip(
+            mixture.means_, dense(covariance_type, mixture.covariances_, 2, 2), mixture.weights_,
+            strict=True,
+        )
+    ])  # fmt: skip
+    noise = np.log(mixture.noise_weight_) - np.log(mixture.noise_volume_)
+    rows = np.logaddexp(np.logaddexp(*joint.T), noise)
+    known = np.flatnonzero(labels >= 0)
+    rows[known] = joint[known, labels[known]]
+    assert_allclose(mixture.lower_bound_, rows.mean(), rtol=1e-6)  # with the prior of reg_covar
+    assert_allclose(mixture.means_[:, 0], [8.0, 0.0], atol=0.6)
