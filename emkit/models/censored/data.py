@@ -201,11 +201,7 @@ class Prepared(NamedTuple):
         with np.errstate(over="ignore", invalid="ignore"):
             width = (rows.high - rows.low) / units.spread
         low, high, width = low[kept], high[kept], width[kept]
-        design = np.empty((len(kept), len(units.line)))
-        fitted = np.empty(len(kept))
-        for part in steps(len(kept)):
-            units.design(np.take(rows.X, kept[part], axis=0), out=design[part])
-            np.matmul(design[part], units.line, out=fitted[part])
+        design, fitted = self._design(rows.X, kept)
         low -= fitted
         high -= fitted
         return Residuals(
@@ -218,6 +214,14 @@ class Prepared(NamedTuple):
             None if entry is None else entry[kept] - fitted,
             None if stratum is None else stratum[kept],
         )
+
+    def _design(self, X: Array, kept: NDArray[np.intp]) -> tuple[Array, Array]:
+        """Standardised columns of some rows, and the first line there."""
+        design, fitted = np.empty((len(kept), len(self.units.line))), np.empty(len(kept))
+        for part in steps(len(kept)):
+            self.units.design(np.take(X, kept[part], axis=0), out=design[part])
+            np.matmul(design[part], self.units.line, out=fitted[part])
+        return design, fitted
 
 
 def thinned(data: Blockwise, counts: Sequence[int], every: int) -> Residuals:

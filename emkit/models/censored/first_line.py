@@ -4,7 +4,7 @@ All of it is gathered from blocks or summed over them, so that rows in memory, r
 anew at every pass, and rows on a cluster go the same way.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -80,37 +80,31 @@ def prepare_blocks(
     depend on others take one more pass, after which combinations stand for them, unless ``turn`` is
     False; where coefficients are ``penalised``, combinations that no row sees stay.
     """
-    columns = None if strata is None else strata.line
     summaries = list(data.map(partial(ResponseSummary.of, strata)))
     delayed = any(part.delayed for part in summaries)
     summarise = summarise and not delayed and strata is None
     sample = ResponseSample.pooled([part.responses for part in summaries])
     where = ResponseRange.of(sample)
+    columns = None if strata is None else strata.line
     units = _first_units(summaries, where, intercept, heavy_tails, columns)
     target = Target(where, heavy_tails)
     equations, units, turned, weight = _equations(data, units, target, penalised, turn)
     lines = equations.lines()
     units = units._replace(line=lines[-1])
-    about = None if summarise else equations.about(lines)
-    if about is None:
-        about, _ = data.sum(partial(sums_about_lines, units, lines, target))
+    shown = None if summarise else equations.about(lines)
+    about = shown or data.sum(partial(sums_about_lines, units, lines, target))[0]
     sums, squares, sharp = about
     spreads = np.sqrt(squares / weight)
     rounding = ROUNDINGS * EPS * (1.0 + abs(where.centre) / units.spread)
     # A line through every response leaves no spread: their own takes its place.
-    shown = np.sqrt(sharp[0] / sharp[1]) if equations.shows_line else 0.0
-    root = next((float(spread) for spread in (shown, spreads[-1]) if spread > rounding), 1.0)
-    starts = tuple(
-        ((line - units.line) / root, float(np.log(spread / root)) if spread > rounding else 0.0)
-        for line, spread in zip(lines[:-1], spreads, strict=False)
-        if np.isfinite(spread)
-    )
+    of_sharp = np.sqrt(sharp[0] / sharp[1]) if equations.shows_line else 0.0
+    root = next((float(spread) for spread in (of_sharp, spreads[-1]) if spread > rounding), 1.0)
     return Prepared(
         units._replace(line=units.line / root, spread=units.spread * root),
         equations.gram,
         turned.rank,
         turned.unseen,
-        starts,
+        tuple(_starts(units, lines[:-1], spreads, root, rounding)),
         sum(part.n for part in summaries),
         weight,
         rounding / root,
@@ -123,6 +117,16 @@ def prepare_blocks(
         sum(part.of_strata for part in summaries) / weight,
         (sample.lowest_high, sample.highest_low),
     )
+
+
+def _starts(
+    units: Standardised, lines: list[Array], spreads: Array, root: float, rounding: float
+) -> Iterator[tuple[Array, float]]:
+    """Lines about the first and logarithms of scales, in units of ``root``."""
+    for line, spread in zip(lines, spreads, strict=False):
+        if np.isfinite(spread):
+            log_scale = float(np.log(spread / root)) if spread > rounding else 0.0
+            yield (line - units.line) / root, log_scale
 
 
 class ResponseSummary(NamedTuple):
