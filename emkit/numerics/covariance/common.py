@@ -79,7 +79,7 @@ def _newton(
     counts, scatter, precisions = counts[some], here.scatter[some], 1.0 / here.variances[some]
     spread = scatter.diagonal(axis1=1, axis2=2)
     k, d = spread.shape
-    if rule.curvature is None or not (spread > LEAST).all():
+    if rule.curvature is None or not len(spread) or not (spread > LEAST).all():
         return None, np.inf
     i, j = np.triu_indices(d, 1)
     between = 2.0 * scatter[:, i, j]
