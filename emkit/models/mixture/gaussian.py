@@ -117,6 +117,15 @@ class GaussianMixtureModel(LatentClassModel):
             raise NotImplementedError("this mixture was made to be evaluated, not fitted")
         return self.draw_start(self, data, rng)
 
+    @property
+    def normal(self) -> "GaussianMixtureModel":
+        """The mixture of normals whose starts are its own."""
+        return self
+
+    def from_normal(self, params: MixtureParams) -> MixtureParams:
+        """Parameters to start from, from those of `normal`."""
+        return params
+
     #: Near a singular covariance rounding hides falls that anyone would see: a run ends at them.
     visible_fall = 1e-10
 
