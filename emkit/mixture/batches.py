@@ -13,6 +13,7 @@ from emkit.mixture.coding import coding_of, learn, refuse_categories
 from emkit.mixture.degenerate import warn_of_strays
 from emkit.mixture.fitted import publish_params
 from emkit.mixture.flat import Flat
+from emkit.mixture.student_t import refuse_student_t
 from emkit.mixture.streaming import Batch, PartialFitMixin, Stream
 from emkit.mixture.table import open_table, which_count
 from emkit.models.mixture.gaussian import GaussianMixtureModel
@@ -29,6 +30,12 @@ BATCH_ROWS = 2.5
 
 #: What to do with a stream of categories.
 NO_STREAM = "Fit a sample of the rows."
+#: Why there are none of Student's t.
+NO_STUDENT_T = (
+    "what a row counts for depends on how far it is from the means, which move from batch to batch, "
+    "and what was summed of earlier rows would be of other weights. Fit all rows, which may be read "
+    "block by block."
+)
 
 
 class MixtureStream(PartialFitMixin):
@@ -41,6 +48,10 @@ class MixtureStream(PartialFitMixin):
     _held: Rows | None  # first batches that are too small to start from
     _flat: Flat | None
     _fitted_type: str
+
+    def _online(self) -> Any:
+        refuse_student_t(self, "partial_fit", NO_STUDENT_T)
+        return super()._online()
 
     def _require_stream(self) -> None:
         refuse_categories(self, coding_of(self), "partial_fit", NO_STREAM)

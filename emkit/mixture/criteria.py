@@ -11,6 +11,7 @@ from emkit.data.checks import warn_of_small_weights
 from emkit.engine import soft
 from emkit.mixture.fitted import fitted_structure
 from emkit.mixture.prediction import reduce_log_joint
+from emkit.mixture.student_t import n_df
 from emkit.mixture.table import open_table
 from emkit.models.rows import Rows
 
@@ -75,7 +76,7 @@ class MixtureCriteria:
             of_numbers += fitted_structure(self).n_parameters(n_components, n_features)
         tables: Any = getattr(self, "tables_", {}).values()
         of_levels = sum(n_components * (table.shape[1] - 1) for table in tables)
-        return of_numbers + of_levels + n_components - 1
+        return of_numbers + of_levels + n_components - 1 + n_df(self)
 
     def aic(self, X: Any, sample_weight: Any = None) -> float:
         """Akaike information criterion; lower is better.

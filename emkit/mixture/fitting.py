@@ -37,6 +37,7 @@ from emkit.mixture.mixed import (
 )
 from emkit.mixture.prior import MixturePrior, internal_prior
 from emkit.mixture.redundant import units_of
+from emkit.mixture.student_t import check_distribution, model_kind
 from emkit.mixture.table import Table, load_table, open_table
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.rows import CodedRows
@@ -64,6 +65,7 @@ LEAST_SCALE = 1e-20
 def fit_mixture(mixture: Any, X: Any, y: Any, sample_weight: Any) -> None:
     """Fit an `EMGaussianMixture`, whose arguments are checked."""
     opened = open_table(mixture, X, sample_weight, reset=True)
+    check_distribution(mixture)
     if mixture._coding is not None:
         _refuse_starts(mixture)
     table, given = load_table(mixture, opened)
@@ -126,7 +128,7 @@ def _model_of_numbers(mixture: Any, table: Table) -> GaussianMixtureModel:
     units, prior = Scaling(shift, scale), mixture.prior
     if flat is not None and isinstance(prior, MixturePrior):
         prior = prior._of_columns(structure.layout, flat.kept)
-    return GaussianMixtureModel(
+    return model_kind(mixture)(
         structure,
         units,
         total_weight=data.total_weight,
@@ -158,7 +160,8 @@ def _start(
     model.draw_start = draws
     if mixture.warm_start and hasattr(mixture, "converged_"):
         return last_fit(mixture, model, table.flat)
-    return given_start(model, table.data, draws, given.resp)
+    start = given_start(model.normal, table.data, draws, given.resp)
+    return None if start is None else model.from_normal(start)
 
 
 def _start_of_mixed(

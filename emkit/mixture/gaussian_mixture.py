@@ -20,6 +20,7 @@ from emkit.mixture.fitting import fit_mixture
 from emkit.mixture.prediction import MixturePrediction
 from emkit.mixture.prior import MixturePrior
 from emkit.mixture.streaming import STREAM_CONSTRAINTS
+from emkit.mixture.student_t import DISTRIBUTION_CONSTRAINTS
 from emkit.mixture.uncertainty import MixtureInference
 from emkit.models.mixture.starts import STARTS
 from emkit.numerics.covariance import STRUCTURES
@@ -256,6 +257,7 @@ class EMGaussianMixture(
     _parameter_constraints: dict = {
         **EM_CONSTRAINTS,
         **STREAM_CONSTRAINTS,
+        **DISTRIBUTION_CONSTRAINTS,
         "n_components": [at_least(Integral, 1)],
         "covariance_type": [StrOptions(set(STRUCTURES))],
         "reg_covar": [at_least(Real, 0.0)],
@@ -298,6 +300,8 @@ class EMGaussianMixture(
         learning_offset: float = 0.0,
         average: bool | int = False,
         categorical_features: Any = "from_dtype",
+        distribution: str = "normal",
+        df: float | str = "free",
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -323,6 +327,8 @@ class EMGaussianMixture(
         self.learning_offset = learning_offset
         self.average = average
         self.categorical_features = categorical_features
+        self.distribution = distribution
+        self.df = df
 
     @fit_context
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:

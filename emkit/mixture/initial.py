@@ -44,7 +44,7 @@ class RandomStart:
     def __call__(
         self, model: GaussianMixtureModel, data: Any, rng: np.random.Generator
     ) -> MixtureParams:
-        return draw(model, data, rng, **vars(self))
+        return model.from_normal(draw(model.normal, data, rng, **vars(self)))
 
 
 class InitialValues(NamedTuple):

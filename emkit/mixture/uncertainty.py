@@ -15,6 +15,7 @@ from emkit.mixture.fitted import fitted_structure, last_fit, with_prior_of_fit
 from emkit.mixture.fitting import last_mixed, model_of
 from emkit.mixture.flat import Flat
 from emkit.mixture.mixed import coded_rows
+from emkit.mixture.student_t import with_df_errors
 from emkit.mixture.table import Table, open_table
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.numerics.gaussian import Scaling
@@ -131,7 +132,7 @@ class MixtureInference:
         normal = model.normal if mixed else model
         of_numbers = MixtureErrors(errors.weights, self.means_, self.covariances_)
         if normal is not None:
-            of_numbers = _in_users_units(errors, normal, flat)
+            of_numbers = with_df_errors(self, errors, _in_users_units(errors, normal, flat))
         if not mixed:
             return of_numbers
         sizes = [table.shape[1] for table in self.tables_.values()]

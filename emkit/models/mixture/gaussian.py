@@ -117,6 +117,9 @@ class GaussianMixtureModel(LatentClassModel):
             raise NotImplementedError("this mixture was made to be evaluated, not fitted")
         return self.draw_start(self, data, rng)
 
+    #: Numbers that are latent in a row besides its component and the cells that are missing.
+    n_latent = 0
+
     @property
     def normal(self) -> "GaussianMixtureModel":
         """The mixture of normals whose starts are its own."""

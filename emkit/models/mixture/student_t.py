@@ -66,6 +66,7 @@ class StudentTMixtureModel(GaussianMixtureModel):
     """
 
     backtracks = True
+    n_latent = 1
 
     def __init__(self, *args: Any, df: str | float = "free", **options: Any):
         super().__init__(*args, **options)
