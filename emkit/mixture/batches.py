@@ -13,8 +13,8 @@ from emkit.mixture.coding import coding_of, learn, refuse_categories
 from emkit.mixture.degenerate import warn_of_strays
 from emkit.mixture.fitted import publish_params
 from emkit.mixture.flat import Flat
-from emkit.mixture.student_t import refuse_student_t
 from emkit.mixture.streaming import Batch, PartialFitMixin, Stream
+from emkit.mixture.student_t import refuse_student_t
 from emkit.mixture.table import open_table, which_count
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.rows import Rows

@@ -1,6 +1,7 @@
 """Where a mixture starts: what the user gives, checked before any work, in the model's units."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,7 +45,7 @@ class RandomStart:
     def __call__(
         self, model: GaussianMixtureModel, data: Any, rng: np.random.Generator
     ) -> MixtureParams:
-        return model.from_normal(draw(model.normal, data, rng, **vars(self)))
+        return model.start_by(partial(draw, **vars(self)), data, rng)
 
 
 class InitialValues(NamedTuple):

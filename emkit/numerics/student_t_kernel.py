@@ -166,9 +166,7 @@ class StudentTKernel:
         assert not isinstance(self.kernel, CompleteKernel)
         return self.kernel.completed(work.inner, resp)
 
-    def draw(
-        self, work: Work, k: int, chance: Array, limits: Array | None
-    ) -> tuple[Array, Array]:
+    def draw(self, work: Work, k: int, chance: Array, limits: Array | None) -> tuple[Array, Array]:
         """Rows drawn from component k given their observed cells, as of the Gaussian kernel.
 
         ``chance`` (d + 1, n) has one number more a row: the precision u of a row of which d cells

@@ -129,6 +129,12 @@ class GaussianMixtureModel(LatentClassModel):
         """Parameters to start from, from those of `normal`."""
         return params
 
+    def start_by(
+        self, draw: Callable[..., MixtureParams], data: Any, rng: np.random.Generator
+    ) -> MixtureParams:
+        """A start by a function (model, data, rng) that draws one of normals."""
+        return draw(self, data, rng)
+
     #: Near a singular covariance rounding hides falls that anyone would see: a run ends at them.
     visible_fall = 1e-10
 

@@ -22,17 +22,20 @@ Biometrika 85, 755-770. doi:10.1093/biomet/85.4.755
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from emkit._typing import Array
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.single_normal import complete_rows
+from emkit.models.mixture.typical_rows import typical_rows
 from emkit.models.rows import Rows
 from emkit.numerics.constants import EPS
 from emkit.numerics.covariance import Structure
 from emkit.numerics.gaussian import Moments
-from emkit.numerics.student_t_kernel import StudentTKernel, StudentTMoments
+from emkit.numerics.student_t_kernel import StudentTKernel
 
 __all__ = ["StudentTMixtureModel", "StudentTParams"]
 
@@ -43,6 +46,8 @@ SHRINK, GROW, NEAR = 0.25, 4.0, 0.02
 #: The parameter of the expanded model is 1 in the end.
 EXPANSIONS = 0.1, 10.0
 TINY = 1e-300
+#: Rows at least, and steps on them, by which one of two starts is chosen.
+SAMPLE_ROWS, STEPS = 1_000, 20
 
 
 class StudentTParams(NamedTuple):
@@ -93,6 +98,31 @@ class StudentTMixtureModel(GaussianMixtureModel):
         start = np.full(len(params.weights), START)
         return self.retract(StudentTParams(*params, start))
 
+    def start_by(self, draw: Callable[..., MixtureParams], data: Any, rng: Any) -> Any:
+        """The better start, by some steps on a sample, of those drawn from all and typical rows."""
+        normal, starts = self.normal, [self.from_normal(draw(self.normal, data, rng))]
+        k, d = starts[0].means.shape
+        if k == 1:
+            return starts[0]
+        rows = data.sample(max(SAMPLE_ROWS, 10 * k * (d + 1)), rng)
+        complete = complete_rows(normal, rows, rng) if rows.incomplete else rows
+        typical = np.flatnonzero(typical_rows(complete.X))
+        if k * (d + 1) < len(typical) < len(rows.X):
+            starts.append(self.from_normal(draw(normal, complete.take(typical), rng)))
+        return max(starts, key=partial(self._height, rows)) if len(starts) > 1 else starts[0]
+
+    def _height(self, rows: Rows, params: Any) -> float:
+        """Objective that some steps of EM lead to; -inf where they lead nowhere."""
+        objective = -np.inf
+        try:
+            for _ in range(STEPS):
+                stats, log_likelihood = self.e_step(rows, params)
+                objective = log_likelihood + self.log_prior(params)
+                params = self.m_step(stats, params)
+        except np.linalg.LinAlgError:
+            return -np.inf
+        return objective
+
     def retract(self, params: Any) -> Any:
         params = super().retract(params)
         epsilon = np.clip(params.inverse_df, 0.0, LARGEST)
@@ -140,7 +170,9 @@ class StudentTMixtureModel(GaussianMixtureModel):
         if not prior.is_flat:
             scaled = layout.precisions(layout.whitening(estimate(1.0))) * scatter
             trace = scaled.sum() if layout.shared else scaled.reshape(n_components, -1).sum(axis=1)
-        rows = n + prior.rows_of(layout, n_components, n.sum()) / (n_components if layout.shared else 1)
+        rows = n + prior.rows_of(layout, n_components, n.sum()) / (
+            n_components if layout.shared else 1
+        )
         own = has_own_volumes(self.structure)
         alpha = _expansion(own, d, n, rows, precision, trace, params.inverse_df)
         return estimate(layout.align(alpha) if own else alpha)
