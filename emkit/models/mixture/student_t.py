@@ -99,16 +99,17 @@ class StudentTMixtureModel(GaussianMixtureModel):
         return self.retract(StudentTParams(*params, start))
 
     def start_by(self, draw: Callable[..., MixtureParams], data: Any, rng: Any) -> Any:
-        """The better start, by some steps on a sample, of those drawn from all and typical rows."""
+        """The best start, by some steps on a sample, of those drawn from all and typical rows."""
         normal, starts = self.normal, [self.from_normal(draw(self.normal, data, rng))]
         k, d = starts[0].means.shape
         if k == 1:
             return starts[0]
         rows = data.sample(max(SAMPLE_ROWS, 10 * k * (d + 1)), rng)
         complete = complete_rows(normal, rows, rng) if rows.incomplete else rows
-        typical = np.flatnonzero(typical_rows(complete.X))
-        if k * (d + 1) < len(typical) < len(rows.X):
-            starts.append(self.from_normal(draw(normal, complete.take(typical), rng)))
+        for typical in typical_rows(complete.X):
+            if k * (d + 1) < typical.sum() < len(rows.X):
+                some = complete.take(np.flatnonzero(typical))
+                starts.append(self.from_normal(draw(normal, some, rng)))
         return max(starts, key=partial(self._height, rows)) if len(starts) > 1 else starts[0]
 
     def _height(self, rows: Rows, params: Any) -> float:
