@@ -32,9 +32,9 @@ BATCH_ROWS = 2.5
 NO_STREAM = "Fit a sample of the rows."
 #: Why there are none of Student's t.
 NO_STUDENT_T = (
-    "what a row counts for depends on how far it is from the means, which move from batch to batch, "
-    "and what was summed of earlier rows would be of other weights. Fit all rows, which may be read "
-    "block by block."
+    "what a row counts for depends on how far it is from the means, which move from batch to "
+    "batch, and what was summed of earlier rows would be of other weights. Fit all rows, which may "
+    "be read block by block."
 )
 
 

@@ -154,7 +154,6 @@ def with_df_errors(mixture: Any, errors: Any, of_normals: Any) -> Any:
     df = np.asarray(mixture.df_, dtype=float)
     of_df = np.zeros_like(df)
     if n_df(mixture):
-        of_df = np.where(
-            np.isinf(df), np.nan, errors.inverse_df * np.where(np.isinf(df), 0, df) ** 2
-        )
-    return StudentTErrors(*of_normals, of_df)
+        of_df = np.where(np.isinf(df), np.nan, errors.inverse_df * np.nan_to_num(df) ** 2)
+    weights, means, scales = of_normals
+    return StudentTErrors(weights, means, scales, of_df)

@@ -15,11 +15,12 @@ responsibilities r, degrees of freedom from the derivatives of :math:`\log t` by
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import bernoulli, binom, digamma, gammaincinv, gammaln, polygamma
+from scipy.special import bernoulli, binom, digamma, gammaincinv, gammaln, zeta
 
 from emkit._typing import Array
 from emkit.numerics.conditional import ConditionalKernel, MaskedKernel
@@ -72,8 +73,10 @@ class StudentTKernel:
         learns: bool,
     ):
         self.kernel, self.inverse_df, self.learns = kernel, inverse_df, learns
-        # By the number of cells observed, up to that of columns.
-        observed = np.arange(kernel.components.means.shape[1] + 1)
+        # By the number of cells observed, of which complete rows have the last.
+        d = kernel.components.means.shape[1]
+        complete = isinstance(kernel, CompleteKernel)
+        observed = np.arange(d if complete else 0, d + 1)
         epsilon = inverse_df[:, None]
         self._tailed = inverse_df > 0.0
         self._normal = np.flatnonzero(~self._tailed)
@@ -90,8 +93,9 @@ class StudentTKernel:
 
     def log_joint(self, rows: Array) -> tuple[Array, Work]:
         """L (K, n); it and the work live in buffers until the next tile."""
-        log_joint, inner = self.kernel.log_joint(rows)
-        offset, observed = self.kernel.offsets(inner)
+        kernel: Any = self.kernel  # whose work is its own
+        log_joint, inner = kernel.log_joint(rows)
+        offset, observed = kernel.offsets(inner)
         log_joint -= offset  # what is left is -delta / 2
         growth, precision = self._two_buffers(log_joint.shape)
         np.multiply(log_joint, -2.0 * self.inverse_df[:, None], out=precision)
@@ -116,7 +120,7 @@ class StudentTKernel:
         inner, growth, precision, observed = work
         slope, bend = np.zeros((2, len(resp)))
         grown = _dot(resp, growth) if self.learns else slope
-        for k in self._normal if self.learns else ():
+        for k in self._normal.tolist() if self.learns else ():
             slope[k], bend[k] = self._at_normal(k, growth[k], resp[k], observed)
         weighted = np.multiply(resp, precision, out=growth)
         moments = self.kernel.moments(inner, weighted, resp)
@@ -138,7 +142,7 @@ class StudentTKernel:
         epsilon = epsilon[:, 0]
         slope += 0.5 * (grown + weighted.sum(axis=1)) / epsilon**2
         if isinstance(observed, int):
-            squares = _dot(weighted, precision) / gain[:, observed]
+            squares = _dot(weighted, precision) / gain[:, -1]
         else:
             squares = _dot(weighted, precision / _at(gain, observed))
         bend += (0.5 * squares - grown) / epsilon**3
@@ -148,7 +152,8 @@ class StudentTKernel:
         self, k: int, distance: Array, resp: Array, observed: Any
     ) -> tuple[float, float]:
         """The same of component k, whose epsilon is 0."""
-        first, second = (derivative[k, observed] for derivative in self._derivatives)
+        at = -1 if isinstance(observed, int) else observed
+        first, second = (derivative[k, at] for derivative in self._derivatives)
         slope = distance * (0.25 * distance - 0.5 * observed) + first
         bend = distance**2 * (0.5 * observed - distance / 3.0) + second
         return float(resp @ slope), float(resp @ bend)
@@ -181,8 +186,8 @@ class StudentTKernel:
 
 
 def _at(table: Array, observed: Any) -> Array:
-    """Columns (K, n) of a table by the number of cells observed; (K, 1) where that is one."""
-    return table[:, observed, None] if isinstance(observed, int) else table[:, observed]
+    """Columns (K, n) of a table by the number of cells observed; (K, 1) where all are."""
+    return table[:, -1:] if isinstance(observed, int) else table[:, observed]
 
 
 def _dot(a: Array, b: Array) -> Array:
@@ -193,7 +198,7 @@ def _dot(a: Array, b: Array) -> Array:
 def _total(table: Array, resp: Array, observed: Any) -> Array:
     """Sum over rows of r times what a table says of the number of cells observed."""
     if isinstance(observed, int):
-        return table[:, observed] * resp.sum(axis=1)
+        return table[:, -1] * resp.sum(axis=1)
     return _dot(table[:, observed], resp)
 
 
@@ -215,30 +220,42 @@ def log_constant(inverse_df: Array, d: NDArray[np.integer]) -> tuple[Array, Arra
     a, first, second : ndarray of shape (K, m)
         The value and its derivatives.
     """
-    epsilon, h = np.broadcast_arrays(inverse_df[:, None], 0.5 * d)
+    epsilon = inverse_df[:, None]
     small = epsilon * (d + 2.0) <= SERIES_REACH
-    series = _series(np.where(small, epsilon, 0.0), h)
-    x = 0.5 / np.where(small, 1.0, epsilon)
+    if small.all():
+        return _series(inverse_df, d)
+    h, x = 0.5 * d, 0.5 / np.where(epsilon > 0.0, epsilon, 1.0)
     digammas = digamma(x + h) - digamma(x) - h / x
-    trigammas = polygamma(1, x + h) - polygamma(1, x) + h / x**2
-    closed = (
-        gammaln(x + h) - gammaln(x) - h * np.log(x),
-        -2.0 * x**2 * digammas,
-        8.0 * x**3 * digammas + 4.0 * x**4 * trigammas,
-    )
-    value, first, second = (np.where(small, s, c) for s, c in zip(series, closed, strict=True))
+    trigammas = zeta(2.0, x + h) - zeta(2.0, x) + h / x**2
+    value: Array = gammaln(x + h) - gammaln(x) - h * np.log(x)
+    first: Array = -2.0 * x**2 * digammas
+    second: Array = 8.0 * x**3 * digammas + 4.0 * x**4 * trigammas
+    if small.any():
+        series = _series(inverse_df, d)
+        value, first, second = (
+            np.where(small, near, far)
+            for near, far in zip(series, (value, first, second), strict=True)
+        )
     return value, first, second
 
 
-def _series(epsilon: Array, h: Array) -> tuple[Array, Array, Array]:
-    """The same from the asymptotic series in 1/x, whose terms are Bernoulli polynomials of h."""
-    numbers = bernoulli(TERMS + 1)
-    value, first, second = np.zeros((3, *epsilon.shape))
-    for k in range(TERMS, 0, -1):  # Horner, of the polynomial and its derivatives
+def _series(epsilon: Array, d: NDArray[np.integer]) -> tuple[Array, Array, Array]:
+    """The same from an asymptotic series, for small epsilon; anything for others."""
+    k = np.arange(1.0, TERMS + 1)
+    terms = _coefficients(tuple(d.tolist()))
+    powers: Array = np.minimum(epsilon, SERIES_REACH)[:, None] ** np.arange(TERMS + 1)
+    first: Array = terms * k[:, None]
+    second: Array = first * (k - 1.0)[:, None]
+    return powers[:, 1:] @ terms, powers[:, :-1] @ first, powers[:, :-2] @ second[1:]
+
+
+@lru_cache(maxsize=32)
+def _coefficients(d: tuple[int, ...]) -> Array:
+    """Of the powers of epsilon (TERMS, m): Bernoulli polynomials of h, without their constants."""
+    h, numbers = 0.5 * np.array(d), bernoulli(TERMS + 1)
+    out = np.empty((TERMS, len(h)))
+    for k in range(1, TERMS + 1):
         powers = np.arange(1, k + 2)
-        terms = binom(k + 1, powers) * numbers[k + 1 - powers]
-        coefficient = -((-2.0) ** k) / (k * (k + 1)) * (h[..., None] ** powers @ terms)
-        second = second * epsilon + first
-        first = first * epsilon + value
-        value = value * epsilon + coefficient
-    return value * epsilon, first * epsilon + value, 2.0 * (second * epsilon + first)
+        polynomial = h[:, None] ** powers @ (binom(k + 1, powers) * numbers[k + 1 - powers])
+        out[k - 1] = -((-2.0) ** k) / (k * (k + 1)) * polynomial
+    return out

@@ -171,9 +171,8 @@ class StudentTMixtureModel(GaussianMixtureModel):
         if not prior.is_flat:
             scaled = layout.precisions(layout.whitening(estimate(1.0))) * scatter
             trace = scaled.sum() if layout.shared else scaled.reshape(n_components, -1).sum(axis=1)
-        rows = n + prior.rows_of(layout, n_components, n.sum()) / (
-            n_components if layout.shared else 1
-        )
+        sharing = n_components if layout.shared else 1
+        rows = n + prior.rows_of(layout, n_components, n.sum()) / sharing
         own = has_own_volumes(self.structure)
         alpha = _expansion(own, d, n, rows, precision, trace, params.inverse_df)
         return estimate(layout.align(alpha) if own else alpha)
@@ -215,9 +214,11 @@ def _expansion(
 ) -> Any:
     r"""The parameter alpha of each component, or of all; exact without a prior.
 
-    It solves :math:`\sum_k n_k (\nu_k + d) \alpha = \sum_k (\nu_k \sum r u + \operatorname{tr}
-    C_k(\alpha)^{-1} S_k)` by a step of Newton's that is no longer than is safe: the derivative of the
-    trace is that of a scatter without direction. ``rows`` are n and those of the prior.
+    .. math:: \sum_k n_k (\nu_k + d)\, \alpha
+              = \sum_k \Bigl(\nu_k \sum_i r u + \operatorname{tr} C_k(\alpha)^{-1} S_k\Bigr)
+
+    by a step of Newton's from 1 that is no longer than is safe: the derivative of the trace is that
+    of a scatter without direction. ``rows`` are n and those of the prior.
     """
     pool: Any = np.asarray if own else np.sum
     least = epsilon if own else epsilon.min()
