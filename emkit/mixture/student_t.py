@@ -152,8 +152,9 @@ def with_df_errors(mixture: Any, errors: Any, of_normals: Any) -> Any:
     if not isinstance(errors, StudentTParams):
         return of_normals
     df = np.asarray(mixture.df_, dtype=float)
-    of_df = np.zeros_like(df)
-    if n_df(mixture):
-        of_df = np.where(np.isinf(df), np.nan, errors.inverse_df * np.nan_to_num(df) ** 2)
+    finite = np.isfinite(df)
+    of_df = np.where(finite, errors.inverse_df * np.where(finite, df, 0.0) ** 2, np.nan)
+    if not n_df(mixture):
+        of_df = np.zeros_like(df)
     weights, means, scales = of_normals
     return StudentTErrors(weights, means, scales, of_df)
