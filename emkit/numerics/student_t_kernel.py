@@ -31,6 +31,8 @@ __all__ = ["StudentTKernel", "StudentTMoments", "log_constant"]
 
 #: Terms of the series of a in epsilon, and up to which epsilon (d + 2) it is exact to rounding.
 TERMS, SERIES_REACH = 14, 0.05
+#: An epsilon this small needs the logarithm of 1 + epsilon delta to more digits than 1 + has.
+LIGHT = 1e-3
 
 
 class StudentTMoments(NamedTuple):
@@ -80,6 +82,9 @@ class StudentTKernel:
         epsilon = inverse_df[:, None]
         self._tailed = inverse_df > 0.0
         self._normal = np.flatnonzero(~self._tailed)
+        counted = kernel.components.log_weights > -np.inf
+        self._light = np.flatnonzero((inverse_df < LIGHT) & counted)
+        self._slope = np.where(counted, -2.0 * inverse_df, 0.0)[:, None]
         self._gain = 1.0 + epsilon * observed
         self._power = -0.5 * np.where(
             epsilon > 0.0, self._gain / np.where(epsilon > 0.0, epsilon, 1.0), 1.0
@@ -96,13 +101,14 @@ class StudentTKernel:
         kernel: Any = self.kernel  # whose work is its own
         log_joint, inner = kernel.log_joint(rows)
         offset, observed = kernel.offsets(inner)
-        log_joint -= offset  # what is left is -delta / 2
         growth, precision = self._two_buffers(log_joint.shape)
-        np.multiply(log_joint, -2.0 * self.inverse_df[:, None], out=precision)
-        np.log1p(precision, out=growth)
-        for k in self._normal:
-            np.multiply(log_joint[k], -2.0, out=growth[k])
-        precision += 1.0
+        np.multiply(log_joint, self._slope, out=precision)
+        precision += 1.0 - self._slope * offset
+        np.log(precision, out=growth)
+        for k in self._light.tolist():  # whose growth would be lost beside 1
+            distance = -2.0 * (log_joint[k] - offset[k])
+            epsilon = self.inverse_df[k]
+            growth[k] = np.log1p(epsilon * distance) if epsilon > 0.0 else distance
         np.divide(_at(self._gain, observed), precision, out=precision)
         np.multiply(growth, _at(self._power, observed), out=log_joint)
         log_joint += _at(self._constant, observed) + offset
@@ -119,33 +125,46 @@ class StudentTKernel:
         """Sums over a tile under responsibilities (K, n); they overwrite the work."""
         inner, growth, precision, observed = work
         slope, bend = np.zeros((2, len(resp)))
-        grown = _dot(resp, growth) if self.learns else slope
+        n: Array = resp @ np.ones(resp.shape[1])
+        grown = _dot(resp, growth) if self.learns else n
         for k in self._normal.tolist() if self.learns else ():
             slope[k], bend[k] = self._at_normal(k, growth[k], resp[k], observed)
         weighted = np.multiply(resp, precision, out=growth)
         moments = self.kernel.moments(inner, weighted, resp)
         if self.learns and self._tailed.any():
-            sums = self._derivative_sums(resp, grown, weighted, precision, observed)
-            slope[self._tailed], bend[self._tailed] = sums[:, self._tailed]
-        return StudentTMoments(resp.sum(axis=1), *moments, slope, bend)
+            sums = (n, grown, moments.n), (resp, weighted, precision)
+            derivatives = self._derivative_sums(*sums, observed)
+            slope[self._tailed], bend[self._tailed] = derivatives[:, self._tailed]
+        return StudentTMoments(n, *moments, slope, bend)
 
     def _derivative_sums(
-        self, resp: Array, grown: Array, weighted: Array, precision: Array, observed: Any
+        self,
+        sums: tuple[Array, Array, Array],
+        rows: tuple[Array, Array, Array],
+        observed: Any,
     ) -> Array:
-        """Sums of r times first and second derivative of log t by epsilon, where it is not 0."""
-        epsilon = np.where(self._tailed, self.inverse_df, 1.0)[:, None]
+        """Sums of r times first and second derivative of log t by epsilon, where it is not 0.
+
+        ``sums`` are those of r, of r times the growth, of r u; ``rows`` have r, r u and u.
+        """
+        n, grown, weight = sums
+        resp, weighted, precision = rows
+        epsilon = np.where(self._tailed, self.inverse_df, 1.0)
+        square, cube = 1.0 / epsilon[:, None] ** 2, 1.0 / epsilon[:, None] ** 3
         first, second = self._derivatives
         gain = self._gain
-        slope = _total(first - 0.5 * gain / epsilon**2, resp, observed)
-        bend = _total(second + (1.0 + 0.5 * gain) / epsilon**3, resp, observed)
-        bend -= _total((1.0 + 1.0 / gain) / epsilon**3, weighted, observed)
-        epsilon = epsilon[:, 0]
-        slope += 0.5 * (grown + weighted.sum(axis=1)) / epsilon**2
+        of_rows = first - 0.5 * gain * square, second + (1.0 + 0.5 * gain) * cube
+        of_weighted = (1.0 + 1.0 / gain) * cube
         if isinstance(observed, int):
-            squares = _dot(weighted, precision) / gain[:, -1]
+            slope, bend = (table[:, -1] * n for table in of_rows)
+            bend -= of_weighted[:, -1] * weight
+            squares: Array = _dot(weighted, precision) / gain[:, -1]
         else:
-            squares = _dot(weighted, precision / _at(gain, observed))
-        bend += (0.5 * squares - grown) / epsilon**3
+            slope, bend = (_dot(table[:, observed], resp) for table in of_rows)
+            bend -= _dot(of_weighted[:, observed], weighted)
+            squares = _dot(weighted, precision / gain[:, observed])
+        slope += 0.5 * (grown + weight) * square[:, 0]
+        bend += (0.5 * squares - grown) * cube[:, 0]
         return np.array([slope, bend])
 
     def _at_normal(
@@ -192,14 +211,7 @@ def _at(table: Array, observed: Any) -> Array:
 
 def _dot(a: Array, b: Array) -> Array:
     """Sum of products over rows, (K,)."""
-    return np.einsum("kn,kn->k", a, b)
-
-
-def _total(table: Array, resp: Array, observed: Any) -> Array:
-    """Sum over rows of r times what a table says of the number of cells observed."""
-    if isinstance(observed, int):
-        return table[:, -1] * resp.sum(axis=1)
-    return _dot(table[:, observed], resp)
+    return (a[:, None] @ b[:, :, None])[:, 0, 0]
 
 
 def log_constant(inverse_df: Array, d: NDArray[np.integer]) -> tuple[Array, Array, Array]:
