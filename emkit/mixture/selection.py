@@ -28,7 +28,16 @@ from emkit.numerics.covariance import STRUCTURES
 __all__ = ["EMGaussianMixtureIC"]
 
 #: Arguments that every fit of the grid gets as they are.
-PASSED_ON = ("tol", "max_iter", "n_init", "acceleration", "prior", "categorical_features")
+PASSED_ON = (
+    "tol",
+    "max_iter",
+    "n_init",
+    "acceleration",
+    "prior",
+    "categorical_features",
+    "distribution",
+    "df",
+)
 
 
 def delegated(name: str) -> Any:
@@ -96,6 +105,10 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Progress over the fits, as in joblib.
     categorical_features : 'from_dtype', array-like or None, default='from_dtype'
         As in `EMGaussianMixture`. With categories all starts are of its one kind.
+    distribution : {'normal', 'student_t'}, default='normal'
+        As in `EMGaussianMixture`, of all fits. The criteria of two grids may be compared.
+    df : {'free', 'common'} or float, default='free'
+        As in `EMGaussianMixture`, of all fits.
 
     Attributes
     ----------
@@ -115,7 +128,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         ``covariance_type``, ``log_likelihood``, ``n_parameters``, ``bic``, ``aic``, ``icl``,
         ``n_iter``, ``converged``, and ``failure``, which is empty or says why there is no fit.
     weights_, means_, covariances_, precisions_, precisions_cholesky_ : ndarray
-        Parameters of the fit that was chosen, as in `EMGaussianMixture`.
+        Parameters of the fit that was chosen, as in `EMGaussianMixture`; with Student's t ``df_``
+        and ``scales_`` too.
     tables_, categories_, is_categorical_ : object
         What it says of columns of categories, likewise.
     converged_ : bool
@@ -223,6 +237,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         n_jobs: int | None = None,
         verbose: Any = 0,
         categorical_features: Any = "from_dtype",
+        distribution: str = "normal",
+        df: float | str = "free",
     ):
         self.min_components = min_components
         self.max_components = max_components
@@ -240,6 +256,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.verbose = verbose
         self.categorical_features = categorical_features
+        self.distribution = distribution
+        self.df = df
 
     @fit_context
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -359,6 +377,10 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.covariances_ = best.covariances_
         self.precisions_ = best.precisions_
         self.precisions_cholesky_ = best.precisions_cholesky_
+        for name in ("df_", "scales_"):
+            self.__dict__.pop(name, None)
+            if hasattr(best, name):
+                setattr(self, name, getattr(best, name))
         self.tables_, self.categories_ = best.tables_, best.categories_
         self.is_categorical_ = best.is_categorical_
         self.converged_ = best.converged_

@@ -155,10 +155,13 @@ class StudentTKernel:
         gain = self._gain
         of_rows = first - 0.5 * gain * square, second + (1.0 + 0.5 * gain) * cube
         of_weighted = (1.0 + 1.0 / gain) * cube
+        slope: Array
+        bend: Array
+        squares: Array
         if isinstance(observed, int):
             slope, bend = (table[:, -1] * n for table in of_rows)
             bend -= of_weighted[:, -1] * weight
-            squares: Array = _dot(weighted, precision) / gain[:, -1]
+            squares = _dot(weighted, precision) / gain[:, -1]
         else:
             slope, bend = (_dot(table[:, observed], resp) for table in of_rows)
             bend -= _dot(of_weighted[:, observed], weighted)
