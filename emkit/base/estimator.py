@@ -1,6 +1,6 @@
 """What the estimators share; the only file that touches scikit-learn's private API."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from numbers import Integral, Real
 from types import NoneType
@@ -28,6 +28,7 @@ __all__ = [
     "EM_CONSTRAINTS",
     "FLOATS",
     "MissingValues",
+    "NameIn",
     "OneNumber",
     "StrOptions",
     "above",
@@ -88,6 +89,25 @@ def above(kind: type, low: float) -> Any:
 def between(kind: type, low: float, high: float) -> Any:
     """Constraint on a number: from ``low`` to ``high``, both included."""
     return _Range(kind, low, high, closed="both")
+
+
+class NameIn(StrOptions):
+    """Constraint: a name that a registry knows, in any spelling that it takes.
+
+    Parameters
+    ----------
+    registry : Mapping
+        Of names, those that the message lists.
+    *others : str
+        Names beside them.
+    """
+
+    def __init__(self, registry: Mapping[str, Any], *others: str):
+        super().__init__({*registry, *others})
+        self.registry = registry
+
+    def is_satisfied_by(self, val: Any) -> bool:
+        return isinstance(val, str) and (val in self.options or val in self.registry)
 
 
 class OneNumber(_Range):

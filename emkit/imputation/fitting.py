@@ -30,6 +30,7 @@ from emkit.imputation.prior import Prepared, prepare, prior_model, units_of
 from emkit.imputation.table import Table
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.single_normal import MIN_SHRINKAGE, auto_shrinkage, normal_start
+from emkit.numerics.covariance import STRUCTURES
 
 __all__ = ["METHODS", "fit_table"]
 
@@ -116,6 +117,7 @@ def fit_table(imputer: Any, table: Table, warn: Callable[[str], None], progress:
         return
     warn_of_empty(imputer, columns, warn)
     imputer._shares = None
+    imputer.covariance_type_ = STRUCTURES[imputer.covariance_type].letters
     begin(imputer)
     if data is None:
         publish_constants(imputer, columns)

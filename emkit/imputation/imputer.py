@@ -9,6 +9,7 @@ import numpy as np
 from emkit.base.estimator import (
     EM_CONSTRAINTS,
     MissingValues,
+    NameIn,
     StrOptions,
     at_least,
     between,
@@ -171,6 +172,8 @@ class EMImputer(
         are constant or empty (of which a common variance, as of 'spherical', does not tell). With
         categories this and all moments are of the numbers that vary alone; covariances are within a
         class and a combination of categories.
+    covariance_type_ : str
+        The covariance type in mclust's letters, as 'VVV' for 'full'.
     location_ : ndarray of shape (n_features_out,)
         Mean of the fitted distribution.
     covariance_ : ndarray of shape (n_features_out, n_features_out)
@@ -314,7 +317,7 @@ class EMImputer(
         "n_components": [at_least(Integral, 1)],
         "method": [StrOptions(set(METHODS))],
         "missing_values": [MissingValues()],
-        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "covariance_type": [NameIn(STRUCTURES)],
         "shrinkage": [between(Real, 0.0, 1.0), StrOptions({"auto"})],
         "sample_posterior": ["boolean"],
         "add_indicator": ["boolean"],

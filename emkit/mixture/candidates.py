@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from typing import Any, NamedTuple
 
-from emkit.numerics.covariance import SCIKIT_LEARN, STRUCTURES, Structure
+from emkit.numerics.covariance import NAMES, STRUCTURES, Structure
 
 __all__ = ["Candidate", "candidates", "explains_size", "model_of", "refuse_slip"]
 
@@ -35,7 +35,7 @@ def candidates(smallest: int, largest: int, covariance_type: Any) -> list[Candid
         )
     types: Sequence[str] = covariance_type
     if isinstance(covariance_type, str):
-        types = SCIKIT_LEARN if covariance_type == "all" else [covariance_type]
+        types = NAMES if covariance_type == "all" else [covariance_type]
     unknown = [name for name in types if name not in STRUCTURES]
     if unknown or not len(types):
         raise ValueError(

@@ -73,10 +73,12 @@ def _publish_mixed(mixture: Any, params: Any, model: LocalDependence) -> None:
     if model.normal is not None:
         publish_params(mixture, normals(params), model.normal, float)
         return
-    mixture._fitted_type, mixture._internal = STRUCTURES[mixture.covariance_type].name, None
+    structure = STRUCTURES[mixture.covariance_type]
+    mixture._fitted_type, mixture.covariance_type_ = structure.name, structure.letters
+    mixture._internal = None
     mixture.weights_ = params.weights / params.weights.sum()
     mixture.means_ = params.means
-    shape = STRUCTURES[mixture.covariance_type].layout.shape(model.n_classes, 0)
+    shape = structure.layout.shape(model.n_classes, 0)
     for name in ("covariances_", "precisions_", "precisions_cholesky_"):
         setattr(mixture, name, np.zeros(shape))
 
@@ -87,6 +89,7 @@ def publish_params(
     """Set those of the attributes that are parameters."""
     layout, units = model.layout, model.units
     mixture._fitted_type = model.structure.name  # what a warm start can go on from
+    mixture.covariance_type_ = model.structure.letters
     weights = params.weights / params.weights.sum()
     means, factor, covariances = _in_users_units(model, params, mixture._flat, mixture.reg_covar)
     # As exact as the fit, whatever the attributes can hold.

@@ -6,7 +6,7 @@ from typing import Any, Self
 from sklearn.base import DensityMixin
 from sklearn.mixture import GaussianMixture
 
-from emkit.base.estimator import EM_CONSTRAINTS, StrOptions, at_least, fit_context
+from emkit.base.estimator import EM_CONSTRAINTS, NameIn, StrOptions, at_least, fit_context
 from emkit.base.progress import CallbackSupportMixin
 from emkit.base.weights import weights_given
 from emkit.data.kept_coding import KeepsCoding
@@ -145,6 +145,8 @@ class EMGaussianMixture(
         Component covariances, in the shape that ``covariance_type`` says: matrices, or variances
         where columns are independent within a component. With Student's t they are
         ``scales_ * df_ / (df_ - 2)``, one for each component, and inf where ``df_`` is 2 or less.
+    covariance_type_ : str
+        The covariance type in mclust's letters, as 'VVV' for 'full'.
     precisions_ : ndarray
         Inverses of the covariances, same shape; with Student's t of ``scales_``.
     precisions_cholesky_ : ndarray
@@ -295,7 +297,7 @@ class EMGaussianMixture(
         **STREAM_CONSTRAINTS,
         **DISTRIBUTION_CONSTRAINTS,
         "n_components": [at_least(Integral, 1)],
-        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "covariance_type": [NameIn(STRUCTURES)],
         "reg_covar": [at_least(Real, 0.0)],
         "init_params": [StrOptions(set(STARTS))],
         "weights_init": ["array-like", None],

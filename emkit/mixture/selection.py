@@ -1,5 +1,6 @@
 """EMGaussianMixtureIC: the number of components and their shape are missing too."""
 
+from collections.abc import Sequence
 from copy import copy
 from functools import wraps
 from numbers import Integral
@@ -10,7 +11,7 @@ from sklearn.base import DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from emkit.base.estimator import StrOptions, at_least, fit_context
+from emkit.base.estimator import NameIn, StrOptions, at_least, fit_context
 from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin
 from emkit.data.opened import Opened
@@ -23,7 +24,7 @@ from emkit.mixture.race import Race
 from emkit.mixture.reader import MixtureReader
 from emkit.mixture.table import open_table
 from emkit.models.mixture.starts import STARTS
-from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.covariance import SCIKIT_LEARN, STRUCTURES
 
 __all__ = ["EMGaussianMixtureIC"]
 
@@ -69,9 +70,9 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Smallest number of components to try.
     max_components : int, default=9
         Largest number of components to try.
-    covariance_type : str or list of str, default='all'
-        Covariance types to try, any of `EMGaussianMixture`; 'all' are the four of scikit-learn:
-        'full', 'tied', 'diag' and 'spherical'.
+    covariance_type : str or list of str, default=('full', 'tied', 'diag', 'spherical')
+        Covariance types to try, any of `EMGaussianMixture`; 'all' are all of them, as in mclust,
+        and the default are those of scikit-learn.
     criterion : {'bic', 'aic', 'icl'}, default='bic'
         What to minimise. BIC finds the density, ICL clusters that are apart, AIC what predicts
         best (and often too many components).
@@ -130,6 +131,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
     weights_, means_, covariances_, precisions_, precisions_cholesky_ : ndarray
         Parameters of the fit that was chosen, as in `EMGaussianMixture`; with Student's t ``df_``
         and ``scales_`` too.
+    covariance_type_ : str
+        Its covariance type in mclust's letters, as 'VVV' for 'full'.
     tables_, categories_, is_categorical_ : object
         What it says of columns of categories, likewise.
     converged_ : bool
@@ -213,7 +216,7 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         "init_params": [StrOptions({"mixed", *STARTS})],
         "min_components": [at_least(Integral, 1)],
         "max_components": [at_least(Integral, 1)],
-        "covariance_type": [StrOptions({"all", *STRUCTURES}), list, tuple],
+        "covariance_type": [NameIn(STRUCTURES, "all"), list, tuple],
         "criterion": [StrOptions(set(CRITERIA))],
     }
 
@@ -223,7 +226,7 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         min_components: int = 1,
         max_components: int = 9,
         *,
-        covariance_type: str = "all",
+        covariance_type: str | Sequence[str] = SCIKIT_LEARN,
         criterion: str = "bic",
         tol: float = 1e-6,
         reg_covar: float | None = None,
@@ -376,6 +379,7 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.means_ = best.means_
         self.covariances_ = best.covariances_
         self.precisions_ = best.precisions_
+        self.covariance_type_ = best.covariance_type_
         self.precisions_cholesky_ = best.precisions_cholesky_
         for name in ("df_", "scales_"):
             self.__dict__.pop(name, None)

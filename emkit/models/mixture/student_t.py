@@ -205,8 +205,7 @@ class StudentTMixtureModel(GaussianMixtureModel):
 
 def has_own_volumes(structure: Structure) -> bool:
     """Whether a covariance of the structure may be multiplied by a number of its own."""
-    letters = (name for name in (structure.name, *structure.aliases) if name.isupper())
-    return any(name.startswith("V") for name in letters)
+    return structure.letters.startswith("V")
 
 
 def _expansion(

@@ -40,6 +40,11 @@ class Structure:
     closed: bool = True
     scale_invariant: bool = True
 
+    @property
+    def letters(self) -> str:
+        """mclust's three letters for it; its name, if mclust does not have it."""
+        return next((name for name in (self.name, *self.aliases) if name.isupper()), self.name)
+
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Free parameters of the covariances."""
         return self.layout.n_covariances(n_components) * self.layout.n_numbers(n_features)

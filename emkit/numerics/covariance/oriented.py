@@ -1,0 +1,84 @@
+"""Structures that are a rule for variances along axes: the columns, own axes, or common ones."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.numerics.covariance.axes import principal_axes, variances_along
+from emkit.numerics.covariance.rotations import common_axes, turned
+from emkit.numerics.covariance.rules import Rule
+from emkit.numerics.covariance.structure import Structure
+
+__all__ = ["AlongColumns", "CommonAxes", "OwnAxes"]
+
+#: Most sweeps of rotations, and the largest angle of the last.
+SWEEPS, STILL = 200, 1e-8
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlongColumns(Structure):
+    """The columns are independent within a component.
+
+    Parameters
+    ----------
+    rule : Rule
+        What components have in common in the variances along the axes.
+    """
+
+    rule: Rule
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        return self.rule.n_parameters(n_components, n_features)
+
+    def estimate(self, scatter: Array, counts: Array, previous: Array) -> Array:
+        return self.rule.estimate(np.maximum(scatter, 0.0), counts, previous)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnAxes(AlongColumns):
+    """Every component is turned its own way: to the eigenvectors of its scatter, in order."""
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        turns = n_components * (n_features * (n_features - 1) // 2)
+        return super().n_parameters(n_components, n_features) + turns
+
+    def estimate(self, scatter: Array, counts: Array, previous: Array) -> Array:
+        # A component without rows stays as it is turned.
+        empty = self.layout.align(counts) <= 0.0
+        axes = principal_axes(np.where(empty, previous, scatter) if empty.any() else scatter)
+        spread, before = variances_along(axes, scatter), variances_along(axes, previous)
+        return _matrices(axes, super().estimate(spread, counts, before))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommonAxes(AlongColumns):
+    """All components are turned the same way, which has no formula: by rotations of two axes.
+
+    They begin at the axes before, and `estimate` is as high as those or higher.
+    """
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        turns = n_features * (n_features - 1) // 2
+        return super().n_parameters(n_components, n_features) + turns
+
+    def estimate(self, scatter: Array, counts: Array, previous: Array) -> Array:
+        if len(scatter) == 1:
+            return Structure.estimate(self, scatter, counts, previous)
+        axes = common_axes(previous)
+        for _ in range(SWEEPS):
+            turn = axes.T @ scatter @ axes
+            before = variances_along(axes, previous)
+            variances = super().estimate(turn.diagonal(axis1=1, axis2=2), counts, before)
+            rotation = turned(turn, variances)
+            axes = axes @ rotation
+            if np.abs(rotation - np.eye(len(axes))).max() < STILL:
+                break
+        spread, before = variances_along(axes, scatter), variances_along(axes, previous)
+        return _matrices(axes, super().estimate(spread, counts, before))
+
+
+def _matrices(axes: Array, variances: Array) -> Array:
+    """Covariances (K, d, d) with these axes and variances (K, d) along them."""
+    root = axes * np.sqrt(np.maximum(variances, 0.0))[:, None]
+    return root @ root.mT
