@@ -14,7 +14,7 @@ from emkit.mixture.degenerate import warn_of_strays
 from emkit.mixture.fitted import publish_params
 from emkit.mixture.flat import Flat
 from emkit.mixture.streaming import Batch, PartialFitMixin, Stream
-from emkit.mixture.student_t import refuse_student_t
+from emkit.mixture.student_t import NO_STUDENT_T, refuse_student_t
 from emkit.mixture.table import open_table, which_count
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.rows import Rows
@@ -30,12 +30,6 @@ BATCH_ROWS = 2.5
 
 #: What to do with a stream of categories.
 NO_STREAM = "Fit a sample of the rows."
-#: Why there are none of Student's t.
-NO_STUDENT_T = (
-    "what a row counts for depends on how far it is from the means, which move from batch to "
-    "batch, and what was summed of earlier rows would be of other weights. Fit all rows, which may "
-    "be read block by block."
-)
 
 
 class MixtureStream(PartialFitMixin):

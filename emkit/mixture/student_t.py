@@ -16,6 +16,7 @@ from emkit.numerics.covariance import STRUCTURES
 
 __all__ = [
     "DISTRIBUTION_CONSTRAINTS",
+    "NO_STUDENT_T",
     "StudentTErrors",
     "check_distribution",
     "is_student_t",
@@ -35,6 +36,12 @@ DISTRIBUTION_CONSTRAINTS: dict[str, list[Any]] = {
     "distribution": [StrOptions({"normal", "student_t"})],
     "df": [between(Real, 1e-3, np.inf), StrOptions({"free", "common"})],
 }
+#: Why there are no streams of Student's t.
+NO_STUDENT_T = (
+    "what a row counts for depends on how far it is from the means, which move from batch to "
+    "batch, and what was summed of earlier rows would be of other weights. Fit all rows, which may "
+    "be read block by block."
+)
 #: What to do where there are normals alone.
 REMEDY = "Take distribution='normal'."
 

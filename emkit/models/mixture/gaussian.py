@@ -173,6 +173,10 @@ class GaussianMixtureModel(LatentClassModel):
             return params
         return params._replace(covariances=covariances)
 
+    def covariances_of(self, params: MixtureParams) -> Array:
+        """Covariance matrix of each component, (K, d, d)."""
+        return self.layout.dense(params.covariances, *params.means.shape)
+
     # E-step
 
     def components(self, params: MixtureParams) -> Components:

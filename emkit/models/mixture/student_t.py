@@ -133,6 +133,13 @@ class StudentTMixtureModel(GaussianMixtureModel):
             epsilon = np.full_like(epsilon, epsilon.mean())
         return params._replace(inverse_df=epsilon)
 
+    def covariances_of(self, params: Any) -> Array:
+        scales = super().covariances_of(params)
+        with np.errstate(divide="ignore"):
+            ratio = 1.0 / np.maximum(1.0 - 2.0 * params.inverse_df, 0.0)
+        finite = (ratio < np.inf)[:, None, None]
+        return np.where(finite, scales * np.where(finite, ratio[:, None, None], 1.0), np.inf)
+
     # E-step
 
     def bind(self, params: Any) -> Any:
@@ -162,20 +169,21 @@ class StudentTMixtureModel(GaussianMixtureModel):
         counts = prior.counts(layout, n, n.sum(), d)
         of_prior = prior.scatter_of(layout, n_components, n.sum())
 
-        def estimate(alpha: Array | float) -> Array:
-            return self.structure.estimate(scatter / alpha + of_prior, counts, params.covariances)
+        def estimate(alpha: Array | float, previous: Array) -> Array:
+            return self.structure.estimate(scatter / alpha + of_prior, counts, previous)
 
         if prior.is_informative:  # it would be of the model that is expanded
-            return estimate(1.0)
-        trace = n * d  # of C^-1 times the scatter, where there is no prior
+            return estimate(1.0, params.covariances)
+        trace, near = n * d, params.covariances  # of C^-1 times the scatter, without a prior
         if not prior.is_flat:
-            scaled = layout.precisions(layout.whitening(estimate(1.0))) * scatter
+            near = estimate(1.0, near)
+            scaled = layout.precisions(layout.whitening(near)) * scatter
             trace = scaled.sum() if layout.shared else scaled.reshape(n_components, -1).sum(axis=1)
         sharing = n_components if layout.shared else 1
         rows = n + prior.rows_of(layout, n_components, n.sum()) / sharing
         own = has_own_volumes(self.structure)
         alpha = _expansion(own, d, n, rows, precision, trace, params.inverse_df)
-        return estimate(layout.align(alpha) if own else alpha)
+        return estimate(layout.align(alpha) if own else alpha, near)
 
     def _inverse_df(self, stats: Any, n: Array, before: Array) -> Array:
         """1/df after a Newton step that is no longer than is safe."""
