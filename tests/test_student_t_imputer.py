@@ -50,10 +50,8 @@ def test_it_is_the_mixture_of_one_component(name):
 
 
 def _whole(fitted):
-    covariances = fitted.covariances_
-    return {0: np.eye(3) * covariances[0], 1: np.diag(covariances[0]), 2: covariances[0]}[
-        covariances[0].ndim
-    ]
+    one = fitted.covariances_[0]
+    return one if one.ndim == 2 else one * np.eye(3)
 
 
 @pytest.mark.parametrize("x", [1.0, 6.0, -40.0])

@@ -14,7 +14,7 @@ from scipy.stats import kstest, multivariate_t
 from sklearn.base import clone
 from structures import dense
 
-from emkit import EMGaussianMixture
+from emkit import EMGaussianMixture, EMGaussianMixtureIC
 from emkit.engine import Blocks, check_model, fit_em
 from emkit.models.mixture.assignment import one_hot
 from emkit.models.mixture.student_t import StudentTMixtureModel
@@ -22,6 +22,7 @@ from emkit.models.rows import Rows
 from emkit.numerics.covariance import NAMES, STRUCTURES
 from emkit.numerics.gaussian import Scaling
 from emkit.numerics.student_t_kernel import log_constant
+from emkit.plotting import MixtureDisplay
 
 HERE = Path(__file__).parent / "golden"
 GOLDEN = json.loads((HERE / "student_t.json").read_text())
@@ -436,6 +437,47 @@ def test_parameters_are_counted():
     fitted = mixture(df="common").fit(X)
     free = -2.0 * fitted.score(X) * 300 + np.log(300) * fitted._n_parameters()
     assert_allclose(fitted.bic(X), free)
+
+
+def test_summary_and_display_tell_of_degrees_of_freedom():
+    pytest.importorskip("matplotlib").use("Agg")
+    X = tails()
+    fitted = mixture(df=1.5).fit(X)
+    table = fitted.summary(X)
+    assert_array_equal(table["df"], [1.5, 1.5])
+    assert_array_equal(table["se_df"], [0.0, 0.0])
+    assert "df" not in EMGaussianMixture(2, random_state=0).fit(X).summary()
+    display = MixtureDisplay.from_estimator(fitted, X[:, :3], features=[0], levels=0.9)
+    grid, curve = display.density_lines_[0].get_data()
+    marginal = sum(
+        weight * multivariate_t(mean[:1], scale[:1, :1], 1.5).pdf(grid[:, None])
+        for weight, mean, scale in zip(fitted.weights_, fitted.means_, fitted.scales_, strict=True)
+    )
+    assert_allclose(curve, marginal, rtol=1e-9)
+    display = MixtureDisplay.from_estimator(fitted, X, features=[0, 1], levels=0.9)
+    draws, labels = fitted.sample(20000)
+    for k, outline in enumerate(display.ellipses_):
+        edge = np.array(outline.get_data()).T[0] - fitted.means_[k, :2]
+        inverse = np.linalg.inv(fitted.scales_[k, :2, :2])
+        z = draws[labels == k, :2] - fitted.means_[k, :2]
+        within = np.einsum("ni,ij,nj->n", z, inverse, z) < edge @ inverse @ edge
+        assert_allclose(within.mean(), 0.9, atol=0.015)
+
+
+def test_a_grid_of_student_t():
+    X = tails()
+    chosen = EMGaussianMixtureIC(
+        max_components=3,
+        covariance_type=["diag", "spherical"],
+        distribution="student_t",
+        df="common",
+        random_state=0,
+        n_init=2,
+    ).fit(X)
+    assert chosen.best_params_ == {"n_components": 2, "covariance_type": "diag"}
+    assert_array_equal(chosen.df_, chosen.best_estimator_.df_)
+    normal = chosen.set_params(distribution="normal").fit(X)
+    assert not hasattr(normal, "df_")
 
 
 def test_attributes_set_by_hand_are_taken_as_they_are():

@@ -164,8 +164,8 @@ class FittedDistribution:
         table : pandas.DataFrame
             A row for each feature of fit; columns missing (the fraction of its cells), mean and
             std. With X, std_error of the mean and information_missing follow. NaN is where nothing
-            is estimated: features that were dropped and, in information_missing, constant ones and all
-        with Student's t.
+            is estimated: features that were dropped and, in information_missing, constant ones and
+            all with Student's t.
 
         Raises
         ------

@@ -19,6 +19,7 @@ __all__ = [
     "NO_STUDENT_T",
     "StudentTErrors",
     "check_distribution",
+    "df_column",
     "is_student_t",
     "model_kind",
     "n_df",
@@ -152,6 +153,11 @@ def row_scales(mixture: Any, k: int, n_rows: int, rng: Any) -> Any:
         return 1.0
     df = float(mixture.df_[k])
     return 1.0 / np.sqrt(rng.chisquare(df, (n_rows, 1)) / df)
+
+
+def df_column(name: str, df: Any) -> dict[str, Array]:
+    """A column of a table by its name; none where there are no degrees of freedom."""
+    return {} if df is None else {name: np.asarray(df)}
 
 
 def with_df_errors(mixture: Any, errors: Any, of_normals: Any) -> Any:

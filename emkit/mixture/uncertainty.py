@@ -15,7 +15,7 @@ from emkit.mixture.fitted import fitted_structure, last_fit, with_prior_of_fit
 from emkit.mixture.fitting import last_mixed, model_of
 from emkit.mixture.flat import Flat
 from emkit.mixture.mixed import coded_rows
-from emkit.mixture.student_t import with_df_errors
+from emkit.mixture.student_t import df_column, with_df_errors
 from emkit.mixture.table import Table, open_table
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.numerics.gaussian import Scaling
@@ -75,7 +75,8 @@ class MixtureInference:
         -------
         errors : NamedTuple of weights, means, covariances
             In the shapes of ``weights_``, ``means_`` and ``covariances_``; with categories also
-            ``tables``, as ``tables_``.
+            ``tables``, as ``tables_``. With Student's t they are of weights, means, ``scales`` and
+            ``df``: 0 where it is given, NaN where it is infinite.
 
         Raises
         ------
@@ -153,8 +154,8 @@ class MixtureInference:
         -------
         table : pandas.DataFrame
             A row for each component; columns weight and, for each feature, mean_<feature>; for a
-            column of categories share_<feature>_<level>. With X their standard errors follow, as
-            se_weight and se_mean_<feature>.
+            column of categories share_<feature>_<level>; with Student's t df. With X their standard
+            errors follow, as se_weight and se_mean_<feature>.
 
         Raises
         ------
@@ -185,10 +186,12 @@ class MixtureInference:
         names = feature_names_in(self, None)
         names = names[numbers_of(self, len(names))]
         table = _summary_columns("", self.weights_, self.means_, names)
+        table |= df_column("df", getattr(self, "df_", None))
         table |= self._shares("", self.tables_)
         if X is not None:
             errors = self.standard_errors(X, sample_weight)
             table |= _summary_columns("se_", errors.weights, errors.means, names)
+            table |= df_column("se_df", getattr(errors, "df", None))
             table |= self._shares("se_", getattr(errors, "tables", {}))
         return pd.DataFrame(table).rename_axis(index="component")
 
