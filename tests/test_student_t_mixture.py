@@ -526,6 +526,11 @@ def test_what_normals_alone_have_is_refused_with_the_reason():
     X = tails()
     with pytest.raises(ValueError, match="'distribution' parameter"):
         mixture().set_params(distribution="cauchy").fit(X)
+    for kind in (ValueError, AttributeError):
+        with pytest.raises(kind, match="partial_fit has no distribution='student_t'"):
+            mixture().partial_fit(X)
+    assert hasattr(EMGaussianMixture(), "partial_fit")
+    assert not hasattr(mixture(), "partial_fit")
     with pytest.raises(ValueError, match="scikit-learn has no distribution='student_t'"):
         mixture().fit(X).to_sklearn()
     table = pd.DataFrame({"a": X[:, 0], "b": pd.Categorical(["u", "v"] * 150)})

@@ -11,7 +11,6 @@ from emkit.imputation.fitted import publish_params
 from emkit.imputation.prior import Prepared, prior_model, shrinkage_at
 from emkit.imputation.table import load_table, open_table
 from emkit.mixture.streaming import Batch, PartialFitMixin, Stream
-from emkit.mixture.student_t import NO_STUDENT_T, refuse_student_t
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.numerics.covariance import STRUCTURES
 
@@ -29,10 +28,6 @@ class ImputerStream(PartialFitMixin):
     _columns: Columns
     _coding: Any
     _fitted: Any
-
-    def _online(self) -> Any:
-        refuse_student_t(self, "partial_fit", NO_STUDENT_T)
-        return super()._online()
 
     def _require_stream(self) -> None:
         if self.method != "classes":

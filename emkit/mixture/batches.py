@@ -14,7 +14,6 @@ from emkit.mixture.degenerate import warn_of_strays
 from emkit.mixture.fitted import publish_params
 from emkit.mixture.flat import Flat
 from emkit.mixture.streaming import Batch, PartialFitMixin, Stream
-from emkit.mixture.student_t import NO_STUDENT_T, refuse_student_t
 from emkit.mixture.table import open_table, which_count
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.rows import Rows
@@ -42,10 +41,6 @@ class MixtureStream(PartialFitMixin):
     _held: Rows | None  # first batches that are too small to start from
     _flat: Flat | None
     _fitted_type: str
-
-    def _online(self) -> Any:
-        refuse_student_t(self, "partial_fit", NO_STUDENT_T)
-        return super()._online()
 
     def _require_stream(self) -> None:
         refuse_categories(self, coding_of(self), "partial_fit", NO_STREAM)

@@ -23,6 +23,7 @@ __all__ = [
     "is_student_t",
     "model_kind",
     "n_df",
+    "of_normals_alone",
     "publish_tails",
     "refuse_student_t",
     "require_fitted_distribution",
@@ -45,6 +46,10 @@ NO_STUDENT_T = (
 )
 #: What to do where there are normals alone.
 REMEDY = "Take distribution='normal'."
+
+
+class Refused(ValueError, AttributeError):
+    """For what is not there with Student's t, so that it is seen not to be there too."""
 
 
 class StudentTErrors(NamedTuple):
@@ -72,7 +77,20 @@ def check_distribution(mixture: Any) -> None:
 def refuse_student_t(mixture: Any, what: str, why: str) -> None:
     """ValueError for what normals alone have."""
     if is_student_t(mixture):
-        raise ValueError(f"{what} has no distribution='student_t': {why} {REMEDY}")
+        raise Refused(f"{what} has no distribution='student_t': {why} {REMEDY}")
+
+
+class of_normals_alone:  # noqa: N801
+    """Decorator of `partial_fit`, which an estimator of Student's t does not have."""
+
+    def __init__(self, method: Callable[..., Any]):
+        self.method = method
+        self.__doc__ = method.__doc__
+
+    def __get__(self, estimator: Any, owner: Any = None) -> Any:
+        if estimator is not None:
+            refuse_student_t(estimator, "partial_fit", NO_STUDENT_T)
+        return self.method.__get__(estimator, owner)
 
 
 def model_kind(mixture: Any) -> Callable[..., GaussianMixtureModel]:
