@@ -205,13 +205,14 @@ class ConditionalKernel(Kernel):
         uniform, out = np.full((width, n), 0.5), np.zeros((width, n))
         uniform[:d], out[:d] = chance, work.centred[k]
         missing = np.broadcast_to(work.missing, (len(work.missing), n))
-        factor = work.factor(k) * np.sqrt(precision)
+        factor, root = work.factor(k), np.sqrt(precision)
         rows, noise, log_mass = np.arange(n), np.zeros(missing.shape), np.zeros(n)
         # P_mm = L L': noise of covariance inv(P_mm) solves L' noise = standard normals.
         for i in range(len(missing) - 1, -1, -1):
             cell = missing[i], rows
             pivot = factor[i, i]
             centre = out[cell] - np.einsum("kn,kn->n", factor[i + 1 :, i], noise[i + 1 :]) / pivot
+            pivot = pivot * root
             low, high = (bounds[:, missing[i], rows if of_rows else 0] - centre) * pivot
             normal, log_part = draw_between(low, high, uniform[cell])
             drawn = centre + normal / pivot
