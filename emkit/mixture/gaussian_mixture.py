@@ -302,7 +302,7 @@ class EMGaussianMixture(
         "init_params": [StrOptions(set(STARTS))],
         "weights_init": ["array-like", None],
         "means_init": ["array-like", None],
-        "precisions_init": ["array-like", None],
+        "precisions_init": ["array-like", Real, None],
         "resp_init": ["array-like", None],
         # Nothing is to be drawn where the E-step has a formula.
         "algorithm": [StrOptions(set(ALGORITHMS) - {"mcem", "saem"}), Algorithm],

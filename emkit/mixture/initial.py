@@ -166,8 +166,14 @@ def _check(value: Any, argument: str, label: str, shape: tuple[int, ...]) -> Arr
         return None
     value = _numbers(value, argument)
     checked: Array = check_array(
-        value, dtype=np.float64, ensure_2d=False, allow_nd=True, input_name=argument
+        # One number is a start too, where all have one variance.
+        [value] if np.ndim(value) == 0 else value,
+        dtype=np.float64,
+        ensure_2d=False,
+        allow_nd=True,
+        input_name=argument,
     )
+    checked = checked.reshape(np.shape(value))
     if checked.shape != shape:
         raise ValueError(
             f"The parameter '{label}' should have the shape of {shape}, but got {checked.shape}"

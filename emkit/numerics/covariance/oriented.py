@@ -6,14 +6,12 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.numerics.covariance.axes import principal_axes, variances_along
-from emkit.numerics.covariance.rotations import common_axes, turned
-from emkit.numerics.covariance.rules import Rule
+from emkit.numerics.covariance.common import Orientation, nearest_orientation
+from emkit.numerics.covariance.rotations import common_axes
+from emkit.numerics.covariance.rules import NO_VARIANCE, TINY, Rule
 from emkit.numerics.covariance.structure import Structure
 
 __all__ = ["AlongColumns", "CommonAxes", "OwnAxes"]
-
-#: Most sweeps of rotations, and the largest angle of the last.
-SWEEPS, STILL = 200, 1e-8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,20 +63,20 @@ class CommonAxes(AlongColumns):
     def estimate(self, scatter: Array, counts: Array, previous: Array) -> Array:
         if len(scatter) == 1:
             return Structure.estimate(self, scatter, counts, previous)
-        axes = common_axes(previous)
-        for _ in range(SWEEPS):
-            turn = axes.T @ scatter @ axes
+
+        def at(axes: Array) -> Orientation:
+            along = axes.T @ scatter @ axes
+            spread = np.maximum(along.diagonal(axis1=1, axis2=2), 0.0)
             before = variances_along(axes, previous)
-            variances = super().estimate(turn.diagonal(axis1=1, axis2=2), counts, before)
-            rotation = turned(turn, variances)
-            axes = axes @ rotation
-            if np.abs(rotation - np.eye(len(axes))).max() < STILL:
-                break
-        spread, before = variances_along(axes, scatter), variances_along(axes, previous)
-        return _matrices(axes, super().estimate(spread, counts, before))
+            variances = np.maximum(self.rule.estimate(spread, counts, before), TINY)
+            value = counts @ np.log(variances).sum(axis=1) + (spread / variances).sum()
+            return Orientation(axes, along, variances, float(value))
+
+        found = nearest_orientation(at(common_axes(previous)), at, counts, self.rule)
+        return _matrices(found.axes, found.variances)
 
 
 def _matrices(axes: Array, variances: Array) -> Array:
     """Covariances (K, d, d) with these axes and variances (K, d) along them."""
-    root = axes * np.sqrt(np.maximum(variances, 0.0))[:, None]
+    root = axes * np.sqrt(np.where(variances > NO_VARIANCE, variances, 0.0))[:, None]
     return root @ root.mT

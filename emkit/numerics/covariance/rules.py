@@ -17,18 +17,27 @@ __all__ = ["EQUAL_VOLUME", "OWN", "POOLED", "PROPORTIONAL", "Rule", "damped", "p
 
 #: A scatter so small stands in for 0, whose logarithm is no number.
 TINY = 1e-200
+#: Variances that are no larger come of it, and are 0.
+NO_VARIANCE = 1e-150
 #: Part of its share of the standardised scatter with less of which in a column a start is bad.
 FAR = 0.5
 #: What a Newton step may promise in nats per row to be the last, and steps at most.
-SMALL_GAIN, STEPS = 1e-10, 100
+SMALL_GAIN, STEPS = 1e-16, 100
+
+
+Estimate = Callable[[Array, Array, Array], Array]
+Curvature = Callable[[Array, Array, Array, Array, Array], Array]
 
 
 class Rule(NamedTuple):
     """A rule for variances, and how many free numbers it leaves."""
 
     #: (scatter (K, d), counts (K,), variances before (K, d)) -> variances (K, d), 0 where singular
-    estimate: Callable[[Array, Array, Array], Array]
+    estimate: Estimate
     n_parameters: Callable[[int, int], int]  #: of K and d
+    #: (scatter w, counts, precisions 1 / c, moves m (K, d, p), slope (p,)) -> (p, p): second
+    #: derivatives of what the estimate minimises, where w moves along m, and it by the slope
+    curvature: Curvature | None = None
 
 
 def own(scatter: Array, counts: Array, previous: Array) -> Array:
@@ -36,6 +45,16 @@ def own(scatter: Array, counts: Array, previous: Array) -> Array:
     empty = (counts <= 0.0)[:, None]
     variances: Array = np.where(empty, previous, scatter / np.where(empty, 1.0, counts[:, None]))
     return variances
+
+
+def curvature_of_own(
+    scatter: Array, counts: Array, precisions: Array, moves: Array, slope: Array
+) -> Array:
+    r"""That of :math:`\sum_{kj} n_k \log w_{kj}`."""
+    p = len(slope)
+    bends = (precisions / scatter)[:, :, None] * moves
+    product: Array = -(bends.reshape(-1, p).T @ moves.reshape(-1, p))
+    return product
 
 
 def pooled(scatter: Array, counts: Array, previous: Array) -> Array:
@@ -58,6 +77,18 @@ def equal_volume(scatter: Array, counts: Array, previous: Array) -> Array:
     return np.where(singular, scatter / np.maximum(counts, TINY)[:, None], shapes)
 
 
+def curvature_of_equal_volume(
+    scatter: Array, counts: Array, precisions: Array, moves: Array, slope: Array
+) -> Array:
+    r"""That of :math:`n d \log \sum_k (\prod_j w_{kj})^{1/d}`."""
+    d = scatter.shape[1]
+    volumes = (moves / scatter[:, :, None]).sum(axis=1)
+    shares = (precisions * scatter).mean(axis=1) / d
+    own = curvature_of_own(scatter, counts, precisions, moves, slope)
+    curvature: Array = own + (shares[:, None] * volumes).T @ volumes
+    return curvature - np.outer(slope, slope) / (counts.sum() * d)
+
+
 def proportional(scatter: Array, counts: Array, previous: Array) -> Array:
     """Variances of the same proportions in every component."""
     (d,), total = scatter.shape[1:], counts.sum()
@@ -70,7 +101,7 @@ def proportional(scatter: Array, counts: Array, previous: Array) -> Array:
         before = (scatter / np.maximum(previous, TINY)).sum(axis=1)
         sizes = np.where(empty, (scatter * np.exp(-shape)).sum(axis=1) / before, sizes)
     variances: Array = sizes[:, None] * np.exp(shape)
-    return np.where(variances > TINY, variances, 0.0)
+    return np.where(variances > NO_VARIANCE, variances, 0.0)
 
 
 def proportions(scatter: Array, counts: Array, shape: Array) -> Array:
@@ -129,7 +160,7 @@ def _solved(curvature: Array, slope: Array) -> Array:
     return step
 
 
-OWN = Rule(own, lambda k, d: k * d)
+OWN = Rule(own, lambda k, d: k * d, curvature_of_own)
 POOLED = Rule(pooled, lambda k, d: d)
-EQUAL_VOLUME = Rule(equal_volume, lambda k, d: 1 + k * (d - 1))
+EQUAL_VOLUME = Rule(equal_volume, lambda k, d: 1 + k * (d - 1), curvature_of_equal_volume)
 PROPORTIONAL = Rule(proportional, lambda k, d: k + d - 1)
