@@ -17,6 +17,7 @@ from emkit.imputation.latent import is_latent
 from emkit.imputation.mixed import moments_model
 from emkit.imputation.prior import prepare, prior_model
 from emkit.imputation.table import load_table, open_table
+from emkit.mixture.student_t import is_student_t
 from emkit.models.mixture.moments import MixtureMoments
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES
@@ -163,7 +164,8 @@ class FittedDistribution:
         table : pandas.DataFrame
             A row for each feature of fit; columns missing (the fraction of its cells), mean and
             std. With X, std_error of the mean and information_missing follow. NaN is where nothing
-            is estimated: features that were dropped and, in information_missing, constant ones.
+            is estimated: features that were dropped and, in information_missing, constant ones and
+            all with Student's t.
 
         Raises
         ------
@@ -205,6 +207,8 @@ class FittedDistribution:
             error = _errors(self, data).location
             with np.errstate(invalid="ignore"):
                 known = variance / cells.weight / error**2
+            if is_student_t(self):  # the mean of complete rows would not be the location
+                known = np.full_like(known, np.nan)
             columns |= {"std_error": error, "information_missing": np.clip(1.0 - known, 0.0, 1.0)}
         names = feature_names_in(self, None)
         if self._shares is not None:  # a category has no mean

@@ -12,6 +12,12 @@ from emkit.imputation.latent import is_latent, latent_cells
 from emkit.imputation.mixed import mixed_cells
 from emkit.imputation.prior import Prepared
 from emkit.mixture.streaming import Stream
+from emkit.mixture.student_t import (
+    is_student_t,
+    model_kind,
+    publish_tails,
+    require_fitted_distribution,
+)
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.missing_cells import Cells, NormalCells
 from emkit.numerics.covariance import STRUCTURES
@@ -28,7 +34,8 @@ def fitted_cells(imputer: Any) -> Cells | None:
     if imputer._shares is not None:
         return mixed_cells(imputer)
     (name, *_), units, params = imputer._fitted
-    return NormalCells(GaussianMixtureModel(STRUCTURES[name], units, incomplete=True), params)
+    require_fitted_distribution(imputer)
+    return NormalCells(model_kind(imputer)(STRUCTURES[name], units, incomplete=True), params)
 
 
 def publish(
@@ -40,7 +47,10 @@ def publish(
 ) -> None:
     """Set the fitted attributes."""
     publish_params(imputer, result.params, model, prepared.columns)
-    imputer._stream = Stream.after_fit(model, imputer._fitted[-1], prepared.data, prepared.pairwise)
+    imputer._stream = None
+    if not is_student_t(imputer):  # of which there are no streams
+        kept = imputer._fitted[-1], prepared.data, prepared.pairwise
+        imputer._stream = Stream.after_fit(model, *kept)
     imputer.shrinkage_ = float(shrinkage)
     imputer.log_likelihood_ = result.log_likelihood
     imputer.n_iter_ = result.n_iter
@@ -63,7 +73,9 @@ def publish_params(
     covariances = layout.rescale(params.covariances, scale)
     where = columns.modelled_in_output
     imputer.covariances_ = layout.embed(covariances, where, len(columns.kept))
-    _set_moments(imputer, layout.dense(covariances, *params.means.shape), where)
+    publish_tails(imputer, params, float)
+    in_units = np.outer(scale, scale) if layout.ndim else scale[0] ** 2
+    _set_moments(imputer, model.covariances_of(params) * in_units, where)
 
 
 def publish_constants(imputer: Any, columns: Columns) -> None:

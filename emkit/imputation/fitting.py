@@ -29,6 +29,11 @@ from emkit.imputation.messages import (
 from emkit.imputation.mixed import MixedTable, mixed_table
 from emkit.imputation.prior import Prepared, prepare, prior_model, units_of
 from emkit.imputation.table import Table
+from emkit.mixture.student_t import (
+    check_distribution,
+    refuse_student_t,
+    require_fitted_distribution,
+)
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.single_normal import MIN_SHRINKAGE, auto_shrinkage, normal_start
 from emkit.numerics.covariance import STRUCTURES
@@ -85,14 +90,14 @@ class NumberTable(NamedTuple):
                 before,
                 now=(model.structure.name, imputer.n_components, modelled),
             )
-            return MixtureParams(
-                params.weights,
-                (params.means * old_scale + old_shift - shift) / scale,
-                model.layout.rescale(params.covariances, old_scale / scale),
+            require_fitted_distribution(imputer)
+            return params._replace(
+                means=(params.means * old_scale + old_shift - shift) / scale,
+                covariances=model.layout.rescale(params.covariances, old_scale / scale),
             )
         if imputer.n_components > 1:
             return None
-        return normal_start(model, self.prepared.pairwise)
+        return model.from_normal(normal_start(model.normal, self.prepared.pairwise))
 
     def normal(self, model: GaussianMixtureModel) -> GaussianMixtureModel:
         """What the model says of the numbers."""
@@ -103,12 +108,19 @@ class NumberTable(NamedTuple):
         publish(self.imputer, result, model, shrinkage, self.prepared)
 
 
+def check_method(imputer: Any) -> None:
+    """ValueError for a method that has no Student's t."""
+    if imputer.method != "classes":
+        refuse_student_t(imputer, f"method={imputer.method!r}", "its distributions are others.")
+
+
 Problem = NumberTable | MixedTable | LatentTable
 
 
 def fit_table(imputer: Any, table: Table, warn: Callable[[str], None], progress: Progress) -> None:
     """Fit an `EMImputer`, whose arguments are checked; what the data force is told to ``warn``."""
     data, columns = table.data, table.columns
+    check_method(imputer)
     if imputer.method == AUTO:
         if not (imputer.warm_start and hasattr(imputer, "chosen_")):
             imputer.chosen_ = {} if data is None else choose(imputer, table, fit_table)
@@ -167,6 +179,7 @@ def _problem(imputer: Any, data: Any, columns: Columns) -> Problem:
     if imputer.method == LATENT:
         return latent_table(imputer, data, columns, coding)
     if coding is not None and np.isin(columns.modelled, coding.columns).any():
+        check_distribution(imputer)
         return mixed_table(imputer, data, columns, coding)
     units = units_of(imputer, data, columns)
     return NumberTable(imputer, prepare(imputer, data, columns, units))

@@ -26,6 +26,7 @@ from emkit.imputation.multiple import multiple_impute
 from emkit.imputation.output import ImputerOutput
 from emkit.imputation.table import load_for_fit, open_table
 from emkit.mixture.streaming import STREAM_CONSTRAINTS
+from emkit.mixture.student_t import DISTRIBUTION_CONSTRAINTS
 from emkit.numerics.covariance import STRUCTURES
 
 __all__ = ["EMImputer"]
@@ -160,6 +161,14 @@ class EMImputer(
     average : bool or int, default=False
         Whether `partial_fit` publishes the mean of the parameters over the batches
         (Polyak-Ruppert averaging); an int begins it once so many samples were seen.
+    distribution : {'normal', 'student_t'}, default='normal'
+        Distribution of a component, as in `EMGaussianMixture`. With Student's t rows far off hardly
+        bend the fit, and cells of such rows are drawn with as much more spread as the observed ones
+        are off: given d of them at squared distance delta, they are of a t with df + d degrees of
+        freedom whose scale is (df + delta) / (df + d) times that of the normal. Of numbers alone,
+        with ``method='classes'`` and ``shrinkage`` below 1; no `partial_fit`.
+    df : {'free', 'common'} or float, default='free'
+        Degrees of freedom of Student's t, as in `EMGaussianMixture`.
 
     Attributes
     ----------
@@ -174,6 +183,8 @@ class EMImputer(
         class and a combination of categories.
     covariance_type_ : str
         The covariance type in mclust's letters, as 'VVV' for 'full'.
+    df_, scales_ : ndarray
+        With Student's t: degrees of freedom (n_components,) and scales, as in `EMGaussianMixture`.
     location_ : ndarray of shape (n_features_out,)
         Mean of the fitted distribution.
     covariance_ : ndarray of shape (n_features_out, n_features_out)
@@ -314,6 +325,7 @@ class EMImputer(
     _parameter_constraints: dict = {
         **EM_CONSTRAINTS,
         **STREAM_CONSTRAINTS,
+        **DISTRIBUTION_CONSTRAINTS,
         "n_components": [at_least(Integral, 1)],
         "method": [StrOptions(set(METHODS))],
         "missing_values": [MissingValues()],
@@ -361,6 +373,8 @@ class EMImputer(
         learning_decay: float = 0.7,
         learning_offset: float = 0.0,
         average: bool | int = False,
+        distribution: str = "normal",
+        df: float | str = "free",
     ):
         self.n_components = n_components
         self.method = method
@@ -389,6 +403,8 @@ class EMImputer(
         self.learning_decay = learning_decay
         self.learning_offset = learning_offset
         self.average = average
+        self.distribution = distribution
+        self.df = df
 
     @fit_context
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:

@@ -10,6 +10,7 @@ from emkit.imputation.columns import Columns
 from emkit.mixture.initial import NO_PARTS, RandomStart
 from emkit.mixture.redundant import refuse_far_values
 from emkit.mixture.streaming import Stream
+from emkit.mixture.student_t import model_kind, refuse_student_t
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.given_covariances import GivenCovariances
 from emkit.models.mixture.prior import Prior
@@ -90,6 +91,7 @@ def prior_model(imputer: Any, prepared: Prepared, shrinkage: float) -> GaussianM
     share = k ** (2.0 / len(units.scale))
     variances, total = np.diag(pairwise.covariance) / share, data.total_weight
     if shrinkage > ALL_SHRINKAGE:
+        refuse_student_t(imputer, "shrinkage=1", "it leaves no scale to estimate.")
         covariances = _mode(structure, variances, k)
         return GivenCovariances(structure, units, covariances, total, **options)
     strength = shrinkage / (1.0 - shrinkage)
@@ -98,7 +100,8 @@ def prior_model(imputer: Any, prepared: Prepared, shrinkage: float) -> GaussianM
         # Across the plane a little is left, as anywhere.
         within = pairwise.relations.covariance / share
         ridge = strength * within + np.diag(ACROSS_RELATIONS * variances)
-    return GaussianMixtureModel(structure, units, ridge, total, strength=strength, **options)
+    kind = model_kind(imputer)
+    return kind(structure, units, ridge, total, strength=strength, **options)
 
 
 def _mode(structure: Structure, variances: Array, n_components: int) -> Array:

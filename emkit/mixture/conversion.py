@@ -11,6 +11,7 @@ from emkit._typing import Array
 from emkit.mixture.coding import coding_of, refuse_categories
 from emkit.mixture.flat import Flat
 from emkit.mixture.noise_fitted import has_noise
+from emkit.mixture.student_t import refuse_student_t
 from emkit.numerics.covariance import SCIKIT_LEARN, STRUCTURES, Layout
 
 __all__ = ["to_sklearn"]
@@ -36,6 +37,7 @@ _NO_WEIGHT = float(np.finfo(float).tiny)
 def to_sklearn(mixture: Any) -> GaussianMixture:
     """scikit-learn's mixture of the same distribution, in double precision."""
     check_is_fitted(mixture, "weights_")
+    refuse_student_t(mixture, "scikit-learn", "its components are normal.")
     remedy = "It has no counterpart in scikit-learn."
     refuse_categories(mixture, coding_of(mixture), "to_sklearn", remedy)
     if has_noise(mixture):

@@ -12,6 +12,7 @@ from emkit.engine import soft
 from emkit.mixture.fitted import fitted_structure
 from emkit.mixture.noise_fitted import has_noise
 from emkit.mixture.prediction import reduce_log_joint
+from emkit.mixture.student_t import n_df
 from emkit.mixture.table import open_table
 from emkit.models.rows import Rows
 
@@ -78,7 +79,7 @@ class MixtureCriteria:
         of_levels = sum(n_components * (table.shape[1] - 1) for table in tables)
         # A weight and a volume, which counts as in R's mclust, even where it is given.
         of_noise = 2 * has_noise(self)
-        return of_numbers + of_levels + n_components - 1 + of_noise
+        return of_numbers + of_levels + n_components - 1 + n_df(self) + of_noise
 
     def aic(self, X: Any, sample_weight: Any = None) -> float:
         """Akaike information criterion; lower is better.

@@ -23,6 +23,14 @@ from emkit.mixture.noise_fitted import (
     with_fitted_noise,
 )
 from emkit.mixture.streaming import Stream
+from emkit.mixture.student_t import (
+    is_student_t,
+    model_kind,
+    publish_tails,
+    require_fitted_distribution,
+    same_tails,
+    with_tails,
+)
 from emkit.mixture.table import Table
 from emkit.models.mixed.local_dependence import LocalDependence, normals
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, mixture_std
@@ -52,7 +60,8 @@ def publish(mixture: Any, result: EMResult, model: Any, table: Table) -> None:
         _publish_mixed(mixture, result.params, model)
     else:
         publish_params(mixture, result.params, model, data.dtype)
-        mixture._stream = Stream.after_fit(model, result.params, data)
+        if not is_student_t(mixture):  # of which there are no streams
+            mixture._stream = Stream.after_fit(model, result.params, data)
     mixture.n_samples_seen_, mixture.n_batches_ = n, 0
     mixture.converged_ = result.converged
     mixture.n_iter_ = result.n_iter
@@ -100,6 +109,7 @@ def publish_params(mixture: Any, params: Any, model: Any, dtype: Any) -> None:
     mixture.covariances_ = held(covariances, dtype)
     mixture.precisions_cholesky_ = held(layout.transpose(factor), dtype)
     mixture.precisions_ = held(precisions, dtype)
+    publish_tails(mixture, params, dtype)
 
 
 def _shared(mixture: Any, weights: Array) -> Array:
@@ -168,6 +178,7 @@ def fitted_structure(mixture: Any) -> Structure:
             f"covariance_type was {fitted!r} in the fit, and is {mixture.covariance_type!r} now. "
             "Fit again, or set it back."
         )
+    require_fitted_distribution(mixture)
     return structure
 
 
@@ -207,7 +218,7 @@ def model_of_fit(
     if internal is None or kept[0] != kept[1]:
         return None
     units, params, reg_covar = internal
-    model = GaussianMixtureModel(fitted_structure(mixture), units)
+    model = model_kind(mixture)(fitted_structure(mixture), units)
     return (model, params) if _is_published(mixture, model, params, reg_covar) else None
 
 
@@ -221,6 +232,7 @@ def _is_published(
         np.array_equal(_shared(mixture, params.weights).astype(weights.dtype), weights)
         and np.array_equal(held(means, there.dtype, beside=_largest(means)), there)
         and np.array_equal(held(model.layout.transpose(factor), cholesky.dtype), cholesky)
+        and same_tails(mixture, params)
     )
 
 
@@ -237,9 +249,10 @@ def model_as_set(
     variances = layout.diagonals(layout.covariances(factor), means.shape)
     shift, scale = mixture_std(weights, means, variances)
     scale = structure.common_scale(scale)
-    model = GaussianMixtureModel(structure, Scaling(shift, scale))
+    model = model_kind(mixture)(structure, Scaling(shift, scale))
     factor = layout.rescale_factor(factor, 1.0 / scale)
-    return model, model.given_factor(weights, (means - shift) / scale, factor)
+    params = model.given_factor(weights, (means - shift) / scale, factor)
+    return model, with_tails(mixture, model, params)
 
 
 def last_fit(mixture: Any, model: Any, flat: Flat | None = None, caller: str = "warm_start") -> Any:
@@ -269,12 +282,17 @@ def _last_clusters(
         old_shift, old_scale = of_fit.units
         means = params.means * (old_scale / scale) + (old_shift - shift) / scale
         covariances = model.layout.rescale(params.covariances, old_scale / scale)
-        return MixtureParams(params.weights, means, covariances)
+        return params._replace(means=means, covariances=covariances)
     weights, means, covariances = (
         np.asarray(part, dtype=float)
-        for part in (mixture.weights_, mixture.means_, mixture.covariances_)
+        for part in (
+            mixture.weights_,
+            mixture.means_,
+            getattr(mixture, "scales_", mixture.covariances_),
+        )
     )
     if flat is not None:
         means, covariances = means[:, flat.kept], model.layout.marginal(covariances, flat.kept)
     covariances = model.layout.rescale(covariances, 1.0 / scale)
-    return MixtureParams(weights / weights.sum(), (means - shift) / scale, covariances)
+    params = MixtureParams(weights / weights.sum(), (means - shift) / scale, covariances)
+    return with_tails(mixture, model, params)

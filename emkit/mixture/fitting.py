@@ -41,6 +41,7 @@ from emkit.mixture.noise_fitted import warn_of_noise
 from emkit.mixture.noise_start import NoisyStart, given_noisy_start, with_noise
 from emkit.mixture.prior import MixturePrior, internal_prior
 from emkit.mixture.redundant import units_of
+from emkit.mixture.student_t import check_distribution, model_kind
 from emkit.mixture.table import Table, load_table, open_table
 from emkit.models.labels import Labels
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
@@ -73,12 +74,10 @@ LEAST_SCALE = 1e-20
 def fit_mixture(
     mixture: Any, X: Any, y: Any, sample_weight: Any, labels: Labels | None = None
 ) -> None:
-    """Fit an `EMGaussianMixture`, whose arguments are checked.
-
-    Of some rows the class may be known; labels are for all rows of X.
-    """
+    """Fit an `EMGaussianMixture`, whose arguments are checked; labels are for all rows of X."""
     check_noise(mixture)
     opened = open_table(mixture, X, sample_weight, reset=True)
+    check_distribution(mixture)
     if mixture._coding is not None:
         _refuse_starts(mixture)
     if labels is not None:
@@ -147,7 +146,7 @@ def _model_of_numbers(mixture: Any, table: Table) -> GaussianMixtureModel:
     units, prior = Scaling(shift, scale), mixture.prior
     if flat is not None and isinstance(prior, MixturePrior):
         prior = prior._of_columns(structure.layout, flat.kept)
-    return GaussianMixtureModel(
+    return model_kind(mixture)(
         structure,
         units,
         total_weight=data.total_weight,
@@ -182,7 +181,8 @@ def _start(mixture: Any, table: Table, given: InitialValues, model: Any) -> Begu
         return last_fit(mixture, model, table.flat)
     if isinstance(draws, NoisyStart):
         return given_noisy_start(model, table.data, draws, given.resp)
-    return given_start(model, table.data, draws, given.resp)
+    start = given_start(model.normal, table.data, draws, given.resp)
+    return None if start is None else model.from_normal(start)
 
 
 def _start_of_mixed(

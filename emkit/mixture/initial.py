@@ -1,6 +1,7 @@
 """Where a mixture starts: what the user gives, checked before any work, in the model's units."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -47,7 +48,7 @@ class RandomStart:
     def __call__(
         self, model: GaussianMixtureModel, data: Any, rng: np.random.Generator
     ) -> MixtureParams:
-        return draw(model, data, rng, **vars(self))
+        return model.start_by(partial(draw, **vars(self)), data, rng)
 
 
 class Start(Protocol):

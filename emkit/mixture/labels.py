@@ -110,6 +110,11 @@ def with_labels(opened: Any, data: Any, labels: Labels | None, which_count: Any)
 
 def refuse_beside_labels(mixture: Any) -> None:
     """ValueError for arguments of a mixture that do not go with labels."""
+    if mixture.distribution == "student_t":
+        raise ValueError(
+            "distribution='student_t' is not offered with labels. Take distribution='normal', or "
+            "leave labels out."
+        )
     if mixture.init_params != "kmeans":
         raise ValueError(
             f"init_params={mixture.init_params!r} does not go by labels. Leave it at 'kmeans': "

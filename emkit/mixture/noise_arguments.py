@@ -44,6 +44,11 @@ def check_noise(mixture: Any) -> None:
             "noise_init says which rows are noise at the start, and noise=False. Set noise=True, "
             "or to the volume that the noise fills."
         )
+    if wants_noise(mixture) and mixture.distribution == "student_t":
+        raise ValueError(
+            f"noise={mixture.noise!r} is not offered with distribution='student_t': either takes "
+            "up the rows that lie far off. Leave noise at False, or take distribution='normal'."
+        )
 
 
 def refuse_without_volume(mixture: Any, data: Any) -> None:

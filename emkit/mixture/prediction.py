@@ -18,6 +18,7 @@ from emkit.mixture.coding import as_it_came, as_table, coding_of, numbers_of
 from emkit.mixture.fitted import fitted_model, fitted_structure, model_as_set
 from emkit.mixture.mixed import coded_rows, expect_cells, fitted, reduce_coded
 from emkit.mixture.noise_fitted import has_noise
+from emkit.mixture.student_t import row_scales
 from emkit.mixture.table import open_table
 from emkit.models.mixture.missing_cells import impute
 from emkit.models.mixture.noise import kernel_of
@@ -218,7 +219,9 @@ class MixturePrediction:
         if flat is not None:
             means, factor = means[:, flat.kept], layout.marginal(factor, flat.kept)
         rows = [
-            mean + layout.draw(factor, k, rng.standard_normal((count, len(mean))))
+            mean
+            + row_scales(self, k, count, rng)
+            * layout.draw(factor, k, rng.standard_normal((count, len(mean))))
             for k, (mean, count) in enumerate(zip(means, counts, strict=True))
         ]
         X = np.concatenate(rows)

@@ -39,6 +39,8 @@ PASSED_ON = (
     "categorical_features",
     "noise",
     "noise_init",
+    "distribution",
+    "df",
 )
 
 
@@ -112,6 +114,10 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         with noise and without compare by ``best_criterion_``.
     noise_init : array-like of bool of shape (n_samples,), default=None
         As in `EMGaussianMixture`.
+    distribution : {'normal', 'student_t'}, default='normal'
+        As in `EMGaussianMixture`, of all fits. The criteria of two grids may be compared.
+    df : {'free', 'common'} or float, default='free'
+        As in `EMGaussianMixture`, of all fits.
 
     Attributes
     ----------
@@ -131,7 +137,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         ``covariance_type``, ``log_likelihood``, ``n_parameters``, ``bic``, ``aic``, ``icl``,
         ``n_iter``, ``converged``, and ``failure``, which is empty or says why there is no fit.
     weights_, means_, covariances_, precisions_, precisions_cholesky_ : ndarray
-        Parameters of the fit that was chosen, as in `EMGaussianMixture`.
+        Parameters of the fit that was chosen, as in `EMGaussianMixture`; with Student's t ``df_``
+        and ``scales_`` too.
     noise_weight_, noise_volume_ : float
         Noise of that fit, likewise.
     covariance_type_ : str
@@ -245,6 +252,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         categorical_features: Any = "from_dtype",
         noise: bool | float = False,
         noise_init: Any = None,
+        distribution: str = "normal",
+        df: float | str = "free",
     ):
         self.min_components = min_components
         self.max_components = max_components
@@ -264,6 +273,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.categorical_features = categorical_features
         self.noise = noise
         self.noise_init = noise_init
+        self.distribution = distribution
+        self.df = df
 
     @fit_context
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
@@ -385,6 +396,10 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.precisions_ = best.precisions_
         self.covariance_type_ = best.covariance_type_
         self.precisions_cholesky_ = best.precisions_cholesky_
+        for name in ("df_", "scales_"):
+            self.__dict__.pop(name, None)
+            if hasattr(best, name):
+                setattr(self, name, getattr(best, name))
         self.tables_, self.categories_ = best.tables_, best.categories_
         self.is_categorical_ = best.is_categorical_
         self.converged_ = best.converged_

@@ -14,6 +14,7 @@ from emkit.data.checks import in_blocks
 from emkit.engine import EM, OnlineEM, OnlineState, tree
 from emkit.exceptions import DataWarning, warn
 from emkit.mixture.flat import Flat
+from emkit.mixture.student_t import of_normals_alone
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, Rows
 from emkit.models.mixture.noise import (
     NoisyMixture,
@@ -154,6 +155,7 @@ class PartialFitMixin:
     _coding: Any  #: a `Coding`; None where every column is of numbers
     _flat: Any  # a `Flat`; None where every column varies in its own right
 
+    @of_normals_alone
     @restores
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Go on with one batch of a stream, by online EM; memory does not grow.
@@ -183,7 +185,8 @@ class PartialFitMixin:
         ------
         ValueError
             As `fit` for parameters, for a batch that does not go with those before, and for a first
-            one that is too small.
+            one that is too small. With ``distribution='student_t'``, which the method is not there
+            for: the error is an AttributeError too.
 
         Warns
         -----

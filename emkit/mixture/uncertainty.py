@@ -17,6 +17,7 @@ from emkit.mixture.flat import Flat
 from emkit.mixture.labels import labels_of_fit, with_labels
 from emkit.mixture.mixed import coded_rows
 from emkit.mixture.noise_fitted import log_volume_of
+from emkit.mixture.student_t import df_column, with_df_errors
 from emkit.mixture.table import Table, open_table, which_count
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.noise import NoisyMixture, clusters_of
@@ -91,6 +92,8 @@ class MixtureInference:
         errors : NamedTuple of weights, means, covariances
             In the shapes of ``weights_``, ``means_`` and ``covariances_``; with categories also
             ``tables``, as ``tables_``; with noise also ``noise_weight``, the volume being given.
+            With Student's t they are of weights, means, ``scales`` and ``df``: 0 where it is given,
+            NaN where it is infinite.
 
         Raises
         ------
@@ -155,7 +158,7 @@ class MixtureInference:
             return NoisyErrors(*found, float(errors.noise))
         of_numbers = MixtureErrors(errors.weights, self.means_, self.covariances_)
         if normal is not None:
-            of_numbers = _in_users_units(errors, normal, flat)
+            of_numbers = with_df_errors(self, errors, _in_users_units(errors, normal, flat))
         if not mixed:
             return of_numbers
         sizes = [table.shape[1] for table in self.tables_.values()]
@@ -178,8 +181,8 @@ class MixtureInference:
         -------
         table : pandas.DataFrame
             A row for each component; columns weight and, for each feature, mean_<feature>; for a
-            column of categories share_<feature>_<level>. With X their standard errors follow, as
-            se_weight and se_mean_<feature>.
+            column of categories share_<feature>_<level>; with Student's t df. With X their standard
+            errors follow, as se_weight and se_mean_<feature>.
 
         Raises
         ------
@@ -210,10 +213,12 @@ class MixtureInference:
         names = feature_names_in(self, None)
         names = names[numbers_of(self, len(names))]
         table = _summary_columns("", self.weights_, self.means_, names)
+        table |= df_column("df", getattr(self, "df_", None))
         table |= self._shares("", self.tables_)
         if X is not None:
             errors = self.standard_errors(X, sample_weight, labels=labels)
             table |= _summary_columns("se_", errors.weights, errors.means, names)
+            table |= df_column("se_df", getattr(errors, "df", None))
             table |= self._shares("se_", getattr(errors, "tables", {}))
         return pd.DataFrame(table).rename_axis(index="component")
 

@@ -13,7 +13,7 @@ of variance 1 and without relation to any other.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -146,11 +146,27 @@ class ConditionalKernel(Kernel):
             return self._complete.residuals(work, k)
         return work.centred[k]
 
-    def moments(self, work: Array | Completed, resp: Array) -> Moments:
+    def offsets(self, work: Array | Completed) -> tuple[Array, Any]:
+        if not isinstance(work, Completed):
+            return self._complete.offsets(work)
+        d, n = work.centred[0].shape
+        unobserved = np.zeros(max(int(work.missing.max(initial=0)) + 1, d))
+        unobserved[:d] = self._log_scale + LOG_ROOT_2PI
+        log_dets = np.array([log_det_of(factor) for factor in work.factors])
+        offsets = self.constants[:, None] - log_dets + unobserved[work.missing].sum(axis=0)
+        observed = d - np.count_nonzero(work.missing < d, axis=0)
+        return np.broadcast_to(offsets, (len(self.constants), n)), np.broadcast_to(observed, n)
+
+    def moments(
+        self, work: Array | Completed, resp: Array, of_missing: Array | None = None
+    ) -> Moments:
+        """Moments about the means; what is missing varies about its conditional mean with weights
+        ``of_missing`` (K, n), or resp."""
         if not isinstance(work, Completed):
             return self._complete.from_tile_sums(self._complete.moments(work, resp))
         d, floor = self.components.means.shape[1], NEGLIGIBLE * resp.max(initial=0.0)
         moments = moments_of(self.layout, lambda k, rows: chosen(work.centred[k], rows), resp, d)
+        resp = resp if of_missing is None else of_missing
         # Components that share P share the conditional covariances.
         for k, r in enumerate(resp.sum(axis=0)[None] if self.layout.shared else resp):
             of_rows = r.reshape(work.copies, -1).sum(axis=0)
@@ -166,13 +182,18 @@ class ConditionalKernel(Kernel):
         return total
 
     def draw(
-        self, work: Completed, k: int, chance: Array, limits: Array | None
+        self,
+        work: Completed,
+        k: int,
+        chance: Array,
+        limits: Array | None,
+        precision: Array | float = 1.0,
     ) -> tuple[Array, Array]:
         """Rows (d, n) drawn from component k given their observed cells, from uniform numbers.
 
         Cells are drawn one given the next, within ``limits`` (2, d), or (2, d, n) of each row, if
         there are any; with them comes the log-probability that each had to lie within, summed over
-        the cells.
+        the cells. Covariances are divided by the ``precision`` (n,) of each row.
         """
         d, n = chance.shape
         width = max(int(work.missing.max(initial=0)) + 1, d)
@@ -184,13 +205,14 @@ class ConditionalKernel(Kernel):
         uniform, out = np.full((width, n), 0.5), np.zeros((width, n))
         uniform[:d], out[:d] = chance, work.centred[k]
         missing = np.broadcast_to(work.missing, (len(work.missing), n))
-        factor = work.factor(k)
+        factor, root = work.factor(k), np.sqrt(precision)
         rows, noise, log_mass = np.arange(n), np.zeros(missing.shape), np.zeros(n)
         # P_mm = L L': noise of covariance inv(P_mm) solves L' noise = standard normals.
         for i in range(len(missing) - 1, -1, -1):
             cell = missing[i], rows
             pivot = factor[i, i]
             centre = out[cell] - np.einsum("kn,kn->n", factor[i + 1 :, i], noise[i + 1 :]) / pivot
+            pivot = pivot * root
             low, high = (bounds[:, missing[i], rows if of_rows else 0] - centre) * pivot
             normal, log_part = draw_between(low, high, uniform[cell])
             drawn = centre + normal / pivot
@@ -232,15 +254,23 @@ class MaskedKernel(Kernel):
         """As `ConditionalKernel.residuals`."""
         return self._centred(*work, k)
 
-    def moments(self, work: tuple[Array, Array], resp: Array) -> Moments:
+    def offsets(self, work: tuple[Array, Array]) -> tuple[Array, Any]:
+        _, observed = work
+        offsets = self._column_constants @ observed + self._log_weights
+        return offsets, observed.sum(axis=0).astype(np.intp)
+
+    def moments(
+        self, work: tuple[Array, Array], resp: Array, of_missing: Array | None = None
+    ) -> Moments:
+        """As `ConditionalKernel.moments`."""
         x, observed = work
 
         # To pick rows out of two arrays costs more than to weigh all.
         moments = moments_of(
             self.layout, lambda k, _: self._centred(x, observed, k), resp, len(x), sparse=False
         )
-        for k, r in enumerate(resp):
-            unknown = (moments.n[k] - observed @ r) * self._variances[k]
+        for k, r in enumerate(resp if of_missing is None else of_missing):
+            unknown = (r.sum() - observed @ r) * self._variances[k]
             self.layout.add_conditional_covariance(moments.scatter, k, unknown)
         return moments
 
@@ -250,11 +280,17 @@ class MaskedKernel(Kernel):
         return np.where(observed > 0.0, x, self.components.means.T @ resp)
 
     def draw(
-        self, work: tuple[Array, Array], k: int, chance: Array, limits: Array | None
+        self,
+        work: tuple[Array, Array],
+        k: int,
+        chance: Array,
+        limits: Array | None,
+        precision: Array | float = 1.0,
     ) -> tuple[Array, Array]:
         """As `ConditionalKernel.draw`."""
         x, observed = work
-        mean, scale = self.components.means[k][:, None], np.sqrt(self._variances[k])[:, None]
+        mean, variances = self.components.means[k][:, None], self._variances[k][:, None]
+        scale = np.sqrt(variances / precision)
         low, high = np.full_like(x, -np.inf), np.full_like(x, np.inf)
         if limits is not None:
             low, high = (limits.reshape(2, len(x), -1) - mean) / scale + 0.0 * x

@@ -13,7 +13,7 @@ costs no accuracy. `WhiteningKernel` centres first and is right for any means.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -143,6 +143,11 @@ class Kernel:
         self.rows = max(rows, 1)
         self._allocate()
 
+    def offsets(self, work: Any) -> tuple[Array, Any]:
+        """What L is besides minus half the squared distances, (K, 1) or (K, n), and how many cells
+        of the rows are observed, one number or (n,)."""
+        return self.constants[:, None], self.components.means.shape[1]
+
     def _centre(self, raw: Moments) -> Moments:
         """Moments about the means from raw ones."""
         n, first, scatter = raw
@@ -194,7 +199,7 @@ class FeatureKernel(Kernel):
         means = self.components.means
         return features[1 : 1 + means.shape[1]] - means[k][:, None]
 
-    def moments(self, features: Array, resp: Array) -> Moments:
+    def moments(self, features: Array, resp: Array, of_missing: Array | None = None) -> Moments:
         """Raw moments; `from_tile_sums` centres their sum."""
         x = features[1 : 1 + self.components.means.shape[1]]
         sums, raw = self.layout.raw_moments(features, x, resp)
@@ -241,7 +246,7 @@ class WhiteningKernel(Kernel):
         """As `FeatureKernel.residuals`."""
         return x - self.components.means[k][:, None]
 
-    def moments(self, x: Array, resp: Array) -> Moments:
+    def moments(self, x: Array, resp: Array, of_missing: Array | None = None) -> Moments:
         """Moments about the means; raw ones, a pass cheaper, where nothing cancels."""
         return moments_about(self.layout, x, resp, None if self._raw else self.components.means)
 

@@ -67,13 +67,15 @@ class MixtureDisplay:
     means : ndarray of shape (n_components, n_features)
         Component means.
     covariances : ndarray of shape (n_components, n_features, n_features)
-        Component covariances.
+        Component covariances; of Student's t the scale matrices.
     feature_names : sequence of str
         Labels of the axes.
     note : str, default=""
         What a picture of several features says under its legend.
     noise_density : float, default=0.0
         Density of the noise with its weight, along the only feature that there is.
+    df : ndarray of shape (n_components,), default=None
+        Degrees of freedom of components that are Student's t; None: all are normal.
 
     Attributes
     ----------
@@ -127,6 +129,7 @@ class MixtureDisplay:
         feature_names: Any,
         note: str = "",
         noise_density: float = 0.0,
+        df: Any = None,
     ):
         n, d = X.shape
         k = len(weights)
@@ -151,6 +154,7 @@ class MixtureDisplay:
         self.feature_names = list(feature_names)
         self.note = note
         self.noise_density = noise_density
+        self.df = np.full(k, np.inf) if df is None else np.asarray(df, dtype=float)
 
     @classmethod
     def from_estimator(
@@ -184,9 +188,10 @@ class MixtureDisplay:
         check_usable(estimator, cls, ["predict_proba", "covariance_type"], ["n_features_in_"])
         responsibilities = estimator.predict_proba(X)
         X, numbers, names, hidden = columns_of_numbers(estimator, X)
+        scales = "scales_" if hasattr(estimator, "scales_") else "covariances_"
         weights, means, covariances = (
             np.asarray(getattr(estimator, name), dtype=float)
-            for name in ("weights_", "means_", "covariances_")
+            for name in ("weights_", "means_", scales)
         )
         covariances = STRUCTURES[estimator.covariance_type].layout.dense(covariances, *means.shape)
         note = f"categories are not shown: {hidden}" if hidden else ""
@@ -208,6 +213,7 @@ class MixtureDisplay:
             names[shown],
             note,
             _noise_density(estimator),
+            getattr(estimator, "df_", None),
         ).plot(ax, **kwargs)
 
     def plot(
@@ -272,7 +278,7 @@ class MixtureDisplay:
         density = len(x) > 0  # of no values there is none
         bars = ax.hist(x, bins=bins, density=density, color=GREY)[2]
         bars.set_label(label)
-        grid, each = densities(*self._marginal(j), self._limits[j])
+        grid, each = densities(*self._marginal(j), self._limits[j], self.df)
         for k, (curve, colour) in enumerate(zip(each, self._colours, strict=True)):
             (line,) = ax.plot(grid, curve, color=colour, label="components" if k == 0 else None)
             self.component_lines_.append(line)
@@ -318,7 +324,7 @@ class MixtureDisplay:
         halo = [withStroke(linewidth=2.8, foreground="white"), Normal()]  # over their own points
         for k, colour in enumerate(self._colours):
             mean, covariance = self.means[k, [i, j]], self.covariances[k][np.ix_([i, j], [i, j])]
-            for n, outline in enumerate(ellipses(mean, covariance, levels)):
+            for n, outline in enumerate(ellipses(mean, covariance, levels, self.df[k])):
                 style = STYLES[n % len(STYLES)]
                 look = {"color": colour, "linewidth": 1.3, "path_effects": halo}
                 self.ellipses_ += ax.plot(*outline, style, **look)

@@ -117,6 +117,24 @@ class GaussianMixtureModel(LatentClassModel):
             raise NotImplementedError("this mixture was made to be evaluated, not fitted")
         return self.draw_start(self, data, rng)
 
+    #: Numbers that are latent in a row besides its component and the cells that are missing.
+    n_latent = 0
+
+    @property
+    def normal(self) -> "GaussianMixtureModel":
+        """The mixture of normals whose starts are its own."""
+        return self
+
+    def from_normal(self, params: MixtureParams) -> MixtureParams:
+        """Parameters to start from, from those of `normal`."""
+        return params
+
+    def start_by(
+        self, draw: Callable[..., MixtureParams], data: Any, rng: np.random.Generator
+    ) -> MixtureParams:
+        """A start by a function (model, data, rng) that draws one of normals."""
+        return draw(self, data, rng)
+
     #: Near a singular covariance rounding hides falls that anyone would see: a run ends at them.
     visible_fall = 1e-10
 
@@ -154,6 +172,10 @@ class GaussianMixtureModel(LatentClassModel):
         if covariances is params.covariances:
             return params
         return params._replace(covariances=covariances)
+
+    def covariances_of(self, params: MixtureParams) -> Array:
+        """Covariance matrix of each component, (K, d, d)."""
+        return self.layout.dense(params.covariances, *params.means.shape)
 
     # E-step
 

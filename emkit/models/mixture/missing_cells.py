@@ -85,7 +85,8 @@ def draw(
     candidates is taken in proportion to the probability that its cells had to lie within
     (sampling importance resampling): exact for one missing cell, else as they are many.
     """
-    choice, chance = rng.random(len(X)), rng.random((candidates, *X.shape))
+    n_numbers = X.shape[1] + model.n_latent
+    choice, chance = rng.random(len(X)), rng.random((candidates, len(X), n_numbers))
     shift, scale = model.units
     bounds = None if limits is None else (limits - shift) / scale
 
@@ -111,8 +112,7 @@ def _fill(
 ) -> Array:
     out = X.copy()
     data = Rows.of(X)
-    kernel = model.bind(params)
-    assert isinstance(kernel, ConditionalKernel | MaskedKernel)
+    kernel: Any = model.bind(params)
     shift, scale = model.units
     holes = [group for group in data.groups or () if group.n_missing]
     for rows in kernel.pieces(len(X), holes):

@@ -4,7 +4,7 @@ They follow from the others, so nothing changes for EM; but `standard_errors` th
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,17 +12,14 @@ from emkit._typing import Array
 from emkit.engine.model import EMModel
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
-from emkit.numerics.gaussian import Moments
 
 __all__ = ["MixtureMoments", "WholeParams"]
 
 
 class WholeParams(NamedTuple):
-    """`MixtureParams`, and mean (d,) and covariance (d, d) of the whole."""
+    """Parameters of the mixture, and mean (d,) and covariance (d, d) of the whole."""
 
-    weights: Array
-    means: Array
-    covariances: Array
+    mixture: Any  #: `MixtureParams`
     location: Array
     covariance: Array
 
@@ -45,39 +42,39 @@ class MixtureMoments(EMModel):
         location = weights @ means
         apart = means - location
         covariance = (weights * apart.T) @ apart
-        dense = self.model.layout.dense(params.covariances, *means.shape)
-        return WholeParams(*params, location, covariance + np.tensordot(weights, dense, 1))
+        within = np.tensordot(weights, self.model.covariances_of(params), 1)
+        return WholeParams(params, location, covariance + within)
 
     def initialize(self, data: Rows, rng: np.random.Generator) -> WholeParams:
         return self.extend(self.model.initialize(data, rng))
 
-    def e_step(self, data: Rows, params: WholeParams) -> tuple[Moments, float]:
-        return self.model.e_step(data, _mixture(params))
+    @property
+    def backtracks(self) -> bool:  # type: ignore[override]
+        return self.model.backtracks
 
-    def m_step(self, stats: Moments, params: WholeParams) -> WholeParams:
-        return self.extend(self.model.m_step(stats, _mixture(params)))
+    def e_step(self, data: Rows, params: WholeParams) -> tuple[Any, float]:
+        return self.model.e_step(data, params.mixture)
+
+    def m_step(self, stats: Any, params: WholeParams) -> WholeParams:
+        return self.extend(self.model.m_step(stats, params.mixture))
 
     def log_prior(self, params: WholeParams) -> float:
-        return self.model.log_prior(_mixture(params))
+        return self.model.log_prior(params.mixture)
 
     def retract(self, params: WholeParams) -> WholeParams:
-        return params._replace(**self.model.retract(_mixture(params))._asdict())
+        return params._replace(mixture=self.model.retract(params.mixture))
 
     def is_feasible(self, params: WholeParams) -> bool:
-        return self.model.is_feasible(_mixture(params))
+        return self.model.is_feasible(params.mixture)
 
     def objective_rounding(self, params: WholeParams, objective: float) -> float:
-        return self.model.objective_rounding(_mixture(params), objective)
+        return self.model.objective_rounding(params.mixture, objective)
 
     @property
     def complete_score(self) -> Callable[..., WholeParams] | None:  # type: ignore[override]
         return None if self.model.complete_score is None else self._complete_score
 
-    def _complete_score(self, stats: Moments, params: WholeParams) -> WholeParams:
+    def _complete_score(self, stats: Any, params: WholeParams) -> WholeParams:
         assert self.model.complete_score is not None
-        score = self.model.complete_score(stats, _mixture(params))
-        return WholeParams(*score, np.zeros_like(params.location), np.zeros_like(params.covariance))
-
-
-def _mixture(params: WholeParams) -> MixtureParams:
-    return MixtureParams(*params[:3])
+        score = self.model.complete_score(stats, params.mixture)
+        return WholeParams(score, np.zeros_like(params.location), np.zeros_like(params.covariance))
