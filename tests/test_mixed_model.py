@@ -21,7 +21,7 @@ from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.rows import CodedRows, Levels
 from emkit.models.mixed.starts import draw_start
 from emkit.models.mixture.gaussian import GaussianMixtureModel
-from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.covariance import NAMES, STRUCTURES
 
 EXACT = {"shrinkage": 0.0, "tol": 1e-12, "max_iter": 10_000}
 
@@ -441,3 +441,18 @@ def test_draws_have_the_probabilities_and_moments_that_are_told():
     for j, p in enumerate(proba):
         shares = (levels[:, j].reshape(4, -1)[..., None] == np.arange(3)).mean(axis=1)
         assert_allclose(shares, p, atol=0.02)
+
+
+@pytest.mark.parametrize("covariance_type", NAMES)
+@pytest.mark.parametrize("n_components", [1, 2])
+def test_every_structure_goes_with_categories(covariance_type, n_components):
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame({
+        "x": rng.normal(size=80), "y": rng.normal(size=80),
+        "g": rng.choice(["a", "b", "c"], 80), "h": rng.choice(["u", "v"], 80),
+    })  # fmt: skip
+    holes = frame.mask(rng.random(frame.shape) < 0.15)
+    imputer = EMImputer(n_components, covariance_type=covariance_type, random_state=0)
+    filled = imputer.fit_transform(holes)
+    assert not filled.isna().any(axis=None)
+    assert (np.diff(imputer.history_) > -1e-9 * np.abs(imputer.history_).max()).all()

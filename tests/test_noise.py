@@ -127,7 +127,7 @@ def test_all_methods_tell_of_the_same_density(name, X):
 
 def test_without_noise_nothing_is_noise(X):
     mixture = fitted(X, noise=False)
-    assert (mixture.noise_weight_, mixture.noise_volume_) == (0.0, np.inf)
+    assert not (hasattr(mixture, "noise_weight_") or hasattr(mixture, "noise_volume_"))
     assert mixture.predict_proba(X).shape == (len(X), 2) and mixture.predict(X).min() == 0
 
 
@@ -219,7 +219,7 @@ def test_a_given_volume_is_in_the_units_of_the_rows(X):
     assert_allclose(same.predict_proba(X), mixture.predict_proba(X), atol=1e-12)
     assert fitted(X, noise=500).noise_volume_ == 500.0
     assert fitted(X, noise=np.bool_(True)).noise_volume_ == mixture.noise_volume_
-    assert fitted(X, noise=np.bool_(False)).noise_volume_ == np.inf
+    assert not hasattr(fitted(X, noise=np.bool_(False)), "noise_volume_")
 
 
 @few

@@ -150,11 +150,11 @@ class EMGaussianMixture(
     Attributes
     ----------
     weights_ : ndarray of shape (n_components,)
-        Mixing proportions; they sum to ``1 - noise_weight_``.
+        Mixing proportions; they sum to 1, with noise to ``1 - noise_weight_``.
     noise_weight_ : float
-        Mixing proportion of the noise; 0 without noise.
+        Mixing proportion of the noise, where there is noise.
     noise_volume_ : float
-        Volume V of the noise, in the units of X, whose density is 1 / V; inf without noise.
+        Volume V of the noise, in the units of X, whose density is 1 / V; where there is noise.
     means_ : ndarray of shape (n_components, n_features)
         Component means.
     covariances_ : ndarray

@@ -28,7 +28,8 @@ NO_ROWS = 0.5
 def publish_noise(mixture: Any, model: Any, params: Any) -> tuple[Any, Any]:
     """Set the attributes of the noise; model and parameters of the components."""
     if not isinstance(model, NoisyMixture):
-        mixture.noise_weight_, mixture.noise_volume_, mixture._log_volume = 0.0, np.inf, np.inf
+        for name in ("noise_weight_", "noise_volume_", "_log_volume"):  # of an earlier fit
+            mixture.__dict__.pop(name, None)
         return model, params
     mixture.noise_weight_ = model.shares(params)[1]
     mixture._log_volume = model.log_volume
@@ -49,7 +50,7 @@ def _volume(log_volume: float) -> float:
 
 def has_noise(mixture: Any) -> bool:
     """Whether a fitted mixture has noise."""
-    return bool(getattr(mixture, "noise_volume_", np.inf) < np.inf)
+    return hasattr(mixture, "noise_volume_")
 
 
 def noise_weight_of(mixture: Any) -> float:

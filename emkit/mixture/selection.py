@@ -140,7 +140,7 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Parameters of the fit that was chosen, as in `EMGaussianMixture`; with Student's t ``df_``
         and ``scales_`` too.
     noise_weight_, noise_volume_ : float
-        Noise of that fit, likewise.
+        Noise of that fit, likewise, where there is noise.
     covariance_type_ : str
         Its covariance type in mclust's letters, as 'VVV' for 'full'.
     tables_, categories_, is_categorical_ : object
@@ -390,13 +390,12 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         if hasattr(best, "feature_names_in_"):
             self.feature_names_in_ = best.feature_names_in_
         self.weights_ = best.weights_
-        self.noise_weight_, self.noise_volume_ = best.noise_weight_, best.noise_volume_
         self.means_ = best.means_
         self.covariances_ = best.covariances_
         self.precisions_ = best.precisions_
         self.covariance_type_ = best.covariance_type_
         self.precisions_cholesky_ = best.precisions_cholesky_
-        for name in ("df_", "scales_"):
+        for name in ("df_", "scales_", "noise_weight_", "noise_volume_"):
             self.__dict__.pop(name, None)
             if hasattr(best, name):
                 setattr(self, name, getattr(best, name))

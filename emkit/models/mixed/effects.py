@@ -107,7 +107,7 @@ class Separable:
 def move(layout: Layout, moments: Moments, sums: Curvature, step: Array) -> Moments:
     """Moments about means that have moved with the effects by a step."""
     n, first, scatter = moments
-    scatter = scatter.copy()
+    scatter = np.array(scatter)
     for k, (gram, cross) in enumerate(zip(sums.gram, sums.cross, strict=True)):
         back = cross.T @ step
         change = step.T @ gram @ step - back - back.T

@@ -162,6 +162,7 @@ class LocalDependence(LatentClassModel):
         if work.terms is not None:
             sums.add(work.terms, single, pairs)
         n, first, scatter = work.kernel.from_tile_sums(moments)
+        scatter = np.asarray(scatter)  # one variance for all is a number, which is added to
         for k, change in enumerate(sums.scatter):
             bound.layout.add_conditional_covariance(
                 scatter, k, np.diag(change) if bound.layout.independent else change

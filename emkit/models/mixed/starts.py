@@ -71,7 +71,7 @@ def start_from(model: LocalDependence, data: CodedRows, numbers: Array, resp: Ar
     centre = numbers @ total / total.sum()
     spread = (numbers - centre[:, None]) ** 2 @ total / total.sum()
     moments = moments_about(layout, numbers, resp, np.tile(centre, (K, 1)))
-    scatter = moments.scatter.copy()
+    scatter = np.array(moments.scatter)
     for k in range(K):
         more = OF_ALL * n[k] * spread
         layout.add_conditional_covariance(scatter, k, more if layout.independent else np.diag(more))
