@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import sys
+from collections import Counter
 from pathlib import Path
 
 # Two workers share the cores: BLAS threads on top would only wait. NumPy reads it on import.
@@ -49,6 +50,24 @@ def _no_figure_stays_open():
 
 
 # What a run of all tests costs
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--one-in", type=int, default=1, help="of each test's cases run the first of every N"
+    )
+
+
+def pytest_collection_modifyitems(config, items):
+    """Of each test all of its cases, or one in so many: for a lane that looks at other versions."""
+    every, seen, kept, left_out = config.getoption("--one-in"), Counter(), [], []
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        (left_out if seen[test] % every else kept).append(item)
+        seen[test] += 1
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = kept
 
 
 def pytest_collection_finish(session):

@@ -2,7 +2,22 @@
 
 import numpy as np
 
-from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.covariance import NAMES, STRUCTURES
+
+
+def one_of_each_layout():
+    """A structure of each layout, and one of those that common axes are searched for.
+
+    For laws of starts, weights and input, to which a structure is no more than its layout.
+    """
+    found = {}
+    for name in NAMES:
+        layout = STRUCTURES[name].layout
+        found.setdefault((type(layout), layout.shared), name)
+    return [*found.values(), "VVE"]
+
+
+OF_EACH_LAYOUT = one_of_each_layout()
 
 
 def dense(name, covariances, n_components, d):

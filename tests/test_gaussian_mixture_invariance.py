@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
-from structures import dense, in_shape, unit
+from structures import OF_EACH_LAYOUT, dense, in_shape, unit
 
 from emkit import EMGaussianMixture
 from emkit.exceptions import DataWarning
@@ -23,6 +23,7 @@ INITS = list(STARTS)
 FITTED = ["weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_"]
 
 each_kind = pytest.mark.parametrize("kind", NAMES)
+each_layout = pytest.mark.parametrize("kind", OF_EACH_LAYOUT)
 
 
 CENTRES = np.array([[0.0, 0.0, 0.0], [2.5, 0.0, 1.0], [0.0, 2.5, -2.0]])
@@ -197,7 +198,7 @@ def test_units_do_not_matter(kind, start, change):
 
 
 @pytest.mark.parametrize("init_params", INITS)
-@each_kind
+@each_layout
 def test_units_do_not_matter_to_any_random_start(kind, init_params):
     scale, shift = change_of_units("both", kind)
     mixture = steps(0, kind, reg_covar=0.0, init_params=init_params, random_state=3)
@@ -334,7 +335,7 @@ def scaled_and_plain(power, **arguments):
 
 @pytest.mark.parametrize("power", [-80, -50, -10, 3, 80])
 @pytest.mark.parametrize("start", [STARTS["random"], STARTS["labels"]], ids=["random", "labels"])
-@each_kind
+@each_layout
 def test_unit_of_weights_does_not_matter(kind, start, power):
     scaled, plain = scaled_and_plain(power, covariance_type=kind, **start)
     assert_same_fit(scaled, plain)
@@ -342,7 +343,7 @@ def test_unit_of_weights_does_not_matter(kind, start, power):
 
 
 @pytest.mark.parametrize("power", [-10, 3, 20])
-@each_kind
+@each_layout
 def test_unit_of_weights_does_not_change_the_winner(kind, power):
     scaled, plain = scaled_and_plain(power, covariance_type=kind, n_init=4, random_state=0)
     assert_same_fit(scaled, plain)
@@ -357,7 +358,7 @@ def test_equal_weights_are_no_weights(kind, start):
 
 @pytest.mark.parametrize("search", ["restarts", "short_runs"])
 @pytest.mark.parametrize("init_params", INITS)
-@each_kind
+@each_layout
 def test_weights_with_every_random_start(kind, init_params, search):
     weights = WITH_ZEROS * np.random.default_rng(6).exponential(size=len(X))
     mixture = EMGaussianMixture(
@@ -370,7 +371,7 @@ def test_weights_with_every_random_start(kind, init_params, search):
 
 
 @pytest.mark.parametrize("init_params", ["kmeans", "k-means++", "random_from_data"])
-@each_kind
+@each_layout
 def test_light_rows_do_not_draw_a_start(kind, init_params):
     data = np.random.default_rng(9).normal(size=(60, 2)) + 8.0 * (np.arange(60) % 2)[:, None]
     data[:20] += 100.0
@@ -428,9 +429,14 @@ each_degenerate = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.parametrize("init_params", INITS)
+@pytest.mark.parametrize(
+    ("kind", "init_params"),
+    [
+        *((kind, "kmeans") for kind in NAMES),
+        *((kind, init) for kind in OF_EACH_LAYOUT for init in INITS if init != "kmeans"),
+    ],
+)
 @each_degenerate
-@each_kind
 def test_degenerate_data(kind, data, n_components, init_params):
     mixture = EMGaussianMixture(
         n_components, covariance_type=kind, init_params=init_params, random_state=0
@@ -510,7 +516,7 @@ def test_singular_data_without_prior(name, kind):
 
 
 @pytest.mark.parametrize("init_params", INITS)
-@each_kind
+@each_layout
 def test_fit_twice_is_fit_once(kind, init_params):
     mixture = EMGaussianMixture(
         3, covariance_type=kind, init_params=init_params, n_init=2, random_state=0
@@ -537,7 +543,7 @@ def three_starts(kind, n_jobs, search="restarts"):
 
 
 @pytest.mark.parametrize("search", ["restarts", "short_runs"])
-@each_kind
+@each_layout
 def test_processes_do_not_matter(kind, search):
     assert_same_fit(three_starts(kind, 2, search), three_starts(kind, 1, search))
     for ours, theirs in zip(
@@ -556,7 +562,7 @@ def test_threads_do_not_matter(kind):
 
 @pytest.mark.parametrize("init_params", INITS)
 @pytest.mark.parametrize("seed", range(2))
-@each_kind
+@each_layout
 def test_more_starts_are_never_worse(kind, init_params, seed):
     arguments = {"covariance_type": kind, "init_params": init_params, "random_state": seed}
     one = fit_quietly(EMGaussianMixture(4, **arguments), X)
