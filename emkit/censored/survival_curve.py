@@ -91,7 +91,7 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
     -----
     DataWarning
         Where, with entries, everybody at risk has failed before others come under observation, so
-        that the curve falls to 0 there; and in predictions, where a quantile lies beyond the last
+    that the curve falls to 0 there; and in predictions, where a quantile lies beyond the last
         finite time and is infinite.
 
     Notes
@@ -100,6 +100,9 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
     that an event at a time precedes what is censored there, and a row is not at risk at its entry.
     Where mass lies in an interval and not in a point, it counts at the upper end: the curve is the
     largest of all that have these masses, and a quantile the last time that it can be.
+
+    There is a cumulative hazard (`predict_cumulative_hazard_function`), but no hazard rate, as
+    `EMCensoredRegressor.predict_hazard_function` gives: a curve that falls in steps has no density.
 
     As a baseline it predicts a constant, whose concordance is 0.5
     (``scoring=emkit.metrics.concordance_scorer``). Its own score, the log-probability, compares
@@ -141,6 +144,11 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
     array([0.375, 0.375, 0.25 ])
     >>> curve.predict_survival_function([[0.0]], times=[1.0, 3.0, 5.0]).round(4)
     array([[1.   , 0.625, 0.25 ]])
+
+    Of those that live past 3, by then:
+
+    >>> curve.predict_survival_function([[0.0]], times=[3.0, 5.0], given=3.0).round(4)
+    array([[1. , 0.4]])
     """
 
     _parameter_constraints: dict = {
