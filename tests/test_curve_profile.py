@@ -148,18 +148,18 @@ def test_at_limits_another_solver_finds_the_fall_that_makes_them(seed, entries):
 
 
 @late_entries
-@settings(max_examples=8)
+@settings(max_examples=6)
 @given(st.integers(0, 2**32 - 1), st.booleans())
 def test_limits_hold_the_curve_fall_with_time_and_widen_with_the_level(seed, entries):
-    y, weight = times(seed, entries=entries, weighted=True)
-    curve, at = fitted(y, weight), np.append(-100.0, grid_of(y)[::7])
+    y, weight = times(seed, 10, entries=entries, weighted=True)
+    curve, at = fitted(y, weight), np.append(-100.0, grid_of(y)[seed % 4 :: 8])
     survival = curve.predict_survival_function([0], at)[0]
     lower, upper = limits_of(curve, at, 0.9).T
     assert (lower <= survival + 1e-7).all() and (survival <= upper + 1e-7).all()
     assert_array_equal(limits_of(curve, [INF]), 0.0)
     assert (np.diff(lower) <= 1e-6).all() and (np.diff(upper) <= 1e-6).all()
-    wide = limits_of(curve, at, 0.99)
-    assert (wide[:, 0] <= lower + 1e-7).all() and (wide[:, 1] >= upper - 1e-7).all()
+    wide = limits_of(curve, at[1::2], 0.99)
+    assert (wide[:, 0] <= lower[1::2] + 1e-7).all() and (wide[:, 1] >= upper[1::2] - 1e-7).all()
 
 
 @late_entries
@@ -168,7 +168,7 @@ def test_limits_hold_the_curve_fall_with_time_and_widen_with_the_level(seed, ent
 def test_weights_are_rows_and_another_clock_changes_nothing(seed, entries):
     y, _ = times(seed, 10, entries=entries)
     counts = np.random.default_rng(seed).integers(1, 4, len(y))
-    at = grid_of(y)[::3]
+    at = grid_of(y)[seed % 4 :: 8]
     limits = limits_of(fitted(y, counts), at)
     repeated = limits_of(fitted(np.repeat(y, counts, axis=0)), at)
     assert_allclose(limits, repeated, atol=1e-6)
@@ -180,7 +180,7 @@ def test_weights_are_rows_and_another_clock_changes_nothing(seed, entries):
 @settings(max_examples=6)
 @given(st.integers(0, 2**32 - 1), st.booleans(), st.sampled_from([0.2, 0.5, 0.8]))
 def test_limits_of_quantiles_are_where_those_of_the_curve_pass(seed, entries, q):
-    y, weight = times(seed, 10, entries=entries, weighted=True)
+    y, weight = times(seed, 8, entries=entries, weighted=True)
     curve = fitted(y, weight)
     with ignored_warnings(DataWarning):  # of a quantile that is infinite
         _, limits = curve.predict_quantile([0], q, return_ci=True, method="profile")
@@ -195,15 +195,16 @@ def test_limits_of_quantiles_are_where_those_of_the_curve_pass(seed, entries, q)
 
 
 def test_nothing_depends_on_workers_or_chance_and_shapes_are_as_ever():
-    y, _ = times(2, 40)
+    y, _ = times(2, 8)
     one, two = (fitted(y, n_jobs=n_jobs) for n_jobs in (1, 2))
     assert_array_equal(limits_of(one, [2.0, 5.0]), limits_of(two, [2.0, 5.0]))
     assert limits_of(one, 2.0).shape == (2,) and limits_of(one, [2.0]).shape == (1, 2)
     options = {"return_ci": True, "method": "profile"}
     median, limits = one.predict_quantile([0, 1, 2], **options)
     assert median.shape == (3,) and limits.shape == (3, 2)
-    quantiles, limits = one.predict_quantile([0, 1, 2], [0.1, 0.2], **options)
-    assert quantiles.shape == (3, 2) and limits.shape == (3, 2, 2)
+    quantiles, several = one.predict_quantile([0, 1, 2], [0.1, 0.5], **options)
+    assert quantiles.shape == (3, 2) and several.shape == (3, 2, 2)
+    assert_array_equal(several[:, 1], limits)
     with pytest.raises(ValueError, match="method must be one of 'bootstrap', 'profile'"):
         limits_of(one, 2.0, method="greenwood")
 

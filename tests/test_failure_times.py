@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose
 from scipy.special import gamma
 
 from emkit import EMCensoredRegressor, censored_target
+from emkit.censored.shape_search import least_signed
 from emkit.datasets import load_lung
 from emkit.exceptions import DataWarning
 from emkit.metrics import concordance_index
@@ -105,11 +106,30 @@ def test_a_shape_at_the_end_of_its_range_has_no_standard_error(end, strata):
     with pytest.warns(DataWarning, match="is the end of its range") as said:
         model.fit(group, times)
     assert len(said) == 1
-    assert_allclose(model.shape_, end, rtol=1e-6)
+    assert model.shape_ == end
     given = EMCensoredRegressor(distribution="generalized_gamma", strata=strata, shape=end)
     given.fit(group, times)
     assert np.isnan(model.standard_errors_[-1]) and np.isnan(model.summary()["p_value"].iloc[-1])
     assert_allclose(model.standard_errors_[:-1], given.standard_errors_, rtol=1e-4)
+
+
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+def test_a_search_that_comes_to_an_end_of_the_range_ends_there(sign):
+    """Whether the loss falls up to it, by less than rounding, or not all the way."""
+    losses = {
+        "falls": lambda x: -sign * x,
+        "falls to less than rounding": lambda x: np.exp(-3.0 * sign * x) - 1.0,
+        "is flat near it": lambda x: -min(sign * x, 10.0 - 5e-5),
+        "is least just before it": lambda x: (sign * x - 10.0 + 1e-6) ** 2,
+    }
+    for told, loss in losses.items():
+        assert least_signed(loss, -10.0, 10.0) == sign * 10.0, told
+    for least in (-9.99, -4.0, 0.0, 3.3, 9.99):
+        found = least_signed(lambda x, least=least: (x - least) ** 2, -10.0, 10.0)
+        assert found == pytest.approx(least, abs=1e-5)
+    # No fit at the end itself: as near to it as it may be.
+    found = least_signed(lambda x: -sign * x if abs(x) < 10.0 else np.inf, -10.0, 10.0)
+    assert found != sign * 10.0 and found == pytest.approx(sign * 10.0, rel=1e-5)
 
 
 @pytest.mark.parametrize("distribution", [name for name in LAWS if LAWS[name].scale is not None])

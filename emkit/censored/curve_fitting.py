@@ -81,11 +81,10 @@ def warn_of_empty_risk_set(cells: Cells, rows: Rows) -> None:
     """Warn where nobody lives on, though others come under observation later."""
     if rows.emptied is None:
         return
-    time = cells.stop[rows.emptied]
+    time = float(cells.stop[rows.emptied])
     warn(
         f"By time {time:g} everybody who was at risk has failed, and others come under observation "
         "later: the curve falls to 0 there, whatever they live to. Likely few were at risk, or an "
-        f"entry is missing. For the curve of whoever lives past {time:g}, leave out the rows that "
-        "end by it.",
+        f"entry is missing. For the curve of whoever lives past it, predict with given={time!r}.",
         DataWarning,
     )

@@ -13,7 +13,7 @@ from emkit.data.opened import Opened, open_data
 from emkit.data.reader import Reader
 from emkit.models.censored.data import Responses
 
-__all__ = ["open_given"]
+__all__ = ["check_given", "open_given"]
 
 
 @dataclass(frozen=True)
@@ -54,22 +54,29 @@ class GivenReader(Reader[Responses]):
 
     def check(self, given: Array) -> None:
         """ValueError where no response can be so large, or none be smaller."""
-        wrong = np.isnan(given) | (given == np.inf) | (self.positive & (given < 0.0))
-        if not wrong.any():
-            return
-        i = int(np.argmax(wrong))
-        value, where = given.flat[i], f" in row {i}" if given.ndim else ""
-        told = (
-            f"given is {value}{where} ({int(wrong.sum())} such value(s)). It is the value that a "
-            "response is known to be larger than, on the scale of y"
+        check_given(given, self.distribution if self.positive else None)
+
+
+def check_given(given: Array, positive: str | None = None) -> None:
+    """ValueError where no response can be so large, or none of a ``positive`` law be smaller."""
+    wrong = np.isnan(given) | (given == np.inf)
+    if positive is not None:
+        wrong |= given < 0.0
+    if not wrong.any():
+        return
+    i = int(np.argmax(wrong))
+    value, where = given.flat[i], f" in row {i}" if given.ndim else ""
+    told = (
+        f"given is {value}{where} ({int(wrong.sum())} such value(s)). It is the value that a "
+        "response is known to be larger than, on the scale of y"
+    )
+    if value < 0.0:
+        raise ValueError(
+            f"{told}, and responses of distribution={positive!r} are positive: where "
+            "nothing is known it is 0."
         )
-        if value < 0.0:
-            raise ValueError(
-                f"{told}, and responses of distribution={self.distribution!r} are positive: where "
-                "nothing is known it is 0."
-            )
-        nothing = "0" if self.positive else "-numpy.inf"
-        raise ValueError(f"{told}: a finite number, or {nothing} where nothing is known.")
+    nothing = "-numpy.inf" if positive is None else "0"
+    raise ValueError(f"{told}: a finite number, or {nothing} where nothing is known.")
 
 
 def open_given(regressor: Any, X: Any, given: Any) -> Opened[Responses]:

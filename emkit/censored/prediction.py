@@ -392,6 +392,11 @@ class CensoredPrediction(FittedLine):
         -------
         y : ndarray of shape (n_samples,)
             On the scale of y.
+
+        Raises
+        ------
+        ValueError
+            For bad rows, and where the regressor has neither ``left`` nor ``right``.
         """
         if self.left is None and self.right is None:
             raise ValueError(

@@ -80,13 +80,13 @@ class EMCensoredRegressor(
 
         {list of laws}
 
-        Predictions and log-likelihoods are on the scale of y, of whatever the line is.
+        Predictions and log-likelihoods are on the scale of y, also where the line is of log y.
     df : float or 'estimate', default=4.0
         Degrees of freedom of 'student_t', at least 0.001; from 1e16 on that is the normal.
     shape : float or 'estimate', default='estimate'
-        Shape of 'generalized_gamma', from -10 to 10. Far out the law has an end point, and a
-        likelihood can rise towards that of the data: the estimate is the likeliest maximum between
-        the ends of the range.
+        Shape of 'generalized_gamma', from -10 to 10. Where it is large the law all but ends at a
+        point, and the likelihood can rise as that nears the last response, or the first: the
+        estimate is the likeliest maximum within the range, or the likelier end where there is none.
     left, right : float or None, default=None
         Limits of a one-dimensional y: values at or beyond a limit are censored there.
     alpha : float, default=0.0
@@ -111,8 +111,8 @@ class EMCensoredRegressor(
     n_init : int, default=1
         Starts of 'student_t', and of fits with entries, ``strata`` or an ``l1_ratio``, whose
         objective can have several maxima: the first is least squares, with outliers drawn in where
-        that is likelier, the others are lines through a few rows. Of other laws it has one maximum
-        otherwise.
+        that is likelier, the others are lines through a few rows. In all other fits it has one
+        maximum, and there is one start.
     search : {'restarts', 'short_runs'} or search object, default='restarts'
         What to do with several starts.
     acceleration : {'anderson', 'squarem'}, Acceleration or None, default='anderson'
@@ -137,9 +137,9 @@ class EMCensoredRegressor(
     intercept_ : float
         Intercept.
     scale_ : float or ndarray of shape (n_strata,)
-        Scale :math:`\sigma` of the distribution, with ``strata`` of each of ``strata_``; 1e-7 of
-        the spread of y about a first line where the likelihood grows without bound as it goes to
-        0, 1e7 where as it goes to infinity.
+        Scale :math:`\sigma` of the distribution, with ``strata`` of each of ``strata_``. Where the
+        likelihood grows without bound as that goes to 0, it is 1e-7 of the spread of y about a
+        first line; where it keeps rising as that goes to infinity, 1e7 of that spread.
     strata_ : ndarray of shape (n_strata,) or (n_strata, n_columns)
         Values of the strata in ascending order, where there are ``strata``.
     df_ : float
@@ -339,8 +339,8 @@ class EMCensoredRegressor(
         blocks that can be read again and again. ``y`` and ``sample_weight`` are then as long as X
         and sliced beside it, or iterables of blocks as long as those of X. Two or three passes
         find units and a first line, up to three lead to where the climb sets out from, and every
-        iteration takes one, as do the standard errors. With ``df='estimate'`` there are a dozen
-        climbs.
+        iteration takes one, as do the standard errors. To estimate ``df`` or ``shape``, the line is
+        fitted at a dozen values of it or more.
 
         The chunks of a Dask array or DataFrame stay on the workers of the current
         `distributed.Client`, and so do their residuals, in double precision; parameters go out in

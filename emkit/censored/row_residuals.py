@@ -52,7 +52,7 @@ class RowResiduals:
         Returns
         -------
         residuals : ndarray of shape (n_samples,), of 'cox-snell' (n_samples, 3)
-            In standard units.
+            Numbers without a unit.
 
         Raises
         ------

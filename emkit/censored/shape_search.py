@@ -39,7 +39,13 @@ def least_signed(loss: Callable[[float], float], low: float, high: float) -> flo
         end = points[least]
         if losses[least] < loss(end * (1.0 - NEAR_END)):
             return float(end)
-    return _between(loss, points[max(least - 1, 0)], points[min(least + 1, len(points) - 1)])
+    found = _between(loss, points[max(least - 1, 0)], points[min(least + 1, len(points) - 1)])
+    for end in (low, high):  # steps end short of it, or where rounding hides that the loss falls
+        nearly = abs(found - end) <= NEAR_END * abs(end)
+        hidden = end == points[least] and loss(end) <= loss(found)
+        if (nearly or hidden) and loss(end) < np.inf:
+            return end
+    return found
 
 
 def _between(loss: Callable[[float], float], low: float, high: float) -> float:

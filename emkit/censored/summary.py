@@ -73,7 +73,8 @@ class CensoredSummary:
         Returns
         -------
         table : pandas.DataFrame
-            A row for the intercept, every coefficient and every log scale; columns estimate,
+            A row for the intercept, every coefficient, every log scale, and the shape of
+            'generalized_gamma' where it is estimated; columns estimate,
             std_error, z, p_value, lower and upper. All but the estimate is NaN for a parameter that
             the data do not determine, and for coefficients that ``l1_ratio`` has set to 0. Those
             of the others take the selection as given: they do not count that the data made it,

@@ -35,8 +35,9 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
 
     .. math:: \sum_i w_i \log \frac{P(l_i < T \le u_i)}{P(T > v_i)}
 
-    over all distributions, an exact time counting with its probability. Of right-censored times
-    that is the Kaplan-Meier estimate (with entries the product limit), of others Turnbull's.
+    over all distributions, an exact time counting with the probability mass at it. Of
+    right-censored times that is the Kaplan-Meier estimate (with entries the product limit), of
+    others Turnbull's.
 
     It ignores X, as `sklearn.dummy.DummyRegressor` does: it is what a regression of failure times
     has to be better than, and predicts the median of all.
@@ -46,10 +47,10 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
     left, right : float or None, default=None
         Limits of a one-dimensional y: values at or beyond a limit are censored there.
     tol : float, default=1e-10
-        Most that the log-likelihood may fall short of its maximum, a unit of weight; a fit ends
-        where it is certain not to.
+        Most that the log-likelihood, over the total weight, may fall short of its maximum: a fit
+        ends where it is certain to lie no further below.
     max_iter : int, default=1000
-        Most points to try after the start, one pass over the rows each.
+        Most iterates to try after the start, each in one pass over the rows.
     n_jobs : int, default=None
         Workers for confidence limits, as in joblib.
     random_state : int, RandomState instance or None, default=None
@@ -70,7 +71,7 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
     gap_ : float
         ``log_likelihood_`` falls short of the maximum by at most that, times the total weight.
     n_iter_ : int
-        Points that were tried after the start.
+        Iterates that were tried after the start.
     converged_ : bool
         Whether ``gap_`` is at most ``tol``.
     history_ : ndarray
@@ -91,7 +92,7 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
     -----
     DataWarning
         Where, with entries, everybody at risk has failed before others come under observation, so
-        that the curve falls to 0 there; and in predictions, where a quantile lies beyond the last
+    that the curve falls to 0 there; and in predictions, where a quantile lies beyond the last
         finite time and is infinite.
 
     Notes
@@ -100,6 +101,9 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
     that an event at a time precedes what is censored there, and a row is not at risk at its entry.
     Where mass lies in an interval and not in a point, it counts at the upper end: the curve is the
     largest of all that have these masses, and a quantile the last time that it can be.
+
+    There is a cumulative hazard (`predict_cumulative_hazard_function`), but no hazard rate, as
+    `EMCensoredRegressor.predict_hazard_function` gives: a curve that falls in steps has no density.
 
     As a baseline it predicts a constant, whose concordance is 0.5
     (``scoring=emkit.metrics.concordance_scorer``). Its own score, the log-probability, compares
@@ -128,7 +132,7 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
 
     Examples
     --------
-    Four were examined now and then, one of them not long enough.
+    Four times known from examinations only: the last had not come by the latest, at 7.
 
     >>> from emkit import EMSurvivalCurve
     >>> y = [[0.0, 3.0], [2.0, 5.0], [4.0, 6.0], [7.0, float("inf")]]
@@ -141,6 +145,11 @@ class EMSurvivalCurve(CallbackSupportMixin, CurvePrediction, RegressorMixin, Bas
     array([0.375, 0.375, 0.25 ])
     >>> curve.predict_survival_function([[0.0]], times=[1.0, 3.0, 5.0]).round(4)
     array([[1.   , 0.625, 0.25 ]])
+
+    Of those that live past 3, by then:
+
+    >>> curve.predict_survival_function([[0.0]], times=[3.0, 5.0], given=3.0).round(4)
+    array([[1. , 0.4]])
     """
 
     _parameter_constraints: dict = {

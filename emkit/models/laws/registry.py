@@ -42,7 +42,7 @@ _DISTRIBUTIONS = [
         "rayleigh",
         GumbelMin(),
         LOG,
-        "Weibull of scale 1/2: a hazard like y",
+        "Weibull of scale 1/2: a hazard in proportion to y",
         0.5,
         scipy="rayleigh(scale=exp(line) / sqrt(2))",
     ),
@@ -64,8 +64,8 @@ _DISTRIBUTIONS = [
         "generalized_gamma",
         GeneralizedGamma(),
         LOG,
-        "log generalised gamma with ``shape``, of log y: 1 is 'weibull', 0 'lognormal', the scale "
-        "that of a gamma y",
+        "log generalised gamma with ``shape``, of log y: shape 1 is 'weibull', 0 'lognormal', one "
+        "equal to the scale a gamma law of y",
         scipy="gengamma(shape**-2, shape / scale, "
         "scale=exp(line) * abs(shape) ** (2 * scale / shape))",
     ),

@@ -31,15 +31,37 @@ class Curve(NamedTuple):
         masses: Array = self.survived[:-1] * -np.expm1(-self.hazard)
         return masses
 
-    def survival(self, times: Array) -> Array:
-        """P(T > time), continuous from the right."""
-        return self.survived[np.searchsorted(self.stop, times, "right")]
+    def survival(self, times: Array, given: Array | None = None) -> Array:
+        """P(T > time), continuous from the right; P(T > time | T > given) where that is given."""
+        at = self.passed(times)
+        if given is None:
+            return self.survived[at]
+        passed = self.passed(given)
+        survival: Array = np.exp(-self._total(passed, np.maximum(at, passed)))
+        return survival
 
-    def quantile(self, q: Array) -> Array:
+    def cumulative_hazard(self, times: Array) -> Array:
+        """Minus the logarithm of the curve, infinite where that is 0."""
+        at = self.passed(times)
+        return self._total(np.zeros_like(at), at)
+
+    def quantile(self, q: Array, given: Array | None = None) -> Array:
         """The first time by which a share q has failed; infinite beyond the last finite end."""
-        failed = 1.0 - self.survived[1:]
-        at = np.searchsorted(failed, q - ROUNDING)
-        return self.stop[np.minimum(at, len(self.stop) - 1)]
+        return self.stop[self.cell_of_quantile(q, given)]
+
+    def cell_of_quantile(self, q: Array, given: Array | None = None) -> Index:
+        """The first cell by which a share q has failed, of whoever lives past ``given``."""
+        certain = np.isinf(self.hazard)
+        total = np.append(0.0, np.cumsum(np.where(certain, 0.0, self.hazard)))
+        passed = np.zeros((), dtype=np.intp) if given is None else self.passed(given)
+        enough = total[passed] - np.log1p(ROUNDING - q)
+        at = np.maximum(np.searchsorted(total[1:], enough), passed)
+        ends = np.flatnonzero(certain)  # nobody lives through the last cell
+        return np.minimum(at, ends[np.searchsorted(ends, passed)])
+
+    def passed(self, times: Array) -> Index:
+        """Number of cells that whoever lives past a time has lived through."""
+        return np.searchsorted(self.stop, times, "right")
 
     def log_probability(self, times: Times) -> Array:
         """Logarithm (n,) of the probability of each interval, given that it lies beyond its entry.
