@@ -38,7 +38,7 @@ TABLE = np.column_stack([np.arange(6.0), [20.0, 25.0, 15.0, 10.0, 20.0, 10.0]])
 
 
 def cut_rows(data):
-    X, weights, _ = data
+    X, weights, *_ = data
     halves = slice(0, 60), slice(60, None)
     return tuple(Rows.of(X[rows], None if weights is None else weights[rows]) for rows in halves)
 
