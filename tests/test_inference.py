@@ -376,16 +376,20 @@ def tangent_of(structure, params):
     )
     if structure.layout.ndim == 2:
         moves = moves + np.swapaxes(moves, -1, -2)
-    moves = 1e-5 * moves * np.abs(params.covariances).max()
+    # In units of the columns: a step that is small beside every variance.
+    deviations = np.sqrt(structure.layout.diagonals(params.covariances, params.means.shape))
+    unit = deviations[:, :, None] * deviations[:, None]
+    unit = unit if structure.layout.ndim == 2 else unit.diagonal(axis1=1, axis2=2)
+    moves = 1e-5 * moves * unit
     ends = [
         [structure.retract(params.covariances + sign * move, params.weights) for move in moves]
         for sign in (1, -1)
     ]
-    changes = np.subtract(*ends).reshape(len(moves), -1)
+    changes = (np.subtract(*ends) / unit).reshape(len(moves), -1)
     _, sizes, along = np.linalg.svd(changes / np.abs(changes).max())
     q = structure.n_parameters(*params.means.shape)
     assert sizes[q - 1] > 1e-3 * sizes[0] and (sizes[q:] < 1e-4 * sizes[0]).all()
-    return along[:q]
+    return along[:q] * unit.reshape(-1)
 
 
 def restore(vector, like):

