@@ -11,11 +11,12 @@ from emkit.mixture.flat import Flat
 from emkit.mixture.redundant import is_steered
 from emkit.models.mixture.collapse import MostlyRidge
 from emkit.models.mixture.overlap import one_and_the_same
+from emkit.numerics.covariance.structure import Structure
 
 __all__ = [
+    "check_one_unit",
     "of_collapsed",
     "of_small",
-    "too_far_apart",
     "warn_of_columns",
     "warn_of_components",
     "warn_of_flat",
@@ -118,10 +119,13 @@ def of_small(found: MostlyRidge, reg_covar: float) -> str:
     )
 
 
-def too_far_apart(kind: str, names: Any, spread: Array, apart: tuple[int, int]) -> str:
-    """Words for columns of which a structure with one unit for all does not resolve both."""
+def check_one_unit(kind: str, names: Any, structure: Structure, spread: Array) -> None:
+    """ValueError where a fit failed that has one unit for columns of which it resolves not both."""
+    apart = structure.too_far_apart(spread)
+    if apart is None:
+        return
     few, many = apart
-    return (
+    raise ValueError(
         f"covariance_type={kind!r} has one unit for all columns, and those of column(s) "
         f"{names[few]} (standard deviation {spread[few]:.3g}) and {names[many]} "
         f"({spread[many]:.3g}) are too far apart for it. Scale the columns (StandardScaler), or "

@@ -13,13 +13,13 @@ from emkit.base.estimator import warn_unconverged
 from emkit.base.progress import Progress, n_starts
 from emkit.data.checks import in_blocks, warn_of_small_weights
 from emkit.data.coded import publish_levels
-from emkit.engine import EMResult
+from emkit.engine import EMResult, StopReason
 from emkit.engine.fit import best_run
 from emkit.exceptions import DataWarning, InfeasibleError, warn
 from emkit.mixture.coding import number_names, refuse_categories
 from emkit.mixture.degenerate import (
+    check_one_unit,
     of_collapsed,
-    too_far_apart,
     warn_of_columns,
     warn_of_components,
     warn_of_flat,
@@ -259,11 +259,9 @@ def _resolved(mixture: Any, model: Any, table: Table, error: InfeasibleError) ->
     if isinstance(model, NoisyMixture):
         clusters = _resolved(mixture, model.clusters, table, error)
         return NoisyMixture(clusters, model.log_volume)
-    scale = table.scaling.scale
-    apart = model.structure.too_far_apart(scale)
-    if apart is not None:
-        names = _kept_names(mixture, table)
-        raise ValueError(too_far_apart(mixture.covariance_type, names, scale, apart)) from error
+    check_one_unit(
+        mixture.covariance_type, _kept_names(mixture, table), model.structure, table.scaling.scale
+    )
     ridge = np.maximum(model.prior.ridge, RESOLVED)
     none = mixture.reg_covar == 0.0 and mixture.prior is None
     if none or np.array_equal(ridge, model.prior.ridge):
@@ -281,12 +279,15 @@ def _resolved(mixture: Any, model: Any, table: Table, error: InfeasibleError) ->
 
 def _conclude(mixture: Any, result: EMResult, model: Any, table: Table) -> None:
     """Publish a fit, and warn of what is wrong with it."""
+    normal, params = numbers_alone(model, result.params)
+    if normal is not None and result.reason is StopReason.INFEASIBLE:
+        names, scale = _kept_names(mixture, table), table.scaling.scale
+        check_one_unit(mixture.covariance_type, names, normal.structure, scale)
     several = mixture.n_components > 1
     warn_unconverged(result, mixture.max_iter, "Increase reg_covar", starts=several)
     publish(mixture, result, model, table)
     if table.flat is not None:
         warn_of_flat(number_names(mixture), table.flat)
-    normal, params = numbers_alone(model, result.params)
     found = MostlyRidge() if normal is None else mostly_ridge(normal, table.data, params)
     mixture._why_collapsed = of_collapsed(found, mixture.reg_covar) if found.collapsed else ""
     warn_of_components(found, mixture.reg_covar)
