@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from shutil import copytree
 
@@ -15,6 +16,7 @@ from structures import dense, in_shape, nearest, random_covariances
 
 import emkit
 from emkit import EMGaussianMixture, EMGaussianMixtureIC, EMImputer
+from emkit.exceptions import DataWarning
 from emkit.numerics.covariance import NAMES, SCIKIT_LEARN, STRUCTURES
 from emkit.numerics.covariance.axes import principal_axes, variances_along
 
@@ -73,6 +75,7 @@ import warnings
 import matplotlib
 import numpy as np
 from emkit import EMGaussianMixture, EMGaussianMixtureIC, EMImputer
+from emkit.exceptions import DataWarning
 from emkit.plotting import MixtureDisplay, SelectionDisplay
 
 matplotlib.use("agg")
@@ -316,3 +319,36 @@ def test_principal_axes_of_columns_at_any_distance(powers, seed):
     assert (np.diff(variances, axis=1) >= 0.0).all()
     again = (axes * variances[:, None]) @ axes.mT / scale / scale[:, None]
     assert_allclose(again, matrices, atol=1e-9)
+
+
+@each_structure
+@settings(max_examples=25)
+@given(seed=SEEDS, n=st.integers(4, 12), d=st.integers(2, 5), k=st.integers(1, 3))
+def test_few_rows_are_fitted_or_the_type_is_named_with_the_reason(name, seed, n, d, k):
+    X = np.random.default_rng(seed).normal(size=(n, d))
+    mixture = EMGaussianMixture(k, covariance_type=name, reg_covar=0.0, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of components that are collapsing
+        try:
+            mixture.fit(X)
+        except ValueError as error:
+            assert "ill-defined" in str(error)
+            assert f"covariance_type={name!r}" in str(error)
+            assert f"and there are {n}:" in str(error) or "rows of a component agree" in str(error)
+        else:
+            assert (np.diff(mixture.history_) >= 0.0).all()
+
+
+def test_the_grid_leaves_out_what_cannot_be_fitted_and_says_why():
+    X = np.random.default_rng(0).normal(size=(6, 4))
+    choice = EMGaussianMixtureIC(1, 3, covariance_type=list(NAMES), reg_covar=0.0, random_state=0)
+    with pytest.warns(DataWarning):
+        choice.fit(X)
+    found = choice.results_
+    types, failures = found["covariance_type"], found["failure"]
+    failed = failures != ""
+    assert {"full", "EVE", "EVV", "VEV", "VVE"} <= set(types[failed & (found["n_components"] == 3)])
+    for name, failure in zip(types[failed], failures[failed], strict=True):
+        few = f"covariance_type={name!r} of 4 column(s)" in failure and "there are 6" in failure
+        assert few or "too few for the columns" in failure  # collapsed on the way
+    assert np.isfinite(found["bic"][~failed]).all()

@@ -20,6 +20,7 @@ from emkit.mixture.coding import number_names, refuse_categories
 from emkit.mixture.degenerate import (
     check_one_unit,
     of_collapsed,
+    of_ill_defined,
     warn_of_columns,
     warn_of_components,
     warn_of_flat,
@@ -54,14 +55,6 @@ from emkit.numerics.gaussian import Scaling
 
 __all__ = ["fit_mixture", "model_of"]
 
-ILL_DEFINED = (
-    "Fitting the mixture model failed because some components have ill-defined empirical "
-    "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
-    "number of components, increase reg_covar, or scale the input data."
-)
-FLOAT32_HINT = (
-    " The numerical accuracy can also be improved by passing float64 data instead of float32."
-)
 #: Where a fit starts; None for random starts.
 Begun = MixtureParams | NoisyParams | LocalParams | None
 #: Ridge, in variances of the columns, by which no covariance is singular to double precision.
@@ -240,19 +233,20 @@ def _climb(
     try:
         return climb(model, begin(model)), model
     except InfeasibleError as error:
-        raise ValueError(_ill_defined(table)) from error
+        raise ValueError(_ill_defined(mixture, table)) from error
 
 
-def _ill_defined(table: Table) -> str:
+def _ill_defined(mixture: Any, table: Table) -> str:
     """Words for a fit that had a singular covariance from its start."""
-    return ILL_DEFINED + (FLOAT32_HINT if table.data.dtype == np.float32 else "")
+    structure, k = STRUCTURES[mixture.covariance_type], mixture.n_components
+    return of_ill_defined(mixture.covariance_type, structure.layout, k, table.data)
 
 
 def _resolved(mixture: Any, model: Any, table: Table, error: InfeasibleError) -> Any:
     """The model with a ridge that doubles resolve; ValueError if it cannot have one."""
     if isinstance(model, LocalDependence):
         if model.normal is None:
-            raise ValueError(_ill_defined(table)) from error
+            raise ValueError(_ill_defined(mixture, table)) from error
         resolved = copy(model)
         resolved.normal = _resolved(mixture, model.normal, table, error)
         return resolved
@@ -265,7 +259,7 @@ def _resolved(mixture: Any, model: Any, table: Table, error: InfeasibleError) ->
     ridge = np.maximum(model.prior.ridge, RESOLVED)
     none = mixture.reg_covar == 0.0 and mixture.prior is None
     if none or np.array_equal(ridge, model.prior.ridge):
-        raise ValueError(_ill_defined(table)) from error
+        raise ValueError(_ill_defined(mixture, table)) from error
     warn(
         f"Covariances with reg_covar={mixture.reg_covar:g} are singular to double precision: it "
         f"is nothing beside the spread of the columns. {RESOLVED:g} times the variance of each "
