@@ -456,6 +456,21 @@ def test_mixture_against_hessian(covariance_type, d, missing, weighted):
     np.testing.assert_allclose(flat(errors), np.sqrt(np.diag(covariance)), rtol=rtol)
 
 
+@pytest.mark.parametrize("name", [name for name in TYPES if not STRUCTURES[name].closed])
+def test_structures_of_diabetes_against_hessian(golden, name):
+    X = np.array(golden("selection_mclust.json")["diabetes"]["X"])
+    labels = np.array(golden("structures.json")["labels"]["diabetes"]["2"]) - 1
+    mixture = EMGaussianMixture(
+        2, covariance_type=name, reg_covar=0.0, tol=1e-12, max_iter=5000, resp_init=labels
+    ).fit(X)
+    structure = STRUCTURES[name]
+    params = MixtureParams(mixture.weights_, mixture.means_, mixture.covariances_)
+    evaluate = objective(X, np.ones(len(X)), structure, 0.0, 2)
+    covariance = covariance_by_hessian(evaluate, params, directions(params, structure))
+    errors = flat(mixture.standard_errors(X))
+    np.testing.assert_allclose(errors, np.sqrt(np.diag(covariance)), rtol=1e-4)
+
+
 @pytest.mark.parametrize("covariance_type", TYPES)
 def test_imputer_of_two_components_against_hessian(covariance_type):
     """Mean and covariance of the whole, by the delta method."""
