@@ -235,9 +235,15 @@ def test_units_of_picometres_and_terametres(kind, start):
     start = {name: v * scale if name == "means_init" else v for name, v in start.items()}
     mixture = EMGaussianMixture(3, covariance_type=kind, max_iter=1000, **start)
     with pytest.warns(DataWarning) as told:
-        mixture.fit(X * scale)
+        # With one unit for all columns the ridge is at the least that doubles resolve: where
+        # components may differ in it, one falls below, and the columns are named.
+        if kind in ("EVE", "VEV", "VVE"):
+            with pytest.raises(ValueError, match=rf"{kind}.* 0 .* 2 .*too far apart"):
+                mixture.fit(X * scale)
+        else:
+            mixture.fit(X * scale)
+            assert_is_sound(mixture, X * scale)
     assert "1 column(s) (0)" in str(told[0].message)
-    assert_is_sound(mixture, X * scale)
 
 
 @pytest.mark.parametrize("start", [STARTS["random"], STARTS["labels"]], ids=["random", "labels"])

@@ -376,16 +376,20 @@ def tangent_of(structure, params):
     )
     if structure.layout.ndim == 2:
         moves = moves + np.swapaxes(moves, -1, -2)
-    moves = 1e-5 * moves * np.abs(params.covariances).max()
+    # In units of the columns: a step that is small beside every variance.
+    deviations = np.sqrt(structure.layout.diagonals(params.covariances, params.means.shape))
+    unit = deviations[:, :, None] * deviations[:, None]
+    unit = unit if structure.layout.ndim == 2 else unit.diagonal(axis1=1, axis2=2)
+    moves = 1e-5 * moves * unit
     ends = [
         [structure.retract(params.covariances + sign * move, params.weights) for move in moves]
         for sign in (1, -1)
     ]
-    changes = np.subtract(*ends).reshape(len(moves), -1)
+    changes = (np.subtract(*ends) / unit).reshape(len(moves), -1)
     _, sizes, along = np.linalg.svd(changes / np.abs(changes).max())
     q = structure.n_parameters(*params.means.shape)
     assert sizes[q - 1] > 1e-3 * sizes[0] and (sizes[q:] < 1e-4 * sizes[0]).all()
-    return along[:q]
+    return along[:q] * unit.reshape(-1)
 
 
 def restore(vector, like):
@@ -450,6 +454,21 @@ def test_mixture_against_hessian(covariance_type, d, missing, weighted):
     errors = mixture.standard_errors(X, sample_weight=weights)
     rtol = 2e-5 if structure.closed else 1e-3
     np.testing.assert_allclose(flat(errors), np.sqrt(np.diag(covariance)), rtol=rtol)
+
+
+@pytest.mark.parametrize("name", [name for name in TYPES if not STRUCTURES[name].closed])
+def test_structures_of_diabetes_against_hessian(golden, name):
+    X = np.array(golden("selection_mclust.json")["diabetes"]["X"])
+    labels = np.array(golden("structures.json")["labels"]["diabetes"]["2"]) - 1
+    mixture = EMGaussianMixture(
+        2, covariance_type=name, reg_covar=0.0, tol=1e-12, max_iter=5000, resp_init=labels
+    ).fit(X)
+    structure = STRUCTURES[name]
+    params = MixtureParams(mixture.weights_, mixture.means_, mixture.covariances_)
+    evaluate = objective(X, np.ones(len(X)), structure, 0.0, 2)
+    covariance = covariance_by_hessian(evaluate, params, directions(params, structure))
+    errors = flat(mixture.standard_errors(X))
+    np.testing.assert_allclose(errors, np.sqrt(np.diag(covariance)), rtol=1e-4)
 
 
 @pytest.mark.parametrize("covariance_type", TYPES)

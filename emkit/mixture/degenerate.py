@@ -11,17 +11,29 @@ from emkit.mixture.flat import Flat
 from emkit.mixture.redundant import is_steered
 from emkit.models.mixture.collapse import MostlyRidge
 from emkit.models.mixture.overlap import one_and_the_same
+from emkit.numerics.covariance.layout import Layout
+from emkit.numerics.covariance.structure import Structure
 
 __all__ = [
+    "check_one_unit",
     "of_collapsed",
+    "of_ill_defined",
     "of_small",
-    "too_far_apart",
     "warn_of_columns",
     "warn_of_components",
     "warn_of_flat",
     "warn_of_idle",
     "warn_of_strays",
 ]
+
+ILL_DEFINED = (
+    "Fitting the mixture model failed because some components have ill-defined empirical "
+    "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
+    "number of components, increase reg_covar, or scale the input data."
+)
+FLOAT32_HINT = (
+    " The numerical accuracy can also be improved by passing float64 data instead of float32."
+)
 
 
 def warn_of_flat(names: Any, flat: Flat) -> None:
@@ -106,6 +118,21 @@ def of_collapsed(found: MostlyRidge, reg_covar: float) -> str:
     )
 
 
+def of_ill_defined(kind: str, layout: Layout, n_components: int, data: Any) -> str:
+    """Words for a fit that had a singular covariance from its start: which type, and why."""
+    n, d = data.shape
+    rank = 1 if layout.independent else d
+    least = n_components + rank if layout.shared else n_components * (1 + rank)
+    why = (
+        f"of {d} column(s) for {n_components} component(s) needs {least} rows or more, and there "
+        f"are {n}: take a simpler one."
+        if n < least
+        else "leaves no variance in some direction, in which the rows of a component agree."
+    )
+    hint = FLOAT32_HINT if data.dtype == np.float32 else ""
+    return f"{ILL_DEFINED}{hint} covariance_type={kind!r} {why}"
+
+
 def of_small(found: MostlyRidge, reg_covar: float) -> str:
     """Words for components whose own variance is small beside reg_covar, or none."""
     if not found.small:
@@ -118,10 +145,13 @@ def of_small(found: MostlyRidge, reg_covar: float) -> str:
     )
 
 
-def too_far_apart(kind: str, names: Any, spread: Array, apart: tuple[int, int]) -> str:
-    """Words for columns of which a structure with one unit for all does not resolve both."""
+def check_one_unit(kind: str, names: Any, structure: Structure, spread: Array) -> None:
+    """ValueError where a fit failed that has one unit for columns of which it resolves not both."""
+    apart = structure.too_far_apart(spread)
+    if apart is None:
+        return
     few, many = apart
-    return (
+    raise ValueError(
         f"covariance_type={kind!r} has one unit for all columns, and those of column(s) "
         f"{names[few]} (standard deviation {spread[few]:.3g}) and {names[many]} "
         f"({spread[many]:.3g}) are too far apart for it. Scale the columns (StandardScaler), or "

@@ -13,13 +13,14 @@ from emkit.base.estimator import warn_unconverged
 from emkit.base.progress import Progress, n_starts
 from emkit.data.checks import in_blocks, warn_of_small_weights
 from emkit.data.coded import publish_levels
-from emkit.engine import EMResult
+from emkit.engine import EMResult, StopReason
 from emkit.engine.fit import best_run
 from emkit.exceptions import DataWarning, InfeasibleError, warn
 from emkit.mixture.coding import number_names, refuse_categories
 from emkit.mixture.degenerate import (
+    check_one_unit,
     of_collapsed,
-    too_far_apart,
+    of_ill_defined,
     warn_of_columns,
     warn_of_components,
     warn_of_flat,
@@ -55,14 +56,6 @@ from emkit.numerics.gaussian import Scaling
 
 __all__ = ["fit_mixture", "model_of"]
 
-ILL_DEFINED = (
-    "Fitting the mixture model failed because some components have ill-defined empirical "
-    "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
-    "number of components, increase reg_covar, or scale the input data."
-)
-FLOAT32_HINT = (
-    " The numerical accuracy can also be improved by passing float64 data instead of float32."
-)
 #: Where a fit starts; None for random starts.
 Begun = MixtureParams | NoisyParams | LocalParams | None
 #: Ridge, in variances of the columns, by which no covariance is singular to double precision.
@@ -240,34 +233,33 @@ def _climb(
     try:
         return climb(model, begin(model)), model
     except InfeasibleError as error:
-        raise ValueError(_ill_defined(table)) from error
+        raise ValueError(_ill_defined(mixture, table)) from error
 
 
-def _ill_defined(table: Table) -> str:
+def _ill_defined(mixture: Any, table: Table) -> str:
     """Words for a fit that had a singular covariance from its start."""
-    return ILL_DEFINED + (FLOAT32_HINT if table.data.dtype == np.float32 else "")
+    structure, k = STRUCTURES[mixture.covariance_type], mixture.n_components
+    return of_ill_defined(mixture.covariance_type, structure.layout, k, table.data)
 
 
 def _resolved(mixture: Any, model: Any, table: Table, error: InfeasibleError) -> Any:
     """The model with a ridge that doubles resolve; ValueError if it cannot have one."""
     if isinstance(model, LocalDependence):
         if model.normal is None:
-            raise ValueError(_ill_defined(table)) from error
+            raise ValueError(_ill_defined(mixture, table)) from error
         resolved = copy(model)
         resolved.normal = _resolved(mixture, model.normal, table, error)
         return resolved
     if isinstance(model, NoisyMixture):
         clusters = _resolved(mixture, model.clusters, table, error)
         return NoisyMixture(clusters, model.log_volume)
-    scale = table.scaling.scale
-    apart = model.structure.too_far_apart(scale)
-    if apart is not None:
-        names = _kept_names(mixture, table)
-        raise ValueError(too_far_apart(mixture.covariance_type, names, scale, apart)) from error
+    check_one_unit(
+        mixture.covariance_type, _kept_names(mixture, table), model.structure, table.scaling.scale
+    )
     ridge = np.maximum(model.prior.ridge, RESOLVED)
     none = mixture.reg_covar == 0.0 and mixture.prior is None
     if none or np.array_equal(ridge, model.prior.ridge):
-        raise ValueError(_ill_defined(table)) from error
+        raise ValueError(_ill_defined(mixture, table)) from error
     warn(
         f"Covariances with reg_covar={mixture.reg_covar:g} are singular to double precision: it "
         f"is nothing beside the spread of the columns. {RESOLVED:g} times the variance of each "
@@ -281,12 +273,15 @@ def _resolved(mixture: Any, model: Any, table: Table, error: InfeasibleError) ->
 
 def _conclude(mixture: Any, result: EMResult, model: Any, table: Table) -> None:
     """Publish a fit, and warn of what is wrong with it."""
+    normal, params = numbers_alone(model, result.params)
+    if normal is not None and result.reason is StopReason.INFEASIBLE:
+        names, scale = _kept_names(mixture, table), table.scaling.scale
+        check_one_unit(mixture.covariance_type, names, normal.structure, scale)
     several = mixture.n_components > 1
     warn_unconverged(result, mixture.max_iter, "Increase reg_covar", starts=several)
     publish(mixture, result, model, table)
     if table.flat is not None:
         warn_of_flat(number_names(mixture), table.flat)
-    normal, params = numbers_alone(model, result.params)
     found = MostlyRidge() if normal is None else mostly_ridge(normal, table.data, params)
     mixture._why_collapsed = of_collapsed(found, mixture.reg_covar) if found.collapsed else ""
     warn_of_components(found, mixture.reg_covar)

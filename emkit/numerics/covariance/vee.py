@@ -14,6 +14,9 @@ from emkit.numerics.covariance.rules import SMALL_GAIN, STEPS, TINY, damped
 from emkit.numerics.covariance.structure import Structure
 from emkit.numerics.covariance.volumes import in_own_units, log_volumes
 
+#: Part of a variance with less of which left of its column, given those before, it is singular.
+SINGULAR = 1e-12
+
 
 class VEE(Structure):
     """Own volume, shared shape and orientation."""
@@ -27,8 +30,8 @@ class VEE(Structure):
         scaled, before = (_per_unit(matrices, unit) for matrices in (scatter, previous))
         try:
             matrices = _proportional(scaled, counts, before)
-        except np.linalg.LinAlgError:  # singular, and then so is each by itself
-            return super().estimate(scatter, counts, previous)
+        except np.linalg.LinAlgError:  # no maximum: it rises as a direction loses its variance
+            return np.zeros_like(scatter)
         return matrices * unit * unit[:, None]
 
 
@@ -59,13 +62,26 @@ def _traces(scatter: Array, matrix: Array) -> Array:
 
 
 def _shape(scatter: Array, counts: Array, volumes: Array) -> Array:
-    """B of the maximum, by Newton's method from some :math:`a`; LinAlgError if it is singular."""
+    """B of the maximum, first sought from some :math:`a`; LinAlgError if there is none."""
+    try:
+        return _newton(scatter, counts, volumes)
+    except np.linalg.LinAlgError:  # far from the maximum, no curvature may be left
+        own = np.log(np.trace(scatter, axis1=1, axis2=2) / counts)
+        return _newton(scatter, counts, own)
+
+
+def _newton(scatter: Array, counts: Array, volumes: Array) -> Array:
+    """B by Newton's method; LinAlgError where the function is not seen to be convex."""
     (k, d), total = scatter.shape[:2], counts.sum()
     if not np.isfinite(volumes).all():
-        volumes = np.log(np.trace(scatter, axis1=1, axis2=2) / counts)
+        raise np.linalg.LinAlgError("no start")
     for _ in range(STEPS):
         weighted = np.exp(volumes.mean() - volumes)[:, None, None] * scatter
-        root = np.linalg.inv(np.linalg.cholesky(weighted.sum(axis=0)))
+        pooled = weighted.sum(axis=0)
+        lower = np.linalg.cholesky(pooled)
+        if (lower.diagonal() ** 2 <= SINGULAR * pooled.diagonal()).any():
+            raise np.linalg.LinAlgError("no variance is left in a direction")
+        root = np.linalg.inv(lower)
         turned = (root @ weighted @ root.T).reshape(k, -1)
         traces = turned[:, :: d + 1].sum(axis=1)
         if not (traces > 0.0).all():
@@ -74,12 +90,15 @@ def _shape(scatter: Array, counts: Array, volumes: Array) -> Array:
         curvature = total / k - total * (turned @ turned.T)  # the first for a sum, which is free
         curvature.flat[:: k + 1] += total * traces
         step = np.linalg.solve(curvature, slope)
+        gain = slope @ step
+        if gain < -SMALL_GAIN * total:
+            raise np.linalg.LinAlgError("linear but for rounding")
         volumes = volumes - damped(step, d) * step
-        if slope @ step <= SMALL_GAIN * total:
-            break
-    matrix = np.tensordot(np.exp(volumes.mean() - volumes), scatter, 1)
-    shape: Array = matrix * np.exp(-log_volumes(matrix[None])[0])
-    return shape
+        if gain <= SMALL_GAIN * total:
+            matrix = np.tensordot(np.exp(volumes.mean() - volumes), scatter, 1)
+            shape: Array = matrix * np.exp(-log_volumes(matrix[None])[0])
+            return shape
+    raise np.linalg.LinAlgError("no minimum")
 
 
 STRUCTURE = VEE(
