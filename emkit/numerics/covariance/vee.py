@@ -15,7 +15,7 @@ from emkit.numerics.covariance.structure import Structure
 from emkit.numerics.covariance.volumes import in_own_units, log_volumes
 
 #: Part of a variance with less of which left of its column, given those before, it is singular.
-SINGULAR = 1e-12
+SINGULAR = 1e-14
 
 
 class VEE(Structure):
@@ -30,8 +30,8 @@ class VEE(Structure):
         scaled, before = (_per_unit(matrices, unit) for matrices in (scatter, previous))
         try:
             matrices = _proportional(scaled, counts, before)
-        except np.linalg.LinAlgError:  # no maximum: it rises as a direction loses its variance
-            return np.zeros_like(scatter)
+        except np.linalg.LinAlgError:  # no maximum, and then each scatter is singular by itself
+            return super().estimate(scatter, counts, previous)
         return matrices * unit * unit[:, None]
 
 
