@@ -194,7 +194,6 @@ BAD_ARGUMENTS = {
     "verbose_interval": [0, -1, 1.5, "a", None],
     "weights_init": ["foo", 0.5],
     "means_init": ["foo", 0.5],
-    "precisions_init": ["foo", 0.5],
 }
 OWN_ARGUMENTS = {
     "tol": [Fraction(1, 1000), 10**400],
@@ -205,6 +204,7 @@ OWN_ARGUMENTS = {
     "acceleration": ["foo", 3, False, Squarem],
     "n_jobs": ["two", 1.5],
     "resp_init": ["foo", 3],
+    "precisions_init": ["foo"],  # one number is that of "EII"
 }
 
 
@@ -225,6 +225,11 @@ def test_bad_argument_of_emkit(name, value, no_work):
 
 
 # Starts that are given
+
+
+def test_one_number_for_matrices_is_refused():
+    with pytest.raises(ValueError, match="full precision' should have the shape of"):
+        EMGaussianMixture(precisions_init=0.5).fit(X)
 
 
 def good_precisions(kind):

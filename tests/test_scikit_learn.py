@@ -109,7 +109,7 @@ def test_theirs_of_all_mixtures():
 
 ESTIMATORS = [
     EMGaussianMixture(),
-    *(EMGaussianMixture(2, covariance_type=name) for name in OF_EACH_LAYOUT),
+    *(EMGaussianMixture(2, covariance_type=name, max_iter=500) for name in OF_EACH_LAYOUT),
 ]
 ESTIMATORS.append(EMGaussianMixture(noise=True))
 

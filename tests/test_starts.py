@@ -94,7 +94,7 @@ def test_iris_from_random_rows_is_no_worse_than_one_component_fewer():
 
 
 #: Structures in which one column has one variance for all components.
-SHARED = ["tied", "EEI", "EEV"]
+SHARED = [name for name in NAMES if STRUCTURES[name].n_parameters(2, 1) == 1]
 
 
 @pytest.mark.parametrize("init_params", ["random", "random_from_data"])

@@ -338,7 +338,7 @@ class EMGaussianMixture(
     array([[ 1.,  1.],
            [10.,  8.]])
     >>> round(mixture.noise_weight_, 1), int((labels == -1).sum())
-    (0.2, 42)
+    (0.2, 45)
     """
 
     _parameter_constraints: dict = {

@@ -83,7 +83,7 @@ class NoisyStart:
         if noise is None:
             size = max(CLUTTER_CELLS // data.shape[1], CLUTTER_ROWS)
             size = max(size, 10 * self.n_components * (data.shape[1] + 1))
-            labelled = data.labels is not None
+            labelled = getattr(data, "labels", None) is not None  # of rows in memory alone
             data = with_all_labels(data, size, rng) if labelled else data.sample(size, rng)
             noise, least = find_clutter(data, self.n_components).astype(float), LEAST_WEIGHT
             if labelled:
