@@ -1,0 +1,283 @@
+"""How a mixture of regressions is fitted: units, the climb, which runs count, what is told."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.base.estimator import require_same, warn_unconverged
+from emkit.base.names import column_names, listed
+from emkit.base.progress import Progress, n_starts
+from emkit.data.category_columns import positions
+from emkit.data.opened import Opened
+from emkit.engine import Climber, EMResult, Search, Start, StopReason
+from emkit.engine.blocks import e_step
+from emkit.engine.fit import best_run
+from emkit.engine.search import resolve_search
+from emkit.engine.starts import Outcome
+from emkit.exceptions import DataWarning, InfeasibleError, warn
+from emkit.mixture.regression_rows import open_rows, require_y
+from emkit.models.concomitant import Constant, Logit, LogitParams
+from emkit.models.regression_mixture import (
+    RegressionMixtureModel,
+    RegressionMixtureParams,
+    RegressionRows,
+    Standards,
+)
+from emkit.models.rows import Rows, Summary, summarise
+from emkit.numerics.gaussian import Scaling
+
+__all__ = ["Fitted", "concomitant_columns", "fit_regressions", "model_in", "open_fit_data"]
+
+
+class Fitted(NamedTuple):
+    """What predictions go by: units, how weights depend on a row, parameters in these units."""
+
+    standards: Standards
+    concomitant: tuple[int, ...] | None  #: columns of X, None where weights are constant
+    params: RegressionMixtureParams
+
+    @property
+    def model(self) -> RegressionMixtureModel:
+        n_components = len(self.params.variances)
+        return model_in(self.standards, n_components, self.concomitant)
+
+
+@dataclass(frozen=True)
+class SoundRuns(Search):
+    """A search, without those of its runs in which a component holds to no data.
+
+    The likelihood has no maximum there: a line through as many rows as it has coefficients has no
+    scatter. Where all runs end so, they all stay.
+    """
+
+    search: Any
+
+    def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
+        outcomes: list[Outcome] = self.search(climber, starts)
+        judged = [_judged(climber, outcome) for outcome in outcomes]
+        feasible = StopReason.INFEASIBLE
+        return judged if any(one.reason != feasible for one in judged) else outcomes
+
+
+def _judged(climber: Climber, outcome: Outcome) -> Outcome:
+    if not isinstance(outcome, EMResult) or outcome.reason == StopReason.INFEASIBLE:
+        return outcome
+    model: Any = climber.model
+    n = e_step(model, climber.data, outcome.params)[0].n
+    if not model.collapsed(outcome.params, n).any():
+        return outcome
+    return replace(outcome, converged=False, reason=StopReason.INFEASIBLE)
+
+
+def fit_regressions(regressor: Any, X: Any, y: Any, sample_weight: Any) -> None:
+    """Fit an `EMRegressionMixture`, whose arguments are checked."""
+    require_y(regressor, y)
+    opened = open_rows(regressor, X, y, sample_weight, reset=True)
+    columns = concomitant_columns(regressor, opened.n_features)
+    data, summary = open_fit_data(opened, regressor.n_components)
+    standards = _standards(summary, regressor.fit_intercept)
+    share = regressor.reg_variance * summary.total_weight / regressor.n_components
+    model = model_in(standards, regressor.n_components, columns, share)
+    start = _last(regressor, standards, columns)
+    progress = Progress(
+        regressor,
+        X,
+        y,
+        sample_weight,
+        publish=partial(_publish, standards=standards, columns=columns),
+        n_starts=n_starts(regressor, start),
+        in_memory=opened.in_memory,
+    )
+    del opened
+    with progress:
+        result = _climb(regressor, model, data, start, progress, summary)
+    _conclude(regressor, model, data, result, progress.publish)
+    progress.done()
+
+
+def open_fit_data(opened: Opened[RegressionRows], n_components: int) -> tuple[Any, Summary]:
+    """Rows that count, and what there is to know of columns and response together."""
+    blocks, looks = opened.blocks(_summary)
+    summary = summarise(list(looks) or [_nothing(opened.n_features)])
+    opened.reader.require(summary.n, max(n_components, 2), whole=opened.in_memory)
+    alone = opened.in_memory and len(blocks) == 1
+    return (blocks[0] if alone else blocks), summary
+
+
+def _summary(rows: RegressionRows) -> Summary:
+    table = np.column_stack([rows.X.astype(np.float64, copy=False), rows.y])
+    return Summary.of(Rows(table, rows.sample_weight))
+
+
+def _nothing(n_features: int) -> Summary:
+    return Summary.of(Rows(np.empty((0, n_features + 1))))
+
+
+def _standards(summary: Summary, intercept: bool) -> Standards:
+    """Means and standard deviations; without an intercept roots of mean squares."""
+    mean, spread = summary.mean, summary.spread
+    if not intercept:
+        mean, spread = np.zeros_like(mean), np.hypot(mean, spread)
+    # What does not vary is in units of its size, by which differences of it are rounding.
+    spread = np.where(spread > 0.0, spread, np.where(mean != 0.0, np.abs(mean), 1.0))
+    return Standards(
+        Scaling(mean[:-1], spread[:-1]), Scaling(mean[-1], spread[-1]), intercept
+    )
+
+
+def concomitant_columns(regressor: Any, n_features: int) -> tuple[int, ...] | None:
+    """Columns of X that the weights depend on, ascending; None where they are constant."""
+    given = regressor.concomitant
+    if given is None:
+        return None
+    if isinstance(given, str) and given == "all":
+        return tuple(range(n_features))
+    names = list(getattr(regressor, "feature_names_in_", range(n_features)))
+    return tuple(sorted(set(positions(given, names, "concomitant"))))
+
+
+def model_in(
+    standards: Standards, n_components: int, columns: tuple[int, ...] | None, ridge: float = 0.0
+) -> RegressionMixtureModel:
+    """The model in some units."""
+    gate: Constant | Logit = Constant()
+    if columns is not None:
+        gate = Logit(np.array(columns, dtype=np.intp) + int(standards.intercept))
+    return RegressionMixtureModel(n_components, standards, gate, ridge)
+
+
+def _last(
+    regressor: Any, standards: Standards, columns: tuple[int, ...] | None
+) -> RegressionMixtureParams | None:
+    """The parameters of the last fit in new units, if the fit goes on from it."""
+    if not (regressor.warm_start and hasattr(regressor, "_fitted")):
+        return None
+    last: Fitted = regressor._fitted
+    before = (*regressor.coef_.shape, last.standards.intercept, last.concomitant)
+    now = (regressor.n_components, len(standards.columns.scale), standards.intercept, columns)
+    names = "(n_components, n_features, fit_intercept, concomitant columns)"
+    require_same("warm_start", names, before, now)
+    coef = standards.from_user(*last.standards.to_user(last.params.coef))
+    ratio = last.standards.response.scale / standards.response.scale
+    gate = last.params.gate
+    if isinstance(gate, LogitParams):
+        gate = _in_units(gate, last, standards)
+    return RegressionMixtureParams(gate, coef, last.params.variances * ratio**2)
+
+
+def _in_units(gate: LogitParams, last: Fitted, standards: Standards) -> LogitParams:
+    slopes, intercepts = logit_to_user(gate, last)
+    chosen = list(last.concomitant or ())
+    shift, scale = (part[chosen] for part in standards.columns)
+    first = intercepts + slopes @ shift
+    return LogitParams(np.column_stack([first, slopes * scale]))
+
+
+def logit_to_user(gate: LogitParams, fitted: Fitted) -> tuple[Array, Array]:
+    """Coefficients (K, g) and intercepts (K,) of the logit on the scale of X."""
+    chosen = list(fitted.concomitant or ())
+    shift, scale = (part[chosen] for part in fitted.standards.columns)
+    slopes = gate.gamma[:, 1:] / scale
+    return slopes, gate.gamma[:, 0] - slopes @ shift
+
+
+def _climb(
+    regressor: Any,
+    model: RegressionMixtureModel,
+    data: Any,
+    start: RegressionMixtureParams | None,
+    progress: Progress,
+    summary: Summary,
+) -> EMResult:
+    several = regressor.n_components > 1  # else wherever it begins, its M-step is the maximum
+    try:
+        return best_run(
+            model,
+            data,
+            start=start,
+            n_init=regressor.n_init if several else 1,
+            n_jobs=regressor.n_jobs,
+            search=SoundRuns(resolve_search(regressor.search)),
+            acceleration=regressor.acceleration,
+            # It is in nats of the whole sample, of less than its rows where weights are small.
+            tol=regressor.tol * min(1.0, summary.total_weight / summary.n),
+            max_iter=regressor.max_iter,
+            random_state=regressor.random_state,
+            callback=progress.callback,
+        )
+    except InfeasibleError as error:
+        raise ValueError(
+            "A component has no scatter about its line from the start, and the likelihood grows "
+            "without bound. Likely responses follow from X, or reg_variance=0 with too few rows: "
+            "lower n_components, or leave reg_variance at its default."
+        ) from error
+
+
+def _publish(
+    regressor: Any, result: EMResult, *, standards: Standards, columns: tuple[int, ...] | None
+) -> None:
+    """Set the fitted attributes, in the units of the data."""
+    params = result.params
+    fitted = Fitted(standards, columns, params)
+    regressor._fitted = fitted
+    regressor.coef_, regressor.intercept_ = standards.to_user(params.coef)
+    regressor.scale_ = np.sqrt(params.variances) * standards.response.scale
+    for name in ("weights_", "concomitant_coef_", "concomitant_intercept_"):
+        regressor.__dict__.pop(name, None)
+    if columns is None:
+        regressor.weights_ = params.gate.weights / params.gate.weights.sum()
+    else:
+        regressor.concomitant_coef_, regressor.concomitant_intercept_ = logit_to_user(
+            params.gate, fitted
+        )
+        gamma = params.gate.gamma[:, 0]
+        shares = np.exp(gamma - gamma.max())
+        regressor.weights_ = shares / shares.sum()
+    regressor.log_likelihood_ = result.log_likelihood
+    regressor.n_iter_, regressor.converged_ = result.n_iter, result.converged
+    regressor.history_, regressor.runs_ = result.history, result.runs
+
+
+def _conclude(
+    regressor: Any,
+    model: RegressionMixtureModel,
+    data: Any,
+    result: EMResult,
+    publish: Callable[..., None] | None,
+) -> None:
+    """Publish a fit, and warn of what is wrong with it."""
+    assert publish is not None
+    warn_unconverged(
+        result, regressor.max_iter, "Increase reg_variance", starts=regressor.n_components > 1
+    )
+    publish(regressor, result)
+    stats, _ = e_step(model, data, result.params)
+    if isinstance(model.gate, Logit):
+        regressor.weights_ = stats.n / stats.n.sum()
+    regressor.rank_ = int(np.linalg.matrix_rank(stats.gram.sum(axis=0), hermitian=True))
+    if regressor.rank_ < stats.gram.shape[-1]:
+        warn(
+            f"The columns of X are collinear, or some constant: {stats.gram.shape[-1]} "
+            f"coefficients of a line, and the data determine {regressor.rank_}. Of the lines that "
+            "fit equally well the coefficients are the smallest, in standard units.",
+            DataWarning,
+        )
+    _warn_of_components(regressor, model.collapsed(result.params, stats.n))
+
+
+def _warn_of_components(regressor: Any, collapsed: Any) -> None:
+    if not collapsed.any() or regressor.max_iter == 0:
+        return
+    which = np.flatnonzero(collapsed)
+    n_coefficients = len(column_names(regressor)) + int(regressor.fit_intercept)
+    warn(
+        f"Component(s) {listed(which)} hold to no data: fewer rows than {n_coefficients} "
+        "coefficients and a scale need, or rows that lie on their line exactly, and the likelihood "
+        f"has no maximum there (scale_ is what reg_variance={regressor.reg_variance:g} makes it). "
+        "Take fewer components, or raise n_init or reg_variance.",
+        DataWarning,
+    )
