@@ -30,7 +30,14 @@ from emkit.models.regression_mixture import (
 from emkit.models.rows import Rows, Summary, summarise
 from emkit.numerics.gaussian import Scaling
 
-__all__ = ["Fitted", "concomitant_columns", "fit_regressions", "model_in", "open_fit_data"]
+__all__ = [
+    "Fitted",
+    "fit_regressions",
+    "in_units",
+    "logit_to_user",
+    "model_in",
+    "open_fit_data",
+]
 
 
 class Fitted(NamedTuple):
@@ -39,6 +46,7 @@ class Fitted(NamedTuple):
     standards: Standards
     concomitant: tuple[int, ...] | None  #: columns of X, None where weights are constant
     params: RegressionMixtureParams
+    reg: float  #: part of the variance of y that the prior has
 
     @property
     def model(self) -> RegressionMixtureModel:
@@ -77,7 +85,7 @@ def fit_regressions(regressor: Any, X: Any, y: Any, sample_weight: Any) -> None:
     """Fit an `EMRegressionMixture`, whose arguments are checked."""
     require_y(regressor, y)
     opened = open_rows(regressor, X, y, sample_weight, reset=True)
-    columns = concomitant_columns(regressor, opened.n_features)
+    columns = _concomitant_columns(regressor, opened.n_features)
     data, summary = open_fit_data(opened, regressor.n_components)
     standards = _standards(summary, regressor.fit_intercept)
     share = regressor.reg_variance * summary.total_weight / regressor.n_components
@@ -129,7 +137,7 @@ def _standards(summary: Summary, intercept: bool) -> Standards:
     )
 
 
-def concomitant_columns(regressor: Any, n_features: int) -> tuple[int, ...] | None:
+def _concomitant_columns(regressor: Any, n_features: int) -> tuple[int, ...] | None:
     """Columns of X that the weights depend on, ascending; None where they are constant."""
     given = regressor.concomitant
     if given is None:
@@ -165,11 +173,11 @@ def _last(
     ratio = last.standards.response.scale / standards.response.scale
     gate = last.params.gate
     if isinstance(gate, LogitParams):
-        gate = _in_units(gate, last, standards)
+        gate = in_units(gate, last, standards)
     return RegressionMixtureParams(gate, coef, last.params.variances * ratio**2)
 
 
-def _in_units(gate: LogitParams, last: Fitted, standards: Standards) -> LogitParams:
+def in_units(gate: LogitParams, last: Fitted, standards: Standards) -> LogitParams:
     slopes, intercepts = logit_to_user(gate, last)
     chosen = list(last.concomitant or ())
     shift, scale = (part[chosen] for part in standards.columns)
@@ -222,7 +230,7 @@ def _publish(
 ) -> None:
     """Set the fitted attributes, in the units of the data."""
     params = result.params
-    fitted = Fitted(standards, columns, params)
+    fitted = Fitted(standards, columns, params, regressor.reg_variance)
     regressor._fitted = fitted
     regressor.coef_, regressor.intercept_ = standards.to_user(params.coef)
     regressor.scale_ = np.sqrt(params.variances) * standards.response.scale
