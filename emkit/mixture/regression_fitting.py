@@ -88,8 +88,13 @@ def fit_regressions(regressor: Any, X: Any, y: Any, sample_weight: Any) -> None:
     columns = _concomitant_columns(regressor, opened.n_features)
     data, summary = open_fit_data(opened, regressor.n_components)
     standards = _standards(summary, regressor.fit_intercept)
-    share = regressor.reg_variance * summary.total_weight / regressor.n_components
-    model = model_in(standards, regressor.n_components, columns, share)
+    model = model_in(
+        standards,
+        regressor.n_components,
+        columns,
+        regressor.reg_variance,
+        summary.total_weight,
+    )
     start = _last(regressor, standards, columns)
     progress = Progress(
         regressor,
@@ -132,9 +137,7 @@ def _standards(summary: Summary, intercept: bool) -> Standards:
         mean, spread = np.zeros_like(mean), np.hypot(mean, spread)
     # What does not vary is in units of its size, by which differences of it are rounding.
     spread = np.where(spread > 0.0, spread, np.where(mean != 0.0, np.abs(mean), 1.0))
-    return Standards(
-        Scaling(mean[:-1], spread[:-1]), Scaling(mean[-1], spread[-1]), intercept
-    )
+    return Standards(Scaling(mean[:-1], spread[:-1]), Scaling(mean[-1], spread[-1]), intercept)
 
 
 def _concomitant_columns(regressor: Any, n_features: int) -> tuple[int, ...] | None:
@@ -149,13 +152,18 @@ def _concomitant_columns(regressor: Any, n_features: int) -> tuple[int, ...] | N
 
 
 def model_in(
-    standards: Standards, n_components: int, columns: tuple[int, ...] | None, ridge: float = 0.0
+    standards: Standards,
+    n_components: int,
+    columns: tuple[int, ...] | None,
+    reg_variance: float = 0.0,
+    total_weight: float = 0.0,
 ) -> RegressionMixtureModel:
-    """The model in some units."""
+    """The model in some units, of data of a total weight, which the prior is a part of."""
     gate: Constant | Logit = Constant()
     if columns is not None:
         gate = Logit(np.array(columns, dtype=np.intp) + int(standards.intercept))
-    return RegressionMixtureModel(n_components, standards, gate, ridge)
+    ridge = reg_variance * total_weight / n_components
+    return RegressionMixtureModel(n_components, standards, gate, ridge, total_weight)
 
 
 def _last(

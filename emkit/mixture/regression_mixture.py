@@ -148,7 +148,7 @@ default='restarts'
     array([-1.,  2.])
     >>> up = mixture.coef_.ravel().argmax()
     >>> ((mixture.predict_proba(x[:, None], y)[:, up] > 0.5) == rises).mean().round(2)
-    np.float64(0.97)
+    np.float64(0.98)
     """
 
     _parameter_constraints: dict = {

@@ -40,10 +40,9 @@ class RegressionMixturePrediction:
         return open_rows(self, X).map(self._mean, dtype=np.float64)
 
     def _mean(self, rows: RegressionRows) -> Array:
-        _, standards, params = self._model, self._fitted.standards, self._fitted.params
+        params, (shift, scale) = self._fitted.params, self._fitted.standards.response
         tile = self._model.tile(rows, slice(None))
         lines = params.coef @ tile.z.T
-        shift, scale = standards.response
         weights = np.exp(self._model.gate.log_weights(tile.of_gate, params.gate))
         mean: Array = (weights * lines).sum(axis=0) * scale + shift
         return mean
@@ -82,24 +81,6 @@ class RegressionMixturePrediction:
         log_joint: Array = self._model.log_joint(tile, self._fitted.params)[0]
         return log_joint
 
-    def score_samples(self, X: Any, y: Any) -> Any:
-        """Log-density of each response given its row.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Predictors, in any form that `fit` takes.
-        y : array-like of shape (n_samples,)
-            Responses.
-
-        Returns
-        -------
-        log_likelihood : ndarray of shape (n_samples,)
-            In nats, on the scale of y.
-        """
-        require_y(self, y)
-        return open_rows(self, X, y).map(self._log_likelihoods, dtype=np.float64)
-
     def _log_likelihoods(self, rows: RegressionRows) -> Array:
         return soft(self._log_joint(rows))[1]
 
@@ -118,8 +99,8 @@ class RegressionMixturePrediction:
         Returns
         -------
         score : float
-            Weighted mean of `score_samples`. It is no R squared, which would judge a mixture by
-            the mean of its lines.
+            Weighted mean of the log-density of a response given its row, in nats on the scale of y.
+            It is no R squared, which would judge a mixture by the mean of its lines.
         """
         require_y(self, y)
         total, n = open_rows(self, X, y, sample_weight).sum(self._log_likelihoods)

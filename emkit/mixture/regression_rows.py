@@ -28,9 +28,7 @@ class RegressionReader(Reader[RegressionRows]):
         "make_pipeline(EMImputer(), EMRegressionMixture()), or drop such rows."
     )
 
-    def rows(
-        self, X: Array, sample_weight: Array | None, y: Any, *, whole: bool
-    ) -> RegressionRows:
+    def rows(self, X: Array, sample_weight: Array | None, y: Any, *, whole: bool) -> RegressionRows:
         if y is None:
             return RegressionRows(X, None, sample_weight)  # type: ignore[arg-type]
         return RegressionRows(X, _responses(X, y), sample_weight)
@@ -38,14 +36,15 @@ class RegressionReader(Reader[RegressionRows]):
     def counted(self, rows: RegressionRows) -> RegressionRows:
         if rows.sample_weight is None or rows.sample_weight.all():
             return rows
-        return part_of(rows, rows.sample_weight > 0.0)  # type: ignore[no-any-return]
+        return part_of(rows, rows.sample_weight > 0.0)
 
 
 def _responses(X: Array, y: Any) -> Array:
     """Responses (n,) as doubles; ValueError where they are none."""
-    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] > 1:
         raise ValueError(
-            f"y must have one response a row. Got shape {np.shape(y)}. EMMixtureRegressor takes "
+            f"y must have one response a row. Got shape {y.shape}. EMMixtureRegressor takes "
             "several."
         )
     y = column_or_1d(y, warn=True)

@@ -8,7 +8,13 @@ from emkit._typing import Array
 from emkit.base.estimator import require_same
 from emkit.engine import standard_errors
 from emkit.engine.fit import best_run
-from emkit.mixture.regression_fitting import Fitted, in_units, logit_to_user, model_in, open_fit_data
+from emkit.mixture.regression_fitting import (
+    Fitted,
+    in_units,
+    logit_to_user,
+    model_in,
+    open_fit_data,
+)
 from emkit.mixture.regression_rows import open_rows, require_y
 from emkit.models.concomitant import LogitParams
 from emkit.models.regression_mixture import RegressionMixtureParams, Standards
@@ -38,9 +44,7 @@ class RegressionMixtureInference:
     _fitted: Fitted
     reg_variance: float
 
-    def standard_errors(
-        self, X: Any, y: Any, sample_weight: Any = None
-    ) -> RegressionMixtureErrors:
+    def standard_errors(self, X: Any, y: Any, sample_weight: Any = None) -> RegressionMixtureErrors:
         """Standard errors of the fitted parameters, from the observed information.
 
         Parameters
@@ -69,8 +73,7 @@ class RegressionMixtureInference:
         require_same("standard_errors", "reg_variance", self._fitted.reg, self.reg_variance)
         data, summary = open_fit_data(opened, k)
         raw = _not_centred(fitted.standards)
-        share = fitted.reg * summary.total_weight / k
-        model = model_in(raw, k, fitted.concomitant, share)
+        model = model_in(raw, k, fitted.concomitant, fitted.reg, summary.total_weight)
         start = RegressionMixtureParams(
             _gate_in(fitted, raw),
             raw.from_user(*fitted.standards.to_user(fitted.params.coef)),
@@ -84,8 +87,11 @@ class RegressionMixtureInference:
 def _not_centred(standards: Standards) -> Standards:
     """Units in which an intercept is that of the data, but for the unit of the response."""
     columns = Scaling(np.zeros_like(standards.columns.shift), standards.columns.scale)
-    return Standards(columns, Scaling(0.0 * standards.response.shift, standards.response.scale),
-                     standards.intercept)
+    return Standards(
+        columns,
+        Scaling(0.0 * standards.response.shift, standards.response.scale),
+        standards.intercept,
+    )
 
 
 def _gate_in(fitted: Fitted, raw: Standards) -> Any:

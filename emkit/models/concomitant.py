@@ -70,7 +70,7 @@ class Constant:
         weights = params.weights / params.weights.sum()
         return np.log(np.maximum(weights, TINY))[:, None]
 
-    def start(self, shares: Array, z: None) -> ConstantParams:
+    def start(self, shares: Array) -> ConstantParams:
         """Parameters of given shares (K,)."""
         return ConstantParams(shares / shares.sum())
 
@@ -122,10 +122,10 @@ class Logit:
         eta -= soft(eta.copy())[1]
         return eta
 
-    def start(self, shares: Array, z: Array) -> LogitParams:
+    def start(self, shares: Array) -> LogitParams:
         """Parameters at which the weights are given shares (K,) everywhere."""
         log_shares = np.log(np.maximum(shares / shares.sum(), 1e-3))
-        gamma = np.zeros((len(shares), z.shape[1]))
+        gamma = np.zeros((len(shares), 1 + len(self.chosen)))
         gamma[:, 0] = log_shares - log_shares.mean()
         return LogitParams(gamma)
 

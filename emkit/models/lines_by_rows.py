@@ -61,17 +61,15 @@ def draw_lines(
     return drawn[best], 0.9 * shares + 0.1 / n_lines, float(mean_squares[best] / weights.sum())
 
 
-def _few_rows(
-    z: Array, y: Array, weights: Array, n_lines: int, rng: np.random.Generator
-) -> Array:
+def _few_rows(z: Array, y: Array, weights: Array, n_lines: int, rng: np.random.Generator) -> Array:
     """Least squares through a few rows for each line, one more than it has coefficients."""
     several = _draw(weights, n_lines * (z.shape[1] + 1), rng).reshape(n_lines, -1)
-    return _lines(z, y, [np.bincount(rows, minlength=len(y)) for rows in several], weights)
+    return _lines(
+        z, y, [np.bincount(rows, minlength=len(y)).astype(float) for rows in several], weights
+    )
 
 
-def _partition(
-    z: Array, y: Array, weights: Array, n_lines: int, rng: np.random.Generator
-) -> Array:
+def _partition(z: Array, y: Array, weights: Array, n_lines: int, rng: np.random.Generator) -> Array:
     """The lines of clusters in columns and response together, by k-means from drawn rows."""
     points = np.column_stack([z, y])
     centres = points[_draw(weights, n_lines, rng)]

@@ -33,6 +33,9 @@ NOTHING = 1e-100
 #: Rows beyond its coefficients below which a component is not told by data: its line passes
 #: through nearly all of its rows, however they lie.
 BEYOND_COEFFICIENTS = 2.0
+#: Among many rows some lie near a line by chance. So do those of a component of fewer than so many
+#: times that number of rows, with a scale below that part of the largest.
+FEW, TIGHT = 2.0, 0.02
 
 
 class RegressionRows(NamedTuple):
@@ -141,6 +144,9 @@ class RegressionMixtureModel(LatentClassModel):
         How the weights depend on a row.
     ridge : float, default=0.0
         The sum of squares :math:`\lambda`, in standard units.
+    total_weight : float, default=0.0
+        Rows in all the data, or sum of their weights, by which a run knows to how many digits the
+        objective is exact.
     """
 
     place_fields = ("coef",)
@@ -151,21 +157,18 @@ class RegressionMixtureModel(LatentClassModel):
         standards: Standards,
         gate: Constant | Logit,
         ridge: float = 0.0,
+        total_weight: float = 0.0,
     ):
         self.n_components, self.standards = n_components, standards
-        self.gate, self.ridge = gate, ridge
+        self.gate, self.ridge, self.total_weight = gate, ridge, total_weight
         self.class_fields = (f"gate.{gate.field}", "coef", "variances")
 
-    def initialize(
-        self, data: RegressionRows, rng: np.random.Generator
-    ) -> RegressionMixtureParams:
+    def initialize(self, data: RegressionRows, rng: np.random.Generator) -> RegressionMixtureParams:
         z, y = self.standards.load(data.X), self.standards.load_response(data.y)
         coef, shares, variance = draw_lines(z, y, data.sample_weight, self.n_components, rng)
         least = self.ridge / data.total_weight
         variances = np.full(self.n_components, max(variance, least, EPS**2))
-        return RegressionMixtureParams(
-            self.gate.start(shares, self.gate.columns(z[:1])), coef, variances
-        )
+        return RegressionMixtureParams(self.gate.start(shares), coef, variances)
 
     # E-step
 
@@ -225,11 +228,11 @@ class RegressionMixtureModel(LatentClassModel):
         return positive and tree.all_finite(params) and self.gate.is_feasible(params.gate)
 
     def objective_rounding(self, params: RegressionMixtureParams, objective: float) -> float:
-        # Residuals are exact to rounding of the response, in deviations about the line.
-        noise = EPS / np.sqrt(params.variances.min())
-        return super().objective_rounding(params, objective) + noise * noise
+        # Residuals are exact to rounding of the responses, in units of the scales.
+        noise = 4.0 * self.total_weight * EPS / float(np.sqrt(params.variances.min()))
+        return max(super().objective_rounding(params, objective), noise)
 
-    def complete_score(  # type: ignore[override]
+    def complete_score(
         self, stats: RegressionStats, params: RegressionMixtureParams
     ) -> RegressionMixtureParams:
         """Gradient of the objective, from statistics taken at ``params``."""
@@ -265,8 +268,10 @@ class RegressionMixtureModel(LatentClassModel):
     def collapsed(self, params: RegressionMixtureParams, n: Array) -> Array:
         """Which components (K,) no data tell of, given the rows that each has.
 
-        They have too few rows for a line and a variance, or no scatter but that of the prior.
+        They have too few rows for a line and a variance, or no scatter but that of the prior, or
+        few rows that lie near a line by chance.
         """
-        few = n < params.coef.shape[1] + BEYOND_COEFFICIENTS
-        found: Array = few | (params.variances * n < 2.0 * self.ridge)
+        least, variances = params.coef.shape[1] + BEYOND_COEFFICIENTS, params.variances
+        by_chance = (n < FEW * least) & (variances < TIGHT**2 * variances.max())
+        found: Array = (n < least) | (variances * n < 2.0 * self.ridge) | by_chance
         return found
