@@ -233,6 +233,15 @@ def test_standard_errors_are_those_of_the_inverse_hessian(concomitant):
         assert_allclose(told, direct[8:], rtol=1e-3)
 
 
+def test_standard_errors_of_one_component_are_those_of_least_squares():
+    X, y = drawn()
+    mixture = fit(X, y, n_components=1, reg_variance=0.0)
+    errors, A = mixture.standard_errors(X, y), np.column_stack([np.ones(len(y)), X])
+    direct = mixture.scale_ * np.sqrt(np.diag(np.linalg.inv(A.T @ A)))
+    assert_allclose([errors.intercept[0], *errors.coef[0]], direct, rtol=1e-6)
+    assert_allclose(errors.scale, mixture.scale_ / np.sqrt(2 * len(y)), rtol=1e-5)
+
+
 def hessian(function, at, step=1e-4):
     """By central differences."""
     steps = step * np.eye(len(at))
@@ -262,6 +271,13 @@ def test_too_few_rows_are_told(rows, says):
     with pytest.warns(DataWarning, match=says):
         mixture = fit(X[rows], y[rows])
     assert np.isfinite(mixture.coef_).all() and (mixture.scale_ > 0.0).all()
+
+
+def test_weights_need_not_count_rows():
+    X, y = drawn()
+    shares, whole = fit(X, y, np.full(len(y), 1.0 / len(y))), fit(X, y)
+    assert_allclose(shares.coef_, whole.coef_, rtol=1e-5)
+    assert_allclose(shares.log_likelihood_ * len(y), whole.log_likelihood_, rtol=1e-9)
 
 
 def test_collinear_columns_are_told_and_count_once():

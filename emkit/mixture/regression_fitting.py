@@ -12,6 +12,7 @@ from emkit.base.estimator import require_same, warn_unconverged
 from emkit.base.names import column_names, listed
 from emkit.base.progress import Progress, n_starts
 from emkit.data.category_columns import positions
+from emkit.data.checks import part_of
 from emkit.data.opened import Opened
 from emkit.engine import Climber, EMResult, Search, Start, StopReason
 from emkit.engine.blocks import e_step
@@ -38,6 +39,9 @@ __all__ = [
     "model_in",
     "open_fit_data",
 ]
+
+#: Rows from which starts are drawn, where they lie in blocks.
+START_ROWS = 20_000
 
 
 class Fitted(NamedTuple):
@@ -94,6 +98,7 @@ def fit_regressions(regressor: Any, X: Any, y: Any, sample_weight: Any) -> None:
         columns,
         regressor.reg_variance,
         summary.total_weight,
+        summary.n,
     )
     start = _last(regressor, standards, columns)
     progress = Progress(
@@ -115,10 +120,29 @@ def fit_regressions(regressor: Any, X: Any, y: Any, sample_weight: Any) -> None:
 def open_fit_data(opened: Opened[RegressionRows], n_components: int) -> tuple[Any, Summary]:
     """Rows that count, and what there is to know of columns and response together."""
     blocks, looks = opened.blocks(_summary)
-    summary = summarise(list(looks) or [_nothing(opened.n_features)])
+    of_blocks = tuple(looks)
+    summary = summarise(list(of_blocks) or [_nothing(opened.n_features)])
     opened.reader.require(summary.n, max(n_components, 2), whole=opened.in_memory)
-    alone = opened.in_memory and len(blocks) == 1
-    return (blocks[0] if alone else blocks), summary
+    if opened.in_memory and len(blocks) == 1:
+        return blocks[0], summary
+    parts = list(blocks.map(partial(_thinned, share=START_ROWS / summary.n)))
+    blocks.start_data = _together(parts)
+    # Blocks need not lie here, and what they weigh is known.
+    blocks.summaries = partial(iter, of_blocks)  # type: ignore[method-assign]
+    return blocks, summary
+
+
+def _thinned(rows: RegressionRows, share: float) -> RegressionRows:
+    """About a share of the rows, at least one, from which starts are drawn."""
+    chosen = np.random.default_rng(0).random(len(rows.X)) < share
+    chosen[0] = True
+    return part_of(rows, chosen)
+
+
+def _together(parts: list[RegressionRows]) -> RegressionRows:
+    X, y, weights = zip(*parts, strict=True)
+    weighted = None if weights[0] is None else np.concatenate(weights)
+    return RegressionRows(np.concatenate(X), np.concatenate(y), weighted)
 
 
 def _summary(rows: RegressionRows) -> Summary:
@@ -157,13 +181,14 @@ def model_in(
     columns: tuple[int, ...] | None,
     reg_variance: float = 0.0,
     total_weight: float = 0.0,
+    n_rows: int = 0,
 ) -> RegressionMixtureModel:
     """The model in some units, of data of a total weight, which the prior is a part of."""
     gate: Constant | Logit = Constant()
     if columns is not None:
         gate = Logit(np.array(columns, dtype=np.intp) + int(standards.intercept))
     ridge = reg_variance * total_weight / n_components
-    return RegressionMixtureModel(n_components, standards, gate, ridge, total_weight)
+    return RegressionMixtureModel(n_components, standards, gate, ridge, total_weight, n_rows)
 
 
 def _last(

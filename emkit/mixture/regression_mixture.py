@@ -44,14 +44,15 @@ class EMRegressionMixture(
     fit_intercept : bool, default=True
         Whether lines have intercepts. The logit of the weights has them in any case.
     reg_variance : float, default=1e-8
-        Prior on the variances, in variances of y: without it the likelihood is infinite where a
-        line goes through as many rows as it has coefficients. A component of all rows gets that
-        part of the variance of y, K of them of weight 1/K too. 0 is plain maximum likelihood.
+        Prior on the variances, in variances of y (mean squares, without an intercept): without it
+        the likelihood is infinite where a line goes through as many rows as it has coefficients.
+        To the variance of a component of weight w it adds ``reg_variance / (K w)`` of that of y. 0
+        is plain maximum likelihood.
     tol : float, default=1e-8
         Gain of one EM step, in nats of the whole sample, below which a run has converged.
     max_iter : int, default=1000
         Most points to try after a start, one E-step each.
-    n_init : int, default=10
+    n_init : int, default=20
         Starts: lines through a few rows, improved by some rounds in which every row goes to its
         nearest line, and the lines of clusters. A run that ends with a line that holds to no data
         (rows too few for it, or without scatter) counts only where all do.
@@ -168,7 +169,7 @@ default='restarts'
         reg_variance: float = 1e-8,
         tol: float = 1e-8,
         max_iter: int = 1000,
-        n_init: int = 10,
+        n_init: int = 20,
         search: Any = "restarts",
         acceleration: Any = "anderson",
         n_jobs: int | None = None,

@@ -147,6 +147,8 @@ class RegressionMixtureModel(LatentClassModel):
     total_weight : float, default=0.0
         Rows in all the data, or sum of their weights, by which a run knows to how many digits the
         objective is exact.
+    n_rows : int, default=0
+        Rows in all the data, where that is more than their weights say: these are then no counts.
     """
 
     place_fields = ("coef",)
@@ -158,8 +160,9 @@ class RegressionMixtureModel(LatentClassModel):
         gate: Constant | Logit,
         ridge: float = 0.0,
         total_weight: float = 0.0,
+        n_rows: int = 0,
     ):
-        self.n_components, self.standards = n_components, standards
+        self.n_components, self.standards, self.n_rows = n_components, standards, n_rows
         self.gate, self.ridge, self.total_weight = gate, ridge, total_weight
         self.class_fields = (f"gate.{gate.field}", "coef", "variances")
 
@@ -266,12 +269,14 @@ class RegressionMixtureModel(LatentClassModel):
     # What data say of components
 
     def collapsed(self, params: RegressionMixtureParams, n: Array) -> Array:
-        """Which components (K,) no data tell of, given the rows that each has.
+        """Which components (K,) no data tell of, given the weight that each has.
 
         They have too few rows for a line and a variance, or no scatter but that of the prior, or
         few rows that lie near a line by chance.
         """
         least, variances = params.coef.shape[1] + BEYOND_COEFFICIENTS, params.variances
+        of_prior = variances * n < 2.0 * self.ridge
+        n = n * max(1.0, self.n_rows / n.sum())
         by_chance = (n < FEW * least) & (variances < TIGHT**2 * variances.max())
-        found: Array = (n < least) | (variances * n < 2.0 * self.ridge) | by_chance
+        found: Array = (n < least) | of_prior | by_chance
         return found
