@@ -197,6 +197,30 @@ def test_rows_read_in_blocks_are_those_in_memory(concomitant):
     assert_allclose(mixture.score(*blocks), mixture.score(X, y))
 
 
+@each_weights
+def test_rows_on_a_cluster_are_those_in_memory(concomitant, client):
+    arrays = pytest.importorskip("dask.array")
+    X, y = drawn()
+    weights = np.random.default_rng(1).integers(0, 3, len(y))
+    chunks = [arrays.from_array(of, chunks=(100, *of.shape[1:])) for of in (X, y, weights)]
+    mixture, whole = (
+        fit(*chunks, concomitant=concomitant),
+        fit(X, y, weights, concomitant=concomitant),
+    )
+    assert_allclose(mixture.log_likelihood_, whole.log_likelihood_, rtol=1e-9)
+    assert_allclose(np.asarray(mixture.predict_proba(*chunks[:2])), mixture.predict_proba(X, y))
+    assert_allclose(mixture.score(*chunks), mixture.score(X, y, weights))
+
+
+def test_many_rows_in_memory_are_worked_on_in_blocks():
+    X, y = drawn(n=140_000)
+    mixture = fit(X, y, n_init=2, concomitant=[0])
+    order = np.argsort(mixture.coef_[:, 0])
+    assert_allclose(mixture.coef_[order], [[0.0, -1.0], [1.0, 0.0]], atol=0.02)
+    assert_allclose(mixture.scale_, 0.5, atol=0.01)
+    assert_allclose(mixture.score(X, y) * len(y), mixture.log_likelihood_)
+
+
 # Standard errors
 
 
