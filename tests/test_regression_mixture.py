@@ -19,7 +19,7 @@ from emkit import EMRegressionMixture
 from emkit.engine import Blocks, check_model
 from emkit.engine.acceleration import ACCELERATIONS
 from emkit.exceptions import DataWarning
-from emkit.mixture.regression_fitting import model_in
+from emkit.mixture.regression_fitted import model_in
 from emkit.models.regression_mixture import RegressionRows
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "regressions.json").read_text())

@@ -3,12 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from emkit._typing import Array
-from emkit.base.estimator import require_same, warn_unconverged
+from emkit.base.estimator import warn_unconverged
 from emkit.base.names import column_names, listed
 from emkit.base.progress import Progress, n_starts
 from emkit.data.category_columns import positions
@@ -20,8 +19,9 @@ from emkit.engine.fit import best_run
 from emkit.engine.search import resolve_search
 from emkit.engine.starts import Outcome
 from emkit.exceptions import DataWarning, InfeasibleError, warn
+from emkit.mixture.regression_fitted import last_fit, model_in, publish
 from emkit.mixture.regression_rows import open_rows, require_y
-from emkit.models.concomitant import Constant, Logit, LogitParams
+from emkit.models.concomitant import Logit
 from emkit.models.regression_mixture import (
     RegressionMixtureModel,
     RegressionMixtureParams,
@@ -31,31 +31,10 @@ from emkit.models.regression_mixture import (
 from emkit.models.rows import Rows, Summary, summarise
 from emkit.numerics.gaussian import Scaling
 
-__all__ = [
-    "Fitted",
-    "fit_regressions",
-    "in_units",
-    "logit_to_user",
-    "model_in",
-    "open_fit_data",
-]
+__all__ = ["fit_regressions", "open_fit_data"]
 
 #: Rows from which starts are drawn, where they lie in blocks.
 START_ROWS = 20_000
-
-
-class Fitted(NamedTuple):
-    """What predictions go by: units, how weights depend on a row, parameters in these units."""
-
-    standards: Standards
-    concomitant: tuple[int, ...] | None  #: columns of X, None where weights are constant
-    params: RegressionMixtureParams
-    reg: float  #: part of the variance of y that the prior has
-
-    @property
-    def model(self) -> RegressionMixtureModel:
-        n_components = len(self.params.variances)
-        return model_in(self.standards, n_components, self.concomitant)
 
 
 @dataclass(frozen=True)
@@ -71,8 +50,8 @@ class SoundRuns(Search):
     def __call__(self, climber: Climber, starts: list[Start]) -> list[Outcome]:
         outcomes: list[Outcome] = self.search(climber, starts)
         judged = [_judged(climber, outcome) for outcome in outcomes]
-        feasible = StopReason.INFEASIBLE
-        return judged if any(one.reason != feasible for one in judged) else outcomes
+        collapsed = StopReason.INFEASIBLE
+        return judged if any(one.reason != collapsed for one in judged) else outcomes
 
 
 def _judged(climber: Climber, outcome: Outcome) -> Outcome:
@@ -100,13 +79,13 @@ def fit_regressions(regressor: Any, X: Any, y: Any, sample_weight: Any) -> None:
         summary.total_weight,
         summary.n,
     )
-    start = _last(regressor, standards, columns)
+    start = last_fit(regressor, standards, columns)
     progress = Progress(
         regressor,
         X,
         y,
         sample_weight,
-        publish=partial(_publish, standards=standards, columns=columns),
+        publish=partial(publish, standards=standards, columns=columns),
         n_starts=n_starts(regressor, start),
         in_memory=opened.in_memory,
     )
@@ -175,57 +154,6 @@ def _concomitant_columns(regressor: Any, n_features: int) -> tuple[int, ...] | N
     return tuple(sorted(set(positions(given, names, "concomitant"))))
 
 
-def model_in(
-    standards: Standards,
-    n_components: int,
-    columns: tuple[int, ...] | None,
-    reg_variance: float = 0.0,
-    total_weight: float = 0.0,
-    n_rows: int = 0,
-) -> RegressionMixtureModel:
-    """The model in some units, of data of a total weight, which the prior is a part of."""
-    gate: Constant | Logit = Constant()
-    if columns is not None:
-        gate = Logit(np.array(columns, dtype=np.intp) + int(standards.intercept))
-    ridge = reg_variance * total_weight / n_components
-    return RegressionMixtureModel(n_components, standards, gate, ridge, total_weight, n_rows)
-
-
-def _last(
-    regressor: Any, standards: Standards, columns: tuple[int, ...] | None
-) -> RegressionMixtureParams | None:
-    """The parameters of the last fit in new units, if the fit goes on from it."""
-    if not (regressor.warm_start and hasattr(regressor, "_fitted")):
-        return None
-    last: Fitted = regressor._fitted
-    before = (*regressor.coef_.shape, last.standards.intercept, last.concomitant)
-    now = (regressor.n_components, len(standards.columns.scale), standards.intercept, columns)
-    names = "(n_components, n_features, fit_intercept, concomitant columns)"
-    require_same("warm_start", names, before, now)
-    coef = standards.from_user(*last.standards.to_user(last.params.coef))
-    ratio = last.standards.response.scale / standards.response.scale
-    gate = last.params.gate
-    if isinstance(gate, LogitParams):
-        gate = in_units(gate, last, standards)
-    return RegressionMixtureParams(gate, coef, last.params.variances * ratio**2)
-
-
-def in_units(gate: LogitParams, last: Fitted, standards: Standards) -> LogitParams:
-    slopes, intercepts = logit_to_user(gate, last)
-    chosen = list(last.concomitant or ())
-    shift, scale = (part[chosen] for part in standards.columns)
-    first = intercepts + slopes @ shift
-    return LogitParams(np.column_stack([first, slopes * scale]))
-
-
-def logit_to_user(gate: LogitParams, fitted: Fitted) -> tuple[Array, Array]:
-    """Coefficients (K, g) and intercepts (K,) of the logit on the scale of X."""
-    chosen = list(fitted.concomitant or ())
-    shift, scale = (part[chosen] for part in fitted.standards.columns)
-    slopes = gate.gamma[:, 1:] / scale
-    return slopes, gate.gamma[:, 0] - slopes @ shift
-
-
 def _climb(
     regressor: Any,
     model: RegressionMixtureModel,
@@ -256,31 +184,6 @@ def _climb(
             "without bound. Likely responses follow from X, or reg_variance=0 with too few rows: "
             "lower n_components, or leave reg_variance at its default."
         ) from error
-
-
-def _publish(
-    regressor: Any, result: EMResult, *, standards: Standards, columns: tuple[int, ...] | None
-) -> None:
-    """Set the fitted attributes, in the units of the data."""
-    params = result.params
-    fitted = Fitted(standards, columns, params, regressor.reg_variance)
-    regressor._fitted = fitted
-    regressor.coef_, regressor.intercept_ = standards.to_user(params.coef)
-    regressor.scale_ = np.sqrt(params.variances) * standards.response.scale
-    for name in ("weights_", "concomitant_coef_", "concomitant_intercept_"):
-        regressor.__dict__.pop(name, None)
-    if columns is None:
-        regressor.weights_ = params.gate.weights / params.gate.weights.sum()
-    else:
-        regressor.concomitant_coef_, regressor.concomitant_intercept_ = logit_to_user(
-            params.gate, fitted
-        )
-        gamma = params.gate.gamma[:, 0]
-        shares = np.exp(gamma - gamma.max())
-        regressor.weights_ = shares / shares.sum()
-    regressor.log_likelihood_ = result.log_likelihood
-    regressor.n_iter_, regressor.converged_ = result.n_iter, result.converged
-    regressor.history_, regressor.runs_ = result.history, result.runs
 
 
 def _conclude(

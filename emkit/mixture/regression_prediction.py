@@ -8,7 +8,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.data.checks import warn_of_small_weights
 from emkit.engine import soft
-from emkit.mixture.regression_fitting import Fitted
+from emkit.mixture.regression_fitted import Fitted
 from emkit.mixture.regression_rows import open_rows, require_y
 from emkit.models.regression_mixture import RegressionRows
 

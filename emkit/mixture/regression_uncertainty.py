@@ -8,13 +8,8 @@ from emkit._typing import Array
 from emkit.base.estimator import require_same
 from emkit.engine import standard_errors
 from emkit.engine.fit import best_run
-from emkit.mixture.regression_fitting import (
-    Fitted,
-    in_units,
-    logit_to_user,
-    model_in,
-    open_fit_data,
-)
+from emkit.mixture.regression_fitted import Fitted, in_units, logit_to_user, model_in
+from emkit.mixture.regression_fitting import open_fit_data
 from emkit.mixture.regression_rows import open_rows, require_y
 from emkit.models.concomitant import LogitParams
 from emkit.models.regression_mixture import RegressionMixtureParams, Standards
