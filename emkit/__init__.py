@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from emkit.mixture.classifier import EMMixtureClassifier as EMMixtureClassifier
     from emkit.mixture.gaussian_mixture import EMGaussianMixture as EMGaussianMixture
     from emkit.mixture.prior import MixturePrior as MixturePrior
+    from emkit.mixture.regression_mixture import EMRegressionMixture as EMRegressionMixture
+    from emkit.mixture.regressor import EMMixtureRegressor as EMMixtureRegressor
     from emkit.mixture.selection import EMGaussianMixtureIC as EMGaussianMixtureIC
 
 __version__ = "0.1.0"
@@ -39,6 +41,8 @@ __getattr__, __dir__, __all__ = lazy(
         "EMGaussianMixtureIC": "mixture.selection",
         "EMImputer": "imputation.imputer",
         "EMMixtureClassifier": "mixture.classifier",
+        "EMMixtureRegressor": "mixture.regressor",
+        "EMRegressionMixture": "mixture.regression_mixture",
         "EMSurvivalCurve": "censored.survival_curve",
         "MixturePrior": "mixture.prior",
         "PooledEstimate": "imputation.pooling",

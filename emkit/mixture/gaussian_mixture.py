@@ -13,6 +13,7 @@ from emkit.data.kept_coding import KeepsCoding
 from emkit.engine import Algorithm
 from emkit.engine.fit import ALGORITHMS
 from emkit.mixture.batches import MixtureStream
+from emkit.mixture.conditional import MixtureConditional
 from emkit.mixture.conversion import to_sklearn
 from emkit.mixture.covariance_types import documented
 from emkit.mixture.criteria import MixtureCriteria
@@ -34,6 +35,7 @@ __all__ = ["EMGaussianMixture"]
 class EMGaussianMixture(
     MixtureStream,
     MixturePrediction,
+    MixtureConditional,
     MixtureCriteria,
     MixtureInference,
     CallbackSupportMixin,
