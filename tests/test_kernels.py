@@ -25,6 +25,7 @@ from emkit.numerics.gaussian import (
     moments_about,
     tile_rows,
 )
+from emkit.numerics.missing_blocks import block_factors
 
 KERNELS = [FeatureKernel, WhiteningKernel]
 
@@ -232,3 +233,16 @@ def test_a_start_from_a_partition_has_the_means_and_weights_of_its_clusters(name
     for k in range(3):
         np.testing.assert_allclose(params.means[k], X[labels == k].mean(axis=0), atol=1e-12)
         assert params.weights[k] == pytest.approx((labels == k).mean())
+
+
+def test_blocks_of_a_precision_that_rounding_hides():
+    """P = W'W has twice the digits of W to lose: factors of its blocks then come from W."""
+    rng = np.random.default_rng(0)
+    root = np.tril(rng.normal(size=(4, 4)))
+    missing = np.array([[0, 1], [1, 2], [3, 3]])
+    plain = block_factors(root.T @ root, root, missing)
+    hidden = block_factors(root.T @ root - 1e3 * np.eye(4), root, missing)
+    for one, other in zip(np.moveaxis(hidden, 2, 0), np.moveaxis(plain, 2, 0), strict=True):
+        np.testing.assert_allclose(np.tril(one), np.tril(other), rtol=1e-9)
+    with pytest.raises(np.linalg.LinAlgError):
+        block_factors(np.zeros((4, 4)), np.zeros((4, 4)), missing)

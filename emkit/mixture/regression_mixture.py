@@ -56,9 +56,8 @@ class EMRegressionMixture(
         Starts: lines through a few rows, improved by some rounds in which every row goes to its
         nearest line, and the lines of clusters. A run that ends with a line that holds to no data
         (rows too few for it, or without scatter) counts only where all do.
-    search : {'restarts', 'short_runs', 'annealing', 'genetic'} or search object, \
-default='restarts'
-        What to do with several starts.
+    search : str or search object, default='restarts'
+        What to do with several starts: 'restarts', 'short_runs', 'annealing' or 'genetic'.
     acceleration : {'anderson', 'louis', 'squarem'}, Acceleration or None, default='anderson'
         Extrapolation under EM's safeguard; None is plain EM.
     n_jobs : int, default=None

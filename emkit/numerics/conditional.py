@@ -34,7 +34,7 @@ from emkit.numerics.gaussian import (
     moments_of,
     tile_rows,
 )
-from emkit.numerics.missing_blocks import expected_spread, find_missing, gather, log_det_of
+from emkit.numerics.missing_blocks import block_factors, expected_spread, find_missing, log_det_of
 from emkit.numerics.patterns import Group
 from emkit.numerics.truncated_normal import draw_between
 
@@ -71,6 +71,7 @@ class ConditionalKernel(Kernel):
         d = components.means.shape[1]
         self._complete = choose_complete(layout, components, units)
         self._precisions = components.precisions.reshape(-1, d, d)
+        self._roots = components.factor.reshape(-1, d, d)
         self._log_scale = np.log(units.scale)
 
     def pieces(self, n: int, groups: Sequence[Group] | None) -> Iterator[slice | NDArray[np.intp]]:
@@ -108,7 +109,9 @@ class ConditionalKernel(Kernel):
             if k < len(self._precisions):  # else the components share one
                 precision = np.eye(width)
                 precision[:d, :d] = self._precisions[k]
-                work.factors.append(triangular.cholesky(gather(precision, work.missing)))
+                root = np.eye(width)
+                root[:d, :d] = self._roots[k]
+                work.factors.append(block_factors(precision, root, work.missing))
                 log_det = np.tile(log_det_of(work.factors[-1]), several)
                 factor = np.tile(work.factors[-1], several)
             z = self._complete_rows(x, cells, k, precision, factor)

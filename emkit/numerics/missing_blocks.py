@@ -7,7 +7,7 @@ from emkit._typing import Array
 from emkit.numerics import triangular
 from emkit.numerics.gaussian import rows_that_count
 
-__all__ = ["expected_spread", "find_missing", "gather", "log_det_of"]
+__all__ = ["block_factors", "expected_spread", "find_missing", "gather", "log_det_of"]
 
 
 def find_missing(rows: Array) -> tuple[NDArray[np.intp], int]:
@@ -49,6 +49,22 @@ def gather(precision: Array, missing: NDArray[np.intp]) -> Array:
     for i in range(m):
         np.take(flat, starts[i] + missing[: i + 1], out=out[i, : i + 1], mode="clip")
     return out
+
+
+def block_factors(precision: Array, root: Array, missing: NDArray[np.intp]) -> Array:
+    """Cholesky factors (m, m, n) of P_mm, of a precision P = W'W with a root W.
+
+    LinAlgError where P itself is singular. Where rounding hides that a block is positive definite,
+    its factor is that of the columns of W, whose condition is the root of the block's.
+    """
+    try:
+        return triangular.cholesky(gather(precision, missing))
+    except np.linalg.LinAlgError:
+        upper = np.linalg.qr(np.moveaxis(root[:, missing], 2, 0), mode="r")
+    pivots = np.einsum("nii->ni", upper)
+    if not np.abs(pivots).min() > 0.0:
+        raise np.linalg.LinAlgError("a matrix is not positive definite")
+    return np.ascontiguousarray((upper * np.sign(pivots)[:, :, None]).transpose(2, 1, 0))
 
 
 def expected_spread(
