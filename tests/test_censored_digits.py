@@ -28,6 +28,7 @@ def cases(seed, n=12, d=2, noise=1.0):
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.filterwarnings("ignore:Standard errors of:emkit.exceptions.DataWarning")
+@pytest.mark.filterwarnings("ignore:The data do not determine:emkit.exceptions.DataWarning")
 @some
 @given(
     seed=st.integers(0, 10_000),

@@ -80,7 +80,7 @@ class Conclusion(NamedTuple):
                 boundaries = Boundaries.of(data, result.params)
                 flat = len(result.params.coef) + np.flatnonzero(boundaries.any)
                 information[flat], information[:, flat] = 0.0, 0.0
-            result = polished(model, stats, result)
+            result = polished(model, stats, result, data)
         n_scales = 0 if fit.fixed else len(prepared.shares)
         if shape and information is not None:
             model = cast(LocationScale, model)

@@ -276,11 +276,20 @@ class Climb:
         return max(starts, key=lambda at: part.e_step(self.sample, at)[1] + part.log_prior(at))
 
 
-def polished(model: PenalisedLine, stats: Any, result: EMResult) -> EMResult:
-    """The result after a last step that gains no more than rounding, from its statistics."""
+def polished(model: PenalisedLine, stats: Any, result: EMResult, data: Any) -> EMResult:
+    """The result after a last step that gains next to nothing, from its statistics."""
     rounding = model.objective_rounding(result.params, result.objective)
     params = model.polish(stats, result.params, rounding)
     if params is result.params:
         return result
-    # The objective is the same, but what the penalty has of it may not be.
-    return replace(result, params=params, log_likelihood=result.objective - model.log_prior(params))
+    objective, prior = result.objective, model.log_prior(params)
+    if model.polish_gains:
+        objective = data.sum(partial(model.e_step, params=params))[1] + prior
+        if objective < result.objective:
+            return result
+    history = np.append(result.history[:-1], objective)
+    # Where the objective is the same, what the penalty has of it may not be.
+    likelihood = objective - prior
+    return replace(
+        result, params=params, objective=objective, log_likelihood=likelihood, history=history
+    )

@@ -68,6 +68,8 @@ class PenalisedLine(EMModel):
         over the mean of their squares' reciprocals, by these.
     """
 
+    #: Whether `polish` gains more than rounding.
+    polish_gains = False
     #: Part of the objective by which no step may fall, however much residuals over a vanishing
     #: scale are rounded: a run ends there.
     visible_fall = 1e-10

@@ -44,6 +44,8 @@ class WeightedMoments(NamedTuple):
 class CensoredStudentT(PenalisedLine):
     """E-step, M-step and penalty of censored regression with t errors; exact rows in the data."""
 
+    polish_gains = True
+
     def __init__(self, line: Array, gram: Array, alpha: float | Array, intercept: bool, df: float):
         super().__init__(line, gram, alpha, intercept)
         self.df = df
