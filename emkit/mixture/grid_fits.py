@@ -12,8 +12,9 @@ from emkit.engine import StopReason
 from emkit.engine.processes import as_worker_errors
 from emkit.exceptions import DataWarning, InfeasibleError, recorded, warn
 from emkit.mixture.candidates import Candidate
-from emkit.mixture.criteria import measures
+from emkit.mixture.criteria import Measures, measures
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
+from emkit.mixture.grid_together import Ended
 
 __all__ = ["CRITERIA", "GridFit", "fit_all", "pass_on", "warn_of_failures"]
 
@@ -29,12 +30,33 @@ COLLAPSED = (
 
 
 class GridFit(NamedTuple):
-    """A fitted mixture, what it measures, what it warned of, why it does not count (or empty)."""
+    """A mixture, what it measures, what it warned of, why it does not count (or empty)."""
 
     mixture: EMGaussianMixture
     numbers: dict[str, Any]
     warned: list[Warning]
     failure: str
+    ended: Ended | None = None  #: where it is to be fitted on from, if it is not fitted yet
+
+    @classmethod
+    def to_come(cls, mixture: EMGaussianMixture, ended: Ended) -> "GridFit":
+        """Of a mixture whose climb has ended, which is not fitted yet."""
+        place = ended.place
+        if place is None:
+            return cls(mixture, _numbers(None, None, None), [], COLLAPSED)
+        numbers = _line(ended.measures(), place.n_iter, place.converged)
+        return cls(mixture, numbers, [], "", ended)
+
+    def fitted(self, X: Any, sample_weight: Any) -> "GridFit":
+        """The same with a mixture that is fitted."""
+        if self.ended is None or self.ended.place is None:
+            return self
+        begin = self.ended.initial_values() if self.ended.place.converged else {}
+        usual = {"n_init": self.mixture.n_init, "search": self.mixture.search}
+        self.mixture.set_params(**begin, n_init=1, search="restarts")
+        fit = _fit(self.mixture, X, sample_weight, None)
+        self.mixture.set_params(**dict.fromkeys(begin), **usual)
+        return fit
 
 
 def fit_all(
@@ -105,12 +127,16 @@ def _numbers(mixture: EMGaussianMixture | None, X: Any, sample_weight: Any) -> d
         missing = dict.fromkeys(("log_likelihood", "n_parameters", *CRITERIA), np.nan)
         return {**missing, "n_iter": 0, "converged": False}
     found = measures(mixture, X, sample_weight, entropy=True)
+    return _line(found, mixture.n_iter_, mixture.converged_)
+
+
+def _line(found: Measures, n_iter: int, converged: bool) -> dict[str, Any]:
     return {
         "log_likelihood": found.log_likelihood,
         "n_parameters": found.n_parameters,
         **{name: getattr(found, name) for name in CRITERIA},
-        "n_iter": mixture.n_iter_,
-        "converged": mixture.converged_,
+        "n_iter": n_iter,
+        "converged": converged,
     }
 
 

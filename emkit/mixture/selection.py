@@ -20,6 +20,7 @@ from emkit.mixture.candidates import Candidate, candidates, explains_size, model
 from emkit.mixture.coding import numbers_of
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.mixture.grid_fits import CRITERIA, GridFit, fit_all, pass_on, warn_of_failures
+from emkit.mixture.grid_together import climb_together
 from emkit.mixture.noise_arguments import wants_noise
 from emkit.mixture.race import Race
 from emkit.mixture.reader import MixtureReader
@@ -313,11 +314,26 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
             model: candidate for model, candidate in zip(models[::-1], grid[::-1], strict=True)
         }
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        mixtures = [self._mixture(candidate, seed) for candidate in first.values()]
-        fits = fit_all(self, mixtures, X, sample_weight, n_jobs)
-        of_model = dict(zip(first, fits, strict=True))
-        self._publish(grid, [of_model[model] for model in models])
+        mixtures = {c: self._mixture(c, seed) for c in first.values()}
+        ended = climb_together(self, list(mixtures), X, sample_weight, seed)
+        fits = {c: GridFit.to_come(mixtures[c], end) for c, end in ended.items()}
+        others = [c for c in mixtures if c not in fits]
+        fitted = fit_all(self, [mixtures[c] for c in others], X, sample_weight, n_jobs)
+        fits.update(zip(others, fitted, strict=True))
+        self._finish(fits, X, sample_weight)
+        self._publish(grid, [fits[first[model]] for model in models])
         return self
+
+    def _finish(self, fits: dict[Candidate, GridFit], X: Any, sample_weight: Any) -> None:
+        """Fit the best of the grid, if that is to come."""
+        while True:
+            usable = {c: fit for c, fit in fits.items() if not fit.failure}
+            if not usable:
+                return
+            best = min(usable, key=lambda c: usable[c].numbers[self.criterion])
+            if usable[best].ended is None:
+                return
+            fits[best] = usable[best].fitted(X, sample_weight)
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
         """Fit the grid and label the rows of X by the best; the same as ``fit(X).predict(X)``.

@@ -2,53 +2,89 @@ r"""Climbs of many small mixtures of the same rows at once.
 
 A mixture is climbed in its statistics :math:`s = (n_k, \sum r x, \sum r x x^\top)`: EM leads from s
 to the statistics :math:`G(s)` at the parameters that s gives. What Anderson's method makes of the
-last points and images are statistics again, of which the M-step makes a mixture of any structure
-whatever; only counts must be positive and scatters positive definite. A point that is not higher is
-left for the image of the last one.
+last points and images are statistics again, of which the M-step makes a mixture of any structure;
+only counts must be positive and scatters positive definite. Where it fails the map is not close to
+linear, as on the way from a saddle: then steps go beyond the image, twice as far after each success
+and no farther after a failure. A point that is not higher is left for the image of the last one.
 
 References
 ----------
 Walker, H. F. & Ni, P. (2011). Anderson acceleration for fixed-point iterations. SIAM Journal on
 Numerical Analysis 49, 1715-1735. doi:10.1137/10078356X
+
+Salakhutdinov, R. & Roweis, S. (2003). Adaptive overrelaxed bound optimization methods. Proceedings
+of the 20th International Conference on Machine Learning, 664-671.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.models.mixture.many_mixtures import Features, Heights, ManyMixtures, ManyParams
+from emkit.models.mixture.many_mixtures import Features, ManyMixtures, ManyParams
 from emkit.numerics.covariance import Structure
-from emkit.numerics.covariance.side_by_side import SideBySide
 
-__all__ = ["Climbs", "End"]
+__all__ = ["Climbs", "Place"]
 
-#: Differences kept, and the part of their squares by which the regression on them is shrunk.
+#: Differences that are kept, and the part of their squares by which the regression is shrunk.
 ORDER, RIDGE = 5, 1e-10
 #: Gain of a step in nats a row below which extrapolation begins.
 BEGIN = 1e-3
 #: A count of an extrapolation is at least that part of the EM image's.
 LEAST_COUNT = 0.1
-#: Part of the components that have ended, from which on the others go on without them.
+#: How far beyond the EM image the first step goes where Anderson's method failed, in EM steps, and
+#: by how much farther each next one.
+BEYOND, FARTHER = 1.0, 2.0
+#: Part of the components in mixtures that have ended, from which on the others go on alone.
 ENDED = 0.15
-#: A component of less than that part of the rows is empty.
+#: Part of the rows that is none.
 EMPTY = 1e-12
+#: Part of the mean covariance in that of a component whose own is singular at the start.
+POOLED = 0.1
 
 
-class End(NamedTuple):
-    """Where a climb ended."""
+class Place(NamedTuple):
+    """Where a climb has come to."""
 
-    weights: Array
-    means: Array
-    covariances: Array  #: (K, d, d)
-    statistics: Array  #: (K, n_features), of which the parameters are the M-step
-    log_likelihood: float  #: -inf where a covariance became singular
-    log_largest: float
+    params: ManyParams  #: in the units of the features; also where they are of no mixture
+    image: Array  #: (K, n_features) statistics of the next M-step
+    log_likelihood: float  #: -inf where a covariance became singular or a component empty
+    log_largest: float  #: sum of the logarithms of the largest responsibilities
+    gain: float  #: of the last step
     n_iter: int
     converged: bool
+
+
+@dataclass
+class _State:
+    """Where the mixtures are; by component, then by mixture."""
+
+    point: Array
     image: Array
+    weights: Array
+    means: Array
+    covariances: Array
+
+    height: Array  #: -inf where there is none
+    log_largest: Array
+    gain: Array
+    small: NDArray[np.bool_]  #: whether the last step gained less than tol
+    plain: NDArray[np.bool_]  #: whether the next step is that of EM
+    beyond: Array  #: how far it goes beyond that; 0 for Anderson's method
+    n_iter: NDArray[np.intp]
+    converged: NDArray[np.bool_]
+    going_on: NDArray[np.bool_]
+    number: NDArray[np.intp]  #: of the start
+
+    @property
+    def params(self) -> ManyParams:
+        return ManyParams(self.weights, self.means, self.covariances)
+
+
+#: The fields of a state that are by component.
+BY_COMPONENT = ("point", "image", *ManyParams._fields)
 
 
 class Climbs:
@@ -66,174 +102,191 @@ class Climbs:
 
     def __init__(self, features: Features, structures: list[Structure], starts: list[Array]):
         self.features = features
-        sizes = np.array([len(start) for start in starts])
-        self.many = ManyMixtures(features, structures, sizes)
-        self.numbers = np.arange(len(starts))
-        self.ends: list[End | None] = [None] * len(starts)
-        self.point = np.concatenate(starts)
-        d = features.n_columns
-        unit = np.broadcast_to(np.eye(d), (len(self.point), d, d))
-        before = ManyParams(self.point[:, 0], self.point[:, 1 : 1 + d], unit)
-        empty = self._has_empty(self.point)
-        self.params, self.image, self.heights = self._evaluate(self.point, before, empty)
-        self.n_iter = np.zeros(len(starts), dtype=int)
-        self.gain = np.full(len(starts), np.inf)
-        self.small = np.zeros(len(starts), dtype=bool)
-        self.plain = np.ones(len(starts), dtype=bool)  # whether the next step is that of EM
-        self.going_on = self.heights.log_likelihoods > -np.inf
-        self._forget()
-        self._end(~self.going_on, False)
-
-    def _has_empty(self, statistics: Array) -> NDArray[np.bool_]:
-        n = statistics[:, 0]
-        total = self.features.total_weight
-        return self.many.mixtures.sum(~(n > EMPTY * total)) > 0
-
-    def _evaluate(
-        self, statistics: Array, before: ManyParams, hopeless: NDArray[np.bool_]
-    ) -> tuple[ManyParams, Array, Heights]:
-        """Parameters that statistics give, their EM image, and how high they are.
-
-        Those that are hopeless are not looked at.
-        """
-        mixtures = self.many.mixtures
-        out = mixtures.spread(hopeless)
-        if hopeless.any():
-            statistics = statistics.copy()
-            statistics[out] = 0.0
-            statistics[out, 0] = 1.0
-            statistics[out, 1 + self.features.n_columns :] = self.features.pairs[0] == self.features.pairs[1]
-        with np.errstate(all="ignore"):
-            params = self.many.m_step(statistics, before)
+        m = len(starts)
+        self.many = ManyMixtures(features, structures, np.array([len(s) for s in starts]))
+        self.places: list[Place | None] = [None] * m
+        point = np.concatenate(starts)
+        empty = self._has_empty(point)
+        params = self.many.m_step(self._defined(point, empty), _unit(point, features.n_columns))
+        image, heights = self.many.e_step(params)
+        if (heights.log_likelihoods == -np.inf).any():
+            params = self._pooled(params, heights.log_likelihoods == -np.inf)
             image, heights = self.many.e_step(params)
-        if hopeless.any():
-            heights.log_likelihoods[hopeless] = -np.inf
-        return params, image, heights
-
-    def _forget(self) -> None:
-        """Begin a new history."""
+        height = np.where(empty, -np.inf, heights.log_likelihoods)
+        false = np.zeros(m, dtype=bool)
+        self.state = _State(
+            point, image, *params, height, heights.log_largest, np.full(m, np.inf), false, ~false,
+            np.zeros(m), np.zeros(m, dtype=np.intp), false, height > -np.inf, np.arange(m),
+        )  # fmt: skip
         self._residuals: list[Array] = []
         self._images: list[Array] = []
         self._known: list[NDArray[np.bool_]] = []
+        self._part(~self.state.going_on)
+
+    def _pooled(self, params: ManyParams, these: NDArray[np.bool_]) -> ManyParams:
+        """Parameters with something of the mean covariance in each component of some mixtures."""
+        mixtures, covariances = self.many.mixtures, params.covariances
+        mean = mixtures.spread(mixtures.sum(covariances) / mixtures.sizes[:, None, None])
+        each = mixtures.spread(these)[:, None, None]
+        mixed = (1.0 - POOLED) * covariances + POOLED * mean
+        return params._replace(covariances=np.where(each, mixed, covariances))
 
     def climb(self, tol: float, max_iter: int) -> None:
-        """So many iterations at most from here, or until steps gain less than tol."""
+        """At most so many iterations from here, to where steps gain less than tol."""
         for _ in range(max_iter):
-            if not self.going_on.any():
+            if not self.state.going_on.any():
                 break
             self._step(tol)
 
-    def _step(self, tol: float) -> None:
-        mixtures, plain = self.many.mixtures, self.plain
-        target = self.image
-        if not plain.all() and self._known:
-            proposal = self._proposal()
-            least = LEAST_COUNT * self.image[:, 0]
-            plain = plain | (mixtures.sum(~(proposal[:, 0] >= least)) > 0)
-            target = np.where(mixtures.spread(plain)[:, None], self.image, proposal)
-        else:
-            plain = np.ones_like(plain)
-        hopeless = ~self.going_on | self._has_empty(target)
-        params, image, heights = self._evaluate(target, self.params, hopeless)
-        gain = heights.log_likelihoods - self.heights.log_likelihoods
-        defined = heights.log_likelihoods > -np.inf
-        accepted = self.going_on & defined & (plain | (gain > 0.0))
-        singular = self.going_on & plain & ~defined
-        small = accepted & (gain < tol)
-        converged = small & self.small & plain
-        self._remember(accepted, target, image)
-        self._go(accepted, params, target, image, heights)
-        self.n_iter += self.going_on
-        self.gain = np.where(accepted, gain, self.gain)
-        # A small gain has to be confirmed by a plain step, as has a proposal that was refused.
-        begun = self.gain < BEGIN * self.features.total_weight
-        self.plain = ~begun | small | (self.going_on & ~accepted)
-        self.small = small
-        if not accepted.all():
-            for known in self._known:
-                known &= accepted | ~self.going_on
-        self._end(singular | converged, converged)
+    def heights(self, n_steps: int) -> tuple[Array, Array]:
+        """How high each climb is, and would be after so many steps, each of its last gain."""
+        state = self.state
+        heights = np.full(len(self.places), -np.inf)
+        for i, place in enumerate(self.places):
+            if place is not None:
+                heights[i] = place.log_likelihood
+        reach = heights.copy()
+        going_on = state.number[state.going_on]
+        heights[going_on] = state.height[state.going_on]
+        reach[going_on] = (state.height + n_steps * state.gain)[state.going_on]
+        return heights, reach
 
-    def _go(self, accepted, params, target, image, heights) -> None:
-        """Go to the points that are accepted."""
-        if accepted.all():
-            self.params, self.point, self.image, self.heights = params, target, image, heights
-            return
-        each = self.many.mixtures.spread(accepted)
-        here = zip(params, self.params, strict=True)
-        self.params = ManyParams(*(np.where(_as(each, new), new, old) for new, old in here))
-        self.point = np.where(each[:, None], target, self.point)
-        self.image = np.where(each[:, None], image, self.image)
-        pairs = zip(heights, self.heights, strict=True)
-        self.heights = Heights(*(np.where(accepted, new, old) for new, old in pairs))
+    def stop(self, these: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """End some of the climbs, by their starts, where they are; those that had not ended."""
+        stopped = these[self.state.number] & self.state.going_on
+        out = np.zeros(len(these), dtype=bool)
+        out[self.state.number[stopped]] = True
+        self._part(stopped)
+        return out
+
+    def stop_all(self) -> list[Place]:
+        """End all climbs; where each has come to."""
+        self._part(self.state.going_on)
+        return [place for place in self.places if place is not None]
+
+    def _step(self, tol: float) -> None:
+        state = self.state
+        target, plain = self._target()
+        out = ~state.going_on | self._has_empty(target)
+        with np.errstate(all="ignore"):  # an extrapolation may lead anywhere
+            params = self.many.m_step(self._defined(target, out), state.params)
+            image, heights = self.many.e_step(params)
+        height = np.where(out, -np.inf, heights.log_likelihoods)
+        gain = height - state.height
+        defined = height > -np.inf
+        accepted = state.going_on & defined & (plain | (gain > 0.0))
+        small = accepted & (gain < tol)
+        converged = small & state.small & plain
+        lost = state.going_on & plain & ~defined
+        self._remember(accepted, target, image)
+        self._go(accepted | lost, target, image, params)
+        state.height = np.where(accepted | lost, height, state.height)
+        state.log_largest = np.where(accepted, heights.log_largest, state.log_largest)
+        state.gain = np.where(accepted, gain, state.gain)
+        state.n_iter = state.n_iter + state.going_on
+        state.beyond = np.where(
+            plain,
+            state.beyond,
+            np.where(accepted, FARTHER * state.beyond, np.where(state.beyond > 0.0, 0.0, BEYOND)),
+        )
+        # A plain step confirms a small gain, and follows a proposal that was refused.
+        far = ~(state.gain < BEGIN * self.features.total_weight)
+        state.plain, state.small = far | small | ~accepted, small
+        state.converged = converged
+        self._part(converged | lost)
+
+    def _target(self) -> tuple[Array, NDArray[np.bool_]]:
+        """Statistics to go to, and for which mixtures they are the EM image."""
+        state, mixtures = self.state, self.many.mixtures
+        if state.plain.all() or not self._known:
+            return state.image, np.ones_like(state.plain)
+        beyond = mixtures.spread(state.beyond)[:, None]
+        proposal = state.image + beyond * (state.image - state.point)
+        if not state.beyond.all():
+            proposal = np.where(beyond > 0.0, proposal, self._extrapolated())
+        too_few = ~(proposal[:, 0] >= LEAST_COUNT * state.image[:, 0])
+        plain = state.plain | (mixtures.sum(too_few) > 0)
+        return np.where(mixtures.spread(plain)[:, None], state.image, proposal), plain
+
+    def _extrapolated(self) -> Array:
+        """Anderson's extrapolation of every mixture from the differences that it has."""
+        state, mixtures, known = self.state, self.many.mixtures, np.array(self._known)
+        differences = np.array(self._residuals) * known[:, mixtures.mixture, None]
+        residual, order = state.image - state.point, np.arange(len(known))
+        gram = mixtures.sum(np.einsum("acf,bcf->cab", differences, differences))
+        slopes = mixtures.sum(np.einsum("acf,cf->ca", differences, residual))
+        largest = gram.diagonal(axis1=1, axis2=2).max(axis=1)
+        gram[:, order, order] += np.where(largest > 0.0, RIDGE * largest, 1.0)[:, None]
+        gamma = np.linalg.solve(gram, slopes[:, :, None])[:, :, 0]
+        steps = np.einsum("ca,acf->cf", mixtures.spread(gamma * known.T), np.array(self._images))
+        return state.image - steps
 
     def _remember(self, accepted: NDArray[np.bool_], target: Array, image: Array) -> None:
-        """Differences of images, and of what leads to them, of the last two points."""
+        """Differences of the last two points; none of what lies before a refused one."""
+        state = self.state
         if len(self._known) == ORDER:
             del self._residuals[0], self._images[0], self._known[0]
-        self._residuals.append((image - target) - (self.image - self.point))
-        self._images.append(image - self.image)
-        self._known.append(accepted.copy())
+        self._known = [known & (accepted | ~state.going_on) for known in self._known]
+        self._residuals.append((image - target) - (state.image - state.point))
+        self._images.append(image - state.image)
+        self._known.append(accepted)
 
-    def _proposal(self) -> Array:
-        """Anderson's extrapolation of every mixture."""
-        mixtures, known = self.many.mixtures, np.array(self._known)
-        differences = np.array(self._residuals)
-        differences *= known[:, mixtures.mixture, None]
-        residual = self.image - self.point
-        order = len(known)
-        products = np.einsum("acf,bcf->cab", differences, differences)
-        gram = mixtures.sum(products)
-        slopes = mixtures.sum(np.einsum("acf,cf->ca", differences, residual))
-        diagonal = gram.diagonal(axis1=1, axis2=2)
-        ridge = RIDGE * diagonal.max(axis=1) + 1e-300
-        gram[:, np.arange(order), np.arange(order)] += ridge[:, None]
-        gamma = np.linalg.solve(gram, slopes[:, :, None])[:, :, 0]
-        gamma = np.where(known.T, gamma, 0.0)
-        steps = np.einsum("ca,acf->cf", mixtures.spread(gamma), np.array(self._images))
-        return self.image - steps
+    def _go(
+        self, accepted: NDArray[np.bool_], target: Array, image: Array, params: ManyParams
+    ) -> None:
+        """Go to the points that are accepted."""
+        state, each = self.state, self.many.mixtures.spread(accepted)
+        for name, new in zip(BY_COMPONENT, (target, image, *params), strict=True):
+            if not accepted.all():
+                mask = each.reshape(each.shape + (1,) * (new.ndim - 1))
+                new = np.where(mask, new, getattr(state, name))
+            setattr(state, name, new)
 
-    def _end(self, ended: NDArray[np.bool_], converged) -> None:
-        """Write down where climbs ended, and go on without them."""
+    def _has_empty(self, statistics: Array) -> NDArray[np.bool_]:
+        """Which mixtures have a component without rows."""
+        filled = statistics[:, 0] > EMPTY * self.features.total_weight
+        empty: NDArray[np.bool_] = self.many.mixtures.sum(~filled) > 0
+        return empty
+
+    def _defined(self, statistics: Array, out: NDArray[np.bool_]) -> Array:
+        """Statistics, with some that any M-step takes in place of those of some mixtures."""
+        if not out.any():
+            return statistics
+        any_step = self.features.of_unit_covariance()
+        return np.where(self.many.mixtures.spread(out)[:, None], any_step, statistics)
+
+    def _part(self, ended: NDArray[np.bool_]) -> None:
+        """Write down where some climbs ended, and go on without them once they are many."""
+        state, mixtures = self.state, self.many.mixtures
+        for m in np.flatnonzero(ended):
+            of = slice(mixtures.first[m], mixtures.first[m] + mixtures.sizes[m])
+            params = ManyParams(*(part[of] for part in state.params))
+            numbers = state.height[m], state.log_largest[m], state.gain[m]
+            self.places[state.number[m]] = Place(
+                params, state.image[of], *map(float, numbers), int(state.n_iter[m]),
+                bool(state.converged[m]),
+            )  # fmt: skip
         if ended.any():
-            self._write(np.flatnonzero(ended), converged)
-            self.going_on = self.going_on & ~ended
-        left = self.many.mixtures.spread(self.going_on)
-        if left.mean() < 1.0 - ENDED and left.any():
-            self.keep(self.going_on)
+            state.going_on = state.going_on & ~ended
+        left = mixtures.spread(state.going_on).mean()
+        if 0.0 < left < 1.0 - ENDED:
+            self._drop(~state.going_on)
 
-    def _write(self, which: NDArray[np.intp], converged) -> None:
-        converged = np.broadcast_to(converged, self.going_on.shape)
-        for m in which:
-            first = self.many.mixtures.first[m]
-            of = slice(first, first + self.many.mixtures.sizes[m])
-            self.ends[self.numbers[m]] = End(
-                *(part[of] for part in self.params),
-                self.point[of],
-                float(self.heights.log_likelihoods[m]) if self.going_on[m] and (converged[m] or not self.stopped) else -np.inf,
-                float(self.heights.log_largest[m]),
-                int(self.n_iter[m]),
-                bool(converged[m]),
-                self.image[of],
-            )
-
-    stopped = True
-
-    def keep(self, which: NDArray[np.bool_]) -> None:
-        """Go on with some of the mixtures only."""
+    def _drop(self, these: NDArray[np.bool_]) -> None:
+        state, which = self.state, ~these
         each = self.many.mixtures.spread(which)
         structures = [s for s, kept in zip(self.many.structures, which, strict=True) if kept]
         self.many = ManyMixtures(self.features, structures, self.many.mixtures.sizes[which])
-        self.params = ManyParams(*(part[each] for part in self.params))
-        self.point, self.image = self.point[each], self.image[each]
+        for field in fields(state):
+            kept = each if field.name in BY_COMPONENT else which
+            setattr(state, field.name, getattr(state, field.name)[kept])
         self._residuals = [part[each] for part in self._residuals]
         self._images = [part[each] for part in self._images]
         self._known = [part[which] for part in self._known]
-        self.heights = Heights(*(part[which] for part in self.heights))
-        self.numbers, self.n_iter = self.numbers[which], self.n_iter[which]
-        self.gain, self.small, self.plain = self.gain[which], self.small[which], self.plain[which]
-        self.going_on = self.going_on[which]
 
 
-def _as(mask: NDArray[np.bool_], like: Array) -> NDArray[np.bool_]:
-    return mask.reshape(mask.shape + (1,) * (like.ndim - 1))
+def _unit(statistics: Array, d: int) -> ManyParams:
+    """Parameters before the first ones, of which an M-step may take the covariances: unit ones."""
+    n_components = len(statistics)
+    unit: Any = np.broadcast_to(np.eye(d), (n_components, d, d))
+    return ManyParams(np.ones(n_components), np.zeros((n_components, d)), unit)

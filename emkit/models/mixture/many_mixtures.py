@@ -9,6 +9,7 @@ their sums, weighted by responsibilities, about zero. The columns are in units o
 structures that tie the units of columns together see them in a common one.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,6 @@ from emkit.models.rows import Rows
 from emkit.numerics.constants import EPS, LOG_ROOT_2PI
 from emkit.numerics.covariance import Layout, Structure
 from emkit.numerics.covariance.layout import COLLAPSED
-from emkit.numerics.covariance.layouts import Matrix
 from emkit.numerics.covariance.matrices import SINGULAR
 from emkit.numerics.covariance.side_by_side import SideBySide
 from emkit.numerics.gaussian import Scaling
@@ -29,7 +29,7 @@ __all__ = ["Features", "Heights", "ManyMixtures", "ManyParams"]
 #: Numbers of a tile of log-densities, which stay in the cache.
 TILE = 2**18
 #: Error of a row's log-density, in nats, from which on features are too coarse.
-ROUGH = 1e-8
+ROUGH = 1e-6
 
 
 class Features:
@@ -60,8 +60,13 @@ class Features:
         scatter[:, i, j] = scatter[:, j, i] = products
         return n, means, scatter
 
+    def of_unit_covariance(self) -> Array:
+        """Statistics (n_features,) of one row's weight about 0 with unit variances."""
+        i, j = self.pairs
+        return np.concatenate([[1.0], np.zeros(self.n_columns), i == j])
+
     def coefficients(self, constants: Array, means: Array, precisions: Array) -> Array:
-        """Those of the features in log-densities: constants less the halves of squared distances."""
+        """Those of the features in log-densities: constants less half the squared distances."""
         i, j = self.pairs
         linear = (precisions @ means[:, :, None])[:, :, 0]
         constants = constants - 0.5 * (means * linear).sum(axis=1)
@@ -80,7 +85,7 @@ class ManyParams(NamedTuple):
 class Heights(NamedTuple):
     """What an E-step tells of each mixture."""
 
-    log_likelihoods: Array  #: (m,), -inf where a covariance is singular
+    log_likelihoods: Array  #: (m,), -inf where a covariance is singular, or too narrow for features
     log_largest: Array  #: (m,) sum of the logarithms of the largest responsibilities
 
 
@@ -127,7 +132,9 @@ class ManyMixtures:
         d = self.features.n_columns
         error = EPS * (precisions.diagonal(axis1=1, axis2=2) * params.means**2).sum(axis=1)
         regular &= error <= ROUGH
-        constants = np.log(params.weights) - 0.5 * log_dets - d * LOG_ROOT_2PI
+        with np.errstate(divide="ignore"):  # a number so low that it never counts, not -inf
+            log_weights = np.maximum(np.log(params.weights), -1e300)
+        constants = log_weights - 0.5 * log_dets - d * LOG_ROOT_2PI
         constants += self.features.units.log_jacobian
         coefficients = self.features.coefficients(constants, params.means, precisions)
         statistics, heights = self._expected(coefficients[self._order])
@@ -158,9 +165,7 @@ class ManyMixtures:
         """Log-densities (K, n) become responsibilities; the largest of each mixture (m, n), and
         the logarithms of the sums beside these."""
         ends = np.cumsum(self._blocks)
-        blocks = [
-            log_joint[end - size : end] for end, size in zip(ends, self._blocks, strict=True)
-        ]
+        blocks = [log_joint[end - size : end] for end, size in zip(ends, self._blocks, strict=True)]
         values = np.empty((2, self._blocks[0], log_joint.shape[1]))
         largest, sums = values
         largest[...] = blocks[0]
@@ -195,7 +200,10 @@ class _Kind(NamedTuple):
             scatter, before = scatter * between, before * between
         covariances = layout.dense(
             self.structure.estimate_each(
-                _in_layout(layout, scatter), n * layout.columns(d), _means_in(layout, before), self.mixtures
+                _in_layout(layout, scatter),
+                n * layout.columns(d),
+                _means_in(layout, before),
+                self.mixtures,
             ),
             len(n),
             d,
@@ -217,7 +225,7 @@ def _means_in(layout: Layout, covariances: Array) -> Array:
     return inside if layout.ndim else inside / covariances.shape[-1]
 
 
-def _kinds(structures: list[Structure], sizes: NDArray[np.intp], units: Scaling):
+def _kinds(structures: list[Structure], sizes: NDArray[np.intp], units: Scaling) -> Iterator[_Kind]:
     """Neighbours of one structure."""
     start = begun = 0
     for i in range(1, len(structures) + 1):

@@ -1,15 +1,19 @@
 """How far apart components are: whether two of them are one and the same so far."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.numerics.covariance import Layout
+from emkit.numerics.covariance.side_by_side import SideBySide
 from emkit.numerics.gaussian import Components
 
-__all__ = ["divergences", "least_divergence", "one_and_the_same"]
+__all__ = ["any_alike", "divergences", "least_divergence", "one_and_the_same"]
 
 #: Divergence, in nats, below which two components are all but one.
 ONE = 0.1
+#: Divergence, in nats, below which two components are one.
+ALIKE = 5e-5
 
 
 def least_divergence(layout: Layout, components: Components) -> float:
@@ -46,3 +50,24 @@ def divergences(layout: Layout, components: Components) -> Array:
     counted = components.log_weights > -np.inf
     apart = counted[:, None] & counted & ~np.eye(n_components, dtype=bool)
     return np.where(apart, 0.5 * total, np.inf)
+
+
+def any_alike(means: Array, covariances: Array, mixtures: SideBySide) -> NDArray[np.bool_]:
+    """Whether two components of a mixture are one and the same, for every mixture.
+
+    Parameters
+    ----------
+    means : ndarray of shape (n_components, n_features)
+    covariances : ndarray of shape (n_components, n_features, n_features)
+        Positive definite.
+    mixtures : SideBySide
+        Which components are those of one mixture.
+    """
+    a, b = mixtures.pairs()
+    precisions, apart = np.linalg.inv(covariances), means[a] - means[b]
+    products = np.einsum("pij,pij->p", precisions[a], covariances[b])
+    products += np.einsum("pij,pij->p", precisions[b], covariances[a])
+    squares = np.einsum("pi,pij,pj->p", apart, precisions[a] + precisions[b], apart)
+    alike = 0.5 * (products + squares) - means.shape[1] < ALIKE
+    found: NDArray[np.bool_] = np.bincount(mixtures.mixture[a], alike, len(mixtures.sizes)) > 0
+    return found

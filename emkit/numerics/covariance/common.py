@@ -32,8 +32,9 @@ LARGEST_ANGLE, SHORTER = 0.5, 0.2
 LEAST = 1e-60
 #: Columns beyond which it takes more time than it saves.
 MANY_COLUMNS = 20
-#: Most steps; most sweeps where there are many columns, which raise the objective all the same.
-STEPS, FEW_STEPS = 100, 5
+#: Most steps; most sweeps where there are many columns, and steps where more M-steps follow anyway:
+#: they raise the objective all the same.
+STEPS, FEW_STEPS, ROUGH_STEPS = 100, 5, 2
 
 
 class Orientation(NamedTuple):
@@ -77,7 +78,7 @@ def nearest_orientation(
     singular = mixtures.sum(spread.any(axis=1) & (spread <= LEAST).any(axis=1)) > 0
     few = singular | (d > MANY_COLUMNS) | (rule.curvature is None)
     going_on = np.full(m, d > 1)
-    for n_steps in range(1, STEPS + 1):
+    for n_steps in range(1, (STEPS if mixtures.thorough else ROUGH_STEPS) + 1):
         if not going_on.any():
             break
         there, last, left = here, np.zeros(m, dtype=bool), going_on
@@ -109,7 +110,7 @@ def _newton(
     exists = mixtures.sum(some & ~(spread > LEAST).all(axis=1)) == 0
     spread = np.where(spread > LEAST, spread, 1.0)
     precisions = np.where(some[:, None], 1.0 / here.variances, 0.0)
-    i, j = np.triu_indices(d, 1)
+    i, j = _angles(d)
     between = 2.0 * here.scatter[:, i, j]
     pairs = np.arange(len(i))
     moves = np.zeros((*spread.shape, len(i)))  # first derivatives of the spread by the angles
@@ -160,9 +161,14 @@ def _second_order(scatter: Array, precisions: Array, mixtures: SideBySide) -> Ar
 
 
 @lru_cache(maxsize=4)
+def _angles(d: int) -> tuple[NDArray[np.intp], ...]:
+    """Pairs of axes i < j, in each of whose planes there is an angle."""
+    return np.triu_indices(d, 1)
+
+
+@lru_cache(maxsize=4)
 def _pairs(d: int) -> tuple[NDArray[np.intp], ...]:
     """Indices of pairs (i, j) by pairs (a, b), and which of them are equal."""
-    i, j = np.triu_indices(d, 1)
-    a, b = i, j
+    i, j = a, b = _angles(d)
     i, j = i[:, None], j[:, None]
     return i, j, a, b, np.array([j == b, j == a, i == a, i == b])

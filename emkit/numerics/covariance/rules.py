@@ -15,7 +15,16 @@ import numpy as np
 from emkit._typing import Array
 from emkit.numerics.covariance.side_by_side import ONE, SideBySide
 
-__all__ = ["EQUAL_VOLUME", "OWN", "POOLED", "PROPORTIONAL", "Rule", "damped", "proportions"]
+__all__ = [
+    "EQUAL_VOLUME",
+    "OWN",
+    "POOLED",
+    "PROPORTIONAL",
+    "Rule",
+    "damped",
+    "proportions",
+    "small_gain",
+]
 
 #: A scatter so small stands in for 0, whose logarithm is no number.
 TINY = 1e-200
@@ -23,8 +32,9 @@ TINY = 1e-200
 NO_VARIANCE = 1e-150
 #: Part of its share of the standardised scatter with less of which in a column a start is bad.
 FAR = 0.5
-#: What a Newton step may promise in nats per row to be the last, and steps at most.
-SMALL_GAIN, STEPS = 1e-16, 100
+#: What a Newton step may promise in nats per row to be the last, also where it need not be to the
+#: last digit, and steps at most.
+SMALL_GAIN, ROUGH_GAIN, STEPS = 1e-16, 1e-9, 100
 
 
 Estimate = Callable[[Array, Array, Array, SideBySide], Array]
@@ -121,9 +131,7 @@ def proportional(
     return np.where(variances > NO_VARIANCE, variances, 0.0)
 
 
-def proportions(
-    scatter: Array, counts: Array, shape: Array, mixtures: SideBySide = ONE
-) -> Array:
+def proportions(scatter: Array, counts: Array, shape: Array, mixtures: SideBySide = ONE) -> Array:
     r"""The b of :math:`c_{kj} = \exp(a_k + b_j)`, from another b (m, d); Newton's method.
 
     With the best a for every b, the function of b is convex:
@@ -153,10 +161,15 @@ def proportions(
         gain = (slope * step).sum(axis=1)
         step *= damped(step)[:, None]
         shape = shape - np.where((going_on & (gain > 0.0))[:, None], step, 0.0)
-        going_on &= gain > SMALL_GAIN * total[:, 0]
+        going_on &= gain > small_gain(mixtures) * total[:, 0]
         if not going_on.any():
             break
     return shape - shape.mean(axis=1, keepdims=True)
+
+
+def small_gain(mixtures: SideBySide) -> float:
+    """What a Newton step may promise in nats per row to be the last."""
+    return SMALL_GAIN if mixtures.thorough else ROUGH_GAIN
 
 
 def _balanced(scatter: Array, counts: Array, shape: Array, mixtures: SideBySide) -> Array:
@@ -168,12 +181,13 @@ def _balanced(scatter: Array, counts: Array, shape: Array, mixtures: SideBySide)
 
 
 def damped(step: Array, degree: float = 1.0) -> Array:
-    r"""The part of each of Newton's steps (m, p) sure to descend a sum of :math:`\log\sum e^{l(b)}`.
+    r"""The part of Newton's step that is sure to descend a sum of :math:`\log\sum e^{l(b)}`, (m,).
 
     For linear l that differ by R along the step, the second derivative grows by :math:`e^{Rt}` at
     most: the bound is least at :math:`t = \log(1 + R) / R`, and the whole step descends for R up to
     1 (Bach, F. (2010). Self-concordant analysis for logistic regression. Electronic Journal of
-    Statistics 4, 384-414. doi:10.1214/09-EJS521). ``degree`` is that of the l in the steps.
+    Statistics 4, 384-414. doi:10.1214/09-EJS521). ``degree`` is that of the l in the
+    steps (m, p).
     """
     apart = np.maximum(degree * (step.max(axis=1) - step.min(axis=1)), 1e-3)
     return np.where(apart <= 1.0, 1.0, np.log1p(apart) / apart)

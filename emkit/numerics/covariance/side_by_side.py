@@ -33,6 +33,9 @@ class SideBySide:
     array([10., 10., 20., 20., 20.])
     """
 
+    #: Whether an M-step without a formula goes on to the last digit; else the next one does.
+    thorough = False
+
     def __init__(self, sizes: NDArray[np.intp]):
         self.sizes, self.first = sizes, np.cumsum(sizes) - sizes
         self.mixture = np.repeat(np.arange(len(sizes)), sizes)
@@ -55,6 +58,14 @@ class SideBySide:
         """The number of each component within its mixture."""
         return self.number
 
+    def pairs(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """First and second of every two components of a mixture."""
+        n_after = self.sizes[self.mixture] - 1 - self.number
+        first = np.repeat(np.arange(len(n_after)), n_after)
+        return first, first + 1 + np.arange(len(first)) - np.repeat(
+            n_after.cumsum() - n_after, n_after
+        )
+
     def padded(self, values: Array) -> Array:
         """What components have, by mixture (n_mixtures, size of the largest, ...), then zeros."""
         out = np.zeros((len(self.sizes), self.sizes.max(), *values.shape[1:]))
@@ -68,6 +79,8 @@ class SideBySide:
 
 class _One(SideBySide):
     """All components are those of one mixture."""
+
+    thorough = True
 
     def __init__(self) -> None:
         pass

@@ -10,7 +10,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.numerics.covariance.layouts import Matrix
-from emkit.numerics.covariance.rules import SMALL_GAIN, STEPS, TINY, damped
+from emkit.numerics.covariance.rules import SMALL_GAIN, STEPS, TINY, damped, small_gain
 from emkit.numerics.covariance.side_by_side import ONE, SideBySide
 from emkit.numerics.covariance.structure import Structure
 from emkit.numerics.covariance.volumes import in_own_units, log_volumes
@@ -76,7 +76,7 @@ def _traces(scatter: Array, matrix: Array) -> Array:
 
 
 def _shape(scatter: Array, counts: Array, volumes: Array, mixtures: SideBySide) -> Array:
-    """B (m, d, d) of the maximum, first sought from some :math:`a`; LinAlgError if there is none."""
+    """B (m, d, d) of the maximum, first sought from some a; LinAlgError if there is none."""
     try:
         return _newton(scatter, counts, volumes, mixtures)
     except np.linalg.LinAlgError:  # far from the maximum, no curvature may be left
@@ -112,7 +112,7 @@ def _newton(scatter: Array, counts: Array, volumes: Array, mixtures: SideBySide)
             raise np.linalg.LinAlgError("linear but for rounding")
         part = np.where(going_on, damped(mixtures.padded(step), d), 0.0)
         volumes = volumes - mixtures.spread(part) * step
-        going_on &= gain > SMALL_GAIN * total
+        going_on &= gain > small_gain(mixtures) * total
         if not going_on.any():
             level = mixtures.spread(mixtures.sum(volumes) / sizes)
             matrix = mixtures.sum(np.exp(level - volumes)[:, None, None] * scatter)

@@ -1,0 +1,177 @@
+"""The grid of a small table, all of whose mixtures are climbed together.
+
+What fits to a few hundred rows take is not arithmetic but what stands around it. Here the mixtures
+of all candidates share the rows, the starts of each number of components, and every step (see
+`many_mixtures`); starts are those of `Race`, as is the tolerance. Only the best of the mixtures
+becomes an `EMGaussianMixture`, which goes on from where it ended.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import cycle, islice
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.exceptions import recorded
+from emkit.mixture.candidates import Candidate
+from emkit.mixture.criteria import Measures
+from emkit.mixture.gaussian_mixture import EMGaussianMixture
+from emkit.mixture.noise_arguments import wants_noise
+from emkit.mixture.race import LAST_KIND, LAST_TRIES, Race, kinds_of
+from emkit.mixture.redundant import units_of
+from emkit.mixture.table import Table, load_table, open_table
+from emkit.models.mixture.gaussian import GaussianMixtureModel
+from emkit.models.mixture.many_climbs import Place
+from emkit.models.mixture.many_mixtures import Features, ManyMixtures, ManyParams
+from emkit.models.mixture.many_races import Contest, Rules, race
+from emkit.models.mixture.resolution import resolved_variances
+from emkit.models.mixture.starts import LABELLINGS, STARTS
+from emkit.models.rows import Rows
+from emkit.numerics.covariance import STRUCTURES
+from emkit.numerics.gaussian import Scaling
+
+__all__ = ["Ended", "climb_together"]
+
+#: Numbers of features of all rows up to which sharing steps saves time.
+SMALL = 100_000
+#: Units of columns whose squares are doubles by far.
+LEAST_UNIT, LARGEST_UNIT = 1e-100, 1e100
+#: Structure by whose densities starts that are no partition assign rows.
+OF_STARTS = STRUCTURES["diag"]
+
+
+class Ended(NamedTuple):
+    """Where the best climb of a candidate ended."""
+
+    candidate: Candidate
+    place: Place | None  #: None where the components collapsed from every start
+    units: Scaling
+    total_weight: float
+
+    def measures(self) -> Measures:
+        """What criteria are made of."""
+        assert self.place is not None
+        k, d = self.place.params.means.shape
+        structure = STRUCTURES[self.candidate.covariance_type]
+        n_parameters = k * d + k - 1 + structure.n_parameters(k, d)
+        place = self.place
+        return Measures(place.log_likelihood, n_parameters, self.total_weight, place.log_largest)
+
+    def initial_values(self) -> dict[str, Array]:
+        """Arguments of a mixture that begins there, in units of the data."""
+        assert self.place is not None
+        weights, means, covariances = self.place.params
+        layout, scale = STRUCTURES[self.candidate.covariance_type].layout, self.units.scale
+        precisions: Array = np.linalg.inv(covariances * scale * scale[:, None])
+        if layout.ndim < 2:
+            precisions = precisions.diagonal(axis1=1, axis2=2)
+        if layout.ndim < 1:
+            precisions = precisions[:, 0]
+        return {
+            "weights_init": weights,
+            "means_init": means * scale + self.units.shift,
+            "precisions_init": precisions[0] if layout.shared else precisions,
+        }
+
+
+def climb_together(
+    grid: Any, candidates: Sequence[Candidate], X: Any, sample_weight: Any, seed: int
+) -> dict[Candidate, Ended]:
+    """Where candidates ended; those that are missing are to be fitted one by one."""
+    if not _takes(grid):
+        return {}
+    probe = EMGaussianMixture(1, covariance_type=OF_STARTS.name, reg_covar=0.0)
+    probe.categorical_features = grid.categorical_features
+    with recorded():  # the fit of the best says it again
+        opened = open_table(probe, X, sample_weight, reset=True)
+        if not opened.in_memory or probe._coding is not None:
+            return {}
+        table, _ = load_table(probe, opened)
+    units = _shared_units(table)
+    if units is None:
+        return {}
+    contests = {c: _contest(c) for c in candidates if _is_possible(c, table)}
+    if not contests:
+        return {}
+    data: Rows = table.data
+    features = Features(data, units)
+    model = GaussianMixtureModel(OF_STARTS, units, total_weight=data.total_weight)
+    sizes = {contest.n_components for contest in contests.values()}
+    mixed = grid.init_params == "mixed"
+    usual = kinds_of(data.shape[1]) if mixed else (grid.init_params,)
+    kinds = list(islice(cycle(usual), grid.n_init))
+    starts = {k: list(_starts(model, data, features, k, kinds, seed)) for k in sizes}
+    rules = Rules(
+        n_iter=Race.n_iter,
+        finalists=Race.finalists,
+        tol=grid.tol * data.total_weight,
+        max_iter=grid.max_iter,
+        resolved=resolved_variances(model, data),
+    )
+    race(features, list(contests.values()), starts, rules)
+    again = [c for c in contests.values() if c.best is None and not c.unclear and mixed]
+    if again:
+        kinds = [LAST_KIND] * LAST_TRIES
+        sizes = {contest.n_components for contest in again}
+        starts = {k: list(_starts(model, data, features, k, kinds, seed + 1)) for k in sizes}
+        race(features, again, starts, rules)
+    return {
+        candidate: Ended(candidate, contest.best, units, data.total_weight)
+        for candidate, contest in contests.items()
+        if not contest.unclear
+    }
+
+
+def _takes(grid: Any) -> bool:
+    """Whether the fits of a grid are plain ones of maximum likelihood that nobody listens to."""
+    plain = not grid.reg_covar and grid.prior is None and grid.distribution == "normal"
+    usual = grid.search == "restarts" and grid.acceleration == "anderson"
+    alone = not getattr(grid, "_skl_callbacks", None) and not grid.verbose
+    return plain and usual and alone and not wants_noise(grid) and grid.max_iter > Race.n_iter
+
+
+def _shared_units(table: Table) -> Scaling | None:
+    """Units of the columns of a table that is small, complete and of full rank; None of others."""
+    data, flat, scale = table.data, table.flat, table.scaling.scale
+    if flat is not None or not isinstance(data, Rows) or data.incomplete:
+        return None
+    n, d = data.shape
+    if n * (1 + d + d * (d + 1) // 2) > SMALL:
+        return None
+    if not ((scale > LEAST_UNIT) & (scale < LARGEST_UNIT)).all():
+        return None
+    units = units_of(data, table.scaling, np.arange(d))
+    return units if np.array_equal(units.scale, scale) else None  # a few values lie far away
+
+
+def _is_possible(candidate: Candidate, table: Table) -> bool:
+    """Whether there are rows enough, and one unit for all columns where it takes that."""
+    structure = STRUCTURES[candidate.covariance_type]
+    apart = structure.too_far_apart(table.scaling.scale)
+    return candidate.n_components <= len(table.data.X) and apart is None
+
+
+def _contest(candidate: Candidate) -> Contest:
+    return Contest(STRUCTURES[candidate.covariance_type], candidate.n_components)
+
+
+def _starts(
+    model: GaussianMixtureModel,
+    data: Rows,
+    features: Features,
+    k: int,
+    kinds: Sequence[str],
+    seed: int,
+) -> Iterator[Array]:
+    """Statistics of a start of each kind with so many components."""
+    many = ManyMixtures(features, [OF_STARTS], np.array([k]))
+    for i, kind in enumerate(kinds if k > 1 else kinds[:1]):
+        rng = np.random.default_rng([seed, k, i])
+        labels = LABELLINGS[kind](data, k, rng) if kind in LABELLINGS else None
+        if labels is not None:
+            yield features.statistics((labels == np.arange(k)[:, None]).astype(float))
+        else:
+            weights, means, variances = STARTS[kind](model, data, k, rng)
+            dense = OF_STARTS.layout.dense(variances, *means.shape)
+            yield many.e_step(ManyParams(weights, means, dense))[0]
