@@ -24,7 +24,7 @@ from emkit.mixture.table import Table, load_table, open_table
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.many_climbs import Place
 from emkit.models.mixture.many_mixtures import Features, ManyMixtures, ManyParams
-from emkit.models.mixture.many_races import Contest, Rules, race
+from emkit.models.mixture.many_races import Contest, Rules, race, race_from_each_other
 from emkit.models.mixture.resolution import resolved_variances
 from emkit.models.mixture.starts import LABELLINGS, STARTS
 from emkit.models.rows import Rows
@@ -116,6 +116,7 @@ def climb_together(
         sizes = {contest.n_components for contest in again}
         starts = {k: list(_starts(model, data, features, k, kinds, seed + 1)) for k in sizes}
         race(features, again, starts, rules)
+    race_from_each_other(features, list(contests.values()), rules)
     return {
         candidate: Ended(candidate, contest.best, units, data.total_weight)
         for candidate, contest in contests.items()

@@ -9,6 +9,8 @@ are too narrow for features, but such that there may be a maximum, this is no pl
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from math import log
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +24,7 @@ from emkit.models.mixture.resolution import are_resolved
 from emkit.numerics.covariance import Structure
 from emkit.numerics.covariance.side_by_side import SideBySide
 
-__all__ = ["Contest", "Rules", "race"]
+__all__ = ["Contest", "Rules", "race", "race_from_each_other"]
 
 #: Iterations between two looks at which climbs have fallen behind.
 LOOK = 5
@@ -49,6 +51,7 @@ class Contest:
     waiting: list[Place] = field(default_factory=list)  #: from which climbs may go on
     left: list[Place] = field(default_factory=list)  #: behind one that has not ended yet
     ended: list[Place] = field(default_factory=list)
+    tried: bool = False  #: whether climbs have gone to the end
     unclear: bool = False  #: whether a climb ended for another reason than that there is no model
 
     @property
@@ -56,12 +59,29 @@ class Contest:
         """The highest that ended; the first of those that are as high."""
         return max(self.ended, key=lambda place: place.log_likelihood, default=None)
 
+    def bic(self, features: Features) -> float:
+        """BIC of the best."""
+        k, d = self.n_components, features.n_columns
+        free = k * (1 + d) - 1 + self.structure.n_parameters(k, d)
+        height = self.best.log_likelihood if self.best else -np.inf
+        return free * log(features.total_weight) - 2.0 * height
+
+    def enter(self, places: Sequence[Place], first: bool) -> None:
+        """Climbs that have begun wait, the highest before others; but the first, where that goes on
+        in any case."""
+        kept, others = list(places[:first]), list(places[first:])
+        others.sort(key=lambda place: -place.log_likelihood)
+        self.waiting = [place for place in kept + others if place.log_likelihood > -np.inf]
+
     def next(self, finalists: int) -> list[Place]:
-        """The climbs that go on next."""
+        """The climbs that go on next, where so many are to end; all, where none of those did."""
         if not self.ended:
             self.waiting, self.left = self.left + self.waiting, []
-        n = max(finalists - len(self.ended) - len(self.left), 0)
-        chosen, self.waiting = self.waiting[:n], self.waiting[n:]
+        n = finalists - len(self.ended) - len(self.left)
+        if self.tried and not self.ended:
+            n = len(self.waiting)
+        chosen, self.waiting = self.waiting[: max(n, 0)], self.waiting[max(n, 0) :]
+        self.tried = True
         return chosen
 
 
@@ -83,38 +103,109 @@ def race(
         Statistics, by the number of components.
     rules : Rules
     """
-    entries = [(contest, start) for contest in contests for start in starts[contest.n_components]]
-    climbs = Climbs(features, [entry[0].structure for entry in entries], [e[1] for e in entries])
+    own = [starts[contest.n_components] for contest in contests]
+    _begin(features, contests, own, rules, first=True)
+    while finals := [(c, place) for c in contests for place in c.next(rules.finalists)]:
+        _to_the_end(features, finals, rules)
+
+
+def race_from_each_other(
+    features: Features, contests: Sequence[Contest], rules: Rules, donors: int = 2
+) -> None:
+    """Climb mixtures on from where others of as many components, but other structures, ended.
+
+    These are the best by BIC; one of them is climbed to the end, if it may pass what is there.
+    """
+    by_size: dict[int, list[Contest]] = {}
+    for contest in contests:
+        if contest.best is not None:
+            by_size.setdefault(contest.n_components, []).append(contest)
+    for group in by_size.values():
+        group.sort(key=lambda contest: contest.bic(features))
+    ended = {(c.structure, c.n_components): c.best for c in contests if c.best is not None}
+    starts: list[list[Array]] = []
+    for contest in contests:
+        group = by_size.get(contest.n_components, [])
+        others = [c.best.image for c in group[:donors] if c.best] if len(group) > 1 else []
+        if NEIGH:
+            larger = ended.get((contest.structure, contest.n_components + 1))
+            smaller = ended.get((contest.structure, contest.n_components - 1))
+            if larger: others.append(_merged(larger))
+            if smaller: others.append(_split(smaller, features))
+        starts.append(others)
+    takers = [i for i, others in enumerate(starts) if others]
+    contests = [contests[i] for i in takers]
+    if contests:
+        _begin(features, contests, [starts[i] for i in takers], rules, first=False)
+        finals = [(contest, place) for contest in contests for place in contest.waiting[:1]]
+        _to_the_end(features, finals, rules)
+
+NEIGH=False
+def _merged(place: Place) -> Array:
+    """Statistics with the two components as one whose rows would lose least by it."""
+    image, (weights, means, covariances) = place.image, place.params
+    a, b = np.triu_indices(len(weights), 1)
+    apart = means[a] - means[b]
+    between = covariances[a] + covariances[b]
+    distances = (apart * np.linalg.solve(between, apart[:, :, None])[:, :, 0]).sum(axis=1)
+    i = np.argmin(weights[a] * weights[b] / (weights[a] + weights[b]) * distances)
+    kept = np.delete(image, b[i], axis=0)
+    kept[a[i]] += image[b[i]]
+    return kept
+
+
+def _split(place: Place, features: Features) -> Array:
+    """Statistics with the widest component as two along its longest axis."""
+    image, (weights, means, covariances) = place.image, place.params
+    n, m, scatter = features.moments(image)
+    k = int(np.argmax(n * np.trace(scatter / n[:, None, None], axis1=1, axis2=2)))
+    values, axes = np.linalg.eigh(scatter[k] / n[k])
+    step = 0.8 * np.sqrt(values[-1]) * axes[:, -1]
+    i, j = features.pairs
+    halves = np.stack([image[k], image[k]]) * 0.5
+    for half, s in zip(halves, (step, -step)):
+        half[1:1 + len(step)] += 0.5 * n[k] * s
+        both = np.outer(m[k], s) + np.outer(s, m[k])
+        half[1 + len(step):] += 0.5 * n[k] * both[i, j]
+    return np.concatenate([np.delete(image, k, axis=0), halves])
+
+
+def _begin(
+    features: Features,
+    contests: Sequence[Contest],
+    starts: Sequence[Sequence[Array]],
+    rules: Rules,
+    *,
+    first: bool,
+) -> None:
+    """Some iterations from every start of each mixture."""
+    entered = [c for c, own in zip(contests, starts, strict=True) for _ in own]
+    structures = [contest.structure for contest in entered]
+    climbs = Climbs(features, structures, [start for own in starts for start in own])
     climbs.climb(rules.tol, rules.n_iter)
     places = climbs.stop_all()
-    _book_unclear([entry[0] for entry in entries], features, places, rules.resolved)
-    for (contest, _), place in zip(entries, places, strict=True):
-        contest.waiting.append(place)
-    for contest in contests:
-        first, *others = contest.waiting
-        others.sort(key=lambda place: -place.log_likelihood)
-        contest.waiting = [p for p in (first, *others) if p.log_likelihood > -np.inf]
-    while True:
-        finals = [(c, place) for c in contests for place in c.next(rules.finalists)]
-        if not finals:
-            break
-        _to_the_end(features, finals, rules)
+    _book_unclear(entered, features, places, rules.resolved)
+    begun = iter(places)
+    for contest, own in zip(contests, starts, strict=True):
+        contest.enter(list(islice(begun, len(own))), first)
 
 
 def _to_the_end(features: Features, finals: list[tuple[Contest, Place]], rules: Rules) -> None:
     """Climb on from some places, and book where that ends."""
-    structures = [contest.structure for contest, _ in finals]
+    entered = [contest for contest, _ in finals]
+    structures = [contest.structure for contest in entered]
     climbs = Climbs(features, structures, [place.image for _, place in finals])
     numbers: dict[int, int] = {}
-    groups = np.array([numbers.setdefault(id(c), len(numbers)) for c, _ in finals])
+    groups = np.array([numbers.setdefault(id(c), len(numbers)) for c in entered])
+    floor = np.full(len(numbers), -np.inf)
+    floor[groups] = [c.best.log_likelihood if c.best else -np.inf for c in entered]
     behind = np.zeros(len(finals), dtype=bool)
     for _ in range(0, rules.max_iter - rules.n_iter, LOOK):
         if not climbs.state.going_on.any():
             break
+        behind |= _stop_those_behind(climbs, groups, floor)
         climbs.climb(rules.tol, LOOK)
-        behind |= _stop_those_behind(climbs, groups)
     places = climbs.stop_all()
-    entered = [contest for contest, _ in finals]
     _book_unclear(entered, features, places, rules.resolved)
     sound = _are_sound(structures, places, rules.resolved)
     for i, (contest, before) in enumerate(finals):
@@ -125,10 +216,10 @@ def _to_the_end(features: Features, finals: list[tuple[Contest, Place]], rules: 
             contest.ended.append(place)
 
 
-def _stop_those_behind(climbs: Climbs, groups: NDArray[np.intp]) -> NDArray[np.bool_]:
+def _stop_those_behind(climbs: Climbs, groups: NDArray[np.intp], floor: Array) -> NDArray[np.bool_]:
     """Stop those that cannot be expected to reach the highest of their group; which they are."""
     heights, reach = climbs.heights(PATIENCE)
-    best = np.full(groups.max() + 1, -np.inf)
+    best = floor.copy()
     np.maximum.at(best, groups, heights)
     return climbs.stop(reach < best[groups])
 
