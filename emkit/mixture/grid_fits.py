@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from copy import copy
 from typing import Any, NamedTuple
 
 import joblib
@@ -39,24 +40,41 @@ class GridFit(NamedTuple):
     ended: Ended | None = None  #: where it is to be fitted on from, if it is not fitted yet
 
     @classmethod
-    def to_come(cls, mixture: EMGaussianMixture, ended: Ended) -> "GridFit":
-        """Of a mixture whose climb has ended, which is not fitted yet."""
-        place = ended.place
-        if place is None:
-            return cls(mixture, _numbers(None, None, None), [], COLLAPSED)
-        numbers = _line(ended.measures(), place.n_iter, place.converged)
-        return cls(mixture, numbers, [], "", ended)
+    def of(cls, mixture: EMGaussianMixture, ended: Ended, X: Any, sample_weight: Any) -> "GridFit":
+        """Of a mixture whose climbs have ended, which is not fitted yet."""
+        best, found = ended.best, cls(mixture, _numbers(None, X, sample_weight), [], COLLAPSED)
+        if best is not None:
+            numbers = _line(ended.measures(best), best.n_iter, best.converged)
+            found = cls(mixture, numbers, [], "", ended)
+        for place in ended.narrow:
+            other = _fit_from(mixture, ended.initial_values(place), X, sample_weight)
+            if not other.failure and not other.numbers["log_likelihood"] <= found.height:
+                found = other._replace(mixture=copy(mixture))
+        return found
+
+    @property
+    def height(self) -> float:
+        """Log-likelihood; -inf where there is none."""
+        return -np.inf if self.failure else float(self.numbers["log_likelihood"])
 
     def fitted(self, X: Any, sample_weight: Any) -> "GridFit":
         """The same with a mixture that is fitted."""
-        if self.ended is None or self.ended.place is None:
+        if self.ended is None or self.ended.best is None:
             return self
-        begin = self.ended.initial_values() if self.ended.place.converged else {}
-        usual = {"n_init": self.mixture.n_init, "search": self.mixture.search}
-        self.mixture.set_params(**begin, n_init=1, search="restarts")
-        fit = _fit(self.mixture, X, sample_weight, None)
-        self.mixture.set_params(**dict.fromkeys(begin), **usual)
-        return fit
+        best = self.ended.best
+        begin = self.ended.initial_values(best) if best.converged else {}
+        return _fit_from(self.mixture, begin, X, sample_weight)
+
+
+def _fit_from(
+    mixture: EMGaussianMixture, begin: dict[str, Any], X: Any, sample_weight: Any
+) -> GridFit:
+    """A mixture fitted from initial values, which its arguments do not tell afterwards."""
+    usual = {name: getattr(mixture, name) for name in (*begin, *("n_init", "search") * bool(begin))}
+    one = {"n_init": 1, "search": "restarts"} if begin else {}
+    fit = _fit(mixture.set_params(**begin, **one), X, sample_weight, None)
+    mixture.set_params(**usual)
+    return fit
 
 
 def fit_all(

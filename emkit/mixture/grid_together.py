@@ -42,26 +42,24 @@ OF_STARTS = STRUCTURES["diag"]
 
 
 class Ended(NamedTuple):
-    """Where the best climb of a candidate ended."""
+    """Where the climbs of a candidate ended."""
 
     candidate: Candidate
-    place: Place | None  #: None where the components collapsed from every start
+    best: Place | None  #: None where there is no model from any start
+    narrow: list[Place]  #: places from which steps of its own may lead on
     units: Scaling
     total_weight: float
 
-    def measures(self) -> Measures:
+    def measures(self, place: Place) -> Measures:
         """What criteria are made of."""
-        assert self.place is not None
-        k, d = self.place.params.means.shape
+        k, d = place.params.means.shape
         structure = STRUCTURES[self.candidate.covariance_type]
         n_parameters = k * d + k - 1 + structure.n_parameters(k, d)
-        place = self.place
         return Measures(place.log_likelihood, n_parameters, self.total_weight, place.log_largest)
 
-    def initial_values(self) -> dict[str, Array]:
+    def initial_values(self, place: Place) -> dict[str, Array]:
         """Arguments of a mixture that begins there, in units of the data."""
-        assert self.place is not None
-        weights, means, covariances = self.place.params
+        weights, means, covariances = place.params
         layout, scale = STRUCTURES[self.candidate.covariance_type].layout, self.units.scale
         precisions: Array = np.linalg.inv(covariances * scale * scale[:, None])
         if layout.ndim < 2:
@@ -110,7 +108,7 @@ def climb_together(
         resolved=resolved_variances(model, data),
     )
     race(features, list(contests.values()), starts, rules)
-    again = [c for c in contests.values() if c.best is None and not c.unclear and mixed]
+    again = [c for c in contests.values() if c.best is None and mixed]
     if again:
         kinds = [LAST_KIND] * LAST_TRIES
         sizes = {contest.n_components for contest in again}
@@ -118,9 +116,8 @@ def climb_together(
         race(features, again, starts, rules)
     race_from_each_other(features, list(contests.values()), rules)
     return {
-        candidate: Ended(candidate, contest.best, units, data.total_weight)
+        candidate: Ended(candidate, contest.best, contest.narrow, units, data.total_weight)
         for candidate, contest in contests.items()
-        if not contest.unclear
     }
 
 

@@ -316,7 +316,7 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         mixtures = {c: self._mixture(c, seed) for c in first.values()}
         ended = climb_together(self, list(mixtures), X, sample_weight, seed)
-        fits = {c: GridFit.to_come(mixtures[c], end) for c, end in ended.items()}
+        fits = {c: GridFit.of(mixtures[c], end, X, sample_weight) for c, end in ended.items()}
         others = [c for c in mixtures if c not in fits]
         fitted = fit_all(self, [mixtures[c] for c in others], X, sample_weight, n_jobs)
         fits.update(zip(others, fitted, strict=True))

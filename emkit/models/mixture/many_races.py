@@ -3,8 +3,11 @@
 Mixtures of as many components have the same starts, whatever their structures. Of each the first
 start and the best of the others are climbed to the end. One that ends in no model (a singular
 covariance, two components that are one, rows that agree in some direction) makes room for the next;
-one that falls behind another of its mixture is left where it is. Where it ends because components
-are too narrow for features, but such that there may be a maximum, this is no place to tell.
+one that falls behind another of its mixture is left where it is. One whose components become too
+narrow for features, but of rows that may have a maximum, is for others to go on with.
+
+At last every mixture is climbed on from where others ended: from the rows as the best of another
+structure assigns them, with two components of one more as one, and with one of one fewer as two.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +22,7 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.models.mixture.many_climbs import Climbs, Place
 from emkit.models.mixture.many_mixtures import Features, ManyParams
+from emkit.models.mixture.neighbours import merged, parted
 from emkit.models.mixture.overlap import any_alike
 from emkit.models.mixture.resolution import are_resolved
 from emkit.numerics.covariance import Structure
@@ -52,7 +56,7 @@ class Contest:
     left: list[Place] = field(default_factory=list)  #: behind one that has not ended yet
     ended: list[Place] = field(default_factory=list)
     tried: bool = False  #: whether climbs have gone to the end
-    unclear: bool = False  #: whether a climb ended for another reason than that there is no model
+    narrow: list[Place] = field(default_factory=list)  #: that became so for features
 
     @property
     def best(self) -> Place | None:
@@ -109,65 +113,28 @@ def race(
         _to_the_end(features, finals, rules)
 
 
-def race_from_each_other(
-    features: Features, contests: Sequence[Contest], rules: Rules, donors: int = 2
-) -> None:
-    """Climb mixtures on from where others of as many components, but other structures, ended.
-
-    These are the best by BIC; one of them is climbed to the end, if it may pass what is there.
-    """
-    by_size: dict[int, list[Contest]] = {}
-    for contest in contests:
-        if contest.best is not None:
-            by_size.setdefault(contest.n_components, []).append(contest)
-    for group in by_size.values():
-        group.sort(key=lambda contest: contest.bic(features))
+def race_from_each_other(features: Features, contests: Sequence[Contest], rules: Rules) -> None:
+    """Climb each mixture on from where others ended, the best of these starts to the end."""
     ended = {(c.structure, c.n_components): c.best for c in contests if c.best is not None}
-    starts: list[list[Array]] = []
+    donors: dict[int, Contest] = {}
     for contest in contests:
-        group = by_size.get(contest.n_components, [])
-        others = [c.best.image for c in group[:donors] if c.best] if len(group) > 1 else []
-        if NEIGH:
-            larger = ended.get((contest.structure, contest.n_components + 1))
-            smaller = ended.get((contest.structure, contest.n_components - 1))
-            if larger: others.append(_merged(larger))
-            if smaller: others.append(_split(smaller, features))
-        starts.append(others)
-    takers = [i for i, others in enumerate(starts) if others]
-    contests = [contests[i] for i in takers]
-    if contests:
-        _begin(features, contests, [starts[i] for i in takers], rules, first=False)
-        finals = [(contest, place) for contest in contests for place in contest.waiting[:1]]
-        _to_the_end(features, finals, rules)
-
-NEIGH=False
-def _merged(place: Place) -> Array:
-    """Statistics with the two components as one whose rows would lose least by it."""
-    image, (weights, means, covariances) = place.image, place.params
-    a, b = np.triu_indices(len(weights), 1)
-    apart = means[a] - means[b]
-    between = covariances[a] + covariances[b]
-    distances = (apart * np.linalg.solve(between, apart[:, :, None])[:, :, 0]).sum(axis=1)
-    i = np.argmin(weights[a] * weights[b] / (weights[a] + weights[b]) * distances)
-    kept = np.delete(image, b[i], axis=0)
-    kept[a[i]] += image[b[i]]
-    return kept
-
-
-def _split(place: Place, features: Features) -> Array:
-    """Statistics with the widest component as two along its longest axis."""
-    image, (weights, means, covariances) = place.image, place.params
-    n, m, scatter = features.moments(image)
-    k = int(np.argmax(n * np.trace(scatter / n[:, None, None], axis1=1, axis2=2)))
-    values, axes = np.linalg.eigh(scatter[k] / n[k])
-    step = 0.8 * np.sqrt(values[-1]) * axes[:, -1]
-    i, j = features.pairs
-    halves = np.stack([image[k], image[k]]) * 0.5
-    for half, s in zip(halves, (step, -step)):
-        half[1:1 + len(step)] += 0.5 * n[k] * s
-        both = np.outer(m[k], s) + np.outer(s, m[k])
-        half[1 + len(step):] += 0.5 * n[k] * both[i, j]
-    return np.concatenate([np.delete(image, k, axis=0), halves])
+        k = contest.n_components
+        if k not in donors or contest.bic(features) < donors[k].bic(features):
+            donors[k] = contest
+    starts = []
+    for contest in contests:
+        structure, k = contest.structure, contest.n_components
+        own = []
+        if donors[k] is not contest and donors[k].best is not None:
+            own.append(donors[k].best.image)
+        if (larger := ended.get((structure, k + 1))) is not None:
+            own.append(merged(features, larger.image))
+        if (smaller := ended.get((structure, k - 1))) is not None:
+            own.append(parted(features, smaller.image))
+        starts.append(own)
+    _begin(features, contests, starts, rules, first=False)
+    finals = [(contest, place) for contest in contests for place in contest.waiting[:1]]
+    _to_the_end(features, finals, rules)
 
 
 def _begin(
@@ -180,11 +147,13 @@ def _begin(
 ) -> None:
     """Some iterations from every start of each mixture."""
     entered = [c for c, own in zip(contests, starts, strict=True) for _ in own]
+    if not entered:
+        return
     structures = [contest.structure for contest in entered]
     climbs = Climbs(features, structures, [start for own in starts for start in own])
     climbs.climb(rules.tol, rules.n_iter)
     places = climbs.stop_all()
-    _book_unclear(entered, features, places, rules.resolved)
+    _book_narrow(entered, features, places, rules.resolved)
     begun = iter(places)
     for contest, own in zip(contests, starts, strict=True):
         contest.enter(list(islice(begun, len(own))), first)
@@ -192,6 +161,8 @@ def _begin(
 
 def _to_the_end(features: Features, finals: list[tuple[Contest, Place]], rules: Rules) -> None:
     """Climb on from some places, and book where that ends."""
+    if not finals:
+        return
     entered = [contest for contest, _ in finals]
     structures = [contest.structure for contest in entered]
     climbs = Climbs(features, structures, [place.image for _, place in finals])
@@ -206,7 +177,7 @@ def _to_the_end(features: Features, finals: list[tuple[Contest, Place]], rules: 
         behind |= _stop_those_behind(climbs, groups, floor)
         climbs.climb(rules.tol, LOOK)
     places = climbs.stop_all()
-    _book_unclear(entered, features, places, rules.resolved)
+    _book_narrow(entered, features, places, rules.resolved)
     sound = _are_sound(structures, places, rules.resolved)
     for i, (contest, before) in enumerate(finals):
         place = places[i]._replace(n_iter=places[i].n_iter + before.n_iter)
@@ -224,10 +195,10 @@ def _stop_those_behind(climbs: Climbs, groups: NDArray[np.intp], floor: Array) -
     return climbs.stop(reach < best[groups])
 
 
-def _book_unclear(
+def _book_narrow(
     contests: list[Contest], features: Features, places: list[Place], least: Array
 ) -> None:
-    """Note which contests have a climb that ended beyond what features tell."""
+    """Note the places that are lost because features are too coarse for them."""
     lost = [i for i, place in enumerate(places) if place.log_likelihood == -np.inf]
     if not lost:
         return
@@ -235,7 +206,8 @@ def _book_unclear(
     enough = (1.0 + features.n_columns) / features.total_weight
     resolved = _resolved([contest.structure for contest in contests], places, least)
     for contest, place, varies in zip(contests, places, resolved, strict=True):
-        contest.unclear |= bool(varies and (place.params.weights >= enough).all())
+        if varies and (place.params.weights >= enough).all():
+            contest.narrow.append(place)
 
 
 def _are_sound(structures: list[Structure], places: list[Place], least: Array) -> NDArray[np.bool_]:
