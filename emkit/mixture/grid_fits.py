@@ -42,24 +42,18 @@ class GridFit(NamedTuple):
     @classmethod
     def of(cls, mixture: EMGaussianMixture, ended: Ended, X: Any, sample_weight: Any) -> "GridFit":
         """Of a mixture whose climbs have ended, which is not fitted yet."""
-        best, found = ended.best, cls(mixture, _numbers(None, X, sample_weight), [], COLLAPSED)
-        if best is not None:
-            numbers = _line(ended.measures(best), best.n_iter, best.converged)
-            found = cls(mixture, numbers, [], "", ended)
-        for place in ended.narrow:
+        numbers = _line(ended.measures(ended.best), ended.best.n_iter, ended.best.converged)
+        found = cls(mixture, numbers, [], "", ended)
+        for place in ended.unsettled:
             other = _fit_from(mixture, ended.initial_values(place), X, sample_weight)
-            if not other.failure and not other.numbers["log_likelihood"] <= found.height:
+            higher = other.numbers["log_likelihood"] > found.numbers["log_likelihood"]
+            if higher and not other.failure:
                 found = other._replace(mixture=copy(mixture))
         return found
 
-    @property
-    def height(self) -> float:
-        """Log-likelihood; -inf where there is none."""
-        return -np.inf if self.failure else float(self.numbers["log_likelihood"])
-
     def fitted(self, X: Any, sample_weight: Any) -> "GridFit":
         """The same with a mixture that is fitted."""
-        if self.ended is None or self.ended.best is None:
+        if self.ended is None:
             return self
         best = self.ended.best
         begin = self.ended.initial_values(best) if best.converged else {}
@@ -70,10 +64,8 @@ def _fit_from(
     mixture: EMGaussianMixture, begin: dict[str, Any], X: Any, sample_weight: Any
 ) -> GridFit:
     """A mixture fitted from initial values, which its arguments do not tell afterwards."""
-    usual = {name: getattr(mixture, name) for name in (*begin, *("n_init", "search") * bool(begin))}
-    one = {"n_init": 1, "search": "restarts"} if begin else {}
-    fit = _fit(mixture.set_params(**begin, **one), X, sample_weight, None)
-    mixture.set_params(**usual)
+    fit = _fit(mixture.set_params(**begin), X, sample_weight, None)
+    mixture.set_params(**dict.fromkeys(begin))
     return fit
 
 

@@ -7,10 +7,12 @@ becomes an `EMGaussianMixture`, which goes on from where it ended.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import cycle, islice
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.exceptions import recorded
@@ -45,10 +47,12 @@ class Ended(NamedTuple):
     """Where the climbs of a candidate ended."""
 
     candidate: Candidate
-    best: Place | None  #: None where there is no model from any start
-    narrow: list[Place]  #: places from which steps of its own may lead on
+    best: Place
+    unsettled: list[Place]  #: from which it has to be fitted on to tell
     units: Scaling
     total_weight: float
+    columns: NDArray[np.intp]  #: those of the table that vary in their own right
+    n_features: int
 
     def measures(self, place: Place) -> Measures:
         """What criteria are made of."""
@@ -61,14 +65,19 @@ class Ended(NamedTuple):
         """Arguments of a mixture that begins there, in units of the data."""
         weights, means, covariances = place.params
         layout, scale = STRUCTURES[self.candidate.covariance_type].layout, self.units.scale
-        precisions: Array = np.linalg.inv(covariances * scale * scale[:, None])
+        k, d, columns = len(means), self.n_features, self.columns
+        of_columns = np.linalg.inv(covariances * scale * scale[:, None])
+        precisions = np.broadcast_to(np.eye(d), (k, d, d)).copy()
+        precisions[:, columns[:, None], columns] = of_columns
         if layout.ndim < 2:
             precisions = precisions.diagonal(axis1=1, axis2=2)
         if layout.ndim < 1:
-            precisions = precisions[:, 0]
+            precisions = precisions[:, columns[0]]
+        means_init = np.zeros((k, d))
+        means_init[:, columns] = means * scale + self.units.shift
         return {
             "weights_init": weights,
-            "means_init": means * scale + self.units.shift,
+            "means_init": means_init,
             "precisions_init": precisions[0] if layout.shared else precisions,
         }
 
@@ -76,7 +85,11 @@ class Ended(NamedTuple):
 def climb_together(
     grid: Any, candidates: Sequence[Candidate], X: Any, sample_weight: Any, seed: int
 ) -> dict[Candidate, Ended]:
-    """Where candidates ended; those that are missing are to be fitted one by one."""
+    """Where candidates ended; those that are missing have to be fitted one by one.
+
+    These are all of tables that are no matter of these steps, else those that collapsed from every
+    start, of which a fit tells why.
+    """
     if not _takes(grid):
         return {}
     probe = EMGaussianMixture(1, covariance_type=OF_STARTS.name, reg_covar=0.0)
@@ -115,9 +128,18 @@ def climb_together(
         starts = {k: list(_starts(model, data, features, k, kinds, seed + 1)) for k in sizes}
         race(features, again, starts, rules)
     race_from_each_other(features, list(contests.values()), rules)
+    columns = np.arange(data.shape[1]) if table.flat is None else table.flat.kept
+    found = partial(
+        Ended,
+        units=units,
+        total_weight=data.total_weight,
+        columns=columns,
+        n_features=probe.n_features_in_,
+    )
     return {
-        candidate: Ended(candidate, contest.best, contest.narrow, units, data.total_weight)
+        candidate: found(candidate, contest.best, contest.higher)
         for candidate, contest in contests.items()
+        if contest.best is not None
     }
 
 
@@ -125,14 +147,14 @@ def _takes(grid: Any) -> bool:
     """Whether the fits of a grid are plain ones of maximum likelihood that nobody listens to."""
     plain = not grid.reg_covar and grid.prior is None and grid.distribution == "normal"
     usual = grid.search == "restarts" and grid.acceleration == "anderson"
-    alone = not getattr(grid, "_skl_callbacks", None) and not grid.verbose
+    alone = not getattr(grid, "_skl_callbacks", None)
     return plain and usual and alone and not wants_noise(grid) and grid.max_iter > Race.n_iter
 
 
 def _shared_units(table: Table) -> Scaling | None:
-    """Units of the columns of a table that is small, complete and of full rank; None of others."""
-    data, flat, scale = table.data, table.flat, table.scaling.scale
-    if flat is not None or not isinstance(data, Rows) or data.incomplete:
+    """Units of the columns of a table that is small and complete; None of others."""
+    data, scale = table.data, table.scaling.scale
+    if not isinstance(data, Rows) or data.incomplete:
         return None
     n, d = data.shape
     if n * (1 + d + d * (d + 1) // 2) > SMALL:

@@ -17,7 +17,7 @@ from emkit.models.mixed.local_dependence import LocalDependence
 from emkit.models.mixed.rows import CodedRows
 from emkit.models.mixture.collapse import mostly_ridge
 from emkit.models.mixture.noise import NoisyParams, clusters_of
-from emkit.models.mixture.overlap import ALIKE, any_alike
+from emkit.models.mixture.overlap import ALIKE, least_divergences
 from emkit.models.mixture.resolution import is_resolved, resolved_variances
 from emkit.models.mixture.starts import STARTS
 from emkit.numerics.covariance.side_by_side import SideBySide
@@ -173,8 +173,8 @@ def _judged(climber: Climber, outcome: Outcome) -> Outcome:
         alike = bool((divergences_of(model, outcome.params) < ALIKE).any())
     else:
         covariances = clusters_of(model).covariances_of(params)
-        sizes = np.array([len(covariances)])
-        alike = bool(any_alike(params.means, covariances, SideBySide(sizes))[0])
+        one = SideBySide(np.array([len(covariances)]))
+        alike = bool(least_divergences(params.means, covariances, one)[0] < ALIKE)
     if not (empty or alike or _collapsed(climber, outcome.params)):
         return outcome
     return replace(outcome, converged=False, reason=StopReason.INFEASIBLE)

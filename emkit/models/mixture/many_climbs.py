@@ -52,7 +52,6 @@ class Place(NamedTuple):
     image: Array  #: (K, n_features) statistics of the next M-step
     log_likelihood: float  #: -inf where a covariance became singular or a component empty
     log_largest: float  #: sum of the logarithms of the largest responsibilities
-    gain: float  #: of the last step
     n_iter: int
     converged: bool
 
@@ -146,9 +145,9 @@ class Climbs:
             if place is not None:
                 heights[i] = place.log_likelihood
         reach = heights.copy()
-        going_on = state.number[state.going_on]
-        heights[going_on] = state.height[state.going_on]
-        reach[going_on] = (state.height + n_steps * state.gain)[state.going_on]
+        going_on = state.going_on
+        heights[state.number[going_on]] = state.height[going_on]
+        reach[state.number[going_on]] = state.height[going_on] + n_steps * state.gain[going_on]
         return heights, reach
 
     def stop(self, these: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -171,8 +170,8 @@ class Climbs:
         with np.errstate(all="ignore"):  # an extrapolation may lead anywhere
             params = self.many.m_step(self._defined(target, out), state.params)
             image, heights = self.many.e_step(params)
-        height = np.where(out, -np.inf, heights.log_likelihoods)
-        gain = height - state.height
+            height = np.where(out, -np.inf, heights.log_likelihoods)
+            gain = height - state.height
         defined = height > -np.inf
         accepted = state.going_on & defined & (plain | (gain > 0.0))
         small = accepted & (gain < tol)
@@ -260,12 +259,14 @@ class Climbs:
         state, mixtures = self.state, self.many.mixtures
         for m in np.flatnonzero(ended):
             of = slice(mixtures.first[m], mixtures.first[m] + mixtures.sizes[m])
-            params = ManyParams(*(part[of] for part in state.params))
-            numbers = state.height[m], state.log_largest[m], state.gain[m]
             self.places[state.number[m]] = Place(
-                params, state.image[of], *map(float, numbers), int(state.n_iter[m]),
-                bool(state.converged[m]),
-            )  # fmt: skip
+                params=ManyParams(*(part[of] for part in state.params)),
+                image=state.image[of],
+                log_likelihood=float(state.height[m]),
+                log_largest=float(state.log_largest[m]),
+                n_iter=int(state.n_iter[m]),
+                converged=bool(state.converged[m]),
+            )
         if ended.any():
             state.going_on = state.going_on & ~ended
         left = mixtures.spread(state.going_on).mean()

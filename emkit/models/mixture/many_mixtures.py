@@ -10,7 +10,7 @@ structures that tie the units of columns together see them in a common one.
 """
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -130,7 +130,10 @@ class ManyMixtures:
         """Statistics at the parameters, and the heights of the mixtures there."""
         precisions, log_dets, regular = _inverted(params.covariances)
         d = self.features.n_columns
-        error = EPS * (precisions.diagonal(axis1=1, axis2=2) * params.means**2).sum(axis=1)
+        precision, variance = (
+            part.diagonal(axis1=1, axis2=2) for part in (precisions, params.covariances)
+        )
+        error = EPS * (precision * (params.means**2 + variance)).sum(axis=1)
         regular &= error <= ROUGH
         with np.errstate(divide="ignore"):  # a number so low that it never counts, not -inf
             log_weights = np.maximum(np.log(params.weights), -1e300)
@@ -241,10 +244,11 @@ def _kinds(structures: list[Structure], sizes: NDArray[np.intp], units: Scaling)
 def _inverted(covariances: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Inverses, logarithms of determinants, and which are not singular; the others stand for 1."""
     variances = covariances.diagonal(axis1=1, axis2=2)
-    regular = (variances > COLLAPSED).all(axis=1) & np.isfinite(covariances).all(axis=(1, 2))
+    regular: Any = (variances > COLLAPSED).all(axis=1)
+    regular &= np.isfinite(covariances).all(axis=(1, 2))
     one = np.eye(covariances.shape[-1])
     covariances = np.where(regular[:, None, None], covariances, one)
-    lower = _roots(covariances, regular)
+    lower = _roots(covariances)
     pivots = lower.diagonal(axis1=1, axis2=2)
     regular &= (pivots**2 > SINGULAR * covariances.diagonal(axis1=1, axis2=2)).all(axis=1)
     covariances = np.where(regular[:, None, None], covariances, one)
@@ -252,7 +256,7 @@ def _inverted(covariances: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
     return np.linalg.inv(covariances), 2.0 * np.log(pivots).sum(axis=1), regular
 
 
-def _roots(covariances: Array, regular: NDArray[np.bool_]) -> Array:
+def _roots(covariances: Array) -> Array:
     """Cholesky factors; zeros where there is none."""
     try:
         return np.linalg.cholesky(covariances)
@@ -260,5 +264,4 @@ def _roots(covariances: Array, regular: NDArray[np.bool_]) -> Array:
         if len(covariances) == 1:
             return np.zeros_like(covariances)
         half = len(covariances) // 2
-        parts = covariances[:half], covariances[half:]
-        return np.concatenate([_roots(part, regular) for part in parts])
+        return np.concatenate([_roots(part) for part in (covariances[:half], covariances[half:])])

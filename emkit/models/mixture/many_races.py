@@ -3,8 +3,8 @@
 Mixtures of as many components have the same starts, whatever their structures. Of each the first
 start and the best of the others are climbed to the end. One that ends in no model (a singular
 covariance, two components that are one, rows that agree in some direction) makes room for the next;
-one that falls behind another of its mixture is left where it is. One whose components become too
-narrow for features, but of rows that may have a maximum, is for others to go on with.
+one that falls behind another of its mixture is left where it is. Where components become too narrow
+for features, or stay beside the saddle at which two of them are one, others have to go on.
 
 At last every mixture is climbed on from where others ended: from the rows as the best of another
 structure assigns them, with two components of one more as one, and with one of one fewer as two.
@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from math import log
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ from emkit._typing import Array
 from emkit.models.mixture.many_climbs import Climbs, Place
 from emkit.models.mixture.many_mixtures import Features, ManyParams
 from emkit.models.mixture.neighbours import merged, parted
-from emkit.models.mixture.overlap import any_alike
+from emkit.models.mixture.overlap import ALIKE, ONE, least_divergences
 from emkit.models.mixture.resolution import are_resolved
 from emkit.numerics.covariance import Structure
 from emkit.numerics.covariance.side_by_side import SideBySide
@@ -56,12 +56,18 @@ class Contest:
     left: list[Place] = field(default_factory=list)  #: behind one that has not ended yet
     ended: list[Place] = field(default_factory=list)
     tried: bool = False  #: whether climbs have gone to the end
-    narrow: list[Place] = field(default_factory=list)  #: that became so for features
+    unsettled: list[Place] = field(default_factory=list)  #: from which others have to go on
 
     @property
     def best(self) -> Place | None:
         """The highest that ended; the first of those that are as high."""
         return max(self.ended, key=lambda place: place.log_likelihood, default=None)
+
+    @property
+    def higher(self) -> list[Place]:
+        """The first two of the unsettled places that may lead higher than the best."""
+        best = -np.inf if self.best is None else self.best.log_likelihood
+        return [p for p in self.unsettled if not -np.inf < p.log_likelihood <= best][:2]
 
     def bic(self, features: Features) -> float:
         """BIC of the best."""
@@ -116,17 +122,17 @@ def race(
 def race_from_each_other(features: Features, contests: Sequence[Contest], rules: Rules) -> None:
     """Climb each mixture on from where others ended, the best of these starts to the end."""
     ended = {(c.structure, c.n_components): c.best for c in contests if c.best is not None}
-    donors: dict[int, Contest] = {}
+    best: dict[int, Contest] = {}  # by BIC, of each number of components
     for contest in contests:
         k = contest.n_components
-        if k not in donors or contest.bic(features) < donors[k].bic(features):
-            donors[k] = contest
+        if k not in best or contest.bic(features) < best[k].bic(features):
+            best[k] = contest
     starts = []
     for contest in contests:
         structure, k = contest.structure, contest.n_components
         own = []
-        if donors[k] is not contest and donors[k].best is not None:
-            own.append(donors[k].best.image)
+        if best[k] is not contest and (donor := best[k].best) is not None:
+            own.append(donor.image)
         if (larger := ended.get((structure, k + 1))) is not None:
             own.append(merged(features, larger.image))
         if (smaller := ended.get((structure, k - 1))) is not None:
@@ -178,13 +184,15 @@ def _to_the_end(features: Features, finals: list[tuple[Contest, Place]], rules: 
         climbs.climb(rules.tol, LOOK)
     places = climbs.stop_all()
     _book_narrow(entered, features, places, rules.resolved)
-    sound = _are_sound(structures, places, rules.resolved)
+    apart = _divergences(structures, places, rules.resolved)
     for i, (contest, before) in enumerate(finals):
         place = places[i]._replace(n_iter=places[i].n_iter + before.n_iter)
         if behind[i]:
             contest.left.append(place)
-        elif sound[i]:
+        elif apart[i] >= ONE:
             contest.ended.append(place)
+        elif apart[i] >= ALIKE:
+            contest.unsettled.append(place)
 
 
 def _stop_those_behind(climbs: Climbs, groups: NDArray[np.intp], floor: Array) -> NDArray[np.bool_]:
@@ -207,29 +215,28 @@ def _book_narrow(
     resolved = _resolved([contest.structure for contest in contests], places, least)
     for contest, place, varies in zip(contests, places, resolved, strict=True):
         if varies and (place.params.weights >= enough).all():
-            contest.narrow.append(place)
+            contest.unsettled.append(place)
 
 
-def _are_sound(structures: list[Structure], places: list[Place], least: Array) -> NDArray[np.bool_]:
-    """Which of some places are mixtures of components that differ, each of rows that do."""
-    sound = np.array([place.log_likelihood > -np.inf for place in places])
-    if not sound.any():
-        return sound
-    some = np.flatnonzero(sound)
-    structures, places = [structures[i] for i in some], [places[i] for i in some]
-    _, means, covariances = _joined(places)
-    mixtures = _side_by_side(places)
-    sound[some] = _resolved(structures, places, least) & ~any_alike(means, covariances, mixtures)
-    return sound
+def _divergences(structures: list[Structure], places: list[Place], least: Array) -> Array:
+    """Least divergence of two components of each place; -inf where it is no model."""
+    apart = np.full(len(places), -np.inf)
+    some = [i for i, place in enumerate(places) if place.log_likelihood > -np.inf]
+    if some:
+        structures, places = [structures[i] for i in some], [places[i] for i in some]
+        _, means, covariances = _joined(places)
+        divergences = least_divergences(means, covariances, _side_by_side(places))
+        apart[some] = np.where(_resolved(structures, places, least), divergences, -np.inf)
+    return apart
 
 
 def _resolved(structures: list[Structure], places: list[Place], least: Array) -> NDArray[np.bool_]:
     """In which of some places the rows of every component vary."""
     n_axes = np.array([structure.layout.ndim for structure in structures])
     weights, means, covariances = _joined(places)
-    broken = ~(np.isfinite(covariances).all(axis=(1, 2)) & np.isfinite(means).all(axis=1))
-    means = np.where(broken[:, None], 0.0, means)
-    covariances = np.where(broken[:, None, None], 0.0, covariances)
+    defined: Any = np.isfinite(covariances).all(axis=(1, 2)) & np.isfinite(means).all(axis=1)
+    means = np.where(defined[:, None], means, 0.0)
+    covariances = np.where(defined[:, None, None], covariances, 0.0)
     mixtures = _side_by_side(places)
     return are_resolved(n_axes, weights, means, covariances, least, mixtures)
 

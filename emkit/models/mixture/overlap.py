@@ -1,14 +1,20 @@
 """How far apart components are: whether two of them are one and the same so far."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.numerics.covariance import Layout
 from emkit.numerics.covariance.side_by_side import SideBySide
 from emkit.numerics.gaussian import Components
 
-__all__ = ["any_alike", "divergences", "least_divergence", "one_and_the_same"]
+__all__ = [
+    "ALIKE",
+    "ONE",
+    "divergences",
+    "least_divergence",
+    "least_divergences",
+    "one_and_the_same",
+]
 
 #: Divergence, in nats, below which two components are all but one.
 ONE = 0.1
@@ -52,8 +58,8 @@ def divergences(layout: Layout, components: Components) -> Array:
     return np.where(apart, 0.5 * total, np.inf)
 
 
-def any_alike(means: Array, covariances: Array, mixtures: SideBySide) -> NDArray[np.bool_]:
-    """Whether two components of a mixture are one and the same, for every mixture.
+def least_divergences(means: Array, covariances: Array, mixtures: SideBySide) -> Array:
+    """Smallest divergence of two components, in nats, of each of several mixtures.
 
     Parameters
     ----------
@@ -68,6 +74,6 @@ def any_alike(means: Array, covariances: Array, mixtures: SideBySide) -> NDArray
     products = np.einsum("pij,pij->p", precisions[a], covariances[b])
     products += np.einsum("pij,pij->p", precisions[b], covariances[a])
     squares = np.einsum("pi,pij,pj->p", apart, precisions[a] + precisions[b], apart)
-    alike = 0.5 * (products + squares) - means.shape[1] < ALIKE
-    found: NDArray[np.bool_] = np.bincount(mixtures.mixture[a], alike, len(mixtures.sizes)) > 0
-    return found
+    least = np.full(len(mixtures.sizes), np.inf)
+    np.minimum.at(least, mixtures.mixture[a], 0.5 * (products + squares) - means.shape[1])
+    return least

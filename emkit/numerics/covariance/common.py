@@ -10,7 +10,7 @@ its own.
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,8 +106,8 @@ def _newton(
     assert rule.curvature is not None
     d = here.variances.shape[1]
     spread = here.scatter.diagonal(axis1=1, axis2=2)
-    some = spread.any(axis=1)  # the others have no part in it
-    exists = mixtures.sum(some & ~(spread > LEAST).all(axis=1)) == 0
+    some: Any = spread.any(axis=1)  # the others have no part in it
+    exists: Any = mixtures.sum(some & ~(spread > LEAST).all(axis=1)) == 0
     spread = np.where(spread > LEAST, spread, 1.0)
     precisions = np.where(some[:, None], 1.0 / here.variances, 0.0)
     i, j = _angles(d)

@@ -84,7 +84,9 @@ class CommonAxes(AlongColumns):
             values = counts * np.log(variances).sum(axis=1) + (spread / variances).sum(axis=1)
             return Orientation(axes, turned, variances, mixtures.sum(values))
 
-        begin = at(common_axes(previous, mixtures))
+        # One component has the axes of its scatter.
+        several = mixtures.spread(mixtures.sum(np.ones(len(counts))) > 1.0)
+        begin = at(common_axes(np.where(several[:, None, None], previous, scatter), mixtures))
         found = nearest_orientation(begin, at, counts, self.rule, mixtures)
         return _matrices(mixtures.spread(found.axes), found.variances)
 
