@@ -44,6 +44,7 @@ PASSED_ON = (
     "n_jobs",
     "algorithm",
     "prior",
+    "categorical_features",
 )
 
 
@@ -192,6 +193,7 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
         "reg_covar": [at_least(Real, 0.0)],
         "algorithm": [StrOptions(set(ALGORITHMS) - {"mcem", "saem"}), Algorithm],
         "prior": [StrOptions({"mclust"}), MixturePrior, None],
+        "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
     }
 
     def __init__(
@@ -211,6 +213,7 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
         n_jobs: int | None = None,
         algorithm: Any = "em",
         prior: Any = None,
+        categorical_features: Any = "from_dtype",
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -226,6 +229,7 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
         self.n_jobs = n_jobs
         self.algorithm = algorithm
         self.prior = prior
+        self.categorical_features = categorical_features
 
     @fit_context
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
@@ -249,7 +253,7 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
         of_components = self._classes_of_components(classes, codes)
         labels = Labels(codes, of_components, classes, clusters=False)
         arguments = {name: getattr(self, name) for name in PASSED_ON}
-        mixture = EMGaussianMixture(len(of_components), categorical_features=None, **arguments)
+        mixture = EMGaussianMixture(len(of_components), **arguments)
         if not len(labels.several_or_unseen()):
             mixture.n_init = 1
         fit_mixture(mixture, X, None, sample_weight, labels)

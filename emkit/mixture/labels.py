@@ -10,15 +10,14 @@ from sklearn.utils.multiclass import check_classification_targets
 from emkit.base.estimator import is_pandas_na, is_scalar_nan, n_samples_of
 from emkit.base.names import listed
 from emkit.data.opened import place_of
-from emkit.mixture.coding import coding_of, refuse_categories
 from emkit.models.labels import UNKNOWN, Labels
 
 __all__ = [
     "classes_of",
     "labels_of_components",
     "labels_of_fit",
+    "labels_that_count",
     "refuse_beside_labels",
-    "with_labels",
 ]
 
 #: What NumPy makes of an unknown label among texts.
@@ -84,11 +83,13 @@ def labels_of_components(labels: Any, X: Any, n_components: int) -> Labels | Non
     return Labels(codes, np.arange(n_components))
 
 
-def with_labels(opened: Any, data: Any, labels: Labels | None, which_count: Any) -> Any:
-    """The rows that count with their labels, which are given for all."""
+def labels_that_count(labels: Labels | None, kept: Any) -> Labels | None:
+    """Labels of the rows that count, by a mask or numbers; None for all.
+
+    ValueError where no row of a class counts, or none can be of a component.
+    """
     if labels is None:
-        return data
-    (kept,) = opened.survey(which_count)
+        return None
     counted = labels if kept is None else labels[kept]
     gone = np.setdiff1d(labels.of_rows, counted.of_rows)
     gone = gone[gone != UNKNOWN]
@@ -105,7 +106,7 @@ def with_labels(opened: Any, data: Any, labels: Labels | None, which_count: Any)
             "every row has a label, and none of them theirs. Lower n_components, or leave the "
             "label of some rows unknown (-1)."
         )
-    return data._replace(labels=counted)
+    return counted
 
 
 def refuse_beside_labels(mixture: Any) -> None:
@@ -120,8 +121,6 @@ def refuse_beside_labels(mixture: Any) -> None:
             f"init_params={mixture.init_params!r} does not go by labels. Leave it at 'kmeans': "
             "where there are labels, starts are k-means that keeps to them."
         )
-    remedy = "Make numbers of them first, as with OneHotEncoder, or drop them."
-    refuse_categories(mixture, coding_of(mixture), "A fit with labels", remedy)
 
 
 def require_in_memory(name: str, X: Any) -> None:
