@@ -460,6 +460,18 @@ def test_rows_that_tell_nothing_have_no_class():
         EMMixtureClassifier(4).fit(frame, z)
 
 
+@pytest.mark.parametrize("columns", [["x"], ["g"], ["x", "y"], ["y", "g"]])
+def test_columns_without_a_value_in_a_class_are_told(columns):
+    frame, z, _ = table(21)
+    frame.loc[z == 1, columns] = None
+    told = rf"Column\(s\) {', '.join(columns)} of X have no value in any row of class\(es\) B:"
+    with pytest.warns(DataWarning, match=told):
+        proba = EMMixtureClassifier().fit(frame, np.array(["A", "B", "C"])[z]).predict_proba(frame)
+    assert np.isfinite(proba).all()
+    some = np.where(np.arange(len(z)) < 60, z, -1)  # of the others any may be of the class
+    EMGaussianMixture(3, random_state=0).fit(frame, labels=some)
+
+
 def test_levels_that_no_row_of_the_fit_had_count_as_missing():
     frame, z, _ = table(18)
     classifier = EMMixtureClassifier().fit(frame, z)

@@ -10,6 +10,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from emkit.base.estimator import is_pandas_na, is_scalar_nan, n_samples_of
 from emkit.base.names import listed
 from emkit.data.opened import place_of
+from emkit.exceptions import DataWarning, warn
 from emkit.models.labels import UNKNOWN, Labels
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "labels_of_fit",
     "labels_that_count",
     "refuse_beside_labels",
+    "warn_of_unobserved",
 ]
 
 #: What NumPy makes of an unknown label among texts.
@@ -107,6 +109,26 @@ def labels_that_count(labels: Labels | None, kept: Any) -> Labels | None:
             "label of some rows unknown (-1)."
         )
     return counted
+
+
+def warn_of_unobserved(labels: Labels, seen: NDArray[np.bool_], names: Any) -> None:
+    """DataWarning for columns that no row which may be of a component has a value in.
+
+    ``seen`` (n, d) are the cells with a value, and ``names`` those of the columns.
+    """
+    nowhere = labels.allow().astype(float) @ seen == 0.0
+    components, columns = (np.flatnonzero(nowhere.any(axis=axis)) for axis in (1, 0))
+    if not len(columns):
+        return
+    classes = np.unique(labels.of_components[components])
+    classes = classes if labels.names is None else labels.names[classes]
+    warn(
+        f"Column(s) {listed(names[columns])} of X have no value in any row of class(es) "
+        f"{listed(classes)}: how they are distributed there is what the start or a prior says, "
+        "and so is what is predicted from them. Drop the column(s), or give rows of the class(es) "
+        "with values.",
+        DataWarning,
+    )
 
 
 def refuse_beside_labels(mixture: Any) -> None:

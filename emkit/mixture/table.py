@@ -50,6 +50,13 @@ class Table(NamedTuple):
     filled: bool = False  #: whether cells may have been filled by what the flat says
 
     @property
+    def seen(self) -> NDArray[np.bool_]:
+        """Which cells (n, d) have a value, of rows in memory; categories come last."""
+        observed = ~np.isnan(self.data.X)
+        coded = isinstance(self.data, CodedRows)
+        return np.hstack([observed, self.data.codes >= 0]) if coded else observed
+
+    @property
     def of_numbers(self) -> "Table":
         """The same of the columns of numbers."""
         coded = isinstance(self.data, CodedRows)
