@@ -128,8 +128,7 @@ def test_the_start_is_the_maximum_where_labels_say_it_all(max_iter):
 @pytest.mark.parametrize(("prior", "alpha"), [(None, 1e-10), (OF_TABLES, 0.5)])
 def test_of_categories_alone_it_is_naive_bayes(prior, alpha):
     frame, _, _ = table(3, n=300)
-    frame = frame[["f", "g"]]
-    frame["g"] = frame["g"].replace("c", "b")
+    frame = frame[["f", "g"]].replace({"g": {"c": "b"}})
     # Every cell with its opposite, so that the prior's row is half a row of each level.
     other = frame.replace({"f": {"yes": "no", "no": "yes"}, "g": {"a": "b", "b": "a"}})
     z = np.append(np.arange(300) % 3, np.arange(300) // 100)
@@ -409,6 +408,24 @@ def test_long_tables_in_parts_and_from_a_sample():
     assert alone.score(frame, z) > 0.95
     parts = clone(classifier).set_params(n_jobs=2).fit(frame, y)
     assert_allclose(parts.mixture_.means_, alone.mixture_.means_, rtol=1e-8)
+
+
+@pytest.mark.parametrize("prior", [None, OF_TABLES])
+def test_columns_of_many_levels(prior):
+    frame, z, y = table(22, n=3000)
+    rng = np.random.default_rng(0)
+    classifier = EMMixtureClassifier(prior=prior, random_state=0)
+    told = np.array([f"{k}{i}" for k, i in zip(z, rng.integers(0, 400, 3000), strict=True)])
+    names = np.array([f"n{i}" for i in rng.permutation(3000) // 2])  # each level is there twice
+    score = clone(classifier).fit(frame, y).score(frame, z)
+    assert clone(classifier).fit(frame.assign(h=told), y).score(frame.assign(h=told), z) > 0.97
+    for column, least in ((names, score - 0.1), (np.arange(3000).astype(str), score - 0.1)):
+        more = frame.assign(h=column)
+        proba = clone(classifier).fit(more, y).predict_proba(more)
+        assert_allclose(proba.sum(axis=1), 1.0)
+        assert np.mean(proba.argmax(axis=1) == z) > least
+    alone = pd.DataFrame({"h": told})
+    assert clone(classifier).fit(alone, y).score(alone, z) > 0.7
 
 
 # ``labels`` of a mixture

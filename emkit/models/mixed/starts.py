@@ -6,7 +6,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.models.agglomeration import sphered
-from emkit.models.emissions.categorical import CategoricalParams
+from emkit.models.emissions.categorical import Categorical, CategoricalParams
 from emkit.models.emissions.partition import kmeans_partition
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.rows import CodedRows
@@ -31,6 +31,8 @@ __all__ = [
 SHARED_PART = 0.1
 #: Length of the indicators of a column of categories beside a column of numbers of variance 1.
 OF_CATEGORIES = 0.7
+#: Levels at most of a column that starts look at beside labels: of more EM alone takes account.
+MOST_LEVELS = 30
 #: Part of the variance of all rows that a class has besides its own.
 OF_ALL = 0.1
 #: Rows that every level has in the shares about which priors lie, seen or not.
@@ -67,7 +69,7 @@ def draw_labelled_start(
     rows = with_drawn_numbers(model, rows, rng)
 
     def see(weights: Array) -> Views:
-        indicators = _indicators(model, rows)
+        indicators = _indicators(model, rows, MOST_LEVELS)
         if model.normal is None:
             return [indicators], indicators
         seen = *views_of(rows.X, rng, weights), sphered(rows.X, weights)
@@ -99,9 +101,13 @@ def _internal(model: LocalDependence, data: CodedRows) -> Array:
     return model.normal.units.load(data.X, np.empty(data.X.shape[::-1]))
 
 
-def _indicators(model: LocalDependence, data: CodedRows) -> Array:
-    """Indicators (n, T) of the levels, as long as they are to be beside numbers."""
-    return OF_CATEGORIES * model.tables.embed(data.codes)
+def _indicators(model: LocalDependence, data: CodedRows, most: float = np.inf) -> Array:
+    """Indicators (n, T) of columns of so many levels, as long as they are to be beside numbers."""
+    few = [j for j, n_levels in enumerate(model.levels.n_levels) if n_levels <= most]
+    if not few:
+        return np.zeros((len(data), 1))
+    tables = Categorical(model.n_classes, [model.levels.n_levels[j] for j in few])
+    return OF_CATEGORIES * tables.embed(data.codes[:, few])
 
 
 def _scaled(view: Array) -> Array:
