@@ -90,29 +90,46 @@ def climb_together(
     These are all of tables that are no matter of these steps, else those that collapsed from every
     start, of which a fit tells why.
     """
-    if not _takes(grid):
+    table, n_features = _small_table(grid, X, sample_weight)
+    if table is None:
         return {}
+    contests = {c: _contest(c) for c in candidates if _is_possible(c, table)}
+    if not contests:
+        return {}
+    _settle(grid, list(contests.values()), table, seed)
+    found = partial(
+        Ended,
+        units=table.scaling,
+        total_weight=table.data.total_weight,
+        columns=np.arange(n_features) if table.flat is None else table.flat.kept,
+        n_features=n_features,
+    )
+    return {
+        candidate: found(candidate, contest.best, contest.higher)
+        for candidate, contest in contests.items()
+        if contest.best is not None
+    }
+
+
+def _small_table(grid: Any, X: Any, sample_weight: Any) -> tuple[Table | None, int]:
+    """The table, if the fits of the grid to it are such as take these steps; all its columns."""
+    if not _takes(grid):
+        return None, 0
     probe = EMGaussianMixture(1, covariance_type=OF_STARTS.name, reg_covar=0.0)
     probe.categorical_features = grid.categorical_features
     with recorded():  # the fit of the best says it again
         opened = open_table(probe, X, sample_weight, reset=True)
         if not opened.in_memory or probe._coding is not None:
-            return {}
+            return None, 0
         table, _ = load_table(probe, opened)
-    units = _shared_units(table)
-    if units is None:
-        return {}
-    contests = {c: _contest(c) for c in candidates if _is_possible(c, table)}
-    if not contests:
-        return {}
+    return (table if _is_small(table) else None), opened.n_features
+
+
+def _settle(grid: Any, contests: list[Contest], table: Table, seed: int) -> None:
+    """Climb all mixtures, from starts of several kinds and from each other."""
     data: Rows = table.data
-    features = Features(data, units)
-    model = GaussianMixtureModel(OF_STARTS, units, total_weight=data.total_weight)
-    sizes = {contest.n_components for contest in contests.values()}
-    mixed = grid.init_params == "mixed"
-    usual = kinds_of(data.shape[1]) if mixed else (grid.init_params,)
-    kinds = list(islice(cycle(usual), grid.n_init))
-    starts = {k: list(_starts(model, data, features, k, kinds, seed)) for k in sizes}
+    features = Features(data, table.scaling)
+    model = GaussianMixtureModel(OF_STARTS, table.scaling, total_weight=data.total_weight)
     rules = Rules(
         n_iter=Race.n_iter,
         finalists=Race.finalists,
@@ -120,27 +137,19 @@ def climb_together(
         max_iter=grid.max_iter,
         resolved=resolved_variances(model, data),
     )
-    race(features, list(contests.values()), starts, rules)
-    again = [c for c in contests.values() if c.best is None and mixed]
-    if again:
-        kinds = [LAST_KIND] * LAST_TRIES
-        sizes = {contest.n_components for contest in again}
-        starts = {k: list(_starts(model, data, features, k, kinds, seed + 1)) for k in sizes}
-        race(features, again, starts, rules)
-    race_from_each_other(features, list(contests.values()), rules)
-    columns = np.arange(data.shape[1]) if table.flat is None else table.flat.kept
-    found = partial(
-        Ended,
-        units=units,
-        total_weight=data.total_weight,
-        columns=columns,
-        n_features=probe.n_features_in_,
-    )
-    return {
-        candidate: found(candidate, contest.best, contest.higher)
-        for candidate, contest in contests.items()
-        if contest.best is not None
-    }
+
+    def climb(these: list[Contest], kinds: list[str], seed: int) -> None:
+        sizes = {contest.n_components for contest in these}
+        starts = {k: list(_starts(model, data, features, k, kinds, seed)) for k in sizes}
+        race(features, these, starts, rules)
+
+    mixed = grid.init_params == "mixed"
+    usual = kinds_of(data.shape[1]) if mixed else (grid.init_params,)
+    climb(contests, list(islice(cycle(usual), grid.n_init)), seed)
+    again = [contest for contest in contests if contest.best is None]
+    if again and mixed:
+        climb(again, [LAST_KIND] * LAST_TRIES, seed + 1)
+    race_from_each_other(features, contests, rules)
 
 
 def _takes(grid: Any) -> bool:
@@ -151,18 +160,16 @@ def _takes(grid: Any) -> bool:
     return plain and usual and alone and not wants_noise(grid) and grid.max_iter > Race.n_iter
 
 
-def _shared_units(table: Table) -> Scaling | None:
-    """Units of the columns of a table that is small and complete; None of others."""
+def _is_small(table: Table) -> bool:
+    """Whether a table is small, complete, and of columns none of whose values lie far away."""
     data, scale = table.data, table.scaling.scale
     if not isinstance(data, Rows) or data.incomplete:
-        return None
+        return False
     n, d = data.shape
-    if n * (1 + d + d * (d + 1) // 2) > SMALL:
-        return None
-    if not ((scale > LEAST_UNIT) & (scale < LARGEST_UNIT)).all():
-        return None
-    units = units_of(data, table.scaling, np.arange(d))
-    return units if np.array_equal(units.scale, scale) else None  # a few values lie far away
+    usual = ((scale > LEAST_UNIT) & (scale < LARGEST_UNIT)).all()
+    if n * (1 + d + d * (d + 1) // 2) > SMALL or not usual:
+        return False
+    return np.array_equal(units_of(data, table.scaling, np.arange(d)).scale, scale)
 
 
 def _is_possible(candidate: Candidate, table: Table) -> bool:
