@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, KFold
@@ -33,7 +33,7 @@ from emkit.datasets import load_cosmesis
 from emkit.engine import StopReason
 from emkit.exceptions import DataWarning
 from emkit.models.laws.registry import LAWS
-from emkit.numerics.covariance import NAMES
+from emkit.numerics.covariance import NAMES, STRUCTURES
 from emkit.plotting import (
     CensoredRegressionDisplay,
     CoefficientDisplay,
@@ -531,6 +531,93 @@ def test_components_are_whole_numbers(most):
     low, high = display.ax_.get_xlim()
     ticks = [tick for tick in display.ax_.get_xticks() if low <= tick <= high]
     assert ticks and all(tick == round(tick) for tick in ticks)
+
+
+def values_of(kinds, most, seed=0):
+    """A display of random values."""
+    types = np.repeat(kinds, most)
+    n = np.tile(np.arange(1, most + 1), len(kinds))
+    values = 1000.0 + 50.0 * np.random.default_rng(seed).normal(size=len(n))
+    return SelectionDisplay(n, types, values, None, "BIC", False)
+
+
+@pytest.mark.parametrize("kinds", [NAMES[:1], NAMES[:2], NAMES[:4], NAMES], ids=len)
+@pytest.mark.parametrize("most", [1, 9])
+def test_lines_are_told_apart_without_colour_and_the_legend_hides_none(kinds, most):
+    display = values_of(kinds, most).plot()
+    looks = {
+        kind: (line.get_marker(), line.get_markerfacecolor() == "white", line.get_linestyle())
+        for kind, line in display.lines_.items()
+    }
+    assert len(set(looks.values())) == len(kinds)
+    assert len({look[:2] for look in looks.values()}) == len(kinds)
+    assert len({(line.get_color(), line.get_linestyle()) for line in display.lines_.values()}) == (
+        len(kinds)
+    )
+    display.figure_.canvas.draw()
+    legend, inside = display.ax_.get_legend().get_window_extent(), display.ax_.get_window_extent()
+    assert legend.x0 >= inside.x1 - 1.0 or legend.y0 >= inside.y1 - 1.0
+    tight = display.figure_.get_tightbbox()
+    assert tight.x1 <= display.figure_.get_figwidth() + 0.01
+    assert tight.y1 <= display.figure_.get_figheight() + 0.01
+    # The best comes first.
+    lines = display.ax_.get_legend().get_lines()
+    least = [np.min(display.values[display.covariance_types == kind]) for kind in kinds]
+    assert [line.get_label().split()[0] for line in lines] == [
+        (STRUCTURES[kind].letters if len(kinds) > 4 else kind)
+        for _, kind in sorted(zip(least, kinds, strict=True))
+    ]
+
+
+def test_types_of_one_model_share_a_line(iris):
+    grid = EMGaussianMixtureIC(max_components=3, covariance_type="all", n_init=1, random_state=0)
+    display = SelectionDisplay.from_search(grid.fit(iris.iloc[:, [2]]))
+    assert sorted(display.lines_) == sorted(NAMES) and len(set(display.lines_.values())) == 2
+    named = " ".join(line.get_label() for line in set(display.lines_.values()))
+    assert all(STRUCTURES[name].letters in named for name in NAMES)
+
+
+def test_what_is_not_seen_is_said():
+    rng = np.random.default_rng(0)
+    few = np.concatenate([rng.normal(0, 1, (6, 3)), rng.normal(9, 1, (6, 3))])
+    grid = EMGaussianMixtureIC(
+        max_components=4, covariance_type=["full", "EII"], n_init=1, random_state=0
+    )
+    with pytest.warns(DataWarning, match="left out"):
+        grid.fit(few)
+    failed = np.isnan(grid.criterion_)
+    display = SelectionDisplay.from_search(grid)
+    assert len(display.left_out) == failed.sum() > 0
+    (kinds, sizes) = zip(*display.left_out, strict=True)
+    np.testing.assert_array_equal(kinds, grid.results_["covariance_type"][failed])
+    np.testing.assert_array_equal(sizes, grid.results_["n_components"][failed])
+    assert display.note_.get_text().startswith("not fitted: VVV: ")
+    # Models far behind are named, and the others have the axis for themselves.
+    far = values_of(["full", "tied", "VEV"], 9)
+    far.values[far.covariance_types == "tied"] += 1e4
+    for sign in (1.0, -1.0):
+        far.values, far.higher_is_better = sign * np.abs(far.values), sign < 0.0
+        display = far.plot()
+        side = "below" if far.higher_is_better else "above"
+        assert display.note_.get_text() == f"{side} the axis: EEE: 1\N{EN DASH}9"
+        low, high = display.ax_.get_ylim()
+        seen = (far.values >= low) & (far.values <= high)
+        np.testing.assert_array_equal(seen, far.covariance_types != "tied")
+    assert values_of(["full", "tied"], 9).plot().note_ is None
+
+
+def test_candidates_of_a_search_that_failed_are_named(iris):
+    search = GridSearchCV(
+        EMGaussianMixture(reg_covar=0.0, random_state=0),
+        {"n_components": [1, 2, 200]},
+        cv=2,
+        error_score=np.nan,
+    )
+    with pytest.warns(FitFailedWarning):
+        with pytest.warns(UserWarning, match="non-finite"):
+            search.fit(iris)
+    display = SelectionDisplay.from_search(search)
+    assert display.left_out == [("full", 200)] and "VVV: 200" in display.note_.get_text()
 
 
 def test_nothing_to_compare_is_said(iris, mixture):
