@@ -49,6 +49,7 @@ from emkit.plotting import (
 matplotlib.use("Agg")
 from emkit.plotting.common import colours
 from emkit.plotting.imputation import _whole_edges
+from emkit.plotting.mixture_density import log_density
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -326,6 +327,75 @@ def test_any_number_of_components_has_as_many_colours_and_numbers(k):
     assert len({matplotlib.colors.to_hex(line.get_color()) for line in display.ellipses_}) == k
     assert [text.get_text() for text in display.ax_.texts] == [str(i) for i in range(k)]
     assert display.ax_.get_ylabel() == "width (mm)"
+
+
+SHOWN = ["classification", "uncertainty", "density"]
+
+
+@pytest.mark.parametrize("what", SHOWN)
+@pytest.mark.parametrize("features", [1, [0, 2], None], ids=["one", "two", "all"])
+@pytest.mark.parametrize("distribution", ["normal", "student_t", "noise"])
+def test_what_is_asked_for_is_drawn(what, features, distribution, iris):
+    rng = np.random.default_rng(0)
+    X = np.concatenate([iris.to_numpy(), rng.uniform(0.0, 8.0, (20, 4))])
+    options = {"noise": True} if distribution == "noise" else {"distribution": distribution}
+    mixture = EMGaussianMixture(2, random_state=0, **options).fit(X)
+    display = MixtureDisplay.from_estimator(mixture, X, features=features, what=what)
+    pairs, lone = {1: (0, 1), 2: (1, 0), 4: (6, 4)}[len(display.feature_names)]
+    has_points = pairs + lone * (what == "uncertainty")
+    assert len(display.points_) == has_points
+    assert len(display.contours_) == pairs * (what == "density")
+    assert len(display.ellipses_) == 4 * pairs * (what != "density")
+    assert len(display.histograms_) == lone * (what != "uncertainty")
+    display.figure_.canvas.draw()
+    tight = display.figure_.get_tightbbox()
+    assert tight.x0 >= -0.01 and tight.x1 <= display.figure_.get_figwidth() + 0.01
+    assert tight.y0 >= -0.01 and tight.y1 <= display.figure_.get_figheight() + 0.01
+
+
+def test_points_are_as_large_as_their_rows_are_uncertain(mixture, iris):
+    two, one = (
+        MixtureDisplay.from_estimator(mixture, iris, features=features, what="uncertainty")
+        for features in ([0, 1], 0)
+    )
+    doubt = 1.0 - mixture.predict_proba(iris).max(axis=1)
+    order = doubt.argsort(kind="stable")
+    np.testing.assert_array_equal(two.points_[0].get_offsets(), iris.to_numpy()[order, :2])
+    areas = two.points_[0].get_sizes()
+    np.testing.assert_allclose(np.diff(areas), 180.0 * np.diff(doubt[order]), atol=1e-9)
+    np.testing.assert_allclose(one.points_[0].get_offsets()[:, 1], doubt[order])
+    shown = [mark.get_markersize() ** 2 for mark in two.ax_.get_legend().get_lines()[:3]]
+    np.testing.assert_allclose(shown, areas[0] + 180.0 * (np.array([0.01, 0.1, 0.5]) - doubt.min()))
+
+
+@pytest.mark.parametrize("distribution", ["normal", "student_t"])
+def test_regions_of_density_hold_their_share(distribution, iris):
+    X = iris.to_numpy()[:, [0, 2]]
+    mixture = EMGaussianMixture(3, distribution=distribution, df=5.0, random_state=0).fit(X)
+    levels = np.array([0.3, 0.6, 0.9])
+    display = MixtureDisplay.from_estimator(mixture, X, what="density", levels=levels)
+    ((x0, x1), (y0, y1)) = display.ax_.get_xlim(), display.ax_.get_ylim()
+    x, y = np.linspace(x0 - 9, x1 + 9, 1500), np.linspace(y0 - 9, y1 + 9, 1500)
+    at = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    logs = mixture.score_samples(at)
+    cell = (x[1] - x[0]) * (y[1] - y[0])
+    for height, level in zip(display.contours_[0].levels, levels[::-1], strict=True):
+        assert np.exp(logs[logs > height]).sum() * cell == pytest.approx(level, abs=0.01)
+    # What is drawn is the density itself.
+    own = (display.weights, display.means, display.covariances, display.df)
+    np.testing.assert_allclose(log_density(at[::999], *own), logs[::999], rtol=1e-9)
+
+
+def test_what_cannot_be_shown_is_said(mixture, iris):
+    with pytest.raises(ValueError, match="what must be one of .*'density'.*Got 'BIC'"):
+        MixtureDisplay.from_estimator(mixture, iris, what="BIC")
+
+
+@pytest.mark.parametrize("what", SHOWN)
+def test_one_component_has_no_doubt(what, iris):
+    alone = EMGaussianMixture(1).fit(iris)
+    display = MixtureDisplay.from_estimator(alone, iris, features=[0, 1], what=what)
+    assert len(display.points_[0].get_offsets()) == len(iris)
 
 
 def test_more_features_are_a_grid_of_pairs(mixture, pierced):
@@ -1121,6 +1191,9 @@ def test_many_rows_are_counted_in_cells():
     counts = np.expm1(opacity / 0.75 * np.log1p(counts_of_cells(display).max()))
     assert counts.sum() == pytest.approx(len(X) - 1, rel=1e-6)
     assert len(display.margins_[1].get_offsets()) == 1  # the row without the first feature
+    for what in ("uncertainty", "density"):
+        shown = MixtureDisplay.from_estimator(mixture, X, what=what)
+        assert len(shown.images_) == 1 and not shown.points_
     few = MixtureDisplay.from_estimator(mixture, X[:20_001])
     assert few.points_ and few.points_[0].get_alpha() < 1.0 and not few.images_
 

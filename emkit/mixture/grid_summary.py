@@ -316,6 +316,8 @@ def _readable(structure: Structure) -> str:
 def _in_common(structure: Structure, n_components: int, n_features: int) -> dict[str, Any]:
     """What volume, shape and orientation are, in words."""
     letters = structure.letters
+    if not set(letters) <= set("EVI") or len(letters) != 3:  # of a structure of your own
+        return dict.fromkeys(("volume", "shape", "orientation"), "none")
     if n_components == 1:  # which has them in common with itself
         letters = letters.replace("V", "E")
     volume, shape, orientation = tuple(letters)
