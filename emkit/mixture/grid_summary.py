@@ -51,7 +51,8 @@ class GridSummary:
     volume, shape, orientation : str
         What its components have in common: 'equal' or 'variable'; a shape may be 'spherical', an
         orientation that of the 'coordinate axes'; 'none' where there is nothing of the kind, such
-        as the orientation of spheres, or a shape in one column.
+        as the orientation of spheres, or a shape in one column; 'unknown' of a structure that
+        mclust has no letters for.
     same_as : tuple of str
         Letters of other candidates that are the same model, of as many components: with one
         component, or in one column, covariance types differ less.
@@ -317,7 +318,7 @@ def _in_common(structure: Structure, n_components: int, n_features: int) -> dict
     """What volume, shape and orientation are, in words."""
     letters = structure.letters
     if not set(letters) <= set("EVI") or len(letters) != 3:  # of a structure of your own
-        return dict.fromkeys(("volume", "shape", "orientation"), "none")
+        return dict.fromkeys(("volume", "shape", "orientation"), "unknown")
     if n_components == 1:  # which has them in common with itself
         letters = letters.replace("V", "E")
     volume, shape, orientation = tuple(letters)
