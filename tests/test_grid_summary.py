@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_iris, load_wine
 from sklearn.exceptions import NotFittedError
 
 from emkit import EMGaussianMixtureIC
@@ -90,6 +90,19 @@ def test_it_prints_what_it_says():
     shown += [f"{other.covariance_type}, {other.n_components}:" for other in found.runners_up]
     assert all(part in text for part in shown)
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_wines_of_mclust():
+    """Scrucca, Fop, Murphy & Raftery (2016), The R Journal 8, 289-317: Mclust(wine[, -1])."""
+    theirs = {"model": ("VVE", 3), "log_likelihood": -3015.335, "df": 158, "bic": 6849.391}
+    options = {"covariance_type": ["VVE", "EVE", "EEE"], "max_components": 4}
+    found = grid(**options).fit(load_wine().data).summary()
+    assert (found.covariance_type, found.n_components) == theirs["model"]
+    assert found.covariance_name == "common_axes" and found.orientation == "equal"
+    assert found.df == theirs["df"] and found.n == 178
+    assert sorted(found.sizes) == [50, 59, 69]
+    # By a search for the axes that ends at the maximum.
+    assert found.log_likelihood > theirs["log_likelihood"] and found.bic < theirs["bic"]
 
 
 def test_letters_in_words():
