@@ -174,6 +174,8 @@ class EMGaussianMixtureIC(SummarisedGrid, CallbackSupportMixin, DensityMixin, Ba
     --------
     Race : How the starts of a fit are drawn and which of them go on.
     emkit.metrics.bic_scorer : The same criterion for the grid of a `GridSearchCV`.
+    emkit.plotting.SelectionDisplay : A picture of the whole grid.
+    emkit.plotting.MixtureDisplay : Classification, uncertainty and density of its best.
 
     Notes
     -----

@@ -293,7 +293,6 @@ class SelectionDisplay:
             edgecolors="black",
             linewidths=1.5,
             zorder=4,
-            label=f"best: {self.covariance_types[i]}, {self.n_components[i]}",
         )
         self._scale_axes()
         ax.set(xlabel="number of components", ylabel=self.criterion)
@@ -345,7 +344,8 @@ class SelectionDisplay:
         of_line: dict[Any, list[str]] = {}
         for kind, line in self.lines_.items():
             of_line.setdefault(line, []).append(kind)
-        labels = labels_of(list(self.lines_))
+        labels, i = labels_of(list(self.lines_)), self.best_index_
+        self.best_.set_label(f"best: {labels[self.covariance_types[i]]}, {self.n_components[i]}")
         for line, kinds in of_line.items():
             several = len(kinds) > 1
             named = [STRUCTURES[kind].letters if several else labels[kind] for kind in kinds]
