@@ -17,7 +17,7 @@ from emkit.mixture.criteria import Measures, measures
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.mixture.grid_together import Ended
 
-__all__ = ["CRITERIA", "GridFit", "fit_all", "pass_on", "warn_of_failures"]
+__all__ = ["CRITERIA", "GridFit", "fit_all", "fit_best", "pass_on", "warn_of_failures"]
 
 CRITERIA = ("bic", "aic", "icl")
 #: Why nothing came of a mixture without reg_covar.
@@ -89,6 +89,15 @@ def fit_all(
     if context is not None:
         context.call_on_fit_task_end(**given)
     return fits
+
+
+def fit_best(fits: dict[Candidate, GridFit], criterion: str, X: Any, sample_weight: Any) -> None:
+    """Fit the best of a grid, if that is to come; the next one, where nothing comes of it."""
+    while usable := {c: fit for c, fit in fits.items() if not fit.failure}:
+        best = min(usable, key=lambda c: usable[c].numbers[criterion])
+        if usable[best].ended is None:
+            return
+        fits[best] = usable[best].fitted(X, sample_weight)
 
 
 class _Task(NamedTuple):
