@@ -57,7 +57,7 @@ def is_resolved(model: GaussianMixtureModel, params: MixtureParams, least: Array
     least : ndarray of shape (d,)
         `resolved_variances`.
     """
-    layout, (weights, means, _) = model.layout, params
+    layout, weights, means = model.layout, params.weights, params.means
     dense = layout.dense(params.covariances, *means.shape)
     mixtures = SideBySide(np.array([len(means)]))
     return bool(are_resolved(np.array([layout.ndim]), weights, means, dense, least, mixtures)[0])
