@@ -33,8 +33,8 @@ summary = grid.fit(wine.data).summary()
 print(summary)
 
 # %%
-# mclust chooses the same model, from one start, by a search for the common axes that stops short of
-# the maximum.
+# mclust chooses the same model. It climbs from one start, and its search for the common axes stops
+# short of the maximum.
 
 theirs = {"log_likelihood": -3015.335, "df": 158, "bic": 6849.391, "icl": 6850.734}
 for name, value in theirs.items():
