@@ -42,6 +42,8 @@ class GridFit(NamedTuple):
     @classmethod
     def of(cls, mixture: EMGaussianMixture, ended: Ended, X: Any, sample_weight: Any) -> "GridFit":
         """Of a mixture whose climbs have ended, which is not fitted yet."""
+        if ended.best is None:
+            return cls(mixture, _numbers(None, X, sample_weight), [], COLLAPSED)
         numbers = _line(ended.measures(ended.best), ended.best.n_iter, ended.best.converged)
         found = cls(mixture, numbers, [], "", ended)
         for place in ended.unsettled:
@@ -53,7 +55,7 @@ class GridFit(NamedTuple):
 
     def fitted(self, X: Any, sample_weight: Any) -> "GridFit":
         """The same with a mixture that is fitted."""
-        if self.ended is None:
+        if self.ended is None or self.ended.best is None:
             return self
         best = self.ended.best
         begin = self.ended.initial_values(best) if best.converged else {}

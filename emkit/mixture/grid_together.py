@@ -47,7 +47,7 @@ class Ended(NamedTuple):
     """Where the climbs of a candidate ended."""
 
     candidate: Candidate
-    best: Place
+    best: Place | None  #: None where there is no model from any start
     unsettled: list[Place]  #: from which it has to be fitted on to tell
     units: Scaling
     total_weight: float
@@ -85,11 +85,7 @@ class Ended(NamedTuple):
 def climb_together(
     grid: Any, candidates: Sequence[Candidate], X: Any, sample_weight: Any, seed: int
 ) -> dict[Candidate, Ended]:
-    """Where candidates ended; those that are missing have to be fitted one by one.
-
-    These are all of tables that are no matter of these steps, else those that collapsed from every
-    start, of which a fit tells why.
-    """
+    """Where candidates ended; those that are missing have to be fitted one by one."""
     table, n_features = _small_table(grid, X, sample_weight)
     if table is None:
         return {}
@@ -108,6 +104,7 @@ def climb_together(
         candidate: found(candidate, contest.best, contest.higher)
         for candidate, contest in contests.items()
         if contest.best is not None
+        or not contest.unsettled  # else it is not for these steps to tell
     }
 
 

@@ -25,6 +25,7 @@ from emkit.models.mixture.many_mixtures import Features, ManyParams
 from emkit.models.mixture.neighbours import merged, parted
 from emkit.models.mixture.overlap import ALIKE, ONE, least_divergences
 from emkit.models.mixture.resolution import are_resolved
+from emkit.numerics.constants import EPS
 from emkit.numerics.covariance import Structure
 from emkit.numerics.covariance.side_by_side import SideBySide
 
@@ -34,6 +35,8 @@ __all__ = ["Contest", "Rules", "race", "race_from_each_other"]
 LOOK = 5
 #: A climb is left if so many steps, each of its last gain, would not take it to the highest.
 PATIENCE = 50
+#: Variances less than so many times the rounding of the squares of a column are not seen.
+ROUGH = 64.0
 
 
 class Rules(NamedTuple):
@@ -206,15 +209,21 @@ def _stop_those_behind(climbs: Climbs, groups: NDArray[np.intp], floor: Array) -
 def _book_narrow(
     contests: list[Contest], features: Features, places: list[Place], least: Array
 ) -> None:
-    """Note the places that are lost because features are too coarse for them."""
+    """Note the places that may be lost because features are too coarse for them.
+
+    Not so are components of fewer rows than columns, or of rows that agree to rounding.
+    """
     lost = [i for i, place in enumerate(places) if place.log_likelihood == -np.inf]
     if not lost:
         return
     contests, places = [contests[i] for i in lost], [places[i] for i in lost]
     enough = (1.0 + features.n_columns) / features.total_weight
     resolved = _resolved([contest.structure for contest in contests], places, least)
+    visible = (
+        least > ROUGH * EPS * np.square(features.table).max(axis=1)[1 : 1 + len(least)]
+    ).all()
     for contest, place, varies in zip(contests, places, resolved, strict=True):
-        if varies and (place.params.weights >= enough).all():
+        if (varies or not visible) and (place.params.weights >= enough).all():
             contest.unsettled.append(place)
 
 
