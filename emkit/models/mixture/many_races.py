@@ -58,7 +58,7 @@ class Contest:
     waiting: list[Place] = field(default_factory=list)  #: from which climbs may go on
     left: list[Place] = field(default_factory=list)  #: behind one that has not ended yet
     ended: list[Place] = field(default_factory=list)
-    tried: bool = False  #: whether climbs have gone to the end
+    n_rounds: int = 0  #: how often climbs have gone to the end
     unsettled: list[Place] = field(default_factory=list)  #: from which others have to go on
 
     @property
@@ -91,11 +91,16 @@ class Contest:
         if not self.ended:
             self.waiting, self.left = self.left + self.waiting, []
         n = finalists - len(self.ended) - len(self.left)
-        if self.tried and not self.ended:
+        if self.in_vain:
             n = len(self.waiting)
         chosen, self.waiting = self.waiting[: max(n, 0)], self.waiting[max(n, 0) :]
-        self.tried = True
+        self.n_rounds += 1
         return chosen
+
+    @property
+    def in_vain(self) -> bool:
+        """Whether none of those that went to the end led to a model."""
+        return self.n_rounds > 0 and not self.ended
 
 
 def race(
@@ -179,11 +184,13 @@ def _to_the_end(features: Features, finals: list[tuple[Contest, Place]], rules: 
     groups = np.array([numbers.setdefault(id(c), len(numbers)) for c in entered])
     floor = np.full(len(numbers), -np.inf)
     floor[groups] = [c.best.log_likelihood if c.best else -np.inf for c in entered]
+    # Those that are highest may be about to collapse, where others have.
+    all_go_on = np.array([c.n_rounds > 1 and not c.ended for c in entered])
     behind = np.zeros(len(finals), dtype=bool)
     for _ in range(0, rules.max_iter - rules.n_iter, LOOK):
         if not climbs.state.going_on.any():
             break
-        behind |= _stop_those_behind(climbs, groups, floor)
+        behind |= _stop_those_behind(climbs, groups, floor, all_go_on)
         climbs.climb(rules.tol, LOOK)
     places = climbs.stop_all()
     _book_narrow(entered, features, places, rules.resolved)
@@ -198,12 +205,14 @@ def _to_the_end(features: Features, finals: list[tuple[Contest, Place]], rules: 
             contest.unsettled.append(place)
 
 
-def _stop_those_behind(climbs: Climbs, groups: NDArray[np.intp], floor: Array) -> NDArray[np.bool_]:
+def _stop_those_behind(
+    climbs: Climbs, groups: NDArray[np.intp], floor: Array, exempt: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
     """Stop those that cannot be expected to reach the highest of their group; which they are."""
     heights, reach = climbs.heights(PATIENCE)
     best = floor.copy()
     np.maximum.at(best, groups, heights)
-    return climbs.stop(reach < best[groups])
+    return climbs.stop((reach < best[groups]) & ~exempt)
 
 
 def _book_narrow(
