@@ -106,8 +106,10 @@ class Climbs:
         self.places: list[Place | None] = [None] * m
         point = np.concatenate(starts)
         empty = self._has_empty(point)
-        params = self.many.m_step(self._defined(point, empty), _unit(point, features.n_columns))
-        image, heights = self.many.e_step(params)
+        before = _unit(point, features.n_columns)
+        with np.errstate(all="ignore"):  # some may be of no mixture
+            params = self.many.m_step(self._defined(point, empty), before)
+            image, heights = self.many.e_step(params)
         if (heights.log_likelihoods == -np.inf).any():
             params = self._pooled(params, heights.log_likelihoods == -np.inf)
             image, heights = self.many.e_step(params)

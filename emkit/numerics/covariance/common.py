@@ -117,9 +117,10 @@ def _newton(
     moves[:, j, pairs], moves[:, i, pairs] = between, -between
     slope = mixtures.sum((precisions[:, :, None] * moves).sum(axis=1))
     counts = np.where(some, counts, 0.0)
-    curvature = rule.curvature(spread, counts, precisions, moves, slope, mixtures)
-    curvature += _second_order(here.scatter, precisions, mixtures)
-    unit = np.sqrt(np.abs(curvature.diagonal(axis1=1, axis2=2)))
+    with np.errstate(over="ignore", invalid="ignore"):  # where variances are all but nothing
+        curvature = rule.curvature(spread, counts, precisions, moves, slope, mixtures)
+        curvature += _second_order(here.scatter, precisions, mixtures)
+        unit = np.sqrt(np.abs(curvature.diagonal(axis1=1, axis2=2)))
     exists &= (unit > 0.0).all(axis=1) & np.isfinite(unit).all(axis=1)
     of = exists[:, None, None]
     unit = np.where(of[:, 0], unit, 1.0)

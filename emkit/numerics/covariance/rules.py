@@ -120,7 +120,8 @@ def proportional(
     """Variances of the same proportions in every component."""
     d, total = scatter.shape[1], mixtures.sum(counts)[:, None]
     scatter = np.maximum(scatter, TINY)
-    before = mixtures.sum(counts[:, None] * np.log(np.maximum(previous, TINY))) / total
+    logs = mixtures.sum(counts[:, None] * np.log(np.maximum(previous, TINY)))
+    before = logs / np.maximum(total, TINY)  # without any rows, too
     shape = mixtures.spread(proportions(scatter, counts, before, mixtures))
     along = (scatter * np.exp(-shape)).sum(axis=1)
     sizes = along / (d * np.maximum(counts, TINY))

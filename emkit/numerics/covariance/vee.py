@@ -44,8 +44,10 @@ def _estimate(scatter: Array, counts: Array, previous: Array, mixtures: SideBySi
     """Matrices of the maximum; LinAlgError if there is none."""
     unit = in_own_units(mixtures.sum(scatter))[0]
     unit = mixtures.spread(np.where(unit > 0.0, unit, 1.0))
-    scaled, before = (_per_unit(matrices, unit) for matrices in (scatter, previous))
-    matrices = _proportional(scaled, counts, before, mixtures)
+    with np.errstate(over="ignore", invalid="ignore"):  # beside scatter of quite another size
+        before = _per_unit(previous, unit)
+        volumes = log_volumes(before)
+    matrices = _proportional(_per_unit(scatter, unit), counts, before, volumes, mixtures)
     return matrices * unit[:, None] * unit[:, :, None]
 
 
@@ -53,11 +55,12 @@ def _per_unit(matrices: Array, unit: Array) -> Array:
     return matrices / unit[:, None] / unit[:, :, None]
 
 
-def _proportional(scatter: Array, counts: Array, previous: Array, mixtures: SideBySide) -> Array:
+def _proportional(
+    scatter: Array, counts: Array, previous: Array, volumes: Array, mixtures: SideBySide
+) -> Array:
     some = (counts > 0.0) & (np.trace(scatter, axis1=1, axis2=2) > 0.0)
     if not some.all() and (mixtures is not ONE or not some.any()):
         raise np.linalg.LinAlgError("no scatter")
-    volumes = log_volumes(previous)
     shape = mixtures.spread(_shape(scatter[some], counts[some], volumes[some], mixtures))
     sizes = _traces(scatter, shape) / (scatter.shape[1] * np.maximum(counts, TINY))
     for k in np.flatnonzero(counts <= 0.0):
