@@ -398,3 +398,14 @@ def test_a_dask_array_is_fitted_as_an_array_is(name, client):
         expected = clone(mixture).fit(X).covariances_
         mixture.fit(dask.from_array(X, chunks=(50, 3)))
     assert_allclose(mixture.covariances_, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_without_rows_covariances_stay(name):
+    """Nothing is divided by nothing, and a covariance before of any size is no start to fail at."""
+    structure = STRUCTURES[name]
+    layout, unit = structure.layout, np.array(structure.layout.identity(3, 2), dtype=float)
+    stays = structure.estimate(0.0 * unit, layout.counts(np.zeros(3), 2), 2.0 * unit)
+    assert_allclose(stays, 2.0 * unit)
+    small = structure.estimate(1e-200 * unit, layout.counts(np.ones(3), 2), 1e200 * unit)
+    assert np.isfinite(small).all()

@@ -32,7 +32,9 @@ class EVV(Structure):
         singular = logs == -np.inf
         with np.errstate(divide="ignore"):
             sums = mixtures.sum(np.where(blank, 0.0, np.exp(logs)))
-            volume = mixtures.spread(np.log(sums / mixtures.sum(counts)))
+            total = mixtures.sum(counts)
+            volume = mixtures.spread(np.log(sums / np.where(total > 0.0, total, 1.0)))
+            volume = np.where(mixtures.spread(total) > 0.0, volume, logs)  # without any rows
         factors = self.layout.align(np.exp(volume - np.where(singular, 0.0, logs)))
         own = scatter / np.where(rows > 0.0, rows, 1.0)
         return np.where(self.layout.align(singular), own, factors * matrices)

@@ -74,8 +74,9 @@ def curvature_of_own(
 
 def pooled(scatter: Array, counts: Array, previous: Array, mixtures: SideBySide = ONE) -> Array:
     """All components the same variances."""
-    variances = mixtures.sum(scatter) / mixtures.sum(counts)[:, None]
-    return np.broadcast_to(mixtures.spread(variances), scatter.shape)
+    total = mixtures.sum(counts)[:, None]
+    variances = mixtures.spread(mixtures.sum(scatter) / np.where(total > 0.0, total, 1.0))
+    return np.where(mixtures.spread(total) > 0.0, variances, previous)
 
 
 def equal_volume(
@@ -90,7 +91,9 @@ def equal_volume(
         logs = np.log(np.where(blank, np.maximum(previous, 0.0), scatter))
         means = logs.mean(axis=1, keepdims=True)
         sums = mixtures.sum(np.where(blank, 0.0, np.exp(means)))
-        volumes = mixtures.spread(np.log(sums / mixtures.sum(counts)[:, None]))
+        total = mixtures.sum(counts)[:, None]
+        volumes = mixtures.spread(np.log(sums / np.where(total > 0.0, total, 1.0)))
+        volumes = np.where(mixtures.spread(total) > 0.0, volumes, means)  # without any rows
     singular = means == -np.inf
     shapes = np.exp(volumes + logs - np.where(singular, 0.0, means))
     return np.where(singular, scatter / np.maximum(counts, TINY)[:, None], shapes)
