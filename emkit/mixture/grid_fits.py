@@ -17,7 +17,15 @@ from emkit.mixture.criteria import Measures, measures
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.mixture.grid_together import Ended
 
-__all__ = ["CRITERIA", "GridFit", "fit_all", "fit_best", "pass_on", "warn_of_failures"]
+__all__ = [
+    "CRITERIA",
+    "GridFit",
+    "fit_all",
+    "fit_best",
+    "pass_on",
+    "warn_of_failures",
+    "warn_of_few_rows",
+]
 
 CRITERIA = ("bic", "aic", "icl")
 #: Why nothing came of a mixture without reg_covar.
@@ -174,6 +182,19 @@ def warn_of_failures(grid: Sequence[Candidate], failures: Sequence[str]) -> None
     warn(
         f"{len(failed)} of the {len(grid)} fits of the grid are left out; results_['failure'] "
         f"says why, one by one. With {reason}",
+        DataWarning,
+    )
+
+
+def warn_of_few_rows(chosen: EMGaussianMixture, n_parameters: int, n: float) -> None:
+    """A warning where the model chosen has more parameters than there are rows."""
+    if n_parameters <= n:
+        return
+    warn(
+        f"The model chosen, {chosen.covariance_type_} with {len(chosen.means_)} components, has "
+        f"{n_parameters} free parameters, and the rows are {n:g}: so few drive the likelihood of a "
+        "large model up by chance, which no criterion makes good for. Take fewer components or "
+        "simpler covariance types, or set prior='mclust'.",
         DataWarning,
     )
 

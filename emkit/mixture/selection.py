@@ -26,6 +26,7 @@ from emkit.mixture.grid_fits import (
     fit_best,
     pass_on,
     warn_of_failures,
+    warn_of_few_rows,
 )
 from emkit.mixture.grid_summary import SummarisedGrid, cluster_sizes
 from emkit.mixture.grid_together import climb_together
@@ -177,7 +178,8 @@ class EMGaussianMixtureIC(SummarisedGrid, CallbackSupportMixin, DensityMixin, Ba
     DataWarning
         Where fits failed and were left out: fewer rows than components, or a covariance that is
         singular from every start. Where sample weights sum to less than the rows that they weigh.
-        What the fit that is kept warns of is passed on.
+        Where the model chosen has more free parameters than there are rows. What the fit that is
+        kept warns of is passed on.
 
     See Also
     --------
@@ -198,11 +200,11 @@ class EMGaussianMixtureIC(SummarisedGrid, CallbackSupportMixin, DensityMixin, Ba
     Candidates that are one model have one fit: all types of one sharing in one column, and with
     one component those that differ in what components share.
 
-    Plain maximum likelihood of a small complete table (n rows of at most 100 000 / (1 + d + d(d+1)/2))
-    climbs all candidates side by side, which is many times as fast. They then go on from each other:
-    from the rows as the best of another type assigns them, with two components of one more as one,
-    and one of one fewer as two. ``search=Race()`` fits each by itself, as do callbacks, a prior, noise
-    and missing cells; the maxima that are found may then be others.
+    Plain maximum likelihood of a small complete table, of n rows with (1 + d) (2 + d) n / 2 up to
+    100 000, climbs all candidates side by side, which is many times as fast. They then go on from
+    each other: from the rows as the best of another type assigns them, with two components of one
+    more as one, and one of one fewer as two. ``search=Race()`` fits each by itself, as do callbacks,
+    a prior, noise and missing cells; the maxima that are found may then be others.
 
     Callbacks of scikit-learn 1.9 and later (``set_callbacks``) get one task for each fit, with that
     of its mixture in it. With ``n_jobs`` of two or more only what a callback hands on between
@@ -325,6 +327,7 @@ class EMGaussianMixtureIC(SummarisedGrid, CallbackSupportMixin, DensityMixin, Ba
         n_jobs = self.n_jobs if opened.picklable else None
         grid = self._grid(opened)
         models = [model_of(candidate, n_numbers) for candidate in grid]
+        n_rows = opened.n_samples
         del opened
         # Candidates that are one model have one fit.
         first = {
@@ -340,6 +343,8 @@ class EMGaussianMixtureIC(SummarisedGrid, CallbackSupportMixin, DensityMixin, Ba
         fit_best(fits, self.criterion, X, sample_weight)
         self._publish(grid, [fits[first[model]] for model in models])
         self._sizes = cluster_sizes(self.best_estimator_, X, sample_weight)
+        n_parameters = int(self.results_["n_parameters"][self.best_index_])
+        warn_of_few_rows(self.best_estimator_, n_parameters, max(n_rows, self._sizes.sum()))
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
