@@ -104,7 +104,10 @@ class NameIn(StrOptions):
 
     def __init__(self, registry: Mapping[str, Any], *others: str):
         super().__init__({*registry, *others})
-        self.registry = registry
+        self.registry, self.others = registry, others
+
+    def __str__(self) -> str:
+        return f"a str among {', '.join(map(repr, (*self.others, *self.registry)))}"
 
     def is_satisfied_by(self, val: Any) -> bool:
         return isinstance(val, str) and (val in self.options or val in self.registry)

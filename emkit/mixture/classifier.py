@@ -10,7 +10,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
-from emkit.base.estimator import EM_CONSTRAINTS, StrOptions, at_least, fit_context
+from emkit.base.estimator import EM_CONSTRAINTS, NameIn, StrOptions, at_least, fit_context
 from emkit.base.names import listed
 from emkit.base.persistence import BaseEstimator
 from emkit.data.opened import Opened
@@ -187,7 +187,7 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
     _parameter_constraints: dict = {
         **{name: rule for name, rule in EM_CONSTRAINTS.items() if name != "warm_start"},
         "n_components": [at_least(Integral, 1), None],
-        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "covariance_type": [NameIn(STRUCTURES)],
         "components_per_class": [at_least(Integral, 1), dict],
         "reg_covar": [at_least(Real, 0.0)],
         "algorithm": [StrOptions(set(ALGORITHMS) - {"mcem", "saem"}), Algorithm],

@@ -24,7 +24,7 @@ from emkit.models.mixture.missing_cells import impute
 from emkit.models.mixture.noise import kernel_of
 from emkit.models.rows import Rows
 
-__all__ = ["MixturePrediction", "reduce_log_joint"]
+__all__ = ["MixturePrediction", "n_draws", "reduce_log_joint"]
 
 
 class MixturePrediction:
@@ -196,13 +196,7 @@ class MixturePrediction:
             Component of each row.
         """
         check_is_fitted(self, "weights_")
-        if not isinstance(n_samples, Integral):
-            raise TypeError(f"n_samples must be an integer. Got {n_samples!r}.")
-        if n_samples < 1:
-            raise ValueError(
-                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "
-                "sample."
-            )
+        n_samples = n_draws(n_samples)
         rng = check_random_state(self.random_state if random_state is None else random_state)
         weights = np.asarray(self.weights_, dtype=float)
         counts = rng.multinomial(n_samples, weights / weights.sum())
@@ -234,6 +228,18 @@ class MixturePrediction:
             below = table.cumsum(axis=1)[:, :-1]  # so that the last level takes what is left
             codes.append((below[y] <= rng.random_sample((len(y), 1))).sum(axis=1))
         return as_table(self, numbers, np.stack(codes, axis=1))
+
+
+def n_draws(n_samples: Any) -> int:
+    """How many draws are asked for; TypeError or ValueError for what is no number of them."""
+    if not isinstance(n_samples, Integral):
+        raise TypeError(f"n_samples must be an integer. Got {n_samples!r}.")
+    if n_samples < 1:
+        raise ValueError(
+            f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "
+            "sample."
+        )
+    return int(n_samples)
 
 
 @unbuffered()

@@ -10,7 +10,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
-from emkit.base.estimator import EM_CONSTRAINTS, StrOptions, at_least, fit_context
+from emkit.base.estimator import EM_CONSTRAINTS, NameIn, StrOptions, at_least, fit_context
 from emkit.base.persistence import BaseEstimator
 from emkit.base.weights import weights_given
 from emkit.data.checks import load_with_missing
@@ -18,6 +18,7 @@ from emkit.data.responses import check_responses
 from emkit.mixture.conditional import ConditionalMixture
 from emkit.mixture.covariance_types import documented
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
+from emkit.mixture.prediction import n_draws
 from emkit.mixture.prior import MixturePrior
 from emkit.mixture.regression_rows import require_y
 from emkit.numerics.covariance import STRUCTURES
@@ -140,7 +141,7 @@ class EMMixtureRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     _parameter_constraints: dict = {
         **{name: rule for name, rule in EM_CONSTRAINTS.items() if name != "warm_start"},
         "n_components": [at_least(Integral, 1)],
-        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "covariance_type": [NameIn(STRUCTURES)],
         "reg_covar": [at_least(Real, 0.0)],
         "prior": [StrOptions({"mclust"}), MixturePrior, None],
     }
@@ -253,11 +254,10 @@ class EMMixtureRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         y : ndarray of shape (n_samples_X, n_samples) or (n_samples_X, n_outputs, n_samples)
             Draws, as of scikit-learn's ``GaussianProcessRegressor.sample_y``.
         """
-        if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(f"n_samples must be an integer above 0. Got {n_samples!r}.")
+        n_samples = n_draws(n_samples)
         (conditional,) = self._blocks(X, whole=True)
-        drawn = conditional.sample(int(n_samples), random_state)[:, :, self.n_features_in_ :]
-        return np.moveaxis(drawn, 0, -1).reshape(drawn.shape[1], *self._shape_of_y, int(n_samples))
+        drawn = conditional.sample(n_samples, random_state)[:, :, self.n_features_in_ :]
+        return np.moveaxis(drawn, 0, -1).reshape(drawn.shape[1], *self._shape_of_y, n_samples)
 
     def _blocks(self, X: Any, whole: bool = False) -> Iterator[ConditionalMixture]:
         """The distributions of responses, for some rows after the other."""
