@@ -13,6 +13,7 @@ from emkit._typing import Array
 from emkit.base.estimator import EM_CONSTRAINTS, NameIn, StrOptions, at_least, fit_context
 from emkit.base.names import listed
 from emkit.base.persistence import BaseEstimator
+from emkit.data.checks import check_weights
 from emkit.data.opened import Opened
 from emkit.engine import Algorithm, soft
 from emkit.engine.fit import ALGORITHMS
@@ -82,10 +83,12 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
     max_iter : int, default=100
         Most points to try after a start, one E-step each; 0 returns the start.
     n_init : int, default=1
-        Starts to try, where there are more components than classes in y; else nothing of a start
-        is random: labelled rows are of their class, and the others of all, evenly or by how far
-        they are from the means of the classes, whichever is better after ten steps of EM in which
-        labelled rows weigh more at first.
+        Starts to try, where there are more components than classes in y; else there is one, of
+        which nothing is random: labelled rows are of their class, and the others of all evenly, or
+        by how far they are from the means of the classes, or by k-means that keeps to the labels,
+        whichever is best after ten steps of EM in which labelled rows weigh more at first. Best is
+        the largest sum of the log-likelihood and of the log-probability of the labels given their
+        rows, counted as if all rows had one.
     random_state : int, RandomState instance or None, default=None
         Source of the starts.
     verbose : int, default=0
@@ -373,7 +376,12 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
         """
         classes, codes = classes_of(y, X)
         known = codes != UNKNOWN
-        weights = None if sample_weight is None else np.asarray(sample_weight)[known]
+        weights = check_weights(sample_weight, codes)
+        if weights is not None and not (weights := weights[known]).any():
+            raise ValueError(
+                "Accuracy is of rows whose class is known, and all of these have a sample_weight of "
+                "0. Give y the class of rows that count."
+            )
         predicted = np.asarray(self.predict(X))[known]
         return float(accuracy_score(classes[codes[known]], predicted, sample_weight=weights))
 

@@ -33,7 +33,8 @@ class Labels:
     names : sequence, optional
         Names of the classes, for messages.
     clusters : bool, default=True
-        Whether each class is where rows cluster, so that k-means is a start.
+        Whether rows are to be clustered, so that a start is as good as it is likely; else they are
+        to be classified, and a good start is one that tells the classes of rows with a label too.
 
     Examples
     --------

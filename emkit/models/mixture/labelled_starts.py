@@ -1,8 +1,10 @@
 """Starts of a mixture of which the classes of some rows are known.
 
 Rows without a label are shared out evenly, as R's mclust does, or by the means of the classes, or
-by k-means that keeps to the labels; EM tells which is best. Where each class has one component and
-all rows have a label, the start is the maximum.
+by k-means that keeps to the labels; EM tells which is best. Where rows are to be classified, that
+is not the likelihood alone, of which the few labels are a small part and clusters may be more:
+starts are judged, too, by how likely the labels are given their rows. Where each class has one
+component and all rows have a label, the start is the maximum.
 """
 
 from contextlib import suppress
@@ -75,17 +77,17 @@ def _candidates(X: Array, weights: Array, labels: Labels, rng: np.random.Generat
     n_components, allowed = len(labels.of_components), labels.allow()
     if (allowed.sum(axis=0) == 1).all():  # labels say it all
         return [allowed.astype(float)]
-    views = [np.ascontiguousarray(view.T) for view in views_of(X, rng, weights)]
-    partitions = [_kmeans(view, weights, labels, rng) for view in views]
     # Where each class has one component, labels say all that the first two ask k-means for.
     drawn = len(labels.several_or_unseen()) > 0
+    if not (drawn or labels.clusters):
+        rng = np.random.default_rng(0)  # and one start is as good as many
+    views = [np.ascontiguousarray(view.T) for view in views_of(X, rng, weights)]
+    partitions = [_kmeans(view, weights, labels, rng) for view in views]
     told = partitions if drawn else partitions[:1]
     found = [_shared_evenly(labels, components) for components in told]
     axes = np.ascontiguousarray(sphered(X, weights).T)
     found += [_by_means(axes, weights, labels, components) for components in told]
-    if drawn or labels.clusters:
-        found += [one_hot(components, n_components)(slice(None)) for components in partitions]
-    return found
+    return found + [one_hot(components, n_components)(slice(None)) for components in partitions]
 
 
 def _shared_evenly(labels: Labels, components: Components) -> Array:
@@ -168,9 +170,20 @@ def _best(model: GaussianMixtureModel, data: Rows, candidates: list[Array]) -> M
                 weighed = _with_weight_of_labels(data, weight)
                 params = model.m_step(model.e_step(weighed, params)[0], params)
             reached = model.e_step(data, params)[1] + model.log_prior(params)
+            if data.labels is not None and not data.labels.clusters:
+                reached += _told(model, data, params)
             if reached > height + EQUAL_HEIGHT * data.total_weight:
                 best, height = params, reached
     return best
+
+
+def _told(model: GaussianMixtureModel, data: Rows, params: MixtureParams) -> float:
+    """Log-probability of the labels given their rows, counted as if all rows had one."""
+    assert data.labels is not None
+    known = data.take(np.flatnonzero(data.labels.known))
+    of_both = model.e_step(known, params)[1]
+    of_rows = model.e_step(known._replace(labels=None), params)[1]
+    return float(of_both - of_rows) * data.total_weight / known.total_weight
 
 
 def _with_weight_of_labels(data: Rows, times: float) -> Rows:
