@@ -379,8 +379,8 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
         weights = check_weights(sample_weight, codes)
         if weights is not None and not (weights := weights[known]).any():
             raise ValueError(
-                "Accuracy is of rows whose class is known, and all of these have a sample_weight of "
-                "0. Give y the class of rows that count."
+                "Accuracy is of rows whose class is known, and all of these have a sample_weight "
+                "of 0. Give y the class of rows that count."
             )
         predicted = np.asarray(self.predict(X))[known]
         return float(accuracy_score(classes[codes[known]], predicted, sample_weight=weights))
