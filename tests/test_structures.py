@@ -69,14 +69,14 @@ TAKE_A_TYPE = [
 ]
 
 
-@pytest.mark.parametrize(("estimator", "attribute"), TAKE_A_TYPE, ids=lambda part: str(part))
+@pytest.mark.parametrize(("estimator", "attribute"), TAKE_A_TYPE)
 def test_every_estimator_takes_letters_in_any_case_and_lists_the_names(estimator, attribute):
     X, y = clusters(), np.arange(150) % 3
     for letters in ("eei", "Eei", "EEI"):
         fitted = estimator(covariance_type=letters).fit(X, y)
         assert attrgetter(attribute)(fitted) == "EEI"
     listed = ", ".join(map(repr, STRUCTURES))
-    with pytest.raises(ValueError, match=f"'covariance_type' .* {listed}.* Got 'EEX'"):
+    with pytest.raises(ValueError, match=f"'covariance_type' .*{listed}.* Got 'EEX'"):
         estimator(covariance_type="EEX").fit(X, y)
 
 

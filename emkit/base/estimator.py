@@ -107,7 +107,8 @@ class NameIn(StrOptions):
         self.registry, self.others = registry, others
 
     def __str__(self) -> str:
-        return f"a str among {', '.join(map(repr, (*self.others, *self.registry)))}"
+        names = ", ".join(map(repr, (*self.others, *self.registry)))
+        return f"a str among {{{names}}}"
 
     def is_satisfied_by(self, val: Any) -> bool:
         return isinstance(val, str) and (val in self.options or val in self.registry)

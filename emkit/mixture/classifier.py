@@ -376,7 +376,7 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
         """
         classes, codes = classes_of(y, X)
         known = codes != UNKNOWN
-        weights = check_weights(sample_weight, codes)
+        weights = check_weights(sample_weight, np.asarray(codes, dtype=float))
         if weights is not None and not (weights := weights[known]).any():
             raise ValueError(
                 "Accuracy is of rows whose class is known, and all of these have a sample_weight "

@@ -13,6 +13,7 @@ from emkit.mixture.coding import coding_of, refuse_categories
 from emkit.mixture.fitted import fitted_model, fitted_structure, model_as_set
 from emkit.mixture.flat import Flat
 from emkit.mixture.noise_fitted import has_noise
+from emkit.mixture.overflow import without_overflow
 from emkit.mixture.prediction import n_draws
 from emkit.mixture.table import open_table
 from emkit.models.mixture.conditional import Given, condition, log_weights_of
@@ -227,14 +228,15 @@ class MixtureConditional:
 def _conditional(mixture: Any, rows: Rows) -> ConditionalMixture:
     X, flat = np.asarray(rows.X, dtype=float), getattr(mixture, "_flat", None)
     incomplete = bool(np.isnan(X).any())
-    if flat is None:
-        model, params = fitted_model(mixture, incomplete)
-        return ConditionalMixture(X, log_weights_of(model, X, params), condition(model, X, params))
-    kept, told = flat.reduce(X), np.arange(0)
     model, params = fitted_model(mixture, incomplete)
+    kept, told = X if flat is None else flat.reduce(X), np.arange(0)
+    log_weights = without_overflow(
+        mixture, kept, model.units, partial(log_weights_of, model, kept, params)
+    )
+    if flat is None:
+        return ConditionalMixture(X, log_weights, condition(model, X, params))
     if not model.layout.independent:
         told = flat.told_more(X, kept)
-    log_weights = log_weights_of(model, kept, params)
     others = np.setdiff1d(np.arange(len(X)), told)
     groups = list(on_the_flat(flat, model, params, X, kept, others))
     if len(told):

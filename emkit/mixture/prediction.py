@@ -18,10 +18,11 @@ from emkit.mixture.coding import as_it_came, as_table, coding_of, numbers_of
 from emkit.mixture.fitted import fitted_model, fitted_structure, model_as_set
 from emkit.mixture.mixed import coded_rows, expect_cells, fitted, reduce_coded
 from emkit.mixture.noise_fitted import has_noise
+from emkit.mixture.overflow import without_overflow
 from emkit.mixture.student_t import row_scales
 from emkit.mixture.table import open_table
 from emkit.models.mixture.missing_cells import impute
-from emkit.models.mixture.noise import kernel_of
+from emkit.models.mixture.noise import clusters_of, kernel_of
 from emkit.models.rows import Rows
 
 __all__ = ["MixturePrediction", "n_draws", "reduce_log_joint"]
@@ -251,6 +252,10 @@ def reduce_log_joint(mixture: Any, rows: Rows, compute: Callable[[Array], Any], 
     data = Rows.of(rows.X)
     model, params = fitted_model(mixture, data.incomplete)
     bound = model.bind(params)
-    for some in kernel_of(bound).pieces(len(data.X), data.groups):
-        out[some] = compute(model.log_joint(data.take(some), bound)[0])
-    return out
+
+    def fill() -> Any:
+        for some in kernel_of(bound).pieces(len(data.X), data.groups):
+            out[some] = compute(model.log_joint(data.take(some), bound)[0])
+        return out
+
+    return without_overflow(mixture, data.X, clusters_of(model).units, fill)

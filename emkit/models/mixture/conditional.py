@@ -134,7 +134,7 @@ def condition(model: GaussianMixtureModel, X: Array, params: MixtureParams) -> l
         roots = np.linalg.cholesky(of_missing) / scale[m][:, None]
         gain = 1.0 + inverse_df * len(o)
         growth = np.ones(means.shape[:2])
-        for k in np.flatnonzero(inverse_df):
+        for k in np.flatnonzero(inverse_df).tolist():
             centred = np.empty((d, len(rows)))
             centred[o], centred[m] = away[k].T, -moved[k].T
             white = model.layout.whiten(components.factor, k, centred)
