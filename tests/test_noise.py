@@ -309,6 +309,17 @@ def test_rows_that_all_have_copies_may_have_noise(copies):
     assert (np.diff(mixture.history_) >= -1e-9).all()
 
 
+@each_structure
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+@pytest.mark.parametrize("noise", [True, 1e-30])
+def test_noise_may_take_every_row(name, noise):
+    X = 1e-9 * clusters(n=60, noise=5)  # of which reg_covar makes components far too wide
+    mixture = EMGaussianMixture(2, covariance_type=name, noise=noise, random_state=0).fit(X)
+    assert_allclose(mixture.noise_weight_ + mixture.weights_.sum(), 1.0)
+    assert np.isfinite(mixture.lower_bound_)
+    assert (np.diff(mixture.history_) >= -1e-9 * abs(mixture.lower_bound_)).all()
+
+
 # Starts
 
 
