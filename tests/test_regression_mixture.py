@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.stats import norm
+from sklearn.datasets import load_iris
 from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -264,6 +265,19 @@ def test_standard_errors_of_one_component_are_those_of_least_squares():
     direct = mixture.scale_ * np.sqrt(np.diag(np.linalg.inv(A.T @ A)))
     assert_allclose([errors.intercept[0], *errors.coef[0]], direct, rtol=1e-6)
     assert_allclose(errors.scale, mixture.scale_ / np.sqrt(2 * len(y)), rtol=1e-5)
+
+
+@each_weights
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("unit", [1.0, 1e-9])
+def test_lines_without_scatter_have_no_standard_errors(concomitant, unit):
+    X = load_iris().data * unit
+    gate = None if concomitant is None else "all"
+    mixture = fit(X, X[:, 3] / unit, concomitant=gate, n_init=2, max_iter=100)
+    with pytest.warns(DataWarning, match="No standard errors"):
+        errors = mixture.standard_errors(X, X[:, 3] / unit)
+    assert np.isnan(np.concatenate([np.ravel(part) for part in errors if part is not None])).any()
 
 
 def errors_of(X, y, **options):

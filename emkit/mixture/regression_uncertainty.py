@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.base.estimator import require_same
+from emkit.engine.blocks import e_step
 from emkit.engine.fit import best_run
 from emkit.engine.inference.standard_errors import errors_of_image
+from emkit.exceptions import DataWarning, ModelError, warn
 from emkit.mixture.regression_fitted import Fitted, logit_to_user, model_in
 from emkit.mixture.regression_fitting import open_fit_data
 from emkit.mixture.regression_rows import open_rows, require_y
@@ -22,6 +24,10 @@ __all__ = ["RegressionMixtureErrors", "RegressionMixtureInference"]
 #: Gain of a step, in nats, at which a fit is at its maximum for all that a standard error shows.
 ERRORS_TOL = 1e-10
 MOST_STEPS = 1000
+NO_SCATTER = (
+    "No standard errors: some component holds to no data, or rows lie on their line exactly. The "
+    "likelihood has no maximum there. Take fewer components, or raise n_init or reg_variance."
+)
 
 
 class RegressionMixtureErrors(NamedTuple):
@@ -73,7 +79,13 @@ class RegressionMixtureInference:
         result = best_run(model, data, start=fitted.params, tol=ERRORS_TOL, max_iter=MOST_STEPS)
         fixed = (summary.spread[:-1] == 0.0) & fitted.standards.intercept
         image = partial(_in_users_units, fitted, result.params.variances, fixed)
-        errors = errors_of_image(model, data, result.params, image)
+        try:
+            errors = errors_of_image(model, data, result.params, image)
+        except ModelError:
+            if not model.collapsed(result.params, e_step(model, data, result.params)[0].n).any():
+                raise
+            warn(NO_SCATTER, DataWarning)
+            errors = [np.full_like(part, np.nan) for part in image(result.params)]
         if fitted.concomitant is not None:
             return RegressionMixtureErrors(None, *errors)
         return RegressionMixtureErrors(errors[-1], *errors[:-1])
