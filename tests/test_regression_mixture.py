@@ -336,6 +336,18 @@ def hessian(function, at, step=1e-4):
 # Degenerate and bad input
 
 
+@each_weights
+def test_a_response_is_never_so_far_that_an_answer_is_no_number(concomitant):
+    X, y = drawn()
+    mixture = fit(X, y, concomitant=concomitant, n_init=2)
+    for size in (1e9, 1e100, -1e150):
+        assert_allclose(mixture.predict_proba(X[:1], [size]).sum(), 1.0)
+        assert np.isfinite(mixture.score(X[:1], [size]))
+    for method in (mixture.predict_proba, mixture.score, mixture.bic):
+        with pytest.raises(ValueError, match="y holds 1e[+]200 in row 1"):
+            method(X[:2], [0.0, 1e200])
+
+
 def test_a_line_through_few_rows_is_no_answer():
     """The likelihood is higher there, however far the scale goes down, and means nothing."""
     X, y = drawn(n=40)

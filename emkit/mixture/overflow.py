@@ -10,7 +10,7 @@ from emkit.base.names import column_names
 from emkit.data.refusals import refuse_cells
 from emkit.numerics.gaussian import Scaling
 
-__all__ = ["without_overflow"]
+__all__ = ["FAR", "without_overflow"]
 
 T = TypeVar("T")
 #: Standard deviations of the columns from which on squares of them may overflow.
