@@ -363,6 +363,18 @@ def test_a_class_of_which_no_row_counts():
         EMMixtureClassifier().fit(holes, SPECIES)
 
 
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("far", [1e8, 1e12])
+@pytest.mark.parametrize("name", NAMES)
+def test_one_row_that_is_far_off_leaves_a_fit(name, far):
+    rows = X.copy()
+    rows[0, :2] = far, -0.3 * far
+    classifier = EMMixtureClassifier(covariance_type=name).fit(rows, SPECIES)
+    assert np.isfinite(classifier.lower_bound_)
+    assert_allclose(classifier.predict_proba(rows).sum(axis=1), 1.0)
+
+
 @pytest.mark.parametrize("put", ["dask", "blocks"], indirect=True)
 def test_a_fit_is_of_rows_in_memory(put):
     with pytest.raises(ValueError, match="y has a label for each row of X, and X is read block"):
