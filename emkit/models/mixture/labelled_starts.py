@@ -79,9 +79,9 @@ def _candidates(X: Array, weights: Array, labels: Labels, rng: np.random.Generat
         return [allowed.astype(float)]
     # Where each class has one component, labels say all that the first two ask k-means for.
     drawn = len(labels.several_or_unseen()) > 0
-    if not (drawn or labels.clusters):
-        rng = np.random.default_rng(0)  # and one start is as good as many
     views = [np.ascontiguousarray(view.T) for view in views_of(X, rng, weights)]
+    if not (drawn or labels.clusters):
+        views = views[-2:]  # nothing random is in these, and one start is as good as many
     partitions = [_kmeans(view, weights, labels, rng) for view in views]
     told = partitions if drawn else partitions[:1]
     found = [_shared_evenly(labels, components) for components in told]
