@@ -87,8 +87,8 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
         which nothing is random: labelled rows are of their class, and the others of all evenly, or
         by how far they are from the means of the classes, or by k-means that keeps to the labels,
         whichever is best after ten steps of EM in which labelled rows weigh more at first. Best is
-        the largest sum of the log-likelihood and of the log-probability of the labels given their
-        rows, counted as if all rows had one.
+        the largest log-likelihood, to which the log-probability of the labels given their rows is
+        added, counted as if all rows had one, if every class has labelled rows.
     random_state : int, RandomState instance or None, default=None
         Source of the starts.
     verbose : int, default=0

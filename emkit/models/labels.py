@@ -76,6 +76,10 @@ class Labels:
         log_joint[:, known] = np.where(impossible, -np.inf, log_joint[:, known])
         return log_joint
 
+    def all_seen(self) -> bool:
+        """Whether every class has labelled rows."""
+        return bool(np.isin(self.of_components, self.of_rows).all())
+
     def several_or_unseen(self) -> NDArray[np.intp]:
         """Components beside others of their class, and of classes without labelled rows."""
         of = self.of_components

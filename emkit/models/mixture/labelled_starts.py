@@ -170,16 +170,20 @@ def _best(model: GaussianMixtureModel, data: Rows, candidates: list[Array]) -> M
                 weighed = _with_weight_of_labels(data, weight)
                 params = model.m_step(model.e_step(weighed, params)[0], params)
             reached = model.e_step(data, params)[1] + model.log_prior(params)
-            if data.labels is not None and not data.labels.clusters:
-                reached += _told(model, data, params)
+            reached += _told(model, data, params)
             if reached > height + EQUAL_HEIGHT * data.total_weight:
                 best, height = params, reached
     return best
 
 
 def _told(model: GaussianMixtureModel, data: Rows, params: MixtureParams) -> float:
-    """Log-probability of the labels given their rows, counted as if all rows had one."""
+    """Log-probability of the labels given their rows, counted as if all rows had one.
+
+    0 for clusters, and where a class has no labelled rows, of which these would not tell.
+    """
     assert data.labels is not None
+    if data.labels.clusters or not data.labels.all_seen():
+        return 0.0
     known = data.take(np.flatnonzero(data.labels.known))
     of_both = model.e_step(known, params)[1]
     of_rows = model.e_step(known._replace(labels=None), params)[1]
