@@ -119,7 +119,7 @@ def with_tails(name="full", df=4.0):
 
 
 @each_structure
-@pytest.mark.parametrize("df", ["free", "common", 0.5, 4.0])
+@pytest.mark.parametrize("df", ["free", 0.5])
 def test_with_tails_it_agrees_with_impute_and_with_likelihoods(name, df):
     mixture, rows = with_tails(name, df), with_holes(X)
     rows[0] = np.nan
