@@ -291,10 +291,8 @@ def test_labels_that_are_none(labels, beside, message):
 def test_what_does_not_go_with_labels():
     with pytest.raises(ValueError, match="init_params='random' does not go by labels"):
         EMGaussianMixture(3, init_params="random").fit(X, labels=LABELS)
-    table = np.column_stack([X.astype(object), np.array(["a", "b"])[OF % 2]])
-    mixture = EMGaussianMixture(3, categorical_features=[3])
-    with pytest.raises(ValueError, match="labels is for columns of numbers alone"):
-        mixture.fit(table, labels=LABELS)
+    with pytest.raises(ValueError, match="distribution='student_t' is not offered with labels"):
+        EMGaussianMixture(3, distribution="student_t").fit(X, labels=LABELS)
 
 
 @pytest.mark.parametrize("put", ["dask", "blocks"], indirect=True)

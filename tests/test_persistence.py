@@ -18,6 +18,7 @@ from emkit import (
     EMGaussianMixture,
     EMGaussianMixtureIC,
     EMImputer,
+    EMMixtureClassifier,
     EMSurvivalCurve,
     MixturePrior,
     censored_target,
@@ -29,6 +30,9 @@ RNG = np.random.default_rng(0)
 X = np.concatenate([RNG.normal(0, 1, (60, 3)), RNG.normal(5, 2, (40, 3))])
 HOLES = np.where(RNG.random(X.shape) < 0.1, np.nan, X)
 Y = censored_target(np.minimum(X[:, 0], 3.0), event=X[:, 0] <= 3.0)
+#: Classes of some rows, and rows of which the last column is words.
+CLASSES = np.where(RNG.random(100) < 0.5, np.arange(100) // 60, -1)
+WORDS = np.column_stack([HOLES[:, :2].astype(object), np.array(["hi", "lo"])[np.arange(100) // 50]])
 
 
 def mixture(**arguments):
@@ -50,6 +54,10 @@ FITTED = {
     "grid, columns left out": lambda: EMGaussianMixtureIC(
         max_components=2, n_init=1, random_state=0
     ).fit(np.column_stack([HOLES[:, :2], HOLES[:, 0]])),
+    "classifier": lambda: EMMixtureClassifier(3, random_state=0).fit(HOLES, CLASSES),
+    "classifier of categories": lambda: EMMixtureClassifier(
+        components_per_class=2, prior="mclust", random_state=0, categorical_features=[2]
+    ).fit(WORDS, np.array(["a", "b", None], dtype=object)[CLASSES]),
     "imputer": lambda: EMImputer().fit(HOLES),
     "imputer of two": lambda: EMImputer(2, random_state=0).fit(HOLES),
     "imputer's stream": lambda: EMImputer().partial_fit(HOLES[::2]).partial_fit(HOLES[1::2]),
@@ -95,6 +103,8 @@ def answers(estimator):
     """All that a fitted estimator says of the data."""
     censored = isinstance(estimator, EMCensoredRegressor | EMSurvivalCurve)
     rows = HOLES if estimator.n_features_in_ == 3 else X[:, 1:]
+    if getattr(estimator, "categorical_features", None) == [2]:
+        rows = WORDS
     given = (rows, Y) if censored else (rows,)
     for name in ("predict", "predict_proba", "transform"):
         if hasattr(estimator, name):
@@ -110,6 +120,9 @@ def answers(estimator):
             yield copy.deepcopy(estimator).partial_fit(HOLES[:30]).score(HOLES)
     for run in getattr(estimator, "runs_", ()):
         yield run.history
+    if hasattr(estimator, "mixture_"):
+        yield estimator.mixture_.impute(rows)
+        yield estimator.mixture_.sample(5, random_state=0)[0]
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
-from sklearn.exceptions import NotFittedError
+from sklearn.exceptions import FitFailedWarning, NotFittedError
 from sklearn.linear_model import LinearRegression
 from sklearn.mixture import GaussianMixture
 from sklearn.model_selection import GridSearchCV, KFold
@@ -33,7 +33,7 @@ from emkit.datasets import load_cosmesis
 from emkit.engine import StopReason
 from emkit.exceptions import DataWarning
 from emkit.models.laws.registry import LAWS
-from emkit.numerics.covariance import NAMES
+from emkit.numerics.covariance import NAMES, STRUCTURES
 from emkit.plotting import (
     CensoredRegressionDisplay,
     CoefficientDisplay,
@@ -49,6 +49,7 @@ from emkit.plotting import (
 matplotlib.use("Agg")
 from emkit.plotting.common import colours
 from emkit.plotting.imputation import _whole_edges
+from emkit.plotting.mixture_density import log_density
 
 plt = pytest.importorskip("matplotlib.pyplot")
 
@@ -328,6 +329,75 @@ def test_any_number_of_components_has_as_many_colours_and_numbers(k):
     assert display.ax_.get_ylabel() == "width (mm)"
 
 
+SHOWN = ["classification", "uncertainty", "density"]
+
+
+@pytest.mark.parametrize("what", SHOWN)
+@pytest.mark.parametrize("features", [1, [0, 2], None], ids=["one", "two", "all"])
+@pytest.mark.parametrize("distribution", ["normal", "student_t", "noise"])
+def test_what_is_asked_for_is_drawn(what, features, distribution, iris):
+    rng = np.random.default_rng(0)
+    X = np.concatenate([iris.to_numpy(), rng.uniform(0.0, 8.0, (20, 4))])
+    options = {"noise": True} if distribution == "noise" else {"distribution": distribution}
+    mixture = EMGaussianMixture(2, random_state=0, **options).fit(X)
+    display = MixtureDisplay.from_estimator(mixture, X, features=features, what=what)
+    pairs, lone = {1: (0, 1), 2: (1, 0), 4: (6, 4)}[len(display.feature_names)]
+    has_points = pairs + lone * (what == "uncertainty")
+    assert len(display.points_) == has_points
+    assert len(display.contours_) == pairs * (what == "density")
+    assert len(display.ellipses_) == 4 * pairs * (what != "density")
+    assert len(display.histograms_) == lone * (what != "uncertainty")
+    display.figure_.canvas.draw()
+    tight = display.figure_.get_tightbbox()
+    assert tight.x0 >= -0.01 and tight.x1 <= display.figure_.get_figwidth() + 0.01
+    assert tight.y0 >= -0.01 and tight.y1 <= display.figure_.get_figheight() + 0.01
+
+
+def test_points_are_as_large_as_their_rows_are_uncertain(mixture, iris):
+    two, one = (
+        MixtureDisplay.from_estimator(mixture, iris, features=features, what="uncertainty")
+        for features in ([0, 1], 0)
+    )
+    doubt = 1.0 - mixture.predict_proba(iris).max(axis=1)
+    order = doubt.argsort(kind="stable")
+    np.testing.assert_array_equal(two.points_[0].get_offsets(), iris.to_numpy()[order, :2])
+    areas = two.points_[0].get_sizes()
+    np.testing.assert_allclose(np.diff(areas), 180.0 * np.diff(doubt[order]), atol=1e-9)
+    np.testing.assert_allclose(one.points_[0].get_offsets()[:, 1], doubt[order])
+    shown = [mark.get_markersize() ** 2 for mark in two.ax_.get_legend().get_lines()[:3]]
+    np.testing.assert_allclose(shown, areas[0] + 180.0 * (np.array([0.01, 0.1, 0.5]) - doubt.min()))
+
+
+@pytest.mark.parametrize("distribution", ["normal", "student_t"])
+def test_regions_of_density_hold_their_share(distribution, iris):
+    X = iris.to_numpy()[:, [0, 2]]
+    mixture = EMGaussianMixture(3, distribution=distribution, df=5.0, random_state=0).fit(X)
+    levels = np.array([0.3, 0.6, 0.9])
+    display = MixtureDisplay.from_estimator(mixture, X, what="density", levels=levels)
+    ((x0, x1), (y0, y1)) = display.ax_.get_xlim(), display.ax_.get_ylim()
+    x, y = np.linspace(x0 - 9, x1 + 9, 1500), np.linspace(y0 - 9, y1 + 9, 1500)
+    at = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
+    logs = mixture.score_samples(at)
+    cell = (x[1] - x[0]) * (y[1] - y[0])
+    for height, level in zip(display.contours_[0].levels, levels[::-1], strict=True):
+        assert np.exp(logs[logs > height]).sum() * cell == pytest.approx(level, abs=0.01)
+    # What is drawn is the density itself.
+    own = (display.weights, display.means, display.covariances, display.df)
+    np.testing.assert_allclose(log_density(at[::999], *own), logs[::999], rtol=1e-9)
+
+
+def test_what_cannot_be_shown_is_said(mixture, iris):
+    with pytest.raises(ValueError, match="what must be one of .*'density'.*Got 'BIC'"):
+        MixtureDisplay.from_estimator(mixture, iris, what="BIC")
+
+
+@pytest.mark.parametrize("what", SHOWN)
+def test_one_component_has_no_doubt(what, iris):
+    alone = EMGaussianMixture(1).fit(iris)
+    display = MixtureDisplay.from_estimator(alone, iris, features=[0, 1], what=what)
+    assert len(display.points_[0].get_offsets()) == len(iris)
+
+
 def test_more_features_are_a_grid_of_pairs(mixture, pierced):
     display = MixtureDisplay.from_estimator(mixture, pierced)
     assert display.ax_.shape == (4, 4)
@@ -531,6 +601,93 @@ def test_components_are_whole_numbers(most):
     low, high = display.ax_.get_xlim()
     ticks = [tick for tick in display.ax_.get_xticks() if low <= tick <= high]
     assert ticks and all(tick == round(tick) for tick in ticks)
+
+
+def values_of(kinds, most, seed=0):
+    """A display of random values."""
+    types = np.repeat(kinds, most)
+    n = np.tile(np.arange(1, most + 1), len(kinds))
+    values = 1000.0 + 50.0 * np.random.default_rng(seed).normal(size=len(n))
+    return SelectionDisplay(n, types, values, None, "BIC", False)
+
+
+@pytest.mark.parametrize("kinds", [NAMES[:1], NAMES[:2], NAMES[:4], NAMES], ids=len)
+@pytest.mark.parametrize("most", [1, 9])
+def test_lines_are_told_apart_without_colour_and_the_legend_hides_none(kinds, most):
+    display = values_of(kinds, most).plot()
+    looks = {
+        kind: (line.get_marker(), line.get_markerfacecolor() == "white", line.get_linestyle())
+        for kind, line in display.lines_.items()
+    }
+    assert len(set(looks.values())) == len(kinds)
+    assert len({look[:2] for look in looks.values()}) == len(kinds)
+    assert len({(line.get_color(), line.get_linestyle()) for line in display.lines_.values()}) == (
+        len(kinds)
+    )
+    display.figure_.canvas.draw()
+    legend, inside = display.ax_.get_legend().get_window_extent(), display.ax_.get_window_extent()
+    assert legend.x0 >= inside.x1 - 1.0 or legend.y0 >= inside.y1 - 1.0
+    tight = display.figure_.get_tightbbox()
+    assert tight.x1 <= display.figure_.get_figwidth() + 0.01
+    assert tight.y1 <= display.figure_.get_figheight() + 0.01
+    # The best comes first.
+    lines = display.ax_.get_legend().get_lines()
+    least = [np.min(display.values[display.covariance_types == kind]) for kind in kinds]
+    assert [line.get_label().split()[0] for line in lines] == [
+        (STRUCTURES[kind].letters if len(kinds) > 4 else kind)
+        for _, kind in sorted(zip(least, kinds, strict=True))
+    ]
+
+
+def test_types_of_one_model_share_a_line(iris):
+    grid = EMGaussianMixtureIC(max_components=3, covariance_type="all", n_init=1, random_state=0)
+    display = SelectionDisplay.from_search(grid.fit(iris.iloc[:, [2]]))
+    assert sorted(display.lines_) == sorted(NAMES) and len(set(display.lines_.values())) == 2
+    named = " ".join(line.get_label() for line in set(display.lines_.values()))
+    assert all(STRUCTURES[name].letters in named for name in NAMES)
+
+
+def test_what_is_not_seen_is_said():
+    rng = np.random.default_rng(0)
+    few = np.concatenate([rng.normal(0, 1, (6, 3)), rng.normal(9, 1, (6, 3))])
+    grid = EMGaussianMixtureIC(
+        max_components=4, covariance_type=["full", "EII"], n_init=1, random_state=0
+    )
+    with pytest.warns(DataWarning, match="left out"):
+        grid.fit(few)
+    failed = np.isnan(grid.criterion_)
+    display = SelectionDisplay.from_search(grid)
+    assert len(display.left_out) == failed.sum() > 0
+    (kinds, sizes) = zip(*display.left_out, strict=True)
+    np.testing.assert_array_equal(kinds, grid.results_["covariance_type"][failed])
+    np.testing.assert_array_equal(sizes, grid.results_["n_components"][failed])
+    assert display.note_.get_text().startswith("not fitted: VVV: ")
+    # Models far behind are named, and the others have the axis for themselves.
+    far = values_of(["full", "tied", "VEV"], 9)
+    far.values[far.covariance_types == "tied"] += 1e4
+    for sign in (1.0, -1.0):
+        far.values, far.higher_is_better = sign * np.abs(far.values), sign < 0.0
+        display = far.plot()
+        side = "below" if far.higher_is_better else "above"
+        assert display.note_.get_text() == f"{side} the axis: EEE: 1\N{EN DASH}9"
+        low, high = display.ax_.get_ylim()
+        seen = (far.values >= low) & (far.values <= high)
+        np.testing.assert_array_equal(seen, far.covariance_types != "tied")
+    assert values_of(["full", "tied"], 9).plot().note_ is None
+
+
+def test_candidates_of_a_search_that_failed_are_named(iris):
+    search = GridSearchCV(
+        EMGaussianMixture(reg_covar=0.0, random_state=0),
+        {"n_components": [1, 2, 200]},
+        cv=2,
+        error_score=np.nan,
+    )
+    with pytest.warns(FitFailedWarning):
+        with pytest.warns(UserWarning, match="non-finite"):
+            search.fit(iris)
+    display = SelectionDisplay.from_search(search)
+    assert display.left_out == [("full", 200)] and "VVV: 200" in display.note_.get_text()
 
 
 def test_nothing_to_compare_is_said(iris, mixture):
@@ -1034,6 +1191,9 @@ def test_many_rows_are_counted_in_cells():
     counts = np.expm1(opacity / 0.75 * np.log1p(counts_of_cells(display).max()))
     assert counts.sum() == pytest.approx(len(X) - 1, rel=1e-6)
     assert len(display.margins_[1].get_offsets()) == 1  # the row without the first feature
+    for what in ("uncertainty", "density"):
+        shown = MixtureDisplay.from_estimator(mixture, X, what=what)
+        assert len(shown.images_) == 1 and not shown.points_
     few = MixtureDisplay.from_estimator(mixture, X[:20_001])
     assert few.points_ and few.points_[0].get_alpha() < 1.0 and not few.images_
 

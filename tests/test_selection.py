@@ -33,6 +33,7 @@ from emkit.metrics import (
     log_likelihood_scorer,
     r2_exact_scorer,
 )
+from emkit.mixture import Race
 from emkit.numerics.covariance import NAMES, STRUCTURES
 
 X, SPECIES = load_iris(return_X_y=True)
@@ -111,8 +112,10 @@ def test_the_best_is_the_least_of_its_grid(criterion):
     assert ours.best_criterion_ == ours.criterion_.min()
     assert getattr(best, criterion)(X) == ours.criterion_.min()
     assert ours.best_params_.items() <= best.get_params().items()
-    # What was kept can be had again.
-    assert_array_equal(clone(best).fit(X).means_, best.means_)
+    # What was kept can be had again, to the tolerance of the climbs.
+    again = clone(best).fit(X)
+    assert again.score(X) == pytest.approx(best.score(X), abs=1e-5)
+    assert_allclose(again.means_, best.means_, rtol=1e-3)
 
 
 def test_results_are_the_criteria():
@@ -455,7 +458,8 @@ def test_callbacks(n_jobs):
     fits = [task for task in recorder.began if task[:2] == ("EMGaussianMixture", "fit")]
     assert len(fits) == (0 if n_jobs else 7)
     assert not hasattr(ours.best_estimator_, "_skl_callbacks")
-    assert_array_equal(ours.criterion_, quick(max_components=2).fit(X).criterion_)
+    plain = quick(max_components=2, search=Race()).fit(X)
+    assert_array_equal(ours.criterion_, plain.criterion_)  # one by one, as with callbacks
     recorder = Recorder()
     pipeline = make_pipeline(StandardScaler(), quick(max_components=2)).set_callbacks(recorder)
     pipeline.fit(X)  # no warning that a step takes none

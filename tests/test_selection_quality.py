@@ -171,7 +171,7 @@ def test_two_components_in_one_are_not_two():
     """Random rows of a table of two places may be the same: EM then stays at one normal."""
     X = np.repeat([[0.0], [1.0]], 20, axis=0) + np.tile([[0.0], [0.1]], (20, 1))
     with pytest.warns(DataWarning, match="one and the same"):
-        ours = grid(5, covariance_type="full").fit(X)
+        ours = grid(5, covariance_type="full", search=Race()).fit(X)
     order = np.sort(ours.means_.ravel())
     assert (np.diff(order) > 1e-3).all()
 
@@ -181,9 +181,9 @@ def test_where_all_collapse_other_kinds_are_tried():
     X = np.r_[np.random.default_rng(3).lognormal(3, 1.5, 60), [5e4, 5e4]][:, None]
     told = {"covariance_type": "full", "min_components": 2, "n_init": 1}
     with pytest.raises(ValueError, match="singular"):
-        grid(2, init_params="kmeans", **told).fit(X)
+        grid(2, search=Race(("kmeans",)), **told).fit(X)
     race = Race()
-    ours = grid(2, **told).fit(X).best_estimator_
+    ours = grid(2, search=race, **told).fit(X).best_estimator_
     assert ours.search == race and len(ours.runs_) >= 1
     assert np.isfinite(ours.bic(X)) and ours.covariances_.min() > 1.0
 
@@ -213,12 +213,13 @@ def test_they_are_fitted_once_and_agree_with_a_fit_of_their_own(columns, monkeyp
 
     monkeypatch.setattr(EMGaussianMixture, "fit", counted)
     X = IRIS[::3, columns]
-    ours = grid(2, covariance_type=list(NAMES), n_init=2).fit(X)
+    alone = grid(2, covariance_type=list(NAMES), n_init=2, search=Race()).fit(X)
     assert len(fitted) == len(set(fitted)) == (1 + 2 if len(columns) == 1 else 3 + len(NAMES))
     for k, name, bic in zip(
-        *(ours.results_[key] for key in ("n_components", "covariance_type", "bic")), strict=True
+        *(alone.results_[key] for key in ("n_components", "covariance_type", "bic")), strict=True
     ):
         options = {"min_components": int(k), "covariance_type": str(name), "n_init": 2}
+        options["search"] = Race()
         own = grid(int(k), **options).fit(X)
         assert_allclose(own.best_criterion_, bic, atol=1e-3)
 

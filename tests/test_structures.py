@@ -129,6 +129,9 @@ mixture.set_params(prior="mclust", search="genetic", n_init=4).fit(X).partial_fi
 assert "'one_variance' or 'single': a single variance for all" in EMGaussianMixture.__doc__
 choice = EMGaussianMixtureIC(1, 2, covariance_type=["one_variance", "full"], random_state=0).fit(X)
 assert choice.best_params_ == {"n_components": 2, "covariance_type": "one_variance"}
+summary = choice.summary()
+assert summary.covariance_name == "one_variance" and "2 components" in repr(summary)
+assert len(SelectionDisplay.from_search(choice).lines_) == 2
 MixtureDisplay.from_estimator(mixture, X)
 assert list(SelectionDisplay.from_estimators([mixture], X).lines_) == ["single"]
 holes = np.where(rng.random(X.shape) < 0.2, np.nan, X)

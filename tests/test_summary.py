@@ -25,7 +25,6 @@ pd = pytest.importorskip("pandas")
 X, SPECIES = load_iris(return_X_y=True)
 ESTIMATORS = [
     EMGaussianMixture(2),
-    EMGaussianMixtureIC(max_components=2, n_init=1),
     EMImputer(),
     EMCensoredRegressor(),
 ]
@@ -82,11 +81,6 @@ def test_weights_of_a_summary_are_frequencies():
     mixture = EMGaussianMixture(2, tol=1e-9, random_state=0).fit(X, sample_weight=counts)
     repeated = mixture.summary(np.repeat(X, counts, axis=0))
     pd.testing.assert_frame_equal(mixture.summary(X, counts), repeated, rtol=1e-3)
-
-
-def test_the_grid_shows_its_best():
-    grid = EMGaussianMixtureIC(max_components=2, n_init=1, random_state=0).fit(X)
-    pd.testing.assert_frame_equal(grid.summary(X), grid.best_estimator_.summary(X))
 
 
 # Imputers

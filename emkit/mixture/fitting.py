@@ -28,7 +28,7 @@ from emkit.mixture.degenerate import (
 )
 from emkit.mixture.fitted import last_fit, publish
 from emkit.mixture.initial import InitialValues, RandomStart, Start, given_start
-from emkit.mixture.labels import refuse_beside_labels
+from emkit.mixture.labels import refuse_beside_labels, warn_of_unobserved
 from emkit.mixture.mixed import (
     divergences_of,
     given_partition,
@@ -155,6 +155,14 @@ def _model_of_numbers(mixture: Any, table: Table) -> GaussianMixtureModel:
 def _kept_names(mixture: Any, table: Table) -> Any:
     names = number_names(mixture)
     return names if table.flat is None else names[table.flat.kept]
+
+
+def _column_names(mixture: Any, table: Table) -> Any:
+    """Names of the columns that are kept, those of numbers before those of categories."""
+    coding, names = mixture._coding, _kept_names(mixture, table)
+    if coding is None:
+        return names
+    return np.array([*names, *(coding.names[j] for j in coding.categories)], dtype=object)
 
 
 def _start(mixture: Any, table: Table, given: InitialValues, model: Any) -> Begun:
@@ -284,12 +292,15 @@ def _conclude(mixture: Any, result: EMResult, model: Any, table: Table) -> None:
     publish(mixture, result, model, table)
     if table.flat is not None:
         warn_of_flat(number_names(mixture), table.flat)
+    labels = getattr(table.data, "labels", None)
+    if labels is not None:
+        warn_of_unobserved(labels, table.seen, _column_names(mixture, table))
     found = MostlyRidge() if normal is None else mostly_ridge(normal, table.data, params)
     mixture._why_collapsed = of_collapsed(found, mixture.reg_covar) if found.collapsed else ""
     warn_of_components(found, mixture.reg_covar)
     if mixture.prior is None and mixture.max_iter > 0:  # a prior says where empty ones are
         apart = divergences_of(model, result.params)
-        if (labels := getattr(table.data, "labels", None)) is not None:
+        if labels is not None:
             apart = np.where(labels.between_classes(), np.inf, apart)
         warn_of_idle(params.weights, apart)
         warn_of_noise(result.params, table.data.total_weight)

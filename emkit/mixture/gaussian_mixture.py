@@ -446,7 +446,7 @@ class EMGaussianMixture(
             Components of the rows of which they are known, 0 to ``n_components - 1``, and -1 (or
             NaN, None) for the others: clustering with a few anchors. Components that no row is
             known to be of are found as usual. Starts keep to the labels, and ``init_params`` is
-            'kmeans'; rows are in memory, and columns numbers.
+            'kmeans'; rows are in memory.
 
         Returns
         -------

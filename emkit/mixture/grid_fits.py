@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from copy import copy
 from typing import Any, NamedTuple
 
 import joblib
@@ -12,10 +13,11 @@ from emkit.engine import StopReason
 from emkit.engine.processes import as_worker_errors
 from emkit.exceptions import DataWarning, InfeasibleError, recorded, warn
 from emkit.mixture.candidates import Candidate
-from emkit.mixture.criteria import measures
+from emkit.mixture.criteria import Measures, measures
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
+from emkit.mixture.grid_together import Ended
 
-__all__ = ["CRITERIA", "GridFit", "fit_all", "pass_on", "warn_of_failures"]
+__all__ = ["CRITERIA", "GridFit", "fit_all", "fit_best", "pass_on", "warn_of_failures"]
 
 CRITERIA = ("bic", "aic", "icl")
 #: Why nothing came of a mixture without reg_covar.
@@ -29,12 +31,44 @@ COLLAPSED = (
 
 
 class GridFit(NamedTuple):
-    """A fitted mixture, what it measures, what it warned of, why it does not count (or empty)."""
+    """A mixture, what it measures, what it warned of, why it does not count (or empty)."""
 
     mixture: EMGaussianMixture
     numbers: dict[str, Any]
     warned: list[Warning]
     failure: str
+    ended: Ended | None = None  #: where it is to be fitted on from, if it is not fitted yet
+
+    @classmethod
+    def of(cls, mixture: EMGaussianMixture, ended: Ended, X: Any, sample_weight: Any) -> "GridFit":
+        """Of a mixture whose climbs have ended, which is not fitted yet."""
+        if ended.best is None:
+            return cls(mixture, _numbers(None, X, sample_weight), [], COLLAPSED)
+        numbers = _line(ended.measures(ended.best), ended.best.n_iter, ended.best.converged)
+        found = cls(mixture, numbers, [], "", ended)
+        for place in ended.unsettled:
+            other = _fit_from(mixture, ended.initial_values(place), X, sample_weight)
+            higher = other.numbers["log_likelihood"] > found.numbers["log_likelihood"]
+            if higher and not other.failure:
+                found = other._replace(mixture=copy(mixture))
+        return found
+
+    def fitted(self, X: Any, sample_weight: Any) -> "GridFit":
+        """The same with a mixture that is fitted."""
+        if self.ended is None or self.ended.best is None:
+            return self
+        best = self.ended.best
+        begin = self.ended.initial_values(best) if best.converged else {}
+        return _fit_from(self.mixture, begin, X, sample_weight)
+
+
+def _fit_from(
+    mixture: EMGaussianMixture, begin: dict[str, Any], X: Any, sample_weight: Any
+) -> GridFit:
+    """A mixture fitted from initial values, which its arguments do not tell afterwards."""
+    fit = _fit(mixture.set_params(**begin), X, sample_weight, None)
+    mixture.set_params(**dict.fromkeys(begin))
+    return fit
 
 
 def fit_all(
@@ -57,6 +91,15 @@ def fit_all(
     if context is not None:
         context.call_on_fit_task_end(**given)
     return fits
+
+
+def fit_best(fits: dict[Candidate, GridFit], criterion: str, X: Any, sample_weight: Any) -> None:
+    """Fit the best of a grid, if that is to come; the next one, where nothing comes of it."""
+    while usable := {c: fit for c, fit in fits.items() if not fit.failure}:
+        best = min(usable, key=lambda c: usable[c].numbers[criterion])
+        if usable[best].ended is None:
+            return
+        fits[best] = usable[best].fitted(X, sample_weight)
 
 
 class _Task(NamedTuple):
@@ -105,12 +148,16 @@ def _numbers(mixture: EMGaussianMixture | None, X: Any, sample_weight: Any) -> d
         missing = dict.fromkeys(("log_likelihood", "n_parameters", *CRITERIA), np.nan)
         return {**missing, "n_iter": 0, "converged": False}
     found = measures(mixture, X, sample_weight, entropy=True)
+    return _line(found, mixture.n_iter_, mixture.converged_)
+
+
+def _line(found: Measures, n_iter: int, converged: bool) -> dict[str, Any]:
     return {
         "log_likelihood": found.log_likelihood,
         "n_parameters": found.n_parameters,
         **{name: getattr(found, name) for name in CRITERIA},
-        "n_iter": mixture.n_iter_,
-        "converged": mixture.converged_,
+        "n_iter": n_iter,
+        "converged": converged,
     }
 
 

@@ -10,15 +10,16 @@ from sklearn.utils.multiclass import check_classification_targets
 from emkit.base.estimator import is_pandas_na, is_scalar_nan, n_samples_of
 from emkit.base.names import listed
 from emkit.data.opened import place_of
-from emkit.mixture.coding import coding_of, refuse_categories
+from emkit.exceptions import DataWarning, warn
 from emkit.models.labels import UNKNOWN, Labels
 
 __all__ = [
     "classes_of",
     "labels_of_components",
     "labels_of_fit",
+    "labels_that_count",
     "refuse_beside_labels",
-    "with_labels",
+    "warn_of_unobserved",
 ]
 
 #: What NumPy makes of an unknown label among texts.
@@ -84,11 +85,13 @@ def labels_of_components(labels: Any, X: Any, n_components: int) -> Labels | Non
     return Labels(codes, np.arange(n_components))
 
 
-def with_labels(opened: Any, data: Any, labels: Labels | None, which_count: Any) -> Any:
-    """The rows that count with their labels, which are given for all."""
+def labels_that_count(labels: Labels | None, kept: Any) -> Labels | None:
+    """Labels of the rows that count, by a mask or numbers; None for all.
+
+    ValueError where no row of a class counts, or none can be of a component.
+    """
     if labels is None:
-        return data
-    (kept,) = opened.survey(which_count)
+        return None
     counted = labels if kept is None else labels[kept]
     gone = np.setdiff1d(labels.of_rows, counted.of_rows)
     gone = gone[gone != UNKNOWN]
@@ -105,7 +108,27 @@ def with_labels(opened: Any, data: Any, labels: Labels | None, which_count: Any)
             "every row has a label, and none of them theirs. Lower n_components, or leave the "
             "label of some rows unknown (-1)."
         )
-    return data._replace(labels=counted)
+    return counted
+
+
+def warn_of_unobserved(labels: Labels, seen: NDArray[np.bool_], names: Any) -> None:
+    """DataWarning for columns that no row which may be of a component has a value in.
+
+    ``seen`` (n, d) are the cells with a value, and ``names`` those of the columns.
+    """
+    nowhere = labels.allow().astype(float) @ seen == 0.0
+    components, columns = (np.flatnonzero(nowhere.any(axis=axis)) for axis in (1, 0))
+    if not len(columns):
+        return
+    classes = np.unique(labels.of_components[components])
+    classes = classes if labels.names is None else labels.names[classes]
+    warn(
+        f"Column(s) {listed(names[columns])} of X have no value in any row of class(es) "
+        f"{listed(classes)}: how they are distributed there is what the start or a prior says, "
+        "and so is what is predicted from them. Drop the column(s), or give rows of the class(es) "
+        "with values.",
+        DataWarning,
+    )
 
 
 def refuse_beside_labels(mixture: Any) -> None:
@@ -120,8 +143,6 @@ def refuse_beside_labels(mixture: Any) -> None:
             f"init_params={mixture.init_params!r} does not go by labels. Leave it at 'kmeans': "
             "where there are labels, starts are k-means that keeps to them."
         )
-    remedy = "Make numbers of them first, as with OneHotEncoder, or drop them."
-    refuse_categories(mixture, coding_of(mixture), "A fit with labels", remedy)
 
 
 def require_in_memory(name: str, X: Any) -> None:

@@ -23,12 +23,17 @@ from emkit.models.mixed.binding import NEVER
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.parameters import normals
 from emkit.models.mixed.rows import CodedRows, Levels
-from emkit.models.mixed.starts import draw_start, shares_of, start_from
+from emkit.models.mixed.starts import (
+    draw_labelled_start,
+    draw_start,
+    shares_of,
+    start_from,
+    with_drawn_numbers,
+)
 from emkit.models.mixture.assignment import one_hot
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.noise import NoisyMixture, NoisyParams, clusters_of, shared_out
 from emkit.models.mixture.overlap import divergences
-from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.rows import Rows
 from emkit.numerics.gaussian import Moments
 
@@ -71,7 +76,7 @@ def mixed_model(
         Levels(n_levels, (False,) * len(n_levels)),
         shares_of(data, n_levels),
         pseudo_counts=OF_TABLES * (mixture.prior is not None),
-        draw_start=draw_start,
+        draw_start=draw_start if data.labels is None else draw_labelled_start,
     )
 
 
@@ -82,17 +87,11 @@ def joined(normal: MixtureParams, tables: Array) -> LocalParams:
 
 def given_partition(model: LocalDependence, data: CodedRows, resp: np.ndarray) -> LocalParams:
     """A start from labels or responsibilities."""
-    numbers: Array = np.empty((0, len(data)))
-    if model.normal is not None:
-        rows = data.numbers
-        if rows.incomplete:
-            rows = complete_rows(model.normal, rows, np.random.default_rng(0))
-        numbers = model.normal.units.load(rows.X, np.empty(rows.X.shape[::-1]))
+    complete = with_drawn_numbers(model, data, np.random.default_rng(0))
     of_classes: Array = resp.T
     if resp.ndim == 1:
         of_classes = one_hot(resp, model.n_classes)(slice(None))
-    weights = 1.0 if data.sample_weight is None else data.sample_weight
-    return start_from(model, data, numbers, of_classes * weights)
+    return start_from(model, complete, of_classes)
 
 
 def last_tables(mixture: Any) -> Array:

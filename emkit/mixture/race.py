@@ -16,12 +16,13 @@ from emkit.mixture.mixed import divergences_of, numbers_alone
 from emkit.models.mixed.local_dependence import LocalDependence
 from emkit.models.mixed.rows import CodedRows
 from emkit.models.mixture.collapse import mostly_ridge
-from emkit.models.mixture.gaussian import MixtureParams
 from emkit.models.mixture.noise import NoisyParams, clusters_of
+from emkit.models.mixture.overlap import ALIKE, least_divergences
 from emkit.models.mixture.resolution import is_resolved, resolved_variances
 from emkit.models.mixture.starts import STARTS
+from emkit.numerics.covariance.side_by_side import SideBySide
 
-__all__ = ["KINDS", "Race"]
+__all__ = ["KINDS", "Race", "kinds_of"]
 
 #: Kinds of starts in the order in which they are drawn. The partitions see clusters that are
 #: apart, in columns as they are and turned; random rows get into places that partitions never do.
@@ -30,8 +31,6 @@ KINDS = ("hierarchical", "kmeans", "random_from_data", "sphered_kmeans", "k-mean
 KINDS_OF_ONE_COLUMN = ("quantiles", "hierarchical", "kmeans", "random_from_data", "k-means++")
 #: The kind that is tried where the components collapse from all others, and how often.
 LAST_KIND, LAST_TRIES = "random_from_data", 10
-#: Divergence (twice Jeffreys', in nats) below which two components are one.
-ALIKE = 1e-4
 #: Part of the mean covariance in that of a component whose own is singular at the start.
 POOLED = 0.1
 
@@ -103,8 +102,8 @@ class Race(Search):
             return
         if draws.n_components == 1:  # wherever it begins, its M-step is the maximum
             starts = starts[:1]
-        usual = KINDS if len(clusters_of(model).units.shift) > 1 else KINDS_OF_ONE_COLUMN
-        kinds = islice(cycle(self.kinds or usual), len(starts))
+        n_columns = len(clusters_of(model).units.shift)
+        kinds = islice(cycle(self.kinds or kinds_of(n_columns)), len(starts))
         yield [_drawn(climber, *pair) for pair in zip(starts, kinds, strict=True)]
         if self.kinds is None and draws.n_components > 1:
             yield [_drawn(climber, start, LAST_KIND) for start in climber.draw(LAST_TRIES)]
@@ -120,6 +119,11 @@ class Race(Search):
             outcomes[i] = _judged(climber, _to_the_end(climber, starts[i], outcomes[i]))
             left -= _is_sound(outcomes[i])
         return outcomes
+
+
+def kinds_of(n_columns: int) -> tuple[str, ...]:
+    """The usual kinds of starts in tables of so many columns."""
+    return KINDS if n_columns > 1 else KINDS_OF_ONE_COLUMN
 
 
 def _drawn(climber: Climber, start: Start, kind: str) -> Start:
@@ -168,7 +172,9 @@ def _judged(climber: Climber, outcome: Outcome) -> Outcome:
     if isinstance(model, LocalDependence):
         alike = bool((divergences_of(model, outcome.params) < ALIKE).any())
     else:
-        alike = _any_alike(clusters_of(model), params)
+        covariances = clusters_of(model).covariances_of(params)
+        one = SideBySide(np.array([len(covariances)]))
+        alike = bool(least_divergences(params.means, covariances, one)[0] < ALIKE)
     if not (empty or alike or _collapsed(climber, outcome.params)):
         return outcome
     return replace(outcome, converged=False, reason=StopReason.INFEASIBLE)
@@ -185,18 +191,6 @@ def _collapsed(climber: Climber, params: Any) -> bool:
     if isinstance(rows, CodedRows):
         rows = rows.numbers
     return not is_resolved(model, params, resolved_variances(model, rows))
-
-
-def _any_alike(model: Any, params: MixtureParams) -> bool:
-    """Whether two components are one and the same, by the divergence of their densities."""
-    layout, (k, d) = model.layout, params.means.shape
-    precisions = layout.dense(model.components(params).precisions, k, d)
-    covariances = layout.dense(params.covariances, k, d)
-    apart = params.means[:, None] - params.means
-    distances = np.einsum("kli,kij,klj->kl", apart, precisions, apart)
-    divergences = np.einsum("kij,lij->kl", precisions, covariances) - d + distances
-    divergences += divergences.T
-    return bool((divergences[np.triu_indices(k, 1)] < ALIKE).any())
 
 
 def _is_sound(outcome: Outcome) -> bool:

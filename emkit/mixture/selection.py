@@ -19,7 +19,16 @@ from emkit.exceptions import recorded
 from emkit.mixture.candidates import Candidate, candidates, explains_size, model_of, refuse_slip
 from emkit.mixture.coding import numbers_of
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
-from emkit.mixture.grid_fits import CRITERIA, GridFit, fit_all, pass_on, warn_of_failures
+from emkit.mixture.grid_fits import (
+    CRITERIA,
+    GridFit,
+    fit_all,
+    fit_best,
+    pass_on,
+    warn_of_failures,
+)
+from emkit.mixture.grid_summary import SummarisedGrid, cluster_sizes
+from emkit.mixture.grid_together import climb_together
 from emkit.mixture.noise_arguments import wants_noise
 from emkit.mixture.race import Race
 from emkit.mixture.reader import MixtureReader
@@ -56,7 +65,7 @@ def delegated(name: str) -> Any:
     return of_the_best
 
 
-class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
+class EMGaussianMixtureIC(SummarisedGrid, CallbackSupportMixin, DensityMixin, BaseEstimator):
     r"""Gaussian mixture whose size and covariance type an information criterion chooses.
 
     It fits `EMGaussianMixture` for every number of components and covariance type, each from starts
@@ -173,6 +182,8 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
     --------
     Race : How the starts of a fit are drawn and which of them go on.
     emkit.metrics.bic_scorer : The same criterion for the grid of a `GridSearchCV`.
+    emkit.plotting.SelectionDisplay : A picture of the whole grid.
+    emkit.plotting.MixtureDisplay : Classification, uncertainty and density of its best.
 
     Notes
     -----
@@ -313,10 +324,15 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
             model: candidate for model, candidate in zip(models[::-1], grid[::-1], strict=True)
         }
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        mixtures = [self._mixture(candidate, seed) for candidate in first.values()]
-        fits = fit_all(self, mixtures, X, sample_weight, n_jobs)
-        of_model = dict(zip(first, fits, strict=True))
-        self._publish(grid, [of_model[model] for model in models])
+        mixtures = {c: self._mixture(c, seed) for c in first.values()}
+        ended = climb_together(self, list(mixtures), X, sample_weight, seed)
+        fits = {c: GridFit.of(mixtures[c], end, X, sample_weight) for c, end in ended.items()}
+        others = [c for c in mixtures if c not in fits]
+        fitted = fit_all(self, [mixtures[c] for c in others], X, sample_weight, n_jobs)
+        fits.update(zip(others, fitted, strict=True))
+        fit_best(fits, self.criterion, X, sample_weight)
+        self._publish(grid, [fits[first[model]] for model in models])
+        self._sizes = cluster_sizes(self.best_estimator_, X, sample_weight)
         return self
 
     def fit_predict(self, X: Any, y: Any = None, sample_weight: Any = None) -> Any:
@@ -378,7 +394,7 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
         ]
         warn_of_failures(grid, [fit.failure for fit in fits])
         self.results_ = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-        self.criterion_ = self.results_[self.criterion]
+        self.criterion_, self._criterion_of_fit = self.results_[self.criterion], self.criterion
         self.best_index_ = int(np.nanargmin(self.criterion_))
         self.best_criterion_ = float(self.criterion_[self.best_index_])
         self.best_params_ = grid[self.best_index_]._asdict()
@@ -411,7 +427,6 @@ class EMGaussianMixtureIC(CallbackSupportMixin, DensityMixin, BaseEstimator):
     impute = delegated("impute")
     sample = delegated("sample")
     standard_errors = delegated("standard_errors")
-    summary = delegated("summary")
     to_sklearn = delegated("to_sklearn")
     aic = delegated("aic")
     bic = delegated("bic")

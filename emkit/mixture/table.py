@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit.base.names import column_names, listed
 from emkit.data.checks import has_missing, refuse_empty_columns, rows_that_count
@@ -22,7 +23,7 @@ from emkit.mixture.coding import (
 )
 from emkit.mixture.flat import Flat
 from emkit.mixture.initial import InitialValues, check_initial_values
-from emkit.mixture.labels import with_labels
+from emkit.mixture.labels import labels_that_count
 from emkit.mixture.mixed import coded_rows
 from emkit.mixture.noise_arguments import refuse_flat, refuse_without_volume
 from emkit.mixture.prior import check_prior
@@ -33,7 +34,7 @@ from emkit.models.mixed.rows import CodedRows
 from emkit.models.rows import Rows
 from emkit.numerics.gaussian import Scaling
 
-__all__ = ["Table", "load_table", "open_table", "which_count"]
+__all__ = ["Table", "coded_that_tell", "load_table", "open_table", "which_count"]
 
 
 #: Part of a weight that other weights are at least, that sums of squares are doubles.
@@ -47,6 +48,13 @@ class Table(NamedTuple):
     scaling: Scaling  #: mean and standard deviation of the columns that are kept
     flat: Flat | None  #: where not all columns are kept
     filled: bool = False  #: whether cells may have been filled by what the flat says
+
+    @property
+    def seen(self) -> NDArray[np.bool_]:
+        """Which cells (n, d) have a value, of rows in memory; categories come last."""
+        observed = ~np.isnan(self.data.X)
+        coded = isinstance(self.data, CodedRows)
+        return np.hstack([observed, self.data.codes >= 0]) if coded else observed
 
     @property
     def of_numbers(self) -> "Table":
@@ -83,7 +91,7 @@ def load_table(
     data = opened.fit_data(mixture.n_components)
     refuse_empty_columns(mixture, data)
     if mixture._coding is not None:
-        return _load_coded(mixture, opened, data, given)
+        return _load_coded(mixture, opened, data, labels, given)
     _refuse_lone_weight(data)
     refuse_without_volume(mixture, data)
     scaling = data.scaling()
@@ -95,10 +103,9 @@ def load_table(
         scaling = data.scaling()
     refuse_flat(mixture, flat, column_names(mixture))
     count = which_count if flat is None else flat.which_count
-    data = with_labels(opened, data, labels, count)
-    if given.resp is not None or given.noise is not None:  # in memory: elsewhere they are refused
-        (kept,) = opened.survey(count)
-        given = given.take(kept)
+    if not (labels is None and given.resp is None and given.noise is None):
+        (kept,) = opened.survey(count)  # in memory: elsewhere they are refused
+        data, given = data._replace(labels=labels_that_count(labels, kept)), given.take(kept)
     return Table(data, scaling, flat, filled), given
 
 
@@ -132,7 +139,11 @@ def _of_kept_columns(names: Any) -> Iterator[None]:
 
 
 def _load_coded(
-    mixture: Any, opened: Opened[Rows], data: Rows, given: InitialValues
+    mixture: Any,
+    opened: Opened[Rows],
+    data: Rows,
+    labels: Labels | None,
+    given: InitialValues,
 ) -> tuple[Table, InitialValues]:
     """As `load_table`, where there are categories."""
     coded = coded_rows(mixture, data, None)
@@ -143,15 +154,22 @@ def _load_coded(
     if flat is not None:
         coded = coded_rows(mixture, data, flat)
         scaling = coded.numbers.scaling()
-    tells = ~(np.isnan(coded.X).all(axis=1) & (coded.codes < 0).all(axis=1))
-    coded = coded.take(np.flatnonzero(tells))
+    coded, kept = coded_that_tell(opened, coded)
     opened.reader.require(len(coded), mixture.n_components, whole=True)
     mixture._coding, codes = with_seen_levels(mixture._coding, coded.codes)
-    if given.resp is not None:
-        (counted,) = opened.survey(which_count)
-        resp = given.resp if counted is None else given.resp[counted]
-        given = given._replace(resp=resp[tells])
-    return Table(replace(coded, codes=codes), scaling, flat), given
+    coded = replace(coded, codes=codes, labels=labels_that_count(labels, kept))
+    return Table(coded, scaling, flat), given.take(kept)
+
+
+def coded_that_tell(opened: Opened[Rows], coded: CodedRows) -> tuple[CodedRows, NDArray[np.intp]]:
+    """Those of the rows that count that have a value in a column that is kept.
+
+    With them which rows of all that were opened they are.
+    """
+    tells = np.flatnonzero(~(np.isnan(coded.X).all(axis=1) & (coded.codes < 0).all(axis=1)))
+    (counted,) = opened.survey(which_count)
+    kept = tells if counted is None else np.flatnonzero(counted)[tells]
+    return coded.take(tells), kept
 
 
 def which_count(rows: Rows) -> Any:

@@ -1,5 +1,6 @@
 """Standard errors of a fitted mixture, and the table that shows them."""
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,11 +15,11 @@ from emkit.mixture.coding import coding_of, numbers_of
 from emkit.mixture.fitted import fitted_structure, last_fit, with_prior_of_fit
 from emkit.mixture.fitting import last_mixed, model_of
 from emkit.mixture.flat import Flat
-from emkit.mixture.labels import labels_of_fit, with_labels
+from emkit.mixture.labels import labels_of_fit, labels_that_count
 from emkit.mixture.mixed import coded_rows
 from emkit.mixture.noise_fitted import log_volume_of
 from emkit.mixture.student_t import df_column, with_df_errors
-from emkit.mixture.table import Table, open_table, which_count
+from emkit.mixture.table import Table, coded_that_tell, open_table, which_count
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.noise import NoisyMixture, clusters_of
 from emkit.numerics.gaussian import Scaling
@@ -136,9 +137,12 @@ class MixtureInference:
         require_same("standard_errors", "n_components", len(self.weights_), self.n_components)
         known = labels_of_fit(self, labels, X)
         opened, flat = open_table(self, X, sample_weight), self._flat
-        data = with_labels(opened, opened.fit_data(), known, which_count)
+        data: Any = opened.fit_data()
         if mixed := coding_of(self) is not None:
-            data = coded_rows(self, data, flat)
+            data, kept = coded_that_tell(opened, coded_rows(self, data, flat))
+            data = replace(data, labels=labels_that_count(known, kept))
+        elif known is not None:
+            data = data._replace(labels=labels_that_count(known, *opened.survey(which_count)))
         scaling = data.scaling() if self.means_.shape[1] else NO_NUMBERS
         table = Table(data, scaling, flat, filled=True)
         model = model_of(with_prior_of_fit(self), table)

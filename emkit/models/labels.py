@@ -60,6 +60,11 @@ class Labels:
         """Which rows have a label; (n,)."""
         return self.of_rows != UNKNOWN
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether they leave each row one component."""
+        return bool((self.allow().sum(axis=0) == 1).all())
+
     def allow(self, rows: Any = ...) -> NDArray[np.bool_]:
         """Which components some of the rows may be of; (K, n)."""
         labels = self.of_rows[rows]

@@ -84,6 +84,19 @@ class Rows(NamedTuple):
         labels = None if self.labels is None else self.labels[rows]
         return Rows(X, None if weights is None else weights[rows], labels=labels)
 
+    def select(self, rows: NDArray[np.intp]) -> "Rows":
+        """Some of the rows as data of their own, with their groups."""
+        some = self.take(rows)
+        return some._replace(groups=Rows.of(some.X).groups)
+
+    def unlabelled(self) -> "Rows":
+        """The same rows, of whose labels nothing is known."""
+        return self._replace(labels=None)
+
+    def weighing(self, weights: Array) -> "Rows":
+        """The same rows of other weights."""
+        return self._replace(sample_weight=weights)
+
     def sample(self, size: int, rng: np.random.Generator) -> "Rows":
         """Rows drawn in proportion to weight, which they then have no more; all where few."""
         if len(self.X) <= size:

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from emkit._typing import Array
-from emkit.base.names import listed
 from emkit.numerics.covariance import STRUCTURES
 from emkit.plotting.common import (
     GREY,
@@ -21,8 +20,16 @@ from emkit.plotting.common import (
     one_or_all,
     pyplot,
 )
-from emkit.plotting.mixture_columns import among_numbers, columns_of_numbers
-from emkit.plotting.mixture_marginals import axis_range, densities, ellipses
+from emkit.plotting.mixture_columns import among_numbers, columns_of_numbers, most_separated
+from emkit.plotting.mixture_density import draw_density
+from emkit.plotting.mixture_marginals import (
+    axis_range,
+    densities,
+    draw_ellipses,
+    level_key,
+    noise_density,
+    refuse_beyond_squares,
+)
 from emkit.plotting.mixture_rows import (
     NOISE,
     draw_counts,
@@ -30,21 +37,38 @@ from emkit.plotting.mixture_rows import (
     draw_points,
     noise_key,
     row_colours,
+    write_number,
+)
+from emkit.plotting.mixture_uncertainty import (
+    draw_uncertain_points,
+    draw_uncertainties,
+    shades_of_doubt,
+    uncertainty_key,
 )
 
 __all__ = ["MixtureDisplay"]
 
-#: Features of a grid of pairs that nobody chose.
-GRID_FEATURES = 5
 #: Points that are drawn one by one, at most; more are counted in cells.
 MANY_POINTS = 20_000
-#: Size of values whose squares, and sums of these, are doubles.
-LARGEST = 1e153
-STYLES: tuple[Any, ...] = ("-", "--", ":", "-.")
+#: What may be drawn, with the probabilities of its regions.
+LEVELS = {
+    "classification": (0.5, 0.95),
+    "uncertainty": (0.5, 0.95),
+    "density": (0.25, 0.5, 0.75, 0.95),
+}
+#: What a legend says of the colour of rows.
+DOUBT = {
+    "classification": ", grey where in doubt",
+    "uncertainty": " and the less certain",
+    "density": "",
+}
 
 
 class MixtureDisplay:
     """Data under a Gaussian mixture: one feature, two, or all pairs of more.
+
+    It shows what `plot` is asked for: the classification of the rows, how uncertain that is, or the
+    density.
 
     One feature is shown as a histogram with the components and their sum, two as points with
     ellipses. Both are exact marginals of the mixture, however many features it has. Points have
@@ -53,6 +77,10 @@ class MixtureDisplay:
     in cells, which have the mean of their colours, the darker the more there are. A row that lacks
     one of two features is a tick at the margin of the other. Noise is dark grey. It fills a volume,
     which does not say how dense it is along one feature of several: there it is left out.
+
+    The uncertainty of a row, one less its largest responsibility, is the size of its point, and
+    against one feature its height. The density of two features is drawn as regions, each the
+    smallest that holds a given probability of the mixture, without noise.
 
     Use `from_estimator` to make one.
 
@@ -93,6 +121,8 @@ class MixtureDisplay:
         One for each panel of two features; empty where there are images.
     images_ : list of QuadMesh
         One for each panel of two features, of more than 20 000 rows.
+    contours_ : list of ContourSet
+        One for each panel of two features, where the density is drawn.
     ellipses_ : list of Line2D
         n_components x n_levels for each panel of two features, levels varying fastest.
     margins_ : list of PathCollection
@@ -117,6 +147,9 @@ class MixtureDisplay:
     >>> display = MixtureDisplay.from_estimator(mixture, X, features=[2, 3], levels=0.9)
     >>> len(display.ellipses_)
     3
+    >>> display = MixtureDisplay.from_estimator(mixture, X, features=[2, 3], what="density")
+    >>> len(display.contours_)
+    1
     """
 
     def __init__(
@@ -176,7 +209,7 @@ class MixtureDisplay:
         ax : Axes or array of Axes, default=None
             Where to draw, see `plot`.
         **kwargs
-            Passed on to `plot`.
+            Passed on to `plot`, such as ``what="uncertainty"``.
 
         Returns
         -------
@@ -199,9 +232,9 @@ class MixtureDisplay:
         if features is not None:
             shown = among_numbers(features, numbers, feature_names(estimator))
         variances = np.diagonal(covariances, axis1=1, axis2=2)
-        _refuse_beyond_squares(names[shown], means[:, shown], variances[:, shown])
+        refuse_beyond_squares(names[shown], means[:, shown], variances[:, shown])
         if features is None:
-            shown = _most_separated(weights, means, covariances)
+            shown = most_separated(weights, means, covariances)
             left_out = hidden_features(shown, names, "those whose means differ most")
             note = "; ".join(filter(None, [left_out, note]))
         return cls(
@@ -212,12 +245,18 @@ class MixtureDisplay:
             covariances[:, shown[:, None], shown],
             names[shown],
             note,
-            _noise_density(estimator),
+            noise_density(estimator),
             getattr(estimator, "df_", None),
         ).plot(ax, **kwargs)
 
     def plot(
-        self, ax: Any = None, *, levels: Any = (0.5, 0.95), bins: Any = None, **kwargs: Any
+        self,
+        ax: Any = None,
+        *,
+        what: str = "classification",
+        levels: Any = None,
+        bins: Any = None,
+        **kwargs: Any,
     ) -> Any:
         """Draw the display.
 
@@ -226,8 +265,11 @@ class MixtureDisplay:
         ax : Axes or array of Axes, default=None
             Where to draw: an array of shape (n_features, n_features) for more than two features.
             None makes a new figure.
-        levels : float or sequence of float, default=(0.5, 0.95)
-            Probability of a component within its ellipse.
+        what : {'classification', 'uncertainty', 'density'}, default='classification'
+            What to show of the rows and the mixture.
+        levels : float or sequence of float, default=None
+            Probability of a component within its ellipse; None is (0.5, 0.95). Of the density that
+            of the mixture within its regions; None is (0.25, 0.5, 0.75, 0.95).
         bins : int or sequence, default=None
             Bins of the histograms; None takes 1.5 times the square root of the number of values,
             from 10 to 60.
@@ -239,7 +281,10 @@ class MixtureDisplay:
         self : MixtureDisplay
             The display.
         """
-        levels = check_probabilities(levels, "levels")
+        if what not in LEVELS:
+            raise ValueError(f"what must be one of {list(LEVELS)}. Got {what!r}.")
+        self._what = what
+        levels = check_probabilities(LEVELS[what] if levels is None else levels, "levels")
         d = len(self.feature_names)
         shape, size = ((1, 1), (6.0, 4.5)) if d <= 2 else ((d, d), (2.4, 2.2))
         axes = axes_for(ax, shape, size)
@@ -249,6 +294,7 @@ class MixtureDisplay:
         self.density_lines_: list[Any] = []
         self.points_: list[Any] = []
         self.images_: list[Any] = []
+        self.contours_: list[Any] = []
         self.ellipses_: list[Any] = []
         self.margins_: list[Any] = []
         self._colours = colours(len(self.weights))
@@ -256,7 +302,7 @@ class MixtureDisplay:
         widest = levels.max(initial=0.5)
         self._limits = [axis_range(x, *self._marginal(j), widest) for j, x in enumerate(self.X.T)]
         if d == 1:
-            legend_above(axes[0, 0], self._draw_one(axes[0, 0], 0, bins))
+            legend_above(axes[0, 0], self._draw_one(axes[0, 0], 0, bins, kwargs))
         elif d == 2:
             legend_above(axes[0, 0], self._draw_two(axes[0, 0], 0, 1, levels, kwargs), ncols=2)
         else:
@@ -267,8 +313,13 @@ class MixtureDisplay:
         """Weights, means and variances of a feature."""
         return self.weights, self.means[:, j], self.covariances[:, j, j]
 
-    def _draw_one(self, ax: Any, j: int, bins: Any) -> list[Any]:
+    def _draw_one(self, ax: Any, j: int, bins: Any, kwargs: Any) -> list[Any]:
         """A feature by itself; returns what the legend names."""
+        if self._what == "uncertainty":
+            args = self.X[:, j], self.responsibilities, self._row_colours, kwargs
+            self.points_.append(draw_uncertainties(ax, *args))
+            ax.set(xlim=self._limits[j], xlabel=self.feature_names[j])
+            return [*uncertainty_key(), *(noise_key() if self.has_noise else [])]
         x = self.X[:, j]
         missing = np.isnan(x)
         x = x[~missing]
@@ -282,7 +333,7 @@ class MixtureDisplay:
         for k, (curve, colour) in enumerate(zip(each, self._colours, strict=True)):
             (line,) = ax.plot(grid, curve, color=colour, label="components" if k == 0 else None)
             self.component_lines_.append(line)
-            self._number(ax, k, (grid[curve.argmax()], curve.max()), va="bottom", color=colour)
+            write_number(ax, k, (grid[curve.argmax()], curve.max()), va="bottom", color=colour)
         key = [bars, self.component_lines_[-len(each)]]
         if self.noise_density:
             key.append(ax.axhline(self.noise_density, color=NOISE, linewidth=1.0, label="noise"))
@@ -299,36 +350,51 @@ class MixtureDisplay:
 
     def _draw_two(self, ax: Any, i: int, j: int, levels: Any, kwargs: Any) -> list[Any]:
         """Feature j against feature i; returns what the legend names."""
-        x, y = self.X[:, i], self.X[:, j]
-        colour = row_colours(self.responsibilities, self._row_colours)
-        limits = self._limits[i], self._limits[j]
-        both = ~np.isnan(x) & ~np.isnan(y)
-        if both.sum() > MANY_POINTS:
-            image, rows = draw_counts(ax, x[both], y[both], colour[both], limits)
-            self.images_.append(image)
+        both, limits = [i, j], (self._limits[i], self._limits[j])
+        key = self._draw_rows(ax, self.X[:, i], self.X[:, j], limits, kwargs)
+        if self._what == "density":
+            of_what = "the mixture" + " but for noise" * self.has_noise
+            scales = self.covariances[:, both][:, :, both]
+            mixture = self.weights, self.means[:, both], scales, self.df
+            contours, regions = draw_density(ax, mixture, limits, levels, of_what)
+            self.contours_.append(contours)
         else:
-            rows = draw_points(ax, x[both], y[both], colour[both], kwargs)
-            self.points_.append(rows)
-        margins = draw_margins(ax, x, y, colour)
-        self.margins_ += margins
-        self._draw_ellipses(ax, i, j, levels)
+            for k, colour in enumerate(self._colours):
+                mean, scale = self.means[k, both], self.covariances[k][np.ix_(both, both)]
+                self.ellipses_ += draw_ellipses(ax, mean, scale, levels, self.df[k], colour)
+                write_number(ax, k, mean, va="center", color="black")
+            regions = level_key(levels)
         ax.set(xlim=limits[0], ylim=limits[1])
         ax.set(xlabel=self.feature_names[i], ylabel=self.feature_names[j])
-        lacking = any(len(ticks.get_offsets()) for ticks in margins)
-        noise = noise_key() if self.has_noise else []
-        return [rows, *(margins[:1] if lacking else []), *noise, *_level_key(levels)]
+        return [*key, *regions]
 
-    def _draw_ellipses(self, ax: Any, i: int, j: int, levels: Any) -> None:
-        from matplotlib.patheffects import Normal, withStroke
-
-        halo = [withStroke(linewidth=2.8, foreground="white"), Normal()]  # over their own points
-        for k, colour in enumerate(self._colours):
-            mean, covariance = self.means[k, [i, j]], self.covariances[k][np.ix_([i, j], [i, j])]
-            for n, outline in enumerate(ellipses(mean, covariance, levels, self.df[k])):
-                style = STYLES[n % len(STYLES)]
-                look = {"color": colour, "linewidth": 1.3, "path_effects": halo}
-                self.ellipses_ += ax.plot(*outline, style, **look)
-            self._number(ax, k, mean, va="center", color="black")
+    def _draw_rows(self, ax: Any, x: Array, y: Array, limits: Any, kwargs: Any) -> list[Any]:
+        """The rows by two features, and ticks of those that have one; what the legend names."""
+        resp, own = self.responsibilities, self._row_colours
+        colour = row_colours(resp, own)
+        both = ~np.isnan(x) & ~np.isnan(y)
+        noise = noise_key() if self.has_noise and self._what != "density" else []
+        margins = draw_margins(ax, x, y, colour)
+        self.margins_ += margins
+        if any(len(ticks.get_offsets()) for ticks in margins):
+            noise = [margins[0], *noise]
+        if self._what == "uncertainty":
+            colour = shades_of_doubt(resp)
+        elif self._what == "density":
+            colour = np.full_like(colour, 0.3)
+        if both.sum() > MANY_POINTS:
+            image, rows = draw_counts(ax, x[both], y[both], colour[both], limits)
+            rows.set_label(f"rows, the darker the more{DOUBT[self._what]}")
+            self.images_.append(image)
+        elif self._what == "uncertainty":
+            points = draw_uncertain_points(ax, x[both], y[both], resp[both], own, kwargs)
+            self.points_.append(points)
+            return [*uncertainty_key(), *noise]
+        else:
+            rows = draw_points(ax, x[both], y[both], colour[both], kwargs)
+            rows.set_label(f"rows{DOUBT[self._what]}")
+            self.points_.append(rows)
+        return [rows, *noise]
 
     def _draw_grid(self, axes: Any, levels: Any, bins: Any, kwargs: Any) -> None:
         """One feature on the diagonal, two below it."""
@@ -339,7 +405,7 @@ class MixtureDisplay:
                 ax.set_axis_off()
                 continue
             if row == column:
-                self._draw_one(ax, row, bins)
+                self._draw_one(ax, row, bins, kwargs)
                 ax.set_yticks([])
             else:
                 key = self._draw_two(ax, column, row, levels, kwargs)
@@ -353,10 +419,11 @@ class MixtureDisplay:
                 ax.tick_params(labelleft=False)
         self.figure_.align_ylabels(axes[:, 0])
         some = [m for m in self.margins_ if len(m.get_offsets())]
-        if some and len(key) == 1 + self.has_noise + len(levels):
+        if some and not any(handle in self.margins_ for handle in key):
             key.insert(1, self.margins_[0])
-        self.histograms_[0].set_label("data")
-        key += [self.histograms_[0], self.density_lines_[0]]
+        if self.histograms_:
+            self.histograms_[0].set_label("data")
+            key += [self.histograms_[0], self.density_lines_[0]]
         legend = axes[0, 1].legend(
             handles=key,
             loc="upper left",
@@ -367,58 +434,3 @@ class MixtureDisplay:
             alignment="left",
         )
         legend.set_in_layout(False)  # it reaches over the empty panels beside its own
-
-    @staticmethod
-    def _number(ax: Any, k: int, grid: Any, **look: Any) -> None:
-        """The number of a component, legible on any ground."""
-        from matplotlib.patheffects import withStroke
-
-        ax.annotate(
-            str(k),
-            grid,
-            ha="center",
-            fontsize="small",
-            fontweight="bold",
-            path_effects=[withStroke(linewidth=2.5, foreground="white")],
-            clip_on=True,
-            zorder=5,
-            **look,
-        )
-
-
-def _refuse_beyond_squares(names: Any, means: Array, variances: Array) -> None:
-    """ValueError for features whose squares are beyond doubles, and with them the variances."""
-    within = (variances > LARGEST**-2) & (variances < LARGEST**2) & (np.abs(means) < LARGEST)
-    if beyond := np.flatnonzero(~within.all(axis=0)).tolist():
-        j = beyond[0]
-        k = int((~within[:, j]).argmax())
-        raise ValueError(
-            f"Feature(s) {listed(names[beyond])} cannot be drawn: with a mean of {means[k, j]:.3g} "
-            f"and a variance of {variances[k, j]:.3g} in component {k}, squares leave the range of "
-            "floating-point numbers. Fit X in other units."
-        )
-
-
-def _noise_density(estimator: Any) -> float:
-    """Density of the noise of a fit to one feature, with its weight; 0 of others."""
-    if estimator.n_features_in_ > 1:
-        return 0.0
-    weight, volume = (getattr(estimator, f"noise_{of}_", 0.0) for of in ("weight", "volume"))
-    return float(weight / volume) if weight else 0.0
-
-
-def _level_key(levels: Any) -> list[Any]:
-    """What the line styles of the ellipses mean."""
-    from matplotlib.lines import Line2D
-
-    return [
-        Line2D([], [], color="black", linestyle=STYLES[n % len(STYLES)], label=label)
-        for n, label in enumerate(f"{100.0 * level:.3g} % of a component" for level in levels)
-    ]
-
-
-def _most_separated(weights: Array, means: Array, covariances: Array) -> Any:
-    """The features, at most `GRID`, in which the components differ most."""
-    between = weights @ (means - weights @ means) ** 2
-    within = weights @ np.diagonal(covariances, axis1=1, axis2=2)
-    return np.sort(np.argsort(-between / (between + within), kind="stable")[:GRID_FEATURES])

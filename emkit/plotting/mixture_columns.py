@@ -9,7 +9,10 @@ from emkit._typing import Array
 from emkit.data.numbers import read_table
 from emkit.plotting.common import choose_features, feature_names, listed
 
-__all__ = ["among_numbers", "columns_of_numbers"]
+__all__ = ["among_numbers", "columns_of_numbers", "most_separated"]
+
+#: Features of a grid of pairs that nobody chose.
+GRID_FEATURES = 5
 
 
 def columns_of_numbers(estimator: Any, X: Any) -> tuple[Array, NDArray[np.intp], NDArray[Any], str]:
@@ -40,3 +43,10 @@ def among_numbers(
             "categories. tables_ has the probabilities of their levels in each component."
         )
     return np.searchsorted(numbers, chosen)
+
+
+def most_separated(weights: Array, means: Array, covariances: Array) -> Any:
+    """The features, at most `GRID_FEATURES`, in which the components differ most."""
+    between = weights @ (means - weights @ means) ** 2
+    within = weights @ np.diagonal(covariances, axis1=1, axis2=2)
+    return np.sort(np.argsort(-between / (between + within), kind="stable")[:GRID_FEATURES])

@@ -8,7 +8,15 @@ import numpy as np
 from emkit._typing import Array
 from emkit.plotting.common import GREY
 
-__all__ = ["NOISE", "draw_counts", "draw_margins", "draw_points", "noise_key", "row_colours"]
+__all__ = [
+    "NOISE",
+    "draw_counts",
+    "draw_margins",
+    "draw_points",
+    "noise_key",
+    "row_colours",
+    "write_number",
+]
 
 #: Colour of noise, darker than the grey of rows in doubt.
 NOISE = "0.45"
@@ -47,9 +55,7 @@ def draw_points(ax: Any, x: Array, y: Array, colour: Array, kwargs: dict[str, An
     n = max(len(x), 1)
     # As much ink for many points as for a few hundred.
     look = {"s": np.clip(2e4 / n, 3.0, 16.0), "alpha": np.clip(30.0 / np.sqrt(n), 0.15, 1.0)}
-    points = ax.scatter(x, y, c=colour, **{**look, "linewidths": 0, **kwargs})
-    points.set_label("rows, grey where in doubt")
-    return points
+    return ax.scatter(x, y, c=colour, **{**look, "linewidths": 0, **kwargs})
 
 
 def draw_counts(
@@ -67,7 +73,7 @@ def draw_counts(
     alpha = 0.75 * np.log1p(count) / np.log1p(count.max(initial=1.0))
     cells = np.concatenate([np.clip(mean, 0.0, 1.0), alpha[..., None]], axis=-1)
     image = ax.pcolormesh(*edges, cells.swapaxes(0, 1), rasterized=True)
-    return image, Patch(color="0.4", label="rows, the darker the more, grey where in doubt")
+    return image, Patch(color="0.4")
 
 
 def draw_margins(ax: Any, x: Array, y: Array, colour: Array) -> list[Any]:
@@ -92,3 +98,20 @@ def draw_margins(ax: Any, x: Array, y: Array, colour: Array) -> list[Any]:
     )
     below.set_label("rows without the other feature")
     return [below, beside]
+
+
+def write_number(ax: Any, k: int, grid: Any, **look: Any) -> None:
+    """The number of a component, legible on any ground."""
+    from matplotlib.patheffects import withStroke
+
+    ax.annotate(
+        str(k),
+        grid,
+        ha="center",
+        fontsize="small",
+        fontweight="bold",
+        path_effects=[withStroke(linewidth=2.5, foreground="white")],
+        clip_on=True,
+        zorder=5,
+        **look,
+    )

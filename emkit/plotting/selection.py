@@ -1,7 +1,7 @@
 """SelectionDisplay: which number of components, which covariance."""
 
-from collections.abc import Iterable
-from itertools import cycle
+from collections.abc import Iterable, Sequence
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -11,20 +11,34 @@ from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
 from emkit.mixture.selection import EMGaussianMixtureIC
-from emkit.numerics.covariance import NAMES, STRUCTURES
-from emkit.plotting.common import OKABE_ITO, axes_for, best_of, check_usable, one_or_all, pyplot
+from emkit.numerics.covariance import STRUCTURES
+from emkit.plotting.common import axes_for, best_of, check_usable, one_or_all, pyplot
+from emkit.plotting.selection_looks import (
+    LOOKS,
+    labels_of,
+    limits_near_best,
+    place_legend,
+    runs_of_models,
+    write_below,
+)
 
 __all__ = ["SelectionDisplay"]
 
 CRITERIA = {"bic": "BIC", "aic": "AIC", "icl": "ICL"}
-#: Markers, one more than the colours: 42 types have a pair of their own.
-MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-#: Colour and marker of each covariance type, in every picture.
-LOOKS = dict(zip(NAMES, zip(cycle(OKABE_ITO), cycle(MARKERS)), strict=False))
+#: Numbers of components that have a tick each, at most.
+MOST_TICKS = 15
+#: Lines from which a picture is wider and higher.
+MANY_LINES = 6
 
 
 class SelectionDisplay:
     """A criterion against the number of components, a line for each covariance type.
+
+    Lines differ in colour, in marker, and in style by the orientation of the components: solid for
+    axes of their own, dashed for common ones, dash-dotted along the columns. The legend begins with
+    the best; types that are one model, as in one column, share a line. Types so far behind that
+    they would flatten the others are beyond the axis, and it says which; ``ax_.set_ylim`` shows
+    them.
 
     Use `from_estimators` or `from_search` to make one.
 
@@ -42,6 +56,9 @@ class SelectionDisplay:
         What the criterion is.
     higher_is_better : bool
         Whether the best model has the highest value, or the lowest.
+    left_out : sequence of (str, int), default=()
+        Covariance type and number of components of models that could not be fitted, which the
+        picture names.
 
     Attributes
     ----------
@@ -52,11 +69,13 @@ class SelectionDisplay:
     figure_ : Figure
         The figure of the axes.
     lines_ : dict of str to Line2D
-        A line for each covariance type.
+        A line for each covariance type; one line for several that have the same values.
     error_bars_ : dict of str to LineCollection
         Standard errors for each covariance type, where there are any.
     best_ : PathCollection
         Ring about the best model.
+    note_ : Annotation or None
+        What could not be fitted, and what lies beyond the axis.
 
     Raises
     ------
@@ -83,6 +102,7 @@ class SelectionDisplay:
         errors: Array | None,
         criterion: str,
         higher_is_better: bool,
+        left_out: Sequence[tuple[str, int]] = (),
     ):
         self.n_components = n_components
         self.covariance_types = covariance_types
@@ -90,6 +110,7 @@ class SelectionDisplay:
         self.errors = errors
         self.criterion = criterion
         self.higher_is_better = higher_is_better
+        self.left_out = left_out
 
     @classmethod
     def from_estimators(
@@ -161,7 +182,7 @@ class SelectionDisplay:
     ) -> Any:
         """Show what a search found: by cross-validation, or by the criterion of a grid.
 
-        Fits that the grid left out are left out here. Where a search varied other parameters too,
+        Fits that failed are named below the axes. Where a search varied other parameters too,
         the best of them stands for each number of components and covariance type.
 
         Parameters
@@ -212,7 +233,11 @@ class SelectionDisplay:
         types, n_components = (np.array(part) for part in zip(*shown, strict=True))
         errors = spread[kept] / np.sqrt(search.n_splits_)
         name = f"cross-validated {_score_name(search, metric)}"
-        return cls(n_components, types, means[kept], errors, name, True).plot(ax, **kwargs)
+        failed = [models[i] for i in np.flatnonzero(~np.isfinite(means))]
+        # Of several candidates that are one model, another may have a score.
+        left_out = [(kind, k) for kind, k in failed if (STRUCTURES[kind].name, k) not in best]
+        display = cls(n_components, types, means[kept], errors, name, True, left_out)
+        return display.plot(ax, **kwargs)
 
     @classmethod
     def _of_grid(cls, grid: EMGaussianMixtureIC, criterion: str | None) -> "SelectionDisplay":
@@ -222,9 +247,11 @@ class SelectionDisplay:
             raise ValueError(f"metric must be one of {sorted(CRITERIA)}. Got {criterion!r}.")
         table = grid.results_
         fitted = np.isfinite(table[criterion])
-        n_components, types = table["n_components"][fitted], table["covariance_type"][fitted]
+        n_components, types = table["n_components"], table["covariance_type"]
+        left_out = list(zip(types[~fitted].tolist(), n_components[~fitted].tolist(), strict=True))
         name = f"{CRITERIA[criterion]} (lower is better)"
-        return cls(n_components, types, table[criterion][fitted], None, name, False)
+        values = table[criterion][fitted]
+        return cls(n_components[fitted], types[fitted], values, None, name, False, left_out)
 
     @property
     def best_index_(self) -> int:
@@ -246,25 +273,17 @@ class SelectionDisplay:
         self : SelectionDisplay
             The display.
         """
-        axes = axes_for(ax, (1, 1), (6.0, 4.0))
+        names = np.array([STRUCTURES[kind].name for kind in self.covariance_types])
+        many = len(set(names)) > MANY_LINES
+        axes = axes_for(ax, (1, 1), (8.0, 5.0) if many else (6.0, 4.0))
         self.ax_ = ax = one_or_all(axes)
         self.figure_ = ax.figure
-        self.lines_, self.error_bars_ = {}, {}
-        names = np.array([STRUCTURES[kind].name for kind in self.covariance_types])
-        for name, (colour, marker) in LOOKS.items():
+        self.lines_: dict[str, Any] = {}
+        self.error_bars_: dict[str, Any] = {}
+        for name, look in LOOKS.items():
             own = np.flatnonzero(names == name)
-            own = own[self.n_components[own].argsort()]
-            if not len(own):
-                continue
-            kind = str(self.covariance_types[own[0]])  # as the user spells it
-            x, y = self.n_components[own], self.values[own]
-            look = {"color": colour, "marker": marker, "markersize": 5, "label": kind}
-            (self.lines_[kind],) = ax.plot(x, y, **{**look, **kwargs})
-            if self.errors is not None:
-                half = self.errors[own]
-                self.error_bars_[kind] = ax.vlines(
-                    x, y - half, y + half, colors=self.lines_[kind].get_color(), linewidths=1.0
-                )
+            if len(own):
+                self._draw_line(own[self.n_components[own].argsort()], look | kwargs)
         i = self.best_index_
         self.best_ = ax.scatter(
             self.n_components[i],
@@ -274,14 +293,65 @@ class SelectionDisplay:
             edgecolors="black",
             linewidths=1.5,
             zorder=4,
-            label=f"best: {self.covariance_types[i]}, {self.n_components[i]}",
         )
-        ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-        ax.margins(x=0.07, y=0.1)
+        self._scale_axes()
         ax.set(xlabel="number of components", ylabel=self.criterion)
+        notes = self._notes()
+        self.note_ = write_below(ax, notes) if notes else None
         title = None if self.errors is None else "bars: \N{PLUS-MINUS SIGN} standard error"
-        ax.legend(frameon=False, fontsize="small", title=title, title_fontsize="small")
+        place_legend(ax, self._key(), title)
         return self
+
+    def _draw_line(self, own: NDArray[np.intp], look: Any) -> None:
+        """The models of a covariance type, by number of components."""
+        kind = str(self.covariance_types[own[0]])  # as the user spells it
+        x, y = self.n_components[own], self.values[own]
+        for line in self.lines_.values():
+            if self.errors is None and np.array_equal(line.get_xydata(), np.column_stack([x, y])):
+                self.lines_[kind] = line
+                return
+        look = {"markersize": 5, "linewidth": 1.3, **look}
+        (self.lines_[kind],) = self.ax_.plot(x, y, **look)
+        if self.errors is not None:
+            half, colour = self.errors[own], self.lines_[kind].get_color()
+            self.error_bars_[kind] = self.ax_.vlines(
+                x, y - half, y + half, colors=colour, linewidths=1.0
+            )
+
+    def _scale_axes(self) -> None:
+        ax = self.ax_
+        lines = [line.get_ydata() for line in self.lines_.values()]
+        limits = limits_near_best(lines, self.higher_is_better)
+        low, high = self.n_components.min(), self.n_components.max()
+        ax.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+        if high - low < MOST_TICKS:
+            ax.set_xticks(range(low, high + 1))
+        ax.margins(x=0.07, y=0.1)
+        if limits:
+            ax.set_ylim(limits)
+
+    def _notes(self) -> list[str]:
+        """What is not to be seen, in words."""
+        low, high = self.ax_.get_ylim()
+        beyond = np.flatnonzero((self.values < low) | (self.values > high))
+        models = [(self.covariance_types[i], int(self.n_components[i])) for i in beyond]
+        where = "below" if self.higher_is_better else "above"
+        told = {"not fitted:": self.left_out, f"{where} the axis:": models}
+        return [f"{what} {runs_of_models(those)}" for what, those in told.items() if those]
+
+    def _key(self) -> list[Any]:
+        """What the legend names: the ring, then the lines, the best first."""
+        of_line: dict[Any, list[str]] = {}
+        for kind, line in self.lines_.items():
+            of_line.setdefault(line, []).append(kind)
+        labels, i = labels_of(list(self.lines_)), self.best_index_
+        self.best_.set_label(f"best: {labels[self.covariance_types[i]]}, {self.n_components[i]}")
+        for line, kinds in of_line.items():
+            several = len(kinds) > 1
+            named = [STRUCTURES[kind].letters if several else labels[kind] for kind in kinds]
+            line.set_label(fill(", ".join(named), 20))
+        sign = -1.0 if self.higher_is_better else 1.0
+        return [self.best_, *sorted(of_line, key=lambda line: (sign * line.get_ydata()).min())]
 
 
 def _models(search: Any) -> Any:

@@ -114,17 +114,21 @@ class LocalDependence(LatentClassModel):
     def log_joint(self, tile: Tile, bound: Bound) -> tuple[Array, Work | None]:
         """Log-density of each row with every class and combination (K M, n)."""
         n, M, K = len(tile.codes), tile.slots.n_combinations, self.n_classes
+        work = None
         if self.normal is None:
             log_joint = np.tile(bound.log_weights[:, None], n)
             log_joint += bound.log_of_known(tile)
-            return log_joint, None
-        if M > 1 and not bound.by_terms:
+        elif M > 1 and not bound.by_terms:
             rows, never = expanded(tile, self.levels.n_levels)
             log_joint, work = self._log_joint(rows, bound)
             log_joint = log_joint.reshape(K, M, n)
             log_joint[:, never] = NEVER
         else:
             log_joint, work = self._log_joint(tile, bound)
+        if tile.labels is not None:
+            log_joint = log_joint.reshape(K, M, n)
+            for of_combination in log_joint.swapaxes(0, 1):
+                tile.labels.restrict(of_combination)
         return log_joint.reshape(K * M, n), work
 
     def _log_joint(self, tile: Tile, bound: Bound) -> tuple[Array, Work]:

@@ -1,13 +1,14 @@
 """Rows of numbers and categories, and the tiles in which they are worked on."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
+from emkit.models.labels import Labels
 from emkit.models.mixed.completions import Codes, Levels, Slots, group_slots
 from emkit.models.rows import BLOCK_ROWS, Rows
 from emkit.numerics.gaussian import Scaling
@@ -23,6 +24,7 @@ class Tile(NamedTuple):
     codes: Codes  #: (n, q) levels, -1 where missing
     sample_weight: Array | None
     slots: Slots
+    labels: Labels | None = None  #: classes of the rows, where some are known
 
 
 class TileGroup(NamedTuple):
@@ -47,11 +49,14 @@ class CodedRows:
         Levels.
     sample_weight : ndarray of shape (n,), default=None
         Weights as frequencies.
+    labels : Labels, default=None
+        Classes of the rows, where some are known.
     """
 
     X: Array
     codes: Codes
     sample_weight: Array | None = None
+    labels: Labels | None = None
     _groups: list[Any] = field(default_factory=list, init=False, repr=False)
 
     @classmethod
@@ -59,7 +64,7 @@ class CodedRows:
         """From a table in which categories are numbered, NaN where missing."""
         cells = rows.X[:, categories]
         codes = np.where(np.isnan(cells), -1, cells).astype(np.intp)
-        return cls(rows.X[:, numbers].astype(float), codes, rows.sample_weight)
+        return cls(rows.X[:, numbers].astype(float), codes, rows.sample_weight, rows.labels)
 
     def __len__(self) -> int:
         return len(self.codes)
@@ -106,8 +111,31 @@ class CodedRows:
 
     def take(self, rows: slice | NDArray[np.intp]) -> "CodedRows":
         """Some of the rows."""
-        weights = self.sample_weight
-        return CodedRows(self.X[rows], self.codes[rows], None if weights is None else weights[rows])
+        weights, labels = self.sample_weight, self.labels
+        return CodedRows(
+            self.X[rows],
+            self.codes[rows],
+            None if weights is None else weights[rows],
+            None if labels is None else labels[rows],
+        )
+
+    def select(self, rows: NDArray[np.intp]) -> "CodedRows":
+        """Some of the rows as data of their own, as of `Rows`."""
+        return self.take(rows)
+
+    def unlabelled(self) -> "CodedRows":
+        """As of `Rows`."""
+        return replace(self, labels=None)
+
+    def weighing(self, weights: Array) -> "CodedRows":
+        """The same rows of other weights, in the same groups."""
+        other = replace(self, sample_weight=weights)
+        object.__setattr__(other, "_groups", self._groups)
+        return other
+
+    def draw(self, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Ascending numbers of rows, as of `Rows`."""
+        return Rows(self.X, self.sample_weight).draw(size, rng)
 
     def groups(self, levels: Levels) -> list["TileGroup"]:
         """Rows that miss about as many numbers, and have as many combinations; found once."""
@@ -156,7 +184,8 @@ class CodedRows:
             for some in map(slice, ends[:-1], ends[1:]):
                 part = rows[some]
                 weights = None if self.sample_weight is None else self.sample_weight[part]
-                yield part, Tile(X[:, some].T, codes[:, some].T, weights, slots.take(some))
+                labels = None if self.labels is None else self.labels[part]
+                yield part, Tile(X[:, some].T, codes[:, some].T, weights, slots.take(some), labels)
 
 
 def _by_missing(X: Array) -> Sequence[Group]:

@@ -1,23 +1,38 @@
 """Where classes with local dependence start: at no effects, from a random partition of the rows."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.emissions.categorical import CategoricalParams
+from emkit.models.agglomeration import sphered
+from emkit.models.emissions.categorical import Categorical, CategoricalParams
 from emkit.models.emissions.partition import kmeans_partition
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.rows import CodedRows
 from emkit.models.mixture.gaussian import MixtureParams
+from emkit.models.mixture.labelled_starts import Views, best_start, with_all_labels
+from emkit.models.mixture.partitions import views_of
 from emkit.models.mixture.single_normal import Pairwise, complete_rows
 from emkit.models.mixture.single_normal import normal_start as start_of_numbers
+from emkit.models.mixture.starts import sample_size
 from emkit.numerics.gaussian import Moments, moments_about
 
-__all__ = ["draw_start", "normal_start", "shares_of", "start_from"]
+__all__ = [
+    "draw_labelled_start",
+    "draw_start",
+    "normal_start",
+    "shares_of",
+    "start_from",
+    "with_drawn_numbers",
+]
 
 #: Part of every row that a start shares out among all classes.
 SHARED_PART = 0.1
 #: Length of the indicators of a column of categories beside a column of numbers of variance 1.
 OF_CATEGORIES = 0.7
+#: Levels at most of a column that starts look at beside labels: of more EM alone takes account.
+MOST_LEVELS = 30
 #: Part of the variance of all rows that a class has besides its own.
 OF_ALL = 0.1
 #: Rows that every level has in the shares about which priors lie, seen or not.
@@ -36,25 +51,75 @@ def shares_of(data: CodedRows, n_levels: tuple[int, ...]) -> list[Array]:
 
 def draw_start(model: LocalDependence, data: CodedRows, rng: np.random.Generator) -> LocalParams:
     """Parameters from k-means on numbers and indicators, missing numbers drawn from a normal."""
-    numbers: Array = np.empty((0, len(data)))
-    if model.normal is not None:
-        rows = data.numbers
-        if rows.incomplete:
-            rows = complete_rows(model.normal, rows, rng)
-        numbers = model.normal.units.load(rows.X, np.empty(rows.X.shape[::-1]))
+    data = with_drawn_numbers(model, data, rng)
     K = model.n_classes
     resp: Array = np.ones((1, len(data)))
     if K > 1:
-        places = np.hstack([numbers.T, OF_CATEGORIES * model.tables.embed(data.codes)])
+        places = np.hstack([_internal(model, data).T, _indicators(model, data)])
         resp = kmeans_partition(places, K, rng, data.sample_weight)
         resp = (1.0 - SHARED_PART) * resp + SHARED_PART / K
+    return start_from(model, data, resp)
+
+
+def draw_labelled_start(
+    model: LocalDependence, data: CodedRows, rng: np.random.Generator
+) -> LocalParams:
+    """Parameters that keep to the labels of rows, as `LabelledStart` draws them for numbers."""
+    rows = with_all_labels(data, sample_size(model.n_classes, data.shape[1]), rng)
+    rows = with_drawn_numbers(model, rows, rng)
+
+    def see(weights: Array) -> Views:
+        indicators = _indicators(model, rows, MOST_LEVELS)
+        if model.normal is None:
+            return [indicators], indicators
+        seen = *views_of(rows.X, rng, weights), sphered(rows.X, weights)
+        *views, axes = (np.hstack([_scaled(view), indicators]) for view in seen)
+        return views, axes
+
+    def start(resp: Array) -> LocalParams:
+        params = start_from(model, rows, resp)
+        # What is smoothed is where rows may go; where labels say it all, one step is the maximum.
+        told = rows.labels is not None and rows.labels.is_complete
+        return model.m_step(model.e_step(rows, params)[0], params) if told else params
+
+    return model.retract(best_start(model, rows, see, start, rng))
+
+
+def with_drawn_numbers(
+    model: LocalDependence, data: CodedRows, rng: np.random.Generator
+) -> CodedRows:
+    """The rows with missing numbers drawn from a normal fitted to all of them."""
+    if model.normal is None or not data.incomplete:
+        return data
+    return replace(data, X=complete_rows(model.normal, data.numbers, rng).X)
+
+
+def _internal(model: LocalDependence, data: CodedRows) -> Array:
+    """Numbers (p, n) in internal units."""
+    if model.normal is None:
+        return np.empty((0, len(data)))
+    return model.normal.units.load(data.X, np.empty(data.X.shape[::-1]))
+
+
+def _indicators(model: LocalDependence, data: CodedRows, most: float = np.inf) -> Array:
+    """Indicators (n, T) of columns of so many levels, as long as they are to be beside numbers."""
+    few = [j for j, n_levels in enumerate(model.levels.n_levels) if n_levels <= most]
+    if not few:
+        return np.zeros((len(data), 1))
+    tables = Categorical(model.n_classes, [model.levels.n_levels[j] for j in few])
+    return OF_CATEGORIES * tables.embed(data.codes[:, few])
+
+
+def _scaled(view: Array) -> Array:
+    """Columns (n, d) whose mean variance is 1."""
+    return view / np.sqrt(view.var(axis=0).mean() or 1.0)
+
+
+def start_from(model: LocalDependence, data: CodedRows, resp: Array) -> LocalParams:
+    """Parameters from rows whose numbers are complete, and responsibilities (K, n)."""
+    numbers = _internal(model, data)
     if data.sample_weight is not None:
         resp = resp * data.sample_weight
-    return start_from(model, data, numbers, resp)
-
-
-def start_from(model: LocalDependence, data: CodedRows, numbers: Array, resp: Array) -> LocalParams:
-    """Parameters from complete numbers (p, n), in internal units, and weighted responsibilities."""
     K, p = model.n_classes, len(numbers)
     n = resp.sum(axis=1)
     everywhere = np.tile(np.concatenate(model.shares), (K, 1))

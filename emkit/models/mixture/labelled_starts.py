@@ -7,8 +7,10 @@ starts are judged, too, by how likely the labels are given their rows. Where eac
 component and all rows have a label, the start is the maximum.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +27,11 @@ from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.mixture.starts import override, sample_size
 from emkit.models.rows import Rows
 
-__all__ = ["LabelledStart", "with_all_labels"]
+__all__ = ["LabelledStart", "best_start", "with_all_labels"]
 
 Components = NDArray[np.intp]
+#: Rows in several kinds of columns, and in one in which distances are taken; (n, d) each.
+Views = tuple[list[Array], Array]
 
 #: Most rounds of k-means, and EM steps by which the best start is chosen.
 ROUNDS, STEPS = 30, 10
@@ -51,15 +55,18 @@ class LabelledStart:
         rows = with_all_labels(data, sample_size(self.n_components, data.shape[1]), rng)
         if rows.incomplete:
             rows = complete_rows(model, rows, rng)
-        assert rows.labels is not None
-        weights = np.ones(len(rows.X)) if rows.sample_weight is None else rows.sample_weight
-        candidates = _candidates(rows.X, weights, rows.labels, rng)
-        return model.retract(override(_best(model, rows, candidates), self.parts))
+
+        def see(weights: Array) -> Views:
+            return views_of(rows.X, rng, weights), sphered(rows.X, weights)
+
+        def start(resp: Array) -> MixtureParams:
+            return model.from_partition(rows, len(resp), lambda some: resp[:, some])
+
+        return model.retract(override(best_start(model, rows, see, start, rng), self.parts))
 
 
-def with_all_labels(data: Rows, size: int, rng: np.random.Generator) -> Rows:
+def with_all_labels(data: Any, size: int, rng: np.random.Generator) -> Any:
     """The rows with a label and a sample of the others, which weighs what all of them do."""
-    assert data.labels is not None
     known = data.labels.known
     unknown = np.flatnonzero(~known)
     if len(unknown) <= 2 * size:
@@ -68,24 +75,52 @@ def with_all_labels(data: Rows, size: int, rng: np.random.Generator) -> Rows:
     drawn, times = np.unique(unknown[others.draw(size, rng)], return_counts=True)
     weights = np.ones(len(data.X)) if data.sample_weight is None else data.sample_weight.copy()
     weights[drawn] = times * (others.total_weight / size)
-    kept = data._replace(sample_weight=weights).take(np.union1d(np.flatnonzero(known), drawn))
-    return kept._replace(groups=Rows.of(kept.X).groups)
+    return data.weighing(weights).select(np.union1d(np.flatnonzero(known), drawn))
 
 
-def _candidates(X: Array, weights: Array, labels: Labels, rng: np.random.Generator) -> list[Array]:
+def best_start(
+    model: Any,
+    data: Any,
+    see: Callable[[Array], Views],
+    start: Callable[[Array], Any],
+    rng: np.random.Generator,
+) -> Any:
+    """The best of several starts that keep to the labels, after some EM steps.
+
+    Parameters
+    ----------
+    model : EMModel
+        The mixture.
+    data : Rows or CodedRows
+        Rows with labels, whose numbers are complete.
+    see : callable(weights) -> (list of ndarray, ndarray)
+        The rows in columns in which k-means looks for clusters, and those in which the means of
+        classes are compared; (n, d) each. Not asked where labels say all.
+    start : callable(resp) -> parameters
+        Those that go with responsibilities (K, n).
+    rng : Generator
+        Source of the first centres of k-means.
+    """
+    weights = np.ones(len(data.X)) if data.sample_weight is None else data.sample_weight
+    if data.labels.is_complete:
+        return start(data.labels.allow().astype(float))
+    return _best(model, data, _candidates(*see(weights), weights, data.labels, rng), start)
+
+
+def _candidates(
+    views: list[Array], axes: Array, weights: Array, labels: Labels, rng: np.random.Generator
+) -> list[Array]:
     """Responsibilities (K, n) of complete rows that EM may start from."""
-    n_components, allowed = len(labels.of_components), labels.allow()
-    if (allowed.sum(axis=0) == 1).all():  # labels say it all
-        return [allowed.astype(float)]
+    n_components = len(labels.of_components)
     # Where each class has one component, labels say all that the first two ask k-means for.
     drawn = len(labels.several_or_unseen()) > 0
-    views = [np.ascontiguousarray(view.T) for view in views_of(X, rng, weights)]
+    views = [np.ascontiguousarray(view.T) for view in views]
     if not (drawn or labels.clusters):
         views = views[-2:]  # nothing random is in these, and one start is as good as many
     partitions = [_kmeans(view, weights, labels, rng) for view in views]
     told = partitions if drawn else partitions[:1]
     found = [_shared_evenly(labels, components) for components in told]
-    axes = np.ascontiguousarray(sphered(X, weights).T)
+    axes = np.ascontiguousarray(axes.T)
     found += [_by_means(axes, weights, labels, components) for components in told]
     return found + [one_hot(components, n_components)(slice(None)) for components in partitions]
 
@@ -154,18 +189,15 @@ def _seeds(x: Array, weights: Array, labels: Labels, rng: np.random.Generator) -
     return centers
 
 
-def _best(model: GaussianMixtureModel, data: Rows, candidates: list[Array]) -> MixtureParams:
-    """The M-step from the best of the candidates, and some EM steps where there are several.
+def _best(model: Any, data: Any, candidates: list[Array], start: Callable[[Array], Any]) -> Any:
+    """Where EM is some steps after the best of the candidates.
 
     The best by the objective after these, and of those that end in one place the first.
     """
-    first = _m_step(model, data, candidates[0])
-    if len(candidates) == 1:
-        return first
-    best, height = first, -np.inf
+    best, height = start(candidates[0]), -np.inf
     for resp in candidates:
         with suppress(np.linalg.LinAlgError):  # one that collapses
-            params = _m_step(model, data, resp)
+            params = start(resp)
             for weight in np.linspace(FIRST_WEIGHT, 1.0, STEPS):
                 weighed = _with_weight_of_labels(data, weight)
                 params = model.m_step(model.e_step(weighed, params)[0], params)
@@ -176,28 +208,20 @@ def _best(model: GaussianMixtureModel, data: Rows, candidates: list[Array]) -> M
     return best
 
 
-def _told(model: GaussianMixtureModel, data: Rows, params: MixtureParams) -> float:
+def _told(model: Any, data: Any, params: Any) -> float:
     """Log-probability of the labels given their rows, counted as if all rows had one.
 
     0 for clusters, and where a class has no labelled rows, of which these would not tell.
     """
-    assert data.labels is not None
     if data.labels.clusters or not data.labels.all_seen():
         return 0.0
-    known = data.take(np.flatnonzero(data.labels.known))
+    known = data.select(np.flatnonzero(data.labels.known))
     of_both = model.e_step(known, params)[1]
-    of_rows = model.e_step(known._replace(labels=None), params)[1]
+    of_rows = model.e_step(known.unlabelled(), params)[1]
     return float(of_both - of_rows) * data.total_weight / known.total_weight
 
 
-def _with_weight_of_labels(data: Rows, times: float) -> Rows:
+def _with_weight_of_labels(data: Any, times: float) -> Any:
     """The rows, of which those with a label weigh so many times as much."""
-    assert data.labels is not None
     weights = np.where(data.labels.known, times, 1.0)
-    return data._replace(
-        sample_weight=weights if data.sample_weight is None else weights * data.sample_weight
-    )
-
-
-def _m_step(model: GaussianMixtureModel, data: Rows, resp: Array) -> MixtureParams:
-    return model.from_partition(data, len(resp), lambda rows: resp[:, rows])
+    return data.weighing(weights if data.sample_weight is None else weights * data.sample_weight)

@@ -4,12 +4,22 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.numerics.covariance import Layout
+from emkit.numerics.covariance.side_by_side import SideBySide
 from emkit.numerics.gaussian import Components
 
-__all__ = ["divergences", "least_divergence", "one_and_the_same"]
+__all__ = [
+    "ALIKE",
+    "ONE",
+    "divergences",
+    "least_divergence",
+    "least_divergences",
+    "one_and_the_same",
+]
 
 #: Divergence, in nats, below which two components are all but one.
 ONE = 0.1
+#: Divergence, in nats, below which two components are one.
+ALIKE = 5e-5
 
 
 def least_divergence(layout: Layout, components: Components) -> float:
@@ -46,3 +56,24 @@ def divergences(layout: Layout, components: Components) -> Array:
     counted = components.log_weights > -np.inf
     apart = counted[:, None] & counted & ~np.eye(n_components, dtype=bool)
     return np.where(apart, 0.5 * total, np.inf)
+
+
+def least_divergences(means: Array, covariances: Array, mixtures: SideBySide) -> Array:
+    """Smallest divergence of two components, in nats, of each of several mixtures.
+
+    Parameters
+    ----------
+    means : ndarray of shape (n_components, n_features)
+    covariances : ndarray of shape (n_components, n_features, n_features)
+        Positive definite.
+    mixtures : SideBySide
+        Which components are those of one mixture.
+    """
+    a, b = mixtures.pairs()
+    precisions, apart = np.linalg.inv(covariances), means[a] - means[b]
+    products = np.einsum("pij,pij->p", precisions[a], covariances[b])
+    products += np.einsum("pij,pij->p", precisions[b], covariances[a])
+    squares = np.einsum("pi,pij,pj->p", apart, precisions[a] + precisions[b], apart)
+    least = np.full(len(mixtures.sizes), np.inf)
+    np.minimum.at(least, mixtures.mixture[a], 0.5 * (products + squares) - means.shape[1])
+    return least

@@ -6,12 +6,14 @@ maximum, and the resolution of the data tells it from one with a small component
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
+from emkit.numerics.covariance.side_by_side import SideBySide
 
-__all__ = ["is_resolved", "resolved_variances"]
+__all__ = ["are_resolved", "is_resolved", "resolved_variances"]
 
 #: Rows at least that show the resolution of their columns.
 SHOWN_ROWS = 2_000
@@ -55,20 +57,49 @@ def is_resolved(model: GaussianMixtureModel, params: MixtureParams, least: Array
     least : ndarray of shape (d,)
         `resolved_variances`.
     """
-    layout, (k, d) = model.layout, params.means.shape
-    below = layout.diagonals(params.covariances, (k, d)) < least
+    layout, weights, means = model.layout, params.weights, params.means
+    dense = layout.dense(params.covariances, *means.shape)
+    mixtures = SideBySide(np.array([len(means)]))
+    return bool(are_resolved(np.array([layout.ndim]), weights, means, dense, least, mixtures)[0])
+
+
+def are_resolved(
+    n_axes: NDArray[np.intp],
+    weights: Array,
+    means: Array,
+    covariances: Array,
+    least: Array,
+    mixtures: SideBySide,
+) -> NDArray[np.bool_]:
+    """As `is_resolved`, for each of several mixtures.
+
+    Parameters
+    ----------
+    n_axes : ndarray of shape (n_mixtures,)
+        Of a covariance in the layout of each.
+    weights, means, covariances : ndarray of shape (n_components, ...)
+        Parameters, covariances as matrices (n_features, n_features).
+    least : ndarray of shape (n_features,)
+        `resolved_variances`, in the same units.
+    mixtures : SideBySide
+        Which components are those of one mixture.
+    """
+    below = covariances.diagonal(axis1=1, axis2=2) < least
     # One variance for all columns is no less than that of any of them.
-    if (below.all(axis=1) if layout.ndim == 0 else below.any(axis=1)).any():
-        return False
-    if layout.independent:
-        return True
-    dense = layout.dense(params.covariances, k, d)
-    apart = params.means - params.weights @ params.means
-    whole = np.einsum("k,kij->ij", params.weights, dense + apart[:, :, None] * apart[:, None])
-    smallest = np.linalg.eigvalsh(np.array([_correlation(c) for c in (whole, *dense)]))[:, 0]
-    return bool((smallest[1:] > SINGULAR * smallest[0]).all())
+    narrow = np.where(mixtures.spread(n_axes) == 0, below.all(axis=1), below.any(axis=1))
+    centre = mixtures.spread(mixtures.sum(weights[:, None] * means))
+    apart = means - centre
+    spread = covariances + apart[:, :, None] * apart[:, None]
+    whole = mixtures.sum(weights[:, None, None] * spread)
+    flattest = np.linalg.eigvalsh(_correlations(whole))[:, 0]
+    flat = np.linalg.eigvalsh(_correlations(covariances))[:, 0]
+    matrix = mixtures.spread(n_axes) == 2
+    narrow |= matrix & ~(flat > SINGULAR * mixtures.spread(flattest))
+    resolved: NDArray[np.bool_] = mixtures.sum(narrow) == 0
+    return resolved
 
 
-def _correlation(covariance: Array) -> Array:
-    root = np.sqrt(covariance.diagonal())
-    return covariance / np.outer(root, root)
+def _correlations(covariances: Array) -> Array:
+    variances = covariances.diagonal(axis1=1, axis2=2)
+    root = np.sqrt(np.where(variances > 0.0, variances, 1.0))
+    return covariances / (root[:, :, None] * root[:, None])

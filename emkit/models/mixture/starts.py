@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.models.agglomeration import Merges, agglomerate, half_sphered, sphered
@@ -16,9 +17,10 @@ from emkit.models.mixture.short_runs import best_partition
 from emkit.models.mixture.single_normal import complete_rows
 from emkit.models.rows import Rows
 
-__all__ = ["STARTS", "Hierarchy", "draw", "override", "sample_rows", "sample_size"]
+__all__ = ["LABELLINGS", "STARTS", "Hierarchy", "draw", "override", "sample_rows", "sample_size"]
 
 Start = Callable[[GaussianMixtureModel, Rows, int, np.random.Generator], MixtureParams]
+Labelling = Callable[[Rows, int, np.random.Generator], NDArray[np.intp] | None]
 
 #: Shortest half of a normal distribution, in standard deviations.
 NORMAL_HALF = 1.349
@@ -80,9 +82,15 @@ def from_sphered_kmeans(
     model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
 ) -> MixtureParams:
     """The partition of one run of k-means in sphered columns, which sees oblique clusters."""
-    view = sphered(data.X, data.sample_weight)
-    (labels,) = kmeans_partitions([view], n_components, rng, data.sample_weight)
+    labels = sphered_labels(data, n_components, rng)
     return model.from_partition(data, n_components, one_hot(labels, n_components))
+
+
+def sphered_labels(data: Rows, n_components: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Labels of the rows by one run of k-means in sphered columns."""
+    view = sphered(data.X, data.sample_weight)
+    labels: NDArray[np.intp] = kmeans_partitions([view], n_components, rng, data.sample_weight)[0]
+    return labels
 
 
 def from_hierarchy(
@@ -125,6 +133,14 @@ class Hierarchy(NamedTuple):
         return model.from_partition(self.rows, n_components, resp)
 
 
+def hierarchical_labels(
+    data: Rows, n_components: int, rng: np.random.Generator
+) -> NDArray[np.intp] | None:
+    """Labels of the rows by model-based agglomeration; None of more than it takes."""
+    hierarchy = Hierarchy.of(data, rng)
+    return hierarchy.merges.labels(n_components) if hierarchy.rows is data else None
+
+
 def from_quantiles(
     model: GaussianMixtureModel, data: Rows, n_components: int, rng: np.random.Generator
 ) -> MixtureParams:
@@ -132,13 +148,19 @@ def from_quantiles(
 
     In one column it is what mclust starts from, and the only start here that divides a long tail.
     """
+    labels = quantile_labels(data, n_components, rng)
+    return model.from_partition(data, n_components, one_hot(labels, n_components))
+
+
+def quantile_labels(data: Rows, n_components: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Labels of the rows by parts of equal weight along the first principal axis."""
     along = half_sphered(data.X, data.sample_weight)[:, 0]
     weights = np.ones(len(along)) if data.sample_weight is None else data.sample_weight
     order = np.argsort(along, kind="stable")
     below = np.cumsum(weights[order]) - 0.5 * weights[order]
     labels = np.empty(len(order), dtype=np.intp)
     labels[order] = (n_components * below / weights.sum()).astype(np.intp)
-    return model.from_partition(data, n_components, one_hot(labels, n_components))
+    return labels
 
 
 @lru_cache(maxsize=2)
@@ -223,6 +245,13 @@ STARTS: dict[str, Start] = {
     "quantiles": from_quantiles,
 }
 
+
+#: Labels (n,) of the rows, of those starts that are partitions; None where they are not of all.
+LABELLINGS: dict[str, Labelling] = {
+    "hierarchical": hierarchical_labels,
+    "sphered_kmeans": sphered_labels,
+    "quantiles": quantile_labels,
+}
 
 #: Those that are near a maximum already, so that EM on a sample leads to that of all rows.
 PARTITIONS = {"kmeans", "sphered_kmeans", "hierarchical", "quantiles"}

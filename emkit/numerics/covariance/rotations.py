@@ -10,14 +10,16 @@ Statistical Computing 7, 169-184. doi:10.1137/0907013
 """
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.numerics.covariance.axes import principal_axes
+from emkit.numerics.covariance.side_by_side import ONE, SideBySide
 
-__all__ = ["common_axes", "turned"]
+__all__ = ["along", "common_axes", "turned"]
 
 #: A variance so small stands in for 0 where it is divided by.
 TINY = 1e-200
@@ -29,46 +31,55 @@ SWEEPS = 3
 Pairs = tuple[NDArray[np.intp], NDArray[np.intp]]
 
 
-def common_axes(matrices: Array) -> Array:
-    """The axes (d, d), in columns, of matrices (K, d, d) that have them in common, or nearly."""
-    k = len(matrices)
+def common_axes(matrices: Array, mixtures: SideBySide = ONE) -> Array:
+    """The axes (m, d, d), in columns, of matrices (K, d, d) of mixtures that have them in common,
+    or nearly."""
+    k, d = matrices.shape[:2]
     # In a sum with irregular weights, axes that differ in any of the matrices differ.
-    weights = 1.0 + 0.37 * np.sin(1.0 + 2.0 * np.arange(k))
+    weights = 1.0 + 0.37 * np.sin(1.0 + 2.0 * mixtures.numbers(k))
     sizes = np.maximum(np.trace(matrices, axis1=1, axis2=2), TINY)
-    axes: Array = principal_axes(np.tensordot(weights / sizes, matrices, 1)[None])[0]
+    axes: Array = principal_axes(mixtures.sum((weights / sizes)[:, None, None] * matrices))
     for _ in range(SWEEPS):
-        turn = axes.T @ matrices @ axes
+        turn = along(axes, matrices, mixtures)
         variances = np.maximum(turn.diagonal(axis1=1, axis2=2), TINY)
         deviations = np.sqrt(variances)
         between = np.abs(turn) - DIAGONAL * deviations[:, :, None] * deviations[:, None]
-        between.reshape(k, -1)[:, :: len(axes) + 1] = 0.0
+        between.reshape(k, -1)[:, :: d + 1] = 0.0
         if not (between > 0.0).any():
             break
-        axes = axes @ turned(turn, variances)
+        axes = axes @ turned(turn, variances, mixtures)
     return axes
 
 
-def turned(matrices: Array, variances: Array) -> Array:
-    """A rotation D (d, d) that lowers sum(D'S_kD / c_k) over the diagonals; one sweep over pairs.
+def along(axes: Array, matrices: Array, mixtures: SideBySide) -> Array:
+    """Matrices D'SD (K, d, d) for the axes D (m, d, d) of their mixtures."""
+    each = mixtures.spread(axes)
+    turned: Array = each.mT @ matrices @ each
+    return turned
+
+
+def turned(matrices: Array, variances: Array, mixtures: SideBySide = ONE) -> Array:
+    """Rotations D (m, d, d) that lower sum(D'S_kD / c_k) over the diagonals; one sweep over pairs.
 
     ``matrices`` S (K, d, d) are overwritten by D'SD, ``variances`` c are (K, d).
     """
-    d = len(variances[0])
+    d = variances.shape[1]
     precisions = 1.0 / np.maximum(variances, TINY)
-    rotation = np.eye(d)
+    rotation: Any = np.eye(d)
     for i, j in _rounds(d):
         apart = precisions[:, i] - precisions[:, j]
         diagonals = matrices.diagonal(axis1=1, axis2=2)
-        cosine = 0.5 * (apart * (diagonals[:, i] - diagonals[:, j])).sum(axis=0)
-        sine = (apart * matrices[:, i, j]).sum(axis=0)
+        cosine = 0.5 * mixtures.sum(apart * (diagonals[:, i] - diagonals[:, j]))
+        sine = mixtures.sum(apart * matrices[:, i, j])
         angles = 0.5 * np.arctan2(-sine, 0.0 - cosine)
-        turn = np.eye(d)
-        turn[i, i] = turn[j, j] = np.cos(angles)
-        turn[j, i] = np.sin(angles)
-        turn[i, j] = -turn[j, i]
-        matrices[...] = turn.T @ matrices @ turn
+        turn = np.zeros((len(angles), d, d))
+        turn[...] = np.eye(d)
+        turn[:, i, i] = turn[:, j, j] = np.cos(angles)
+        turn[:, j, i] = np.sin(angles)
+        turn[:, i, j] = -turn[:, j, i]
+        matrices[...] = along(turn, matrices, mixtures)
         rotation = rotation @ turn
-    return rotation
+    return np.broadcast_to(rotation, (len(mixtures.sum(variances)), d, d))
 
 
 @lru_cache(maxsize=8)

@@ -6,6 +6,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.numerics.covariance.layout import COLLAPSED, Layout
+from emkit.numerics.covariance.side_by_side import SideBySide
 
 __all__ = ["Structure"]
 
@@ -70,6 +71,29 @@ class Structure:
         counts = self.layout.align(counts)
         empty = counts <= 0.0
         return np.where(empty, previous, scatter / np.where(empty, 1.0, counts))
+
+    def estimate_each(
+        self, scatter: Array, counts: Array, previous: Array, mixtures: SideBySide
+    ) -> Array:
+        """`estimate` of each of several mixtures, every component with an array of its own.
+
+        Parameters
+        ----------
+        scatter, previous : ndarray
+            As of `estimate`; also where the components of a mixture share: their scatter is summed.
+        counts : ndarray of shape (n_components,)
+            How many squares each scatter sums.
+        mixtures : SideBySide
+            Which components are those of one mixture.
+        """
+        if self.layout.shared:
+            shared = mixtures.sum(scatter) / self.layout.align(mixtures.sum(counts))
+            return mixtures.spread(shared)
+        if type(self).estimate is Structure.estimate:
+            return self.estimate(scatter, counts, previous)
+        borders = mixtures.first[1:]
+        parts = zip(*(np.split(part, borders) for part in (scatter, counts, previous)), strict=True)
+        return np.concatenate([self.estimate(*part) for part in parts])
 
     def retract(self, covariances: Array, weights: Array) -> Array:
         """The covariances of the structure that are closest to some that need not have it.
