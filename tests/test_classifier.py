@@ -118,6 +118,18 @@ def test_they_help_where_classes_are_normal():
     assert np.mean(gains) > 0.02
 
 
+def test_few_labels_are_enough_where_classes_are_normal():
+    # Covariances of 13 columns, of eight rows with a label each.
+    wine, kind = load_wine(return_X_y=True)
+    wine, accuracies = StandardScaler().fit_transform(wine), []
+    for seed in range(5):
+        rng, y = np.random.default_rng(seed), np.full(len(kind), -1)
+        for c in range(3):
+            y[rng.choice(np.flatnonzero(kind == c), 8, replace=False)] = c
+        accuracies.append(EMMixtureClassifier().fit(wine, y).score(wine, kind))
+    assert np.mean(accuracies) > 0.97
+
+
 @pytest.mark.parametrize(
     "y",
     [
@@ -183,6 +195,28 @@ def test_names_of_new_classes_are_not_taken():
     assert set(classifier.predict(X)) <= set(classifier.classes_)
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "new"),
+    [
+        (np.uint64(0), np.uint64(1), 2),
+        (np.int8(0), np.int8(127), 128),
+        (0, 2**63 - 1, 2**63),
+        (np.float32(0), np.float32(1), 2.0),
+        (np.datetime64("2026-01-01"), np.datetime64("2026-01-02"), np.datetime64("2026-01-03")),
+    ],
+)
+def test_a_new_class_is_the_next_of_any_type(first, second, new):
+    classes = np.array([first, second])
+    y = classes[np.minimum(SPECIES, 1)].tolist()
+    y = [None if species == 2 else name for name, species in zip(y, SPECIES, strict=True)]
+    if classes.dtype.kind == "M":
+        y = np.array(y, dtype=classes.dtype)  # NaT where it is unknown
+    found = EMMixtureClassifier(3, random_state=0).fit(X, y)
+    assert_array_equal(found.classes_, [first, second, new])
+    assert found.classes_.dtype.kind in "iufM"
+    assert (found.predict(X) == found.classes_[SPECIES]).mean() > 0.9
+
+
 def test_one_class_and_those_that_are_not_of_it():
     y = np.where((SPECIES == 0) & (np.arange(150) % 2 == 0), 1, -1)
     with pytest.raises(ValueError, match="one class alone, 1, beside unknown"):
@@ -234,6 +268,19 @@ def test_accuracy_is_of_rows_whose_class_is_known():
     assert_allclose(
         classifier.score(X, SOME, sample_weight=weights), np.average(right, weights=weights[known])
     )
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.ones(7), "sample_weight"),
+        (-np.ones(150), "[Nn]egative"),
+        ((SOME < 0).astype(float), "rows whose class is known"),
+    ],
+)
+def test_weights_of_a_score_are_checked(weights, message):
+    with pytest.raises(ValueError, match=message):
+        EMMixtureClassifier().fit(X, SOME).score(X, SOME, sample_weight=weights)
 
 
 def test_log_probabilities_where_probabilities_are_zero():
@@ -314,6 +361,18 @@ def test_a_class_of_which_no_row_counts():
     holes = np.where(SPECIES[:, None] == 1, np.nan, X)
     with pytest.raises(ValueError, match=r"No row of class\(es\) 1 counts"):
         EMMixtureClassifier().fit(holes, SPECIES)
+
+
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("far", [1e8, 1e12])
+@pytest.mark.parametrize("name", NAMES)
+def test_one_row_that_is_far_off_leaves_a_fit(name, far):
+    rows = X.copy()
+    rows[0, :2] = far, -0.3 * far
+    classifier = EMMixtureClassifier(covariance_type=name).fit(rows, SPECIES)
+    assert np.isfinite(classifier.lower_bound_)
+    assert_allclose(classifier.predict_proba(rows).sum(axis=1), 1.0)
 
 
 @pytest.mark.parametrize("put", ["dask", "blocks"], indirect=True)

@@ -112,6 +112,58 @@ def test_it_agrees_with_impute_and_with_likelihoods(name):
             assert_allclose(conditional.log_density(data), told, rtol=1e-9, atol=1e-9)
 
 
+def with_tails(name="full", df=4.0):
+    return EMGaussianMixture(
+        2, covariance_type=name, distribution="student_t", df=df, random_state=0
+    ).fit(X)
+
+
+@each_structure
+@pytest.mark.parametrize("df", ["free", 0.5])
+def test_with_tails_it_agrees_with_impute_and_with_likelihoods(name, df):
+    mixture, rows = with_tails(name, df), with_holes(X)
+    rows[0] = np.nan
+    conditional = mixture.conditional(rows)
+    assert_allclose(conditional.mean, mixture.impute(rows), rtol=1e-9)
+    told = mixture.score_samples(X) - mixture.score_samples(rows)
+    assert_allclose(conditional.log_density(X), told, rtol=1e-9, atol=1e-9)
+
+
+def test_with_tails_draws_and_covariance_are_those_of_the_closed_form():
+    # Ding (2016), On the conditional distribution of the multivariate t distribution.
+    mixture, row = with_tails(df=3.0), X[:1].copy()
+    row[0, 1:3] = np.nan
+    m, o = np.isnan(row[0]), ~np.isnan(row[0])
+    conditional = mixture.conditional(row)
+    expected, centres = np.zeros((2, 2)), conditional.component_means[0][:, m]
+    for k, weight in enumerate(conditional.weights[0]):
+        mean, scale = mixture.means_[k], mixture.scales_[k]
+        inverse = np.linalg.inv(scale[np.ix_(o, o)])
+        away = (row[0] - mean)[o]
+        schur = scale[np.ix_(m, m)] - scale[np.ix_(m, o)] @ inverse @ scale[np.ix_(o, m)]
+        of_component = schur * (3.0 + away @ inverse @ away) / (3.0 + 2.0) * 5.0 / (5.0 - 2.0)
+        apart = centres[k] - conditional.mean[0, m]
+        expected += weight * (of_component + np.outer(apart, apart))
+    assert_allclose(conditional.covariance[0][np.ix_(m, m)], expected, rtol=1e-9)
+    draws = conditional.sample(100_000, random_state=0)[:, 0, m]
+    assert_allclose(np.cov(draws.T), expected, rtol=0.03)
+
+
+def test_without_a_variance_it_is_infinite_and_what_is_observed_makes_it_finite():
+    rows = np.full((2, 4), np.nan)
+    rows[1, :2] = X[0, :2]
+    covariance = with_tails(df=1.5).conditional(rows).covariance
+    assert np.isinf(covariance[0]).all() and np.isfinite(covariance[1]).all()
+
+
+def test_tails_that_end_are_the_normal():
+    rows = with_holes(X)
+    normal, with_no_tails = with_tails(df=1e12), with_tails(df=np.inf)
+    a, b = normal.conditional(rows), with_no_tails.conditional(rows)
+    assert_allclose(a.covariance, b.covariance, rtol=1e-6, atol=1e-9)
+    assert_allclose(a.log_density(X), b.log_density(X), rtol=1e-6, atol=1e-6)
+
+
 def test_far_from_all_components_no_digit_is_lost():
     mixture = EMGaussianMixture(2, random_state=0).fit(X)
     row = np.array([[1e5, np.nan, 2.0, np.nan]])
@@ -152,5 +204,9 @@ def test_what_is_asked_wrongly_is_refused():
     with pytest.raises(ValueError, match="in memory"):
         mixture.conditional(Blocks([X]))
     noisy = EMGaussianMixture(2, random_state=0, noise=True).fit(X)
-    with pytest.raises(ValueError, match="missing cells"):
-        noisy.conditional(rows)
+    for some in (rows, X):
+        with pytest.raises(ValueError, match="not offered with noise.*missing cells"):
+            noisy.conditional(some)
+    for n_samples, error in [(0, ValueError), (-1, ValueError), (1.5, TypeError)]:
+        with pytest.raises(error, match="n_samples"):
+            conditional.sample(n_samples)

@@ -602,3 +602,25 @@ def test_a_weight_beside_which_no_row_is_there_is_named(reg_covar, power):
     weights = np.where(np.arange(40) == 7, 10.0**power, 1.0)
     with pytest.raises(ValueError, match=r"sample_weight holds 1e\+\d+, and all other rows"):
         EMGaussianMixture(2, reg_covar=reg_covar).fit(SOME, sample_weight=weights)
+
+
+FITS = {
+    "normal": {},
+    "columns apart": {"covariance_type": "diag"},
+    "tails": {"distribution": "student_t"},
+    "noise": {"noise": True},
+}
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "score_samples", "score"])
+@pytest.mark.parametrize("options", FITS.values(), ids=FITS)
+def test_no_row_is_so_far_that_an_answer_is_no_number(options, method):
+    mixture = EMGaussianMixture(2, random_state=0, **options).fit(X)
+    for size in (1e9, 1e100, 1e150, 1e155, 1e200, 1e300, np.finfo(float).max):
+        for row in ([[size, -size]], [[0.0, size]]):
+            try:
+                assert np.isfinite(getattr(mixture, method)(row)).all()
+            except ValueError as error:
+                assert size > 1e150 and re.search(r"Column [01] holds .* in row 0", str(error))
+                continue
+            assert size < 1e160

@@ -10,6 +10,7 @@ from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from emkit import EMGaussianMixture, EMMixtureRegressor
+from emkit.engine import Blocks
 from emkit.exceptions import DataWarning
 
 
@@ -92,6 +93,14 @@ def test_draws_have_the_mean_and_spread_that_are_predicted(outputs):
     assert regressor.sample_y(X[:5]).shape == (*mean.shape, 1)
     with pytest.raises(ValueError, match="n_samples"):
         regressor.sample_y(X, 0)
+
+
+def test_rows_are_in_memory():
+    X, y = drawn()
+    blocks, regressor = Blocks([X[:100], X[100:]]), fit(X, y, n_components=1)
+    for action in (lambda: fit(blocks, y), lambda: regressor.predict(blocks)):
+        with pytest.raises(ValueError, match="takes rows in memory"):
+            action()
 
 
 def test_weights_are_repetitions():

@@ -288,6 +288,38 @@ def test_sparse_rows_are_the_same_by_weights_and_by_repetition():
     )
 
 
+@settings(max_examples=30, deadline=None, derandomize=True)
+@given(st.integers(0, 10**6), st.integers(1, 4), st.integers(1, 3))
+def test_copies_fare_alike_and_leave_most_rows(seed, values, d):
+    """Rows of a few whole numbers, with many at each distance from their neighbours."""
+    rng = np.random.default_rng(seed)
+    X = rng.integers(0, values, (rng.integers(20, 150), d)).astype(float)
+    sparse = find_clutter(Rows(X), 2)
+    assert sparse.mean() <= 0.8
+    for row in np.unique(X, axis=0):
+        assert len(np.unique(sparse[(X == row).all(axis=1)])) == 1
+
+
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+@pytest.mark.parametrize("copies", [10, 30])
+def test_rows_that_all_have_copies_may_have_noise(copies):
+    X = np.repeat(clusters(n=4, noise=1), copies, axis=0)
+    mixture = EMGaussianMixture(2, noise=True, random_state=0).fit(X)
+    assert np.isfinite(mixture.lower_bound_)
+    assert (np.diff(mixture.history_) >= -1e-9).all()
+
+
+@each_structure
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+@pytest.mark.parametrize("noise", [True, 1e-30])
+def test_noise_may_take_every_row(name, noise):
+    X = 1e-9 * clusters(n=60, noise=5)  # of which reg_covar makes components far too wide
+    mixture = EMGaussianMixture(2, covariance_type=name, noise=noise, random_state=0).fit(X)
+    assert_allclose(mixture.noise_weight_ + mixture.weights_.sum(), 1.0)
+    assert np.isfinite(mixture.lower_bound_)
+    assert (np.diff(mixture.history_) >= -1e-9 * abs(mixture.lower_bound_)).all()
+
+
 # Starts
 
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.stats import norm
+from sklearn.datasets import load_iris
 from sklearn.exceptions import DataConversionWarning
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -266,6 +267,61 @@ def test_standard_errors_of_one_component_are_those_of_least_squares():
     assert_allclose(errors.scale, mixture.scale_ / np.sqrt(2 * len(y)), rtol=1e-5)
 
 
+@each_weights
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("unit", [1.0, 1e-9])
+def test_lines_without_scatter_have_no_standard_errors(concomitant, unit):
+    X = load_iris().data * unit
+    gate = None if concomitant is None else "all"
+    mixture = fit(X, X[:, 3] / unit, concomitant=gate, n_init=2, max_iter=100)
+    with pytest.warns(DataWarning, match="No standard errors"):
+        errors = mixture.standard_errors(X, X[:, 3] / unit)
+    assert np.isnan(np.concatenate([np.ravel(part) for part in errors if part is not None])).any()
+
+
+def errors_of(X, y, **options):
+    """Standard errors of two lines, in the order of their slopes."""
+    mixture = fit(X, y, **options)
+    order = np.argsort(mixture.coef_[:, 0])
+    errors = mixture.standard_errors(X, y)
+    return type(errors)(*(None if part is None else part[order] for part in errors))
+
+
+@each_weights
+@pytest.mark.parametrize("shift", [1e4, 1e8])
+def test_standard_errors_far_from_0_lose_no_digits(concomitant, shift):
+    X, y = drawn(n=400)
+    near = errors_of(X, y, concomitant=concomitant)
+    far = errors_of(X + shift, y, concomitant=concomitant)
+    assert_allclose(far.coef, near.coef, rtol=1e-3)
+    assert_allclose(far.scale, near.scale, rtol=1e-3)
+    # A line at 0 is as uncertain as its slopes are there.
+    assert (far.intercept > 0.5 * shift * far.coef.min()).all()
+    assert (far.intercept < 2.0 * shift * far.coef.sum()).all()
+
+
+def test_standard_errors_of_intercepts_are_a_parabola_of_where_0_is():
+    X, y = drawn(n=400)
+    at = np.array([0.0, 1.0, 2.0, 100.0])
+    variances = np.array([errors_of(X[:, :1] + c, y).intercept ** 2 for c in at])
+    for k in range(2):
+        told = np.polyval(np.polyfit(at[:3], variances[:3, k], 2), at[3])
+        assert_allclose(variances[3, k], told, rtol=1e-3)
+
+
+@each_weights
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+def test_a_constant_column_has_no_standard_error_and_changes_no_other(concomitant):
+    X, y = drawn(n=400)
+    wide = np.column_stack([X, np.full(len(X), 3.0)])
+    without = errors_of(X, y, concomitant=concomitant)
+    errors = errors_of(wide, y, concomitant=concomitant)
+    assert np.isnan(errors.coef[:, -1]).all()
+    assert_allclose(errors.coef[:, :-1], without.coef, rtol=1e-3)
+    assert_allclose(errors.intercept, without.intercept, rtol=1e-3)
+
+
 def hessian(function, at, step=1e-4):
     """By central differences."""
     steps = step * np.eye(len(at))
@@ -278,6 +334,18 @@ def hessian(function, at, step=1e-4):
 
 
 # Degenerate and bad input
+
+
+@each_weights
+def test_a_response_is_never_so_far_that_an_answer_is_no_number(concomitant):
+    X, y = drawn()
+    mixture = fit(X, y, concomitant=concomitant, n_init=2)
+    for size in (1e9, 1e100, -1e150):
+        assert_allclose(mixture.predict_proba(X[:1], [size]).sum(), 1.0)
+        assert np.isfinite(mixture.score(X[:1], [size]))
+    for method in (mixture.predict_proba, mixture.score, mixture.bic):
+        with pytest.raises(ValueError, match="y holds 1e[+]200 in row 1"):
+            method(X[:2], [0.0, 1e200])
 
 
 def test_a_line_through_few_rows_is_no_answer():

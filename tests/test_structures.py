@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import warnings
+from operator import attrgetter
 from pathlib import Path
 from shutil import copytree
 
@@ -18,7 +19,13 @@ from sklearn.preprocessing import StandardScaler
 from structures import dense, in_shape, nearest, random_covariances
 
 import emkit
-from emkit import EMGaussianMixture, EMGaussianMixtureIC, EMImputer
+from emkit import (
+    EMGaussianMixture,
+    EMGaussianMixtureIC,
+    EMImputer,
+    EMMixtureClassifier,
+    EMMixtureRegressor,
+)
 from emkit.exceptions import DataWarning
 from emkit.numerics.covariance import NAMES, SCIKIT_LEARN, STRUCTURES
 from emkit.numerics.covariance.axes import principal_axes, variances_along
@@ -53,6 +60,25 @@ def assert_has(name, covariances, d=3):
 
 # The registry
 
+TAKE_A_TYPE = [
+    (EMGaussianMixture, "covariance_type_"),
+    (EMGaussianMixtureIC, "best_estimator_.covariance_type_"),
+    (EMImputer, "covariance_type_"),
+    (EMMixtureClassifier, "mixture_.covariance_type_"),
+    (EMMixtureRegressor, "mixture_.covariance_type_"),
+]
+
+
+@pytest.mark.parametrize(("estimator", "attribute"), TAKE_A_TYPE)
+def test_every_estimator_takes_letters_in_any_case_and_lists_the_names(estimator, attribute):
+    X, y = clusters(), np.arange(150) % 3
+    for letters in ("eei", "Eei", "EEI"):
+        fitted = estimator(covariance_type=letters).fit(X, y)
+        assert attrgetter(attribute)(fitted) == "EEI"
+    listed = ", ".join(map(repr, STRUCTURES))
+    with pytest.raises(ValueError, match=f"'covariance_type' .*{listed}.* Got 'EEX'"):
+        estimator(covariance_type="EEX").fit(X, y)
+
 
 def test_names_are_of_one_structure_each():
     every = [name for key in NAMES for name in (key, *STRUCTURES[key].aliases)]
@@ -77,7 +103,13 @@ USES = """
 import warnings
 import matplotlib
 import numpy as np
-from emkit import EMGaussianMixture, EMGaussianMixtureIC, EMImputer
+from emkit import (
+    EMGaussianMixture,
+    EMGaussianMixtureIC,
+    EMImputer,
+    EMMixtureClassifier,
+    EMMixtureRegressor,
+)
 from emkit.exceptions import DataWarning
 from emkit.plotting import MixtureDisplay, SelectionDisplay
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest, multivariate_t
 from sklearn.base import clone
+from sklearn.datasets import load_iris
 from structures import dense
 
-from emkit import EMGaussianMixture, EMGaussianMixtureIC
+from emkit import EMGaussianMixture, EMGaussianMixtureIC, EMImputer
 from emkit.engine import Blocks, check_model, fit_em
 from emkit.models.mixture.assignment import one_hot
 from emkit.models.mixture.student_t import StudentTMixtureModel
@@ -494,6 +495,20 @@ def test_attributes_set_by_hand_are_taken_as_they_are():
     assert_allclose(by_hand.score_samples(X), fitted.score_samples(X), rtol=1e-9, atol=1e-12)
     fitted.df_ = np.array([2.0, 2.0])
     assert_allclose(fitted.score_samples(X), log_density(fitted, X), rtol=1e-9, atol=1e-12)
+
+
+def test_the_same_start_without_tails_as_of_normals():
+    options = {"covariance_type": "diag", "reg_covar": 0.0, "random_state": 0, "max_iter": 0}
+    normal = EMGaussianMixture(3, **options).fit(load_iris().data)
+    without = mixture(3, df=np.inf, **options).fit(load_iris().data)
+    assert_allclose(without.means_, normal.means_, rtol=1e-12)
+
+
+@pytest.mark.parametrize("estimator", [EMGaussianMixture, EMImputer])
+def test_a_warm_start_from_another_distribution_says_so(estimator):
+    fitted = estimator(2, warm_start=True, random_state=0).fit(tails())
+    with pytest.raises(ValueError, match=r"warm_start goes on from .* had \(distribution, df\)"):
+        fitted.set_params(distribution="student_t").fit(tails())
 
 
 def test_warm_starts_pickles_and_single_precision():

@@ -104,7 +104,11 @@ class NameIn(StrOptions):
 
     def __init__(self, registry: Mapping[str, Any], *others: str):
         super().__init__({*registry, *others})
-        self.registry = registry
+        self.registry, self.others = registry, others
+
+    def __str__(self) -> str:
+        names = ", ".join(map(repr, (*self.others, *self.registry)))
+        return f"a str among {{{names}}}"
 
     def is_satisfied_by(self, val: Any) -> bool:
         return isinstance(val, str) and (val in self.options or val in self.registry)

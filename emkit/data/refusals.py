@@ -12,6 +12,7 @@ from emkit._typing import Array
 __all__ = [
     "Found",
     "column",
+    "refuse_cells",
     "refuse_complex",
     "refuse_dates",
     "refuse_objects",
@@ -99,10 +100,10 @@ def require_finite(X: Array, names: Sequence[Any] | None, no_nan: str = "") -> N
         if np.isfinite(X.sum()):
             return
     if no_nan:
-        _refuse_cells(X, names, np.isnan, "NaN", no_nan)
+        refuse_cells(X, names, np.isnan, "NaN", no_nan)
     infinity = f"infinity or a value too large for {X.dtype!r}"
     remedy = "Clip it" if no_nan else "Make it NaN if it stands for a missing value, or clip it"
-    _refuse_cells(X, names, np.isinf, infinity, f"{remedy}, as by X.clip(-1e9, 1e9).")
+    refuse_cells(X, names, np.isinf, infinity, f"{remedy}, as by X.clip(-1e9, 1e9).")
 
 
 def refuse_vanishing(X: Array, names: Sequence[Any] | None) -> None:
@@ -124,13 +125,14 @@ def refuse_vanishing(X: Array, names: Sequence[Any] | None) -> None:
             )
 
 
-def _refuse_cells(
+def refuse_cells(
     X: Array,
     names: Sequence[Any] | None,
     wrong: Callable[[Array], NDArray[np.bool_]],
     what: str,
     remedy: str,
 ) -> None:
+    """ValueError for cells that are ``wrong``, which names the first of them."""
     n, first = 0, None
     for start in range(0, len(X), STEP):  # no mask is as long as the data
         mask = wrong(X[start : start + STEP])

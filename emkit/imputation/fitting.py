@@ -90,7 +90,7 @@ class NumberTable(NamedTuple):
                 before,
                 now=(model.structure.name, imputer.n_components, modelled),
             )
-            require_fitted_distribution(imputer)
+            require_fitted_distribution(imputer, "warm_start")
             return params._replace(
                 means=(params.means * old_scale + old_shift - shift) / scale,
                 covariances=model.layout.rescale(params.covariances, old_scale / scale),

@@ -42,4 +42,7 @@ def with_new(classes: NDArray[Any], n_new: int) -> NDArray[Any]:
                 names.append(name)
             number += 1
         return np.concatenate([classes, np.array(names, dtype=classes.dtype.kind)])
-    return np.concatenate([classes, int(classes.max()) + 1 + np.arange(n_new)])
+    if classes.dtype.kind in "mM":  # the next days, or what their unit is
+        return np.concatenate([classes, classes.max() + np.arange(1, n_new + 1)])
+    top = int(classes.max())  # as a number without bounds, and so in a type that holds it
+    return np.array([*classes.tolist(), *range(top + 1, top + 1 + n_new)])

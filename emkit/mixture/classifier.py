@@ -10,9 +10,10 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
-from emkit.base.estimator import EM_CONSTRAINTS, StrOptions, at_least, fit_context
+from emkit.base.estimator import EM_CONSTRAINTS, NameIn, StrOptions, at_least, fit_context
 from emkit.base.names import listed
 from emkit.base.persistence import BaseEstimator
+from emkit.data.checks import check_weights
 from emkit.data.opened import Opened
 from emkit.engine import Algorithm, soft
 from emkit.engine.fit import ALGORITHMS
@@ -87,10 +88,12 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
     max_iter : int, default=100
         Most points to try after a start, one E-step each; 0 returns the start.
     n_init : int, default=1
-        Starts to try, where there are more components than classes in y; else nothing of a start
-        is random: labelled rows are of their class, and the others of all, evenly or by how far
-        they are from the means of the classes, whichever is better after ten steps of EM in which
-        labelled rows weigh more at first.
+        Starts to try, where there are more components than classes in y; else there is one, of
+        which nothing is random: labelled rows are of their class, and the others of all evenly, or
+        by how far they are from the means of the classes, or by k-means that keeps to the labels,
+        whichever is best after ten steps of EM in which labelled rows weigh more at first. Best is
+        the largest log-likelihood, to which the log-probability of the labels given their rows is
+        added, counted as if all rows had one, if every class has labelled rows.
     random_state : int, RandomState instance or None, default=None
         Source of the starts.
     verbose : int, default=0
@@ -225,7 +228,7 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
     _parameter_constraints: dict = {
         **{name: rule for name, rule in EM_CONSTRAINTS.items() if name != "warm_start"},
         "n_components": [at_least(Integral, 1), None],
-        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "covariance_type": [NameIn(STRUCTURES)],
         "components_per_class": [at_least(Integral, 1), dict],
         "reg_covar": [at_least(Real, 0.0)],
         "algorithm": [StrOptions(set(ALGORITHMS) - {"mcem", "saem"}), Algorithm],
@@ -421,7 +424,12 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
         """
         classes, codes = classes_of(y, X)
         known = codes != UNKNOWN
-        weights = None if sample_weight is None else np.asarray(sample_weight)[known]
+        weights = check_weights(sample_weight, np.asarray(codes, dtype=float))
+        if weights is not None and not (weights := weights[known]).any():
+            raise ValueError(
+                "Accuracy is of rows whose class is known, and all of these have a sample_weight "
+                "of 0. Give y the class of rows that count."
+            )
         predicted = np.asarray(self.predict(X))[known]
         return float(accuracy_score(classes[codes[known]], predicted, sample_weight=weights))
 

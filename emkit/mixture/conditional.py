@@ -12,8 +12,9 @@ from emkit._typing import Array
 from emkit.mixture.coding import coding_of, refuse_categories
 from emkit.mixture.fitted import fitted_model, fitted_structure, model_as_set
 from emkit.mixture.flat import Flat
-from emkit.mixture.noise_arguments import MISSING
 from emkit.mixture.noise_fitted import has_noise
+from emkit.mixture.overflow import without_overflow
+from emkit.mixture.prediction import n_draws
 from emkit.mixture.table import open_table
 from emkit.models.mixture.conditional import Given, condition, log_weights_of
 from emkit.models.rows import Rows
@@ -25,6 +26,9 @@ class ConditionalMixture:
     r"""The distribution of the missing cells of some rows, given those that are observed.
 
     .. math:: p(x_m \mid x_o) = \sum_k w_k(x_o)\, N\bigl(x_m;\; m_k(x_o),\; S_k\bigr)
+
+    With ``distribution='student_t'`` the components are Student's t, with
+    ``df_ + n_observed`` degrees of freedom, and wider where the observed cells lie far off.
 
     Parameters
     ----------
@@ -44,7 +48,8 @@ class ConditionalMixture:
     mean : ndarray of shape (n_samples, n_features)
         Conditional means; observed cells as they are. The same as `EMGaussianMixture.impute`.
     covariance : ndarray of shape (n_samples, n_features, n_features)
-        Conditional covariances; 0 in rows and columns of observed cells.
+        Conditional covariances; 0 in rows and columns of observed cells. Infinite where a
+        component of a row has two degrees of freedom or less.
     component_means : ndarray of shape (n_samples, n_components, n_features)
         Conditional means under each component.
 
@@ -147,6 +152,7 @@ class ConditionalMixture:
         X : ndarray of shape (n_samples, n_rows, n_features)
             Completed rows.
         """
+        n_samples = n_draws(n_samples)
         rng = check_random_state(random_state)
         out = np.repeat(self._X[None], n_samples, axis=0)
         for given in self._groups:
@@ -155,15 +161,9 @@ class ConditionalMixture:
 
     def _drawn(self, given: Given, n_samples: int, rng: np.random.RandomState) -> Array:
         """Cells (n_samples, n, m) of the rows of a pattern."""
-        n_rows, m = len(given.rows), len(given.missing)
         below = self.weights[given.rows].cumsum(axis=1)[:, :-1]
-        which = (below <= rng.random_sample((n_samples, n_rows, 1))).sum(axis=2)
-        # The roots of covariances that may be singular, where a cell follows from another.
-        values, vectors = np.linalg.eigh(given.covariances)
-        roots = vectors * np.sqrt(np.maximum(values, 0.0))[:, None, :]
-        normal = rng.standard_normal((n_samples, n_rows, m))
-        noise = np.einsum("snij,snj->sni", roots[which], normal)
-        return given.means[which, np.arange(n_rows)] + noise
+        chance = rng.random_sample((n_samples, len(given.rows), 1))
+        return given.draw((below <= chance).sum(axis=2), rng)
 
 
 class MixtureConditional:
@@ -211,6 +211,11 @@ class MixtureConditional:
         remedy = "Leave the categories out, or take impute."
         opened = open_table(self, X, whole=True)
         refuse_categories(self, coding_of(self), "conditional", remedy)
+        if has_noise(self):
+            raise ValueError(
+                "conditional is not offered with noise, whose volume does not say what the density "
+                "of missing cells given the others is. Fit with noise=False."
+            )
         if not opened.in_memory:
             raise ValueError(
                 "conditional takes rows in memory: a covariance for each is larger than X. Give "
@@ -222,17 +227,16 @@ class MixtureConditional:
 
 def _conditional(mixture: Any, rows: Rows) -> ConditionalMixture:
     X, flat = np.asarray(rows.X, dtype=float), getattr(mixture, "_flat", None)
-    if has_noise(mixture) and np.isnan(X).any():
-        raise ValueError(MISSING)
     incomplete = bool(np.isnan(X).any())
-    if flat is None:
-        model, params = fitted_model(mixture, incomplete)
-        return ConditionalMixture(X, log_weights_of(model, X, params), condition(model, X, params))
-    kept, told = flat.reduce(X), np.arange(0)
     model, params = fitted_model(mixture, incomplete)
+    kept, told = X if flat is None else flat.reduce(X), np.arange(0)
+    log_weights = without_overflow(
+        mixture, kept, model.units, partial(log_weights_of, model, kept, params)
+    )
+    if flat is None:
+        return ConditionalMixture(X, log_weights, condition(model, X, params))
     if not model.layout.independent:
         told = flat.told_more(X, kept)
-    log_weights = log_weights_of(model, kept, params)
     others = np.setdiff1d(np.arange(len(X)), told)
     groups = list(on_the_flat(flat, model, params, X, kept, others))
     if len(told):
@@ -264,11 +268,12 @@ def on_the_flat(
         push[own, np.arange(len(own))] = 1.0
         push = push[missing]
         free = np.searchsorted(missing, own)
-        yield Given(some, missing, means, push @ given.covariances @ push.T, free, given.roots)
+        scales = push @ given.scales @ push.T
+        yield given._replace(rows=some, missing=missing, means=means, scales=scales, free=free)
 
 
 def _nothing(n_components: int, rows: NDArray[np.intp]) -> Given:
     """Of rows that miss nothing."""
-    square = np.empty((n_components, 0, 0))
-    none = np.arange(0)
-    return Given(rows, none, np.empty((n_components, len(rows), 0)), square, none, square)
+    square, none = np.empty((n_components, 0, 0)), np.arange(0)
+    means, growth = np.empty((n_components, len(rows), 0)), np.ones((n_components, len(rows)))
+    return Given(rows, none, means, square, none, square, np.zeros(n_components), growth)

@@ -276,6 +276,7 @@ def _last_clusters(
             len(shift) if flat is None else flat.n_features,
         ),
     )
+    require_fitted_distribution(mixture, caller)
     internal = model_of_fit(mixture, flat)
     if internal is not None:
         of_fit, params = internal

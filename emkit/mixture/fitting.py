@@ -264,7 +264,9 @@ def _resolved(mixture: Any, model: Any, table: Table, error: InfeasibleError) ->
     check_one_unit(
         mixture.covariance_type, _kept_names(mixture, table), model.structure, table.scaling.scale
     )
-    ridge = np.maximum(model.prior.ridge, RESOLVED)
+    # Of the variances of the columns, whose units may be those of most rows.
+    spread = np.square(table.scaling.scale / model.units.scale)
+    ridge = np.maximum(model.prior.ridge, RESOLVED * np.maximum(spread, 1.0))
     none = mixture.reg_covar == 0.0 and mixture.prior is None
     if none or np.array_equal(ridge, model.prior.ridge):
         raise ValueError(_ill_defined(mixture, table)) from error

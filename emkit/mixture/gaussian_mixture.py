@@ -213,7 +213,8 @@ class EMGaussianMixture(
         ``noise_init`` that marks no row or leaves too few; for a value so far from all others of
         its column that doubles have no digits for both; where every start has a singular
         covariance, if there is neither ``reg_covar`` nor a prior; and, in methods of a fitted
-        mixture, for another ``covariance_type`` than that of the fit.
+        mixture, for another ``covariance_type`` than that of the fit, and for rows so far off that
+        doubles cannot hold the square of their distance.
 
     Warns
     -----
@@ -261,6 +262,7 @@ class EMGaussianMixture(
     Columns in other units give the same fit, and V in theirs, where V is a number (in theirs too),
     where the box of the columns is the smaller one, or where all columns change by one factor.
     Starts are drawn from the rows that are not noise at the start.
+
     With ``distribution='student_t'`` a component is
 
     .. math:: t_\nu(x; m, S) \propto |S|^{-1/2} \bigl(1 + (x - m)^\top S^{-1} (x - m) / \nu

@@ -206,6 +206,8 @@ def _unknown(array: NDArray[Any]) -> NDArray[np.bool_]:
         return np.isnan(array) | (array == UNKNOWN)
     if kind == "i":
         return np.asarray(array == UNKNOWN)
+    if kind in "mM":
+        return np.isnat(array)
     if kind == "O":
         return np.array([_is_unknown(value) for value in array], dtype=bool)
     return np.zeros(len(array), dtype=bool)

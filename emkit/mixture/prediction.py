@@ -18,13 +18,14 @@ from emkit.mixture.coding import as_it_came, as_table, coding_of, numbers_of
 from emkit.mixture.fitted import fitted_model, fitted_structure, model_as_set
 from emkit.mixture.mixed import coded_rows, expect_cells, fitted, reduce_coded
 from emkit.mixture.noise_fitted import has_noise
+from emkit.mixture.overflow import without_overflow
 from emkit.mixture.student_t import row_scales
 from emkit.mixture.table import open_table
 from emkit.models.mixture.missing_cells import impute
-from emkit.models.mixture.noise import kernel_of
+from emkit.models.mixture.noise import clusters_of, kernel_of
 from emkit.models.rows import Rows
 
-__all__ = ["MixturePrediction", "reduce_log_joint"]
+__all__ = ["MixturePrediction", "n_draws", "reduce_log_joint"]
 
 
 class MixturePrediction:
@@ -196,13 +197,7 @@ class MixturePrediction:
             Component of each row.
         """
         check_is_fitted(self, "weights_")
-        if not isinstance(n_samples, Integral):
-            raise TypeError(f"n_samples must be an integer. Got {n_samples!r}.")
-        if n_samples < 1:
-            raise ValueError(
-                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "
-                "sample."
-            )
+        n_samples = n_draws(n_samples)
         rng = check_random_state(self.random_state if random_state is None else random_state)
         weights = np.asarray(self.weights_, dtype=float)
         counts = rng.multinomial(n_samples, weights / weights.sum())
@@ -236,6 +231,18 @@ class MixturePrediction:
         return as_table(self, numbers, np.stack(codes, axis=1))
 
 
+def n_draws(n_samples: Any) -> int:
+    """How many draws are asked for; TypeError or ValueError for what is no number of them."""
+    if not isinstance(n_samples, Integral):
+        raise TypeError(f"n_samples must be an integer. Got {n_samples!r}.")
+    if n_samples < 1:
+        raise ValueError(
+            f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "
+            "sample."
+        )
+    return int(n_samples)
+
+
 @unbuffered()
 def reduce_log_joint(mixture: Any, rows: Rows, compute: Callable[[Array], Any], out: Any) -> Any:
     """Fill ``out`` with what is computed of the log-joint (K, n) of tile after tile of rows."""
@@ -245,6 +252,10 @@ def reduce_log_joint(mixture: Any, rows: Rows, compute: Callable[[Array], Any], 
     data = Rows.of(rows.X)
     model, params = fitted_model(mixture, data.incomplete)
     bound = model.bind(params)
-    for some in kernel_of(bound).pieces(len(data.X), data.groups):
-        out[some] = compute(model.log_joint(data.take(some), bound)[0])
-    return out
+
+    def fill() -> Any:
+        for some in kernel_of(bound).pieces(len(data.X), data.groups):
+            out[some] = compute(model.log_joint(data.take(some), bound)[0])
+        return out
+
+    return without_overflow(mixture, data.X, clusters_of(model).units, fill)

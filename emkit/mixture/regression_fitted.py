@@ -14,7 +14,7 @@ from emkit.models.regression_mixture import (
     Standards,
 )
 
-__all__ = ["Fitted", "in_units", "last_fit", "logit_to_user", "model_in", "publish"]
+__all__ = ["Fitted", "last_fit", "logit_to_user", "model_in", "publish"]
 
 
 class Fitted(NamedTuple):
@@ -62,11 +62,11 @@ def last_fit(
     ratio = last.standards.response.scale / standards.response.scale
     gate = last.params.gate
     if isinstance(gate, LogitParams):
-        gate = in_units(gate, last, standards)
+        gate = _in_units(gate, last, standards)
     return RegressionMixtureParams(gate, coef, last.params.variances * ratio**2)
 
 
-def in_units(gate: LogitParams, last: Fitted, standards: Standards) -> LogitParams:
+def _in_units(gate: LogitParams, last: Fitted, standards: Standards) -> LogitParams:
     slopes, intercepts = logit_to_user(gate, last)
     chosen = list(last.concomitant or ())
     shift, scale = (part[chosen] for part in standards.columns)

@@ -8,6 +8,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.data.checks import warn_of_small_weights
 from emkit.engine import soft
+from emkit.mixture.overflow import FAR
 from emkit.mixture.regression_fitted import Fitted
 from emkit.mixture.regression_rows import open_rows, require_y
 from emkit.models.regression_mixture import RegressionRows
@@ -77,9 +78,18 @@ class RegressionMixturePrediction:
         return np.ascontiguousarray(np.broadcast_to(weights, (len(rows.X), weights.shape[1])))
 
     def _log_joint(self, rows: RegressionRows) -> Array:
-        tile = self._model.tile(rows, slice(None))
-        log_joint: Array = self._model.log_joint(tile, self._fitted.params)[0]
-        return log_joint
+        tile, params = self._model.tile(rows, slice(None)), self._fitted.params
+        try:
+            with np.errstate(over="raise", invalid="raise"):
+                return np.asarray(self._model.log_joint(tile, params)[0])
+        except FloatingPointError:
+            far = np.flatnonzero(np.abs(tile.y) > FAR)
+            if len(far):
+                raise ValueError(
+                    f"y holds {rows.y[far[0]]:g} in row {far[0]}, so far from the lines of the fit "
+                    "that doubles cannot hold the square of it. Drop such rows, or clip y."
+                ) from None
+            return np.asarray(self._model.log_joint(tile, params)[0])
 
     def _log_likelihoods(self, rows: RegressionRows) -> Array:
         return soft(self._log_joint(rows))[1]

@@ -1,18 +1,22 @@
 """Standard errors of a fitted mixture of regressions."""
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.base.estimator import require_same
-from emkit.engine import standard_errors
+from emkit.engine.blocks import e_step
 from emkit.engine.fit import best_run
-from emkit.mixture.regression_fitted import Fitted, in_units, logit_to_user, model_in
+from emkit.engine.inference.standard_errors import errors_of_image
+from emkit.exceptions import DataWarning, ModelError, warn
+from emkit.mixture.regression_fitted import Fitted, logit_to_user, model_in
 from emkit.mixture.regression_fitting import open_fit_data
 from emkit.mixture.regression_rows import open_rows, require_y
 from emkit.models.concomitant import LogitParams
-from emkit.models.regression_mixture import RegressionMixtureParams, Standards
+from emkit.models.regression_mixture import RegressionMixtureParams
 from emkit.numerics.gaussian import Scaling
 
 __all__ = ["RegressionMixtureErrors", "RegressionMixtureInference"]
@@ -20,6 +24,10 @@ __all__ = ["RegressionMixtureErrors", "RegressionMixtureInference"]
 #: Gain of a step, in nats, at which a fit is at its maximum for all that a standard error shows.
 ERRORS_TOL = 1e-10
 MOST_STEPS = 1000
+NO_SCATTER = (
+    "No standard errors: some component holds to no data, or rows lie on their line exactly. The "
+    "likelihood has no maximum there. Take fewer components, or raise n_init or reg_variance."
+)
 
 
 class RegressionMixtureErrors(NamedTuple):
@@ -67,42 +75,45 @@ class RegressionMixtureInference:
         fitted, k = self._fitted, len(self._fitted.params.variances)
         require_same("standard_errors", "reg_variance", self._fitted.reg, self.reg_variance)
         data, summary = open_fit_data(opened, k)
-        raw = _not_centred(fitted.standards)
-        model = model_in(raw, k, fitted.concomitant, fitted.reg, summary.total_weight)
-        start = RegressionMixtureParams(
-            _gate_in(fitted, raw),
-            raw.from_user(*fitted.standards.to_user(fitted.params.coef)),
-            fitted.params.variances,
-        )
-        result = best_run(model, data, start=start, tol=ERRORS_TOL, max_iter=MOST_STEPS)
-        errors = standard_errors(model, data, result.params)
-        return _in_users_units(errors, result.params, raw, fitted)
-
-
-def _not_centred(standards: Standards) -> Standards:
-    """Units in which an intercept is that of the data, but for the unit of the response."""
-    columns = Scaling(np.zeros_like(standards.columns.shift), standards.columns.scale)
-    return Standards(
-        columns,
-        Scaling(0.0 * standards.response.shift, standards.response.scale),
-        standards.intercept,
-    )
-
-
-def _gate_in(fitted: Fitted, raw: Standards) -> Any:
-    gate = fitted.params.gate
-    return in_units(gate, fitted, raw) if isinstance(gate, LogitParams) else gate
+        model = model_in(fitted.standards, k, fitted.concomitant, fitted.reg, summary.total_weight)
+        result = best_run(model, data, start=fitted.params, tol=ERRORS_TOL, max_iter=MOST_STEPS)
+        fixed = (summary.spread[:-1] == 0.0) & fitted.standards.intercept
+        image = partial(_in_users_units, fitted, result.params.variances, fixed)
+        try:
+            errors = errors_of_image(model, data, result.params, image)
+        except ModelError:
+            if not model.collapsed(result.params, e_step(model, data, result.params)[0].n).any():
+                raise
+            warn(NO_SCATTER, DataWarning)
+            errors = [np.full_like(part, np.nan) for part in image(result.params)]
+        if fitted.concomitant is not None:
+            return RegressionMixtureErrors(None, *errors)
+        return RegressionMixtureErrors(errors[-1], *errors[:-1])
 
 
 def _in_users_units(
-    errors: RegressionMixtureParams,
-    params: RegressionMixtureParams,
-    raw: Standards,
-    fitted: Fitted,
-) -> RegressionMixtureErrors:
-    coef, intercept = raw.to_user(errors.coef)
-    scale = 0.5 * errors.variances / np.sqrt(params.variances) * raw.response.scale
-    if isinstance(errors.gate, LogitParams):
-        of_logit = logit_to_user(errors.gate, fitted._replace(standards=raw))
-        return RegressionMixtureErrors(None, coef, intercept, scale, *of_logit)
-    return RegressionMixtureErrors(errors.gate.weights, coef, intercept, scale)
+    fitted: Fitted, variances: Array, fixed: NDArray[np.bool_], change: RegressionMixtureParams
+) -> tuple[Array, ...]:
+    """Changes of lines, scales and weights on the scale of the data, by those of parameters.
+
+    Coefficients of ``fixed`` columns, which are constant, are 0 beside the intercept whatever the
+    data: they have no standard error, and no part in its.
+    """
+    shift, unit = fitted.standards.response
+    of_changes = fitted.standards._replace(response=Scaling(0.0 * shift, unit))
+    coef, _ = of_changes.to_user(change.coef)
+    _, intercept = of_changes.to_user(_without(change.coef, fixed))
+    scale = 0.5 * change.variances / np.sqrt(variances) * unit
+    if not isinstance(change.gate, LogitParams):
+        return coef, intercept, scale, change.gate.weights
+    slopes, _ = logit_to_user(change.gate, fitted)
+    chosen = fixed[list(fitted.concomitant or ())]
+    _, first = logit_to_user(LogitParams(_without(change.gate.gamma, chosen)), fitted)
+    return coef, intercept, scale, slopes, first
+
+
+def _without(lines: Array, fixed: NDArray[np.bool_]) -> Array:
+    """Lines, of which the last columns are coefficients, with 0 for the fixed ones."""
+    out = lines.copy()
+    out[:, len(lines.T) - len(fixed) :][:, fixed] = 0.0
+    return out

@@ -10,14 +10,16 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
-from emkit.base.estimator import EM_CONSTRAINTS, StrOptions, at_least, fit_context
+from emkit.base.estimator import EM_CONSTRAINTS, NameIn, StrOptions, at_least, fit_context
 from emkit.base.persistence import BaseEstimator
 from emkit.base.weights import weights_given
 from emkit.data.checks import load_with_missing
+from emkit.data.opened import place_of
 from emkit.data.responses import check_responses
 from emkit.mixture.conditional import ConditionalMixture
 from emkit.mixture.covariance_types import documented
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
+from emkit.mixture.prediction import n_draws
 from emkit.mixture.prior import MixturePrior
 from emkit.mixture.regression_rows import require_y
 from emkit.numerics.covariance import STRUCTURES
@@ -140,7 +142,7 @@ class EMMixtureRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
     _parameter_constraints: dict = {
         **{name: rule for name, rule in EM_CONSTRAINTS.items() if name != "warm_start"},
         "n_components": [at_least(Integral, 1)],
-        "covariance_type": [StrOptions(set(STRUCTURES))],
+        "covariance_type": [NameIn(STRUCTURES)],
         "reg_covar": [at_least(Real, 0.0)],
         "prior": [StrOptions({"mclust"}), MixturePrior, None],
     }
@@ -181,7 +183,7 @@ class EMMixtureRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Predictors; NaN where a cell is missing.
+            Predictors, in memory; NaN where a cell is missing.
         y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Responses.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -193,7 +195,7 @@ class EMMixtureRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
             The fitted regressor.
         """
         require_y(self, y)
-        X = load_with_missing(self, X, np.nan, reset=True)
+        X = self._rows(X, reset=True)
         y = check_array(
             check_responses(y), ensure_2d=False, dtype=np.float64, input_name="y", estimator=self
         )
@@ -253,22 +255,31 @@ class EMMixtureRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         y : ndarray of shape (n_samples_X, n_samples) or (n_samples_X, n_outputs, n_samples)
             Draws, as of scikit-learn's ``GaussianProcessRegressor.sample_y``.
         """
-        if not isinstance(n_samples, Integral) or n_samples < 1:
-            raise ValueError(f"n_samples must be an integer above 0. Got {n_samples!r}.")
+        n_samples = n_draws(n_samples)
         (conditional,) = self._blocks(X, whole=True)
-        drawn = conditional.sample(int(n_samples), random_state)[:, :, self.n_features_in_ :]
-        return np.moveaxis(drawn, 0, -1).reshape(drawn.shape[1], *self._shape_of_y, int(n_samples))
+        drawn = conditional.sample(n_samples, random_state)[:, :, self.n_features_in_ :]
+        return np.moveaxis(drawn, 0, -1).reshape(drawn.shape[1], *self._shape_of_y, n_samples)
 
     def _blocks(self, X: Any, whole: bool = False) -> Iterator[ConditionalMixture]:
         """The distributions of responses, for some rows after the other."""
         check_is_fitted(self, "mixture_")
-        X = load_with_missing(self, X, np.nan, reset=False)
+        X = self._rows(X, reset=False)
         n_outputs = self._shape_of_y[0] if self._shape_of_y else 1
         size = len(X) if whole else ROWS
         for start in range(0, len(X), size):
             rows = X[start : start + size]
             unknown = np.full((len(rows), n_outputs), np.nan)
             yield self.mixture_.conditional(np.column_stack([rows, unknown]))
+
+    def _rows(self, X: Any, reset: bool) -> Array:
+        if not place_of(X).in_memory:
+            raise ValueError(
+                "EMMixtureRegressor takes rows in memory, and X is read block by block or lies on "
+                "a cluster. Fit a sample of the rows, and predict a block at a time; or fit "
+                "EMGaussianMixture to X and y as one table, and ask its conditional."
+            )
+        rows: Array = load_with_missing(self, X, np.nan, reset=reset)
+        return rows
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.base.estimator import StrOptions, between
+from emkit.base.estimator import StrOptions, between, require_same
 from emkit.mixture.coding import coding_of, refuse_categories
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.student_t import StudentTMixtureModel, StudentTParams
@@ -154,11 +154,14 @@ def with_tails(mixture: Any, model: GaussianMixtureModel, params: MixtureParams)
     return of_t
 
 
-def require_fitted_distribution(mixture: Any) -> None:
-    """ValueError where the arguments have another distribution by now than the fit."""
+def require_fitted_distribution(mixture: Any, caller: str = "") -> None:
+    """ValueError where the arguments have another distribution by now than the fit, from which
+    the caller, if there is one, would go on."""
     fitted = getattr(mixture, "_fitted_distribution", None)
     now = _distribution(mixture)
     if fitted not in {None, now}:
+        if caller:
+            require_same(caller, "(distribution, df)", fitted, now)
         raise ValueError(
             f"(distribution, df) were {fitted} in the fit, and are {now} now. Fit again, or set "
             "them back."

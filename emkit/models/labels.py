@@ -33,7 +33,8 @@ class Labels:
     names : sequence, optional
         Names of the classes, for messages.
     clusters : bool, default=True
-        Whether each class is where rows cluster, so that k-means is a start.
+        Whether rows are to be clustered, so that a start is as good as it is likely; else they are
+        to be classified, and a good start is one that tells the classes of rows with a label too.
 
     Examples
     --------
@@ -79,6 +80,10 @@ class Labels:
         impossible[: len(self.of_components)] = ~self.allow(known)
         log_joint[:, known] = np.where(impossible, -np.inf, log_joint[:, known])
         return log_joint
+
+    def all_seen(self) -> bool:
+        """Whether every class has labelled rows."""
+        return bool(np.isin(self.of_components, self.of_rows).all())
 
     def several_or_unseen(self) -> NDArray[np.intp]:
         """Components beside others of their class, and of classes without labelled rows."""

@@ -89,6 +89,10 @@ class Rows(NamedTuple):
         some = self.take(rows)
         return some._replace(groups=Rows.of(some.X).groups)
 
+    def unlabelled(self) -> "Rows":
+        """The same rows, of whose labels nothing is known."""
+        return self._replace(labels=None)
+
     def weighing(self, weights: Array) -> "Rows":
         """The same rows of other weights."""
         return self._replace(sample_weight=weights)

@@ -14,6 +14,7 @@ diagonalise the observed information too: with
 objective along the eigenvectors.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from emkit.engine.model import EMModel, MonteCarloModel
 from emkit.engine.result import EMResult
 from emkit.exceptions import DataWarning, ModelError, warn
 
-__all__ = ["standard_errors"]
+__all__ = ["errors_of_image", "standard_errors"]
 
 #: An information matrix with a unit diagonal is singular below that eigenvalue.
 SINGULAR = 1e-6
@@ -153,11 +154,41 @@ def standard_errors(model: EMModel, data: Any, result: Any, *, method: str = "au
     """
     _check_arguments(model, result, method)
     with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told of below
-        return _standard_errors(model, data, result, method)
+        root, params = _root_of_covariance(model, data, result, method)
+        return tree.restore(_norms(root), params)
 
 
-def _standard_errors(model: EMModel, data: Any, result: Any, method: str) -> Any:
-    """As `standard_errors`, of arguments that were checked."""
+def errors_of_image(
+    model: EMModel, data: Any, result: Any, image: Callable[[Any], Sequence[Array]]
+) -> list[Array]:
+    """Standard errors of arrays that are linear in the parameters, without a constant.
+
+    Parameters
+    ----------
+    model, data, result : object
+        As of `standard_errors`.
+    image : callable
+        From Params to arrays, such as lines on another scale than the model's.
+
+    Returns
+    -------
+    list of ndarray
+        In the shapes of the image; NaN where a parameter has no standard error that it is made of.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        root, params = _root_of_covariance(model, data, result, "auto")
+        parts = [image(tree.restore(column, params)) for column in root.T]
+        return [
+            _norms(np.stack([np.ravel(part) for part in same], axis=1)).reshape(same[0].shape)
+            for same in zip(*parts, strict=True)
+        ]
+
+
+def _root_of_covariance(model: EMModel, data: Any, result: Any, method: str) -> tuple[Array, Any]:
+    """R with R R' the covariance of the parameters, NaN in rows of those that have none; and these.
+
+    Warns of what is wrong.
+    """
     surface = Surface(model, data, result.params if isinstance(result, EMResult) else result)
     score = surface.score(surface.here)
     if method == "oakes" and score is None:
@@ -175,7 +206,7 @@ def _standard_errors(model: EMModel, data: Any, result: Any, method: str) -> Any
     if information is None:
         information = sem(surface, frame)
     step = surface.image(surface.here.stats, surface.params) - surface.centre
-    errors, trouble = _invert(frame, information, step)
+    root, trouble = _invert(frame, information, step)
     notes = [
         f"No standard errors for {names_of(where, surface.params)}: {note}"
         for note, where in trouble
@@ -185,29 +216,29 @@ def _standard_errors(model: EMModel, data: Any, result: Any, method: str) -> Any
         notes.insert(0, f"The result did not converge ({result.reason.value}).")
     if notes:
         warn(" ".join(notes), DataWarning)
-    return tree.restore(errors, surface.params)
+    return root, surface.params
 
 
 def _invert(
     frame: Frame, information: Array, step: Array
 ) -> tuple[Array, list[tuple[str, NDArray[np.bool_]]]]:
-    """Standard errors, and the parameters that have none with the reason."""
+    """The root of the covariance, and the parameters that have none with the reason."""
     values, vectors = np.linalg.eigh(information)
     sure = values > SINGULAR
     reach = frame.basis @ vectors
     whole = _norms(frame.basis)
     ridge = frame.flat | (_norms(reach[:, ~sure]) > LOADING * whole)
     reach, values, vectors = reach[:, sure], values[sure], vectors[:, sure]
-    errors = _norms(reach / np.sqrt(values))
+    root = np.column_stack([reach / np.sqrt(values), np.zeros(len(reach))])  # if all is unsure
+    errors = _norms(root)
     slope = np.array([chord.slope for chord in frame.chords])
     to_maximum = reach @ (vectors.T @ slope / values)
     nowhere = ridge | frame.edge
     off = (np.abs(to_maximum) > OFF_MAXIMUM * errors) & ~nowhere
-    errors[nowhere | off] = np.nan
     beyond = ~np.isfinite(errors) & ~(nowhere | off)
-    errors[beyond] = np.nan
+    root[nowhere | off | beyond] = np.nan
     still = off & (np.abs(step) < STANDSTILL * np.abs(to_maximum))
-    return errors, [
+    return root, [
         (RIDGE, ridge),
         (BOUNDARY, frame.edge & ~ridge),
         (SLOPE, off & ~still),

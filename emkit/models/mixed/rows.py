@@ -123,6 +123,10 @@ class CodedRows:
         """Some of the rows as data of their own, as of `Rows`."""
         return self.take(rows)
 
+    def unlabelled(self) -> "CodedRows":
+        """As of `Rows`."""
+        return replace(self, labels=None)
+
     def weighing(self, weights: Array) -> "CodedRows":
         """The same rows of other weights, in the same groups."""
         other = replace(self, sample_weight=weights)

@@ -56,14 +56,16 @@ def find_clutter(data: Rows, n_components: int) -> NDArray[np.bool_]:
     counts = weights * max(n / weights.sum(), 1.0)
     distance = np.frombuffer(_neighbour_distances(x.tobytes(), n, counts.tobytes()))
     share = min(max(_sparse_share(d, distance, weights), LEAST), MOST)
-    # Rows beyond a distance, that rows which are equal fare alike.
     order = np.argsort(-distance, kind="stable")
     beyond = np.cumsum(weights[order]) / weights.sum()
     allowed = np.minimum(beyond <= share, np.arange(n) < n - left)
     last = int(allowed.sum())
     if last == 0:
         return np.zeros(n, dtype=bool)
-    return np.asarray(distance >= distance[order[last - 1]])
+    # Rows beyond a distance, that rows which are equal fare alike: those all do, or none.
+    nearest = distance[order[last - 1]]
+    whole = last == n or distance[order[last]] < nearest
+    return np.asarray(distance >= nearest if whole else distance > nearest)
 
 
 @lru_cache(maxsize=2)
@@ -86,6 +88,8 @@ def _neighbour_distances(x: bytes, n: int, counts: bytes) -> bytes:
 def _sparse_share(d: int, distance: Array, weights: Array) -> float:
     """Share of the sparse rows, by EM for two gammas of one shape."""
     k = NEIGHBOUR
+    if not distance.any():  # rows that all have copies
+        return 0.0
     with np.errstate(divide="ignore"):
         log_volume = d * np.log(distance)
     volume = np.exp(log_volume - log_volume.max())

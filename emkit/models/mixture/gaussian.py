@@ -240,6 +240,8 @@ class GaussianMixtureModel(LatentClassModel):
         n = np.where(stats.n <= EPS * total, 0.0, stats.n)
         weights = prior.weights(n, total)
         counts = prior.counts(layout, n, total, d)
+        if not np.any(counts):  # noise has taken every row
+            return params._replace(weights=weights)
         if prior.mean_precision > 0.0:
             stats = prior.observe(layout, stats, params.means)
             n = stats.n

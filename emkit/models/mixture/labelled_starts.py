@@ -1,8 +1,10 @@
 """Starts of a mixture of which the classes of some rows are known.
 
 Rows without a label are shared out evenly, as R's mclust does, or by the means of the classes, or
-by k-means that keeps to the labels; EM tells which is best. Where each class has one component and
-all rows have a label, the start is the maximum.
+by k-means that keeps to the labels; EM tells which is best. Where rows are to be classified, that
+is not the likelihood alone, of which the few labels are a small part and clusters may be more:
+starts are judged, too, by how likely the labels are given their rows. Where each class has one
+component and all rows have a label, the start is the maximum.
 """
 
 from collections.abc import Callable
@@ -110,17 +112,17 @@ def _candidates(
 ) -> list[Array]:
     """Responsibilities (K, n) of complete rows that EM may start from."""
     n_components = len(labels.of_components)
-    views = [np.ascontiguousarray(view.T) for view in views]
-    partitions = [_kmeans(view, weights, labels, rng) for view in views]
     # Where each class has one component, labels say all that the first two ask k-means for.
     drawn = len(labels.several_or_unseen()) > 0
+    views = [np.ascontiguousarray(view.T) for view in views]
+    if not (drawn or labels.clusters):
+        views = views[-2:]  # nothing random is in these, and one start is as good as many
+    partitions = [_kmeans(view, weights, labels, rng) for view in views]
     told = partitions if drawn else partitions[:1]
     found = [_shared_evenly(labels, components) for components in told]
     axes = np.ascontiguousarray(axes.T)
     found += [_by_means(axes, weights, labels, components) for components in told]
-    if drawn or labels.clusters:
-        found += [one_hot(components, n_components)(slice(None)) for components in partitions]
-    return found
+    return found + [one_hot(components, n_components)(slice(None)) for components in partitions]
 
 
 def _shared_evenly(labels: Labels, components: Components) -> Array:
@@ -200,9 +202,23 @@ def _best(model: Any, data: Any, candidates: list[Array], start: Callable[[Array
                 weighed = _with_weight_of_labels(data, weight)
                 params = model.m_step(model.e_step(weighed, params)[0], params)
             reached = model.e_step(data, params)[1] + model.log_prior(params)
+            reached += _told(model, data, params)
             if reached > height + EQUAL_HEIGHT * data.total_weight:
                 best, height = params, reached
     return best
+
+
+def _told(model: Any, data: Any, params: Any) -> float:
+    """Log-probability of the labels given their rows, counted as if all rows had one.
+
+    0 for clusters, and where a class has no labelled rows, of which these would not tell.
+    """
+    if data.labels.clusters or not data.labels.all_seen():
+        return 0.0
+    known = data.select(np.flatnonzero(data.labels.known))
+    of_both = model.e_step(known, params)[1]
+    of_rows = model.e_step(known.unlabelled(), params)[1]
+    return float(of_both - of_rows) * data.total_weight / known.total_weight
 
 
 def _with_weight_of_labels(data: Any, times: float) -> Any:

@@ -102,7 +102,7 @@ class StudentTMixtureModel(GaussianMixtureModel):
         """The best start, by some steps on a sample, of those drawn from all and typical rows."""
         normal, starts = self.normal, [self.from_normal(draw(self.normal, data, rng))]
         k, d = starts[0].means.shape
-        if k == 1:
+        if k == 1 or self.df == np.inf:  # without tails no row is untypical
             return starts[0]
         rows = data.sample(max(SAMPLE_ROWS, 10 * k * (d + 1)), rng)
         complete = complete_rows(normal, rows, rng) if rows.incomplete else rows
