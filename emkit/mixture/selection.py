@@ -203,8 +203,8 @@ class EMGaussianMixtureIC(SummarisedGrid, CallbackSupportMixin, DensityMixin, Ba
     Plain maximum likelihood of a small complete table, of n rows with (1 + d) (2 + d) n / 2 up to
     100 000, climbs all candidates side by side, which is many times as fast. They then go on from
     each other: from the rows as the best of another type assigns them, with two components of one
-    more as one, and one of one fewer as two. ``search=Race()`` fits each by itself, as do callbacks,
-    a prior, noise and missing cells; the maxima that are found may then be others.
+    more as one, and one of one fewer as two. ``search=Race()`` fits each by itself, as a grid with
+    callbacks, a prior, noise or missing cells does; the maxima found may then be others.
 
     Callbacks of scikit-learn 1.9 and later (``set_callbacks``) get one task for each fit, with that
     of its mixture in it. With ``n_jobs`` of two or more only what a callback hands on between
