@@ -84,6 +84,10 @@ class Rows(NamedTuple):
         labels = None if self.labels is None else self.labels[rows]
         return Rows(X, None if weights is None else weights[rows], labels=labels)
 
+    def unlabelled(self) -> "Rows":
+        """The same rows, of whose labels nothing is known."""
+        return self._replace(labels=None)
+
     def sample(self, size: int, rng: np.random.Generator) -> "Rows":
         """Rows drawn in proportion to weight, which they then have no more; all where few."""
         if len(self.X) <= size:

@@ -186,7 +186,7 @@ def _told(model: GaussianMixtureModel, data: Rows, params: MixtureParams) -> flo
         return 0.0
     known = data.take(np.flatnonzero(data.labels.known))
     of_both = model.e_step(known, params)[1]
-    of_rows = model.e_step(known._replace(labels=None), params)[1]
+    of_rows = model.e_step(known.unlabelled(), params)[1]
     return float(of_both - of_rows) * data.total_weight / known.total_weight
 
 
