@@ -16,11 +16,12 @@ from emkit.censored.shape_search import SHAPE_TOL, least_positive, least_signed
 from emkit.engine import EMResult, StopReason
 from emkit.engine.fit import best_run
 from emkit.exceptions import InfeasibleError, ModelError
-from emkit.models.censored.data import Prepared, Residuals, thinned
+from emkit.models.censored.data import Prepared, thinned
 from emkit.models.censored.elastic_net import ElasticNetLine
 from emkit.models.censored.endless_scale import endless_scale
 from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
 from emkit.models.censored.location_scale import LocationScale
+from emkit.models.censored.residuals import Residuals
 from emkit.models.laws.law import Law
 
 __all__ = ["Climb", "Fit", "polished"]

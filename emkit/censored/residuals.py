@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.data.blocks import DataBlocks
 from emkit.engine import Blocks
-from emkit.models.censored.data import Prepared, Residuals, thinned
+from emkit.models.censored.data import Prepared, thinned
 from emkit.models.censored.normal import LineParams
+from emkit.models.censored.residuals import BETWEEN, EXACT, Residuals
 
 __all__ = ["Boundaries", "data_of", "line_within", "sample_of"]
 
@@ -67,7 +68,7 @@ class Boundaries(NamedTuple):
 def _kept(block: Residuals, coef: Array, m: int) -> tuple[Mask, Mask]:
     """Strata of which no row in a block lies outside of its bounds, or has bounds on both sides."""
     within, one_sided = np.ones((2, m), dtype=bool)
-    assert block.stratum is not None
     within[block.stratum[~block.encloses(coef)]] = False
-    one_sided[block.stratum[np.isfinite(block.low) & np.isfinite(block.high)]] = False
+    both = (block.kind == EXACT) | (block.kind == BETWEEN)
+    one_sided[block.stratum[both]] = False
     return within, one_sided

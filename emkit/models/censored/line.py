@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.engine.model import EMModel
-from emkit.models.censored.data import Residuals
 from emkit.models.censored.gram import pseudo_inverse
+from emkit.models.censored.residuals import Residuals
 from emkit.models.censored.units import NEAR_BOUNDS, stand_in
 from emkit.numerics.constants import EPS
 
@@ -112,7 +112,8 @@ class PenalisedLine(EMModel):
         """A line through a few of the rows, at their bounds."""
         n, q = data.design.shape
         rows = rng.choice(n, min(2 * q, n), replace=False)
-        response = stand_in(data.low[rows], data.high[rows], 0.0, NEAR_BOUNDS)
+        low, high, _ = data.bounds()
+        response = stand_in(low[rows], high[rows], 0.0, NEAR_BOUNDS)
         coef = np.linalg.lstsq(data.design[rows], response, rcond=1e-6)[0]
         return LineParams(coef, np.zeros(np.shape(self.shares)))
 

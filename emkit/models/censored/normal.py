@@ -19,8 +19,9 @@ from typing import NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.censored.data import Residuals, steps
+from emkit.models.censored.data import steps
 from emkit.models.censored.line import LineParams, PenalisedLine
+from emkit.models.censored.residuals import Residuals
 from emkit.numerics.constants import EPS
 from emkit.numerics.truncated_normal import LOG_ROOT_2PI, curvature, truncated_normal
 
@@ -64,10 +65,11 @@ class CensoredNormal(PenalisedLine):
         for rows in steps(len(data.design)):
             design = data.design[rows]
             fitted = design @ coef
-            low, high = (data.low[rows] - fitted) / scale, (data.high[rows] - fitted) / scale
-            z = truncated_normal(low, high, data.width[rows] / scale)
+            low, high, width = data.bounds(rows)
+            low, high, width = (low - fitted) / scale, (high - fitted) / scale, width / scale
+            z = truncated_normal(low, high, width)
             second = z.variance + z.mean**2
-            curves = curvature(low, high, z, data.width[rows] / scale)
+            curves = curvature(low, high, z, width)
             weight = np.ones(len(design)) if data.weight is None else data.weight[rows]
             n += float(weight.sum())
             log_likelihood += float(weight @ z.log_mass)
