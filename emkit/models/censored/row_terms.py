@@ -10,7 +10,7 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.models.censored.residuals import BETWEEN, EXACT, LEFT, RIGHT
-from emkit.models.laws.intervals import Derivatives, ErrorLaw, Tails, interval_mass, quadrature
+from emkit.models.laws.intervals import Derivatives, ErrorLaw, Tails, quadrature
 
 __all__ = ["RowTerms", "row_terms", "terms_of_kind"]
 
@@ -92,38 +92,37 @@ def _within_bounds(law: ErrorLaw, low: Array, high: Array, width: Array) -> RowT
 def _at_point(z: Array, log: Derivatives) -> RowTerms:
     """Of a function of z alone."""
     value, first, second = log
-    curved = second * z
-    mixed = -curved - first
-    slope = first * z
-    return RowTerms(value, -first, -slope, -second, mixed, mixed * z)
+    location, location2 = -first, -second
+    mixed = location2 * z
+    mixed += location
+    return RowTerms(value, location, location * z, location2, mixed, mixed * z)
 
 
 def _within(law: ErrorLaw, a: Array, b: Array, width: Array) -> RowTerms:
     """Of log P(a < e < b)."""
-    log_mass, short = interval_mass(law, a, b, width)
+    tails = Tails.of(law, a, b)
+    short, wide = np.flatnonzero(tails.short), np.flatnonzero(~tails.short)
     out = np.empty((6, len(a)))
-    wide = ~short
-    out[:, wide] = _between(law, a[wide], b[wide], log_mass[wide])
+    out[:, wide] = _between(law, a[wide], b[wide], tails.part(wide))
     out[:, short] = _over_nodes(law, a[short], width[short])
     return RowTerms(*out)
 
 
-def _between(law: ErrorLaw, a: Array, b: Array, log_mass: Array) -> RowTerms:
+def _between(law: ErrorLaw, a: Array, b: Array, tails: Tails) -> RowTerms:
     """From the densities at ends that are well apart."""
     at_a, at_b = law.log_pdf_derivatives(a), law.log_pdf_derivatives(b)
-    f_a, f_b = _densities(law, a, b)
+    f_a, f_b = _densities(law, a, b, tails)
     # Moving the ends by (da, db) changes the value by f_b db - f_a da; da = -dm - a dlog(s).
     location, log_scale = f_a - f_b, a * f_a - b * f_b
     bend_a, bend_b = f_a * at_a.first, f_b * at_b.first
     location2 = bend_a - bend_b + location**2
     mixed = a * bend_a - b * bend_b + location * log_scale + location
     log_scale2 = a * a * bend_a - b * b * bend_b + log_scale**2 + log_scale
-    return RowTerms(log_mass, location, log_scale, location2, mixed, log_scale2)
+    return RowTerms(tails.log_mass, location, log_scale, location2, mixed, log_scale2)
 
 
-def _densities(law: ErrorLaw, a: Array, b: Array) -> tuple[Array, Array]:
+def _densities(law: ErrorLaw, a: Array, b: Array, tails: Tails) -> tuple[Array, Array]:
     """At the ends, over the probability between: by hazards, as logarithms far out would cancel."""
-    tails = Tails.of(law, a, b)
     part = np.exp(tails.far - tails.near)
     near, far = np.where(tails.left, b, a), np.where(tails.left, a, b)
     hazards = [
