@@ -60,7 +60,8 @@ class Fitted(NamedTuple):
         low: Array
         high: Array
         if isinstance(rows, Residuals):
-            design, exact = rows.design, rows.kind == EXACT
+            # Row by row, what a row says depends on no other, not even by rounding.
+            design, exact = np.ascontiguousarray(rows.design), rows.kind == EXACT
             low, high = (end + design @ units.line for end in (rows.least, rows.bounds()[1]))
         else:
             design, exact = units.design(rows.X), rows.exact

@@ -102,7 +102,7 @@ class Residuals(NamedTuple):
 
     def bounds(self, rows: slice = slice(None)) -> tuple[Array, Array, Array]:
         """Lower and upper bounds of some rows, infinite where open, and what lies between them."""
-        kind, point = self.kind[rows], self.point[rows]
+        kind, point = self.group[rows] // 2 % 4, self.point[rows]
         low = np.where(kind == LEFT, -np.inf, point)
         high = np.where(kind == RIGHT, np.inf, point)
         width = np.where(kind == EXACT, 0.0, np.inf)
@@ -123,7 +123,7 @@ class Residuals(NamedTuple):
 
     def take(self, rows: slice | NDArray[np.bool_]) -> "Residuals":
         """Copies of some of the rows: views would keep the whole block."""
-        return self._replace(**{name: part[rows].copy() for name, part in self._of_rows.items()})
+        return self._replace(**{name: part[rows].copy("K") for name, part in self._of_rows.items()})
 
     def joined(self, others: Sequence["Residuals"]) -> "Residuals":
         """With the rows of other blocks, those of a group one after the other."""
