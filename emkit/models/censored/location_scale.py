@@ -25,7 +25,9 @@ from emkit.models.censored.line import LOG_FLOOR, LineParams, PenalisedLine
 from emkit.models.censored.memoryless import rows_with_memory, smallest_memory
 from emkit.models.censored.residuals import BETWEEN, EXACT, Residuals, Tile
 from emkit.models.censored.row_terms import RowTerms, terms_of_kind
+from emkit.models.censored.standardised import in_columns
 from emkit.models.laws.intervals import ErrorLaw
+from emkit.numerics.gaussian import tile_rows
 
 __all__ = ["LocationScale"]
 
@@ -121,6 +123,8 @@ class LocationScale(PenalisedLine):
         q, m, log_likelihood, memory = len(coef), len(log_scales), 0.0, 0.0
         gradient, information = np.zeros(q + m), np.zeros((q + m, q + m))
         unit = float(np.exp(log_scales.mean()))
+        # One for all tiles: large arrays that come and go cost more than what is done with them.
+        work = in_columns(min(len(data.design), tile_rows(q)), q)
         for tile in data.tiles():
             k, design = tile.stratum, data.design[tile.rows]
             scale = float(np.exp(log_scales[k]))
@@ -134,7 +138,7 @@ class LocationScale(PenalisedLine):
                 continue
             information[q + k, :q] += ratio * (terms.mixed @ design)
             information[q + k, q + k] += terms.log_scale2.sum()
-            information[:q, :q] += ratio**2 * _weighted_gram(design, terms.location2)
+            information[:q, :q] += ratio**2 * _weighted_gram(design, terms.location2, work)
         information[:q, q:] = information[q:, :q].T
         return Slopes(gradient, information, memory), log_likelihood
 
@@ -182,9 +186,12 @@ class LocationScale(PenalisedLine):
 
     def _worked_out_step(self, stats: Slopes, params: LineParams) -> tuple[LineParams, float]:
         """It leads uphill even where the objective is not concave."""
-        directions, unit = self.directions, params.unit[self.free]  # derivatives are in units of it
-        gradient = directions.T @ (unit * self.information_score(stats, params))
-        information = np.outer(unit, unit) * self.information(stats, params)
+        directions, unit = self.directions, params.unit[self.free]
+        gradient, information = stats.gradient[self.free], stats.information[self.free, self.free]
+        if self.is_penalised:
+            gradient = unit * self.information_score(stats, params)
+            information = np.outer(unit, unit) * self.information(stats, params)
+        gradient = directions.T @ gradient
         values, vectors = np.linalg.eigh(directions.T @ information @ directions)
         values = np.abs(values)
         least = MIN_CURVATURE * max(float(values.max(initial=0.0)), MIN_CURVATURE)
@@ -231,9 +238,10 @@ class LocationScale(PenalisedLine):
         return information[free]
 
 
-def _weighted_gram(design: Array, weight: Array) -> Array:
-    """Sum of w x x' over rows; weights may be negative."""
+def _weighted_gram(design: Array, weight: Array, work: Array) -> Array:
+    """Sum of w x x' over rows; weights may be negative, and ``work`` is overwritten."""
+    work = work[: len(design)]
     if weight.min() < 0.0:
-        return (design * weight[:, None]).T @ design
-    root = design * np.sqrt(weight)[:, None]
+        return np.multiply(design, weight[:, None], out=work).T @ design
+    root = np.multiply(design, np.sqrt(weight)[:, None], out=work)
     return root.T @ root
