@@ -15,8 +15,8 @@ from emkit.exceptions import ModelError
 from emkit.mixture.prior import internal_prior
 from emkit.models import Categorical, Columns, Gaussian, LatentClasses, Product
 from emkit.models import Poisson as PoissonCounts
-from emkit.models.censored.data import ExactSums
 from emkit.models.censored.first_line import prepare
+from emkit.models.censored.residuals import ExactSums
 from emkit.models.kmeans import KMeans, Points
 from emkit.models.laws.registry import LAWS
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams

@@ -59,6 +59,7 @@ def test_a_partition_into_blocks_changes_nothing(sizes, every):
     counts = tuple(len(part.design) for part in parts)
     assert counts == prepared.counts and sum(counts) == len(one.design)
     some = thinned(Blocks(parts), counts, every)
-    rows = np.concatenate([part.low for part in parts])[every // 2 :: every]
-    assert_array_equal(some.low, rows)
+    rows = np.concatenate([part.point for part in parts])[every // 2 :: every]
+    assert_array_equal(np.sort(some.point), np.sort(rows))
+    assert (np.diff(some.group) >= 0).all()
     assert some.exact.weight == pytest.approx(one.exact.weight / every)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,16 +11,18 @@ from sklearn.utils import check_random_state
 from emkit._typing import Array
 from emkit.censored.collapse import NEARLY_TAIL, Collapse, CollapseWatch
 from emkit.censored.fixed_scale import approach
-from emkit.censored.residuals import sample_of
+from emkit.censored.residuals import rows_for_one
 from emkit.censored.shape_search import SHAPE_TOL, least_positive, least_signed
 from emkit.engine import EMResult, StopReason
 from emkit.engine.fit import best_run
 from emkit.exceptions import InfeasibleError, ModelError
-from emkit.models.censored.data import Prepared, Residuals, thinned
+from emkit.models.censored.data import Prepared, thinned
 from emkit.models.censored.elastic_net import ElasticNetLine
 from emkit.models.censored.endless_scale import endless_scale
 from emkit.models.censored.line import FLOOR, LineParams, PenalisedLine
 from emkit.models.censored.location_scale import LocationScale
+from emkit.models.censored.quasi_newton import near_maximum
+from emkit.models.censored.residuals import Residuals
 from emkit.models.laws.law import Law
 
 __all__ = ["Climb", "Fit", "polished"]
@@ -30,9 +32,6 @@ __all__ = ["Climb", "Fit", "polished"]
 SAMPLE_TOL, NEWTON_SAMPLE_TOL = 0.01, 1.0
 #: Newton's steps are few: a sample is worth its own where it is no more than one row in so many.
 FEW_ROWS = 8
-#: Rows a coefficient from whose maximum three Newton steps, the first under the curvature that they
-#: show, lead to that of all rows, to rounding.
-FINER_ROWS = 6000
 #: Scale, in units of the fit, that stands for 0 where the likelihood grows without bound, and
 #: roundings of the responses that it is not below.
 VANISHED, ROUNDINGS = 1e-7, 100.0
@@ -93,7 +92,18 @@ class Climb:
     scale: float | None = None
 
     def __post_init__(self) -> None:
-        self.sample, self.every = sample_of(self.data, self.prepared)
+        if self.data.start_data is None:
+            self.data.start_data = self.sample  # where a search draws starts
+
+    @cached_property
+    def every(self) -> int:
+        """How many rows each of the sample stands for."""
+        return rows_for_one(self.prepared)
+
+    @cached_property
+    def sample(self) -> Residuals:
+        """Some of the rows."""
+        return thinned(self.data, self.prepared.counts, self.every)
 
     def fit(self, law: Law, free: list[str]) -> Fit:
         """The law fitted, one of its shape parameters by maximum likelihood if that is free."""
@@ -102,7 +112,8 @@ class Climb:
         if self.collapse.line is not None:
             return self._collapsed(law, self.collapse.line)
         endless = None
-        if self.prepared.strata is None:  # of several, each is looked at where a climb has led it
+        # An exact row keeps the scale finite; each of strata is looked at where a climb led it.
+        if self.prepared.strata is None and self.prepared.exact.weight == 0.0:
             model = self._model(law)
             l1 = model.l1 if isinstance(model, ElasticNetLine) else np.zeros(len(model.line))
             endless = endless_scale(self.data, self.prepared, law, model.penalty, l1)
@@ -235,21 +246,13 @@ class Climb:
         if self.every < least or self.options["acceleration"] is None or self.last is not None:
             return first
         # A small part of the rows shows where to start; the others then take few steps.
-        start = self._climbed(self._model(law, self.every), self.sample, first)
-        return self._nearer(law, model, start) if type(model) is LocationScale else start
-
-    def _nearer(self, law: Law, model: LocationScale, start: LineParams) -> LineParams:
-        """Nearer to the maximum, where a finer sample shows curvatures as they are."""
-        every = sum(self.prepared.counts) // (FINER_ROWS * len(start.coef))
-        if every < FEW_ROWS:
+        part = self._model(law, self.every)
+        start = self._climbed(part, self.sample, first)
+        if type(model) is not LocationScale:
             return start
-        part, finer = self._model(law, every), thinned(self.data, self.prepared.counts, every)
-        start = self._climbed(part, finer, start)
-        curvature = every * part.information_step(finer, start)[0].information
-        stats, _ = self.data.sum(partial(model.gradient_step, params=start))
-        if stats.memory == 0.0:
-            return start
-        return model.m_step(stats._replace(information=curvature), start)
+        information = self.every * part.information_step(self.sample, start)[0].information
+        information /= np.outer(start.unit, start.unit)
+        return near_maximum(model, self.data, start, information)
 
     def _climbed(self, part: PenalisedLine, sample: Residuals, start: LineParams) -> LineParams:
         """Where a sample leads, of which there is a model."""

@@ -9,16 +9,17 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.data.blocks import DataBlocks
 from emkit.engine import Blocks
-from emkit.models.censored.data import Prepared, Residuals, thinned
+from emkit.models.censored.data import Prepared
 from emkit.models.censored.normal import LineParams
+from emkit.models.censored.residuals import BETWEEN, EXACT, Residuals
 
-__all__ = ["Boundaries", "data_of", "line_within", "sample_of"]
+__all__ = ["Boundaries", "data_of", "line_within", "rows_for_one"]
 
 Mask: TypeAlias = NDArray[np.bool_]
 #: Scale, in units of the fit, that is on its way to infinity.
 ENDLESS = 1e4
-#: Rows that a start looks at: a tenth of them, within this range.
-SAMPLE_ROWS = 2000, 4000
+#: Rows that a start looks at: a tenth of them, within this range, and of many one in so many.
+SAMPLE_ROWS, ONE_IN = (2000, 4000), 64
 
 
 def data_of(rows: DataBlocks, prepared: Prepared) -> Blocks:
@@ -29,14 +30,10 @@ def data_of(rows: DataBlocks, prepared: Prepared) -> Blocks:
     return rows.convert(prepared.residuals, with_sums, keep=keep)
 
 
-def sample_of(data: Blocks, prepared: Prepared) -> tuple[Residuals, int]:
-    """Some rows of the data, and how many of them all each stands for."""
+def rows_for_one(prepared: Prepared) -> int:
+    """How many rows each of a sample stands for, from which a climb sets out."""
     n = sum(prepared.counts)
-    every = max(n // int(np.clip(n // 10, *SAMPLE_ROWS)), 1)
-    sample = thinned(data, prepared.counts, every)
-    if data.start_data is None:
-        data.start_data = sample  # where a search draws starts
-    return sample, every
+    return max(n // max(int(np.clip(n // 10, *SAMPLE_ROWS)), n // ONE_IN), 1)
 
 
 def line_within(data: Blocks, prepared: Prepared, params: LineParams) -> bool:
@@ -67,7 +64,7 @@ class Boundaries(NamedTuple):
 def _kept(block: Residuals, coef: Array, m: int) -> tuple[Mask, Mask]:
     """Strata of which no row in a block lies outside of its bounds, or has bounds on both sides."""
     within, one_sided = np.ones((2, m), dtype=bool)
-    assert block.stratum is not None
     within[block.stratum[~block.encloses(coef)]] = False
-    one_sided[block.stratum[np.isfinite(block.low) & np.isfinite(block.high)]] = False
+    both = (block.kind == EXACT) | (block.kind == BETWEEN)
+    one_sided[block.stratum[both]] = False
     return within, one_sided

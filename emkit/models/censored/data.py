@@ -1,30 +1,30 @@
-"""Data of a censored regression: rows with bounds, and residuals about a first line."""
+"""Data of a censored regression: rows with bounds, and what is known of all of them."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from itertools import pairwise
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.models.censored.standardised import Standardised
-from emkit.models.censored.strata import Codes, Strata
+from emkit.models.censored.residuals import (
+    BETWEEN,
+    EXACT,
+    LEFT,
+    RIGHT,
+    ExactSums,
+    Residuals,
+    grouped,
+    least_within,
+)
+from emkit.models.censored.standardised import Standardised, in_columns
+from emkit.models.censored.strata import Strata
 
-__all__ = [
-    "Blockwise",
-    "ExactSums",
-    "Prepared",
-    "Residuals",
-    "Responses",
-    "least_within",
-    "steps",
-    "thinned",
-]
+__all__ = ["Blockwise", "Prepared", "Responses", "steps", "thinned"]
 
 #: Rows worked on at a time, so that the arrays of a step stay in the cache.
-STEP_ROWS = 4096
+STEP_ROWS = 8192
 #: A bound so far out, in units of the fit, is none: its square would overflow.
 OPEN_BOUND = 1e100
 
@@ -56,17 +56,6 @@ class Responses(NamedTuple):
         return least_within(self.low, self.high, self.entry)
 
 
-def least_within(low: Array, high: Array, entry: Array | None) -> Array:
-    """Lower bounds (n,), -inf where an interval begins at its entry.
-
-    Such a response is sure to lie above it: as the scale goes to 0 about a line anywhere below the
-    upper bound, that it lies within the interval becomes certain.
-    """
-    if entry is None:
-        return low
-    return np.where((low == entry) & (low < high), -np.inf, low)
-
-
 class Blockwise(Protocol):
     """Data in blocks, wherever these lie."""
 
@@ -75,84 +64,6 @@ class Blockwise(Protocol):
 
     def sum(self, step: Callable[[Any], tuple[Any, float]]) -> tuple[Any, float]:
         """Sum over the blocks of the statistics and numbers that a step gives."""
-
-
-class ExactSums(NamedTuple):
-    """Sums over the exact rows, of residuals about the first line."""
-
-    weight: float  #: total weight
-    gram: Array  #: (q, q)
-    cross: Array  #: (q,) design' response
-    squares: float  #: sum of squares of the responses
-
-    @classmethod
-    def none(cls, q: int) -> "ExactSums":
-        return cls(0.0, np.zeros((q, q)), np.zeros(q), 0.0)
-
-    def part(self, every: int) -> "ExactSums":
-        """The sums of one row in ``every``, as if all rows were alike."""
-        weight, gram, cross, squares = self
-        return ExactSums(weight / every, gram / every, cross / every, squares / every)
-
-
-class Residuals(NamedTuple):
-    """A block of the data of a fit, about the first line and in units of the spread about it."""
-
-    design: Array  #: (m, q) of the rows that an E-step goes over
-    low: Array  #: (m,)
-    high: Array  #: (m,)
-    width: Array  #: (m,) high - low, where these two would cancel
-    weight: Array | None  #: (m,)
-    exact: ExactSums
-    entry: Array | None = None  #: (m,) -inf where there is none
-    stratum: Codes | None = None  #: (m,) number of the scale, ascending
-
-    def encloses(self, coef: Array) -> NDArray[np.bool_]:
-        """Rows (m,) within whose bounds a line passes."""
-        fitted = self.design @ coef
-        return (self.least < fitted) & (fitted < self.high)
-
-    @property
-    def least(self) -> Array:
-        """What a line must not lie below to be within the bounds (m,); see `least_within`."""
-        return least_within(self.low, self.high, self.entry)
-
-    def take(self, rows: slice | NDArray[np.bool_]) -> "Residuals":
-        """Copies of some of the rows: views would keep the whole block."""
-        chosen = (None if part is None else part[rows].copy() for part in self._of_rows)
-        return self._with(*chosen)
-
-    def joined(self, others: Sequence["Residuals"]) -> "Residuals":
-        """With the rows of other blocks, those of a stratum one after the other."""
-        parts = [
-            None if first is None else np.concatenate([first, *more])
-            for first, *more in zip(
-                self._of_rows, *(other._of_rows for other in others), strict=True
-            )
-        ]
-        if parts[-1] is not None:
-            order = np.argsort(parts[-1], kind="stable")
-            parts = [None if part is None else part[order] for part in parts]
-        return self._with(*parts)
-
-    def tiles(self) -> Iterator[tuple[int, slice]]:
-        """Rows that are worked on at a time, with the number of their scale."""
-        if self.stratum is None:
-            yield from ((0, rows) for rows in steps(len(self.design)))
-            return
-        edges = np.flatnonzero(np.diff(self.stratum, prepend=-1, append=-1))
-        for start, stop in pairwise(edges.tolist()):
-            for rows in steps(stop - start):
-                yield int(self.stratum[start]), slice(start + rows.start, start + rows.stop)
-
-    @property
-    def _of_rows(self) -> tuple[Any, ...]:
-        """Arrays with an entry a row."""
-        return self.design, self.low, self.high, self.width, self.weight, self.entry, self.stratum
-
-    def _with(self, *of_rows: Any) -> "Residuals":
-        design, low, high, width, weight, entry, stratum = of_rows
-        return Residuals(design, low, high, width, weight, self.exact, entry, stratum)
 
 
 class Prepared(NamedTuple):
@@ -171,55 +82,56 @@ class Prepared(NamedTuple):
     counts: tuple[int, ...]  #: rows of every block that an E-step goes over
     summarise: bool  #: whether exact rows are no more than their sums
     delayed: bool  #: whether some rows have an entry
+    between: bool  #: whether some responses are known to lie between two bounds
     strata: Strata | None  #: which rows have which scale; None where all have one
     shares: Array  #: (m,) part of the weight that each scale has
     reach: tuple[float, float]  #: least upper and largest lower bound, on the scale of the line
 
     def residuals(self, rows: Responses, with_sums: bool = True) -> Residuals:
         """Residuals of a block; one block carries the sums of all exact rows, the others none."""
-        units, exact = self.units, self.exact
+        units, exact = self.units, rows.exact
         low, high = units.response(rows.low), units.response(rows.high)
-        low = np.where((low < -OPEN_BOUND) & ~rows.exact, -np.inf, low)
-        high = np.where((high > OPEN_BOUND) & ~rows.exact, np.inf, high)
-        told = np.isfinite(low) | np.isfinite(high)
-        if self.summarise:
-            told &= ~rows.exact
-        # Sorted by kind: a tile of one kind goes the shorter way.
-        kind = (low < high).astype(np.int8) + np.isinf(low)
-        kind[np.isinf(high)] = -1
-        entry = stratum = None
+        left, right = (low < -OPEN_BOUND) & ~exact, (high > OPEN_BOUND) & ~exact
+        # Sums, as choices row by row would take longer than all else here.
+        kind = BETWEEN + (EXACT - BETWEEN) * exact.astype(np.int8)
+        kind += (LEFT - BETWEEN) * left + (RIGHT - BETWEEN) * right
+        width = None
+        if self.between:
+            with np.errstate(over="ignore", invalid="ignore"):
+                width = (rows.high - rows.low) / units.spread
+            kind[width == 0.0] = EXACT  # to rounding
+        entry = None
         if self.delayed:
             entry = np.full(len(low), -np.inf) if rows.entry is None else units.response(rows.entry)
             entry[entry < -OPEN_BOUND] = -np.inf
-            kind = 2 * kind + np.isfinite(entry)
-        if self.strata is not None:
-            stratum = self.strata.codes(rows.X)
-            kind = kind + 8 * stratum
-        kept = np.argsort(kind, kind="stable")
-        if not told.all():
-            kept = kept[told[kept]]
-        with np.errstate(over="ignore", invalid="ignore"):
-            width = (rows.high - rows.low) / units.spread
-        low, high, width = low[kept], high[kept], width[kept]
+        entered = None if entry is None else np.isfinite(entry)
+        group = grouped(kind, entered, self.strata and self.strata.codes(rows.X))
+        kept = np.argsort(group, kind="stable")
+        left_out = left & right
+        if self.summarise:
+            left_out |= exact
+        if left_out.any():
+            kept = kept[~left_out[kept]]
         design, fitted = self._design(rows.X, kept)
-        low -= fitted
-        high -= fitted
         return Residuals(
             design,
-            low,
-            high,
-            width,
+            np.where(left, high, low)[kept] - fitted,
+            None if width is None else high[kept] - fitted,
+            None if width is None else width[kept],
+            group[kept],
             None if rows.weight is None else rows.weight[kept],
-            exact if with_sums else ExactSums.none(len(units.line)),
+            self.exact if with_sums else ExactSums.none(len(units.line)),
             None if entry is None else entry[kept] - fitted,
-            None if stratum is None else stratum[kept],
         )
 
     def _design(self, X: Array, kept: NDArray[np.intp]) -> tuple[Array, Array]:
         """Standardised columns of some rows, and the first line there."""
-        design, fitted = np.empty((len(kept), len(self.units.line))), np.empty(len(kept))
+        design, fitted = in_columns(len(kept), len(self.units.line)), np.empty(len(kept))
+        taken = np.empty((min(len(kept), STEP_ROWS), X.shape[1]), X.dtype)
         for part in steps(len(kept)):
-            self.units.design(np.take(X, kept[part], axis=0), out=design[part])
+            chosen = kept[part]
+            some = np.take(X, chosen, axis=0, out=taken[: len(chosen)], mode="clip")
+            self.units.design(some, out=design[part])
             np.matmul(design[part], self.units.line, out=fitted[part])
         return design, fitted
 

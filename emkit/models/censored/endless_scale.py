@@ -17,8 +17,9 @@ from typing import NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.censored.data import Blockwise, Prepared, Residuals
+from emkit.models.censored.data import Blockwise, Prepared
 from emkit.models.censored.gram import pseudo_inverse
+from emkit.models.censored.residuals import LEFT, RIGHT, Residuals
 from emkit.models.laws.intervals import ErrorLaw
 
 __all__ = ["EndlessScale", "endless_scale"]
@@ -74,7 +75,7 @@ def endless_scale(
 
 
 def _one_sided(block: Residuals) -> bool:
-    return bool((np.isinf(block.low) | np.isinf(block.high)).all())
+    return bool(((block.kind == LEFT) | (block.kind == RIGHT)).all())
 
 
 def _evaluated(
@@ -87,16 +88,16 @@ def _evaluated(
 
 def _at_zero(law: ErrorLaw, line: Array, coef: Array, block: Residuals) -> tuple[_AtZero, float]:
     """What the rows of a block add, whose bounds are about a line."""
-    z, above = -(block.design @ coef), np.isinf(block.high)
+    z, above = -(block.design @ coef), block.kind == RIGHT
     kinds = law.log_sf_derivatives(z), law.log_cdf_derivatives(z)
     value, first, second = (np.where(above, *parts) for parts in zip(*kinds, strict=True))
     if block.weight is not None:
         value, first, second = (block.weight * part for part in (value, first, second))
     design = block.design
-    distance = np.where(above, block.low, block.high) + design @ line
+    distance = block.point + design @ line
     if block.entry is not None:
         entered = block.entry > -np.inf
-        distance[entered] = (block.low - block.entry)[entered]
+        distance[entered] = (block.point - block.entry)[entered]
     in_t = first * distance
     if block.entry is not None:
         value, first, second = (np.where(entered, 0.0, part) for part in (value, first, second))

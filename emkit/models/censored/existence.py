@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from scipy.optimize import linprog
 
 from emkit._typing import Array
-from emkit.models.censored.data import OPEN_BOUND, Blockwise, Prepared, Residuals, Responses
+from emkit.models.censored.data import OPEN_BOUND, Blockwise, Prepared, Responses
 from emkit.models.censored.gram import pseudo_inverse
 from emkit.models.censored.line import FLOOR
+from emkit.models.censored.residuals import EXACT, Residuals
 from emkit.models.censored.standardised import Standardised
 from emkit.numerics.constants import EPS
 
@@ -59,8 +60,9 @@ class Fitted(NamedTuple):
         low: Array
         high: Array
         if isinstance(rows, Residuals):
-            design, exact = rows.design, rows.width == 0.0
-            low, high = (end + design @ units.line for end in (rows.least, rows.high))
+            # Row by row, what a row says depends on no other, not even by rounding.
+            design, exact = np.ascontiguousarray(rows.design), rows.kind == EXACT
+            low, high = (end + design @ units.line for end in (rows.least, rows.bounds()[1]))
         else:
             design, exact = units.design(rows.X), rows.exact
             low, high = units.response(rows.least), units.response(rows.high)

@@ -13,13 +13,14 @@ import numpy as np
 from emkit._typing import Array
 from emkit.models.censored.basis import Turn, principal, settled, without_constants
 from emkit.models.censored.column_scaling import column_scaling
-from emkit.models.censored.data import Blockwise, ExactSums, Prepared, Residuals, Responses
+from emkit.models.censored.data import Blockwise, Prepared, Responses
 from emkit.models.censored.normal_equations import (
     NormalEquations,
     Target,
     normal_equations,
     sums_about_lines,
 )
+from emkit.models.censored.residuals import ExactSums, Residuals
 from emkit.models.censored.standardised import Standardised
 from emkit.models.censored.strata import Strata
 from emkit.models.censored.units import ResponseRange, ResponseSample
@@ -113,6 +114,7 @@ def prepare_blocks(
         tuple(part.n_censored if summarise else part.n for part in summaries),
         summarise,
         delayed,
+        any(part.between for part in summaries),
         strata,
         sum(part.of_strata for part in summaries) / weight,
         (sample.lowest_high, sample.highest_low),
@@ -138,6 +140,7 @@ class ResponseSummary(NamedTuple):
     columns: Scaling  #: mean and standard deviation of each
     responses: ResponseSample
     delayed: bool  #: whether some rows have an entry
+    between: bool  #: whether some responses lie between two bounds
     of_strata: Array  #: (m,) weight of each, of all rows where there are none
 
     @classmethod
@@ -152,6 +155,7 @@ class ResponseSummary(NamedTuple):
             column_scaling(Rows(rows.X, rows.weight)),
             ResponseSample.of(rows.low, rows.high, rows.weight),
             rows.entry is not None,
+            bool((np.isfinite(rows.low) & np.isfinite(rows.high) & ~rows.exact).any()),
             of_strata,
         )
 

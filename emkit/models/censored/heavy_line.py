@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.models.censored.data import Blockwise, ExactSums, Prepared, Residuals, Responses
+from emkit.models.censored.data import Blockwise, Prepared, Responses
 from emkit.models.censored.existence import Fitted, Rows, collapsing_line, free_columns
 from emkit.models.censored.line import LineParams
+from emkit.models.censored.residuals import EXACT, ExactSums, Residuals
 from emkit.models.censored.standardised import Standardised
 
 __all__ = ["HeavyLine", "heaviest_line", "heavy_line_near", "weigh"]
@@ -149,7 +150,8 @@ def _of_near(
 ) -> Any:
     """What a function gives for the rows of a block that are near the line."""
     fitted, width = block.design @ params.coef, reach * np.exp(params.log_scale)
-    near = (block.low - width <= fitted) & (fitted <= block.high + width)
+    low, high, _ = block.bounds()
+    near = (low - width <= fitted) & (fitted <= high + width)
     return function(block.take(near), *values)
 
 
@@ -162,8 +164,8 @@ def _line_through(near: _NearRows, prepared: Prepared, penalised: bool) -> Array
 
 
 def _exact_sums(block: Residuals) -> tuple[ExactSums, float]:
-    exact = block.width == 0.0
-    design, response = block.design[exact], block.low[exact]
+    exact = block.kind == EXACT
+    design, response = block.design[exact], block.point[exact]
     weight = np.ones(len(design)) if block.weight is None else block.weight[exact]
     weighted = design * weight[:, None]
     sums = weighted.T @ design, response @ weighted, float(weight @ response**2)

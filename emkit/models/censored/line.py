@@ -9,8 +9,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.engine.model import EMModel
-from emkit.models.censored.data import Residuals
-from emkit.models.censored.gram import pseudo_inverse
+from emkit.models.censored.residuals import Residuals
 from emkit.models.censored.units import NEAR_BOUNDS, stand_in
 from emkit.numerics.constants import EPS
 
@@ -46,7 +45,7 @@ class LineParams(NamedTuple):
     def unit(self) -> Array:
         """What a parameter is counted in (q + m,): coefficients in the scale, in a mean of many."""
         unit = np.ones(self.coef.size + self.log_scale.size)
-        unit[: self.coef.size] = np.exp(self.log_scale.mean())
+        unit[: self.coef.size] = np.exp(self.log_scale.sum() / self.log_scale.size)
         return unit
 
 
@@ -97,10 +96,8 @@ class PenalisedLine(EMModel):
         #: Units (q,) in which penalised coefficients are as well determined as the others: beside a
         #: penalty of 1e20 a free intercept would be rounding.
         self.shrinkage = (1.0 + self.penalty / self.weight) ** -0.5
-        # Made once: the rows do not change. Least squares of least norm where columns repeat.
         units = np.outer(self.shrinkage, self.shrinkage)
         self.penalised_gram = units * (gram + np.diag(self.penalty))
-        self.solver = units * pseudo_inverse(self.penalised_gram)[0]
         #: Squares of the exact rows about the first line: they are at most of this order.
         self.exact_squares = self.weight
 
@@ -112,7 +109,8 @@ class PenalisedLine(EMModel):
         """A line through a few of the rows, at their bounds."""
         n, q = data.design.shape
         rows = rng.choice(n, min(2 * q, n), replace=False)
-        response = stand_in(data.low[rows], data.high[rows], 0.0, NEAR_BOUNDS)
+        low, high, _ = data.bounds()
+        response = stand_in(low[rows], high[rows], 0.0, NEAR_BOUNDS)
         coef = np.linalg.lstsq(data.design[rows], response, rcond=1e-6)[0]
         return LineParams(coef, np.zeros(np.shape(self.shares)))
 

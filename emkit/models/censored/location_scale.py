@@ -20,12 +20,14 @@ from typing import NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.censored.data import Residuals
 from emkit.models.censored.gram import whitening
 from emkit.models.censored.line import LOG_FLOOR, LineParams, PenalisedLine
 from emkit.models.censored.memoryless import rows_with_memory, smallest_memory
-from emkit.models.censored.row_terms import RowTerms, row_terms, terms_about
+from emkit.models.censored.residuals import BETWEEN, EXACT, Residuals, Tile
+from emkit.models.censored.row_terms import RowTerms, terms_of_kind
+from emkit.models.censored.standardised import in_columns
 from emkit.models.laws.intervals import ErrorLaw
+from emkit.numerics.gaussian import tile_rows
 
 __all__ = ["LocationScale"]
 
@@ -121,9 +123,12 @@ class LocationScale(PenalisedLine):
         q, m, log_likelihood, memory = len(coef), len(log_scales), 0.0, 0.0
         gradient, information = np.zeros(q + m), np.zeros((q + m, q + m))
         unit = float(np.exp(log_scales.mean()))
-        for k, rows in data.tiles():
-            design, scale = data.design[rows], float(np.exp(log_scales[k]))
-            terms, exact, remembering = self._tile(data, rows, design @ coef, scale)
+        # One for all tiles: large arrays that come and go cost more than what is done with them.
+        work = in_columns(min(len(data.design), tile_rows(q)), q)
+        for tile in data.tiles():
+            k, design = tile.stratum, data.design[tile.rows]
+            scale = float(np.exp(log_scales[k]))
+            terms, exact, remembering = self._tile(data, tile, design @ coef, scale)
             memory += remembering
             log_likelihood += float(terms.value.sum()) - exact * float(log_scales[k])
             ratio = unit / scale
@@ -133,27 +138,30 @@ class LocationScale(PenalisedLine):
                 continue
             information[q + k, :q] += ratio * (terms.mixed @ design)
             information[q + k, q + k] += terms.log_scale2.sum()
-            information[:q, :q] += ratio**2 * _weighted_gram(design, terms.location2)
+            information[:q, :q] += ratio**2 * _weighted_gram(design, terms.location2, work)
         information[:q, q:] = information[q:, :q].T
         return Slopes(gradient, information, memory), log_likelihood
 
     def _tile(
-        self, data: Residuals, rows: slice, fitted: Array, scale: float
+        self, data: Residuals, tile: Tile, fitted: Array, scale: float
     ) -> tuple[RowTerms, float, int]:
-        """Weighted terms of some rows, weight of the exact ones, and `rows_with_memory`."""
-        width, memory = data.width[rows], len(fitted)
-        bounds = data.low[rows], data.high[rows], width
-        if data.entry is None:
-            terms = terms_about(self.law, *bounds, fitted, scale)
-        else:
-            low, high, entry = ((end - fitted) / scale for end in (*bounds[:2], data.entry[rows]))
-            memory = rows_with_memory(self.law, low, high, entry, smallest_memory(self.weight))
-            terms = row_terms(self.law, low, high, width / scale, entry)
-        if data.weight is None:
-            return terms, float(np.count_nonzero(width == 0.0)), memory
-        weight = data.weight[rows]
-        exact = float(weight @ (width == 0.0))
-        return RowTerms(*(weight * term for term in terms)), exact, memory
+        """Weighted terms of some rows, their weight if they are exact, and `rows_with_memory`."""
+        rows, kind = tile.rows, tile.kind
+        point, upper, width, entry = data.point[rows] - fitted, None, None, None
+        point /= scale
+        if kind == BETWEEN and data.upper is not None and data.width is not None:
+            upper, width = (data.upper[rows] - fitted) / scale, data.width[rows] / scale
+        if tile.entered and data.entry is not None:
+            entry = (data.entry[rows] - fitted) / scale
+        terms, memory = terms_of_kind(self.law, kind, point, upper, width, entry), len(fitted)
+        if data.entry is not None:
+            end, smallest = point if upper is None else upper, smallest_memory(self.weight)
+            memory = rows_with_memory(self.law, kind, end, entry, smallest)
+        weight = None if data.weight is None else data.weight[rows]
+        if weight is not None:
+            terms = RowTerms(*(weight * term for term in terms))
+        exact = 0.0 if kind != EXACT else len(fitted) if weight is None else float(weight.sum())
+        return terms, exact, memory
 
     def m_step(self, stats: Slopes, params: LineParams) -> LineParams:
         if stats.memory == 0.0:
@@ -178,9 +186,12 @@ class LocationScale(PenalisedLine):
 
     def _worked_out_step(self, stats: Slopes, params: LineParams) -> tuple[LineParams, float]:
         """It leads uphill even where the objective is not concave."""
-        directions, unit = self.directions, params.unit[self.free]  # derivatives are in units of it
-        gradient = directions.T @ (unit * self.information_score(stats, params))
-        information = np.outer(unit, unit) * self.information(stats, params)
+        directions, unit = self.directions, params.unit[self.free]
+        gradient, information = stats.gradient[self.free], stats.information[self.free, self.free]
+        if self.is_penalised:
+            gradient = unit * self.information_score(stats, params)
+            information = np.outer(unit, unit) * self.information(stats, params)
+        gradient = directions.T @ gradient
         values, vectors = np.linalg.eigh(directions.T @ information @ directions)
         values = np.abs(values)
         least = MIN_CURVATURE * max(float(values.max(initial=0.0)), MIN_CURVATURE)
@@ -227,9 +238,10 @@ class LocationScale(PenalisedLine):
         return information[free]
 
 
-def _weighted_gram(design: Array, weight: Array) -> Array:
-    """Sum of w x x' over rows; weights may be negative."""
+def _weighted_gram(design: Array, weight: Array, work: Array) -> Array:
+    """Sum of w x x' over rows; weights may be negative, and ``work`` is overwritten."""
+    work = work[: len(design)]
     if weight.min() < 0.0:
-        return (design * weight[:, None]).T @ design
-    root = design * np.sqrt(weight)[:, None]
+        return np.multiply(design, weight[:, None], out=work).T @ design
+    root = np.multiply(design, np.sqrt(weight)[:, None], out=work)
     return root.T @ root

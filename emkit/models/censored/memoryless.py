@@ -13,6 +13,7 @@ from :math:`\epsilon = n^{-1/2}` on. A climb that has come to a small part of th
 import numpy as np
 
 from emkit._typing import Array
+from emkit.models.censored.residuals import LEFT
 from emkit.models.laws.intervals import ErrorLaw
 
 __all__ = ["rows_with_memory", "smallest_memory"]
@@ -30,21 +31,27 @@ def smallest_memory(weight: float) -> float:
     return UNSEEN / max(weight, 1.0) ** 0.5
 
 
-def rows_with_memory(law: ErrorLaw, low: Array, high: Array, entry: Array, smallest: float) -> int:
-    """Rows over which the hazard changes, with standardised bounds and entries (n,)."""
-    left = low == -np.inf
-    near = np.where(left, high, entry)  # there is one, or the row is no part of a tail
-    far = np.flatnonzero(near > FAR_OUT)
-    if not len(far):
-        return len(low)
-    left, near = left[far], near[far]
+def rows_with_memory(
+    law: ErrorLaw, kind: int, end: Array, entry: Array | None, smallest: float
+) -> int:
+    """Rows of one kind over which the hazard changes.
+
+    ``end`` (n,) is their standardised response or last bound, and ``entry`` (n,) what they have
+    been under observation from.
+    """
+    near = end if kind == LEFT else entry
+    far = () if near is None else np.flatnonzero(near > FAR_OUT)
+    if near is None or not len(far):  # there is a bound below, or the row is no part of a tail
+        return len(end)
+    near = near[far]
     tail = law.log_sf_derivatives(near)
-    if np.isfinite(law.tail):
+    if kind == LEFT:
+        # That it lies above a bound so far below it is what a row without an entry has to tell.
+        change = np.exp(tail.value)
+    elif np.isfinite(law.tail):
         change = near**-2.0
     else:
         slope = law.log_pdf_derivatives(near).first - tail.first  # of the logarithm of the hazard
-        change = np.abs(slope) * (np.where(high == np.inf, low, high)[far] - near)
-    # That it lies above a bound so far below it is what a row without an entry has to tell.
-    change = np.where(left, np.exp(tail.value), change)
+        change = np.abs(slope) * (end[far] - near)
     without = (change < smallest) & (tail.value > DEEPEST)
-    return len(low) - int(np.count_nonzero(without))
+    return len(end) - int(np.count_nonzero(without))

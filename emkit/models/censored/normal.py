@@ -14,13 +14,16 @@ It moves from the current line by the gradient, so that nothing cancels near the
 enter an E-step through their sums alone.
 """
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.censored.data import Residuals, steps
+from emkit.models.censored.data import steps
+from emkit.models.censored.gram import pseudo_inverse
 from emkit.models.censored.line import LineParams, PenalisedLine
+from emkit.models.censored.residuals import Residuals
 from emkit.numerics.constants import EPS
 from emkit.numerics.truncated_normal import LOG_ROOT_2PI, curvature, truncated_normal
 
@@ -41,6 +44,12 @@ class ExpectedResiduals(NamedTuple):
 
 class CensoredNormal(PenalisedLine):
     """E-step, M-step and Newton steps of normal censored regression."""
+
+    @cached_property
+    def solver(self) -> Array:
+        """Of least squares (q, q), of least norm where columns repeat: the rows do not change."""
+        units = np.outer(self.shrinkage, self.shrinkage)
+        return units * pseudo_inverse(self.penalised_gram)[0]
 
     def initialize(self, data: Residuals, rng: np.random.Generator) -> LineParams:
         return LineParams(np.zeros(len(self.line)), np.array(0.0))
@@ -64,16 +73,16 @@ class CensoredNormal(PenalisedLine):
         for rows in steps(len(data.design)):
             design = data.design[rows]
             fitted = design @ coef
-            low, high = (data.low[rows] - fitted) / scale, (data.high[rows] - fitted) / scale
-            z = truncated_normal(low, high, data.width[rows] / scale)
+            low, high, width = data.bounds(rows)
+            low, high, width = (low - fitted) / scale, (high - fitted) / scale, width / scale
+            z = truncated_normal(low, high, width)
             second = z.variance + z.mean**2
-            curves = curvature(low, high, z, data.width[rows] / scale)
+            curves = curvature(low, high, z, width)
             weight = np.ones(len(design)) if data.weight is None else data.weight[rows]
             n += float(weight.sum())
             log_likelihood += float(weight @ z.log_mass)
-            sums = np.stack([weight * z.mean, weight * curves[1]]) @ design
-            gradient += scale * sums[0]
-            mixed += sums[1]
+            gradient += scale * ((weight * z.mean) @ design)
+            mixed += (weight * curves[1]) @ design
             squares += scale**2 * float(weight @ second)
             root = design * np.sqrt(weight * np.maximum(curves[0], 0.0))[:, None]
             location = location + root.T @ root
@@ -97,6 +106,14 @@ class CensoredNormal(PenalisedLine):
         score = unit * self.information_score(stats, params)
         step = unit * (vectors @ ((vectors.T @ score) / values[seen]))
         return LineParams(params.coef + step[:-1], params.log_scale + step[-1])
+
+    def polish(self, stats: ExpectedResiduals, params: LineParams, rounding: float) -> LineParams:
+        image = self.propose(stats, params)
+        if image is None or not self.is_feasible(image):
+            return params
+        step = np.append(image.coef - params.coef, image.log_scale - params.log_scale)
+        gain = 0.5 * float(self.information_score(stats, params) @ step)
+        return image if gain <= rounding else params
 
     def information_score(self, stats: ExpectedResiduals, params: LineParams) -> Array:
         penalised, squares = self.penalised(params)

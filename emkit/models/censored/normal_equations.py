@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.models.censored.data import Responses, steps
+from emkit.models.censored.data import STEP_ROWS, Responses, steps
 from emkit.models.censored.gram import pseudo_inverse, whitening
-from emkit.models.censored.standardised import Standardised
+from emkit.models.censored.standardised import Standardised, in_columns
 from emkit.models.censored.units import ResponseRange
 
 __all__ = ["NormalEquations", "Target", "normal_equations", "sums_about_lines"]
@@ -27,13 +27,13 @@ class Target(NamedTuple):
     where: ResponseRange
     drawn_in: bool  #: whether outliers are drawn in
 
-    def values(self, units: Standardised, rows: Responses) -> tuple[Array, Array]:
-        """Stand-ins of the responses, and these drawn in if they are to be, in units."""
-        plain = self.where.stand_in(rows.low, rows.high)
-        values = units.response(plain)
+    def values(self, units: Standardised, rows: Responses) -> tuple[Array, Array, Array]:
+        """Stand-ins of the responses, these in units, and drawn in too if they are to be."""
+        point = self.where.stand_in(rows.low, rows.high)
+        values = units.response(point)
         if not self.drawn_in:
-            return values, values
-        return values, units.response(np.clip(plain, *self.where.fence))
+            return point, values, values
+        return point, values, units.response(np.clip(point, *self.where.fence))
 
     def sharp(self, rows: Responses) -> NDArray[np.bool_]:
         """Rows that show where the line is."""
@@ -130,18 +130,24 @@ def normal_equations(
     # Of the sharp rows, and of the others: every row is in one of two products.
     gram, cross, drawn_in = np.zeros((2, q, q)), np.zeros((2, q)), np.zeros((2, q))
     moments = np.zeros(len(Moments._fields))
+    # One for all tiles: large arrays that come and go cost more than what is done with them.
+    most = min(len(rows.X), STEP_ROWS)
+    taken, work = np.empty((most, rows.X.shape[1]), rows.X.dtype), in_columns(most, q)
+    of_rows: tuple[Any, ...] = (*target.values(units, rows), target.sharp(rows))
     for part in steps(len(rows.X)):
-        tile = rows.part(part)
-        plain, near = target.values(units, tile)
-        design, sharp = units.design(tile.X), target.sharp(tile)
-        for k, chosen in enumerate((np.flatnonzero(sharp), np.flatnonzero(~sharp))):
-            few = np.take(design, chosen, axis=0)
+        tile, (point, plain, near, sharp) = rows.part(part), (some[part] for some in of_rows)
+        groups = np.flatnonzero(sharp), np.flatnonzero(~sharp)
+        n = len(tile.X)
+        X = np.take(tile.X, np.concatenate(groups), axis=0, out=taken[:n], mode="clip")
+        design = units.design(X, out=work[:n])
+        for k, few in enumerate(np.split(design, [len(groups[0])])):
+            chosen = groups[k]
             weighted = few if tile.weight is None else few * tile.weight[chosen, None]
             gram[k] += weighted.T @ few
             cross[k] += plain[chosen] @ weighted
             if target.drawn_in:
                 drawn_in[k] += near[chosen] @ weighted
-        moments += _moments(tile, plain, near, sharp)
+        moments += _moments(tile, point, plain, near, sharp)
     if not target.drawn_in:
         drawn_in = cross
     all_gram, all_cross, all_drawn_in = (sums.sum(axis=0) for sums in (gram, cross, drawn_in))
@@ -152,7 +158,7 @@ def normal_equations(
 
 
 def _moments(
-    rows: Responses, plain: Array, near: Array, sharp: NDArray[np.bool_]
+    rows: Responses, point: Array, plain: Array, near: Array, sharp: NDArray[np.bool_]
 ) -> tuple[Any, ...]:
     """What some rows add to the `Moments`."""
     exact = rows.exact
@@ -161,7 +167,7 @@ def _moments(
     with np.errstate(over="ignore"):
         squares = w @ plain**2, of_sharp @ near**2
     narrow = w @ (sharp & ~exact)
-    return *squares, of_sharp.sum(), narrow, of_exact @ np.where(exact, rows.low, 0.0)
+    return *squares, of_sharp.sum(), narrow, of_exact @ point
 
 
 def _about(line: Array, gram: Array, cross: Array, squares: Array) -> float:
@@ -179,7 +185,7 @@ def sums_about_lines(
     q = len(units.line)
     weight, total, squares, of_all = 0.0, 0.0, 0.0, np.zeros(len(lines))
     gram, cross, of_sharp = np.zeros((q, q)), np.zeros(q), np.zeros(2)
-    plain, near = target.values(units, rows)
+    point, plain, near = target.values(units, rows)
     all_sharp = target.sharp(rows)
     for part in steps(len(plain)):
         design = units.design(rows.X[part])
@@ -193,7 +199,7 @@ def sums_about_lines(
         of_sharp += [(w * all_sharp[part]) @ residual**2, w @ all_sharp[part]]
         w = w * exact
         weight += float(w.sum())
-        total += float(w[exact] @ rows.low[part][exact])
+        total += float(w @ point[part])
         share = np.sqrt(w)  # 0 for censored rows
         design *= share[:, None]
         residual = residual * share

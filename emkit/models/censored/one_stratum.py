@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.censored.data import Blockwise, ExactSums, Prepared, Responses
+from emkit.models.censored.data import Blockwise, Prepared, Responses
+from emkit.models.censored.residuals import ExactSums
 from emkit.models.censored.standardised import Standardised
 from emkit.models.censored.strata import Strata
 

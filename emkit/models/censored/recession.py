@@ -10,8 +10,9 @@ import numpy as np
 from scipy.optimize import linprog
 
 from emkit._typing import Array
-from emkit.models.censored.data import Blockwise, Prepared, Residuals
+from emkit.models.censored.data import Blockwise, Prepared
 from emkit.models.censored.existence import FEASIBLE_VIOLATION
+from emkit.models.censored.residuals import BETWEEN, EXACT, LEFT, RIGHT, Residuals
 
 __all__ = ["without_recession"]
 
@@ -49,14 +50,14 @@ def without_recession(data: Blockwise, prepared: Prepared, information: Array) -
 
 def _gram_of_both(block: Residuals) -> Array:
     """Gram matrix of the rows whose responses are exact or between two bounds."""
-    design = block.design[np.isfinite(block.low) & np.isfinite(block.high)]
+    design = block.design[(block.kind == EXACT) | (block.kind == BETWEEN)]
     gram: Array = design.T @ design
     return gram
 
 
 def _away(block: Residuals) -> Array:
     """Rows with one bound, of the sign with which a line leads away from it."""
-    one = np.isinf(block.low) != np.isinf(block.high)
-    sign = np.where(np.isinf(block.high[one]), 1.0, -1.0)
+    one = (block.kind == LEFT) | (block.kind == RIGHT)
+    sign = np.where(block.kind[one] == RIGHT, 1.0, -1.0)
     away: Array = sign[:, None] * block.design[one]
     return away

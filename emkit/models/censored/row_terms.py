@@ -4,22 +4,22 @@ With z = (y - m) / s, all derivatives in m are in units of s: :math:`s\,\partial
 on. What the scale adds to exact rows, :math:`-\log s`, is left out.
 """
 
-from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.laws.intervals import (
-    Derivatives,
-    ErrorLaw,
-    Mask,
-    Tails,
-    interval_mass,
-    quadrature,
-)
+from emkit.models.censored.residuals import BETWEEN, EXACT, LEFT, RIGHT
+from emkit.models.laws.intervals import Derivatives, ErrorLaw, Tails, quadrature
 
-__all__ = ["RowTerms", "row_terms", "terms_about"]
+__all__ = ["RowTerms", "row_terms", "terms_of_kind"]
+
+#: What tells a row at one point, by its kind: a method of the law.
+DERIVATIVES = {
+    RIGHT: "log_sf_derivatives",
+    EXACT: "log_pdf_derivatives",
+    LEFT: "log_cdf_derivatives",
+}
 
 
 class RowTerms(NamedTuple):
@@ -41,104 +41,88 @@ def row_terms(
     With entries (n,), -inf where there is none, of responses given that they are larger.
     """
     terms = _within_bounds(law, low, high, width)
-    return terms if entry is None else _beyond(law, terms, entry)
-
-
-def terms_about(
-    law: ErrorLaw, low: Array, high: Array, width: Array, fitted: Array, scale: float
-) -> RowTerms:
-    """As `row_terms`, of bounds that are not yet standardised."""
-    for rows, bound, derivatives in _kinds(law, low, high, width):
-        if rows.all():  # as in most tiles: nothing to sort out
-            z = bound - fitted
-            z /= scale
-            return _at_point(z, derivatives(z))
-    return _within_bounds(law, (low - fitted) / scale, (high - fitted) / scale, width / scale)
-
-
-def _kinds(
-    law: ErrorLaw, low: Array, high: Array, width: Array
-) -> Iterator[tuple[Mask, Array, Callable[[Array], Derivatives]]]:
-    """Rows that are told by one point, that point, and the function of it: exact, right, left."""
-    yield width == 0.0, low, law.log_pdf_derivatives
-    yield np.isinf(high), low, law.log_sf_derivatives
-    yield np.isinf(low), high, law.log_cdf_derivatives
-
-
-def _beyond(law: ErrorLaw, terms: RowTerms, entry: Array) -> RowTerms:
-    """Less those of log P(e > entry)."""
-    entered = np.flatnonzero(entry > -np.inf)
-    if len(entered) == len(entry):
-        beyond = _at_point(entry, law.log_sf_derivatives(entry))
-        return RowTerms(*(term - less for term, less in zip(terms, beyond, strict=True)))
-    if len(entered):
-        entry = entry[entered]
-        beyond = _at_point(entry, law.log_sf_derivatives(entry))
-        terms = RowTerms(*(term.copy() for term in terms))
-        for term, less in zip(terms, beyond, strict=True):
-            term[entered] -= less
+    if entry is None:
+        return terms
+    entered = entry > -np.inf
+    for term, less in zip(terms, _beyond(law, entry[entered]), strict=True):
+        term[entered] -= less
     return terms
+
+
+def terms_of_kind(
+    law: ErrorLaw,
+    kind: int,
+    point: Array,
+    upper: Array | None = None,
+    width: Array | None = None,
+    entry: Array | None = None,
+) -> RowTerms:
+    """As `row_terms`, of rows of one kind, each of which has an entry if any has.
+
+    Arrays (n,) are those of `Residuals`, standardised.
+    """
+    if kind == BETWEEN:
+        assert upper is not None and width is not None
+        terms = _within(law, point, upper, width)
+    else:
+        terms = _at_point(point, getattr(law, DERIVATIVES[kind])(point))
+    return terms if entry is None else _less(terms, _beyond(law, entry))
+
+
+def _beyond(law: ErrorLaw, entry: Array) -> RowTerms:
+    """Of log P(e > entry)."""
+    return _at_point(entry, law.log_sf_derivatives(entry))
+
+
+def _less(terms: RowTerms, others: RowTerms) -> RowTerms:
+    return RowTerms(*(term - other for term, other in zip(terms, others, strict=True)))
 
 
 def _within_bounds(law: ErrorLaw, low: Array, high: Array, width: Array) -> RowTerms:
     """Terms of rows observed from the first."""
     out, between = np.empty((6, len(low))), np.ones(len(low), dtype=bool)
-    for rows, z, derivatives in _kinds(law, low, high, width):
-        chosen = _run(rows)
-        if chosen is not None:
-            out[:, chosen] = _at_point(z[chosen], derivatives(z[chosen]))
-            between[chosen] = False
-    chosen = _run(between)
-    if chosen is not None:
-        out[:, chosen] = _within(law, low[chosen], high[chosen], width[chosen])
+    points = (EXACT, width == 0.0, low), (RIGHT, np.isinf(high), low), (LEFT, np.isinf(low), high)
+    for kind, rows, z in points:
+        out[:, rows] = terms_of_kind(law, kind, z[rows])
+        between &= ~rows
+    out[:, between] = _within(law, low[between], high[between], width[between])
     return RowTerms(*out)
-
-
-def _run(rows: Mask) -> slice | Mask | None:
-    """Index of the rows of a kind: a slice where they follow each other; None where there are
-    none."""
-    n = int(np.count_nonzero(rows))
-    if n == 0:
-        return None
-    first = int(rows.argmax())
-    return slice(first, first + n) if rows[first : first + n].all() else rows
 
 
 def _at_point(z: Array, log: Derivatives) -> RowTerms:
     """Of a function of z alone."""
     value, first, second = log
-    curved = second * z
-    mixed = -curved - first
-    slope = first * z
-    return RowTerms(value, -first, -slope, -second, mixed, mixed * z)
+    location, location2 = -first, -second
+    mixed = location2 * z
+    mixed += location
+    return RowTerms(value, location, location * z, location2, mixed, mixed * z)
 
 
 def _within(law: ErrorLaw, a: Array, b: Array, width: Array) -> RowTerms:
     """Of log P(a < e < b)."""
-    log_mass, short = interval_mass(law, a, b, width)
+    tails = Tails.of(law, a, b)
+    short, wide = np.flatnonzero(tails.short), np.flatnonzero(~tails.short)
     out = np.empty((6, len(a)))
-    wide = ~short
-    out[:, wide] = _between(law, a[wide], b[wide], log_mass[wide])
+    out[:, wide] = _between(law, a[wide], b[wide], tails.part(wide))
     out[:, short] = _over_nodes(law, a[short], width[short])
     return RowTerms(*out)
 
 
-def _between(law: ErrorLaw, a: Array, b: Array, log_mass: Array) -> RowTerms:
+def _between(law: ErrorLaw, a: Array, b: Array, tails: Tails) -> RowTerms:
     """From the densities at ends that are well apart."""
     at_a, at_b = law.log_pdf_derivatives(a), law.log_pdf_derivatives(b)
-    f_a, f_b = _densities(law, a, b)
+    f_a, f_b = _densities(law, a, b, tails)
     # Moving the ends by (da, db) changes the value by f_b db - f_a da; da = -dm - a dlog(s).
     location, log_scale = f_a - f_b, a * f_a - b * f_b
     bend_a, bend_b = f_a * at_a.first, f_b * at_b.first
     location2 = bend_a - bend_b + location**2
     mixed = a * bend_a - b * bend_b + location * log_scale + location
     log_scale2 = a * a * bend_a - b * b * bend_b + log_scale**2 + log_scale
-    return RowTerms(log_mass, location, log_scale, location2, mixed, log_scale2)
+    return RowTerms(tails.log_mass, location, log_scale, location2, mixed, log_scale2)
 
 
-def _densities(law: ErrorLaw, a: Array, b: Array) -> tuple[Array, Array]:
+def _densities(law: ErrorLaw, a: Array, b: Array, tails: Tails) -> tuple[Array, Array]:
     """At the ends, over the probability between: by hazards, as logarithms far out would cancel."""
-    tails = Tails.of(law, a, b)
     part = np.exp(tails.far - tails.near)
     near, far = np.where(tails.left, b, a), np.where(tails.left, a, b)
     hazards = [

@@ -6,9 +6,13 @@ import numpy as np
 
 from emkit._typing import Array
 from emkit.numerics.constants import TINY
-from emkit.numerics.long_rows import in_long_rows, repeated
 
-__all__ = ["Standardised"]
+__all__ = ["Standardised", "in_columns"]
+
+
+def in_columns(n: int, q: int) -> Array:
+    """Uninitialised array (n, q) of which each column lies in one piece."""
+    return np.empty((q, n)).T
 
 
 class Standardised(NamedTuple):
@@ -27,25 +31,20 @@ class Standardised(NamedTuple):
     columns: tuple[int, ...] | None = None  #: of X that make the line (p,); None: all of them
 
     def design(self, X: Array, out: Array | None = None) -> Array:
-        """Standardised columns (n, q), with ones in front if there is an intercept."""
+        """Standardised columns (n, q), with ones in front if there is an intercept.
+
+        Each lies in one piece: what is done row by row takes longer where rows are of few numbers.
+        """
         X = X if self.columns is None else X[:, self.columns]
-        out = np.empty((len(X), len(self.line))) if out is None else out
+        out = in_columns(len(X), len(self.line)) if out is None else out
         lead = int(self.intercept)
         out[:, :lead] = 1.0
-        columns = self._columns(X)
-        if self.basis is None:
-            out[:, lead:] = columns
-        else:
+        columns = out[:, lead:] if self.basis is None else in_columns(*X.shape)
+        np.subtract(X.T, self.shift[:, None], out=columns.T)
+        columns /= self.scale
+        if self.basis is not None:
             np.matmul(columns, self.basis, out=out[:, lead:])
         return out
-
-    def _columns(self, X: Array) -> Array:
-        """Standardised columns (n, p)."""
-        columns = np.empty(X.shape)
-        for (rows, r), (out, _) in zip(in_long_rows(X), in_long_rows(columns), strict=True):
-            np.subtract(rows, repeated(self.shift, r), out=out)
-            out /= repeated(self.scale, r)
-        return columns
 
     def turned(self, change: Array) -> "Standardised":
         """With combinations (q before, q) of the columns of the design for these, and no line."""

@@ -16,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.censored.data import Residuals, steps
+from emkit.models.censored.data import steps
 from emkit.models.censored.line import LineParams, PenalisedLine
+from emkit.models.censored.residuals import Residuals
 from emkit.numerics.student_t import LARGEST, log_density, log_mass
 
 __all__ = ["CensoredStudentT"]
@@ -58,9 +59,10 @@ class CensoredStudentT(PenalisedLine):
             design = data.design[rows]
             weight = np.ones(len(design)) if data.weight is None else data.weight[rows]
             fitted = design @ params.coef
-            low, high = (data.low[rows] - fitted) / scale, (data.high[rows] - fitted) / scale
-            exact = data.width[rows] == 0.0
-            values, u, ue, second = self._moments(low, high, data.width[rows] / scale)
+            low, high, width = data.bounds(rows)
+            exact = width == 0.0
+            low, high = (low - fitted) / scale, (high - fitted) / scale
+            values, u, ue, second = self._moments(low, high, width / scale)
             n += float(weight.sum())
             log_likelihood += float(weight @ values)
             log_likelihood -= float(weight[exact].sum()) * float(params.log_scale)

@@ -148,7 +148,10 @@ def stand_in(low: Array, high: Array, centre: float, near: float) -> Array:
     """
     with np.errstate(over="ignore", invalid="ignore"):  # inf - inf
         width = high - low
-        return np.where(width <= near, low + 0.5 * width, np.clip(centre, low, high))
+        narrow = np.flatnonzero((width > 0.0) & (width <= near))
+    point = np.clip(centre, low, high)
+    point[narrow] = low[narrow] + 0.5 * width[narrow]
+    return point
 
 
 def _lower_median(values: Array, weight: Array) -> float:

@@ -45,9 +45,11 @@ class GumbelMin(Law, ExponentialMoments):
 
     def log_cdf_derivatives(self, z: Array) -> Derivatives:
         hazard = _hazard(z)
-        log_cdf = np.where(z < SMALLEST, z, log1mexp(-hazard))
         slope = 1.0 / exprel(hazard)  # density over F
-        return Derivatives(log_cdf, slope, slope * (1.0 - hazard - slope))
+        return Derivatives(_log_cdf(z, hazard), slope, slope * (1.0 - hazard - slope))
+
+    def log_cdf(self, z: Array) -> Array:
+        return _log_cdf(z, _hazard(z))
 
     def log_hazard(self, z: Array) -> Array:
         return np.asarray(z)
@@ -82,6 +84,10 @@ def _rise(z: Array, step: Array) -> Array:
     with np.errstate(over="ignore"):
         near = np.exp(z) * np.expm1(np.minimum(step, 1.0))  # where the difference would cancel
         return step - np.where(step < 1.0, near, np.exp(z + step) - np.exp(z))
+
+
+def _log_cdf(z: Array, hazard: Array) -> Array:
+    return np.where(z < SMALLEST, z, log1mexp(-hazard))
 
 
 def _hazard(z: Array) -> Array:

@@ -102,10 +102,19 @@ class Tails(NamedTuple):
         far = np.where(np.isinf(np.where(left, a, b)), -np.inf, far)
         return cls(left, np.where(left, below, above), far)
 
+    def part(self, rows: NDArray[np.intp]) -> "Tails":
+        """Those of some of the intervals."""
+        return Tails(self.left[rows], self.near[rows], self.far[rows])
+
     @property
     def within(self) -> Array:
         """Part of the tail that lies between the bounds."""
         return -np.expm1(self.far - self.near)
+
+    @property
+    def log_mass(self) -> Array:
+        """Log-probability of intervals that are not short."""
+        return self.near + log1mexp(self.far - self.near)
 
     @property
     def short(self) -> Mask:
@@ -120,7 +129,7 @@ def interval_mass(law: ErrorLaw, a: Array, b: Array, width: Array) -> tuple[Arra
     """
     tails = Tails.of(law, a, b)
     short = tails.short
-    log_mass = tails.near + log1mexp(np.where(short, -np.inf, tails.far - tails.near))
+    log_mass = tails._replace(far=np.where(short, -np.inf, tails.far)).log_mass
     if short.any():
         log_mass[short] = quadrature(law, a[short], width[short]).log_mass
     return log_mass, short
