@@ -165,7 +165,8 @@ class LocalDependence(LatentClassModel):
         sums = LevelSums(bound, work.z, self.design.regressors(known), of_normal)
         if work.terms is not None:
             sums.add(work.terms, single, pairs)
-        scatter = np.asarray(work.kernel.from_tile_sums(moments).scatter)  # one variance for all is a number, which is added to
+        # one variance for all is a number, which is added to
+        scatter = np.asarray(work.kernel.from_tile_sums(moments).scatter)
         for k, change in enumerate(sums.scatter):
             bound.layout.add_conditional_covariance(
                 scatter, k, np.diag(change) if bound.layout.independent else change

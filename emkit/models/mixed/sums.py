@@ -1,11 +1,11 @@
 r"""Expected statistics of rows whose missing categories are summed over, level by level.
 
 Written r for responsibilities, u for the indicators of the levels that a row is known to have and a
-constant (`Design.regressors`), y for those of a combination, E for the effects of levels, z for the residual of a row without the
-combination's, and V y for what it adds to the conditional means of the missing numbers
-(`Gaps.fillings`), the residual of a row in a combination is :math:`z - E^\top y + V y`. So all sums
-over combinations are made of :math:`\sum r y` and :math:`\sum r y y^\top` of the row. Classes that
-share a covariance are levels too.
+constant (`Design.regressors`), y for those of a combination, E for the effects of levels, z for the
+residual of a row without the combination's, and V y for what it adds to the conditional means of
+the missing numbers (`Gaps.fillings`), the residual of a row in a combination is
+:math:`z - E^\top y + V y`. So all sums over combinations are made of :math:`\sum r y` and
+:math:`\sum r y y^\top` of the row. Classes that share a covariance are levels too.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ __all__ = ["LevelSums"]
 class LevelSums:
     """Sums over the rows of a tile as `LocalStats` has them, categories by their levels.
 
-    They are of each of P normals, and of R regressors, those of `Design` and levels that are classes.
+    They are of each of P normals, and of R regressors: those of `Design`, and classes as levels.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ class LevelSums:
     def add(self, terms: Terms, single: Array, pairs: Sequence[Array]) -> None:
         """Add what is summed over, from responsibilities of levels and of pairs of levels."""
         (P, R, p), n_known, C = self._rest.shape, len(self.known), self.bound.n_class_levels
-        A, D, T = len(terms.active), terms.n_moving, self.bound.design.n_levels
+        A, D = len(terms.active), terms.n_moving
         moving, E = self._regressors(terms), self.bound.of_levels[terms.active[:D]]
         counts, yz, yu = np.empty((P, A)), np.empty((P, D, p)), np.zeros((P, D, R))
         ones = np.ones(single.shape[-1])

@@ -124,7 +124,7 @@ class Terms(NamedTuple):
         first = tuple(int(not (C and t == 0)) for t in range(len(sizes)))
         each = np.arange(len(levels))
         moving = np.concatenate([each[at][o:] for at, o in zip(places, first, strict=True)])
-        n_moving = C + np.count_nonzero(bound.design.place_of[active[C:]] >= 0)
+        n_moving = C + int(np.count_nonzero(bound.design.place_of[active[C:]] >= 0))
         gaps = None
         if np.isnan(x.min(initial=0.0)):
             gaps = Gaps.of(x, work, levels[moving], active, bound)
