@@ -202,6 +202,17 @@ def test_tempered_posterior_is_the_power_of_the_joint(seed, beta):
     np.testing.assert_allclose(resp[:, 1], 1 / 3)
 
 
+@pytest.mark.parametrize("lowest", [0.0, -600.0, -705.0, -730.0, -800.0, -1e300, -np.inf])
+def test_soft_is_the_softmax_however_low_some_classes_are(lowest):
+    log_joint = np.random.default_rng(0).normal(scale=3.0, size=(7, 33))
+    log_joint[2] += lowest
+    exact = special.softmax(log_joint, axis=0)
+    resp, values = soft(log_joint.copy())
+    np.testing.assert_allclose(resp, exact, rtol=1e-13, atol=1e-300)
+    np.testing.assert_allclose(values, special.logsumexp(log_joint, axis=0), rtol=1e-14)
+    assert (resp >= 0.0).all() and (lowest > -750.0 or (resp[2] == 0.0).all())
+
+
 @given(seed=SEEDS)
 @FEW
 def test_tempered_is_soft_at_1_and_hard_in_the_cold(seed):

@@ -456,3 +456,57 @@ def test_every_structure_goes_with_categories(covariance_type, n_components):
     filled = imputer.fit_transform(holes)
     assert not filled.isna().any(axis=None)
     assert (np.diff(imputer.history_) > -1e-9 * np.abs(imputer.history_).max()).all()
+
+
+# Starts
+
+
+@pytest.mark.parametrize("n_levels", [31, 1000])
+def test_starts_do_not_look_at_columns_of_many_levels(n_levels):
+    rng = np.random.default_rng(0)
+    z = rng.integers(3, size=300)
+    X, few = rng.normal(size=(300, 2)) + 2.0 * z[:, None], z[:, None] % 2
+    many = rng.integers(n_levels, size=(300, 1))
+    beside = coded(X, np.hstack([few, many]), 3, [2, n_levels], prior=1.0)
+    alone = coded(X, few, 3, [2], prior=1.0)
+    for seed in range(3):
+        got, expected = (
+            draw_start(model, data, np.random.default_rng(seed)) for model, data in (beside, alone)
+        )
+        np.testing.assert_array_equal(got.means, expected.means)
+        np.testing.assert_array_equal(got.weights, expected.weights)
+
+
+def test_classes_of_columns_of_many_levels_alone_are_found():
+    rng = np.random.default_rng(0)
+    z = rng.integers(2, size=2000)
+    codes = np.column_stack([rng.integers(20, size=2000) + 20 * z for _ in range(3)])
+    model, data = coded(np.empty((2000, 0)), codes, 2, [40] * 3, prior=1.0)
+    params = fit_em(model, data, n_init=5, random_state=0).params
+    of_first = params.tables[:, :20].sum(axis=1)
+    np.testing.assert_allclose(np.sort(of_first), [0.0, 1.0], atol=0.01)
+
+
+# Rows of a category as reference
+
+
+def test_the_first_level_of_a_column_is_no_other_than_the_rest():
+    """Levels numbered otherwise are the same model: likelihood, and a step, are those of before."""
+    rng = np.random.default_rng(0)
+    n, n_levels = 400, [2, 3, 5]
+    codes = np.column_stack([rng.integers(m, size=n) for m in n_levels])
+    X = rng.normal(size=(n, 3)) + codes[:, :1] - 2.0 * (codes[:, 2:] == 4)
+    X[rng.random(X.shape) < 0.2] = np.nan
+    codes[rng.random(codes.shape) < 0.3] = -1
+    turned = np.where(codes < 0, -1, np.array(n_levels) - 1 - codes)
+    for structure in ("full", "tied", "diag"):
+        fits = []
+        for levels in (codes, turned):
+            model, data = coded(X, levels, 1, n_levels, structure=structure, ridge=1.0, prior=1.0)
+            result = fit_em(model, data, random_state=0, max_iter=500)
+            effects = model.design.effects(result.params.effects)
+            fits.append((result, effects))
+        (one, effects), (other, back) = fits
+        np.testing.assert_allclose(one.history[:20], other.history[:20], rtol=1e-11)
+        for j in effects:
+            np.testing.assert_allclose(effects[j], back[j][::-1], atol=1e-7)

@@ -14,6 +14,22 @@ from emkit._typing import Array
 
 __all__ = ["Stochastic", "Tempered", "hard", "soft"]
 
+#: Logarithm of a probability below which there is none: not far above the least that doubles have.
+LEAST_LOG = -700.0
+
+
+def _exp(values: Array) -> Array:
+    """The exponential of values of at most 0, in place; 0 below `LEAST_LOG`.
+
+    NumPy's takes up to seventeen times as long where the result is 0 or not a normal double.
+    """
+    if not values.min(initial=0.0) < LEAST_LOG:
+        return np.exp(values, out=values)
+    np.maximum(values, LEAST_LOG, out=values)
+    np.exp(values, out=values)
+    values -= 2.0 * np.exp(LEAST_LOG)  # twice, so that rounding leaves nothing there
+    return np.maximum(values, 0.0, out=values)
+
 
 def soft(
     log_joint: Array, rng: np.random.Generator | None = None, weights: Array | None = None
@@ -55,7 +71,7 @@ def soft(
         impossible = top == -np.inf
         log_joint[:, impossible] = 0.0
         log_joint -= np.where(impossible, 0.0, top)
-    resp = np.exp(log_joint, out=log_joint)
+    resp = _exp(log_joint)
     total = np.ones(len(resp)) @ resp  # a product with ones is faster than a sum over rows
     resp *= 1.0 / total
     return resp, top + np.log(total)

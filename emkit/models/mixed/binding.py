@@ -45,8 +45,7 @@ class Bound:
         if model.normal is None:
             return
         self.units, self.layout = model.normal.units, model.normal.layout
-        self.components = model.normal.components(normals(params))
-        self._bind_levels()
+        self._bind_levels(model)
         self._bind_classes()
         self._bind_terms()
         # Rows come centred: beside a large shift the effects would be lost in rounding.
@@ -56,9 +55,18 @@ class Bound:
         self.rows, self._n_reserved = self.complete.rows, 0
         self._incomplete: ConditionalKernel | MaskedKernel | None = None
 
-    def _bind_levels(self) -> None:
-        """Effects (T, p) of the levels, and whether combinations need not be rows."""
+    def _bind_levels(self, model: Any) -> None:
+        """Effects (T, p) of the levels, and whether combinations need not be rows.
+
+        They are differences from the first level of the column, whose effect is in the means.
+        """
         self.of_levels = self.design.of_levels(self.params.effects)
+        means = self.params.means.copy()
+        for place in self.design.places.values():
+            reference = self.of_levels[place.start].copy()
+            self.of_levels[place] -= reference
+            means += reference
+        self.components = model.normal.components(normals(self.params._replace(means=means)))
         self.of_shares = self.design.shares.T @ self.of_levels  # (columns, p)
         self._widest: Array = np.zeros(self.of_levels.shape[1])
         for place in self.design.places.values():
@@ -71,8 +79,8 @@ class Bound:
         if not (self.layout.shared and K > 1):
             return
         share = np.exp(self.log_weights)
-        centre = share @ self.params.means
-        apart = self.params.means - centre
+        centre = share @ self.components.means
+        apart = self.components.means - centre
         if self._error_of_terms(self._widest + np.abs(apart).max(axis=0)) > FEATURE_ERROR:
             return
         self.n_class_levels, of = K, self.components

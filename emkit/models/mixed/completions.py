@@ -76,7 +76,9 @@ class Slots(NamedTuple):
 
     sizes: tuple[int, ...]  #: levels that there is room for in each slot
     columns: Codes  #: (S, n) the column whose cell stands there; -1 for none
-    active: Codes  #: (A,) levels of these columns, among those of all columns that move numbers
+    #: (A,) levels of these columns, among those of all columns that move numbers; the first level
+    #: of each column after all others
+    active: Codes
     #: (sum of L, n) which of these stand in the slots; A: there is no cell, A + 1: no such level
     numbers: Codes
     #: (n, columns that move numbers) the missing cells that enter by their shares; None: none do
@@ -132,14 +134,16 @@ def _numbers(sizes: Sequence[int], columns: Codes, levels: Levels) -> tuple[Code
     n_levels, moves = np.array(levels.n_levels, dtype=np.intp), np.array(levels.moves, dtype=bool)
     ends = np.where(moves, n_levels, 0).cumsum()
     here = np.unique(columns[columns >= 0])
-    ranges = [np.arange(ends[j] - n_levels[j], ends[j]) for j in here]
-    active = np.concatenate([*ranges, np.empty(0, dtype=np.intp)])
-    end = len(active)
+    first = ends[here] - n_levels[here]
+    others = [np.arange(ends[j] - n_levels[j] + 1, ends[j]) for j in here]
+    active = np.concatenate([*others, first, np.empty(0, dtype=np.intp)])
+    end, n_others = len(active), len(active) - len(here)
     small = np.int16 if end < 2**15 - 2 else np.intp  # as many as rows by levels are kept
     table = np.full((max([1, *sizes]), len(n_levels) + 1), end + 1, dtype=small)
     table[0, -1] = end
-    for j, start in zip(here, n_levels[here].cumsum() - n_levels[here], strict=True):
-        table[: n_levels[j], j] = np.arange(start, start + n_levels[j])
+    table[0, here] = np.arange(n_others, end)
+    for j, stop in zip(here, (n_levels[here] - 1).cumsum(), strict=True):
+        table[1 : n_levels[j], j] = np.arange(stop - n_levels[j] + 1, stop)
     numbers = [
         np.take(table[:size], of_slot, axis=1, mode="wrap")
         for size, of_slot in zip(sizes, columns, strict=True)

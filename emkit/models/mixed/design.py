@@ -4,6 +4,9 @@ The effects of a column's levels sum to 0, so that they are determined beside th
 classes: they are coordinates in an orthonormal basis of such contrasts, whose squares add up to
 those of the effects. The levels of all columns that move the numbers are numbered side by side:
 as indicators of these, u(c) is of zeros and ones.
+
+The first level of each column is its reference: the sums of an E-step are over the indicators of
+the others and a constant, of which those of all levels are linear functions.
 """
 
 import numpy as np
@@ -48,6 +51,18 @@ class Design:
         blocks = [helmert(n).T if n > 1 else np.empty((1, 0)) for n in n_levels]
         self.contrasts = block_diag(*blocks) if blocks else np.empty((0, 0))  # (T, U)
         self.size = self.contrasts.shape[1]
+        self.others = np.delete(np.arange(self.n_levels), self.starts)  # all but references
+        #: (T,) place of each level among these; -1 for a reference
+        self.place_of = np.full(self.n_levels, -1)
+        self.place_of[self.others] = np.arange(self.size)
+        #: (U + 1, U) the contrasts of u(c) as functions of others and a constant
+        self.contrasts_of_others = np.vstack([self.contrasts, np.zeros(self.size)])[
+            [*self.others, -1]
+        ]
+        for place in self.places.values():
+            reference = self.contrasts[place.start]
+            self.contrasts_of_others[self.place_of[place][1:]] -= reference
+            self.contrasts_of_others[-1] += reference
         self._sizes = np.array(n_levels, dtype=np.intp)
         ranges = [np.arange(n, dtype=np.int16 if n < 2**15 else np.intp) for n in n_levels]
         self._levels = np.concatenate([*ranges, np.empty(0, dtype=np.int16)])
@@ -57,6 +72,12 @@ class Design:
         of_columns = np.repeat(codes.T[self.columns], self._sizes, axis=0)
         result: Array = (of_columns == self._levels[:, None]).astype(float)
         return result
+
+    def regressors(self, indicators: Array) -> Array:
+        """Those of the levels other than references, and a constant (U + 1, n)."""
+        out = np.ones((self.size + 1, indicators.shape[1]))
+        np.take(indicators, self.others, axis=0, out=out[:-1], mode="clip")
+        return out
 
     def of_levels(self, coordinates: Array) -> Array:
         """Effects (T, p) of all levels."""

@@ -149,7 +149,7 @@ class LocalDependence(LatentClassModel):
             counts = self.tables.statistics(tile.codes, resp, []).counts
             nothing, none = np.zeros((self.n_classes, 0)), np.zeros((1, 0, 0))
             return LocalStats(resp.sum(axis=1), nothing, nothing, counts, nothing, none, none)
-        rows, known, C, T = work.tile, work.known, bound.n_class_levels, self.design.n_levels
+        rows, known, C, U = work.tile, work.known, bound.n_class_levels, self.design.size
         # of every combination where the kernel was given each as a row, else of the rows
         resp = resp.reshape(len(work.z), -1, len(rows.codes))
         of_normal = of_class = resp[:, 0]
@@ -162,26 +162,24 @@ class LocalDependence(LatentClassModel):
         if left_out is not None:
             known = known + self.design.shares @ left_out.T
         moments = work.kernel.moments(work.work, of_normal)
-        sums = LevelSums(bound, work.z, known, of_normal)
+        sums = LevelSums(bound, work.z, self.design.regressors(known), of_normal)
         if work.terms is not None:
             sums.add(work.terms, single, pairs)
-        n, first, scatter = work.kernel.from_tile_sums(moments)
-        scatter = np.asarray(scatter)  # one variance for all is a number, which is added to
+        # one variance for all is a number, which is added to
+        scatter = np.asarray(work.kernel.from_tile_sums(moments).scatter)
         for k, change in enumerate(sums.scatter):
             bound.layout.add_conditional_covariance(
                 scatter, k, np.diag(change) if bound.layout.independent else change
             )
-        gram, cross = sums.gram[:, :T, :T], sums.cross
-        if C:
-            summed, design = sums.joint[0, T:, :T], sums.gram[0, T:, :T]
-            n, first = of_class.sum(axis=1), cross[0, T:]
-        else:
-            summed = np.einsum("kll->kl", sums.joint)
-            design, first = of_class @ known.T + summed, first + sums.first
-            if bound.layout.shared:
-                gram, cross = gram.sum(axis=0)[None], cross.sum(axis=0)[None]
-        counts[:, self.design.of_tables] += summed
-        return LocalStats(n, first, scatter, counts, design, gram, cross[:, :T])
+        gram, cross = sums.gram[:, : U + 1, : U + 1], sums.cross
+        # the constant's are those of each class
+        design = sums.gram[0, U + 1 :, : U + 1] if C else gram[:, U]
+        first = cross[0, U + 1 :] if C else cross[:, U]
+        if bound.layout.shared:
+            gram, cross = gram.sum(axis=0)[None], cross.sum(axis=0)[None]
+        counts[:, self.design.of_tables] += sums.counts
+        n = of_class.sum(axis=1)
+        return LocalStats(n, first, scatter, counts, design, gram, cross[:, : U + 1])
 
     def _known_counts(self, codes: Codes, resp: Array, known: Array) -> Array:
         """Expected counts (K, T) of the levels that rows are known to have."""
@@ -193,7 +191,9 @@ class LocalDependence(LatentClassModel):
         return counts
 
     def from_tile_sums(self, stats: LocalStats, bound: Bound) -> LocalStats:
-        contrasts = self.design.contrasts
+        if self.normal is None:
+            return stats
+        contrasts = self.design.contrasts_of_others
         return stats._replace(
             design=stats.design @ contrasts,
             gram=contrasts.T @ stats.gram @ contrasts,

@@ -21,7 +21,7 @@ class LocalParams(NamedTuple):
 class LocalStats(NamedTuple):
     """Expected statistics, those of the numbers about the means of their row.
 
-    Of a tile u are indicators of levels, of a block the contrasts of `Design`.
+    Of a tile u are `Design.regressors`, of a block the contrasts of `Design`.
     """
 
     n: Array  #: (K,)

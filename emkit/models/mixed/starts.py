@@ -31,7 +31,7 @@ __all__ = [
 SHARED_PART = 0.1
 #: Length of the indicators of a column of categories beside a column of numbers of variance 1.
 OF_CATEGORIES = 0.7
-#: Levels at most of a column that starts look at beside labels: of more EM alone takes account.
+#: Levels at most of a column that starts look at: of more EM alone takes account.
 MOST_LEVELS = 30
 #: Part of the variance of all rows that a class has besides its own.
 OF_ALL = 0.1
@@ -56,7 +56,10 @@ def draw_start(model: LocalDependence, data: CodedRows, rng: np.random.Generator
     resp: Array = np.ones((1, len(data)))
     if K > 1:
         places = np.hstack([_internal(model, data).T, _indicators(model, data)])
-        resp = kmeans_partition(places, K, rng, data.sample_weight)
+        if np.ptp(places, axis=0).any():
+            resp = kmeans_partition(places, K, rng, data.sample_weight)
+        else:  # there is nothing to look at: any partition
+            resp = (rng.integers(K, size=len(data)) == np.arange(K)[:, None]).astype(float)
         resp = (1.0 - SHARED_PART) * resp + SHARED_PART / K
     return start_from(model, data, resp)
 
@@ -69,7 +72,7 @@ def draw_labelled_start(
     rows = with_drawn_numbers(model, rows, rng)
 
     def see(weights: Array) -> Views:
-        indicators = _indicators(model, rows, MOST_LEVELS)
+        indicators = _indicators(model, rows)
         if model.normal is None:
             return [indicators], indicators
         seen = *views_of(rows.X, rng, weights), sphered(rows.X, weights)
@@ -101,9 +104,9 @@ def _internal(model: LocalDependence, data: CodedRows) -> Array:
     return model.normal.units.load(data.X, np.empty(data.X.shape[::-1]))
 
 
-def _indicators(model: LocalDependence, data: CodedRows, most: float = np.inf) -> Array:
-    """Indicators (n, T) of columns of so many levels, as long as they are to be beside numbers."""
-    few = [j for j, n_levels in enumerate(model.levels.n_levels) if n_levels <= most]
+def _indicators(model: LocalDependence, data: CodedRows) -> Array:
+    """Indicators (n, T) of columns of few levels, as long as they are to be beside numbers."""
+    few = [j for j, n_levels in enumerate(model.levels.n_levels) if n_levels <= MOST_LEVELS]
     if not few:
         return np.zeros((len(data), 1))
     tables = Categorical(model.n_classes, [model.levels.n_levels[j] for j in few])

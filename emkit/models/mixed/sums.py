@@ -1,11 +1,11 @@
 r"""Expected statistics of rows whose missing categories are summed over, level by level.
 
-Written r for responsibilities, u for the indicators of the levels that a row is known to have, y
-for those of a combination, E for the effects of all levels, z for the residual of a row without the
-combination's, and V y for what it adds to the conditional means of the missing numbers
-(`Gaps.fillings`), the residual of a row in a combination is :math:`z - E^\top y + V y`. So all sums
-over combinations are made of :math:`\sum r y` and :math:`\sum r y y^\top` of the row. Classes that
-share a covariance are levels too.
+Written r for responsibilities, u for the indicators of the levels that a row is known to have and a
+constant (`Design.regressors`), y for those of a combination, E for the effects of levels, z for the
+residual of a row without the combination's, and V y for what it adds to the conditional means of
+the missing numbers (`Gaps.fillings`), the residual of a row in a combination is
+:math:`z - E^\top y + V y`. So all sums over combinations are made of :math:`\sum r y` and
+:math:`\sum r y y^\top` of the row. Classes that share a covariance are levels too.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.models.mixed.binding import Bound
-from emkit.models.mixed.completions import pairs_of, places_of
+from emkit.models.mixed.completions import pairs_of
 from emkit.models.mixed.terms import Gaps, Terms
 
 __all__ = ["LevelSums"]
@@ -24,7 +24,7 @@ __all__ = ["LevelSums"]
 class LevelSums:
     """Sums over the rows of a tile as `LocalStats` has them, categories by their levels.
 
-    They are of each of P normals, and of all levels, T and those that are classes.
+    They are of each of P normals, and of R regressors: those of `Design`, and classes as levels.
 
     Parameters
     ----------
@@ -32,28 +32,28 @@ class LevelSums:
         The model at some parameters.
     z : sequence of ndarray of shape (p, n)
         Under each normal, residuals of the rows without what is summed over.
-    known : ndarray of shape (T, n)
-        Indicators of the known levels, or the shares of a column's.
+    known : ndarray of shape (U + 1, n)
+        Regressors of the known levels, or the shares of a column's.
     resp : ndarray of shape (P, n)
         Responsibilities.
     """
 
     def __init__(self, bound: Bound, z: Sequence[Array], known: Array, resp: Array):
         self.bound, self.z, self.known = bound, z, known
-        P, (T, p) = len(resp), bound.of_levels.shape
-        self.joint: Array = np.zeros((P, T, T))  #: of levels that are summed over
-        self.first: Array = np.zeros((P, p))  #: what these change
+        P, R, p = len(resp), len(known) + bound.n_class_levels, bound.of_levels.shape[1]
+        #: (K, T) counts of levels that are summed over
+        self.counts: Array = np.zeros((len(bound.log_weights), bound.design.n_levels))
         self.scatter: Array = np.zeros((P, p, p))  #: what these change
-        self.gram: Array = np.zeros((P, T, T))
+        self.gram: Array = np.zeros((P, R, R))
         for gram, r in zip(self.gram, np.sqrt(resp), strict=True):
             root = known * r
             gram[: len(known), : len(known)] = root @ root.T  # half the work: it is symmetric
         self._weighed = [r * of_rows for r, of_rows in zip(resp, z, strict=True)]
-        self._rest: Array = np.zeros((P, T, p))  #: what cross has besides their products with known
+        self._rest: Array = np.zeros((P, R, p))  #: what cross has besides their products with known
 
     @property
     def cross(self) -> Array:
-        """Sums (P, T, p) of the levels of a row by its residuals."""
+        """Sums (P, R, p) of the regressors of a row by its residuals."""
         cross = self._rest.copy()
         for out, of_rows in zip(cross, self._weighed, strict=True):
             out[: len(self.known)] += self.known @ of_rows.T
@@ -61,48 +61,56 @@ class LevelSums:
 
     def add(self, terms: Terms, single: Array, pairs: Sequence[Array]) -> None:
         """Add what is summed over, from responsibilities of levels and of pairs of levels."""
-        active, (P, T, p), n_known = terms.active, self._rest.shape, len(self.known)
-        A, E = len(active), self.bound.of_levels[active]
-        counts, yz, yu = np.empty((P, A)), np.empty((P, A, p)), np.zeros((P, A, T))
+        (P, R, p), n_known, C = self._rest.shape, len(self.known), self.bound.n_class_levels
+        A, D = len(terms.active), terms.n_moving
+        moving, E = self._regressors(terms), self.bound.of_levels[terms.active[:D]]
+        counts, yz, yu = np.empty((P, A)), np.empty((P, D, p)), np.zeros((P, D, R))
         ones = np.ones(single.shape[-1])
         buffer = np.zeros((A + 2, len(ones)))
         for k, z in enumerate(self.z):
             y = terms.spread(single[k], buffer)
             counts[k] = y @ ones
-            np.matmul(y, z.T, out=yz[k])
-            yu[k, :, :n_known] = y @ self.known.T
-        yy = _joint(terms, pairs, counts)
+            np.matmul(y[:D], z.T, out=yz[k])
+            yu[k, :, :n_known] = y[:D] @ self.known.T
+        joint = _joint(terms, pairs, counts)
+        self.counts[:, terms.active[C:]] = joint[0, :C, C:] if C else counts
+        yy = joint[:, :D, :D]
         back = yz.mT @ E
-        self.joint[:, active[:, None], active] = yy
-        self.first -= counts @ E
         self.scatter += E.T @ yy @ E - back - back.mT
-        self.gram[:, active] += yu
-        self.gram[:, :, active] += yu.mT
-        self.gram += self.joint
-        self._rest[:, active] += yz - yy @ E
+        self.gram[:, moving] += yu
+        self.gram[:, :, moving] += yu.mT
+        self.gram[:, moving[:, None], moving] += yy
+        self._rest[:, moving] += yz - yy @ E
         self._rest -= yu.mT @ E
         if terms.gaps is not None:
             self._fill(terms, terms.gaps, single, pairs)
 
     def _fill(self, terms: Terms, gaps: Gaps, single: Array, pairs: Sequence[Array]) -> None:
         """Add what combinations add to the conditional means of the missing numbers."""
-        A, p = len(terms.active), self.first.shape[1]
-        v, places = gaps.fillings(), places_of(terms.sizes)
+        D, p = terms.n_moving, self._rest.shape[2]
+        v, places, single = gaps.fillings(), terms.moving_places, single[:, terms.moving]
         filling = gaps.place(np.einsum("kmln,kln->kmn", v, single), p)
-        self.first += filling @ np.ones(filling.shape[-1])
         zv = np.array([z @ of_rows.T for z, of_rows in zip(self.z, filling, strict=True)])
         weighed = v * single[:, None]
-        for (s, t), resp in zip(pairs_of(terms.sizes), pairs, strict=True):
+        for (s, t), resp in zip(pairs_of(terms.sizes), terms.of_moving(pairs), strict=True):
             weighed[:, :, places[s]] += np.einsum("kmbn,kabn->kman", v[:, :, places[t]], resp)
             weighed[:, :, places[t]] += np.einsum("kman,kabn->kmbn", v[:, :, places[s]], resp)
-        vy = sums_at(gaps.missing[:, None], terms.levels, weighed, (p, A))
+        levels = terms.levels[terms.moving]
+        vy = sums_at(gaps.missing[:, None], levels, weighed, (p, D))
         square = np.einsum("kiln,kjln->kijn", weighed, v)
         vv = sums_at(gaps.missing[:, None], gaps.missing, square, (p, p))
-        back = vy @ self.bound.of_levels[terms.active]
+        back = vy @ self.bound.of_levels[terms.active[:D]]
         self.scatter += vv + zv + zv.mT - back - back.mT
         for of_rows, more in zip(self._weighed, filling, strict=True):
             of_rows += more
-        self._rest[:, terms.active] += vy.mT
+        self._rest[:, self._regressors(terms)] += vy.mT
+
+    def _regressors(self, terms: Terms) -> NDArray[np.intp]:
+        """Which of R the active levels that move numbers are."""
+        C, n_known = self.bound.n_class_levels, len(self.known)
+        of_columns = self.bound.design.place_of[terms.active[C : terms.n_moving]]
+        result: NDArray[np.intp] = np.concatenate([n_known + np.arange(C), of_columns])
+        return result
 
 
 def _joint(terms: Terms, pairs: Sequence[Array], counts: Array) -> Array:

@@ -8,7 +8,8 @@ Q the precision of its observed numbers, the squared distance is
 
 a term of the row, of each level, and of each pair of levels. Classes that share a covariance are
 levels too, of a first slot that every row has, with :math:`e = m_k - m` for some m: one normal is
-all that the rows are seen by. A row that misses numbers m has
+all that the rows are seen by. The first level of a column moves nothing, so there is nothing to
+work out of it. A row that misses numbers m has
 
 .. math:: Q = P - P_{\cdot m} P_{mm}^{-1} P_{m \cdot}, \qquad
           E[x \mid x_o, c] - E[x \mid x_o] = \textstyle\sum_s (e_s - J e_s), \qquad
@@ -39,7 +40,7 @@ class Gaps(NamedTuple):
 
     missing: NDArray[np.intp]  #: (m, n or 1), as in `Completed`
     factor: Array  #: L (P, m, m, n or 1)
-    white: Array  #: h (P, m, sum of L, n) of the levels
+    white: Array  #: h (P, m, D, n) of the levels in `Terms.moving`
 
     @classmethod
     def of(cls, x: Array, work: Any, levels: Codes, active: Codes, bound: Bound) -> "Gaps":
@@ -62,7 +63,7 @@ class Gaps(NamedTuple):
         return cls(missing, factor, white)
 
     def fillings(self) -> Array:
-        """What levels add to the conditional means of what is missing (P, m, sum of L, n)."""
+        """What levels add to the conditional means of what is missing (P, m, D, n)."""
         v = self.white.copy()
         for i in range(v.shape[1] - 1, -1, -1):
             v[:, i] *= 1.0 / self.factor[:, i, i, None]
@@ -93,12 +94,16 @@ def _factored(x: Array, precisions: Array) -> tuple[NDArray[np.intp], list[Array
 class Terms(NamedTuple):
     """The levels in the slots of a tile, and what their terms are taken from.
 
-    Where classes are levels, they are the first slot, and the first of the active levels.
+    Where classes are levels, they are the first slot, and the first of the active levels. Those
+    that move the numbers stand before those that do not, the first of each column.
     """
 
     sizes: tuple[int, ...]  #: levels that there is room for in each slot
     active: Codes  #: (A,) all levels of the columns in the slots
+    n_moving: int  #: of these that move the numbers
     levels: Codes  #: (sum of L, n) which of these stand there, as in `Slots.numbers`
+    first: tuple[int, ...]  #: in each slot, the first level that moves the numbers
+    moving: Codes  #: (D,) places of these among the levels of the slots
     cells: Codes  #: of these in an array (A + 2, n)
     pairs: list[Codes]  #: for each pair of slots (L, L', n) cells in an array (A + 2, A + 2)
     gaps: Gaps | None  #: None where no number is missing
@@ -116,8 +121,26 @@ class Terms(NamedTuple):
         pairs = [
             levels[places[s], None] * n_levels + levels[None, places[t]] for s, t in pairs_of(sizes)
         ]
-        gaps = Gaps.of(x, work, levels, active, bound) if np.isnan(x.min(initial=0.0)) else None
-        return cls(sizes, active, levels, cells, pairs, gaps)
+        first = tuple(int(not (C and t == 0)) for t in range(len(sizes)))
+        each = np.arange(len(levels))
+        moving = np.concatenate([each[at][o:] for at, o in zip(places, first, strict=True)])
+        n_moving = C + int(np.count_nonzero(bound.design.place_of[active[C:]] >= 0))
+        gaps = None
+        if np.isnan(x.min(initial=0.0)):
+            gaps = Gaps.of(x, work, levels[moving], active, bound)
+        return cls(sizes, active, n_moving, levels, first, moving, cells, pairs, gaps)
+
+    @property
+    def moving_places(self) -> tuple[slice, ...]:
+        """Of the levels of each slot among those in `moving`."""
+        return places_of(tuple(size - o for size, o in zip(self.sizes, self.first, strict=True)))
+
+    def of_moving(self, pairs: Sequence[Array]) -> list[Array]:
+        """Of pairs of levels (..., L, L', n) those that both move the numbers."""
+        return [
+            of_pair[..., self.first[s] :, self.first[t] :, :]
+            for (s, t), of_pair in zip(pairs_of(self.sizes), pairs, strict=True)
+        ]
 
     def log_joint(self, base: Array, of_known: Array, z: Sequence[Array], bound: Bound) -> Array:
         """Of every class and combination (K, M, n), from those of the rows without them.
@@ -142,9 +165,9 @@ class Terms(NamedTuple):
         tables[:, :A, :A] = bound.of_pair[:, self.active[:, None], self.active]
         of_pair = [take_all(tables, cells) for cells in self.pairs]
         if self.gaps is not None:
-            white, places = self.gaps.white, places_of(self.sizes)
-            single += 0.5 * np.einsum("kmln,kmln->kln", white, white)
-            for (s, t), term in zip(pairs_of(self.sizes), of_pair, strict=True):
+            white, places = self.gaps.white, self.moving_places
+            single[:, self.moving] += 0.5 * np.einsum("kmln,kmln->kln", white, white)
+            for (s, t), term in zip(pairs_of(self.sizes), self.of_moving(of_pair), strict=True):
                 term += np.einsum("kman,kmbn->kabn", white[:, :, places[s]], white[:, :, places[t]])
         return combine(self.sizes, base, single, of_pair)
 
@@ -158,7 +181,7 @@ class Terms(NamedTuple):
         """What the levels add to the conditional means (p, n), from sums (P, sum of L, n)."""
         if self.gaps is None:
             return 0.0
-        of_rows = np.einsum("kmln,kln->kmn", self.gaps.fillings(), single)
+        of_rows = np.einsum("kmln,kln->kmn", self.gaps.fillings(), single[:, self.moving])
         result: Array = self.gaps.place(of_rows, n_numbers).sum(axis=0)
         return result
 
