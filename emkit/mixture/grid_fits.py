@@ -47,7 +47,11 @@ class GridFit(NamedTuple):
         numbers = _line(ended.measures(ended.best), ended.best.n_iter, ended.best.converged)
         found = cls(mixture, numbers, [], "", ended)
         for place in ended.unsettled:
-            other = _fit_from(mixture, ended.initial_values(place), X, sample_weight)
+            try:
+                begin = ended.initial_values(place)
+            except np.linalg.LinAlgError:
+                continue
+            other = _fit_from(mixture, begin, X, sample_weight)
             higher = other.numbers["log_likelihood"] > found.numbers["log_likelihood"]
             if higher and not other.failure:
                 found = other._replace(mixture=copy(mixture))

@@ -62,11 +62,15 @@ class Ended(NamedTuple):
         return Measures(place.log_likelihood, n_parameters, self.total_weight, place.log_largest)
 
     def initial_values(self, place: Place) -> dict[str, Array]:
-        """Arguments of a mixture that begins there, in units of the data."""
+        """Arguments of a mixture that begins there, in units of the data.
+
+        LinAlgError for a covariance that is singular to double precision.
+        """
         weights, means, covariances = place.params
         layout, scale = STRUCTURES[self.candidate.covariance_type].layout, self.units.scale
         k, d, columns = len(means), self.n_features, self.columns
-        of_columns = np.linalg.inv(covariances * scale * scale[:, None])
+        roots = np.linalg.inv(np.linalg.cholesky(covariances)) / scale
+        of_columns = roots.mT @ roots
         precisions = np.broadcast_to(np.eye(d), (k, d, d)).copy()
         precisions[:, columns[:, None], columns] = of_columns
         if layout.ndim < 2:

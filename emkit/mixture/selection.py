@@ -198,11 +198,11 @@ class EMGaussianMixtureIC(SummarisedGrid, CallbackSupportMixin, DensityMixin, Ba
     Candidates that are one model have one fit: all types of one sharing in one column, and with
     one component those that differ in what components share.
 
-    Plain maximum likelihood of a small complete table (n rows of at most 100 000 / (1 + d + d(d+1)/2))
-    climbs all candidates side by side, which is many times as fast. They then go on from each other:
-    from the rows as the best of another type assigns them, with two components of one more as one,
-    and one of one fewer as two. ``search=Race()`` fits each by itself, as do callbacks, a prior, noise
-    and missing cells; the maxima that are found may then be others.
+    Plain maximum likelihood of a small complete table (at most 100 000 / (1 + d + d(d+1)/2) rows)
+    climbs all candidates side by side, which is many times as fast. They then go on from each
+    other: from the rows as the best of another type assigns them, with two components of one more
+    as one, and one of one fewer as two. ``search=Race()`` fits each by itself, as do callbacks, a
+    prior, noise and missing cells; the maxima that are found may then be others.
 
     Callbacks of scikit-learn 1.9 and later (``set_callbacks``) get one task for each fit, with that
     of its mixture in it. With ``n_jobs`` of two or more only what a callback hands on between
