@@ -267,6 +267,18 @@ def test_clusters_too_narrow_for_features_are_found(width):
     assert_allclose(ours.weights_, 1 / 3)
 
 
+@pytest.mark.parametrize("weight", [1e-9, 1e9])
+def test_the_size_of_weights_decides_nothing(weight):
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(at, 1e-6, (50, 2)) for at in (-1.0, 0.5, 3.0)])
+    one = grid(min_components=3, max_components=3, covariance_type="diag")
+    plain = one.fit(X).results_["log_likelihood"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        ours = one.fit(X, sample_weight=np.full(150, weight)).results_["log_likelihood"]
+    assert_allclose(ours / weight, plain, rtol=1e-6)
+
+
 def test_no_unit_of_a_column_is_refused():
     """Where what goes on to the end begins in units of the data."""
     rng = np.random.default_rng(0)

@@ -232,7 +232,7 @@ def _book_narrow(
     if not lost:
         return
     contests, places = [contests[i] for i in lost], [places[i] for i in lost]
-    enough = (1.0 + features.n_columns) / features.total_weight
+    enough = (1.0 + features.n_columns) / features.table.shape[1]
     resolved = _resolved([contest.structure for contest in contests], places, least)
     visible = (
         least > ROUGH * EPS * np.square(features.table).max(axis=1)[1 : 1 + len(least)]
