@@ -311,3 +311,11 @@ def test_ties_stop_no_grid(seed):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DataWarning)
         assert np.isfinite(grid(**options).fit(X // 2).best_criterion_)
+
+
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+def test_of_equal_criteria_the_first_is_fitted():
+    X = np.repeat([[0.0, 0.0], [0.0, 1.0], [4.0, 0.0], [4.0, 1.0]], 5, axis=0)
+    ours = grid(covariance_type=["VEI", "EVI"], min_components=2, max_components=2).fit(X)
+    assert ours.best_estimator_.covariance_type == ours.best_params_["covariance_type"]
+    assert ours.best_criterion_ == pytest.approx(ours.best_estimator_.bic(X))

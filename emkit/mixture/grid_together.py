@@ -39,6 +39,8 @@ __all__ = ["Ended", "climb_together"]
 SMALL = 100_000
 #: Units of columns whose squares are doubles by far.
 LEAST_UNIT, LARGEST_UNIT = 1e-100, 1e100
+#: An eigenvalue of a correlation matrix that leaves no digits to its inverse.
+SINGULAR = 1e-13
 #: Structure by whose densities starts that are no partition assign rows.
 OF_STARTS = STRUCTURES["diag"]
 
@@ -69,7 +71,12 @@ class Ended(NamedTuple):
         weights, means, covariances = place.params
         layout, scale = STRUCTURES[self.candidate.covariance_type].layout, self.units.scale
         k, d, columns = len(means), self.n_features, self.columns
-        roots = np.linalg.inv(np.linalg.cholesky(covariances)) / scale
+        roots = np.linalg.inv(np.linalg.cholesky(covariances))
+        deviations = np.sqrt(covariances.diagonal(axis1=1, axis2=2))
+        correlations = covariances / deviations[:, :, None] / deviations[:, None]
+        if not (np.linalg.eigvalsh(correlations) > SINGULAR).all():
+            raise np.linalg.LinAlgError("singular but for rounding")
+        roots = roots / scale
         of_columns = roots.mT @ roots
         precisions = np.broadcast_to(np.eye(d), (k, d, d)).copy()
         precisions[:, columns[:, None], columns] = of_columns
