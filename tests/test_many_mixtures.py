@@ -1,5 +1,7 @@
 """Many small mixtures at once: steps are those of every mixture by itself, and so are the ends."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -263,3 +265,57 @@ def test_clusters_too_narrow_for_features_are_found(width):
     assert ours.best_params_["n_components"] == 3
     assert_allclose(np.sort(ours.means_[:, 0]), [-1.0, 0.5, 3.0], atol=5 * width)
     assert_allclose(ours.weights_, 1 / 3)
+
+
+@pytest.mark.parametrize("weight", [1e-9, 1e9])
+def test_the_size_of_weights_decides_nothing(weight):
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(at, 1e-6, (50, 2)) for at in (-1.0, 0.5, 3.0)])
+    one = grid(min_components=3, max_components=3, covariance_type="diag")
+    plain = one.fit(X).results_["log_likelihood"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        ours = one.fit(X, sample_weight=np.full(150, weight)).results_["log_likelihood"]
+    assert_allclose(ours / weight, plain, rtol=1e-6)
+
+
+def test_no_unit_of_a_column_is_refused():
+    """Where what goes on to the end begins in units of the data."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 3)) + 6.0 * rng.integers(2, size=(60, 1))
+    X[:, 1] = 1.0
+    units = np.array([1e-12, 1.0, 1e12])
+    with pytest.warns(DataWarning, match="constant"):
+        plain = grid(covariance_type="full").fit(X)
+        other = grid(covariance_type="full").fit(X * units)
+    assert_allclose(other.criterion_, plain.criterion_, rtol=1e-4)
+
+
+@pytest.mark.parametrize("far", [1e4, 1e5, 1e6])
+def test_a_row_far_away_is_a_component_of_pooled_variances(far):
+    """Features are too coarse for the others then, but no variance is that of a row alone."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(60, 2)) + 9.0 * rng.integers(2, size=(60, 1))
+    X[0, 0] = far
+    options = {"covariance_type": ["EII", "EEI", "tied", "EEV"], "max_components": 3}
+    ours, alone = grid(**options).fit(X), grid(**options, search=Race()).fit(X)
+    assert ours.best_criterion_ < alone.best_criterion_ + 0.01
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=3, deadline=None)
+def test_ties_stop_no_grid(seed):
+    rng = np.random.default_rng(seed)
+    X = np.round(rng.normal(size=(60, 3)) + 3.0 * rng.integers(3, size=(60, 3)) ** 2)
+    options = {"covariance_type": ["VEI", "VEV", "VEE"], "max_components": 4, "n_init": 2}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)
+        assert np.isfinite(grid(**options).fit(X // 2).best_criterion_)
+
+
+@pytest.mark.filterwarnings("ignore::emkit.exceptions.DataWarning")
+def test_of_equal_criteria_the_first_is_fitted():
+    X = np.repeat([[0.0, 0.0], [0.0, 1.0], [4.0, 0.0], [4.0, 1.0]], 5, axis=0)
+    ours = grid(covariance_type=["VEI", "EVI"], min_components=2, max_components=2).fit(X)
+    assert ours.best_estimator_.covariance_type == ours.best_params_["covariance_type"]
+    assert ours.best_criterion_ == pytest.approx(ours.best_estimator_.bic(X))

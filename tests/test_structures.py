@@ -441,3 +441,16 @@ def test_without_rows_covariances_stay(name):
     assert_allclose(stays, 2.0 * unit)
     small = structure.estimate(1e-200 * unit, layout.counts(np.ones(3), 2), 1e200 * unit)
     assert np.isfinite(small).all()
+
+
+@given(st.integers(2, 6), st.integers(2, 4), st.integers(0, 10**6))
+@settings(max_examples=20, deadline=None)
+def test_proportions_without_a_maximum_are_singular(k, d, seed):
+    """Where a column has scatter only in components of fewer than n / d counts."""
+    rng = np.random.default_rng(seed)
+    scatter, counts = rng.lognormal(0.0, 2.0, (k, d)), rng.uniform(5.0, 50.0, k)
+    flat = np.arange(k) > 0
+    counts[flat] += (d - 1) * counts[0]
+    scatter[flat, 0] = 0.0
+    found = STRUCTURES["VEI"].estimate(scatter, counts, np.ones_like(scatter))
+    assert np.isfinite(found).all() and (found.min(axis=1) == 0.0).any()

@@ -1,7 +1,7 @@
 """The fits of a grid: one mixture for each model, why it does not count, what it measures."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from copy import copy
 from typing import Any, NamedTuple
 
@@ -55,7 +55,10 @@ class GridFit(NamedTuple):
         numbers = _line(ended.measures(ended.best), ended.best.n_iter, ended.best.converged)
         found = cls(mixture, numbers, [], "", ended)
         for place in ended.unsettled:
-            other = _fit_from(mixture, ended.initial_values(place), X, sample_weight)
+            try:
+                other = _fit_from(mixture, ended.initial_values(place), X, sample_weight)
+            except ValueError:  # so singular, or so narrow, that no fit can begin there
+                continue
             higher = other.numbers["log_likelihood"] > found.numbers["log_likelihood"]
             if higher and not other.failure:
                 found = other._replace(mixture=copy(mixture))
@@ -66,7 +69,10 @@ class GridFit(NamedTuple):
         if self.ended is None or self.ended.best is None:
             return self
         best = self.ended.best
-        begin = self.ended.initial_values(best) if best.converged else {}
+        begin: dict[str, Any] = {}
+        if best.converged:
+            with suppress(np.linalg.LinAlgError):  # else from starts of its own
+                begin = self.ended.initial_values(best)
         return _fit_from(self.mixture, begin, X, sample_weight)
 
 
@@ -74,9 +80,10 @@ def _fit_from(
     mixture: EMGaussianMixture, begin: dict[str, Any], X: Any, sample_weight: Any
 ) -> GridFit:
     """A mixture fitted from initial values, which its arguments do not tell afterwards."""
-    fit = _fit(mixture.set_params(**begin), X, sample_weight, None)
-    mixture.set_params(**dict.fromkeys(begin))
-    return fit
+    try:
+        return _fit(mixture.set_params(**begin), X, sample_weight, None)
+    finally:
+        mixture.set_params(**dict.fromkeys(begin))
 
 
 def fit_all(

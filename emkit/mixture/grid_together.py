@@ -39,6 +39,8 @@ __all__ = ["Ended", "climb_together"]
 SMALL = 100_000
 #: Units of columns whose squares are doubles by far.
 LEAST_UNIT, LARGEST_UNIT = 1e-100, 1e100
+#: An eigenvalue of a correlation matrix that leaves no digits to its inverse.
+SINGULAR = 1e-13
 #: Structure by whose densities starts that are no partition assign rows.
 OF_STARTS = STRUCTURES["diag"]
 
@@ -62,11 +64,20 @@ class Ended(NamedTuple):
         return Measures(place.log_likelihood, n_parameters, self.total_weight, place.log_largest)
 
     def initial_values(self, place: Place) -> dict[str, Array]:
-        """Arguments of a mixture that begins there, in units of the data."""
+        """Arguments of a mixture that begins there, in units of the data.
+
+        LinAlgError for a covariance that is singular to double precision.
+        """
         weights, means, covariances = place.params
         layout, scale = STRUCTURES[self.candidate.covariance_type].layout, self.units.scale
         k, d, columns = len(means), self.n_features, self.columns
-        of_columns = np.linalg.inv(covariances * scale * scale[:, None])
+        roots = np.linalg.inv(np.linalg.cholesky(covariances))
+        deviations = np.sqrt(covariances.diagonal(axis1=1, axis2=2))
+        correlations = covariances / deviations[:, :, None] / deviations[:, None]
+        if not (np.linalg.eigvalsh(correlations) > SINGULAR).all():
+            raise np.linalg.LinAlgError("singular but for rounding")
+        roots = roots / scale
+        of_columns = roots.mT @ roots
         precisions = np.broadcast_to(np.eye(d), (k, d, d)).copy()
         precisions[:, columns[:, None], columns] = of_columns
         if layout.ndim < 2:

@@ -340,6 +340,7 @@ class EMGaussianMixtureIC(SummarisedGrid, CallbackSupportMixin, DensityMixin, Ba
         others = [c for c in mixtures if c not in fits]
         fitted = fit_all(self, [mixtures[c] for c in others], X, sample_weight, n_jobs)
         fits.update(zip(others, fitted, strict=True))
+        fits = {c: fits[c] for c in grid if c in fits}  # of equal criteria the first is the best
         fit_best(fits, self.criterion, X, sample_weight)
         self._publish(grid, [fits[first[model]] for model in models])
         self._sizes = cluster_sizes(self.best_estimator_, X, sample_weight)

@@ -110,9 +110,10 @@ class Climbs:
         with np.errstate(all="ignore"):  # some may be of no mixture
             params = self.many.m_step(self._defined(point, empty), before)
             image, heights = self.many.e_step(params)
-        if (heights.log_likelihoods == -np.inf).any():
-            params = self._pooled(params, heights.log_likelihoods == -np.inf)
-            image, heights = self.many.e_step(params)
+            singular = heights.log_likelihoods == -np.inf
+            if singular.any():
+                params = self._pooled(params, singular)
+                image, heights = self.many.e_step(params)
         height = np.where(empty, -np.inf, heights.log_likelihoods)
         false = np.zeros(m, dtype=bool)
         self.state = _State(

@@ -251,9 +251,9 @@ def _inverted(covariances: Array) -> tuple[Array, Array, NDArray[np.bool_]]:
     lower = _roots(covariances)
     pivots = lower.diagonal(axis1=1, axis2=2)
     regular &= (pivots**2 > SINGULAR * covariances.diagonal(axis1=1, axis2=2)).all(axis=1)
-    covariances = np.where(regular[:, None, None], covariances, one)
+    roots = np.linalg.inv(np.where(regular[:, None, None], lower, one))
     pivots = np.where(regular[:, None], pivots, 1.0)
-    return np.linalg.inv(covariances), 2.0 * np.log(pivots).sum(axis=1), regular
+    return roots.mT @ roots, 2.0 * np.log(pivots).sum(axis=1), regular
 
 
 def _roots(covariances: Array) -> Array:

@@ -12,7 +12,7 @@ structure assigns them, with two components of one more as one, and with one of 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import compress, islice
 from math import log
 from typing import Any, NamedTuple
 
@@ -68,9 +68,14 @@ class Contest:
 
     @property
     def higher(self) -> list[Place]:
-        """The first two of the unsettled places that may lead higher than the best."""
+        """The first two of the unsettled places that may lead higher than the best.
+
+        How high those are that are too narrow for features is not known.
+        """
         best = -np.inf if self.best is None else self.best.log_likelihood
-        return [p for p in self.unsettled if not -np.inf < p.log_likelihood <= best][:2]
+        heights = [place.log_likelihood for place in self.unsettled]
+        may = [height == -np.inf or height > best for height in heights]
+        return list(compress(self.unsettled, may))[:2]
 
     def bic(self, features: Features) -> float:
         """BIC of the best."""
@@ -220,19 +225,21 @@ def _book_narrow(
 ) -> None:
     """Note the places that may be lost because features are too coarse for them.
 
-    Not so are components of fewer rows than columns, or of rows that agree to rounding.
+    Not so are those with a component of its own variances and fewer rows than columns, or of rows
+    that agree to rounding.
     """
     lost = [i for i, place in enumerate(places) if place.log_likelihood == -np.inf]
     if not lost:
         return
     contests, places = [contests[i] for i in lost], [places[i] for i in lost]
-    enough = (1.0 + features.n_columns) / features.total_weight
+    enough = (1.0 + features.n_columns) / features.table.shape[1]
     resolved = _resolved([contest.structure for contest in contests], places, least)
     visible = (
         least > ROUGH * EPS * np.square(features.table).max(axis=1)[1 : 1 + len(least)]
     ).all()
     for contest, place, varies in zip(contests, places, resolved, strict=True):
-        if (varies or not visible) and (place.params.weights >= enough).all():
+        filled = contest.structure.pools_variances or (place.params.weights >= enough).all()
+        if (varies or not visible) and filled:
             contest.unsettled.append(place)
 
 

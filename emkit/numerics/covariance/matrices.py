@@ -65,8 +65,11 @@ class Matrix(Layout):
 
     def check_precisions(self, precisions: Array, name: str) -> None:
         for precision in precisions.reshape(-1, *precisions.shape[-2:]):
-            symmetric = np.allclose(precision, precision.T)
-            if not (symmetric and (np.linalg.eigvalsh(precision) > 0.0).all()):
+            # As for columns of one unit: with others, sums lose the smallest.
+            diagonal = precision.diagonal()
+            unit = self.rescale(precision, 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0)))
+            symmetric = np.allclose(unit, unit.T)
+            if not (symmetric and (np.linalg.eigvalsh(unit) > 0.0).all()):
                 raise ValueError(f"'{name} precision' should be symmetric, positive-definite")
 
     def log_det(self, factor: Array, n_features: int) -> Array:

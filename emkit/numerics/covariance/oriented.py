@@ -8,7 +8,7 @@ from emkit._typing import Array
 from emkit.numerics.covariance.axes import principal_axes, variances_along
 from emkit.numerics.covariance.common import Orientation, nearest_orientation
 from emkit.numerics.covariance.rotations import along, common_axes
-from emkit.numerics.covariance.rules import NO_VARIANCE, TINY, Rule
+from emkit.numerics.covariance.rules import NO_VARIANCE, POOLED, TINY, Rule
 from emkit.numerics.covariance.side_by_side import ONE, SideBySide
 from emkit.numerics.covariance.structure import Structure
 
@@ -26,6 +26,10 @@ class AlongColumns(Structure):
     """
 
     rule: Rule
+
+    @property
+    def pools_variances(self) -> bool:
+        return self.rule is POOLED
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         return self.rule.n_parameters(n_components, n_features)

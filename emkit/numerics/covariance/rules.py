@@ -35,6 +35,8 @@ FAR = 0.5
 #: What a Newton step may promise in nats per row to be the last, also where it need not be to the
 #: last digit, and steps at most.
 SMALL_GAIN, ROUGH_GAIN, STEPS = 1e-16, 1e-9, 100
+#: Slope in nats per row that no minimum has which these steps find.
+STEEP = 1e-3
 
 
 Estimate = Callable[[Array, Array, Array, SideBySide], Array]
@@ -120,25 +122,30 @@ def curvature_of_equal_volume(
 def proportional(
     scatter: Array, counts: Array, previous: Array, mixtures: SideBySide = ONE
 ) -> Array:
-    """Variances of the same proportions in every component."""
+    """Variances of the same proportions in every component; 0 where there is no maximum.
+
+    So it is where a column has scatter only in components of fewer than n / d counts.
+    """
     d, total = scatter.shape[1], mixtures.sum(counts)[:, None]
     scatter = np.maximum(scatter, TINY)
     logs = mixtures.sum(counts[:, None] * np.log(np.maximum(previous, TINY)))
     before = logs / np.maximum(total, TINY)  # without any rows, too
     shape = mixtures.spread(proportions(scatter, counts, before, mixtures))
-    along = (scatter * np.exp(-shape)).sum(axis=1)
-    sizes = along / (d * np.maximum(counts, TINY))
-    empty = counts <= 0.0
-    if empty.any():  # so that the penalty stays as it is
-        sizes = np.where(empty, along / (scatter / np.maximum(previous, TINY)).sum(axis=1), sizes)
-    variances: Array = sizes[:, None] * np.exp(shape)
-    return np.where(variances > NO_VARIANCE, variances, 0.0)
+    with np.errstate(over="ignore", invalid="ignore"):  # where there is no maximum
+        along = (scatter * np.exp(-shape)).sum(axis=1)
+        sizes = along / (d * np.maximum(counts, TINY))
+        empty = counts <= 0.0
+        if empty.any():  # so that the penalty stays as it is
+            before = (scatter / np.maximum(previous, TINY)).sum(axis=1)
+            sizes = np.where(empty, along / before, sizes)
+        variances: Array = sizes[:, None] * np.exp(shape)
+    return np.where((variances > NO_VARIANCE) & (variances < np.inf), variances, 0.0)
 
 
 def proportions(scatter: Array, counts: Array, shape: Array, mixtures: SideBySide = ONE) -> Array:
-    r"""The b of :math:`c_{kj} = \exp(a_k + b_j)`, from another b (m, d); Newton's method.
+    r"""The b of :math:`c_{kj} = \exp(a_k + b_j)`, from another b (m, d); NaN where there is none.
 
-    With the best a for every b, the function of b is convex:
+    By Newton's method: with the best a for every b, the function of b is convex,
     :math:`d \sum_k n_k \log \sum_j w_{kj} e^{-b_j} + \sum_k n_k \sum_j b_j`.
     """
     d, total = scatter.shape[1], mixtures.sum(counts)[:, None]
@@ -168,7 +175,8 @@ def proportions(scatter: Array, counts: Array, shape: Array, mixtures: SideBySid
         going_on &= gain > small_gain(mixtures) * total[:, 0]
         if not going_on.any():
             break
-    return shape - shape.mean(axis=1, keepdims=True)
+    endless = (np.abs(slope) > STEEP * total).any(axis=1, keepdims=True)
+    return np.where(endless, np.nan, shape - shape.mean(axis=1, keepdims=True))
 
 
 def small_gain(mixtures: SideBySide) -> float:

@@ -46,6 +46,14 @@ class Structure:
         """mclust's three letters for it; its name, if mclust does not have it."""
         return next((name for name in (self.name, *self.aliases) if name.isupper()), self.name)
 
+    @property
+    def pools_variances(self) -> bool:
+        """Whether all components have the same variances along their axes, also those of few rows.
+
+        Then none of them becomes singular by itself.
+        """
+        return self.layout.shared
+
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Free parameters of the covariances."""
         return self.layout.n_covariances(n_components) * self.layout.n_numbers(n_features)
