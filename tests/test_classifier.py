@@ -44,6 +44,24 @@ def test_tied_covariances_are_linear_discriminant_analysis():
         assert_allclose(ours.mixture_.covariances_, theirs.covariance_, rtol=1e-10)
 
 
+def test_each_class_is_as_high_as_by_mclustda(golden):
+    """The same with one component a class; with two, mclust's climbs end lower."""
+    banknote = np.array(golden("selection_mclust.json")["banknote"]["X"])
+    tables = {"banknote": (banknote, np.repeat([0, 1], 100)), "iris": (X, SPECIES)}
+    for case in golden("mclustda.json")["cases"]:
+        rows, y = tables[case["data"]]
+        classifier = EMMixtureClassifier(
+            components_per_class=case["G"], covariance_type=case["model"], reg_covar=0.0, tol=1e-8
+        ).fit(rows, y)
+        shares = np.bincount(y) / len(y)
+        ours = classifier.mixture_.lower_bound_ * len(y) - np.log(shares[y]).sum()
+        theirs = sum(case["log_likelihoods"])
+        if case["G"] == 1:
+            assert ours == pytest.approx(theirs, abs=1e-5)
+        else:
+            assert ours > theirs + 1.0
+
+
 def test_full_covariances_are_quadratic_discriminant_analysis_by_maximum_likelihood():
     ours = EMMixtureClassifier(reg_covar=0.0).fit(X, SPECIES)
     theirs = QuadraticDiscriminantAnalysis(store_covariance=True).fit(X, SPECIES)
