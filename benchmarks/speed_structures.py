@@ -1,8 +1,10 @@
 """EMGaussianMixture's fourteen covariance structures against R's mclust: CPU time per iteration.
 
-Run ``python benchmarks/speed_structures.py``; ``--quick`` takes small data, as a smoke test. Beside
-the times stand how many times more mclust takes, and what a structure takes of 'full' or, where
-columns are independent, of 'diag'. Both begin from one partition, and make plain EM iterations.
+Run ``python benchmarks/speed_structures.py``; ``--quick`` takes small data, as a smoke test, and
+``--tgmm PYTHON`` names an interpreter that has tgmm, without which its columns are empty. Beside
+the times stand how many times more mclust and tgmm take, and what a structure takes of 'full' or,
+where columns are independent, of 'diag'. All make plain EM iterations: emkit and mclust from one
+partition, tgmm from its means.
 """
 
 import os
@@ -43,6 +45,30 @@ for (model in a[-(1:5)]) {
     short <- took(model, as.integer(a[4])); long <- took(model, as.integer(a[5]))
     cat(model, (long - short) / (as.integer(a[5]) - as.integer(a[4])), "\\n")
 }
+"""
+
+
+#: CPU seconds per iteration of tgmm from means, or nan; a line a structure.
+TGMM = """
+import sys, time
+import numpy as np, torch, tgmm
+torch.set_num_threads(1)
+X, means = (torch.from_numpy(np.load(sys.argv[1])[name]) for name in ("X", "means"))
+short, long = int(sys.argv[2]), int(sys.argv[3])
+def fit(letters, n_iter):
+    mixture = tgmm.GaussianMixture(
+        len(means), covariance_type=letters, init_means=means, tol=0.0, max_iter=n_iter
+    )
+    began = time.process_time()
+    mixture.fit(X)
+    return time.process_time() - began
+for letters in sys.argv[4:]:
+    try:
+        fit(letters, 1)
+        took = min(fit(letters, long) - fit(letters, short) for _ in range(2)) / (long - short)
+    except Exception:
+        took = np.nan
+    print(letters, took)
 """
 
 
@@ -105,29 +131,44 @@ def of_mclust(case: Case, X: Array, labels: Array) -> dict[str, float]:
     return {line.split()[0]: float(line.split()[1]) for line in lines if len(line.split()) == 2}
 
 
-def iterations(quick: bool, repeats: int) -> None:
+def of_tgmm(python: str | None, X: Array, labels: Array) -> dict[str, float]:
+    """The same of tgmm, by letters; empty without it."""
+    if python is None:
+        return {}
+    means = np.stack([X[labels == k].mean(axis=0) for k in np.unique(labels)])
+    letters = [STRUCTURES[name].letters for name in NAMES]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "data.npz"
+        np.savez(path, X=X, means=means)
+        lines = run([python, "-c", TGMM, str(path), str(SHORT), str(LONG), *letters]).splitlines()
+    return {line.split()[0]: float(line.split()[1]) for line in lines if len(line.split()) == 2}
+
+
+def iterations(quick: bool, repeats: int, tgmm: str | None) -> None:
     """A table for each size of data."""
     for case in CASES:
         if quick:
             case = case._replace(n=2000)
         X, labels = start_of(case)
         ours = per_iteration(case, X, labels, 1 if quick else repeats)
-        theirs = of_mclust(case, X, labels)
+        peers = of_mclust(case, X, labels), of_tgmm(tgmm, X, labels)
         table = Table(
             f"CPU ms per iteration, {case.n} x {case.d}, {case.k} components",
-            ["structure", "emkit", "mclust", "mclust/emkit", "emkit/full or diag"],
+            ["structure", "emkit", "emkit/full or diag"]
+            + ["mclust", "mclust/emkit", "tgmm", "tgmm/emkit"],
             12,
         )
         for name in NAMES:
             structure = STRUCTURES[name]
             beside = ours["diag" if structure.layout.independent else "full"]
-            other = theirs.get(structure.letters, np.nan)
+            others = [peer.get(structure.letters, np.nan) for peer in peers]
+            pairs = [(f"{1e3 * other:.1f}", f"{other / ours[name]:.1f}") for other in others]
             table.row(
                 structure.letters,
                 f"{1e3 * ours[name]:.2f}",
-                f"{1e3 * other:.1f}",
-                f"{other / ours[name]:.1f}",
                 f"{ours[name] / beside:.2f}",
+                *pairs[0],
+                *pairs[1],
             )
 
 
@@ -140,4 +181,5 @@ if __name__ == "__main__":
         TABLES,
         {},
         repeats={"type": int, "default": 5, "help": "turns, the best of which counts: %(default)s"},
+        tgmm={"default": None, "help": "an interpreter that has tgmm"},
     )
