@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.naive_bayes import CategoricalNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from structures import dense
+from structures import OF_EACH_LAYOUT, dense
 from tables import Slices
 
 from emkit import EMGaussianMixture, EMMixtureClassifier, MixturePrior
@@ -29,6 +29,7 @@ from emkit.models.labels import Labels
 from emkit.numerics.covariance import NAMES
 
 each_structure = pytest.mark.parametrize("name", NAMES)
+each_layout = pytest.mark.parametrize("name", OF_EACH_LAYOUT)
 few = settings(max_examples=8, deadline=None, derandomize=True)
 seeds = st.integers(0, 10_000)
 #: Maximum likelihood, to the end.
@@ -156,7 +157,7 @@ def test_several_components_a_class_are_a_mixture_of_each():
 # Some classes known
 
 
-@each_structure
+@each_layout
 @few
 @given(seed=seeds, holes=st.sampled_from([0.0, 0.2]))
 def test_the_objective_is_the_likelihood_of_labels_and_rows(name, seed, holes):
@@ -200,7 +201,7 @@ def test_a_class_that_nobody_has_seen_is_found(seed):
     assert classifier.score(frame[told], z[told]) > 0.9
 
 
-@each_structure
+@each_layout
 def test_categories_help_and_so_do_rows_of_unknown_class(name):
     """Over draws; rows of unknown class where the structure is that of the classes."""
     gains, of_rows = [], []
@@ -236,7 +237,7 @@ def test_labels_that_know_nothing_change_nothing(columns, name):
         assert_array_equal(one, other)
 
 
-@each_structure
+@each_layout
 def test_one_label_a_class_names_the_clusters_of_a_mixture(name):
     frame, _, _ = table(6, n=300, apart=7.0, holes=0.1)
     exact = {"covariance_type": name, "random_state": 0, **EXACT}
@@ -265,7 +266,7 @@ def test_without_categories_nothing_changes(name):
                            plain.predict_proba(X.to_numpy()))  # fmt: skip
 
 
-@each_structure
+@each_layout
 def test_weights_are_repeated_rows(name):
     frame, _, y = table(8, holes=0.0)
     weights = np.random.default_rng(1).integers(0, 4, len(y))
