@@ -57,7 +57,7 @@ X, means = (torch.from_numpy(np.load(sys.argv[1])[name]) for name in ("X", "mean
 short, long = int(sys.argv[2]), int(sys.argv[3])
 def fit(letters, n_iter):
     mixture = tgmm.GaussianMixture(
-        len(means), covariance_type=letters, init_means=means, tol=0.0, max_iter=n_iter
+        len(means), covariance_type=letters, init_means=means, tol=1e-300, max_iter=n_iter
     )
     began = time.process_time()
     mixture.fit(X)
