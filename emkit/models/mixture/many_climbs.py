@@ -274,10 +274,11 @@ class Climbs:
             state.going_on = state.going_on & ~ended
         left = mixtures.spread(state.going_on).mean()
         if 0.0 < left < 1.0 - ENDED:
-            self._drop(~state.going_on)
+            self._keep(state.going_on)
 
-    def _drop(self, these: NDArray[np.bool_]) -> None:
-        state, which = self.state, ~these
+    def _keep(self, which: NDArray[np.bool_]) -> None:
+        """Go on with some of the mixtures only."""
+        state = self.state
         each = self.many.mixtures.spread(which)
         structures = [s for s, kept in zip(self.many.structures, which, strict=True) if kept]
         self.many = ManyMixtures(self.features, structures, self.many.mixtures.sizes[which])

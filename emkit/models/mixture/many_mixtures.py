@@ -109,7 +109,7 @@ class ManyMixtures:
         # The k-th components of all mixtures that have one, largest mixtures first: then maxima and
         # sums over the components of each are taken over neighbouring blocks.
         rank = np.argsort(-sizes, kind="stable")
-        number = np.arange(len(self.mixtures.mixture)) - self.mixtures.spread(self.mixtures.first)
+        number = self.mixtures.number
         place = np.empty_like(rank)
         place[rank] = np.arange(len(rank))
         self._order = np.lexsort([self.mixtures.spread(place), number])
