@@ -243,6 +243,18 @@ def test_rounding_refuses_no_last_step_of_a_student_t(seed):
     assert_allclose(score / model.scale_ * model.standard_errors_, 0.0, atol=1e-9)
 
 
+@pytest.mark.parametrize("seed", [0, 2, 4, 8])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_standard_errors_of_a_student_t_are_those_at_the_maximum(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(15, 1))
+    y = X[:, 0] + rng.standard_t(4, size=15)
+    model = EMCensoredRegressor(distribution="student_t", right=1.0, warm_start=True).fit(X, y)
+    errors = model.standard_errors_
+    model.set_params(tol=0.0, max_iter=50).fit(X, y)  # goes on to the last digit
+    assert_allclose(model.standard_errors_, errors, rtol=1e-7)
+
+
 def test_estimated_degrees_of_freedom_are_the_likeliest():
     rng = np.random.default_rng(3)
     X = rng.normal(size=(400, 1))
