@@ -231,6 +231,30 @@ def test_student_t_is_near_the_normal_for_many_degrees_of_freedom():
     assert near.df_ == 1e6
 
 
+@pytest.mark.parametrize("seed", [0, 1, 3])
+def test_rounding_refuses_no_last_step_of_a_student_t(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(1000, 1))
+    y = X[:, 0] + rng.standard_t(4, size=1000)
+    model = EMCensoredRegressor(distribution="student_t", right=1.0).fit(X, y)
+    z, exact = (np.minimum(y, 1.0) - model.predict(X)) / model.scale_, y < 1.0
+    slope = np.where(exact, 5.0 * z / (4.0 + z**2), t.pdf(z, 4) / t.sf(z, 4))
+    score = np.array([slope.sum(), slope @ X[:, 0], (slope @ z - exact.sum()) * model.scale_])
+    assert_allclose(score / model.scale_ * model.standard_errors_, 0.0, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", [0, 2, 4, 8])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_standard_errors_of_a_student_t_are_those_at_the_maximum(seed):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(15, 1))
+    y = X[:, 0] + rng.standard_t(4, size=15)
+    model = EMCensoredRegressor(distribution="student_t", right=1.0, warm_start=True).fit(X, y)
+    errors = model.standard_errors_
+    model.set_params(tol=0.0, max_iter=50).fit(X, y)  # goes on to the last digit
+    assert_allclose(model.standard_errors_, errors, rtol=1e-7)
+
+
 def test_estimated_degrees_of_freedom_are_the_likeliest():
     rng = np.random.default_rng(3)
     X = rng.normal(size=(400, 1))

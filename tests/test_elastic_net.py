@@ -330,6 +330,14 @@ def test_columns_that_are_all_but_copies_are_told_apart(apart):
     assert (model.coef_[[0, 6]] == 0.0).any()
 
 
+@pytest.mark.parametrize("law", ["exponential", "rayleigh"])
+def test_where_nothing_is_free_the_fit_is_that_of_the_law_alone(law):
+    options = {"distribution": law, "alpha": 1.0, "fit_intercept": False}
+    X, y = np.empty((3, 0)), [1.0, 2.0, 3.0]
+    models = [EMCensoredRegressor(**options, l1_ratio=ratio).fit(X, y) for ratio in (0.0, 0.5)]
+    assert models[1].log_likelihood_ == models[0].log_likelihood_
+
+
 def test_a_constant_column_is_told():
     X, Y = rows()
     X[:, 3] = 7.0

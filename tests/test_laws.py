@@ -124,7 +124,8 @@ def test_derivatives_are_those_of_differences(law, name):
 @each_law
 @pytest.mark.parametrize("name", ["log_pdf", "log_sf", "log_cdf"])
 def test_far_out_all_is_finite(law, name):
-    z = array(-1e5, -1e3, -300.0, 300.0, 1e3, 1e5)
+    z = np.append([300.0, 1e3], np.geomspace(1e5, 1e12, 500))
+    z = np.append(-z, z)
     for part in getattr(law, f"{name}_derivatives")(z):
         assert np.isfinite(part).all()
 

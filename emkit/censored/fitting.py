@@ -287,9 +287,10 @@ def polished(model: PenalisedLine, stats: Any, result: EMResult, data: Any) -> E
         return result
     objective, prior = result.objective, model.log_prior(params)
     if model.polish_gains:
-        objective = data.sum(partial(model.e_step, params=params))[1] + prior
-        if objective < result.objective:
+        reached = data.sum(partial(model.e_step, params=params))[1] + prior
+        if reached < objective - rounding:
             return result
+        objective = max(objective, reached)
     history = np.append(result.history[:-1], objective)
     # Where the objective is the same, what the penalty has of it may not be.
     likelihood = objective - prior

@@ -145,6 +145,8 @@ class ElasticNetLine(LocationScale):
         size = np.sqrt(np.append(self.gram.diagonal() + self.penalty, self.lengths**-2.0))
         size = np.outer(size, size)
         curvature = curvature / size
+        if not len(curvature):  # no columns, no intercept, and a scale that is given
+            return curvature
         if np.linalg.eigvalsh(curvature)[0] < MIN_CURVATURE * curvature.diagonal().max():
             apart = curvature * np.equal.outer(moving, moving)
             values, vectors = np.linalg.eigh(apart)

@@ -1,5 +1,8 @@
 r"""Curvature at the maximum itself, where a run ended before it was quite there.
 
+Standard errors change with the parameters: a run that gains no more than rounding can end so far
+from the maximum that they are off by 1e-4 of themselves, as EM's of few rows.
+
 Along a direction that the data do not determine the likelihood is constant on a curve. Off the
 maximum its Hessian does not vanish there: it is of the size of the gradient, and would pass for
 information. Newton's steps with :math:`H + \mu I`, :math:`\mu \propto \lVert g \rVert`, converge
@@ -17,8 +20,9 @@ from emkit.models.censored.line import LineParams, PenalisedLine
 
 __all__ = ["peak_information"]
 
-#: Curvature, in units of what the gradient may add to it, from which on it can be trusted.
-TRUSTED_CURVATURE = 1e2
+#: Curvature, in units of what the gradient may add to it, from which on it can be trusted: roots of
+#: its inverse are then known to less than 1e-6 of themselves.
+TRUSTED_CURVATURE = 1e7
 #: Gradient, scaled as the information is, that is nothing but rounding; most steps to get there.
 SETTLED, MOST_STEPS = 1e-12, 20
 

@@ -31,8 +31,8 @@ class Normal(SymmetricLaw, ExponentialMoments):
         log_sf = log_ndtr(-z)
         with np.errstate(over="ignore"):
             hazard = np.exp(-0.5 * z * z - LOG_ROOT_2PI - log_sf)
-        second = hazard * (z - hazard)
-        far = np.flatnonzero(z > TAIL_FROM)  # where that difference would cancel
+            second = hazard * (z - hazard)
+        far = np.flatnonzero(z > TAIL_FROM)  # where these differences cancel
         if len(far):
             tail = truncated_normal(z[far], np.full(len(far), np.inf))
             hazard[far], second[far] = tail.mean, tail.variance - 1.0
