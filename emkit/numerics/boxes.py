@@ -24,6 +24,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.polynomial.legendre import leggauss
+from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.numerics.constants import LOG_ROOT_2PI
@@ -78,7 +79,8 @@ def truncated_vector(mean: Array, covariance: Array, lower: Array, upper: Array)
     elif len(mean) == 2:
         boxed = _two(correlation[1, 0], low, high)
     else:
-        boxed = _several(np.broadcast_to(correlation, (*correlation.shape[:2], len(low[0]))), low, high)
+        shape = *correlation.shape[:2], low.shape[1]
+        boxed = _several(np.broadcast_to(correlation, shape), low, high)
     log_mass, centre, spread = boxed
     return Boxed(log_mass, mean + scale * centre, spread * (scale[:, None] * scale))
 
@@ -128,9 +130,7 @@ def _two(correlation: Array, low: Array, high: Array) -> Boxed:
     return Boxed(top.value + np.log(mass) - LOG_ROOT_2PI, mean, covariance)
 
 
-def _mode(
-    lower: Array, upper: Array, ratio: Array, a: Array, b: Array
-) -> tuple[Array, _Outer]:
+def _mode(lower: Array, upper: Array, ratio: Array, a: Array, b: Array) -> tuple[Array, _Outer]:
     """Where the density of the first number is largest in (lower, upper)."""
     low, high = lower.copy(), upper.copy()
     z = np.clip(0.0, low, high)
@@ -180,9 +180,8 @@ def _several(prior: Array, low: Array, high: Array) -> Boxed:
         if sweep == SWEEPS - 1:
             done[:] = True
         if done.any():
-            at = rows[done]
-            part = state.take(done)
-            mean[:, at], covariance[:, :, at], log_mass[at] = part.mean, part.covariance, part.log_mass()
+            at, part = rows[done], state.take(done)
+            log_mass[at], mean[:, at], covariance[:, :, at] = part.boxed()
             if done.all():
                 break
             rows, state = rows[~done], state.take(~done)
@@ -208,7 +207,7 @@ class _Factors(NamedTuple):
         cavity = np.zeros((2, *low.shape))
         return cls(t, u, mean, prior.copy(), prior, low, high, log_part, cavity)
 
-    def take(self, rows: Array) -> "_Factors":
+    def take(self, rows: NDArray[np.bool_]) -> "_Factors":
         """Some of the rows."""
         return _Factors(*(part[..., rows] for part in self))
 
@@ -237,8 +236,8 @@ class _Factors(NamedTuple):
             np.maximum(change, np.abs(covariance[j, j] - v) / v, out=change)
         return change
 
-    def log_mass(self) -> Array:
-        """Log-mass of the box, as the factors have it."""
+    def boxed(self) -> Boxed:
+        """The normal, and the log-mass of the box as the factors have it."""
         centre, cavity = self.cavity
         v = np.einsum("iin->in", self.covariance)
         of_factors = self.log_part + 0.5 * np.log1p(self.t * cavity)
@@ -246,6 +245,5 @@ class _Factors(NamedTuple):
         # |prior| / |covariance| = |1 + T^(1/2) prior T^(1/2)|
         root = np.sqrt(self.t)
         inner = (root[:, None] * root * self.prior).transpose(2, 0, 1) + np.eye(len(root))
-        log_det: Array = np.linalg.slogdet(inner)[1]
-        result: Array = of_factors.sum(axis=0) + 0.5 * ((self.mean * self.u).sum(axis=0) - log_det)
-        return result
+        rest = 0.5 * ((self.mean * self.u).sum(axis=0) - np.linalg.slogdet(inner)[1])
+        return Boxed(of_factors.sum(axis=0) + rest, self.mean, self.covariance)

@@ -24,7 +24,7 @@ from emkit.numerics.covariance import Layout
 from emkit.numerics.gaussian import Components, Moments, Scaling, moments_of
 from emkit.numerics.missing_blocks import find_missing
 from emkit.numerics.rectangles import log_masses
-from emkit.numerics.truncated_normal import truncated_normal
+from emkit.numerics.truncated_normal import draw_between, truncated_normal
 
 __all__ = ["IntervalKernel", "MaskedIntervalKernel", "interval_kernel"]
 
@@ -37,22 +37,33 @@ class Bounded(NamedTuple):
     covariances: list[Array]  #: for each component (m + q, m + q, n or 1), lower triangles
 
 
-class IntervalKernel(ConditionalKernel):
+class _InUnits:
+    """Bounds in the units of a kernel."""
+
+    units: Scaling
+
+    def units_of(self, ends: Array, columns: NDArray[np.intp]) -> Array:
+        """Ends of intervals of cells of some columns."""
+        result: Array = (ends - self.units.shift[columns]) / self.units.scale[columns]
+        return result
+
+
+class IntervalKernel(_InUnits, ConditionalKernel):
     """Components with covariance matrices."""
 
     def log_joint_within(
-        self, rows: Array, bounds: Array, *, exact: bool = False
+        self, rows: Array, columns: NDArray[np.intp], ends: Array, *, exact: bool = False
     ) -> tuple[Array, Bounded]:
-        """Of rows (n, d) of which as many cells each are known to an interval.
+        """Of rows (n, d) of which q cells each are known to an interval.
 
-        ``bounds`` (2, n, d) are NaN in other cells. ``exact``: masses of three cells and more are
-        to 1e-4, in place of those that go with the moments.
+        The cells of a row after those of another, (n q,): their columns, ascending within a row,
+        and the ends (2, n q) of their intervals. ``exact``: masses of three cells and more are to
+        1e-4, in place of those that go with the moments.
         """
-        log_joint, work, cells = self.log_joint_before(rows, bounds)
-        q = len(cells)
-        n, m = len(rows), len(work.missing) - len(cells)
-        inside = np.arange(n)
-        ends = (bounds[:, inside, cells] - self.units.shift[cells]) / self.units.scale[cells]
+        log_joint, work, cells = self._as_if_missing(rows, columns)
+        q, n, inside = len(cells), len(rows), np.arange(len(rows))
+        m = len(work.missing) - q
+        ends = self.units_of(ends, columns).reshape(2, n, q).transpose(0, 2, 1)
         done = Bounded(work.missing, [], [])
         for k, z in enumerate(work.centred):
             factor = work.factor(k)
@@ -76,18 +87,45 @@ class IntervalKernel(ConditionalKernel):
             done.covariances.append(_joint_covariance(of_missing[0], gain, boxed.covariance))
         return log_joint, done
 
-    def log_joint_before(
-        self, rows: Array, bounds: Array
+    def draw_within(
+        self,
+        rows: Array,
+        columns: NDArray[np.intp],
+        ends: Array,
+        which: NDArray[np.intp],
+        chance: Array,
+    ) -> Array:
+        """The rows, their cells with bounds drawn from components ``which`` (n,) given the others.
+
+        By Gibbs sampling from uniform numbers (sweeps, n, d).
+        """
+        _, work, cells = self._as_if_missing(rows, columns)
+        m, inside, out = len(work.missing) - len(cells), np.arange(len(rows)), rows.copy()
+        ends = self.units_of(ends, columns).reshape(2, len(rows), -1).transpose(0, 2, 1)
+        for k in np.unique(which).tolist():
+            mine = np.flatnonzero(which == k)
+            at, part = cells[:, mine], work.factor(k)[m:, m:]
+            precision = _product(part if part.shape[2] == 1 else part[:, :, mine])
+            of_k = self.components.means[k][at]
+            low, high = ends[:, :, mine] - of_k
+            before, uniform = work.centred[k][at, inside[mine]], chance[:, mine, at]
+            drawn = of_k + _gibbs(before, precision, low, high, uniform)
+            out[mine, at] = drawn * self.units.scale[at] + self.units.shift[at]
+        return out
+
+    def _as_if_missing(
+        self, rows: Array, columns: NDArray[np.intp]
     ) -> tuple[Array, Completed, NDArray[np.intp]]:
         """As if cells with bounds were missing; their columns (q, n) are the last in the order."""
-        bounded = ~np.isnan(bounds[0])
-        cells = np.nonzero(bounded)[1].reshape(len(rows), -1).T
-        missing, width = find_missing(np.where(bounded, 0.0, rows))
+        n = len(rows)
+        cells, known = columns.reshape(n, -1), rows.copy()
+        known[np.arange(n)[:, None], cells] = 0.0
+        missing, width = find_missing(known)
+        cells = np.ascontiguousarray(cells.T)
         if missing.shape[1] == 1 and (cells == cells[:, :1]).all():
             order = np.concatenate([missing, cells[:, :1]])
         else:
-            missing = np.broadcast_to(missing, (len(missing), len(rows)))
-            order = np.concatenate([missing, cells])
+            order = np.concatenate([np.broadcast_to(missing, (len(missing), n)), cells])
         log_joint, work = self.log_joint_incomplete(rows, found=(order, width))
         return log_joint, work, cells
 
@@ -95,13 +133,31 @@ class IntervalKernel(ConditionalKernel):
         if not isinstance(work, Bounded):
             return super().moments(work, resp, of_missing)
         d = self.components.means.shape[1]
-        moments = moments_of(
-            self.layout, lambda k, _: work.centred[k], resp, d, sparse=False
-        )
+        moments = moments_of(self.layout, lambda k, _: work.centred[k], resp, d, sparse=False)
         for k, r in enumerate(resp):
             unknown = _weighted_sum(work.missing, work.covariances[k], r, d)
             self.layout.add_conditional_covariance(moments.scatter, k, unknown)
         return moments
+
+
+def _product(lower: Array) -> Array:
+    """L L' (q, q, n), of lower triangles."""
+    lower = np.where(np.tri(len(lower), dtype=bool)[:, :, None], lower, 0.0)
+    product: Array = np.einsum("ikn,jkn->ijn", lower, lower)
+    return product
+
+
+def _gibbs(mean: Array, precision: Array, low: Array, high: Array, chance: Array) -> Array:
+    """Draws (q, n) of normals in boxes, after as many sweeps as there are uniform numbers."""
+    pivots = np.sqrt(np.einsum("iin->in", precision))
+    start = truncated_normal((low - mean) * pivots, (high - mean) * pivots)
+    z = start.mean / pivots
+    for uniform in chance:
+        for i in range(len(z)):
+            centre = z[i] - np.einsum("jn,jn->n", precision[i], z) / pivots[i] ** 2
+            a, b = (low[i] - mean[i] - centre) * pivots[i], (high[i] - mean[i] - centre) * pivots[i]
+            z[i] = centre + draw_between(a, b, uniform[i])[0] / pivots[i]
+    return np.clip(mean + z, low, high)
 
 
 def _full(lower: Array) -> Array:
@@ -164,28 +220,43 @@ class Cut(NamedTuple):
         return z
 
 
-class MaskedIntervalKernel(MaskedKernel):
+class MaskedIntervalKernel(_InUnits, MaskedKernel):
     """Components whose columns are independent, of whose cells each is cut alone."""
 
     def log_joint_within(
-        self, rows: Array, bounds: Array, *, exact: bool = False
+        self, rows: Array, columns: NDArray[np.intp], ends: Array, *, exact: bool = False
     ) -> tuple[Array, Cut]:
         """As `IntervalKernel.log_joint_within`, always exact."""
         log_joint, (x, observed) = self.log_joint_incomplete(rows)
-        row, column = np.nonzero(~np.isnan(bounds[0]))
-        work = Cut(x, observed, (column, row), [], [])
-        ends = (bounds[:, row, column] - self.units.shift[column]) / self.units.scale[column]
+        row = np.repeat(np.arange(len(rows)), len(columns) // len(rows))
+        work = Cut(x, observed, (columns, row), [], [])
+        ends = self.units_of(ends, columns)
         for k, mean in enumerate(self.components.means):
-            scale = np.sqrt(self._variances[k])[column]
-            z = truncated_normal(*((ends - mean[column]) / scale))
+            scale = np.sqrt(self._variances[k])[columns]
+            low, high = (ends - mean[columns]) / scale
+            z = truncated_normal(low, high)
             log_joint[k] += np.bincount(row, z.log_mass, minlength=len(rows))
             work.means.append(scale * z.mean)
             work.variances.append(scale**2 * z.variance)
         return log_joint, work
 
-    def log_joint_before(self, rows: Array, bounds: Array) -> tuple[Array, Any, None]:
-        """As `IntervalKernel.log_joint_before`."""
-        return *self.log_joint_incomplete(rows), None
+    def draw_within(
+        self,
+        rows: Array,
+        columns: NDArray[np.intp],
+        ends: Array,
+        which: NDArray[np.intp],
+        chance: Array,
+    ) -> Array:
+        """As `IntervalKernel.draw_within`; one sweep is enough."""
+        row, out = np.repeat(np.arange(len(rows)), len(columns) // len(rows)), rows.copy()
+        k = which[row]
+        mean, scale = self.components.means[k, columns], np.sqrt(self._variances[k, columns])
+        low, high = (self.units_of(ends, columns) - mean) / scale
+        z, _ = draw_between(low, high, chance[-1, row, columns])
+        back = self.units.scale[columns], self.units.shift[columns]
+        out[row, columns] = (mean + scale * z) * back[0] + back[1]
+        return out
 
     def moments(self, work: Any, resp: Array, of_missing: Array | None = None) -> Moments:
         if not isinstance(work, Cut):

@@ -10,6 +10,7 @@ independent within a component. Else moments and log-mass are those of expectati
 (`emkit.numerics.boxes`), by which the run is steered; `score_samples` has masses to about 1e-4.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,18 @@ import numpy as np
 from emkit._typing import Array
 from emkit.engine.latent_class import unbuffered
 from emkit.engine.posterior import soft
+from emkit.models.bounds import CellBounds
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
 from emkit.numerics.interval_kernels import IntervalKernel, MaskedIntervalKernel, interval_kernel
 from emkit.numerics.truncated_normal import truncated_normal
 
-__all__ = ["IntervalMixtureModel", "filled_by_columns"]
+__all__ = ["IntervalMixtureModel", "draw_bounded", "filled_by_columns", "impute_bounded"]
 
 #: Steps of EM for a normal of one column: a start needs no more.
 COLUMN_STEPS = 50
+#: Sweeps of Gibbs sampling for a draw, where several cells of a row have bounds.
+SWEEPS = 20
 
 
 class IntervalMixtureModel(GaussianMixtureModel):
@@ -41,20 +45,86 @@ class IntervalMixtureModel(GaussianMixtureModel):
         return self._log_joint(tile, kernel, exact=False)
 
     def _log_joint(self, tile: Rows, kernel: Any, *, exact: bool) -> tuple[Array, Any]:
-        if tile.bounds is None or np.isnan(tile.bounds[0, 0]).all():
+        if tile.bounds is None or not len(tile.bounds.columns):
             return super().log_joint(tile, kernel)
-        log_joint, work = kernel.log_joint_within(tile.X, tile.bounds, exact=exact)
+        _, columns, ends = tile.bounds
+        log_joint, work = kernel.log_joint_within(tile.X, columns, ends, exact=exact)
         if tile.labels is not None:
             log_joint = tile.labels.restrict(log_joint)
         return log_joint, work
 
     @unbuffered()
     def score_samples(self, data: Rows, params: MixtureParams) -> Array:
-        kernel, out = self.bind(params), np.empty(len(data.X))
+        """Log-density of what is observed, times the mass of the box, of each row."""
+
+        def scores(tile: Rows, kernel: Any, _: Any) -> Array:
+            return soft(self._log_joint(tile, kernel, exact=True)[0])[1]
+
+        return self.by_tiles(data._replace(labels=None), params, scores, np.empty(len(data.X)))
+
+    def log_likelihood(self, data: Rows, params: MixtureParams) -> float:
+        """Sum of `score_samples` over the weights of the rows."""
+        weights = np.ones(len(data.X)) if data.sample_weight is None else data.sample_weight
+        return float(weights @ self.score_samples(data, params))
+
+    def by_tiles(
+        self, data: Rows, params: MixtureParams, of_tile: Callable[..., Array], out: Array
+    ) -> Array:
+        """What ``of_tile(tile, kernel, rows)`` gives for the rows, in ``out``."""
+        kernel = self.bind(params)
         for rows in kernel.pieces(len(data.X), data.groups):
-            tile = data.take(rows)._replace(labels=None)
-            out[rows] = soft(self._log_joint(tile, kernel, exact=True)[0])[1]
+            out[rows] = of_tile(data.take(rows), kernel, rows)
         return out
+
+
+@unbuffered()
+def impute_bounded(model: IntervalMixtureModel, data: Rows, params: MixtureParams) -> Array:
+    """Rows with missing cells, and those with bounds, at their conditional means."""
+    shift, scale = model.units
+
+    def means(tile: Rows, kernel: Any, _: Any) -> Array:
+        if not np.isnan(tile.X[0]).any():
+            return tile.X
+        log_joint, work = model.log_joint(tile, kernel)
+        filled = kernel.completed(work, soft(log_joint)[0]).T * scale + shift
+        return np.where(np.isnan(tile.X), filled, tile.X)
+
+    return _inside(model.by_tiles(data, params, means, np.empty(data.shape)), data.bounds)
+
+
+@unbuffered()
+def draw_bounded(
+    model: IntervalMixtureModel, data: Rows, params: MixtureParams, rng: np.random.Generator
+) -> Array:
+    """Rows whose cells with bounds are drawn given the others; what is missing stays so.
+
+    A draw of a row depends on its place in the rows alone.
+    """
+    n, d = data.shape
+    several = data.bounds is not None and data.bounds.counts.max() > 1
+    choice, chance = rng.random(n), rng.random((SWEEPS if several else 1, n, d))
+
+    def draws(tile: Rows, kernel: Any, rows: Any) -> Array:
+        if tile.bounds is None or not len(tile.bounds.columns):
+            return tile.X
+        share = soft(model.log_joint(tile, kernel)[0])[0].cumsum(axis=0)
+        which = np.minimum((share < choice[rows]).sum(axis=0), len(share) - 1)
+        _, columns, ends = tile.bounds
+        drawn: Array = kernel.draw_within(tile.X, columns, ends, which, chance[:, rows])
+        return drawn
+
+    return _inside(model.by_tiles(data, params, draws, np.empty(data.shape)), data.bounds)
+
+
+def _inside(X: Array, bounds: CellBounds | None) -> Array:
+    """X with cells that rounding took out of their bounds back at these."""
+    if bounds is not None:
+        cells = bounds.rows, bounds.columns
+        X[cells] = np.clip(X[cells], *bounds.ends)
+    return X
+
+
+# Starts
 
 
 def filled_by_columns(data: Rows) -> Rows:
@@ -63,27 +133,31 @@ def filled_by_columns(data: Rows) -> Rows:
         return data
     X = data.X.astype(float)
     weights = np.ones(len(X)) if data.sample_weight is None else data.sample_weight
-    for j in np.flatnonzero(~np.isnan(data.bounds[0]).all(axis=0)):
-        low, high = data.bounds[:, :, j]
-        cut = ~np.isnan(low)
-        X[cut, j] = _column_means(X[:, j], low[cut], high[cut], cut, weights)
+    row = data.bounds.rows
+    for j in np.unique(data.bounds.columns):
+        mine, seen = data.bounds.columns == j, ~np.isnan(X[:, j])
+        cut, (low, high) = row[mine], data.bounds.ends[:, mine]
+        X[cut, j] = _column_means(X[seen, j], weights[seen], low, high, weights[cut])
     return Rows.of(X, data.sample_weight)._replace(labels=data.labels)
 
 
-def _column_means(x: Array, low: Array, high: Array, cut: Array, weights: Array) -> Array:
-    """Conditional means of the cells of a column that lie in (low, high), by EM."""
-    seen = ~np.isnan(x)
-    ends = np.concatenate([x[seen], low[np.isfinite(low)], high[np.isfinite(high)]])
+def _column_means(x: Array, of_x: Array, low: Array, high: Array, of_cells: Array) -> Array:
+    """Conditional means of cells in (low, high), by EM, of a normal column with numbers x.
+
+    ``of_x`` and ``of_cells`` are weights.
+    """
+    ends = np.concatenate([x, low[np.isfinite(low)], high[np.isfinite(high)]])
     unit = np.ptp(ends) or 1.0
-    # From one of the unit beyond an end, or from the middle of both.
-    filled = np.where(np.isneginf(low), high - unit / 4.0, np.where(np.isposinf(high), low + unit / 4.0, 0.5 * (low + high)))
-    of_cells, of_seen = weights[cut], weights[seen]
-    total = of_cells.sum() + of_seen.sum()
-    spread = np.zeros(len(filled))
+    # A start a quarter of the range beyond an end that is alone.
+    left = np.where(np.isfinite(low), low, high - 0.5 * unit)
+    right = np.where(np.isfinite(high), high, low + 0.5 * unit)
+    filled, variance = 0.5 * (left + right), np.zeros(len(low))
+    total = of_x.sum() + of_cells.sum()
     for _ in range(COLUMN_STEPS):
-        mean = (of_seen @ x[seen] + of_cells @ filled) / total
-        about = of_seen @ (x[seen] - mean) ** 2 + of_cells @ ((filled - mean) ** 2 + spread)
-        scale = max(np.sqrt(about / total), 1e-3 * unit)
+        mean = (of_x @ x + of_cells @ filled) / total
+        square = of_x @ (x - mean) ** 2 + of_cells @ ((filled - mean) ** 2 + variance)
+        scale = max(np.sqrt(square / total), 1e-3 * unit)
         z = truncated_normal((low - mean) / scale, (high - mean) / scale)
-        filled, spread = mean + scale * z.mean, scale**2 * z.variance
-    return np.clip(filled, low, high)
+        filled, variance = mean + scale * z.mean, scale**2 * z.variance
+    means: Array = np.clip(filled, low, high)
+    return means
