@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.engine.latent_class import unbuffered
-from emkit.models.bounds import CellBounds
 from emkit.models.labels import Labels
+from emkit.numerics.bounds import CellBounds
 from emkit.numerics.gaussian import Scaling, tile_rows
 from emkit.numerics.patterns import Group, group_bounded_rows, group_rows
 

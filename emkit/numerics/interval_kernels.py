@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.numerics import triangular
+from emkit.numerics.bounds import CellBounds
 from emkit.numerics.boxes import truncated_vector
 from emkit.numerics.conditional import Completed, ConditionalKernel, MaskedKernel
 from emkit.numerics.covariance import Layout
@@ -42,9 +43,10 @@ class _InUnits:
 
     units: Scaling
 
-    def units_of(self, ends: Array, columns: NDArray[np.intp]) -> Array:
-        """Ends of intervals of cells of some columns."""
-        result: Array = (ends - self.units.shift[columns]) / self.units.scale[columns]
+    def ends_of(self, bounds: CellBounds) -> Array:
+        """Ends (2, c) of the intervals."""
+        shift, scale = self.units.shift[bounds.columns], self.units.scale[bounds.columns]
+        result: Array = (bounds.ends - shift) / scale
         return result
 
 
@@ -52,18 +54,17 @@ class IntervalKernel(_InUnits, ConditionalKernel):
     """Components with covariance matrices."""
 
     def log_joint_within(
-        self, rows: Array, columns: NDArray[np.intp], ends: Array, *, exact: bool = False
+        self, rows: Array, bounds: CellBounds, *, exact: bool = False
     ) -> tuple[Array, Bounded]:
-        """Of rows (n, d) of which q cells each are known to an interval.
+        """Of rows (n, d) of which as many cells each are known to an interval.
 
-        The cells of a row after those of another, (n q,): their columns, ascending within a row,
-        and the ends (2, n q) of their intervals. ``exact``: masses of three cells and more are to
-        1e-4, in place of those that go with the moments.
+        ``exact``: masses of three cells and more are to 1e-4, in place of those that go with the
+        moments.
         """
-        log_joint, work, cells = self._as_if_missing(rows, columns)
+        log_joint, work, cells = self._as_if_missing(rows, bounds)
         q, n, inside = len(cells), len(rows), np.arange(len(rows))
         m = len(work.missing) - q
-        ends = self.units_of(ends, columns).reshape(2, n, q).transpose(0, 2, 1)
+        ends = self.ends_of(bounds).reshape(2, n, q).transpose(0, 2, 1)
         done = Bounded(work.missing, [], [])
         for k, z in enumerate(work.centred):
             factor = work.factor(k)
@@ -88,20 +89,15 @@ class IntervalKernel(_InUnits, ConditionalKernel):
         return log_joint, done
 
     def draw_within(
-        self,
-        rows: Array,
-        columns: NDArray[np.intp],
-        ends: Array,
-        which: NDArray[np.intp],
-        chance: Array,
+        self, rows: Array, bounds: CellBounds, which: NDArray[np.intp], chance: Array
     ) -> Array:
         """The rows, their cells with bounds drawn from components ``which`` (n,) given the others.
 
         By Gibbs sampling from uniform numbers (sweeps, n, d).
         """
-        _, work, cells = self._as_if_missing(rows, columns)
+        _, work, cells = self._as_if_missing(rows, bounds)
         m, inside, out = len(work.missing) - len(cells), np.arange(len(rows)), rows.copy()
-        ends = self.units_of(ends, columns).reshape(2, len(rows), -1).transpose(0, 2, 1)
+        ends = self.ends_of(bounds).reshape(2, len(rows), -1).transpose(0, 2, 1)
         for k in np.unique(which).tolist():
             mine = np.flatnonzero(which == k)
             at, part = cells[:, mine], work.factor(k)[m:, m:]
@@ -114,11 +110,11 @@ class IntervalKernel(_InUnits, ConditionalKernel):
         return out
 
     def _as_if_missing(
-        self, rows: Array, columns: NDArray[np.intp]
+        self, rows: Array, bounds: CellBounds
     ) -> tuple[Array, Completed, NDArray[np.intp]]:
         """As if cells with bounds were missing; their columns (q, n) are the last in the order."""
         n = len(rows)
-        cells, known = columns.reshape(n, -1), rows.copy()
+        cells, known = bounds.columns.reshape(n, -1), rows.copy()
         known[np.arange(n)[:, None], cells] = 0.0
         missing, width = find_missing(known)
         cells = np.ascontiguousarray(cells.T)
@@ -224,13 +220,12 @@ class MaskedIntervalKernel(_InUnits, MaskedKernel):
     """Components whose columns are independent, of whose cells each is cut alone."""
 
     def log_joint_within(
-        self, rows: Array, columns: NDArray[np.intp], ends: Array, *, exact: bool = False
+        self, rows: Array, bounds: CellBounds, *, exact: bool = False
     ) -> tuple[Array, Cut]:
-        """As `IntervalKernel.log_joint_within`, always exact."""
+        """As `IntervalKernel.log_joint_within`, of any rows, always exact."""
         log_joint, (x, observed) = self.log_joint_incomplete(rows)
-        row = np.repeat(np.arange(len(rows)), len(columns) // len(rows))
+        row, columns, ends = bounds.rows, bounds.columns, self.ends_of(bounds)
         work = Cut(x, observed, (columns, row), [], [])
-        ends = self.units_of(ends, columns)
         for k, mean in enumerate(self.components.means):
             scale = np.sqrt(self._variances[k])[columns]
             low, high = (ends - mean[columns]) / scale
@@ -241,18 +236,13 @@ class MaskedIntervalKernel(_InUnits, MaskedKernel):
         return log_joint, work
 
     def draw_within(
-        self,
-        rows: Array,
-        columns: NDArray[np.intp],
-        ends: Array,
-        which: NDArray[np.intp],
-        chance: Array,
+        self, rows: Array, bounds: CellBounds, which: NDArray[np.intp], chance: Array
     ) -> Array:
         """As `IntervalKernel.draw_within`; one sweep is enough."""
-        row, out = np.repeat(np.arange(len(rows)), len(columns) // len(rows)), rows.copy()
+        row, columns, out = bounds.rows, bounds.columns, rows.copy()
         k = which[row]
         mean, scale = self.components.means[k, columns], np.sqrt(self._variances[k, columns])
-        low, high = (self.units_of(ends, columns) - mean) / scale
+        low, high = (self.ends_of(bounds) - mean) / scale
         z, _ = draw_between(low, high, chance[-1, row, columns])
         back = self.units.scale[columns], self.units.shift[columns]
         out[row, columns] = (mean + scale * z) * back[0] + back[1]

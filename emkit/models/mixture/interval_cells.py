@@ -18,9 +18,9 @@ import numpy as np
 from emkit._typing import Array
 from emkit.engine.latent_class import unbuffered
 from emkit.engine.posterior import soft
-from emkit.models.bounds import CellBounds
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
+from emkit.numerics.bounds import CellBounds
 from emkit.numerics.interval_kernels import IntervalKernel, MaskedIntervalKernel, interval_kernel
 from emkit.numerics.truncated_normal import truncated_normal
 
@@ -47,8 +47,7 @@ class IntervalMixtureModel(GaussianMixtureModel):
     def _log_joint(self, tile: Rows, kernel: Any, *, exact: bool) -> tuple[Array, Any]:
         if tile.bounds is None or not len(tile.bounds.columns):
             return super().log_joint(tile, kernel)
-        _, columns, ends = tile.bounds
-        log_joint, work = kernel.log_joint_within(tile.X, columns, ends, exact=exact)
+        log_joint, work = kernel.log_joint_within(tile.X, tile.bounds, exact=exact)
         if tile.labels is not None:
             log_joint = tile.labels.restrict(log_joint)
         return log_joint, work
@@ -83,7 +82,7 @@ def impute_bounded(model: IntervalMixtureModel, data: Rows, params: MixtureParam
     shift, scale = model.units
 
     def means(tile: Rows, kernel: Any, _: Any) -> Array:
-        if not np.isnan(tile.X[0]).any():
+        if not np.isnan(tile.X).any():
             return tile.X
         log_joint, work = model.log_joint(tile, kernel)
         filled = kernel.completed(work, soft(log_joint)[0]).T * scale + shift
@@ -109,8 +108,7 @@ def draw_bounded(
             return tile.X
         share = soft(model.log_joint(tile, kernel)[0])[0].cumsum(axis=0)
         which = np.minimum((share < choice[rows]).sum(axis=0), len(share) - 1)
-        _, columns, ends = tile.bounds
-        drawn: Array = kernel.draw_within(tile.X, columns, ends, which, chance[:, rows])
+        drawn: Array = kernel.draw_within(tile.X, tile.bounds, which, chance[:, rows])
         return drawn
 
     return _inside(model.by_tiles(data, params, draws, np.empty(data.shape)), data.bounds)

@@ -8,7 +8,6 @@ import numpy as np
 from emkit._typing import Array
 from emkit.engine.latent_class import unbuffered
 from emkit.engine.posterior import soft
-from emkit.models.bounds import CellBounds
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.interval_cells import (
     IntervalMixtureModel,
@@ -16,6 +15,7 @@ from emkit.models.mixture.interval_cells import (
     impute_bounded,
 )
 from emkit.models.rows import Rows
+from emkit.numerics.bounds import CellBounds
 from emkit.numerics.conditional import ConditionalKernel, MaskedKernel
 
 __all__ = ["Cells", "NormalCells", "draw", "impute"]
