@@ -1,18 +1,15 @@
 """The columns of a table to be imputed: which are modelled, constant, empty, dropped."""
 
 from collections.abc import Mapping
-from contextlib import suppress
-from numbers import Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import check_array
 
 from emkit._typing import Array
 from emkit.base.names import column_labels
+from emkit.data.by_column import as_mapping, numbers_by_column
 from emkit.data.checks import rows_with_value
-from emkit.data.numbers import argument_of
 from emkit.models.rows import Rows
 
 __all__ = ["Cells", "Columns", "check_limits"]
@@ -137,8 +134,8 @@ class Columns(NamedTuple):
 def check_limits(imputer: Any, n_features: int) -> Array:
     """min_value and max_value as an array (2, n_features)."""
     _refuse_limits_of_categories(imputer)
-    low = _limit(imputer, "min_value", -np.inf, n_features)
-    high = _limit(imputer, "max_value", np.inf, n_features)
+    low = numbers_by_column(imputer, "min_value", -np.inf, n_features)
+    high = numbers_by_column(imputer, "max_value", np.inf, n_features)
     wrong = ~(low <= high) | (low == np.inf) | (high == -np.inf)
     whole = imputer._integers
     wrong[whole] |= np.ceil(low[whole]) > np.floor(high[whole])
@@ -160,70 +157,10 @@ def _refuse_limits_of_categories(imputer: Any) -> None:
     categories = np.flatnonzero(getattr(imputer, "is_categorical_", []))
     names = [_name(imputer, int(j)) for j in categories]
     for argument in ("min_value", "max_value"):
-        given = _by_name(imputer, getattr(imputer, argument))
+        given = as_mapping(imputer, getattr(imputer, argument))
         wrong = [key for key in given if key in names] if isinstance(given, Mapping) else []
         if wrong:
             raise ValueError(
                 f"{argument} names {wrong[0]!r}, which is a column of categories: limits are of "
                 "numbers. Leave it out, or see categorical_features."
             )
-
-
-def _limit(imputer: Any, name: str, default: float, n_features: int) -> Array:
-    """One limit of every feature."""
-    value = _by_name(imputer, getattr(imputer, name))
-    if isinstance(value, Mapping):
-        return _limit_by_name(imputer, name, value, default, n_features)
-    value = default if value is None else value
-    if np.ndim(value):
-        value = check_array(
-            argument_of(value, name),
-            dtype=np.float64,
-            ensure_2d=False,
-            ensure_all_finite=False,
-            input_name=name,
-        )
-    else:
-        value = _number(value, name)
-    if np.shape(value) not in {(), (n_features,)}:
-        raise ValueError(
-            f"{name} should be a number or have the shape ({n_features},), one a feature, or "
-            f"be a dict by names of features. Got shape {np.shape(value)}."
-        )
-    return np.broadcast_to(np.asarray(value, dtype=np.float64), n_features)
-
-
-def _by_name(imputer: Any, value: Any) -> Any:
-    """A series of pandas as a dict where its labels are names of features; all else as it is.
-
-    Labels that only count leave its values to their places, as do words where X has no names.
-    """
-    if not (hasattr(value, "index") and hasattr(value, "to_dict")):
-        return value
-    labels, names = list(value.index), column_labels(imputer)
-    counted = labels == list(range(len(labels)))
-    words = isinstance(names[0], str)
-    return value.to_dict() if not counted and isinstance(labels[0], str) == words else value
-
-
-def _number(value: Any, what: str) -> float:
-    if isinstance(value, Real) and not isinstance(value, np.timedelta64):
-        with suppress(OverflowError):
-            return float(value)
-    raise ValueError(f"{what} should be a number. Got {value!r}.")
-
-
-def _limit_by_name(
-    imputer: Any, name: str, given: Mapping[Any, Any], default: float, n_features: int
-) -> Array:
-    """One limit of every feature: that given for its name, or none."""
-    names = column_labels(imputer)
-    strange = [key for key in given if key not in names]
-    if strange:
-        raise ValueError(f"{name} names features that X does not have: {strange}. It has {names}.")
-    limit = np.full(n_features, default)
-    for key, value in given.items():
-        if value is None:
-            continue
-        limit[names.index(key)] = _number(value, f"{name}[{key!r}]")
-    return limit
