@@ -145,21 +145,31 @@ def load_with_missing(
 # Rows and columns that tell something
 
 
-def rows_that_count(X: Array, weights: Array | None, incomplete: bool) -> NDArray[np.bool_] | None:
-    """Which rows tell something: of positive weight, with a value; None where all do."""
+def rows_that_count(
+    X: Array, weights: Array | None, incomplete: bool, bounds: Array | None = None
+) -> NDArray[np.bool_] | None:
+    """Which rows tell something: of positive weight, with a value or bounds; None where all do."""
     kept = np.ones(len(X), dtype=bool) if weights is None else weights > 0.0
     if incomplete:
-        kept &= ~np.isnan(X).all(axis=1)
+        with_value = ~np.isnan(X).all(axis=1)
+        if bounds is not None:
+            with_value |= ~np.isnan(bounds[0]).all(axis=1)
+        kept &= with_value
     return None if kept.all() else kept
 
 
-def rows_with_value(X: Array, sample_weight: Array | None) -> Rows:
-    """`Rows` of those that count: of positive weight, with a value."""
+def rows_with_value(X: Array, sample_weight: Array | None, bounds: Array | None = None) -> Rows:
+    """`Rows` of those that count: of positive weight, with a value or bounds in some cell."""
     incomplete = has_missing(X)
-    kept = rows_that_count(X, sample_weight, incomplete)
+    kept = rows_that_count(X, sample_weight, incomplete, bounds)
     if kept is not None:
         X, sample_weight = X[kept], None if sample_weight is None else sample_weight[kept]
-    return (Rows.of if incomplete else Rows)(X, sample_weight)
+        bounds = None if bounds is None else bounds[:, kept]
+    if not incomplete:
+        return Rows(X, sample_weight)
+    if bounds is not None and np.isnan(bounds[0]).all():
+        bounds = None
+    return Rows.of(X, sample_weight, bounds)
 
 
 def part_of(rows: Any, chosen: Any) -> Any:

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.data.frames import table_of
 from emkit.data.limit_text import bounds_of, is_marked, is_number_with_unit
 from emkit.data.numbers import takes_nan
 from emkit.data.refusals import column
@@ -39,14 +38,14 @@ class _Column(NamedTuple):
 
 
 def read_limits(
-    X: Any, missing_values: Any = np.nan, *, apart: Collection[int] = (), fitting: bool = True
+    table: Table, missing_values: Any = np.nan, *, apart: Collection[int] = (), fitting: bool = True
 ) -> Limited | None:
     """The limits in the cells of a table; None where there are none.
 
     Parameters
     ----------
-    X : array-like
-        In memory; only frames and arrays of objects or text can hold limits.
+    table : Table
+        As of `emkit.data.frames.table_of`; arrays of numbers hold no limits.
     missing_values : object, default=nan
         What marks a missing cell.
     apart : collection of int, default=()
@@ -60,9 +59,6 @@ def read_limits(
         For text beside numbers and limits that is neither, and for bounds that cross, by column,
         row and value.
     """
-    table = table_of(X)
-    if table is None:
-        return None
     found = {}
     for j in sorted(set(range(len(table.names))).difference(apart)):
         read = _read_column(table, j, missing_values, fitting)

@@ -1,5 +1,6 @@
 """Limits of whole columns, and columns whose logarithms are modelled: what a number in them is."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -81,15 +82,16 @@ def _rounded(limits: Array, X: Array, given: Any) -> tuple[Array, Array]:
 
 
 def require_positive(
-    X: Array, bounds: Array | None, logs: NDArray[np.bool_], names: list[Any]
+    X: Array, bounds: Array | None, logs: NDArray[np.intp], names: Sequence[Any]
 ) -> None:
     """ValueError where a cell of a column whose logarithm is modelled has none."""
-    wrong = logs & (X <= 0.0)
+    wrong = X[:, logs] <= 0.0
     if bounds is not None:
-        wrong |= logs & (bounds[1] <= 0.0)
+        wrong |= bounds[1][:, logs] <= 0.0
     if not wrong.any():
         return
-    i, j = np.argwhere(wrong)[0].tolist()
+    i, at = np.argwhere(wrong)[0].tolist()
+    j = int(logs[at])
     where = column(j, names)
     what = f"{X[i, j]:g}"
     if np.isnan(X[i, j]):
@@ -103,12 +105,12 @@ def require_positive(
     )
 
 
-def log_of(X: Array, bounds: Array | None, logs: NDArray[np.bool_]) -> tuple[Array, Array | None]:
+def log_of(X: Array, bounds: Array | None, logs: NDArray[np.intp]) -> tuple[Array, Array | None]:
     """X and bounds with logarithms in some of the columns; what tells nothing of them is missing.
 
     A lower bound of 0 or less is none, and an interval of all positive numbers is no evidence.
     """
-    if not logs.any():
+    if not len(logs):
         return X, bounds
     X = X.copy()
     X[:, logs] = np.log(X[:, logs])

@@ -10,14 +10,18 @@ from emkit._typing import Array
 from emkit.base.names import column_labels
 from emkit.data.by_column import as_mapping, numbers_by_column
 from emkit.data.checks import rows_with_value
+from emkit.data.limits_by_column import log_of
+from emkit.engine import EMResult
 from emkit.models.rows import Rows
 
-__all__ = ["Cells", "Columns", "check_limits"]
+__all__ = ["Cells", "Columns", "check_limits", "keep_within"]
 
 #: Rows that are looked at together, so that no mask is as long as the data.
 STEP = 8192
 #: Values whose squares, and sums of these, are doubles.
 LARGEST = 1e150
+#: No columns.
+NONE = np.arange(0)
 
 
 class Cells(NamedTuple):
@@ -28,6 +32,9 @@ class Cells(NamedTuple):
     missing: Array  #: (n_features,) weight of the rows that miss it
     low: Array  #: (n_features,) smallest value in rows of positive weight, NaN where it has none
     high: Array
+    within: Array  #: (n_features,) weight of the rows that know an interval alone
+    floor: Array  #: (n_features,) largest of the lower bounds of these, -inf without one
+    ceiling: Array  #: smallest of the upper bounds, inf without one
 
     @classmethod
     def of(cls, rows: Rows) -> "Cells":
@@ -36,28 +43,66 @@ class Cells(NamedTuple):
 
     @classmethod
     def _of_tile(cls, rows: Rows) -> "Cells":
-        X, weights, *_ = rows
-        if weights is not None and not weights.all():
-            kept = weights > 0.0
-            X, weights = X[kept], weights[kept]
-        missing = np.isnan(X)
+        if rows.sample_weight is not None and not rows.sample_weight.all():
+            rows = rows.take(np.flatnonzero(rows.sample_weight > 0.0))
+        X, weights, bounds = rows.X, rows.sample_weight, rows.bounds
+        missing, within = np.isnan(X), np.zeros(X.shape[1])
+        floor, ceiling = np.full((2, X.shape[1]), [[-np.inf], [np.inf]])
+        if bounds is not None:
+            known = ~np.isnan(bounds[0])
+            missing &= ~known
+            within = known.sum(axis=0) if weights is None else weights @ known
+            floor = np.fmax.reduce(bounds[0], axis=0, initial=-np.inf)
+            ceiling = np.fmin.reduce(bounds[1], axis=0, initial=np.inf)
         # The initial value is one that does not count: there may be no rows.
         with np.errstate(invalid="ignore"):
             low, high = (f.reduce(X, axis=0, initial=np.nan) for f in (np.fmin, np.fmax))
+        ends = low, high, within, floor, ceiling
         if weights is None:
-            return cls(len(X), float(len(X)), np.count_nonzero(missing, axis=0), low, high)
-        return cls(len(X), float(weights.sum()), weights @ missing, low, high)
+            return cls(len(X), float(len(X)), np.count_nonzero(missing, axis=0), *ends)
+        return cls(len(X), float(weights.sum()), weights @ missing, *ends)
 
     @classmethod
     def total(cls, parts: "list[Cells]") -> "Cells":
         """Of several parts together."""
-        n, weight, missing, low, high = zip(*parts, strict=True)
-        bounds = np.fmin.reduce(low).astype(float), np.fmax.reduce(high).astype(float)
-        return cls(sum(n), sum(weight), np.sum(missing, axis=0, dtype=float), *bounds)
+        n, weight, missing, low, high, within, floor, ceiling = zip(*parts, strict=True)
+        return cls(
+            sum(n),
+            sum(weight),
+            np.sum(missing, axis=0, dtype=float),
+            np.fmin.reduce(low).astype(float),
+            np.fmax.reduce(high).astype(float),
+            np.sum(within, axis=0, dtype=float),
+            np.fmax.reduce(floor).astype(float),
+            np.fmin.reduce(ceiling).astype(float),
+        )
+
+    @property
+    def constants(self) -> Array:
+        """The value of a column that need not vary, NaN of all others.
+
+        It is the only number observed, which lies in all intervals; or, without a number, what all
+        intervals have in common: the limit, if they are open on one side.
+        """
+        only = np.where(self.low == self.high, self.low, np.nan)
+        unseen = np.isnan(self.low) & (self.within > 0.0)
+        ends = np.stack([self.floor, self.ceiling])[:, unseen]
+        only[unseen] = np.where(np.isfinite(ends), ends, ends[::-1]).mean(axis=0)
+        fits = (self.floor <= only) & (only <= self.ceiling)
+        return np.where(fits, only, np.nan)
+
+    @property
+    def without_number(self) -> NDArray[np.bool_]:
+        """Columns of which intervals alone are known, which have a point in common."""
+        return np.isnan(self.low) & (self.within > 0.0) & ~np.isnan(self.constants)
 
     @property
     def missing_fraction(self) -> Array:
         return self.missing / self.weight
+
+    @property
+    def limited_fraction(self) -> Array:
+        return self.within / self.weight
 
     def require_squares(self, imputer: Any) -> None:
         """ValueError where a value is so large that no variance of it can be given."""
@@ -78,39 +123,74 @@ class Columns(NamedTuple):
     kept: NDArray[np.intp]  #: those that are returned
     empty: NDArray[np.intp]  #: those without a value
     constants: Array  #: (n_features,) the value of a constant column, 0 of an empty one, else NaN
+    logs: NDArray[np.intp] = NONE  #: those whose logarithm is modelled
 
     @classmethod
-    def of(cls, cells: Cells, keep_empty: bool) -> "Columns":
-        low, high = cells.low, cells.high
-        empty = np.isnan(low)
-        constants = np.where(low == high, low, np.nan)
+    def of(cls, cells: Cells, keep_empty: bool, logs: NDArray[np.intp] = NONE) -> "Columns":
+        empty = np.isnan(cells.low) & (cells.within == 0.0)
+        constants = cells.constants
         constants[empty] = 0.0
-        kept = np.ones(len(low), dtype=bool) if keep_empty else ~empty
+        kept = np.ones(len(empty), dtype=bool) if keep_empty else ~empty
         modelled, returned, without = map(np.flatnonzero, (np.isnan(constants), kept, empty))
-        return cls(modelled, returned, without, constants)
+        return cls(modelled, returned, without, constants, logs)
 
     @classmethod
-    def all(cls, n_features: int) -> "Columns":
+    def all(cls, n_features: int, logs: NDArray[np.intp] = NONE) -> "Columns":
         """As they are where every column varies."""
         modelled = np.arange(n_features)
-        return cls(modelled, modelled, modelled[:0], np.full(n_features, np.nan))
+        return cls(modelled, modelled, modelled[:0], np.full(n_features, np.nan), logs)
 
     @property
     def modelled_in_output(self) -> NDArray[np.intp]:
         """Where the modelled columns are among those that are kept."""
         return np.searchsorted(self.kept, self.modelled)
 
+    @property
+    def modelled_logs(self) -> NDArray[np.intp]:
+        """Where among the modelled columns those are of which the logarithm is."""
+        return np.flatnonzero(np.isin(self.modelled, self.logs))
+
     def take_modelled(self, X: Array) -> Array:
         """The modelled columns of X; X itself where that is all."""
-        return X if len(self.modelled) == X.shape[1] else X[:, self.modelled]
+        return X if len(self.modelled) == X.shape[-1] else X[..., self.modelled]
+
+    def as_modelled(self, rows: Rows) -> Rows:
+        """The modelled columns of rows, with bounds, in logarithms where these are modelled."""
+        X, bounds = self.take_modelled(rows.X), rows.bounds
+        if bounds is not None:
+            bounds = self.take_modelled(bounds)
+        X, bounds = log_of(X, bounds, self.modelled_logs)
+        return Rows(X, rows.sample_weight, bounds=bounds)
 
     def rows(self, rows: Rows) -> Rows:
-        """Those of positive weight that have a value in the modelled columns, and these alone."""
-        return rows_with_value(self.take_modelled(rows.X), rows.sample_weight)
+        """Those of positive weight that tell something of the modelled columns, and these alone."""
+        part = self.as_modelled(rows)
+        return rows_with_value(part.X, part.sample_weight, part.bounds)
+
+    def log_volumes(self, modelled: Rows) -> Array:
+        """What log-densities of rows, as they are modelled, have more than those of the numbers.
+
+        The density of x is that of log x over x, in observed cells: the sum of their logarithms.
+        """
+        sums: Array = np.nansum(modelled.X[:, self.modelled_logs], axis=1, dtype=float)
+        return sums
+
+    def of_numbers(self, result: EMResult, modelled: Any) -> EMResult:
+        """A result whose objectives are of the numbers, where logarithms were modelled."""
+        if not len(self.modelled_logs):
+            return result
+        volumes, weights = self.log_volumes(modelled), modelled.sample_weight
+        return result.rescaled(plus=-float(volumes.sum() if weights is None else weights @ volumes))
 
     def spread_means(self, means: Array) -> Array:
-        """Means (K, n_modelled) beside the values of the other columns that are kept."""
-        out = np.tile(self.constants[self.kept], (len(means), 1))
+        """Means (K, n_modelled) beside the values of the other columns that are kept.
+
+        They are of logarithms where these are modelled.
+        """
+        constants = self.constants.copy()
+        positive = self.logs[constants[self.logs] > 0.0]
+        constants[positive] = np.log(constants[positive])
+        out = np.tile(constants[self.kept], (len(means), 1))
         out[:, self.modelled_in_output] = means
         return out
 
@@ -121,17 +201,26 @@ class Columns(NamedTuple):
         same = (cells.low == self.constants) & (cells.high == self.constants) & ~empty
         return np.flatnonzero(fixed & ~np.isnan(cells.low) & ~same)
 
-    def fill_constants(self, X: Array, limits: Array) -> Array:
+    def fill_constants(self, rows: Rows, limits: Array) -> Array:
         """The kept columns, those filled that are not modelled."""
-        out = X[:, self.kept]
+        out = rows.X[:, self.kept]
         constants = self.constants[self.kept]
         for j in np.flatnonzero(np.isfinite(constants)):
             low, high = limits[:, self.kept[j]]
             out[np.isnan(out[:, j]), j] = np.clip(constants[j], low, high)
+            if rows.bounds is not None:
+                keep_within(out[:, j], rows.bounds[:, :, self.kept[j]], constants[j])
         return out
 
 
-def check_limits(imputer: Any, n_features: int) -> Array:
+def keep_within(filled: Array, bounds: Array, values: Any = None) -> None:
+    """Move filled cells that have bounds (2, ...) into them, or others that are given instead."""
+    within = ~np.isnan(bounds[0])
+    new = filled[within] if values is None else values
+    filled[within] = np.clip(new, *bounds[:, within])
+
+
+def check_limits(imputer: Any, n_features: int, logs: NDArray[np.intp] = NONE) -> Array:
     """min_value and max_value as an array (2, n_features)."""
     _refuse_limits_of_categories(imputer)
     low = numbers_by_column(imputer, "min_value", -np.inf, n_features)
@@ -144,6 +233,11 @@ def check_limits(imputer: Any, n_features: int) -> Array:
         raise ValueError(
             f"min_value should not exceed max_value, nor leave no {number} between them. Got "
             f"{low[j]} and {high[j]} for feature {_name(imputer, int(j))}."
+        )
+    for j in logs[high[logs] <= 0.0]:
+        raise ValueError(
+            f"max_value should be positive where the logarithm is modelled. Got {high[j]} for "
+            f"feature {_name(imputer, int(j))}, which log names."
         )
     return np.stack([low, high])
 

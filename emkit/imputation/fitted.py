@@ -46,6 +46,7 @@ def publish(
     prepared: Prepared,
 ) -> None:
     """Set the fitted attributes."""
+    result = prepared.columns.of_numbers(result, prepared.data)
     publish_params(imputer, result.params, model, prepared.columns)
     imputer._stream = None
     if not is_student_t(imputer):  # of which there are no streams

@@ -10,7 +10,7 @@ from emkit._typing import Array
 from emkit.engine.latent_class import unbuffered
 from emkit.models.labels import Labels
 from emkit.numerics.gaussian import Scaling, tile_rows
-from emkit.numerics.patterns import Group, group_rows
+from emkit.numerics.patterns import Group, group_bounded_rows, group_rows
 
 __all__ = [
     "BLOCK_ROWS",
@@ -33,11 +33,16 @@ class Rows(NamedTuple):
     sample_weight: Array | None = None
     groups: tuple[Group, ...] | None = None  #: rows by what they miss; None for complete data
     labels: Labels | None = None  #: classes of the rows, where some are known
+    #: Lower and upper bounds (2, n, d) of cells that are known to an interval alone, which are NaN
+    #: in X; NaN elsewhere.
+    bounds: Array | None = None
 
     @classmethod
-    def of(cls, X: Array, sample_weight: Array | None = None) -> "Rows":
+    def of(
+        cls, X: Array, sample_weight: Array | None = None, bounds: Array | None = None
+    ) -> "Rows":
         """Rows with their groups, where anything is missing."""
-        return cls(X, sample_weight, group_rows(X) if np.isnan(X.min(initial=0.0)) else None)
+        return cls(X, sample_weight, _groups_of(X, bounds), bounds=bounds)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -82,12 +87,13 @@ class Rows(NamedTuple):
         weights = self.sample_weight
         X = self.X[rows] if isinstance(rows, slice) else np.take(self.X, rows, axis=0)
         labels = None if self.labels is None else self.labels[rows]
-        return Rows(X, None if weights is None else weights[rows], labels=labels)
+        bounds = None if self.bounds is None else self.bounds[:, rows]
+        return Rows(X, None if weights is None else weights[rows], labels=labels, bounds=bounds)
 
     def select(self, rows: NDArray[np.intp]) -> "Rows":
         """Some of the rows as data of their own, with their groups."""
         some = self.take(rows)
-        return some._replace(groups=Rows.of(some.X).groups)
+        return some._replace(groups=_groups_of(some.X, some.bounds))
 
     def unlabelled(self) -> "Rows":
         """The same rows, of whose labels nothing is known."""
@@ -101,8 +107,8 @@ class Rows(NamedTuple):
         """Rows drawn in proportion to weight, which they then have no more; all where few."""
         if len(self.X) <= size:
             return self
-        X = np.take(self.X, self.draw(size, rng), axis=0)
-        return Rows.of(X) if self.incomplete else Rows(X)
+        some = self.take(self.draw(size, rng))
+        return Rows.of(some.X, bounds=some.bounds) if self.incomplete else Rows(some.X)
 
     def draw(self, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
         """Ascending numbers of rows: different ones, or, where they have weights, in proportion."""
@@ -114,6 +120,15 @@ class Rows(NamedTuple):
         rows = np.minimum(np.searchsorted(cumulative, draws, side="right"), n - 1)
         rows.sort()
         return rows
+
+
+def _groups_of(X: Array, bounds: Array | None) -> tuple[Group, ...] | None:
+    """Groups of rows in which anything is missing; None for complete ones."""
+    return _all_groups(X, bounds) if np.isnan(X.min(initial=0.0)) else None
+
+
+def _all_groups(X: Array, bounds: Array | None) -> tuple[Group, ...]:
+    return group_rows(X) if bounds is None else group_bounded_rows(X, ~np.isnan(bounds[0]))
 
 
 def draw_numbers(n: int, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
@@ -140,7 +155,7 @@ class RowBlocks(Sequence[Rows]):
         if not self.rows.incomplete:
             return block
         if i not in self._groups:
-            self._groups[i] = group_rows(block.X)
+            self._groups[i] = _all_groups(block.X, block.bounds)
         return block._replace(groups=self._groups[i])
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 
-__all__ = ["Group", "group_rows"]
+__all__ = ["Group", "group_bounded_rows", "group_rows"]
 
 #: A group costs as much as the matrices of GROUP_COST / m^2 rows that miss m cells. So a pattern
 #: is a group of its own, and its matrices are made once, when that many rows share it, and at
@@ -41,6 +41,24 @@ def group_rows(X: Array) -> tuple[Group, ...]:
     for least, most in _bands(missing):
         groups.append(Group(most, few[(missing >= least) & (missing <= most)]))
     return tuple(groups)
+
+
+def group_bounded_rows(X: Array, bounded: NDArray[np.bool_]) -> tuple[Group, ...]:
+    """As `group_rows`, where of some of the cells that are NaN bounds are known.
+
+    Rows of a group have as many such cells, and the same ones where they miss the same.
+    """
+    counts, groups = bounded.sum(axis=1), []
+    for n_bounded in np.unique(counts):
+        rows = np.flatnonzero(counts == n_bounded)
+        holes = X[rows] if n_bounded == 0 else np.hstack([X[rows], _nan_where(bounded[rows])])
+        for n_missing, some in group_rows(holes):
+            groups.append(Group(n_missing - int(n_bounded), rows[some]))
+    return tuple(groups)
+
+
+def _nan_where(mask: NDArray[np.bool_]) -> Array:
+    return np.where(mask, np.nan, 0.0)
 
 
 def _bands(missing: NDArray[np.intp]) -> list[tuple[int, int]]:

@@ -42,9 +42,9 @@ class NormalCells(NamedTuple):
     model: GaussianMixtureModel
     params: MixtureParams
 
-    def impute(self, X: Array) -> Array:
+    def impute(self, X: Array, bounds: Array | None = None) -> Array:
         """Conditional means."""
-        return impute(self.model, X, self.params)
+        return _clipped(impute(self.model, X, self.params), bounds)
 
     def draw(
         self,
@@ -52,13 +52,23 @@ class NormalCells(NamedTuple):
         rng: np.random.Generator,
         limits: Array | None = None,
         candidates: int = 1,
+        bounds: Array | None = None,
     ) -> Array:
         """Draws given the observed cells."""
-        return draw(self.model, X, self.params, rng, limits, candidates)
+        return _clipped(draw(self.model, X, self.params, rng, limits, candidates), bounds)
 
-    def score_samples(self, X: Array) -> Array:
+    def score_samples(self, X: Array, bounds: Array | None = None) -> Array:
         """Log-likelihood of the observed cells of each row."""
         return self.model.score_samples(Rows.of(X), self.params)
+
+
+def _clipped(X: Array, bounds: Array | None) -> Array:
+    """Stands in for the conditional distribution within bounds."""
+    if bounds is None:
+        return X
+    return np.where(
+        np.isnan(bounds[0]), X, np.clip(X, *np.nan_to_num(bounds, posinf=np.inf, neginf=-np.inf))
+    )
 
 
 def impute(model: GaussianMixtureModel, X: Array, params: MixtureParams) -> Array:
