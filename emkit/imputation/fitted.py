@@ -19,6 +19,7 @@ from emkit.mixture.student_t import (
     require_fitted_distribution,
 )
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.interval_cells import IntervalMixtureModel
 from emkit.models.mixture.missing_cells import Cells, NormalCells
 from emkit.numerics.covariance import STRUCTURES
 
@@ -49,11 +50,16 @@ def publish(
     result = prepared.columns.of_numbers(result, prepared.data)
     publish_params(imputer, result.params, model, prepared.columns)
     imputer._stream = None
-    if not is_student_t(imputer):  # of which there are no streams
+    limited = getattr(prepared.data, "bounds", None) is not None
+    if not (limited or is_student_t(imputer)):  # of which there are no streams
         kept = imputer._fitted[-1], prepared.data, prepared.pairwise
         imputer._stream = Stream.after_fit(model, *kept)
     imputer.shrinkage_ = float(shrinkage)
     imputer.log_likelihood_ = result.log_likelihood
+    if isinstance(
+        model, IntervalMixtureModel
+    ):  # the run goes by masses of boxes that are near, not exact
+        imputer.log_likelihood_ = model.log_likelihood(prepared.data, result.params)
     imputer.n_iter_ = result.n_iter
     imputer.converged_ = result.converged
     imputer.history_ = result.history

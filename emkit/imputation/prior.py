@@ -13,6 +13,7 @@ from emkit.mixture.streaming import Stream
 from emkit.mixture.student_t import model_kind, refuse_student_t
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.given_covariances import GivenCovariances
+from emkit.models.mixture.interval_cells import IntervalMixtureModel
 from emkit.models.mixture.prior import Prior
 from emkit.models.mixture.relations import exact_relations
 from emkit.models.mixture.single_normal import (
@@ -90,8 +91,14 @@ def prior_model(imputer: Any, prepared: Prepared, shrinkage: float) -> GaussianM
     }
     share = k ** (2.0 / len(units.scale))
     variances, total = np.diag(pairwise.covariance) / share, data.total_weight
+    limited = getattr(data, "bounds", None) is not None
     if shrinkage > ALL_SHRINKAGE:
         refuse_student_t(imputer, "shrinkage=1", "it leaves no scale to estimate.")
+        if limited:
+            raise ValueError(
+                "shrinkage=1 takes covariances from the cells that are observed, which cells with "
+                "limits bias. Take a shrinkage below 1."
+            )
         covariances = _mode(structure, variances, k)
         return GivenCovariances(structure, units, covariances, total, **options)
     strength = shrinkage / (1.0 - shrinkage)
@@ -100,7 +107,7 @@ def prior_model(imputer: Any, prepared: Prepared, shrinkage: float) -> GaussianM
         # Across the plane a little is left, as anywhere.
         within = pairwise.relations.covariance / share
         ridge = strength * within + np.diag(ACROSS_RELATIONS * variances)
-    kind = model_kind(imputer)
+    kind = IntervalMixtureModel if limited else model_kind(imputer)
     return kind(structure, units, ridge, total, strength=strength, **options)
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.engine.latent_class import unbuffered
 from emkit.models.labels import Labels
+from emkit.numerics.bounds import CellBounds
 from emkit.numerics.gaussian import Scaling, tile_rows
 from emkit.numerics.patterns import Group, group_bounded_rows, group_rows
 
@@ -33,13 +34,11 @@ class Rows(NamedTuple):
     sample_weight: Array | None = None
     groups: tuple[Group, ...] | None = None  #: rows by what they miss; None for complete data
     labels: Labels | None = None  #: classes of the rows, where some are known
-    #: Lower and upper bounds (2, n, d) of cells that are known to an interval alone, which are NaN
-    #: in X; NaN elsewhere.
-    bounds: Array | None = None
+    bounds: CellBounds | None = None  #: of cells known to an interval, which are NaN in X
 
     @classmethod
     def of(
-        cls, X: Array, sample_weight: Array | None = None, bounds: Array | None = None
+        cls, X: Array, sample_weight: Array | None = None, bounds: CellBounds | None = None
     ) -> "Rows":
         """Rows with their groups, where anything is missing."""
         return cls(X, sample_weight, _groups_of(X, bounds), bounds=bounds)
@@ -87,7 +86,7 @@ class Rows(NamedTuple):
         weights = self.sample_weight
         X = self.X[rows] if isinstance(rows, slice) else np.take(self.X, rows, axis=0)
         labels = None if self.labels is None else self.labels[rows]
-        bounds = None if self.bounds is None else self.bounds[:, rows]
+        bounds = None if self.bounds is None else self.bounds.take(rows)
         return Rows(X, None if weights is None else weights[rows], labels=labels, bounds=bounds)
 
     def select(self, rows: NDArray[np.intp]) -> "Rows":
@@ -122,13 +121,13 @@ class Rows(NamedTuple):
         return rows
 
 
-def _groups_of(X: Array, bounds: Array | None) -> tuple[Group, ...] | None:
+def _groups_of(X: Array, bounds: CellBounds | None) -> tuple[Group, ...] | None:
     """Groups of rows in which anything is missing; None for complete ones."""
     return _all_groups(X, bounds) if np.isnan(X.min(initial=0.0)) else None
 
 
-def _all_groups(X: Array, bounds: Array | None) -> tuple[Group, ...]:
-    return group_rows(X) if bounds is None else group_bounded_rows(X, ~np.isnan(bounds[0]))
+def _all_groups(X: Array, bounds: CellBounds | None) -> tuple[Group, ...]:
+    return group_rows(X) if bounds is None else group_bounded_rows(X, bounds.mask(X.shape[1]))
 
 
 def draw_numbers(n: int, size: int, rng: np.random.Generator) -> NDArray[np.intp]:

@@ -94,10 +94,18 @@ class ConditionalKernel(Kernel):
             return self._complete.log_joint(rows)
         return self.log_joint_incomplete(rows)
 
-    def log_joint_incomplete(self, rows: Array, copies: int = 1) -> tuple[Array, Completed]:
-        """Of any rows, some of which may be complete; of so many blocks that miss the same."""
+    def log_joint_incomplete(
+        self,
+        rows: Array,
+        copies: int = 1,
+        found: tuple[NDArray[np.intp], int] | None = None,
+    ) -> tuple[Array, Completed]:
+        """Of any rows, some of which may be complete; of so many blocks that miss the same.
+
+        ``found`` is what they miss, as `find_missing` has it, in any order.
+        """
         n, d = rows.shape
-        missing, width = find_missing(rows[: n // copies])
+        missing, width = find_missing(rows[: n // copies]) if found is None else found
         work = Completed(missing, [], [], copies)
         several = copies if missing.shape[1] > 1 else 1
         missing = np.tile(missing, several)

@@ -16,7 +16,7 @@ def find_missing(rows: Array) -> tuple[NDArray[np.intp], int]:
     absent = np.isnan(rows)
     cells, width = np.flatnonzero(absent), d
     columns = _columns(cells, n, d) if len(cells) % n == 0 else None
-    if columns is None or columns.min() < 0 or columns.max() >= d:
+    if columns is None or columns.min(initial=0) < 0 or columns.max(initial=0) >= d:
         # Some rows miss fewer cells than others.
         counts = absent.sum(axis=1)
         most = counts.max()

@@ -9,7 +9,13 @@ from emkit._typing import Array
 from emkit.engine.latent_class import unbuffered
 from emkit.engine.posterior import soft
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.interval_cells import (
+    IntervalMixtureModel,
+    draw_bounded,
+    impute_bounded,
+)
 from emkit.models.rows import Rows
+from emkit.numerics.bounds import CellBounds
 from emkit.numerics.conditional import ConditionalKernel, MaskedKernel
 
 __all__ = ["Cells", "NormalCells", "draw", "impute"]
@@ -37,14 +43,23 @@ class Cells(Protocol):
 
 
 class NormalCells(NamedTuple):
-    """The missing cells of a table under a mixture of normals."""
+    """The missing cells of a table under a mixture of normals.
+
+    ``bounds`` are of cells that are known to an interval, as in `Rows`.
+    """
 
     model: GaussianMixtureModel
     params: MixtureParams
 
-    def impute(self, X: Array, bounds: Array | None = None) -> Array:
+    def impute(self, X: Array, bounds: CellBounds | None = None) -> Array:
         """Conditional means."""
-        return _clipped(impute(self.model, X, self.params), bounds)
+        if bounds is None:
+            return impute(self.model, X, self.params)
+        return impute_bounded(self._bounded, Rows.of(X, bounds=bounds), self.params)
+
+    def draw_bounded(self, X: Array, bounds: CellBounds, rng: np.random.Generator) -> Array:
+        """X with cells that have bounds drawn given the others; what is missing stays so."""
+        return draw_bounded(self._bounded, Rows.of(X, bounds=bounds), self.params, rng)
 
     def draw(
         self,
@@ -52,23 +67,19 @@ class NormalCells(NamedTuple):
         rng: np.random.Generator,
         limits: Array | None = None,
         candidates: int = 1,
-        bounds: Array | None = None,
     ) -> Array:
         """Draws given the observed cells."""
-        return _clipped(draw(self.model, X, self.params, rng, limits, candidates), bounds)
+        return draw(self.model, X, self.params, rng, limits, candidates)
 
-    def score_samples(self, X: Array, bounds: Array | None = None) -> Array:
-        """Log-likelihood of the observed cells of each row."""
-        return self.model.score_samples(Rows.of(X), self.params)
+    def score_samples(self, X: Array, bounds: CellBounds | None = None) -> Array:
+        """Log-likelihood of the observed cells of each row, and of the bounds of others."""
+        model = self.model if bounds is None else self._bounded
+        return model.score_samples(Rows.of(X, bounds=bounds), self.params)
 
-
-def _clipped(X: Array, bounds: Array | None) -> Array:
-    """Stands in for the conditional distribution within bounds."""
-    if bounds is None:
-        return X
-    return np.where(
-        np.isnan(bounds[0]), X, np.clip(X, *np.nan_to_num(bounds, posinf=np.inf, neginf=-np.inf))
-    )
+    @property
+    def _bounded(self) -> IntervalMixtureModel:
+        """The model for rows with bounds."""
+        return IntervalMixtureModel(self.model.structure, self.model.units, incomplete=True)
 
 
 def impute(model: GaussianMixtureModel, X: Array, params: MixtureParams) -> Array:

@@ -1,0 +1,62 @@
+"""Bounds of the cells of a table that are known to an interval alone, a row after the other."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from emkit._typing import Array
+
+__all__ = ["CellBounds"]
+
+
+class CellBounds(NamedTuple):
+    """Cells of n rows, those of row i from ``starts[i]`` to ``starts[i + 1]``."""
+
+    starts: NDArray[np.intp]  #: (n + 1,)
+    columns: NDArray[np.intp]  #: (c,) ascending within a row
+    ends: Array  #: (2, c) lower and upper bounds
+
+    @classmethod
+    def of(cls, bounds: Array) -> "CellBounds | None":
+        """From a table (2, n, d) of bounds, NaN in other cells; None where there are none."""
+        known = ~np.isnan(bounds[0])
+        if not known.any():
+            return None
+        starts = np.concatenate([[0], np.cumsum(known.sum(axis=1))])
+        return cls(starts, np.nonzero(known)[1], bounds[:, known])
+
+    @property
+    def counts(self) -> NDArray[np.intp]:
+        """How many such cells each of the rows has."""
+        result: NDArray[np.intp] = np.diff(self.starts)
+        return result
+
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """Row of each of the cells."""
+        return np.repeat(np.arange(len(self.starts) - 1), self.counts)
+
+    def mask(self, n_columns: int) -> NDArray[np.bool_]:
+        """Which cells of the table they are, (n, d)."""
+        out = np.zeros((len(self.starts) - 1, n_columns), dtype=bool)
+        out[self.rows, self.columns] = True
+        return out
+
+    def take(self, rows: slice | NDArray[np.intp]) -> "CellBounds":
+        """Those of some of the rows."""
+        first, last = self.starts[:-1][rows], self.starts[1:][rows]
+        starts = np.concatenate([[0], np.cumsum(last - first)])
+        cells = np.arange(starts[-1]) + np.repeat(first - starts[:-1], last - first)
+        return CellBounds(starts, self.columns[cells], np.take(self.ends, cells, axis=1))
+
+    def keep(self, columns: NDArray[np.intp], n_columns: int) -> "CellBounds | None":
+        """Those in some of the columns, which are ascending, by their places among these."""
+        place = np.full(n_columns, -1)
+        place[columns] = np.arange(len(columns))
+        kept = place[self.columns] >= 0
+        if not kept.any():
+            return None
+        counts = np.bincount(self.rows[kept], minlength=len(self.starts) - 1)
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        return CellBounds(starts, place[self.columns[kept]], self.ends[:, kept])
