@@ -13,6 +13,8 @@ from emkit.data.frames import table_of
 from emkit.data.limit_text import bounds_of
 from emkit.data.limits import read_limits
 from emkit.data.limits_by_column import limits_by_column, log_of, require_positive, with_bounds
+from emkit.numerics.bounds import CellBounds
+
 
 def read(X, *args, **options):
     return read_limits(table_of(X), *args, **options)
@@ -201,17 +203,17 @@ def test_a_cell_at_its_limit_or_beyond_is_an_interval_from_there(column, x, y):
         if (cell <= low) != (cell >= high):
             assert np.isnan(numbers[i, 0])
             expected = (-INF, low) if cell <= low else (high, INF)
-            assert tuple(bounds[:, i, 0]) == expected
+            assert tuple(bounds.table(1)[:, i, 0]) == expected
         else:
             assert_array_equal(numbers[i], X[i])
-            assert bounds is None or np.isnan(bounds[:, i, 0]).all()
+            assert bounds is None or np.isnan(bounds.table(1)[:, i, 0]).all()
 
 
 def test_an_interval_of_a_cell_itself_stays():
     own = np.array([[[-INF], [np.nan]], [[0.05], [np.nan]]])
     X, bounds = with_bounds(np.array([[np.nan], [0.07]]), np.array([[0.1], [INF]]), own)
     assert np.isnan(X).all()
-    assert_array_equal(bounds[:, :, 0], [[-INF, -INF], [0.05, 0.1]])
+    assert_array_equal(bounds.table(1)[:, :, 0], [[-INF, -INF], [0.05, 0.1]])
 
 
 def test_without_a_cell_at_its_limit_there_is_nothing_to_do():
@@ -227,10 +229,10 @@ def test_a_limit_that_was_rounded_as_the_cells_were_is_the_limit(kind):
     limits = np.array([[0.05], [1.0]])
     for X in (cells, cells.astype(float)):
         _, bounds = with_bounds(X, limits, given=cells)
-        assert np.isfinite(bounds).any(axis=0).all()
+        assert bounds.mask(X.shape[1]).all()
     frame = pd.DataFrame({"x": cells[:, 0], "y": [0.05, 1.0]})
     _, bounds = with_bounds(frame.to_numpy(float), np.repeat(limits, 2, axis=1), given=frame)
-    assert np.isfinite(bounds).any(axis=0).all()
+    assert bounds.mask(2).all()
 
 
 # Logarithms
@@ -242,13 +244,13 @@ def test_logarithms_of_numbers_and_of_bounds():
     bounds[:, 1, 0], bounds[:, 2, 0], bounds[:, 3, 0] = (-INF, 0.5), (0.1, 0.5), (-1.0, INF)
     bounds[:, 3, 1] = (-INF, -1.0)
     logs = np.array([0])
-    out, of_logs = log_of(X, bounds, logs)
+    out, of_logs = log_of(X, CellBounds.of(bounds), logs)
     assert_array_equal(out[:, 0], np.log(X[:, 0]))
     assert_array_equal(out[:, 1], X[:, 1])
     low, high = [np.nan, -INF, np.log(0.1), np.nan], [np.nan, *np.log([0.5, 0.5]), np.nan]
-    assert_array_equal(of_logs[:, :, 0], [low, high])
-    assert_array_equal(of_logs[:, :, 1], bounds[:, :, 1])
-    assert log_of(X, bounds, logs[:0])[0] is X
+    assert_array_equal(of_logs.table(2)[:, :, 0], [low, high])
+    assert_array_equal(of_logs.table(2)[:, :, 1], bounds[:, :, 1])
+    assert log_of(X, None, logs[:0])[0] is X
 
 
 @pytest.mark.parametrize(
@@ -260,7 +262,7 @@ def test_what_has_no_logarithm_is_named(cell, bounds, what):
     if bounds is not None:
         intervals = np.full((2, 2, 2), np.nan)
         intervals[:, 1, 1] = bounds
-        bounds = intervals
+        bounds = CellBounds.of(intervals)
     with pytest.raises(ValueError, match=f"Column 'b' of X holds {what} in row 1"):
         require_positive(X, bounds, np.array([0, 1]), ["a", "b"])
     require_positive(X, bounds, np.array([0]), ["a", "b"])

@@ -11,6 +11,7 @@ from emkit.base.names import column_labels
 from emkit.data.by_column import numbers_by_column
 from emkit.data.containers import columns_of, narrow_floats
 from emkit.data.refusals import column
+from emkit.numerics.bounds import CellBounds
 
 __all__ = ["has_limits", "limits_by_column", "log_of", "require_positive", "with_bounds"]
 
@@ -38,8 +39,8 @@ def limits_by_column(estimator: Any, n_features: int) -> Array:
 
 def with_bounds(
     X: Array, limits: Array, own: Array | None = None, given: Any = None
-) -> tuple[Array, Array | None]:
-    """X (n, d) with NaN in cells at their limits or beyond, and bounds (2, n, d) of the intervals.
+) -> tuple[Array, CellBounds | None]:
+    """X (n, d) with NaN in cells at their limits or beyond, and the bounds of the intervals.
 
     Parameters
     ----------
@@ -55,8 +56,10 @@ def with_bounds(
 
     Returns
     -------
-    X, bounds : ndarray
-        Bounds are None where no cell is an interval; X is not changed in place.
+    X : ndarray of shape (n, d)
+        Another array, where it differs.
+    bounds : CellBounds or None
+        None where no cell is an interval.
     """
     (low, high), (least, most) = limits, _rounded(limits, X, given)
     below, above = least >= X, most <= X
@@ -66,7 +69,7 @@ def with_bounds(
         bounds[0] = np.where(at_limit, np.where(below, -np.inf, high), bounds[0])
         bounds[1] = np.where(at_limit, np.where(below, low, np.inf), bounds[1])
         X = np.where(at_limit, np.nan, X).astype(X.dtype, copy=False)
-    return X, None if np.isnan(bounds[0]).all() else bounds
+    return X, CellBounds.of(bounds)
 
 
 def _rounded(limits: Array, X: Array, given: Any) -> tuple[Array, Array]:
@@ -82,21 +85,23 @@ def _rounded(limits: Array, X: Array, given: Any) -> tuple[Array, Array]:
 
 
 def require_positive(
-    X: Array, bounds: Array | None, logs: NDArray[np.intp], names: Sequence[Any]
+    X: Array, bounds: CellBounds | None, logs: NDArray[np.intp], names: Sequence[Any]
 ) -> None:
     """ValueError where a cell of a column whose logarithm is modelled has none."""
-    wrong = X[:, logs] <= 0.0
+    wrong = np.zeros(X.shape, dtype=bool)
+    wrong[:, logs] = X[:, logs] <= 0.0
     if bounds is not None:
-        wrong |= bounds[1][:, logs] <= 0.0
+        below = (bounds.ends[1] <= 0.0) & np.isin(bounds.columns, logs)
+        wrong[bounds.rows[below], bounds.columns[below]] = True
     if not wrong.any():
         return
-    i, at = np.argwhere(wrong)[0].tolist()
-    j = int(logs[at])
-    where = column(j, names)
+    i, j = np.argwhere(wrong)[0].tolist()
     what = f"{X[i, j]:g}"
     if np.isnan(X[i, j]):
         assert bounds is not None
-        what = f"an interval from {bounds[0, i, j]:g} to {bounds[1, i, j]:g}"
+        low, high = bounds.table(X.shape[1])[:, i, j]
+        what = f"an interval from {low:g} to {high:g}"
+    where = column(j, names)
     raise ValueError(
         f"{where[0].upper()}{where[1:]} of X holds {what} in row {i} ({int(wrong.sum())} such "
         "cell(s) in all), which has no logarithm, and log names the column. If it stands for a "
@@ -105,7 +110,9 @@ def require_positive(
     )
 
 
-def log_of(X: Array, bounds: Array | None, logs: NDArray[np.intp]) -> tuple[Array, Array | None]:
+def log_of(
+    X: Array, bounds: CellBounds | None, logs: NDArray[np.intp]
+) -> tuple[Array, CellBounds | None]:
     """X and bounds with logarithms in some of the columns; what tells nothing of them is missing.
 
     A lower bound of 0 or less is none, and an interval of all positive numbers is no evidence.
@@ -114,10 +121,10 @@ def log_of(X: Array, bounds: Array | None, logs: NDArray[np.intp]) -> tuple[Arra
         return X, bounds
     X = X.copy()
     X[:, logs] = np.log(X[:, logs])
-    if bounds is not None:
-        bounds = bounds.copy()
-        with np.errstate(divide="ignore"):
-            of_logs = np.log(np.maximum(bounds[:, :, logs], 0.0))
-        of_logs[:, (of_logs[0] == -np.inf) & (of_logs[1] == np.inf)] = np.nan
-        bounds[:, :, logs] = of_logs
-    return X, bounds
+    if bounds is None:
+        return X, None
+    of_logs = np.isin(bounds.columns, logs)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ends = np.where(of_logs, np.log(np.maximum(bounds.ends, 0.0)), bounds.ends)
+    telling = np.isfinite(ends[0]) | np.isfinite(ends[1])
+    return X, bounds._replace(ends=ends).where(telling)

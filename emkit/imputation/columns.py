@@ -13,6 +13,7 @@ from emkit.data.checks import rows_with_value
 from emkit.data.limits_by_column import log_of
 from emkit.engine import EMResult
 from emkit.models.rows import Rows
+from emkit.numerics.bounds import CellBounds
 
 __all__ = ["Cells", "Columns", "check_limits", "keep_within"]
 
@@ -46,14 +47,14 @@ class Cells(NamedTuple):
         if rows.sample_weight is not None and not rows.sample_weight.all():
             rows = rows.take(np.flatnonzero(rows.sample_weight > 0.0))
         X, weights, bounds = rows.X, rows.sample_weight, rows.bounds
-        missing, within = np.isnan(X), np.zeros(X.shape[1])
+        missing = np.isnan(X)
+        within: Array = np.zeros(X.shape[1])
         floor, ceiling = np.full((2, X.shape[1]), [[-np.inf], [np.inf]])
         if bounds is not None:
-            known = ~np.isnan(bounds[0])
+            known = bounds.mask(X.shape[1])
             missing &= ~known
             within = known.sum(axis=0) if weights is None else weights @ known
-            floor = np.fmax.reduce(bounds[0], axis=0, initial=-np.inf)
-            ceiling = np.fmin.reduce(bounds[1], axis=0, initial=np.inf)
+            floor, ceiling = bounds.extremes(X.shape[1])
         # The initial value is one that does not count: there may be no rows.
         with np.errstate(invalid="ignore"):
             low, high = (f.reduce(X, axis=0, initial=np.nan) for f in (np.fmin, np.fmax))
@@ -152,13 +153,13 @@ class Columns(NamedTuple):
 
     def take_modelled(self, X: Array) -> Array:
         """The modelled columns of X; X itself where that is all."""
-        return X if len(self.modelled) == X.shape[-1] else X[..., self.modelled]
+        return X if len(self.modelled) == X.shape[1] else X[:, self.modelled]
 
     def as_modelled(self, rows: Rows) -> Rows:
         """The modelled columns of rows, with bounds, in logarithms where these are modelled."""
         X, bounds = self.take_modelled(rows.X), rows.bounds
-        if bounds is not None:
-            bounds = self.take_modelled(bounds)
+        if bounds is not None and len(self.modelled) < rows.X.shape[1]:
+            bounds = bounds.keep(self.modelled, rows.X.shape[1])
         X, bounds = log_of(X, bounds, self.modelled_logs)
         return Rows(X, rows.sample_weight, bounds=bounds)
 
@@ -177,10 +178,14 @@ class Columns(NamedTuple):
 
     def of_numbers(self, result: EMResult, modelled: Any) -> EMResult:
         """A result whose objectives are of the numbers, where logarithms were modelled."""
+        return result.rescaled(plus=-self.log_volume(modelled)) if len(self.logs) else result
+
+    def log_volume(self, modelled: Any) -> float:
+        """The sum of `log_volumes` over rows, by weight; 0 without logarithms."""
         if not len(self.modelled_logs):
-            return result
+            return 0.0
         volumes, weights = self.log_volumes(modelled), modelled.sample_weight
-        return result.rescaled(plus=-float(volumes.sum() if weights is None else weights @ volumes))
+        return float(volumes.sum() if weights is None else weights @ volumes)
 
     def spread_means(self, means: Array) -> Array:
         """Means (K, n_modelled) beside the values of the other columns that are kept.
@@ -209,15 +214,18 @@ class Columns(NamedTuple):
             low, high = limits[:, self.kept[j]]
             out[np.isnan(out[:, j]), j] = np.clip(constants[j], low, high)
             if rows.bounds is not None:
-                keep_within(out[:, j], rows.bounds[:, :, self.kept[j]], constants[j])
+                within = rows.bounds.columns == self.kept[j]
+                out[rows.bounds.rows[within], j] = constants[j]
+        if rows.bounds is not None:
+            keep_within(out, rows.bounds.keep(self.kept, rows.X.shape[1]))
         return out
 
 
-def keep_within(filled: Array, bounds: Array, values: Any = None) -> None:
-    """Move filled cells that have bounds (2, ...) into them, or others that are given instead."""
-    within = ~np.isnan(bounds[0])
-    new = filled[within] if values is None else values
-    filled[within] = np.clip(new, *bounds[:, within])
+def keep_within(filled: Array, bounds: CellBounds | None) -> None:
+    """Move filled cells that have bounds into them."""
+    if bounds is not None:
+        cells = bounds.rows, bounds.columns
+        filled[cells] = np.clip(filled[cells], *bounds.ends)
 
 
 def check_limits(imputer: Any, n_features: int, logs: NDArray[np.intp] = NONE) -> Array:

@@ -13,6 +13,7 @@ from emkit.data.frames import in_container, table_of
 from emkit.data.numbers import read_table
 from emkit.data.tables import Filling, Table
 from emkit.imputation.coding import encoded_table
+from emkit.imputation.filling import missing_in
 from emkit.imputation.fitted import fitted_cells
 from emkit.imputation.limits import limited_table
 from emkit.imputation.table import open_table
@@ -72,17 +73,16 @@ def with_limits_left(imputer: Any, X: Any, opened: Any, filled: Array, container
             f"{type(X).__name__}. Give block by block, or leave impute_limits=True."
         )
     (rows,) = opened.survey(lambda rows: rows)
-    kept, missing = imputer._columns.kept, np.isnan(rows.X)
-    within = np.zeros_like(missing) if rows.bounds is None else ~np.isnan(rows.bounds[0])
+    kept, missing = imputer._columns.kept, missing_in(rows)
     limited, table = limited_table(imputer, X), table_of(X)
     if table is None or not (limited is not None or imputer._limited):
         numbers = read_table(X, imputer.missing_values)[:, kept]
         out = filled.copy()
-        out[:, : len(kept)] = np.where(within[:, kept], numbers, out[:, : len(kept)])
+        out[:, : len(kept)] = np.where(missing[:, kept], out[:, : len(kept)], numbers)
         return out
     fillings = {}
     for at, j in enumerate(kept.tolist()):
-        where = missing[:, j] & ~within[:, j]
+        where = missing[:, j]
         new: Any = map(int if j in imputer._integers else float, filled[where, at])
         if is_text(table, j, imputer.missing_values):
             new = map(str, new)

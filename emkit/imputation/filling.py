@@ -12,7 +12,7 @@ from emkit.imputation.fitted import fitted_cells
 from emkit.models.mixture.truncated_draws import draw_within
 from emkit.models.rows import Rows
 
-__all__ = ["Filler"]
+__all__ = ["Filler", "missing_in"]
 
 
 class Filler(NamedTuple):
@@ -62,9 +62,7 @@ class Filler(NamedTuple):
         self._round(rows, out)
         if not len(self.indicated):
             return out
-        missing = np.isnan(rows.X)
-        if rows.bounds is not None:
-            missing &= np.isnan(rows.bounds[0])
+        missing = missing_in(rows)
         both = np.empty((len(out), self.width), out.dtype)
         both[:, : out.shape[1]] = out
         both[:, out.shape[1] :] = missing[:, self.indicated]
@@ -76,18 +74,23 @@ class Filler(NamedTuple):
         They are from the range seen, or, where limits leave none of it, the nearest within these;
         of a cell that is known to an interval from this, where that has one.
         """
+        missing = missing_in(rows) if len(self.whole) else np.zeros(0)
         for at, j in enumerate(self.columns.kept):
             if j in self.whole:
-                missing = np.isnan(rows.X[:, j])
-                limits = np.ceil(self.limits[0, j]), np.floor(self.limits[1, j])
-                low, high = np.ceil(self.seen[0, j]), np.floor(self.seen[1, j])
-                if rows.bounds is not None:
-                    bounds = rows.bounds[:, :, j].copy()
-                    whole = np.stack([np.ceil(bounds[0]), np.floor(bounds[1])])
-                    missing &= np.isnan(bounds[0])
-                    whole[:, whole[0] > whole[1]] = np.nan
-                    keep_within(out[:, at], whole, np.round(out[~np.isnan(whole[0]), at]))
-                out[missing, at] = np.clip(np.clip(np.round(out[missing, at]), low, high), *limits)
+                holes, limits = missing[:, j], self.limits[:, j]
+                inside = np.ceil(self.seen[0, j]), np.floor(self.seen[1, j])
+                within = np.ceil(limits[0]), np.floor(limits[1])
+                out[holes, at] = np.clip(np.clip(np.round(out[holes, at]), *inside), *within)
+        if rows.bounds is not None and len(self.whole):
+            bounds = rows.bounds.keep(self.columns.kept, rows.X.shape[1])
+            assert bounds is not None  # a column with intervals is kept
+            ends = np.stack([np.ceil(bounds.ends[0]), np.floor(bounds.ends[1])])
+            is_whole = np.isin(self.columns.kept[bounds.columns], self.whole)
+            bounds = bounds._replace(ends=ends).where(is_whole & (ends[0] <= ends[1]))
+            if bounds is not None:
+                cells = bounds.rows, bounds.columns
+                out[cells] = np.round(out[cells])
+                keep_within(out, bounds)
 
     def _complete(self, rows: Rows, place: tuple[int, ...]) -> Array:
         """The modelled columns, filled."""
@@ -115,8 +118,14 @@ class Filler(NamedTuple):
                 missing = np.isnan(X[:, j])
                 out[missing, j] = np.clip(out[missing, j], *limits[:, j])
         if rows.bounds is not None:
-            keep_within(out, columns.take_modelled(rows.bounds))
+            keep_within(out, rows.bounds.keep(columns.modelled, rows.X.shape[1]))
         return out
+
+
+def missing_in(rows: Rows) -> NDArray[np.bool_]:
+    """Which cells (n, d) are missing: not even an interval is known of them."""
+    missing = np.isnan(rows.X)
+    return missing if rows.bounds is None else missing & ~rows.bounds.mask(rows.X.shape[1])
 
 
 def _seed(random_state: Any) -> Any:

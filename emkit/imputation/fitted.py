@@ -59,7 +59,8 @@ def publish(
     if isinstance(
         model, IntervalMixtureModel
     ):  # the run goes by masses of boxes that are near, not exact
-        imputer.log_likelihood_ = model.log_likelihood(prepared.data, result.params)
+        exact = model.log_likelihood(prepared.data, result.params)
+        imputer.log_likelihood_ = exact - prepared.columns.log_volume(prepared.data)
     imputer.n_iter_ = result.n_iter
     imputer.converged_ = result.converged
     imputer.history_ = result.history

@@ -174,8 +174,9 @@ class EMImputer(
         lie in (-inf, limit] and no more, one at its upper limit or above in [limit, inf). A dict
         has the limits of some features by name; NaN, None and infinity are none. Limits by cell
         need no argument: text as ``"<0.05"``, ``">= 10"`` and ``"0.1..0.3"`` in columns of text and
-        objects, all of whose cells are numbers or limits, and columns of intervals of pandas; such
-        cells stay as they are. Of numbers in memory alone, with ``method='classes'`` and
+        objects, all of whose cells are numbers or limits, and columns of intervals of pandas
+        (beside categories these are categories too); such cells stay as they are. Of numbers in
+        memory alone, with ``method='classes'`` and
         ``distribution='normal'``; no `partial_fit`.
     log : bool, str or array-like, default=None
         Columns whose logarithms are modelled, as of concentrations: all, or those of a mask, of
@@ -266,9 +267,10 @@ class EMImputer(
     Warns
     -----
     DataWarning
-        For features without a value, and such of which an interval alone is known; for pairs of features never observed together (their partial
-        association is not identified), where ``shrinkage=0``, or one next to it, has no finite
-        maximum, and where weights sum to so few rows that ``shrinkage='auto'`` is another.
+        For features without a value, and such of which an interval alone is known; for pairs of
+        features never observed together (their partial association is not identified), where
+        ``shrinkage=0``, or one next to it, has no finite maximum, and where weights sum to so few
+        rows that ``shrinkage='auto'`` is another.
 
     See Also
     --------

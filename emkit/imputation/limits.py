@@ -9,7 +9,7 @@ from emkit._typing import Array
 from emkit.base.names import column_labels, listed
 from emkit.data.by_column import mask_by_column
 from emkit.data.categories import Coding, Encoded
-from emkit.data.category_columns import is_named, orders, positions
+from emkit.data.category_columns import chosen, is_named, orders, positions
 from emkit.data.frames import table_of
 from emkit.data.limits import Limited, read_limits
 from emkit.data.limits_by_column import has_limits
@@ -39,7 +39,20 @@ def limited_table(imputer: Any, X: Any, *, fitting: bool = False) -> Limited | N
         apart.update(orders(table, imputer.ordinal_features))
     elif imputer._coding is not None:
         apart.update(imputer._coding.categories)
-    return read_limits(table, imputer.missing_values, apart=apart, fitting=fitting)
+    found = read_limits(table, imputer.missing_values, apart=apart, fitting=fitting)
+    if found is None or not fitting or is_named(imputer.categorical_features):
+        return found
+    typed = {j for j in found.columns if table.intervals(j) is not None}
+    if typed and (apart or _has_categories(imputer, found)):
+        return read_limits(table, imputer.missing_values, apart=apart | typed)
+    return found
+
+
+def _has_categories(imputer: Any, found: Limited) -> bool:
+    """Whether there are categories beside limits: intervals by type are then categories too."""
+    others = table_of(found.X)
+    assert others is not None  # as it came from one
+    return bool(chosen(others, imputer.categorical_features, imputer.missing_values))
 
 
 def log_columns(imputer: Any, n_features: int) -> NDArray[np.intp]:

@@ -96,7 +96,8 @@ def warn_of_pairs(imputer: Any, prepared: Prepared, warn: Warn) -> None:
     together = prepared.pairwise.n
     bounds = getattr(prepared.data, "bounds", None)
     if bounds is not None:  # an interval tells of a pair too
-        known = (~np.isnan(prepared.data.X) | ~np.isnan(bounds[0])).astype(float)
+        X = prepared.data.X
+        known = (~np.isnan(X) | bounds.mask(X.shape[1])).astype(float)
         together = known.T @ known
     apart = np.argwhere(np.triu(together == 0.0))
     if len(apart):

@@ -30,6 +30,7 @@ from emkit.imputation.coding import (
 from emkit.imputation.columns import NONE, Cells, Columns, check_limits
 from emkit.imputation.limits import check_limits_go, limited_table, log_columns
 from emkit.models.rows import Rows
+from emkit.numerics.bounds import CellBounds
 
 __all__ = ["ImputerReader", "Table", "load_for_fit", "load_table", "open_table"]
 
@@ -40,7 +41,7 @@ class ImputerReader(Reader[Rows]):
 
     missing_values: Any = np.nan
     n_components: int = 0
-    own: Array | None = None  #: bounds of cells that hold an interval themselves
+    own: Array | None = None  #: bounds (2, n, d) of cells that hold an interval themselves
     limits: Array | None = None  #: (2, n_features) of columns, once their names are known
     #: Columns that must have logarithms.
     logs: NDArray[np.intp] = field(default_factory=lambda: NONE)
@@ -69,9 +70,11 @@ class ImputerReader(Reader[Rows]):
 
     def bounded(self, rows: Rows, given: Any = None) -> Rows:
         """Rows with the bounds of cells that are known to an interval."""
-        X, bounds = rows.X, self.own
+        X, bounds = rows.X, None
         if self.limits is not None:
             X, bounds = with_bounds(X, self.limits, self.own, given)
+        elif self.own is not None:
+            bounds = CellBounds.of(self.own)
         if len(self.logs):
             require_positive(X, bounds, self.logs, self.names)
         return rows if X is rows.X and bounds is None else rows._replace(X=X, bounds=bounds)

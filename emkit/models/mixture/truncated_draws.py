@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
+from emkit.numerics.bounds import CellBounds
 
 __all__ = ["draw_within"]
 
@@ -14,18 +15,21 @@ TRIES, CANDIDATES = 30, 64
 
 
 def draw_within(
-    cells: Any, X: Array, limits: Array, rng: np.random.Generator, bounds: Array | None = None
+    cells: Any, X: Array, limits: Array, rng: np.random.Generator, bounds: CellBounds | None = None
 ) -> Array:
     """X with its missing cells drawn given the observed ones and limits (2, d) in X's units.
 
     Rows are drawn again until they keep to the limits, which is exact; rows for which that is
-    hopeless are drawn cell by cell within them. Where some cells have bounds (2, n, d) of their
-    own, limits are bounds of the other missing ones, and of these where they leave something.
+    hopeless are drawn cell by cell within them. Where some cells have bounds of their own,
+    limits are bounds of the other missing ones, and of these where they leave something.
     """
     if bounds is not None:
-        drawn = cells.draw(X, rng, bounds=_both(X, bounds, limits))
-        free = np.isnan(X) & np.isnan(bounds[0])
-        return np.where(free, np.clip(drawn, *limits.astype(X.dtype)), drawn)
+        n_columns = X.shape[1]
+        own = bounds.mask(n_columns)
+        within = CellBounds.of(_both(X, bounds.table(n_columns), limits))
+        assert within is not None
+        drawn = cells.draw(cells.draw_bounded(X, within, rng), rng)
+        return np.where(np.isnan(X) & ~own, np.clip(drawn, *limits.astype(X.dtype)), drawn)
     out: Array = cells.draw(X, rng)
     if not np.isfinite(limits).any():
         return out
