@@ -16,6 +16,7 @@ from emkit.data.numbers import numbers_of, read_table, takes_nan
 from emkit.engine import Blocks
 from emkit.exceptions import DataWarning, warn
 from emkit.models.rows import Rows
+from emkit.numerics.bounds import CellBounds
 
 __all__ = [
     "check_block_weights",
@@ -145,21 +146,33 @@ def load_with_missing(
 # Rows and columns that tell something
 
 
-def rows_that_count(X: Array, weights: Array | None, incomplete: bool) -> NDArray[np.bool_] | None:
-    """Which rows tell something: of positive weight, with a value; None where all do."""
+def rows_that_count(
+    X: Array, weights: Array | None, incomplete: bool, bounds: CellBounds | None = None
+) -> NDArray[np.bool_] | None:
+    """Which rows tell something: of positive weight, with a value or bounds; None where all do."""
     kept = np.ones(len(X), dtype=bool) if weights is None else weights > 0.0
     if incomplete:
-        kept &= ~np.isnan(X).all(axis=1)
+        with_value = ~np.isnan(X).all(axis=1)
+        if bounds is not None:
+            with_value |= bounds.counts > 0
+        kept &= with_value
     return None if kept.all() else kept
 
 
-def rows_with_value(X: Array, sample_weight: Array | None) -> Rows:
-    """`Rows` of those that count: of positive weight, with a value."""
+def rows_with_value(
+    X: Array, sample_weight: Array | None, bounds: CellBounds | None = None
+) -> Rows:
+    """`Rows` of those that count: of positive weight, with a value or bounds in some cell."""
     incomplete = has_missing(X)
-    kept = rows_that_count(X, sample_weight, incomplete)
+    kept = rows_that_count(X, sample_weight, incomplete, bounds)
     if kept is not None:
         X, sample_weight = X[kept], None if sample_weight is None else sample_weight[kept]
-    return (Rows.of if incomplete else Rows)(X, sample_weight)
+        bounds = None if bounds is None else bounds.take(np.flatnonzero(kept))
+    if not incomplete:
+        return Rows(X, sample_weight)
+    if bounds is not None and not len(bounds.columns):
+        bounds = None
+    return Rows.of(X, sample_weight, bounds)
 
 
 def part_of(rows: Any, chosen: Any) -> Any:

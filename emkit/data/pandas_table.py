@@ -71,6 +71,25 @@ class PandasTable(Table):
         codes, found = pd.factorize(column)
         return Factor(codes, list(map(plain, found.tolist())))
 
+    def intervals(self, j: int) -> NDArray[Any] | None:
+        dtype, column = self._dtype(j), self.X.iloc[:, j].array
+        if not str(dtype).startswith("interval") or not hasattr(column, "left"):
+            return None
+        if Column(None, dtype.subtype).kind not in "iuf":
+            return None
+        return np.stack([np.asarray(side, dtype=float) for side in (column.left, column.right)])
+
+    def with_numbers(self, columns: Mapping[int, NDArray[Any]]) -> Any:
+        import pandas as pd
+
+        parts = [
+            pd.Series(columns[j]) if j in columns else self.X.iloc[:, j]
+            for j in range(self.X.shape[1])
+        ]
+        out = _beside(parts, self.X.index)
+        out.columns = self.X.columns
+        return out
+
     def select(self, columns: Sequence[int]) -> Any:
         out = self.X.iloc[:, list(columns)]
         sparse = {name: dtype.subtype for name, dtype in out.dtypes.items() if _is_sparse(dtype)}

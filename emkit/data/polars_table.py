@@ -66,6 +66,16 @@ class PolarsTable(Table):
         codes = column.replace_strict(values, new, default=-1, return_dtype=pl.Int64).to_numpy()
         return Factor(codes.astype(np.intp), list(map(plain, values.to_list())))
 
+    def with_numbers(self, columns: Mapping[int, NDArray[Any]]) -> Any:
+        import polars as pl
+
+        parts = self.X.get_columns()
+        for j, cells in columns.items():
+            # No column has words among numbers here.
+            values = list(map(str, cells)) if cells.dtype == object else cells
+            parts[j] = pl.Series(self.names[j], values)
+        return pl.DataFrame(parts)
+
     def select(self, columns: Sequence[int]) -> Any:
         return self.X[:, list(columns)]
 

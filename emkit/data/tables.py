@@ -143,6 +143,20 @@ class Table(ABC):
     def factor(self, j: int) -> Factor:
         """The cells as numbers of their distinct values; TypeError where one has no hash."""
 
+    def intervals(self, j: int) -> NDArray[Any] | None:
+        """Lower and upper bounds (2, n) where the type of a column is one of intervals of numbers.
+
+        NaN where a cell is missing; None for all other types.
+        """
+        return None
+
+    @abstractmethod
+    def with_numbers(self, columns: Mapping[int, NDArray[Any]]) -> Any:
+        """A table of the same kind with other cells in some of the columns.
+
+        They are floats, or objects where words mark missing cells among them.
+        """
+
     @abstractmethod
     def select(self, columns: Sequence[int]) -> Any:
         """Some of the columns, in a container of the same kind."""

@@ -5,9 +5,11 @@ from typing import Any
 from emkit._typing import Array
 from emkit.base.estimator import require_same
 from emkit.base.names import column_names, listed
+from emkit.data.limits_by_column import has_limits
 from emkit.exceptions import DataWarning, warn
 from emkit.imputation.columns import Columns
 from emkit.imputation.fitted import publish_params
+from emkit.imputation.limits import limited_table
 from emkit.imputation.prior import Prepared, prior_model, shrinkage_at
 from emkit.imputation.table import load_table, open_table
 from emkit.mixture.streaming import Batch, PartialFitMixin, Stream
@@ -15,6 +17,12 @@ from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.numerics.covariance import STRUCTURES
 
 __all__ = ["ImputerStream"]
+
+#: Why there are no streams of limits.
+NO_LIMITS = (
+    "partial_fit takes numbers as they are: no cells that are known to an interval (lower_limits, "
+    "upper_limits, '<0.05') and no logarithms (log). Fit a sample of the rows."
+)
 
 
 class ImputerStream(PartialFitMixin):
@@ -28,6 +36,9 @@ class ImputerStream(PartialFitMixin):
     _columns: Columns
     _coding: Any
     _fitted: Any
+    _limited: bool
+    lower_limits: Any
+    upper_limits: Any
 
     def _require_stream(self) -> None:
         if self.method != "classes":
@@ -35,6 +46,8 @@ class ImputerStream(PartialFitMixin):
                 f"partial_fit has no method={self.method!r}, whose margins are of all rows at "
                 "once. Fit a sample of the rows, or take method='classes'."
             )
+        if self._limited or has_limits(self) or len(self._columns.logs):
+            raise ValueError(NO_LIMITS)
         if self._coding is not None:
             raise ValueError(
                 "partial_fit takes numbers alone, and the first batch has columns of categories: "
@@ -45,6 +58,8 @@ class ImputerStream(PartialFitMixin):
 
     def _batch(self, X: Any, sample_weight: Any) -> Batch:
         """The rows of a batch that count, in the columns that are modelled."""
+        if limited_table(self, X) is not None:
+            raise ValueError(NO_LIMITS)
         data, columns, cells = load_table(self, open_table(self, X, sample_weight), self._columns)
         news = columns.changed(cells)
         if len(news):

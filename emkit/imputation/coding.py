@@ -8,6 +8,8 @@ from sklearn.utils.validation import check_is_fitted
 from emkit.data.blocks_of_numbers import refuse_categories_of, refuse_names_for, require_memory
 from emkit.data.categories import Coding, Encoded, integer_columns, positions_in
 from emkit.data.coded import publish_levels
+from emkit.data.frames import table_of
+from emkit.data.limits import read_limits
 from emkit.data.opened import place_of
 
 __all__ = ["coding_of", "encode", "encoded_table", "learn", "publish_kinds", "refuse_in_blocks"]
@@ -38,6 +40,12 @@ def learn(imputer: Any, X: Any, sample_weight: Any = None) -> Coding | None:
 
 def refuse_in_blocks(imputer: Any, X: Any, first: Any) -> None:
     """ValueError where the first of the rows that are not in memory has categories."""
+    table = table_of(first)
+    if table is not None and read_limits(table, imputer.missing_values) is not None:
+        raise ValueError(
+            f"X is read block by block ({type(X).__name__}), which takes numbers alone, and holds "
+            "cells that are known to an interval, as '<0.05'. Fit a sample of the rows in memory."
+        )
     if imputer.categorical_features is not None:
         refuse_categories_of(X, first, imputer.missing_values)
 

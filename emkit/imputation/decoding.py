@@ -10,12 +10,16 @@ from emkit.base.estimator import feature_names_in
 from emkit.data.categories import Category, Encoded
 from emkit.data.category_columns import is_text
 from emkit.data.frames import in_container, table_of
-from emkit.data.tables import Filling
+from emkit.data.numbers import read_table
+from emkit.data.tables import Filling, Table
 from emkit.imputation.coding import encoded_table
+from emkit.imputation.filling import missing_in
 from emkit.imputation.fitted import fitted_cells
+from emkit.imputation.limits import limited_table
 from emkit.imputation.table import open_table
 from emkit.models.latent_normal.cells import LatentCells
 from emkit.models.mixed.cells import MixedCells
+from emkit.models.rows import Rows
 
 __all__ = ["as_it_came", "as_it_was", "probabilities"]
 
@@ -42,13 +46,48 @@ def as_it_came(imputer: Any, given: Encoded, filled: Array, container: str) -> A
         if j not in columns.modelled:  # the code of the only group
             values = category.representative(values)
         fillings[j] = Filling(where, [category.levels[int(v)] for v in values])
+    return _filled(imputer, given.table, fillings, filled, container)
+
+
+def _filled(
+    imputer: Any, table: Table, fillings: dict[int, Filling], filled: Array, container: str
+) -> Any:
+    """A table with cells filled, and with the indicator if there is one."""
+    kept = imputer._columns.kept.tolist()
     indicators: dict[str, NDArray[np.bool_]] = {}
     if imputer.indicator_ is not None:
         names = imputer.indicator_.get_feature_names_out(feature_names_in(imputer, None))
-        flags = filled[:, len(columns.kept) :].astype(bool)
+        flags = filled[:, len(kept) :].astype(bool)
         indicators = dict(zip(names, flags.T, strict=True))
-    out = given.table.filled(columns.kept.tolist(), fillings, indicators)
-    return in_container(out, container)
+    return in_container(table.filled(kept, fillings, indicators), container)
+
+
+def with_limits_left(imputer: Any, X: Any, opened: Any, filled: Array, container: str) -> Any:
+    """What was filled, with cells that are known to an interval as they were in X.
+
+    It is a table as X where such cells are not numbers in it, or were not in the fit.
+    """
+    if not opened.in_memory:
+        raise ValueError(
+            "impute_limits=False gives cells back as they were, for which X must be in memory. Got "
+            f"{type(X).__name__}. Give block by block, or leave impute_limits=True."
+        )
+    (rows,) = opened.survey(lambda rows: rows)
+    kept, missing = imputer._columns.kept, missing_in(rows)
+    limited, table = limited_table(imputer, X), table_of(X)
+    if table is None or not (limited is not None or imputer._limited):
+        numbers = read_table(X, imputer.missing_values)[:, kept]
+        out = filled.copy()
+        out[:, : len(kept)] = np.where(missing[:, kept], out[:, : len(kept)], numbers)
+        return out
+    fillings = {}
+    for at, j in enumerate(kept.tolist()):
+        where = missing[:, j]
+        new: Any = map(int if j in imputer._integers else float, filled[where, at])
+        if is_text(table, j, imputer.missing_values):
+            new = map(str, new)
+        fillings[j] = Filling(where, list(new))
+    return _filled(imputer, table, fillings, filled, container)
 
 
 def as_it_was(imputer: Any, X: Any) -> Any:
@@ -78,7 +117,7 @@ def probabilities(imputer: Any, X: Any) -> dict[Any, Array]:
     fitted = fitted_cells(imputer)
     modelled: dict[int, Array] = {}
     if isinstance(fitted, MixedCells | LatentCells):
-        _, proba = fitted.expect(columns.take_modelled(cells))
+        _, proba = fitted.expect(columns.as_modelled(Rows(cells)).X)
         modelled = dict(zip(columns.modelled[fitted.categories].tolist(), proba, strict=True))
     names, out = imputer._coding.names, {}
     for j, category in imputer._coding.categories.items():

@@ -68,15 +68,21 @@ class FittedDistribution:
         Returns
         -------
         log_likelihood : ndarray of shape (n_samples,)
-            In nats; 0 for a row with nothing observed.
+            In nats; 0 for a row with nothing observed. A cell that is known to an interval adds
+            the logarithm of a probability. With ``log`` it is of the numbers, not their logarithms.
         """
         return open_table(self, X).map(self._log_density, dtype=np.float64)
 
     def _log_density(self, rows: Rows) -> Array:
-        cells = fitted_cells(self)
+        cells: Any = fitted_cells(self)
         if cells is None:
             return np.zeros(len(rows.X))
-        return cells.score_samples(self._columns.take_modelled(rows.X))
+        part = self._columns.as_modelled(rows)
+        given = (part.X,) if part.bounds is None else (part.X, part.bounds)
+        log_density: Array = cells.score_samples(*given)
+        if len(self._columns.modelled_logs):
+            log_density = log_density - self._columns.log_volumes(part)
+        return log_density
 
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """Mean log-likelihood of the observed cells of a row; higher is better.

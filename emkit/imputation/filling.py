@@ -7,20 +7,19 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from emkit._typing import Array
-from emkit.imputation.columns import Columns, check_limits
+from emkit.imputation.columns import Columns, check_limits, keep_within
 from emkit.imputation.fitted import fitted_cells
-from emkit.models.mixture.missing_cells import Cells
 from emkit.models.mixture.truncated_draws import draw_within
 from emkit.models.rows import Rows
 
-__all__ = ["Filler"]
+__all__ = ["Filler", "missing_in"]
 
 
 class Filler(NamedTuple):
     """What fills rows; it stays as it is, whatever becomes of the imputer, and draws the same."""
 
     columns: Columns
-    fitted: Cells | None
+    fitted: Any  #: `Cells` of the columns that vary; None where none does
     limits: Array  #: (2, n_features) of what is filled in
     indicated: NDArray[np.intp]  #: features whose missing cells are told in columns of their own
     seed: Any  #: of draws; None for conditional means
@@ -37,7 +36,7 @@ class Filler(NamedTuple):
         return cls(
             imputer._columns,
             fitted_cells(imputer),
-            check_limits(imputer, imputer.n_features_in_),
+            check_limits(imputer, imputer.n_features_in_, imputer._columns.logs),
             np.arange(0) if indicator is None else indicator.features_,
             seed,
             imputer._integers,
@@ -51,48 +50,82 @@ class Filler(NamedTuple):
 
     def fill(self, rows: Rows, number: int | None = None) -> Array:
         """Rows filled; the number of their block in longer data goes into the seed of the draws."""
-        X, place = rows.X, () if number is None else (number,)
+        place = () if number is None else (number,)
         columns = self.columns
         if self.fitted is None:
-            out = columns.fill_constants(X, self.limits)
+            out = columns.fill_constants(rows, self.limits)
         elif len(columns.modelled) == len(columns.kept):
-            out = self._complete(X, place)
+            out = self._complete(rows, place)
         else:
-            out = columns.fill_constants(X, self.limits)
-            out[:, columns.modelled_in_output] = self._complete(X, place)
-        self._round(X, out)
+            out = columns.fill_constants(rows, self.limits)
+            out[:, columns.modelled_in_output] = self._complete(rows, place)
+        self._round(rows, out)
         if not len(self.indicated):
             return out
+        missing = missing_in(rows)
         both = np.empty((len(out), self.width), out.dtype)
         both[:, : out.shape[1]] = out
-        both[:, out.shape[1] :] = np.isnan(X)[:, self.indicated]
+        both[:, out.shape[1] :] = missing[:, self.indicated]
         return both
 
-    def _round(self, X: Array, out: Array) -> None:
+    def _round(self, rows: Rows, out: Array) -> None:
         """Whole numbers in the missing cells of columns of such.
 
-        They are from the range seen, or, where limits leave none of it, the nearest within these.
+        They are from the range seen, or, where limits leave none of it, the nearest within these;
+        of a cell that is known to an interval from this, where that has one.
         """
+        missing = missing_in(rows) if len(self.whole) else np.zeros(0)
         for at, j in enumerate(self.columns.kept):
             if j in self.whole:
-                missing = np.isnan(X[:, j])
-                limits = np.ceil(self.limits[0, j]), np.floor(self.limits[1, j])
-                low, high = np.ceil(self.seen[0, j]), np.floor(self.seen[1, j])
-                out[missing, at] = np.clip(np.clip(np.round(out[missing, at]), low, high), *limits)
+                holes, limits = missing[:, j], self.limits[:, j]
+                inside = np.ceil(self.seen[0, j]), np.floor(self.seen[1, j])
+                within = np.ceil(limits[0]), np.floor(limits[1])
+                out[holes, at] = np.clip(np.clip(np.round(out[holes, at]), *inside), *within)
+        if rows.bounds is not None and len(self.whole):
+            bounds = rows.bounds.keep(self.columns.kept, rows.X.shape[1])
+            assert bounds is not None  # a column with intervals is kept
+            ends = np.stack([np.ceil(bounds.ends[0]), np.floor(bounds.ends[1])])
+            is_whole = np.isin(self.columns.kept[bounds.columns], self.whole)
+            bounds = bounds._replace(ends=ends).where(is_whole & (ends[0] <= ends[1]))
+            if bounds is not None:
+                cells = bounds.rows, bounds.columns
+                out[cells] = np.round(out[cells])
+                keep_within(out, bounds)
 
-    def _complete(self, X: Array, place: tuple[int, ...]) -> Array:
+    def _complete(self, rows: Rows, place: tuple[int, ...]) -> Array:
         """The modelled columns, filled."""
-        assert self.fitted is not None
-        X, limits = self.columns.take_modelled(X), self.limits[:, self.columns.modelled]
+        columns, limits = self.columns, self.limits[:, self.columns.modelled]
+        part, X, logs = (
+            columns.as_modelled(rows),
+            columns.take_modelled(rows.X),
+            columns.modelled_logs,
+        )
         if self.seed is not None:
             rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=place))
-            return draw_within(self.fitted, X, limits, rng)
-        out = self.fitted.impute(X)
-        # One by one, as limits are doubles: a copy of all cells would be in doubles.
-        for j in np.flatnonzero(np.isfinite(limits).any(axis=0)):
-            missing = np.isnan(X[:, j])
-            out[missing, j] = np.clip(out[missing, j], *limits[:, j])
+            in_logs = limits.copy()
+            with np.errstate(divide="ignore"):
+                in_logs[:, logs] = np.log(np.maximum(limits[:, logs], 0.0))
+            out = draw_within(self.fitted, part.X, in_logs, rng, part.bounds)
+        elif part.bounds is None:
+            out = self.fitted.impute(part.X)
+        else:
+            out = self.fitted.impute(part.X, part.bounds)
+        for j in logs:  # what was observed is as it was
+            out[:, j] = np.where(np.isnan(X[:, j]), np.exp(out[:, j]), X[:, j])
+        if self.seed is None:
+            # One by one, as limits are doubles: a copy of all cells would be in doubles.
+            for j in np.flatnonzero(np.isfinite(limits).any(axis=0)):
+                missing = np.isnan(X[:, j])
+                out[missing, j] = np.clip(out[missing, j], *limits[:, j])
+        if rows.bounds is not None:
+            keep_within(out, rows.bounds.keep(columns.modelled, rows.X.shape[1]))
         return out
+
+
+def missing_in(rows: Rows) -> NDArray[np.bool_]:
+    """Which cells (n, d) are missing: not even an interval is known of them."""
+    missing = np.isnan(rows.X)
+    return missing if rows.bounds is None else missing & ~rows.bounds.mask(rows.X.shape[1])
 
 
 def _seed(random_state: Any) -> Any:

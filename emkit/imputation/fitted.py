@@ -47,6 +47,7 @@ def publish(
     prepared: Prepared,
 ) -> None:
     """Set the fitted attributes."""
+    result = prepared.columns.of_numbers(result, prepared.data)
     publish_params(imputer, result.params, model, prepared.columns)
     imputer._stream = None
     limited = getattr(prepared.data, "bounds", None) is not None
@@ -58,7 +59,8 @@ def publish(
     if isinstance(
         model, IntervalMixtureModel
     ):  # the run goes by masses of boxes that are near, not exact
-        imputer.log_likelihood_ = model.log_likelihood(prepared.data, result.params)
+        exact = model.log_likelihood(prepared.data, result.params)
+        imputer.log_likelihood_ = exact - prepared.columns.log_volume(prepared.data)
     imputer.n_iter_ = result.n_iter
     imputer.converged_ = result.converged
     imputer.history_ = result.history

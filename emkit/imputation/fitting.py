@@ -23,6 +23,7 @@ from emkit.imputation.messages import (
     warn_of_collapse,
     warn_of_empty,
     warn_of_lost_digits,
+    warn_of_no_number,
     warn_of_pairs,
     warn_of_weights,
 )
@@ -91,6 +92,8 @@ class NumberTable(NamedTuple):
                 before,
                 now=(model.structure.name, imputer.n_components, modelled),
             )
+            logs, before = self.prepared.columns.logs.tolist(), imputer._columns.logs.tolist()
+            require_same("warm_start", "log (columns)", before, now=logs)
             require_fitted_distribution(imputer, "warm_start")
             return params._replace(
                 means=(params.means * old_scale + old_shift - shift) / scale,
@@ -130,6 +133,7 @@ def fit_table(imputer: Any, table: Table, warn: Callable[[str], None], progress:
         take_fit(imputer, chosen, imputer.chosen_)
         return
     warn_of_empty(imputer, columns, warn)
+    warn_of_no_number(imputer, table.cells, warn)
     imputer._shares = None
     imputer.covariance_type_ = STRUCTURES[imputer.covariance_type].letters
     begin(imputer)

@@ -169,6 +169,26 @@ class EMImputer(
         with ``method='classes'`` and ``shrinkage`` below 1; no `partial_fit`.
     df : {'free', 'common'} or float, default='free'
         Degrees of freedom of Student's t, as in `EMGaussianMixture`.
+    lower_limits, upper_limits : float, array-like (n_features,), dict or None, default=None
+        Limits of detection, or the ends of a scale: a cell at its lower limit or below is known to
+        lie in (-inf, limit] and no more, one at its upper limit or above in [limit, inf). A dict
+        has the limits of some features by name; NaN, None and infinity are none. Limits by cell
+        need no argument: text as ``"<0.05"``, ``">= 10"`` and ``"0.1..0.3"`` in columns of text and
+        objects, all of whose cells are numbers or limits, and columns of intervals of pandas
+        (beside categories these are categories too); such cells stay as they are. Of numbers in
+        memory alone, with ``method='classes'`` and
+        ``distribution='normal'``; no `partial_fit`.
+    log : bool, str or array-like, default=None
+        Columns whose logarithms are modelled, as of concentrations: all, or those of a mask, of
+        numbers or of names. Their cells must be positive. What is filled in, `score` and
+        ``log_likelihood_`` are of the numbers themselves: draws are exponentials of draws, and
+        where no draw is asked for the cell is the exponential of the conditional mean of its
+        logarithm, which is the conditional median of one normal (the conditional mean is larger).
+        Means and covariances are of the logarithms.
+    impute_limits : bool, default=True
+        Whether `transform` fills cells that are known to an interval, with their conditional mean
+        given that and all else that is known of the row, or a draw, which lie within it; if not
+        they stay as they were given, and tell of the others.
 
     Attributes
     ----------
@@ -191,6 +211,8 @@ class EMImputer(
         Covariance of the fitted distribution.
     missing_fraction_ : ndarray of shape (n_features_in_,)
         Share of the cells of each feature that were missing in fit, rows by their weight.
+    limited_fraction_ : ndarray of shape (n_features_in_,)
+        Share of the cells of each feature that were known to an interval alone.
     shrinkage_ : float
         The shrinkage that was used.
     log_likelihood_ : float
@@ -245,9 +267,10 @@ class EMImputer(
     Warns
     -----
     DataWarning
-        For features without a value, for pairs of features never observed together (their partial
-        association is not identified), where ``shrinkage=0``, or one next to it, has no finite
-        maximum, and where weights sum to so few rows that ``shrinkage='auto'`` is another.
+        For features without a value, and such of which an interval alone is known; for pairs of
+        features never observed together (their partial association is not identified), where
+        ``shrinkage=0``, or one next to it, has no finite maximum, and where weights sum to so few
+        rows that ``shrinkage='auto'`` is another.
 
     See Also
     --------
@@ -257,7 +280,9 @@ class EMImputer(
     Notes
     -----
     Features that are constant where observed say nothing of the others: they are filled with
-    their value and stay out of the likelihood.
+    their value and stay out of the likelihood. So does a feature without a number all of whose
+    intervals have a point in common, as where all cells are below their limits: its likelihood has
+    no maximum. It is filled with that point, the lowest of the limits.
 
     References
     ----------
@@ -341,6 +366,10 @@ class EMImputer(
         "discrete_features": [StrOptions({"from_dtype"}), "array-like", None],
         "handle_unknown": [StrOptions({"missing", "error"})],
         "min_frequency": [at_least(Integral, 1), between(Real, 0.0, 1.0), None],
+        "lower_limits": [None, Real, dict, "array-like"],
+        "upper_limits": [None, Real, dict, "array-like"],
+        "log": ["boolean", "array-like", str, None],
+        "impute_limits": ["boolean"],
     }
 
     def __init__(
@@ -375,6 +404,10 @@ class EMImputer(
         average: bool | int = False,
         distribution: str = "normal",
         df: float | str = "free",
+        lower_limits: Any = None,
+        upper_limits: Any = None,
+        log: Any = None,
+        impute_limits: bool = True,
     ):
         self.n_components = n_components
         self.method = method
@@ -405,6 +438,10 @@ class EMImputer(
         self.average = average
         self.distribution = distribution
         self.df = df
+        self.lower_limits = lower_limits
+        self.upper_limits = upper_limits
+        self.log = log
+        self.impute_limits = impute_limits
 
     @fit_context
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:

@@ -7,7 +7,7 @@ import numpy as np
 
 from emkit.base.names import column_names, listed
 from emkit.base.weights import few_rows
-from emkit.imputation.columns import Columns
+from emkit.imputation.columns import Cells, Columns
 from emkit.imputation.prior import Prepared
 from emkit.models.mixture.single_normal import MIN_SHRINKAGE, auto_shrinkage
 from emkit.numerics.covariance import STRUCTURES
@@ -17,6 +17,7 @@ __all__ = [
     "warn_of_collapse",
     "warn_of_empty",
     "warn_of_lost_digits",
+    "warn_of_no_number",
     "warn_of_pairs",
     "warn_of_weights",
 ]
@@ -50,6 +51,18 @@ def warn_of_empty(imputer: Any, columns: Columns, warn: Warn) -> None:
         )
 
 
+def warn_of_no_number(imputer: Any, cells: Cells, warn: Warn) -> None:
+    """Tell of features of which intervals alone are known, and nothing tells them apart."""
+    only = cells.without_number
+    if only.any():
+        warn(
+            f"Only an interval is known of feature(s) {listed(column_names(imputer)[only])}: no "
+            "number is observed, and one point lies in all their intervals, so that the likelihood "
+            "has no maximum. They are filled with that point (the limit, where all cells are "
+            "beyond one), and say nothing of the others. Drop them from X."
+        )
+
+
 def warn_of_weights(imputer: Any, prepared: Prepared, shrinkage: float, warn: Warn) -> None:
     """Tell that the prior is not that of so many rows, because the weights sum to less."""
     n, total, pairwise = prepared.data.shape[0], prepared.data.total_weight, prepared.pairwise
@@ -80,7 +93,13 @@ def warn_of_lost_digits(error: float, shrinkage: float, warn: Warn) -> None:
 
 def warn_of_pairs(imputer: Any, prepared: Prepared, warn: Warn) -> None:
     """Tell of pairs of features that no row has both of."""
-    apart = np.argwhere(np.triu(prepared.pairwise.n == 0.0))
+    together = prepared.pairwise.n
+    bounds = getattr(prepared.data, "bounds", None)
+    if bounds is not None:  # an interval tells of a pair too
+        X = prepared.data.X
+        known = (~np.isnan(X) | bounds.mask(X.shape[1])).astype(float)
+        together = known.T @ known
+    apart = np.argwhere(np.triu(together == 0.0))
     if len(apart):
         names = column_names(imputer)[prepared.columns.modelled]
         pairs = ", ".join(f"({listed(names[pair])})" for pair in apart[:3])

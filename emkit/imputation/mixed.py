@@ -113,6 +113,8 @@ class MixedTable(NamedTuple):
     def publish(self, result: EMResult, model: LocalDependence, shrinkage: float) -> None:
         """Set the fitted attributes."""
         imputer = self.imputer
+        if self.prepared is not None:
+            result = self.prepared.columns.of_numbers(result, self.prepared.data)
         params = result.params
         params = params._replace(weights=params.weights / params.weights.sum())
         no_units = Scaling(np.zeros(0), np.ones(0))

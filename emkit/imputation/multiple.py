@@ -15,6 +15,7 @@ from emkit.data.opened import place_of
 from emkit.engine.processes import as_worker_errors
 from emkit.imputation.coding import encode, encoded_table
 from emkit.imputation.fitting import fit_table
+from emkit.imputation.limits import limited_table
 from emkit.imputation.mixed import undo_optimism
 from emkit.imputation.table import load_for_fit, open_table
 
@@ -51,6 +52,8 @@ def multiple_impute(
     X = X if encoded is None else encoded
     if encoded is not None:
         rows = encoded if X_fit is None else encode(whole, rows, whole._coding, fitting=True)
+    elif whole._limited:
+        rows = limited_table(whole, rows, fitting=True)
     open_table(whole, X)  # what is wrong with it is found before more is fitted
     _with(whole, sample_posterior=True, warm_start=True, n_jobs=None, verbose=0)
     # Workers fill what is in memory; what is read block by block is filled where it is read.

@@ -15,7 +15,7 @@ from emkit.data.categories import Coding
 from emkit.data.lazy import gathered
 from emkit.imputation.coding import encoded_table
 from emkit.imputation.columns import Columns
-from emkit.imputation.decoding import as_it_came, as_it_was, probabilities
+from emkit.imputation.decoding import as_it_came, as_it_was, probabilities, with_limits_left
 from emkit.imputation.filling import Filler
 from emkit.imputation.table import open_table
 
@@ -27,6 +27,7 @@ class ImputerOutput(TransformerMixin):
 
     missing_values: Any
     add_indicator: bool
+    impute_limits: bool
     indicator_: MissingIndicator | None
     n_features_in_: int
     _coding: Coding | None
@@ -44,6 +45,8 @@ class ImputerOutput(TransformerMixin):
         -------
         X : ndarray of shape (n_samples, n_features_out)
             Observed cells as they were, missing ones filled; then the indicator, if asked for.
+            Cells that are known to an interval are filled within it; with ``impute_limits=False``
+            they are as they were, numbers or, in a table as X, the text and intervals that it had.
             Of a Dask collection it is a Dask array, and of data that are read block by block an
             object of their kind: rows are computed when they are read, always to the same values.
             A frame that `set_output` asks for gathers them, but not blocks of an iterable.
@@ -59,6 +62,8 @@ class ImputerOutput(TransformerMixin):
         container = output_container(self)
         if encoded is not None:
             return as_it_came(self, encoded, rows, container)
+        if not self.impute_limits:
+            return with_limits_left(self, X, opened, rows, container)
         return rows if container == "default" else gathered(rows, container)
 
     def impute_proba(self, X: Any) -> dict[Any, Array]:

@@ -1,19 +1,36 @@
 """The data of an imputer: marks of missing cells, the columns that are modelled, their rows."""
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.impute import MissingIndicator
 
 from emkit._typing import Array
+from emkit.base.names import column_labels
 from emkit.data.categories import Encoded
-from emkit.data.checks import rows_with_value
-from emkit.data.opened import Opened, open_data
+from emkit.data.checks import in_context, rows_with_value
+from emkit.data.limits_by_column import (
+    has_limits,
+    limits_by_column,
+    require_positive,
+    with_bounds,
+)
+from emkit.data.opened import Opened, open_data, place_of
 from emkit.data.reader import Reader
-from emkit.imputation.coding import coding_of, encode, learn, publish_kinds, refuse_in_blocks
-from emkit.imputation.columns import Cells, Columns, check_limits
+from emkit.imputation.coding import (
+    coding_of,
+    encode,
+    learn,
+    publish_kinds,
+    refuse_in_blocks,
+)
+from emkit.imputation.columns import NONE, Cells, Columns, check_limits
+from emkit.imputation.limits import check_limits_go, limited_table, log_columns
 from emkit.models.rows import Rows
+from emkit.numerics.bounds import CellBounds
 
 __all__ = ["ImputerReader", "Table", "load_for_fit", "load_table", "open_table"]
 
@@ -24,12 +41,46 @@ class ImputerReader(Reader[Rows]):
 
     missing_values: Any = np.nan
     n_components: int = 0
+    own: Array | None = None  #: bounds (2, n, d) of cells that hold an interval themselves
+    limits: Array | None = None  #: (2, n_features) of columns, once their names are known
+    #: Columns that must have logarithms.
+    logs: NDArray[np.intp] = field(default_factory=lambda: NONE)
+    names: Sequence[Any] = ()
 
     def rows(self, X: Array, sample_weight: Array | None, y: Any, *, whole: bool) -> Rows:
         return Rows(X, sample_weight)
 
+    def read_all(self, estimator: Any, X: Any, sample_weight: Any, y: Any, *, reset: bool) -> Rows:
+        rows = super().read_all(estimator, X, sample_weight, y, reset=reset)
+        return self.of_columns_of(estimator, rows.X.shape[1], reset=reset).bounded(rows, X)
+
+    def read_block(
+        self, X: Any, sample_weight: Any, y: Any, context: str, context_of_y: str
+    ) -> Rows:
+        rows = super().read_block(X, sample_weight, y, context, context_of_y)
+        with in_context(context):
+            return self.bounded(rows, X)
+
+    def of_columns_of(self, imputer: Any, n_features: int, *, reset: bool) -> Self:
+        """The reader that knows what the imputer says of its columns, by their names."""
+        limits = limits_by_column(imputer, n_features) if has_limits(imputer) else None
+        logs = log_columns(imputer, n_features) if reset else imputer._columns.logs
+        names = column_labels(imputer) if len(logs) else ()
+        return replace(self, limits=limits, logs=logs, names=names)
+
+    def bounded(self, rows: Rows, given: Any = None) -> Rows:
+        """Rows with the bounds of cells that are known to an interval."""
+        X, bounds = rows.X, None
+        if self.limits is not None:
+            X, bounds = with_bounds(X, self.limits, self.own, given)
+        elif self.own is not None:
+            bounds = CellBounds.of(self.own)
+        if len(self.logs):
+            require_positive(X, bounds, self.logs, self.names)
+        return rows if X is rows.X and bounds is None else rows._replace(X=X, bounds=bounds)
+
     def counted(self, rows: Rows) -> Rows:
-        return rows_with_value(rows.X, rows.sample_weight)
+        return rows_with_value(rows.X, rows.sample_weight, rows.bounds)
 
 
 class Table(NamedTuple):
@@ -44,17 +95,27 @@ def open_table(
     imputer: Any, X: Any, sample_weight: Any = None, *, reset: bool = False
 ) -> Opened[Rows]:
     """Rows that were given to a method of an imputer, wherever they lie, or an `Encoded` table."""
-    missing_values = imputer.missing_values
-    given = X
+    coding = None if reset else coding_of(imputer)
+    limited = limited_table(imputer, X, fitting=reset)
+    if limited is not None:
+        X = limited.X
+    missing_values, given = imputer.missing_values, X
     if not isinstance(X, Encoded):
-        coding = learn(imputer, X, sample_weight) if reset else coding_of(imputer)
+        coding = learn(imputer, X, sample_weight) if reset else coding
         X = X if coding is None else encode(imputer, X, coding, fitting=reset)
+    own = None if limited is None else limited.bounds
+    if reset or own is not None:
+        check_limits_go(imputer, given, own, coding)
     if isinstance(X, Encoded):
         X, missing_values = X.X, np.nan
-    reader = ImputerReader(missing_values, imputer.n_components)
+    reader = ImputerReader(missing_values, imputer.n_components, own)
+    if not reset and not place_of(X).in_memory:
+        reader = reader.of_columns_of(imputer, imputer.n_features_in_, reset=False)
     opened = open_data(imputer, X, reader, sample_weight=sample_weight, reset=reset)
     if reset and hasattr(opened, "source"):
         refuse_in_blocks(imputer, given, opened.source.first)
+    if reset:
+        imputer._limited = limited is not None
     if reset and not isinstance(given, Encoded):
         publish_kinds(imputer, given, opened.n_features)
     return opened
@@ -62,16 +123,18 @@ def open_table(
 
 def load_table(imputer: Any, opened: Opened[Rows], columns: Columns | None = None) -> Table:
     """The data for a fit, or for what follows one, in the columns of which it was."""
-    check_limits(imputer, opened.n_features)
     # Mostly all columns are modelled; the first reading then tells all that is to be known.
-    guess = Columns.all(opened.n_features) if columns is None else columns
+    logs = log_columns(imputer, opened.n_features) if columns is None else columns.logs
+    check_limits(imputer, opened.n_features, logs)
+    guess = Columns.all(opened.n_features, logs) if columns is None else columns
     counted = guess.rows
     cells = Cells.total(opened.survey(Cells.of, counted))
     opened.reader.require(cells.n, 1)
     min_samples = 0
     if columns is None:
         cells.require_squares(imputer)
-        columns, min_samples = Columns.of(cells, imputer.keep_empty_features), imputer.n_components
+        columns = Columns.of(cells, imputer.keep_empty_features, logs)
+        min_samples = imputer.n_components
     if not len(columns.modelled):
         opened.reader.require(cells.n, min_samples)
         return Table(None, columns, cells)
@@ -85,6 +148,7 @@ def load_for_fit(imputer: Any, opened: Opened[Rows]) -> Table:
     table = load_table(imputer, opened)
     cells = table.cells
     imputer.missing_fraction_ = cells.missing_fraction
+    imputer.limited_fraction_ = cells.limited_fraction
     imputer._seen = np.stack([cells.low, cells.high])
     imputer.n_samples_seen_ = cells.weight
     imputer.n_batches_ = 0

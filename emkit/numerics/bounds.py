@@ -58,9 +58,26 @@ class CellBounds(NamedTuple):
         """Those in some of the columns, which are ascending, by their places among these."""
         place = np.full(n_columns, -1)
         place[columns] = np.arange(len(columns))
-        kept = place[self.columns] >= 0
+        some = self.where(place[self.columns] >= 0)
+        return None if some is None else some._replace(columns=place[some.columns])
+
+    def where(self, kept: NDArray[np.bool_]) -> "CellBounds | None":
+        """Those of some of the cells; None where there are none."""
         if not kept.any():
             return None
         counts = np.bincount(self.rows[kept], minlength=len(self.starts) - 1)
         starts = np.concatenate([[0], np.cumsum(counts)])
-        return CellBounds(starts, place[self.columns[kept]], self.ends[:, kept])
+        return CellBounds(starts, self.columns[kept], self.ends[:, kept])
+
+    def table(self, n_columns: int) -> Array:
+        """As a table (2, n, d), NaN in other cells."""
+        out = np.full((2, len(self.starts) - 1, n_columns), np.nan)
+        out[:, self.rows, self.columns] = self.ends
+        return out
+
+    def extremes(self, n_columns: int) -> Array:
+        """The largest lower and smallest upper bound of every column (2, d), infinite without."""
+        out = np.tile([[-np.inf], [np.inf]], n_columns)
+        np.maximum.at(out[0], self.columns, self.ends[0])
+        np.minimum.at(out[1], self.columns, self.ends[1])
+        return out
