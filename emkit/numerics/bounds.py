@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 
-__all__ = ["CellBounds"]
+__all__ = ["CellBounds", "keep_within"]
 
 
 class CellBounds(NamedTuple):
@@ -81,3 +81,10 @@ class CellBounds(NamedTuple):
         np.maximum.at(out[0], self.columns, self.ends[0])
         np.minimum.at(out[1], self.columns, self.ends[1])
         return out
+
+
+def keep_within(filled: Array, bounds: CellBounds | None) -> None:
+    """Move those of filled cells (n, d) that have bounds into them."""
+    if bounds is not None:
+        cells = bounds.rows, bounds.columns
+        filled[cells] = np.clip(filled[cells], *bounds.ends)

@@ -20,7 +20,7 @@ from emkit.engine.latent_class import unbuffered
 from emkit.engine.posterior import soft
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
-from emkit.numerics.bounds import CellBounds
+from emkit.numerics.bounds import keep_within
 from emkit.numerics.interval_kernels import IntervalKernel, MaskedIntervalKernel, interval_kernel
 from emkit.numerics.truncated_normal import truncated_normal
 
@@ -88,7 +88,9 @@ def impute_bounded(model: IntervalMixtureModel, data: Rows, params: MixtureParam
         filled = kernel.completed(work, soft(log_joint)[0]).T * scale + shift
         return np.where(np.isnan(tile.X), filled, tile.X)
 
-    return _inside(model.by_tiles(data, params, means, np.empty(data.shape)), data.bounds)
+    out = model.by_tiles(data, params, means, np.empty(data.shape))
+    keep_within(out, data.bounds)  # out of which rounding may have taken them
+    return out
 
 
 @unbuffered()
@@ -111,15 +113,9 @@ def draw_bounded(
         drawn: Array = kernel.draw_within(tile.X, tile.bounds, which, chance[:, rows])
         return drawn
 
-    return _inside(model.by_tiles(data, params, draws, np.empty(data.shape)), data.bounds)
-
-
-def _inside(X: Array, bounds: CellBounds | None) -> Array:
-    """X with cells that rounding took out of their bounds back at these."""
-    if bounds is not None:
-        cells = bounds.rows, bounds.columns
-        X[cells] = np.clip(X[cells], *bounds.ends)
-    return X
+    out = model.by_tiles(data, params, draws, np.empty(data.shape))
+    keep_within(out, data.bounds)
+    return out
 
 
 # Starts
