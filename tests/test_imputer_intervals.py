@@ -344,6 +344,7 @@ def test_a_regressor_takes_limits_by_a_pipeline():
         ([">0.5", ">0.2", None], 0.5),
         (["<0.5", "0.1..0.6", None], 0.3),
         (["1..3", "1..2", None], 1.5),
+        (["<1", ">1", None], 1.0),
     ],
 )
 @pytest.mark.parametrize("log", [None, True])
@@ -358,6 +359,28 @@ def test_a_column_wholly_beyond_its_limit_is_filled_with_it(cells, point, log):
     assert_array_equal(fitted.score_samples(table), others.score_samples(FRAME[NAMES[1:]]))
     new = fitted.transform(table.head(2).assign(lead=["7..8", "0.01..0.05"]))
     assert_array_equal(new[:, 0], [7.0, 0.05])
+
+
+def test_two_sides_of_a_gap_leave_no_scale():
+    table = FRAME.assign(lead=["<1", ">2", "<0.5", ">3", None, "<1"] * 20)
+    with pytest.warns(DataWarning, match="two sides of a gap"):
+        out = imputer().fit_transform(table)
+    assert_array_equal(out[:6, 0], [1.0, 2.0, 0.5, 3.0, 1.5, 1.0])
+    overlapping = imputer().fit(table.assign(lead=["<1", ">2", "<3", ">3", None, "<1"] * 20))
+    assert 0.0 < overlapping.covariance_[0, 0] < 100.0
+
+
+@pytest.mark.parametrize("draws", [False, True])
+@pytest.mark.parametrize("log", [None, True])
+def test_single_precision_stays(draws, log):
+    single, limit = NUMBERS.astype(np.float32), np.float32(LOW)
+    options = {"lower_limits": [LOW, np.nan, np.nan], "sample_posterior": draws, "log": log}
+    out = imputer(**options).fit_transform(single)
+    assert out.dtype == np.float32
+    assert (out[single[:, 0] <= limit, 0] <= limit).all()
+    assert_array_equal(
+        out[~HOLES & ~(single <= [limit, -1, -1])], single[~HOLES & ~(single <= [limit, -1, -1])]
+    )
 
 
 def test_nothing_else_in_the_table():
