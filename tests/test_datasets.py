@@ -14,6 +14,7 @@ from emkit.datasets import (
     load_death_notices,
     load_faithful,
     load_galaxies,
+    load_kola,
     load_lung,
     load_motorettes,
     load_penguins,
@@ -40,7 +41,7 @@ def as_objects(table):
 @every_loader
 def test_bunch_has_the_keys_of_scikit_learn(load):
     bunch = load()
-    assert bunch.data.dtype == (object if load in MIXED else np.float64)
+    assert bunch.data.dtype == (object if load in (*MIXED, load_kola) else np.float64)
     assert bunch.data.shape == (len(bunch.data), len(bunch.feature_names))
     assert bunch.frame is None
     assert ("target" in bunch) == ("target_names" in bunch)
@@ -242,3 +243,15 @@ def test_every_loader_has_a_table_and_a_description_in_the_package():
     inside = {entry.name for entry in files("emkit.datasets").iterdir()}
     names = {name.removeprefix("load_") for name in ALL}
     assert {f"{name}{ending}" for name in names for ending in (".csv", ".rst")} <= inside
+
+
+def test_kola_has_numbers_and_limits_below_which_cells_are():
+    kola = load_kola()
+    below = np.array([[isinstance(cell, str) for cell in row] for row in kola.data])
+    counts = dict(zip(kola.feature_names, below.sum(axis=0).tolist(), strict=True))
+    assert {name: n for name, n in counts.items() if n} == {
+        "As": 10, "Bi": 15, "Hg": 340, "Sb": 326, "Se": 25, "Te": 137,
+    }  # fmt: skip
+    for column, cut in zip(kola.data.T, below.T, strict=True):
+        limits = {float(cell.lstrip("<")) for cell in column[cut]}
+        assert limits <= {column[~cut].min()}

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from emkit.datasets.loaders import load_death_notices as load_death_notices
     from emkit.datasets.loaders import load_faithful as load_faithful
     from emkit.datasets.loaders import load_galaxies as load_galaxies
+    from emkit.datasets.loaders import load_kola as load_kola
     from emkit.datasets.loaders import load_lung as load_lung
     from emkit.datasets.loaders import load_motorettes as load_motorettes
     from emkit.datasets.loaders import load_penguins as load_penguins
@@ -26,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy(
         "load_death_notices": "loaders",
         "load_faithful": "loaders",
         "load_galaxies": "loaders",
+        "load_kola": "loaders",
         "load_lung": "loaders",
         "load_motorettes": "loaders",
         "load_penguins": "loaders",

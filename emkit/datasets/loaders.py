@@ -15,6 +15,7 @@ __all__ = [
     "load_death_notices",
     "load_faithful",
     "load_galaxies",
+    "load_kola",
     "load_lung",
     "load_motorettes",
     "load_penguins",
@@ -234,6 +235,39 @@ def load_galaxies(*, as_frame: bool = False) -> Bunch:
     """
     names, table = _read("galaxies")
     return _bunch("galaxies", table, names, as_frame=as_frame)
+
+
+def load_kola(*, as_frame: bool = False) -> Bunch:
+    """Ten elements in 606 soils of the Kola Peninsula, six below detection in some or in most.
+
+    Parameters
+    ----------
+    as_frame : bool, default=False
+        Whether data are a pandas DataFrame. Needs pandas.
+
+    Returns
+    -------
+    kola : Bunch
+        ``data`` of shape (606, 10) and type object, in mg/kg: numbers, and text such as "<0.02"
+        below a limit of detection, as laboratories write it; ``feature_names``; ``DESCR``;
+        ``frame``, the data again (None unless ``as_frame``). There is no target.
+
+    References
+    ----------
+    Reimann, C. et al. (1998). Environmental Geochemical Atlas of the Central Barents Region.
+    Geological Survey of Norway. ISBN 82-7385-176-1
+
+    Examples
+    --------
+    >>> from emkit.datasets import load_kola
+    >>> kola = load_kola()
+    >>> kola.data[5].tolist()
+    [0.2, 0.011, 16.0, '<0.02', 31.0, 0.7, '<0.01', 0.03, '<0.003', 12.5]
+    """
+    with (files("emkit.datasets") / "kola.csv").open(encoding="utf-8") as lines:
+        names, *rows = csv.reader(lines)
+    cells = [[cell if cell.startswith("<") else float(cell) for cell in row] for row in rows]
+    return _bunch("kola", np.array(cells, dtype=object), names, as_frame=as_frame)
 
 
 def load_lung(*, return_X_y: bool = False, as_frame: bool = False) -> Bunch | tuple[Any, Any]:

@@ -46,8 +46,12 @@ class CellBounds(NamedTuple):
     def take(self, rows: slice | NDArray[np.intp]) -> "CellBounds":
         """Those of some of the rows."""
         first, last = self.starts[:-1][rows], self.starts[1:][rows]
-        starts = np.concatenate([[0], np.cumsum(last - first)])
-        cells = np.arange(starts[-1]) + np.repeat(first - starts[:-1], last - first)
+        counts = last - first
+        starts = np.concatenate([[0], np.cumsum(counts)])
+        if len(counts) and (counts == counts[0]).all():  # as in a tile
+            cells = (first[:, None] + np.arange(counts[0])).ravel()
+        else:
+            cells = np.arange(starts[-1]) + np.repeat(first - starts[:-1], counts)
         return CellBounds(starts, self.columns[cells], np.take(self.ends, cells, axis=1))
 
     def keep(self, columns: NDArray[np.intp], n_columns: int) -> "CellBounds | None":

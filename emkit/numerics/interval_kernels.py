@@ -62,28 +62,33 @@ class IntervalKernel(_InUnits, ConditionalKernel):
         moments.
         """
         log_joint, work, cells = self._as_if_missing(rows, bounds)
-        q, n, inside = len(cells), len(rows), np.arange(len(rows))
+        q, n = len(cells), len(rows)
         m = len(work.missing) - q
+        # Rows with the same bounded cells share columns, whole rows of what is transposed.
+        shared = work.missing.shape[1] == 1
+        columns = cells[:, :1] if shared else cells
+        at: Any = cells[:, 0] if shared else (cells, np.arange(n))
         ends = self.ends_of(bounds).reshape(2, n, q).transpose(0, 2, 1)
         done = Bounded(work.missing, [], [])
         for k, z in enumerate(work.centred):
             factor = work.factor(k)
             of_missing = factor[:m, :m], factor[m:, :m]
             spread = _full(triangular.inverse(factor[m:, m:]))
-            low, high = ends - self.components.means[k][cells]
-            before = z[cells, inside]
+            low, high = ends - self.components.means[k][columns]
+            before = z[at]
             boxed = truncated_vector(before, spread, low, high)
             masses = boxed.log_mass
             if exact and q > 2:
                 masses = log_masses(before, spread, low, high)
             log_joint[k] += masses
             gain = _gain(*of_missing)
-            z[cells, inside] = boxed.mean
-            moved = np.einsum("mqn,qn->mn", gain, boxed.mean - before)
-            # Columns that make up for rows that miss fewer cells lie beyond those of z.
-            holes = np.broadcast_to(work.missing[:m], (m, n))
-            real = holes < len(z)
-            np.add.at(z, (holes[real], np.nonzero(real)[1]), moved[real])
+            z[at] = boxed.mean
+            if m:
+                moved = np.einsum("mqn,qn->mn", gain, boxed.mean - before)
+                # Columns that make up for rows that miss fewer cells lie beyond those of z.
+                holes = np.broadcast_to(work.missing[:m], (m, n))
+                real = holes < len(z)
+                z[holes[real], np.nonzero(real)[1]] += moved[real]
             done.centred.append(z)
             done.covariances.append(_joint_covariance(of_missing[0], gain, boxed.covariance))
         return log_joint, done
