@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.models.rows import Rows
+from emkit.numerics.bounds import CellBounds
 
 __all__ = ["Cells"]
 
@@ -14,6 +15,8 @@ __all__ = ["Cells"]
 STEP = 8192
 #: Values whose squares, and sums of these, are doubles.
 LARGEST = 1e150
+#: Bounds of no rows.
+NO_BOUNDS = CellBounds(np.zeros(1, dtype=np.intp), np.zeros(0, dtype=np.intp), np.zeros((2, 0)))
 
 
 class Cells(NamedTuple):
@@ -25,8 +28,7 @@ class Cells(NamedTuple):
     low: Array  #: (n_features,) smallest value in rows of positive weight, NaN where it has none
     high: Array
     within: Array  #: (n_features,) weight of the rows that know an interval alone
-    floor: Array  #: (n_features,) largest of the lower bounds of these, -inf without one
-    ceiling: Array  #: smallest of the upper bounds, inf without one
+    extremes: Array  #: (4, n_features) of the intervals, as `CellBounds.extremes`
 
     @classmethod
     def of(cls, rows: Rows) -> "Cells":
@@ -40,16 +42,16 @@ class Cells(NamedTuple):
         X, weights, bounds = rows.X, rows.sample_weight, rows.bounds
         missing = np.isnan(X)
         within: Array = np.zeros(X.shape[1])
-        floor, ceiling = np.full((2, X.shape[1]), [[-np.inf], [np.inf]])
+        extremes = NO_BOUNDS.extremes(X.shape[1])
         if bounds is not None:
             known = bounds.mask(X.shape[1])
             missing &= ~known
             within = known.sum(axis=0) if weights is None else weights @ known
-            floor, ceiling = bounds.extremes(X.shape[1])
+            extremes = bounds.extremes(X.shape[1])
         # The initial value is one that does not count: there may be no rows.
         with np.errstate(invalid="ignore"):
             low, high = (f.reduce(X, axis=0, initial=np.nan) for f in (np.fmin, np.fmax))
-        ends = low, high, within, floor, ceiling
+        ends = low, high, within, extremes
         if weights is None:
             return cls(len(X), float(len(X)), np.count_nonzero(missing, axis=0), *ends)
         return cls(len(X), float(weights.sum()), weights @ missing, *ends)
@@ -57,7 +59,7 @@ class Cells(NamedTuple):
     @classmethod
     def total(cls, parts: "list[Cells]") -> "Cells":
         """Of several parts together."""
-        n, weight, missing, low, high, within, floor, ceiling = zip(*parts, strict=True)
+        n, weight, missing, low, high, within, extremes = zip(*parts, strict=True)
         return cls(
             sum(n),
             sum(weight),
@@ -65,27 +67,30 @@ class Cells(NamedTuple):
             np.fmin.reduce(low).astype(float),
             np.fmax.reduce(high).astype(float),
             np.sum(within, axis=0, dtype=float),
-            np.fmax.reduce(floor).astype(float),
-            np.fmin.reduce(ceiling).astype(float),
+            np.where([[True], [False]] * 2, np.max(extremes, axis=0), np.min(extremes, axis=0)),
         )
 
     @property
     def constants(self) -> Array:
         """The value of a column that need not vary, NaN of all others.
 
-        It is the only number observed, which lies in all intervals; or, without a number, what all
-        intervals have in common: the limit, if they are open on one side.
+        It is the only number observed, which lies in all intervals. Without a number it is what
+        all intervals have in common, the limit if they are open on one side; or the middle of the
+        gap where they only say on which side of one a cell lies.
         """
+        floor, ceiling, below, above = self.extremes
         only = np.where(self.low == self.high, self.low, np.nan)
+        only[~((floor <= only) & (only <= ceiling))] = np.nan
         unseen = np.isnan(self.low) & (self.within > 0.0)
-        ends = np.stack([self.floor, self.ceiling])[:, unseen]
-        only[unseen] = np.where(np.isfinite(ends), ends, ends[::-1]).mean(axis=0)
-        fits = (self.floor <= only) & (only <= self.ceiling)
-        return np.where(fits, only, np.nan)
+        with np.errstate(invalid="ignore"):
+            inner = np.where(np.isfinite(floor), floor, ceiling) / 2.0
+            inner += np.where(np.isfinite(ceiling), ceiling, floor) / 2.0
+            gap = np.where(below <= above, below / 2.0 + above / 2.0, np.nan)
+        return np.where(unseen, np.where(floor <= ceiling, inner, gap), only)
 
     @property
     def without_number(self) -> NDArray[np.bool_]:
-        """Columns of which intervals alone are known, which have a point in common."""
+        """Columns of which intervals alone are known, which leave no scale to estimate."""
         return np.isnan(self.low) & (self.within > 0.0) & ~np.isnan(self.constants)
 
     @property

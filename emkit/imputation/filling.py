@@ -111,6 +111,7 @@ class Filler(NamedTuple):
             out = self.fitted.impute(part.X)
         else:
             out = self.fitted.impute(part.X, part.bounds)
+        out = out.astype(X.dtype, copy=False)
         for j in logs:  # what was observed is as it was
             out[:, j] = np.where(np.isnan(X[:, j]), np.exp(out[:, j]), X[:, j])
         if self.seed is None:
