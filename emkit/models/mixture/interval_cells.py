@@ -36,7 +36,7 @@ class IntervalMixtureModel(GaussianMixtureModel):
     """E-step, M-step and prior of a Gaussian mixture whose rows may have bounds."""
 
     #: Whether all that is asked of rows goes by exact masses of boxes, as `score_samples` does.
-    exact = False
+    exact_masses = False
 
     @classmethod
     def of(cls, model: GaussianMixtureModel) -> "IntervalMixtureModel":
@@ -52,7 +52,7 @@ class IntervalMixtureModel(GaussianMixtureModel):
         return interval_kernel(self.layout, self.components(params), self.units)
 
     def log_joint(self, tile: Rows, kernel: Any) -> tuple[Array, Any]:
-        return self._log_joint(tile, kernel, exact=self.exact)
+        return self._log_joint(tile, kernel, exact=self.exact_masses)
 
     def _log_joint(self, tile: Rows, kernel: Any, *, exact: bool) -> tuple[Array, Any]:
         if tile.bounds is None or not len(tile.bounds.columns):
