@@ -85,11 +85,10 @@ def test_numbers_among_objects_are_numbers():
 
 
 @pytest.mark.parametrize("closed", ["left", "right", "both", "neither"])
-@pytest.mark.parametrize("as_objects", [False, True])
-def test_intervals_of_pandas(closed, as_objects):
+def test_intervals_of_pandas(closed):
     pairs = [(0.0, 1.0), (-INF, 2.0), (3.0, INF), (-INF, INF)]
     column = pd.Series([*(pd.Interval(*pair, closed=closed) for pair in pairs), None])
-    column = column.astype(object if as_objects else pd.IntervalDtype("float64", closed))
+    column = column.astype(pd.IntervalDtype("float64", closed))
     found = read(pd.DataFrame({"x": column}))
     assert np.isnan(np.asarray(found.X, dtype=float)).all()
     low, high = np.array([*pairs[:3], (np.nan, np.nan), (np.nan, np.nan)]).T

@@ -53,7 +53,8 @@ class ResponseReader(Reader[Responses]):
     fitted: ClassVar[str] = "coef_"
     complete: ClassVar[str] = (
         "EMCensoredRegressor takes no missing cells in X: fill them first, as by "
-        "make_pipeline(EMImputer(), EMCensoredRegressor()), or drop such rows."
+        "make_pipeline(EMImputer(), EMCensoredRegressor()), or drop such rows. Cells below a limit "
+        "of detection are filled by that too: EMImputer(lower_limits=...), or '<0.05' in cells."
     )
     counting: ClassVar[str] = "of positive weight, with a bound on the response"
 

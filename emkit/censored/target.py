@@ -82,7 +82,8 @@ CensoredData
     Every method and score that takes censored responses reads them so:
 
     - One number a row: the exact response, unless limits are given. Text may be as laboratories
-      report it: ``"<0.25"`` lies below 0.25, ``">8"`` above 8; ``<=``, ``>=`` are taken alike.
+      report it: ``"<0.25"`` lies below 0.25, ``">8"`` above 8, ``"0.1..0.3"`` between; ``<=``,
+      ``>=`` are taken alike.
     - An array with two columns: ``[lower, upper]``, equal where exact, -inf or inf (or 1e300 and
       more) where open. R's ``Surv(type="interval2")`` has NA there; NaN is refused. Lower bounds
       of 0 and 1 alone, with many upper ones, are warned of, as they look like events.

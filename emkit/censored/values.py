@@ -1,6 +1,5 @@
 """The entries of a response: numbers, events, and what a laboratory reports below a limit."""
 
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date, timedelta
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.data.containers import has_masked
+from emkit.data.limit_text import bounds_of
 
 __all__ = ["as_bounds", "as_events", "as_numbers", "is_boolean", "refuse_dates", "refuse_masked"]
 
@@ -19,8 +19,6 @@ _BOOLEANS = {bool, np.bool_}
 _NUMBERS = {int, float}
 #: NumPy's durations count as its integers, and NaT of pandas as a date.
 _DATES = date, timedelta, np.datetime64, np.timedelta64
-_NUMBER = r"([-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|\.\d+(?:e[-+]?\d+)?|inf(?:inity)?))"
-_REPORTED = re.compile(rf"\s*(<=|>=|[<>≤≥])?\s*{_NUMBER}\s*", re.IGNORECASE)
 
 
 def as_numbers(values: Any, label: str) -> Array:
@@ -75,17 +73,17 @@ def _entry(value: Any, label: str, row: int) -> tuple[float, float]:
 
 def _reported(text: str, label: str, row: int) -> tuple[float, float]:
     """Bounds of a value as a laboratory reports it."""
-    found = _REPORTED.fullmatch(text)
-    if not found:
+    bounds = bounds_of(text)
+    if bounds is None:
         comma = " Write decimals with a point." if "," in text else ""
         raise ValueError(
-            f"{label} must hold numbers, or text as '0.25', '<0.25', '>8'. Got {text!r} in row "
-            f"{row}.{comma} Below a limit that is not written there, give the limit: '<LIMIT'."
+            f"{label} must hold numbers, or text as '0.25', '<0.25', '>8', '0.1..0.3'. Got "
+            f"{text!r} in row {row}.{comma} Below a limit that is not written there, give the "
+            "limit: '<LIMIT'."
         )
-    mark, number = found[1], float(found[2])
-    if mark is None:
-        return number, number
-    return (-np.inf, number) if mark[0] in "<≤" else (number, np.inf)
+    if bounds[0] > bounds[1]:
+        raise ValueError(f"{label} holds {text!r} in row {row}. Write the lower limit first.")
+    return bounds
 
 
 def as_events(values: Any, label: str) -> NDArray[np.bool_]:

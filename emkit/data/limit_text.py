@@ -1,8 +1,9 @@
 """Numbers and limits as laboratories write them: "0.25", "<0.05", ">= 10", "0.1..0.3"."""
 
 import re
+from typing import Any
 
-__all__ = ["bounds_of", "is_marked", "is_number_with_unit"]
+__all__ = ["bounds_of", "is_limit", "is_marked", "is_number_with_unit"]
 
 _FINITE = r"(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 _NUMBER = rf"[-+]?(?:{_FINITE}|inf(?:inity)?)"
@@ -23,6 +24,14 @@ def bounds_of(text: str) -> tuple[float, float] | None:
         return (-float("inf"), number) if mark[0] in "<≤" else (number, float("inf"))
     found = _TWO.fullmatch(text)
     return None if found is None else (float(found[1]), float(found[2]))
+
+
+def is_limit(cell: Any) -> bool:
+    """Whether a cell is text that is a limit, or an interval of pandas."""
+    if isinstance(cell, str):
+        found = bounds_of(cell)
+        return found is not None and found[0] != found[1]
+    return type(cell).__name__ == "Interval"
 
 
 def is_marked(text: str) -> bool:

@@ -87,13 +87,13 @@ def _read_column(table: Table, j: int, mark: Any, fitting: bool) -> _Column | No
         return _split(table, j, intervals)
     if table.kind(j) not in ("text", "object"):
         return None
-    if table.kind(j) == "object" and not any(map(_may_hold_limits, table.types(j))):
+    if table.kind(j) == "object" and not any(issubclass(of, str) for of in table.types(j)):
         return None
     try:
         cells = table.factor(j).marked(mark)
     except TypeError:  # lists and the like, which are refused as they are read
         return None
-    if not any(map(_is_limit, cells.present)):
+    if not any(isinstance(value, str) and is_marked(value) for value in cells.present):
         return None
     bounds, used = [_bounds(value) for value in cells.values], cells.counts() > 0
     strange = [i for i, of in enumerate(bounds) if of is None and used[i]]
@@ -107,23 +107,8 @@ def _read_column(table: Table, j: int, mark: Any, fitting: bool) -> _Column | No
     return _split(table, j, np.stack([low[cells.codes], high[cells.codes]]))
 
 
-def _is_limit(value: Any) -> bool:
-    return _is_interval(value) or (isinstance(value, str) and is_marked(value))
-
-
-def _may_hold_limits(kind: type) -> bool:
-    return issubclass(kind, str) or kind.__name__ == "Interval"
-
-
-def _is_interval(value: Any) -> bool:
-    """Whether it is an interval of numbers of pandas, told without importing pandas."""
-    return type(value).__name__ == "Interval" and isinstance(value.left, Real)
-
-
 def _bounds(value: Any) -> tuple[float, float] | None:
     """Lower and upper bound of a cell; NaN for text that reads as NaN, None for what is neither."""
-    if _is_interval(value):
-        return float(value.left), float(value.right)
     if isinstance(value, str):
         found = bounds_of(value)
         if found is not None:

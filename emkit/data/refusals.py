@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sklearn import get_config
 
 from emkit._typing import Array
+from emkit.data.limit_text import is_limit
 
 __all__ = [
     "Found",
@@ -29,6 +30,12 @@ ENCODE = (
     "Make such columns numbers first, as by ColumnTransformer([('words', OneHotEncoder(), "
     "columns)], remainder='passthrough'), drop them, or name them in categorical_features, where "
     "the estimator has it."
+)
+
+#: What to do with cells that hold an interval.
+FILL = (
+    "Cells that are known to an interval, as '<0.05', are filled by EMImputer: put it first, as by "
+    "make_pipeline(EMImputer(), ...)."
 )
 
 #: Where a cell is ("column 2", or nothing in a vector), and what it is, or its type.
@@ -76,16 +83,19 @@ def refuse_objects(name: str, found: Sequence[Found], must: str, error: Exceptio
     ``must`` says what there must be, or nothing.
     """
     words = [(where, repr(cell)) for where, cell in found if isinstance(cell, str | bytes)]
+    limits = [cell for _, cell in found if is_limit(cell)]
     if words:
+        remedy = ENCODE if name == "X" else "There must be numbers."
         raise ValueError(
             f"{must}{name} holds text{_listed(words)}: could not convert string to float: "
-            f"{words[0][1]}. {ENCODE if name == 'X' else 'There must be numbers.'}"
+            f"{words[0][1]}. {FILL if name == 'X' and limits else remedy}"
         ) from error
     kind = TypeError if isinstance(error, TypeError) else ValueError
     others = _listed([(where, type(cell).__name__) for where, cell in found])
     told = f"{must}{name} holds objects that are no numbers{others}: {error}"
     if name == "X":
-        told = f"{told.rstrip('.')}. Drop such columns, or make them numbers or text."
+        remedy = FILL if limits else "Drop such columns, or make them numbers or text."
+        told = f"{told.rstrip('.')}. {remedy}"
     raise kind(told) from error
 
 

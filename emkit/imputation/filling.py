@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from emkit._typing import Array
-from emkit.imputation.columns import Columns, check_limits, keep_within
+from emkit.imputation.columns import Columns, check_limits
 from emkit.imputation.fitted import fitted_cells
 from emkit.models.mixture.truncated_draws import draw_within
 from emkit.models.rows import Rows
+from emkit.numerics.bounds import keep_within
 
 __all__ = ["Filler", "missing_in"]
 
@@ -110,6 +111,7 @@ class Filler(NamedTuple):
             out = self.fitted.impute(part.X)
         else:
             out = self.fitted.impute(part.X, part.bounds)
+        out = out.astype(X.dtype, copy=False)
         for j in logs:  # what was observed is as it was
             out[:, j] = np.where(np.isnan(X[:, j]), np.exp(out[:, j]), X[:, j])
         if self.seed is None:

@@ -176,15 +176,14 @@ class EMImputer(
         need no argument: text as ``"<0.05"``, ``">= 10"`` and ``"0.1..0.3"`` in columns of text and
         objects, all of whose cells are numbers or limits, and columns of intervals of pandas
         (beside categories these are categories too); such cells stay as they are. Of numbers in
-        memory alone, with ``method='classes'`` and
-        ``distribution='normal'``; no `partial_fit`.
+        memory alone, with ``method='classes'`` and ``distribution='normal'``; no `partial_fit`.
     log : bool, str or array-like, default=None
         Columns whose logarithms are modelled, as of concentrations: all, or those of a mask, of
         numbers or of names. Their cells must be positive. What is filled in, `score` and
         ``log_likelihood_`` are of the numbers themselves: draws are exponentials of draws, and
         where no draw is asked for the cell is the exponential of the conditional mean of its
-        logarithm, which is the conditional median of one normal (the conditional mean is larger).
-        Means and covariances are of the logarithms.
+        logarithm, which is less than the conditional mean (of a cell without limits, and one
+        normal, it is the conditional median). Means and covariances are of the logarithms.
     impute_limits : bool, default=True
         Whether `transform` fills cells that are known to an interval, with their conditional mean
         given that and all else that is known of the row, or a draw, which lie within it; if not

@@ -7,7 +7,8 @@ import numpy as np
 
 from emkit.base.names import column_names, listed
 from emkit.base.weights import few_rows
-from emkit.imputation.columns import Cells, Columns
+from emkit.data.cells import Cells
+from emkit.imputation.columns import Columns
 from emkit.imputation.prior import Prepared
 from emkit.models.mixture.single_normal import MIN_SHRINKAGE, auto_shrinkage
 from emkit.numerics.covariance import STRUCTURES
@@ -57,9 +58,10 @@ def warn_of_no_number(imputer: Any, cells: Cells, warn: Warn) -> None:
     if only.any():
         warn(
             f"Only an interval is known of feature(s) {listed(column_names(imputer)[only])}: no "
-            "number is observed, and one point lies in all their intervals, so that the likelihood "
-            "has no maximum. They are filled with that point (the limit, where all cells are "
-            "beyond one), and say nothing of the others. Drop them from X."
+            "number is observed, and one point lies in all their intervals (or they are but two "
+            "sides of a gap), so that the likelihood has no maximum. They are filled with that "
+            "point (the limit, where all cells are beyond one), and say nothing of the others. "
+            "Drop them from X, or, if such text is levels, name it in categorical_features."
         )
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 
-__all__ = ["CellBounds"]
+__all__ = ["CellBounds", "keep_within"]
 
 
 class CellBounds(NamedTuple):
@@ -76,8 +76,23 @@ class CellBounds(NamedTuple):
         return out
 
     def extremes(self, n_columns: int) -> Array:
-        """The largest lower and smallest upper bound of every column (2, d), infinite without."""
-        out = np.tile([[-np.inf], [np.inf]], n_columns)
-        np.maximum.at(out[0], self.columns, self.ends[0])
-        np.minimum.at(out[1], self.columns, self.ends[1])
+        """Of every column (4, d): the largest lower and the smallest upper bound, and sides.
+
+        These are the largest upper bound of what is open below, and the smallest lower bound of
+        what is open above, with the other infinity where an interval is not open.
+        """
+        (low, high), out = self.ends, np.tile([[-np.inf], [np.inf]], (2, n_columns))
+        np.maximum.at(out[0], self.columns, low)
+        np.minimum.at(out[1], self.columns, high)
+        np.maximum.at(out[2], self.columns, np.where(high < np.inf, high, -np.inf))
+        np.minimum.at(out[3], self.columns, np.where(low > -np.inf, low, np.inf))
+        bounded = self.columns[np.isfinite(self.ends).all(axis=0)]
+        out[2, bounded], out[3, bounded] = np.inf, -np.inf
         return out
+
+
+def keep_within(filled: Array, bounds: CellBounds | None) -> None:
+    """Move those of filled cells (n, d) that have bounds into them."""
+    if bounds is not None:
+        cells = bounds.rows, bounds.columns
+        filled[cells] = np.clip(filled[cells], *bounds.ends)

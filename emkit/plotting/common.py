@@ -16,6 +16,7 @@ from emkit.base.optional import optional_import
 
 __all__ = [
     "BLUE",
+    "GREEN",
     "GREY",
     "OKABE_ITO",
     "ORANGE",
@@ -38,7 +39,7 @@ __all__ = [
 
 #: Colours that the colour-blind tell apart (Okabe & Ito), without black and pale yellow.
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#E69F00", "#CC79A7", "#56B4E9")
-BLUE, ORANGE, GREY = OKABE_ITO[0], OKABE_ITO[1], "0.75"
+BLUE, ORANGE, GREEN, GREY = *OKABE_ITO[:3], "0.75"
 #: Features that a picture names where they have no panel.
 LISTED = 6
 

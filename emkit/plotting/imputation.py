@@ -11,6 +11,7 @@ from emkit.imputation.imputer import EMImputer
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.plotting.common import (
     BLUE,
+    GREEN,
     GREY,
     ORANGE,
     axes_for,
@@ -41,7 +42,7 @@ class ImputationDisplay:
     was observed and what was imputed: densities of numbers, shares of the levels of categories. The
     two differ where cells do not go missing at random; and conditional means, unlike draws
     (``sample_posterior=True``), spread less than data do, as the most probable level is seldom a
-    rare one.
+    rare one. Cells that are known to an interval, as below a limit, have a colour of their own.
 
     Use `from_estimator` to make one.
 
@@ -62,11 +63,15 @@ class ImputationDisplay:
     levels : dict of int to sequence, default=None
         Levels of the features that are categories, by index: their values in X and imputed are
         places in it. None: all are numbers.
+    limited : ndarray of bool of shape (n_samples, n_features), default=None
+        Cells of numbers that are known to an interval; X is NaN in them too. None: there are none.
 
     Attributes
     ----------
     patterns_ : ndarray of bool of shape (n_patterns, n_features)
         Patterns of missing cells, the most frequent first.
+    limited_patterns_ : ndarray of bool of shape (n_patterns, n_features)
+        Which cells of these patterns are known to an interval.
     counts_ : ndarray of shape (n_patterns,)
         Rows that have them.
     ax_ : ndarray of shape (1 + n_shown,)
@@ -82,6 +87,11 @@ class ImputationDisplay:
         That of its imputed values, None where there are none.
     ticks_ : list of Line2D
         Every imputed value of each feature shown; None of categories.
+    limited_ : list of StepPatch
+        Distribution of what stands for the cells of each feature shown that are known to an
+        interval; None where there are none.
+    limited_ticks_ : list of Line2D
+        Every such value; None where there are none.
 
     Raises
     ------
@@ -109,6 +119,7 @@ class ImputationDisplay:
         drawn: bool,
         note: str = "",
         levels: Mapping[int, Sequence[Any]] | None = None,
+        limited: NDArray[np.bool_] | None = None,
     ):
         if imputed.shape != X.shape or len(feature_names) != X.shape[1]:
             raise ValueError(
@@ -128,6 +139,7 @@ class ImputationDisplay:
         self.drawn = drawn
         self.note = note
         self.levels = dict(levels or {})
+        self.limited = np.zeros(X.shape, dtype=bool) if limited is None else limited
 
     @classmethod
     def from_estimator(
@@ -163,7 +175,7 @@ class ImputationDisplay:
             )
         check_usable(estimator, cls, [])
         names = feature_names(estimator)
-        cells, imputed, levels = filled_cells(estimator, X)
+        cells, imputed, levels, limited = filled_cells(estimator, X)
         note = ""
         if features is None:
             shown = _with_missing(cells, imputed)
@@ -172,7 +184,8 @@ class ImputationDisplay:
         else:
             shown = choose_features(features, names)
         drawn = getattr(estimator, "sample_posterior", False)
-        return cls(cells, imputed, shown, names, drawn, note, levels).plot(ax, **kwargs)
+        display = cls(cells, imputed, shown, names, drawn, note, levels, limited)
+        return display.plot(ax, **kwargs)
 
     def plot(
         self, ax: Any = None, *, max_patterns: int = 20, bins: Any = None, **kwargs: Any
@@ -209,6 +222,8 @@ class ImputationDisplay:
         self.observed_: list[Any] = []
         self.imputed_: list[Any] = []
         self.ticks_: list[Any] = []
+        self.limited_: list[Any] = []
+        self.limited_ticks_: list[Any] = []
         for panel, j in zip(self.ax_[1:], self.features, strict=True):
             self._draw_feature(panel, j, bins, kwargs)
         return self
@@ -230,47 +245,54 @@ class ImputationDisplay:
     def _draw_patterns(self, ax: Any, max_patterns: int) -> None:
         from matplotlib.colors import ListedColormap
 
-        missing = np.isnan(self.X)
-        patterns, counts = np.unique(missing, axis=0, return_counts=True)
+        missing = np.isnan(self.X) & ~self.limited
+        kinds, counts = np.unique(missing + 2 * self.limited, axis=0, return_counts=True)
         # Of patterns as frequent as one another, those with less missing first.
-        order = np.lexsort([patterns.sum(axis=1), -counts])
-        self.patterns_, self.counts_ = patterns[order], counts[order]
-        shown = self.patterns_[:max_patterns]
+        order = np.lexsort([(kinds > 0).sum(axis=1), -counts])
+        kinds, self.counts_ = kinds[order], counts[order]
+        self.patterns_, self.limited_patterns_ = kinds == 1, kinds == 2
+        shown = kinds[:max_patterns]
         self.pattern_mesh_ = ax.pcolormesh(
             shown,
-            cmap=ListedColormap([GREY, ORANGE]),
+            cmap=ListedColormap([GREY, ORANGE, GREEN]),
             vmin=0,
-            vmax=1,
+            vmax=2,
             edgecolors="white",
             linewidth=1.0,
         )
         ax.invert_yaxis()
-        percent = 100.0 * missing.mean(axis=0)
+        percent, within = 100.0 * missing.mean(axis=0), 100.0 * self.limited.mean(axis=0)
         names = told_apart(self.feature_names)
-        labels = [f"{name}, {p:.1f} %" for name, p in zip(names, percent, strict=True)]
+        labels = [
+            f"{name}, {p:.1f} %" + (f" + {q:.1f} %" if q > 0.0 else "")
+            for name, p, q in zip(names, percent, within, strict=True)
+        ]
         ax.set_xticks(np.arange(len(labels)) + 0.5, labels, fontsize="small")
         ax.tick_params(axis="x", rotation=90 if len(labels) > 10 else 40)
         for label in ax.get_xticklabels():
             label.set(ha="right", va="center", rotation_mode="anchor")
         ax.set_yticks(np.arange(len(shown)) + 0.5, self.counts_[:max_patterns], fontsize="small")
         ax.tick_params(length=0)
-        ax.set(frame_on=False, title="missing cells in orange")
+        limits = ", limits in green" if self.limited.any() else ""
+        ax.set(frame_on=False, title=f"missing cells in orange{limits}")
         ax.title.set_fontsize("medium")
         rest = self.counts_[max_patterns:]
         more = f"\n({rest.sum()} rows in {len(rest)} more)" if len(rest) else ""
         ax.set_ylabel(f"rows with the pattern{more}", fontsize="small" if more else None)
 
     def _draw_feature(self, ax: Any, j: int, bins: Any, kwargs: dict[str, Any]) -> None:
-        missing, values = np.isnan(self.X[:, j]), self.imputed[:, j]
-        observed, imputed = values[~missing], values[missing]
+        limited, values = self.limited[:, j], self.imputed[:, j]
+        missing = np.isnan(self.X[:, j]) & ~limited
+        observed, imputed = values[~missing & ~limited], values[missing]
         if j in self.levels:
             name = "drawn" if self.drawn else "most probable"
             bars = draw_shares(ax, observed, imputed, self.levels[j], name, kwargs)
-            parts = (*bars, None)
+            parts = (*bars, None, None, None)
         else:
             name = "drawn" if self.drawn else "imputed mean"
-            parts = _draw_densities(ax, observed, imputed, bins, name, kwargs)
-        for artists, part in zip((self.observed_, self.imputed_, self.ticks_), parts, strict=True):
+            parts = _draw_densities(ax, observed, imputed, values[limited], bins, name, kwargs)
+        lists = self.observed_, self.imputed_, self.ticks_, self.limited_, self.limited_ticks_
+        for artists, part in zip(lists, parts, strict=True):
             artists.append(part)
         ax.margins(y=0.05)
         ax.set_ylim(bottom=0.0)
@@ -279,28 +301,51 @@ class ImputationDisplay:
 
 
 def _draw_densities(
-    ax: Any, observed: Array, imputed: Array, bins: Any, name: str, kwargs: dict[str, Any]
-) -> tuple[Any, Any, Any]:
-    """Densities of numbers that were observed and imputed, None of none; ticks at the latter."""
-    values = np.concatenate([observed, imputed])
+    ax: Any,
+    observed: Array,
+    imputed: Array,
+    limited: Array,
+    bins: Any,
+    name: str,
+    kwargs: dict[str, Any],
+) -> tuple[Any, Any, Any, Any, Any]:
+    """Densities of numbers that were observed, imputed, and imputed within limits; ticks at these.
+
+    None of what there is none.
+    """
+    values = np.concatenate([observed, imputed, limited])
     if bins is None:
-        few = len(imputed) or len(observed)
+        few = len(imputed) + len(limited) or len(observed)
         bins = int(np.clip(2.0 * np.sqrt(few), 8, 30))
         bins = _whole_edges(values, bins) if _is_whole(observed) else bins
     edges = np.histogram_bin_edges(values, bins)
     looks: list[tuple[Array, dict[str, Any], str]] = [
         (observed, {"fill": True, "color": BLUE, "alpha": 0.35}, "observed"),
         (imputed, {"color": ORANGE, "linewidth": 1.8}, name),
+        (limited, {"color": GREEN, "linewidth": 1.8}, "within limits"),
     ]
+    if not len(limited):
+        looks.pop()
     drawn = []
     for part, look, label in looks:
         look = {**look, "label": f"{label}, {len(part)}", **kwargs}
         density = np.histogram(part, edges, density=True)[0] if len(part) else None
         drawn.append(None if density is None else ax.stairs(density, edges, **look))
-    heights, across = np.full(len(imputed), 0.02), ax.get_xaxis_transform()
-    (ticks,) = ax.plot(imputed, heights, "|", color=ORANGE, alpha=0.6, transform=across)
+    ticks = [_ticks(ax, imputed, "|", ORANGE)]
+    if len(limited):
+        ticks.append(_ticks(ax, limited, "x", GREEN))
     ax.set_ylabel("density")
-    return drawn[0], drawn[1], ticks
+    within = (drawn[2], ticks[1]) if len(limited) else (None, None)
+    return drawn[0], drawn[1], ticks[0], *within
+
+
+def _ticks(ax: Any, values: Array, marker: str, colour: str) -> Any:
+    """A mark at the bottom for each value."""
+    heights, across = np.full(len(values), 0.02), ax.get_xaxis_transform()
+    (ticks,) = ax.plot(
+        values, heights, marker, color=colour, alpha=0.6, markersize=6, transform=across
+    )
+    return ticks
 
 
 def _with_missing(X: Array, imputed: Array) -> NDArray[np.intp]:

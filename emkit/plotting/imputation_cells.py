@@ -1,16 +1,18 @@
 """Cells of a table and what an estimator fills in, as numbers: categories by place of the level."""
 
 from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.data.checks import load_with_missing
 from emkit.data.frames import table_of
 from emkit.data.numbers import read_table, takes_nan
 from emkit.imputation.imputer import EMImputer
+from emkit.imputation.table import open_table
+from emkit.models.rows import Rows
 
 __all__ = ["FilledCells", "filled_cells"]
 
@@ -21,23 +23,35 @@ class FilledCells(NamedTuple):
     X: Array  #: (n_samples, n_features), NaN where a cell is missing
     imputed: Array  #: the same, filled; NaN in features that are not imputed
     levels: Mapping[int, tuple[Any, ...]]  #: of each feature of categories, by its index
+    limited: NDArray[np.bool_] | None = None  #: cells that are known to an interval, NaN in X
 
 
 def filled_cells(estimator: Any, X: Any) -> FilledCells:
     """The cells of X, before and after a fitted estimator fills them."""
     is_imputer = isinstance(estimator, EMImputer)
+    if is_imputer and not estimator.impute_limits:  # what is not filled in is shown all the same
+        estimator = copy(estimator).set_params(impute_limits=True)
     filled = estimator.transform(X) if is_imputer else estimator.impute(X)
     coding = getattr(estimator, "_coding", None)
     kept = estimator._columns.kept if is_imputer else np.arange(estimator.n_features_in_)
     if coding is not None:
         return _of_categories(coding, X, filled, kept)
+    limited = None
     if is_imputer:
-        cells = load_with_missing(estimator, X, estimator.missing_values, reset=False)
+        blocks = open_table(estimator, X).survey(lambda rows: (rows.X, limited_in(rows)))
+        cells, limited = map(np.concatenate, zip(*blocks, strict=True))
     else:
         cells = np.asarray(read_table(X), dtype=float)
     imputed = np.full(cells.shape, np.nan)
     imputed[:, kept] = np.asarray(filled)[:, : len(kept)]
-    return FilledCells(cells, imputed, {})
+    return FilledCells(cells, imputed, {}, limited)
+
+
+def limited_in(rows: Rows) -> NDArray[np.bool_]:
+    """Which cells (n, d) are known to an interval alone."""
+    if rows.bounds is None:
+        return np.zeros(rows.X.shape, dtype=bool)
+    return rows.bounds.mask(rows.X.shape[1])
 
 
 def _of_categories(coding: Any, X: Any, filled: Any, kept: NDArray[np.intp]) -> FilledCells:
