@@ -39,8 +39,9 @@ def limited_table(imputer: Any, X: Any, *, fitting: bool = False) -> Limited | N
         apart.update(orders(table, imputer.ordinal_features))
     elif imputer._coding is not None:
         apart.update(imputer._coding.categories)
-    found = read_limits(table, imputer.missing_values, apart=apart, fitting=fitting)
-    if found is None or not fitting or is_named(imputer.categorical_features):
+    by_type = fitting and isinstance(imputer.categorical_features, str)
+    found = read_limits(table, imputer.missing_values, apart=apart, by_type=by_type)
+    if found is None or not by_type:
         return found
     typed = {j for j in found.columns if table.intervals(j) is not None}
     if typed and (apart or _has_categories(imputer, found)):
