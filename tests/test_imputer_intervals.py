@@ -416,6 +416,11 @@ def test_a_constant_that_lies_in_all_intervals_is_one():
         ({"lower_limits": 2.0, "upper_limits": 1.0}, FRAME, "column 'lead' cross"),
         ({"log": True}, FRAME - 0.5, r"Column 'zinc' of X holds -.* in row 2 .* no logarithm"),
         ({"log": True, "max_value": 0.0}, FRAME, "max_value should be positive"),
+        (
+            {"categorical_features": None},
+            FRAME.assign(band=["<18", "18-30"] * 60),
+            "'18-30' in row 1",
+        ),
         ({}, FRAME.astype(object).replace(np.nan, "<1 mg/l"), r"'lead' .* '<1 mg/l' in row"),
     ],
 )

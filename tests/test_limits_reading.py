@@ -149,10 +149,10 @@ def test_a_cell_that_is_neither_number_nor_limit_is_named(cells, message):
         read(pd.DataFrame({"lead": pd.Series(cells, dtype=object)}))
 
 
-def test_after_a_fit_bands_beside_other_text_are_no_levels():
+def test_where_text_is_no_levels_bands_beside_it_are_limits():
     X = pd.DataFrame({"x": ["<18", "18-30"]})
     with pytest.raises(ValueError, match="'18-30' in row 1"):
-        read(X, fitting=False)
+        read(X, by_type=False)
 
 
 # Limits of columns

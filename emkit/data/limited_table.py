@@ -33,8 +33,9 @@ def limited_table(estimator: Any, X: Any, *, fitting: bool = False) -> Limited |
         apart.update(orders(table, getattr(estimator, "ordinal_features", None)))
     elif (coding := getattr(estimator, "_coding", None)) is not None:
         apart.update(coding.categories)
-    found = read_limits(table, mark, apart=apart, fitting=fitting)
-    if found is None or not fitting or is_named(named):
+    by_type = fitting and isinstance(named, str)
+    found = read_limits(table, mark, apart=apart, by_type=by_type)
+    if found is None or not by_type:
         return found
     typed = {j for j in found.columns if table.intervals(j) is not None}
     if typed and (apart or _has_categories(named, mark, found)):

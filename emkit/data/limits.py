@@ -38,7 +38,7 @@ class _Column(NamedTuple):
 
 
 def read_limits(
-    table: Table, missing_values: Any = np.nan, *, apart: Collection[int] = (), fitting: bool = True
+    table: Table, missing_values: Any = np.nan, *, apart: Collection[int] = (), by_type: bool = True
 ) -> Limited | None:
     """The limits in the cells of a table; None where there are none.
 
@@ -50,8 +50,8 @@ def read_limits(
         What marks a missing cell.
     apart : collection of int, default=()
         Columns that are categories, whatever their cells say.
-    fitting : bool, default=True
-        Whether columns may still turn out to be categories, if they hold no numbers.
+    by_type : bool, default=True
+        Whether columns of text may be categories, if they hold no numbers.
 
     Raises
     ------
@@ -61,7 +61,7 @@ def read_limits(
     """
     found = {}
     for j in sorted(set(range(len(table.names))).difference(apart)):
-        read = _read_column(table, j, missing_values, fitting)
+        read = _read_column(table, j, missing_values, by_type)
         if read is not None:
             found[j] = read
     if not found:
@@ -81,7 +81,7 @@ def _marked(numbers: Array, mark: Any) -> NDArray[Any]:
     return np.where(np.isnan(numbers), mark, numbers.astype(kind))
 
 
-def _read_column(table: Table, j: int, mark: Any, fitting: bool) -> _Column | None:
+def _read_column(table: Table, j: int, mark: Any, by_type: bool) -> _Column | None:
     intervals = table.intervals(j)
     if intervals is not None:
         return _split(table, j, intervals)
@@ -99,7 +99,7 @@ def _read_column(table: Table, j: int, mark: Any, fitting: bool) -> _Column | No
     strange = [i for i, of in enumerate(bounds) if of is None and used[i]]
     if strange:
         known = [of for of, there in zip(bounds, used, strict=True) if there and of]
-        if fitting and not _has_numbers(known, [cells.values[i] for i in strange]):
+        if by_type and not _has_numbers(known, [cells.values[i] for i in strange]):
             return None
         _refuse(table, j, cells, strange)
     of_values = [of or (np.nan, np.nan) for of in bounds]

@@ -34,8 +34,8 @@ ENCODE = (
 
 #: What to do with cells that hold an interval.
 FILL = (
-    "Cells that are known to an interval, as '<0.05', are filled by EMImputer: put it first, as by "
-    "make_pipeline(EMImputer(), ...)."
+    "Cells that are known to an interval, as '<0.05', are filled by EMImputer, which takes them in "
+    "tables in memory: put it first, as by make_pipeline(EMImputer(), ...)."
 )
 
 #: Where a cell is ("column 2", or nothing in a vector), and what it is, or its type.

@@ -51,6 +51,7 @@ class FittedDistribution:
     location_: Array
     covariance_: Array
     missing_fraction_: Array
+    limited_fraction_: Array
     shrinkage_: float
     _columns: Columns
     _fitted: Any
@@ -132,6 +133,8 @@ class FittedDistribution:
 
         Notes
         -----
+        Of columns that ``log`` names they are those of the logarithms.
+
         What ``shrinkage`` adds is part of the objective and so of the information. It takes two
         E-steps for each free parameter, of which d features have d (d + 3) / 2.
 
@@ -168,10 +171,11 @@ class FittedDistribution:
         Returns
         -------
         table : pandas.DataFrame
-            A row for each feature of fit; columns missing (the fraction of its cells), mean and
-            std. With X, std_error of the mean and information_missing follow. NaN is where nothing
-            is estimated: features that were dropped and, in information_missing, constant ones and
-            all with Student's t.
+            A row for each feature of fit; columns missing (the fraction of its cells), limited (the
+            fraction that is known to an interval alone, where there are such), mean and std, which
+            are of the logarithm where ``log`` names the feature. With X, std_error of the mean and
+            information_missing follow. NaN is where nothing is estimated: features that were
+            dropped and, in information_missing, constant ones and all with Student's t.
 
         Raises
         ------
@@ -219,7 +223,10 @@ class FittedDistribution:
         names = feature_names_in(self, None)
         if self._shares is not None:  # a category has no mean
             kept = np.setdiff1d(self._columns.modelled, self._coding.columns)
-        table = pd.DataFrame({"missing": self.missing_fraction_}, index=names)
+        shares = {"missing": self.missing_fraction_, "limited": self.limited_fraction_}
+        if not self.limited_fraction_.any():
+            del shares["limited"]
+        table = pd.DataFrame(shares, index=names)
         return table.join(pd.DataFrame(columns, index=names[kept]))
 
 

@@ -336,6 +336,22 @@ class EMImputer(
     >>> imputer.impute_proba(flats)["heating"][4].round(2), imputer.categories_[0].tolist()
     (array([0., 1.]), ['gas', 'stove'])
 
+    Concentrations as a laboratory reports them, some below its limit of detection: they are filled
+    below it, by what zinc tells of them.
+
+    >>> wells = pd.DataFrame(
+    ...     {
+    ...         "lead": ["0.31", "<0.1", "0.45", "0.12", "<0.1", "0.95", "0.20", "<0.1"],
+    ...         "zinc": [2.4, 0.8, 3.9, 1.2, 0.5, 6.1, 1.9, 0.9],
+    ...     }
+    ... )
+    >>> EMImputer(log=True, shrinkage=0.0).fit_transform(wells)[:5].round(2)
+    array([[0.31, 2.4 ],
+           [0.07, 0.8 ],
+           [0.45, 3.9 ],
+           [0.12, 1.2 ],
+           [0.04, 0.5 ]])
+
     The tetrachoric correlation of a table of two by two (by maximum likelihood 0.335).
 
     >>> pairs = [[False, False], [False, True], [True, False], [True, True]]
@@ -449,8 +465,9 @@ class EMImputer(
         Parameters
         ----------
         X : array-like or Dask collection of shape (n_samples, n_features)
-            Data with missing cells, which those of a mask (`numpy.ma`) are too. Dates, durations,
-            text among numbers, and lists in cells are refused by the name of their column.
+            Data with missing cells, which those of a mask (`numpy.ma`) are too, and cells that are
+            known to an interval (see ``lower_limits``). Dates, durations, other text among numbers,
+            and lists in cells are refused by the name of their column.
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None
