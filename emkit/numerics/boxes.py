@@ -27,7 +27,9 @@ from numpy.polynomial.legendre import leggauss
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.numerics.constants import LOG_ROOT_2PI
+from emkit.numerics import triangular
+from emkit.numerics.constants import EPS, LOG_ROOT_2PI
+from emkit.numerics.missing_blocks import log_det_of
 from emkit.numerics.truncated_normal import Truncated, truncated_normal
 
 __all__ = ["Boxed", "truncated_vector"]
@@ -36,13 +38,19 @@ __all__ = ["Boxed", "truncated_vector"]
 NODES, WEIGHTS = leggauss(32)
 #: Fall of a log-density beyond which nothing is left of a mass.
 DROP = 34.0
-#: Newton's steps to the mode, and to where the density has fallen by `DROP`.
-STEPS = 8
+#: Steps at most to the mode, which is found to so much of a deviation of the density there; and to
+#: where the density has fallen by `DROP`.
+STEPS, NEAR, FALLS = 60, 0.02, 4
 #: Sweeps of expectation propagation at most, and the change of means and variances, in units of
 #: the variances, at which it is there.
 SWEEPS, SETTLED = 100, 1e-10
-#: Least part of a variance that truncation leaves.
-LEAST_VARIANCE = 1e-12
+#: Deviations from a mean beyond which boxes are not told apart: there is nothing left to weigh.
+FAR = 1e4
+#: What correlations of 1 are short of in a matrix that is to have an inverse.
+SLIGHT = 1e-13
+#: Least part of a variance that a factor leaves: what is narrower is as good as observed, and the
+#: rest would be lost to rounding.
+LEAST_VARIANCE = 1e-8
 
 
 class Boxed(NamedTuple):
@@ -71,16 +79,19 @@ def truncated_vector(mean: Array, covariance: Array, lower: Array, upper: Array)
         Exact for one and two numbers, by expectation propagation for more.
     """
     scale = np.sqrt(np.einsum("iin->in", covariance))
-    low, high = (lower - mean) / scale, (upper - mean) / scale
+    low, high, width = (lower - mean) / scale, (upper - mean) / scale, (upper - lower) / scale
+    beyond = np.maximum(low - FAR, 0.0) + np.minimum(high + FAR, 0.0)
+    if beyond.any():
+        mean, low, high = mean + scale * beyond, low - beyond, high - beyond
     correlation = covariance / (scale[:, None] * scale)
     if len(mean) == 1:
-        z = truncated_normal(low[0], high[0])
+        z = truncated_normal(low[0], high[0], width[0])
         boxed = Boxed(z.log_mass, z.mean[None], z.variance[None, None])
     elif len(mean) == 2:
-        boxed = _two(correlation[1, 0], low, high)
+        boxed = _two(correlation[1, 0], low, high, width[1])
     else:
         shape = *correlation.shape[:2], low.shape[1]
-        boxed = _several(np.broadcast_to(correlation, shape), low, high)
+        boxed = _several(np.broadcast_to(correlation, shape), low, high, width)
     log_mass, centre, spread = boxed
     return Boxed(log_mass, mean + scale * centre, spread * (scale[:, None] * scale))
 
@@ -97,69 +108,83 @@ class _Outer(NamedTuple):
     inner: Truncated  #: of the second number, in units of its conditional deviation
 
     @classmethod
-    def at(cls, z: Array, ratio: Array, low: Array, high: Array) -> "_Outer":
-        """At z; the second lies in (low, high) - ratio z in units of its conditional deviation."""
-        inner = truncated_normal(low - ratio * z, high - ratio * z)
+    def at(cls, z: Array, second: tuple[Array, ...]) -> "_Outer":
+        """At z; the second number is in units of its conditional deviation.
+
+        ``second`` are its regression on z, the ends of its interval and the width of that.
+        """
+        ratio, low, high, width = second
+        shift = ratio * z
+        inner = truncated_normal(low - shift, high - shift, np.broadcast_to(width, shift.shape))
         value = inner.log_mass - 0.5 * z * z
         return cls(value, ratio * inner.mean - z, ratio**2 * (inner.variance - 1.0) - 1.0, inner)
 
 
-def _two(correlation: Array, low: Array, high: Array) -> Boxed:
-    """Two numbers of variance 1."""
+def _two(correlation: Array, low: Array, high: Array, width: Array) -> Boxed:
+    """Two numbers of variance 1, the second of which lies in an interval of so much width."""
     n = low.shape[1]
     rho = np.broadcast_to(correlation, n)
-    deviation = np.sqrt((1.0 - rho) * (1.0 + rho))
-    ratio, a, b = rho / deviation, low[1] / deviation, high[1] / deviation
-    mode, top = _mode(low[0], high[0], ratio, a, b)
-    ends = [_fallen(mode, top, end, ratio, a, b) for end in (low[0], high[0])]
+    deviation = np.sqrt(np.maximum((1.0 - rho) * (1.0 + rho), EPS))
+    second = rho / deviation, low[1] / deviation, high[1] / deviation, width / deviation
+    mode, top = _mode(low[0], high[0], second)
+    ends = [_fallen(mode, top, end, second) for end in (low[0], high[0])]
     half = np.array([mode - ends[0], ends[1] - mode])[:, None] / 2.0
     middle = np.array([ends[0] + mode, mode + ends[1]])[:, None] / 2.0
     z = (middle + half * NODES[:, None]).reshape(-1, n)
-    value, _, _, inner = _Outer.at(z, ratio, a, b)
-    weight = np.exp(value - top.value) * (half * WEIGHTS[:, None]).reshape(-1, n)
-    mass = weight.sum(axis=0)
+    value, _, _, inner = _Outer.at(z, second)
+    peak = value.max(axis=0)
+    weight = np.exp(value - peak) * (half * WEIGHTS[:, None]).reshape(-1, n)
+    mass = np.maximum(weight.sum(axis=0), np.finfo(float).tiny)
     weight /= mass
-    second = rho * z + deviation * inner.mean
-    mean = np.array([(weight * z).sum(axis=0), (weight * second).sum(axis=0)])
-    z, second = z - mean[0], second - mean[1]
+    other = rho * z + deviation * inner.mean
+    mean = np.array([(weight * z).sum(axis=0), (weight * other).sum(axis=0)])
+    z, other = z - mean[0], other - mean[1]
     covariance = np.empty((2, 2, n))
     covariance[0, 0] = (weight * z * z).sum(axis=0)
-    covariance[0, 1] = covariance[1, 0] = (weight * z * second).sum(axis=0)
+    covariance[0, 1] = covariance[1, 0] = (weight * z * other).sum(axis=0)
     within = deviation**2 * (weight * inner.variance).sum(axis=0)
-    covariance[1, 1] = (weight * second * second).sum(axis=0) + within
-    return Boxed(top.value + np.log(mass) - LOG_ROOT_2PI, mean, covariance)
+    covariance[1, 1] = (weight * other * other).sum(axis=0) + within
+    return Boxed(peak + np.log(mass) - LOG_ROOT_2PI, mean, covariance)
 
 
-def _mode(lower: Array, upper: Array, ratio: Array, a: Array, b: Array) -> tuple[Array, _Outer]:
-    """Where the density of the first number is largest in (lower, upper)."""
+def _mode(lower: Array, upper: Array, second: tuple[Array, ...]) -> tuple[Array, _Outer]:
+    """About where the density of the first number is largest in (lower, upper).
+
+    By Newton's steps, between points where it rises and where it falls; an end of the interval is
+    the mode where it still rises there.
+    """
     low, high = lower.copy(), upper.copy()
     z = np.clip(0.0, low, high)
     for _ in range(STEPS):
-        outer = _Outer.at(z, ratio, a, b)
+        outer = _Outer.at(z, second)
         rising = outer.slope > 0.0
+        at_end = (z == upper) & rising | (z == lower) & ~rising
+        if (at_end | (np.abs(outer.slope) <= NEAR * np.sqrt(-outer.curvature))).all():
+            break
         low, high = np.where(rising, z, low), np.where(rising, high, z)
         to = z - outer.slope / outer.curvature
-        middle = np.where(np.isfinite(low) & np.isfinite(high), 0.5 * (low + high), to)
-        beyond = (to <= low) | (to >= high)
-        at_end = np.clip(to, lower, upper)
-        # An end of the interval is the mode where the density still rises there.
-        z = np.where(beyond, np.where((low == lower) | (high == upper), at_end, middle), to)
-    return z, _Outer.at(z, ratio, a, b)
+        # Beyond what was tried lies nothing better; an end that was not tried may be it.
+        with np.errstate(invalid="ignore"):
+            middle = 0.5 * (low + high)
+        tried = np.where(rising, high < upper, low > lower)
+        to = np.where((to < low) | (to > high), np.where(tried, middle, np.clip(to, low, high)), to)
+        z = np.where(at_end, z, to)
+    return z, outer
 
 
-def _fallen(mode: Array, top: _Outer, end: Array, ratio: Array, a: Array, b: Array) -> Array:
+def _fallen(mode: Array, top: _Outer, end: Array, second: tuple[Array, ...]) -> Array:
     """Where the density has fallen by `DROP`, on the way to an end of the interval.
 
     From outside, as concave functions are below their tangents: never too near.
     """
     sign = np.sign(end - mode)
     slope = np.minimum(sign * top.slope, 0.0)
-    away = np.sqrt(slope**2 + 2.0 * DROP) + slope  # as curvature is at least 1
+    away = 2.0 * DROP / (np.sqrt(slope**2 + 2.0 * DROP) - slope)  # as curvature is at least 1
     away = np.minimum(away, np.abs(end - mode))
-    for _ in range(STEPS // 2):
-        outer = _Outer.at(mode + sign * away, ratio, a, b)
+    for _ in range(FALLS):
+        outer = _Outer.at(mode + sign * away, second)
         missing = np.minimum(outer.value - top.value + DROP, 0.0)
-        slope = np.minimum(sign * outer.slope, -1e-300)
+        slope = np.minimum(sign * outer.slope, -1.0)
         away = np.clip(away - missing / slope, 0.0, away)
     z: Array = mode + sign * away
     return z
@@ -168,12 +193,12 @@ def _fallen(mode: Array, top: _Outer, end: Array, ratio: Array, a: Array, b: Arr
 # More numbers
 
 
-def _several(prior: Array, low: Array, high: Array) -> Boxed:
+def _several(prior: Array, low: Array, high: Array, width: Array) -> Boxed:
     """Numbers of variance 1, of correlations (q, q, n), by expectation propagation."""
     q, n = low.shape
     mean, covariance, log_mass = np.empty((q, n)), np.empty((q, q, n)), np.empty(n)
     rows = np.arange(n)
-    state = _Factors.none(prior, low, high)
+    state = _Factors.none(prior, low, high, width)
     for sweep in range(SWEEPS):
         change = state.sweep()
         done = change <= SETTLED
@@ -195,17 +220,26 @@ class _Factors(NamedTuple):
     u: Array
     mean: Array  #: (q, n)
     covariance: Array  #: (q, q, n)
-    prior: Array  #: (q, q, n)
+    prior: Array  #: (q, q, n) precision without factors
+    log_det: Array  #: (n,) of the covariance without factors
     low: Array
     high: Array
+    width: Array
     log_part: Array  #: (q, n) log-mass of each number, its factor taken away
     cavity: Array  #: (2, q, n) mean and variance of that
 
     @classmethod
-    def none(cls, prior: Array, low: Array, high: Array) -> "_Factors":
+    def none(cls, prior: Array, low: Array, high: Array, width: Array) -> "_Factors":
+        """No factors yet: the normal is the prior, of covariances (q, q, n)."""
         t, u, mean, log_part = np.zeros((4, *low.shape))
         cavity = np.zeros((2, *low.shape))
-        return cls(t, u, mean, prior.copy(), prior, low, high, log_part, cavity)
+        # What is all but a line has a little of a width, to have an inverse.
+        widened = prior + SLIGHT * np.eye(len(low))[:, :, None]
+        factor = triangular.cholesky(widened)
+        log_det = 2.0 * log_det_of(factor)
+        precision = triangular.symmetric(triangular.inverse(factor))
+        ends = low, high, width
+        return cls(t, u, mean, prior.copy(), precision, log_det, *ends, log_part, cavity)
 
     def take(self, rows: NDArray[np.bool_]) -> "_Factors":
         """Some of the rows."""
@@ -216,16 +250,18 @@ class _Factors(NamedTuple):
         mean, covariance = self.mean, self.covariance
         change = np.zeros(mean.shape[1])
         for j in range(len(mean)):
-            v = covariance[j, j].copy()
-            rest = 1.0 / (1.0 - v * self.t[j])
+            v = np.maximum(covariance[j, j], LEAST_VARIANCE**2)
+            rest = 1.0 / np.maximum(1.0 - v * self.t[j], 0.5 * LEAST_VARIANCE)
             cavity = v * rest
             centre = (mean[j] - v * self.u[j]) * rest
             root = np.sqrt(cavity)
-            z = truncated_normal((self.low[j] - centre) / root, (self.high[j] - centre) / root)
+            a, b = (self.low[j] - centre) / root, (self.high[j] - centre) / root
+            beyond = np.maximum(a - FAR, 0.0) + np.minimum(b + FAR, 0.0)
+            z = truncated_normal(a - beyond, b - beyond, self.width[j] / root)
             left = np.clip(z.variance, LEAST_VARIANCE, 1.0)
             self.log_part[j], self.cavity[:, j] = z.log_mass, (centre, cavity)
             t = (1.0 / left - 1.0) / cavity
-            u = (centre + root * z.mean) / (left * cavity) - centre / cavity
+            u = (centre + root * (z.mean + beyond)) / (left * cavity) - centre / cavity
             dt, du = t - self.t[j], u - self.u[j]
             self.t[j], self.u[j] = t, u
             column = covariance[:, j] / (1.0 + dt * v)
@@ -234,16 +270,25 @@ class _Factors(NamedTuple):
             covariance -= (dt * column)[:, None] * covariance[j]
             np.maximum(change, np.abs(column[j] * move) / np.sqrt(v), out=change)
             np.maximum(change, np.abs(covariance[j, j] - v) / v, out=change)
+        self._refresh()
         return change
+
+    def _refresh(self) -> Array:
+        """The normal from its factors: what rounding left of it is forgotten.
+
+        With it the logarithm (n,) of its determinant.
+        """
+        precision = self.prior.copy()
+        np.einsum("iin->in", precision)[...] += self.t
+        factor = triangular.cholesky(precision)
+        self.covariance[:] = triangular.symmetric(triangular.inverse(factor))
+        self.mean[:] = np.einsum("ijn,jn->in", self.covariance, self.u)
+        return -2.0 * log_det_of(factor)
 
     def boxed(self) -> Boxed:
         """The normal, and the log-mass of the box as the factors have it."""
+        log_det = self._refresh() - self.log_det
         centre, cavity = self.cavity
-        v = np.einsum("iin->in", self.covariance)
         of_factors = self.log_part + 0.5 * np.log1p(self.t * cavity)
-        of_factors += 0.5 * (centre**2 / cavity - self.mean**2 / v)
-        # |prior| / |covariance| = |1 + T^(1/2) prior T^(1/2)|
-        root = np.sqrt(self.t)
-        inner = (root[:, None] * root * self.prior).transpose(2, 0, 1) + np.eye(len(root))
-        rest = 0.5 * ((self.mean * self.u).sum(axis=0) - np.linalg.slogdet(inner)[1])
-        return Boxed(of_factors.sum(axis=0) + rest, self.mean, self.covariance)
+        of_factors += 0.5 * (centre - self.mean) * centre / cavity
+        return Boxed(of_factors.sum(axis=0) + 0.5 * log_det, self.mean, self.covariance)

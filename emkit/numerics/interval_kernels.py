@@ -73,7 +73,7 @@ class IntervalKernel(_InUnits, ConditionalKernel):
         for k, z in enumerate(work.centred):
             factor = work.factor(k)
             of_missing = factor[:m, :m], factor[m:, :m]
-            spread = _full(triangular.inverse(factor[m:, m:]))
+            spread = triangular.symmetric(triangular.inverse(factor[m:, m:]))
             low, high = ends - self.components.means[k][columns]
             before = z[at]
             boxed = truncated_vector(before, spread, low, high)
@@ -159,13 +159,6 @@ def _gibbs(mean: Array, precision: Array, low: Array, high: Array, chance: Array
             a, b = (low[i] - mean[i] - centre) * pivots[i], (high[i] - mean[i] - centre) * pivots[i]
             z[i] = centre + draw_between(a, b, uniform[i])[0] / pivots[i]
     return np.clip(mean + z, low, high)
-
-
-def _full(lower: Array) -> Array:
-    """Symmetric matrices (q, q, n) from their lower triangles, in place."""
-    for i in range(len(lower)):
-        lower[:i, i] = lower[i, :i]
-    return lower
 
 
 def _gain(of_missing: Array, across: Array) -> Array:

@@ -11,7 +11,7 @@ from scipy.linalg import solve_triangular
 
 from emkit._typing import Array
 
-__all__ = ["cholesky", "inverse", "solve_lower", "solve_upper"]
+__all__ = ["cholesky", "inverse", "solve_lower", "solve_upper", "symmetric"]
 
 
 def cholesky(matrices: Array) -> Array:
@@ -64,3 +64,10 @@ def inverse(lower: Array) -> Array:
     for i in range(m):
         out[i, : i + 1] = np.einsum("kn,kjn->jn", root[i:, i], root[i:, : i + 1])
     return out
+
+
+def symmetric(lower: Array) -> Array:
+    """Symmetric matrices from their lower triangles, in place."""
+    for i in range(len(lower)):
+        lower[:i, i] = lower[i, :i]
+    return lower
