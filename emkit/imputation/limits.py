@@ -18,7 +18,8 @@ from emkit.mixture.student_t import refuse_student_t
 
 __all__ = ["check_limits_go", "limited_table", "log_columns"]
 
-#: What has no cells that are intervals, and no logarithms.
+#: Why, and what, others do without.
+NO_STUDENT_T = "its E-step is of normals alone."
 WITHOUT = "takes no cells that are known to an interval (lower_limits, upper_limits, '<0.05')"
 
 
@@ -77,7 +78,8 @@ def check_limits_go(imputer: Any, X: Any, own: Array | None, coding: Coding | No
     ``own`` are bounds of cells that hold an interval themselves.
     """
     limits = own is not None or has_limits(imputer)
-    logs = imputer.log is not None and imputer.log is not False
+    log = imputer.log
+    logs = log is not None and not (isinstance(log, bool | np.bool_) and not log)
     if not (limits or logs):
         return
     if not place_of(X).in_memory:
@@ -100,7 +102,3 @@ def check_limits_go(imputer: Any, X: Any, own: Array | None, coding: Coding | No
             f"A table with categories {WITHOUT}, and column(s) {names} are categories. Leave them "
             "out, or number them (OneHotEncoder, and categorical_features=None)."
         )
-
-
-#: Why.
-NO_STUDENT_T = "its E-step is of normals alone."
