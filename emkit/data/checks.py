@@ -186,6 +186,8 @@ def refuse_empty_columns(estimator: Any, data: Any) -> None:
         return
     if isinstance(data, Rows):
         empty: Any = np.isnan(data.X).all(axis=0)
+        if data.bounds is not None:
+            empty[data.bounds.columns] = False
     else:
         empty = data.summary.observed == 0.0
     if empty.any():

@@ -5,11 +5,11 @@ from typing import Any
 from emkit._typing import Array
 from emkit.base.estimator import require_same
 from emkit.base.names import column_names, listed
+from emkit.data.limited_table import limited_table
 from emkit.data.limits_by_column import has_limits
 from emkit.exceptions import DataWarning, warn
 from emkit.imputation.columns import Columns
 from emkit.imputation.fitted import publish_params
-from emkit.imputation.limits import limited_table
 from emkit.imputation.prior import Prepared, prior_model, shrinkage_at
 from emkit.imputation.table import load_table, open_table
 from emkit.mixture.streaming import Batch, PartialFitMixin, Stream

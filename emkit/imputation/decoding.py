@@ -10,12 +10,12 @@ from emkit.base.estimator import feature_names_in
 from emkit.data.categories import Category, Encoded
 from emkit.data.category_columns import is_text
 from emkit.data.frames import in_container, table_of
+from emkit.data.limited_table import limited_table
 from emkit.data.numbers import read_table
 from emkit.data.tables import Filling, Table
 from emkit.imputation.coding import encoded_table
 from emkit.imputation.filling import missing_in
 from emkit.imputation.fitted import fitted_cells
-from emkit.imputation.limits import limited_table
 from emkit.imputation.table import open_table
 from emkit.models.latent_normal.cells import LatentCells
 from emkit.models.mixed.cells import MixedCells

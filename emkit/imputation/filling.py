@@ -7,11 +7,11 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from emkit._typing import Array
-from emkit.imputation.columns import Columns, check_limits, keep_within
+from emkit.imputation.columns import Columns, check_limits
 from emkit.imputation.fitted import fitted_cells
 from emkit.models.mixture.truncated_draws import draw_within
 from emkit.models.rows import Rows
-from emkit.numerics.bounds import CellBounds
+from emkit.numerics.bounds import CellBounds, keep_within
 
 __all__ = ["Filler", "missing_in"]
 

@@ -28,7 +28,7 @@ from emkit.imputation.messages import (
     warn_of_weights,
 )
 from emkit.imputation.mixed import MixedTable, mixed_table
-from emkit.imputation.prior import Prepared, prepare, prior_model, units_of
+from emkit.imputation.prior import Prepared, prepare, prior_model
 from emkit.imputation.table import Table
 from emkit.mixture.student_t import (
     check_distribution,
@@ -36,7 +36,6 @@ from emkit.mixture.student_t import (
     require_fitted_distribution,
 )
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
-from emkit.models.mixture.interval_cells import filled_by_columns
 from emkit.models.mixture.single_normal import MIN_SHRINKAGE, auto_shrinkage, normal_start
 from emkit.numerics.covariance import STRUCTURES
 
@@ -186,10 +185,7 @@ def _problem(imputer: Any, data: Any, columns: Columns) -> Problem:
     if coding is not None and np.isin(columns.modelled, coding.columns).any():
         check_distribution(imputer)
         return mixed_table(imputer, data, columns, coding)
-    # What steers a fit before its first step takes cells with bounds as filled.
-    filled = data if getattr(data, "bounds", None) is None else filled_by_columns(data)
-    prepared = prepare(imputer, filled, columns, units_of(imputer, filled, columns))
-    return NumberTable(imputer, prepared._replace(data=data))
+    return NumberTable(imputer, prepare(imputer, data, columns))
 
 
 def _climb(imputer: Any, problem: Problem, progress: Progress, shrinkage: float) -> Reached | None:

@@ -8,53 +8,16 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.base.names import column_labels, listed
 from emkit.data.by_column import mask_by_column
-from emkit.data.categories import Coding, Encoded
-from emkit.data.category_columns import chosen, is_named, orders, positions
-from emkit.data.frames import table_of
-from emkit.data.limits import Limited, read_limits
+from emkit.data.categories import Coding
 from emkit.data.limits_by_column import has_limits
 from emkit.data.opened import place_of
 from emkit.mixture.student_t import refuse_student_t
 
-__all__ = ["check_limits_go", "limited_table", "log_columns"]
+__all__ = ["check_limits_go", "log_columns"]
 
 #: Why, and what, others do without.
 NO_STUDENT_T = "its E-step is of normals alone."
 WITHOUT = "takes no cells that are known to an interval (lower_limits, upper_limits, '<0.05')"
-
-
-def limited_table(imputer: Any, X: Any, *, fitting: bool = False) -> Limited | None:
-    """The limits that the cells of X hold themselves; None where there are none."""
-    if isinstance(X, Limited):
-        return X
-    if isinstance(X, Encoded) or not place_of(X).in_memory:
-        return None
-    table = table_of(X)
-    if table is None:
-        return None
-    apart: set[int] = set()
-    if fitting:
-        named = imputer.categorical_features
-        if is_named(named):
-            apart.update(positions(named, table.names, "categorical_features"))
-        apart.update(orders(table, imputer.ordinal_features))
-    elif imputer._coding is not None:
-        apart.update(imputer._coding.categories)
-    by_type = fitting and isinstance(imputer.categorical_features, str)
-    found = read_limits(table, imputer.missing_values, apart=apart, by_type=by_type)
-    if found is None or not by_type:
-        return found
-    typed = {j for j in found.columns if table.intervals(j) is not None}
-    if typed and (apart or _has_categories(imputer, found)):
-        return read_limits(table, imputer.missing_values, apart=apart | typed)
-    return found
-
-
-def _has_categories(imputer: Any, found: Limited) -> bool:
-    """Whether there are categories beside limits: intervals by type are then categories too."""
-    others = table_of(found.X)
-    assert others is not None  # as it came from one
-    return bool(chosen(others, imputer.categorical_features, imputer.missing_values))
 
 
 def log_columns(imputer: Any, n_features: int) -> NDArray[np.intp]:

@@ -7,7 +7,8 @@ import numpy as np
 
 from emkit.base.names import column_names, listed
 from emkit.base.weights import few_rows
-from emkit.imputation.columns import Cells, Columns
+from emkit.data.cells import Cells
+from emkit.imputation.columns import Columns
 from emkit.imputation.prior import Prepared
 from emkit.models.mixture.single_normal import MIN_SHRINKAGE, auto_shrinkage
 from emkit.numerics.covariance import STRUCTURES

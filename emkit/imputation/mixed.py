@@ -11,7 +11,7 @@ from emkit.base.names import column_names, listed
 from emkit.data.categories import Coding
 from emkit.engine import EMResult
 from emkit.imputation.columns import Columns
-from emkit.imputation.prior import Prepared, prepare, prior_model, units_of
+from emkit.imputation.prior import Prepared, prepare, prior_model
 from emkit.models.mixed.cells import Members, MixedCells
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.moments import LocalMoments, number_moments
@@ -175,8 +175,7 @@ def mixed_table(imputer: Any, data: Rows, columns: Columns, coding: Coding) -> M
     prepared = None
     if len(kinds.numbers):
         rows, of_numbers = coded.numbers, columns._replace(modelled=columns.modelled[kinds.numbers])
-        units = units_of(imputer, rows, of_numbers)
-        prepared = prepare(imputer, rows, of_numbers, units)
+        prepared = prepare(imputer, rows, of_numbers)
     return MixedTable(
         imputer, coded, columns, coding, kinds, shares_of(coded, kinds.n_levels), prepared
     )

@@ -11,11 +11,11 @@ from sklearn.utils import check_random_state
 
 from emkit._typing import Array
 from emkit.base.progress import Progress
+from emkit.data.limited_table import limited_table
 from emkit.data.opened import place_of
 from emkit.engine.processes import as_worker_errors
 from emkit.imputation.coding import encode, encoded_table
 from emkit.imputation.fitting import fit_table
-from emkit.imputation.limits import limited_table
 from emkit.imputation.mixed import undo_optimism
 from emkit.imputation.table import load_for_fit, open_table
 

@@ -13,7 +13,7 @@ from emkit.mixture.streaming import Stream
 from emkit.mixture.student_t import model_kind, refuse_student_t
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.given_covariances import GivenCovariances
-from emkit.models.mixture.interval_cells import IntervalMixtureModel
+from emkit.models.mixture.interval_cells import IntervalMixtureModel, filled_by_columns
 from emkit.models.mixture.prior import Prior
 from emkit.models.mixture.relations import exact_relations
 from emkit.models.mixture.single_normal import (
@@ -65,15 +65,20 @@ def units_of(imputer: Any, data: Any, columns: Columns) -> Scaling:
     return Scaling(shift, structure.common_scale(scale))
 
 
-def prepare(imputer: Any, data: Any, columns: Columns, units: Scaling) -> Prepared:
-    """What a prior is made of."""
-    pairwise = pairwise_moments(data, units)
+def prepare(imputer: Any, data: Any, columns: Columns, units: Scaling | None = None) -> Prepared:
+    """What a prior is made of, and a start: of cells with bounds, as their column fills them.
+
+    Units are by default those of the data.
+    """
+    filled = data if getattr(data, "bounds", None) is None else filled_by_columns(data)
+    units = units_of(imputer, filled, columns) if units is None else units
+    pairwise = pairwise_moments(filled, units)
     few_rows = imputer.shrinkage == "auto" and (
         auto_shrinkage(pairwise, imputer.n_components) > MIN_SHRINKAGE
     )
     if few_rows and not STRUCTURES[imputer.covariance_type].layout.independent:
         variances = np.diag(pairwise.covariance)
-        pairwise = pairwise._replace(relations=exact_relations(data, units, variances))
+        pairwise = pairwise._replace(relations=exact_relations(filled, units, variances))
     return Prepared(data, columns, units, pairwise)
 
 

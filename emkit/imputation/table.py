@@ -8,18 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.impute import MissingIndicator
 
-from emkit._typing import Array
 from emkit.base.names import column_labels
+from emkit.data.bounded_reader import BoundedReader
 from emkit.data.categories import Encoded
-from emkit.data.checks import in_context, rows_with_value
+from emkit.data.cells import Cells
+from emkit.data.limited_table import limited_table
 from emkit.data.limits_by_column import (
-    has_limits,
-    limits_by_column,
     require_positive,
-    with_bounds,
 )
 from emkit.data.opened import Opened, open_data, place_of
-from emkit.data.reader import Reader
 from emkit.imputation.coding import (
     coding_of,
     encode,
@@ -27,60 +24,33 @@ from emkit.imputation.coding import (
     publish_kinds,
     refuse_in_blocks,
 )
-from emkit.imputation.columns import NONE, Cells, Columns, check_limits
-from emkit.imputation.limits import check_limits_go, limited_table, log_columns
+from emkit.imputation.columns import NONE, Columns, check_limits
+from emkit.imputation.limits import check_limits_go, log_columns
 from emkit.models.rows import Rows
-from emkit.numerics.bounds import CellBounds
 
 __all__ = ["ImputerReader", "Table", "load_for_fit", "load_table", "open_table"]
 
 
 @dataclass(frozen=True)
-class ImputerReader(Reader[Rows]):
+class ImputerReader(BoundedReader):
     """Reader of the rows of an imputer, all columns as they were given."""
 
     missing_values: Any = np.nan
     n_components: int = 0
-    own: Array | None = None  #: bounds (2, n, d) of cells that hold an interval themselves
-    limits: Array | None = None  #: (2, n_features) of columns, once their names are known
     #: Columns that must have logarithms.
     logs: NDArray[np.intp] = field(default_factory=lambda: NONE)
     names: Sequence[Any] = ()
 
-    def rows(self, X: Array, sample_weight: Array | None, y: Any, *, whole: bool) -> Rows:
-        return Rows(X, sample_weight)
-
-    def read_all(self, estimator: Any, X: Any, sample_weight: Any, y: Any, *, reset: bool) -> Rows:
-        rows = super().read_all(estimator, X, sample_weight, y, reset=reset)
-        return self.of_columns_of(estimator, rows.X.shape[1], reset=reset).bounded(rows, X)
-
-    def read_block(
-        self, X: Any, sample_weight: Any, y: Any, context: str, context_of_y: str
-    ) -> Rows:
-        rows = super().read_block(X, sample_weight, y, context, context_of_y)
-        with in_context(context):
-            return self.bounded(rows, X)
-
-    def of_columns_of(self, imputer: Any, n_features: int, *, reset: bool) -> Self:
-        """The reader that knows what the imputer says of its columns, by their names."""
-        limits = limits_by_column(imputer, n_features) if has_limits(imputer) else None
-        logs = log_columns(imputer, n_features) if reset else imputer._columns.logs
-        names = column_labels(imputer) if len(logs) else ()
-        return replace(self, limits=limits, logs=logs, names=names)
+    def of_columns_of(self, estimator: Any, n_features: int, *, reset: bool) -> Self:
+        reader = super().of_columns_of(estimator, n_features, reset=reset)
+        logs = log_columns(estimator, n_features) if reset else estimator._columns.logs
+        return replace(reader, logs=logs, names=column_labels(estimator) if len(logs) else ())
 
     def bounded(self, rows: Rows, given: Any = None) -> Rows:
-        """Rows with the bounds of cells that are known to an interval."""
-        X, bounds = rows.X, None
-        if self.limits is not None:
-            X, bounds = with_bounds(X, self.limits, self.own, given)
-        elif self.own is not None:
-            bounds = CellBounds.of(self.own)
+        rows = super().bounded(rows, given)
         if len(self.logs):
-            require_positive(X, bounds, self.logs, self.names)
-        return rows if X is rows.X and bounds is None else rows._replace(X=X, bounds=bounds)
-
-    def counted(self, rows: Rows) -> Rows:
-        return rows_with_value(rows.X, rows.sample_weight, rows.bounds)
+            require_positive(rows.X, rows.bounds, self.logs, self.names)
+        return rows
 
 
 class Table(NamedTuple):
@@ -108,7 +78,7 @@ def open_table(
         check_limits_go(imputer, given, own, coding)
     if isinstance(X, Encoded):
         X, missing_values = X.X, np.nan
-    reader = ImputerReader(missing_values, imputer.n_components, own)
+    reader = ImputerReader(own, missing_values=missing_values, n_components=imputer.n_components)
     if not reset and not place_of(X).in_memory:
         reader = reader.of_columns_of(imputer, imputer.n_features_in_, reset=False)
     opened = open_data(imputer, X, reader, sample_weight=sample_weight, reset=reset)

@@ -13,6 +13,7 @@ from emkit.mixture.coding import coding_of, learn, refuse_categories
 from emkit.mixture.degenerate import warn_of_strays
 from emkit.mixture.fitted import publish_params
 from emkit.mixture.flat import Flat
+from emkit.mixture.limits import refuse_streams_of_limits
 from emkit.mixture.noise_arguments import refuse_without_volume, wants_noise
 from emkit.mixture.streaming import Batch, PartialFitMixin, Stream
 from emkit.mixture.table import open_table, which_count
@@ -45,9 +46,11 @@ class MixtureStream(PartialFitMixin):
 
     def _require_stream(self) -> None:
         refuse_categories(self, coding_of(self), "partial_fit", NO_STREAM)
+        refuse_streams_of_limits(self)
         super()._require_stream()
 
     def _first_batch(self, X: Any, sample_weight: Any) -> None:
+        refuse_streams_of_limits(self, X, first=True)
         refuse_categories(self, learn(self, X), "partial_fit", NO_STREAM)
         names = getattr(self, "feature_names_in_", None)
         held: Rows | None = None
@@ -103,6 +106,7 @@ class MixtureStream(PartialFitMixin):
 
     def _batch(self, X: Any, sample_weight: Any) -> Batch:
         """The rows of a batch that count, of which there may be none."""
+        refuse_streams_of_limits(self, X)
         if self._flat is not None:
             strays = open_table(self, X, sample_weight, whole=True).survey(self._flat.strays)
             warn_of_strays(column_names(self), self._flat, np.any(strays, axis=0))

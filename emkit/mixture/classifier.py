@@ -23,6 +23,7 @@ from emkit.mixture.covariance_types import documented
 from emkit.mixture.fitting import fit_mixture
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.mixture.labels import classes_of
+from emkit.mixture.limits import LIMIT_CONSTRAINTS
 from emkit.mixture.prediction import reduce_log_joint
 from emkit.mixture.prior import MixturePrior
 from emkit.mixture.table import open_table
@@ -48,6 +49,8 @@ PASSED_ON = (
     "algorithm",
     "prior",
     "categorical_features",
+    "lower_limits",
+    "upper_limits",
 )
 #: Log-density of a row below which that of a sum of components is rounding.
 FAR = -1e8
@@ -234,6 +237,7 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
         "algorithm": [StrOptions(set(ALGORITHMS) - {"mcem", "saem"}), Algorithm],
         "prior": [StrOptions({"mclust"}), MixturePrior, None],
         "categorical_features": [StrOptions({"from_dtype"}), "array-like", None],
+        **LIMIT_CONSTRAINTS,
     }
 
     def __init__(
@@ -254,6 +258,8 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
         algorithm: Any = "em",
         prior: Any = None,
         categorical_features: Any = "from_dtype",
+        lower_limits: Any = None,
+        upper_limits: Any = None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -270,6 +276,8 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
         self.algorithm = algorithm
         self.prior = prior
         self.categorical_features = categorical_features
+        self.lower_limits = lower_limits
+        self.upper_limits = upper_limits
 
     @fit_context
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:

@@ -221,6 +221,13 @@ class MixtureConditional:
                 "conditional takes rows in memory: a covariance for each is larger than X. Give "
                 "it a block at a time, or take impute, which gives means."
             )
+        (limited,) = opened.survey(lambda rows: rows.bounds is not None)
+        if limited:
+            raise ValueError(
+                "conditional takes numbers and missing cells, and X holds cells that are known to "
+                "an interval (lower_limits, upper_limits, '<0.05'), given which the others are not "
+                "a mixture of normals. Take impute, which gives means."
+            )
         (conditional,) = opened.survey(partial(_conditional, self))
         return conditional
 

@@ -23,6 +23,7 @@ __all__ = [
     "warn_of_components",
     "warn_of_flat",
     "warn_of_idle",
+    "warn_of_no_number",
     "warn_of_strays",
 ]
 
@@ -50,6 +51,19 @@ def warn_of_flat(names: Any, flat: Flat) -> None:
     warn(
         f"{told[0].upper()}{told[1:]}. The likelihood, the number of parameters and the criteria "
         "are those of the other columns. Drop them to be rid of this warning.",
+        DataWarning,
+    )
+
+
+def warn_of_no_number(names: Any, unseen: Any) -> None:
+    """Warn of columns of which intervals alone are known, which leave no scale to estimate."""
+    if not len(unseen):
+        return
+    warn(
+        f"Only an interval is known of column(s) {listed(names[unseen])}: no number is observed, "
+        "and one point lies in all their intervals (or they are but two sides of a gap), so that "
+        "the likelihood has no maximum. They count as constant, at that point (the limit, where "
+        "all cells are beyond one). Drop them from X.",
         DataWarning,
     )
 

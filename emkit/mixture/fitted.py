@@ -14,6 +14,7 @@ from emkit.base.estimator import require_same
 from emkit.engine import EMResult
 from emkit.mixture.coding import coding_of
 from emkit.mixture.flat import Flat
+from emkit.mixture.limits import exact_log_likelihood
 from emkit.mixture.mixed import fitted
 from emkit.mixture.noise_fitted import (
     has_noise,
@@ -34,6 +35,7 @@ from emkit.mixture.student_t import (
 from emkit.mixture.table import Table
 from emkit.models.mixed.local_dependence import LocalDependence, normals
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, mixture_std
+from emkit.models.mixture.interval_cells import IntervalMixtureModel
 from emkit.models.mixture.noise import clusters_of
 from emkit.numerics.covariance import STRUCTURES, Structure
 from emkit.numerics.gaussian import Scaling
@@ -60,13 +62,14 @@ def publish(mixture: Any, result: EMResult, model: Any, table: Table) -> None:
         _publish_mixed(mixture, result.params, model)
     else:
         publish_params(mixture, result.params, model, data.dtype)
-        if not is_student_t(mixture):  # of which there are no streams
+        if not (table.limited or is_student_t(mixture)):  # of which there are no streams
             mixture._stream = Stream.after_fit(model, result.params, data)
     mixture.n_samples_seen_, mixture.n_batches_ = n, 0
     mixture.converged_ = result.converged
     mixture.n_iter_ = result.n_iter
+    mixture._limited = table.limited
+    mixture.lower_bound_ = exact_log_likelihood(mixture, model, result, data) / n
     per_row = result.rescaled(per=n)
-    mixture.lower_bound_ = per_row.log_likelihood
     mixture.lower_bounds_ = per_row.log_likelihoods.tolist()
     mixture.history_, mixture.runs_ = per_row.history, per_row.runs
 
@@ -191,10 +194,11 @@ def with_prior_of_fit(mixture: Any) -> Any:
     return seen
 
 
-def fitted_model(mixture: Any, incomplete: bool) -> tuple[Any, Any]:
+def fitted_model(mixture: Any, incomplete: bool, limited: bool = False) -> tuple[Any, Any]:
     """The model and its parameters, of the columns that the fit kept.
 
-    ``incomplete`` says whether cells are missing in what it is to be evaluated on.
+    ``incomplete`` says whether cells are missing in what it is to be evaluated on, ``limited``
+    whether some have bounds.
     """
     structure, flat = fitted_structure(mixture), getattr(mixture, "_flat", None)
     coding = coding_of(mixture)
@@ -203,6 +207,9 @@ def fitted_model(mixture: Any, incomplete: bool) -> tuple[Any, Any]:
     of_fit = model_of_fit(mixture, flat)
     model, params = model_as_set(mixture, structure, flat) if of_fit is None else of_fit
     model.incomplete = incomplete
+    if limited:
+        model = IntervalMixtureModel.of(model)
+        model.exact_masses = True
     if coding is not None:
         return fitted(mixture, model, params)
     return with_fitted_noise(mixture, model, params)

@@ -49,6 +49,7 @@ from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.rows import CodedRows
 from emkit.models.mixture.collapse import MostlyRidge, mostly_ridge
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.interval_cells import IntervalMixtureModel
 from emkit.models.mixture.labelled_starts import LabelledStart
 from emkit.models.mixture.noise import NoisyMixture, NoisyParams, clusters_of
 from emkit.numerics.covariance import STRUCTURES
@@ -128,7 +129,7 @@ def model_of(mixture: Any, table: Table) -> Any:
 
 def _model_of_numbers(mixture: Any, table: Table) -> GaussianMixtureModel:
     """The model of columns of numbers."""
-    data, flat, k = table.data, table.flat, mixture.n_components
+    data, flat, k = table.start_data, table.flat, mixture.n_components
     structure, least = STRUCTURES[mixture.covariance_type], mixture.reg_covar**0.5
     filling = flat if table.filled else None
     shift, unit = units_of(data, table.scaling, _kept_names(mixture, table), filling)
@@ -139,16 +140,17 @@ def _model_of_numbers(mixture: Any, table: Table) -> GaussianMixtureModel:
     units, prior = Scaling(shift, scale), mixture.prior
     if flat is not None and isinstance(prior, MixturePrior):
         prior = prior._of_columns(structure.layout, flat.kept)
-    return model_kind(mixture)(
+    kind = IntervalMixtureModel if table.limited else model_kind(mixture)
+    return kind(
         structure,
         units,
         total_weight=data.total_weight,
         prior=internal_prior(
             prior, structure.layout, units, table.scaling, data, k, (least / scale) ** 2
         ),
-        incomplete=data.incomplete,
+        incomplete=table.data.incomplete,
         # Classes with labels are not to part: they may be alike.
-        to_part=getattr(data, "labels", None) is None,
+        to_part=getattr(table.data, "labels", None) is None,
     )
 
 
@@ -182,7 +184,7 @@ def _start(mixture: Any, table: Table, given: InitialValues, model: Any) -> Begu
         return last_fit(mixture, model, table.flat)
     if isinstance(draws, NoisyStart):
         return given_noisy_start(model, table.data, draws, given.resp)
-    start = given_start(model.normal, table.data, draws, given.resp)
+    start = given_start(model.normal, table.start_data, draws, given.resp)
     return None if start is None else model.from_normal(start)
 
 

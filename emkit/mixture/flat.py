@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.data.checks import has_missing, rows_that_count, rows_with_value
 from emkit.models.rows import Rows
+from emkit.numerics.bounds import CellBounds
 from emkit.numerics.covariance import Layout
 
 __all__ = ["Flat"]
@@ -62,6 +63,28 @@ class Flat(NamedTuple):
         if len(involved) and has_missing(out[:, involved]):
             self._determine(X, out)
         return out
+
+    def reduce_rows(self, rows: Rows) -> Rows:
+        """The same with the bounds of cells that are not determined.
+
+        Of a column that follows from one other its bounds go over to that.
+        """
+        X, bounds = self.reduce(rows.X), rows.bounds
+        if bounds is not None:
+            bounds = CellBounds.of(self._reduce_bounds(bounds.table(self.n_features), np.isnan(X)))
+        return rows._replace(X=X, bounds=bounds)
+
+    def _reduce_bounds(self, bounds: Array, unknown: NDArray[np.bool_]) -> Array:
+        """Bounds (2, n, m) of the kept columns, NaN where a cell is known; from (2, n, d)."""
+        out = bounds[:, :, self.kept]
+        for j, slopes, offset in zip(self.related, self.slopes, self.offsets, strict=True):
+            uses = np.flatnonzero(slopes)
+            if len(uses) == 1:
+                (i,) = uses
+                low, high = np.sort((bounds[:, :, j] - offset) / slopes[i], axis=0)
+                both = np.stack([np.fmax(out[0, :, i], low), np.fmin(out[1, :, i], high)])
+                out[:, :, i] = np.where(both[0] < both[1], both, out[:, :, i])
+        return np.where(unknown, out, np.nan)
 
     def _determine(self, X: Array, out: Array) -> None:
         """Fill missing cells of ``out`` that observed columns determine, pattern by pattern."""
@@ -111,12 +134,13 @@ class Flat(NamedTuple):
 
     def counted(self, rows: Rows) -> Rows:
         """The rows that tell something, in the kept columns."""
-        return rows_with_value(self.reduce(rows.X), rows.sample_weight)
+        kept = self.reduce_rows(rows)
+        return rows_with_value(kept.X, kept.sample_weight, kept.bounds)
 
     def which_count(self, rows: Rows) -> Any:
         """As a mask, or None for all."""
-        X = self.reduce(rows.X)
-        return rows_that_count(X, rows.sample_weight, has_missing(X))
+        kept = self.reduce_rows(rows)
+        return rows_that_count(kept.X, kept.sample_weight, has_missing(kept.X), kept.bounds)
 
     def strays(self, rows: Rows) -> NDArray[np.bool_]:
         """Which columns of the user's some rows leave the flat in; (d,)."""

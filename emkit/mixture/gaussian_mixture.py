@@ -19,6 +19,7 @@ from emkit.mixture.covariance_types import documented
 from emkit.mixture.criteria import MixtureCriteria
 from emkit.mixture.fitting import fit_mixture
 from emkit.mixture.labels import labels_of_components
+from emkit.mixture.limits import LIMIT_CONSTRAINTS
 from emkit.mixture.noise_arguments import wants_noise
 from emkit.mixture.prediction import MixturePrediction
 from emkit.mixture.prior import MixturePrior
@@ -349,6 +350,7 @@ class EMGaussianMixture(
         **EM_CONSTRAINTS,
         **STREAM_CONSTRAINTS,
         **DISTRIBUTION_CONSTRAINTS,
+        **LIMIT_CONSTRAINTS,
         "n_components": [at_least(Integral, 1)],
         "covariance_type": [NameIn(STRUCTURES)],
         "reg_covar": [at_least(Real, 0.0)],
@@ -397,6 +399,8 @@ class EMGaussianMixture(
         noise_init: Any = None,
         distribution: str = "normal",
         df: float | str = "free",
+        lower_limits: Any = None,
+        upper_limits: Any = None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -426,6 +430,8 @@ class EMGaussianMixture(
         self.noise_init = noise_init
         self.distribution = distribution
         self.df = df
+        self.lower_limits = lower_limits
+        self.upper_limits = upper_limits
 
     @fit_context
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None, *, labels: Any = None) -> Self:

@@ -124,7 +124,8 @@ def _small_table(grid: Any, X: Any, sample_weight: Any) -> tuple[Table | None, i
     if not _takes(grid):
         return None, 0
     probe = EMGaussianMixture(1, covariance_type=OF_STARTS.name, reg_covar=0.0)
-    probe.categorical_features = grid.categorical_features
+    for name in ("categorical_features", "lower_limits", "upper_limits"):
+        setattr(probe, name, getattr(grid, name))
     with recorded():  # the fit of the best says it again
         opened = open_table(probe, X, sample_weight, reset=True)
         if not opened.in_memory or probe._coding is not None:

@@ -21,9 +21,10 @@ from emkit.mixture.noise_fitted import has_noise
 from emkit.mixture.overflow import without_overflow
 from emkit.mixture.student_t import row_scales
 from emkit.mixture.table import open_table
-from emkit.models.mixture.missing_cells import impute
+from emkit.models.mixture.missing_cells import NormalCells
 from emkit.models.mixture.noise import clusters_of, kernel_of
 from emkit.models.rows import Rows
+from emkit.numerics.bounds import keep_within
 
 __all__ = ["MixturePrediction", "n_draws", "reduce_log_joint"]
 
@@ -142,10 +143,10 @@ class MixturePrediction:
 
     def _impute(self, rows: Rows) -> Array:
         X, flat = rows.X, getattr(self, "_flat", None)
-        kept = X if flat is None else flat.reduce(X)
-        incomplete = has_missing(kept)
+        part = rows if flat is None else flat.reduce_rows(rows)
+        kept, incomplete = part.X, has_missing(part.X)
         model, params = fitted_model(self, incomplete)
-        filled = impute(model, kept, params) if incomplete else kept.copy()
+        filled = NormalCells(model, params).impute(kept, part.bounds) if incomplete else kept.copy()
         if flat is None:
             return filled
         out = np.where(np.isnan(X), flat.expand(filled), X)
@@ -154,7 +155,9 @@ class MixturePrediction:
             # Columns that were left out tell something of several cells that are missing.
             model, params = model_as_set(self, fitted_structure(self), None)
             model.incomplete = True
-            out[told] = impute(model, X[told], params)
+            some = rows.take(told)
+            out[told] = NormalCells(model, params).impute(some.X, some.bounds)
+        keep_within(out, rows.bounds)
         return out
 
     def _impute_mixed(self, rows: Rows) -> Array:
@@ -249,8 +252,8 @@ def reduce_log_joint(mixture: Any, rows: Rows, compute: Callable[[Array], Any], 
     if coding_of(mixture) is not None:
         coded = coded_rows(mixture, rows, getattr(mixture, "_flat", None))
         return reduce_coded(*fitted_model(mixture, coded.incomplete), coded, compute, out)
-    data = Rows.of(rows.X)
-    model, params = fitted_model(mixture, data.incomplete)
+    data = Rows.of(rows.X, bounds=rows.bounds)
+    model, params = fitted_model(mixture, data.incomplete, rows.bounds is not None)
     bound = model.bind(params)
 
     def fill() -> Any:

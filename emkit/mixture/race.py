@@ -16,10 +16,12 @@ from emkit.mixture.mixed import divergences_of, numbers_alone
 from emkit.models.mixed.local_dependence import LocalDependence
 from emkit.models.mixed.rows import CodedRows
 from emkit.models.mixture.collapse import mostly_ridge
+from emkit.models.mixture.interval_cells import filled_by_columns
 from emkit.models.mixture.noise import NoisyParams, clusters_of
 from emkit.models.mixture.overlap import ALIKE, least_divergences
 from emkit.models.mixture.resolution import is_resolved, resolved_variances
 from emkit.models.mixture.starts import STARTS
+from emkit.models.rows import Rows
 from emkit.numerics.covariance.side_by_side import SideBySide
 
 __all__ = ["KINDS", "Race", "kinds_of"]
@@ -135,8 +137,12 @@ def _drawn(climber: Climber, start: Start, kind: str) -> Start:
 
 
 def _some_rows(data: Any, rng: np.random.Generator) -> Any:
-    """All rows, or, where they lie in blocks that are not in memory, those of one."""
-    return data.start_block(rng) if isinstance(data, Blocks) else data
+    """All rows, or, where they lie in blocks that are not in memory, those of one.
+
+    Cells that are known to an interval are filled.
+    """
+    rows = data.start_block(rng) if isinstance(data, Blocks) else data
+    return filled_by_columns(rows) if isinstance(rows, Rows) else rows
 
 
 def _defined(model: Any, params: Any) -> Any:

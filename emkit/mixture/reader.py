@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from emkit._typing import Array
-from emkit.data.checks import has_missing, rows_that_count, rows_with_value
-from emkit.data.reader import Reader
+from emkit.data.bounded_reader import BoundedReader
+from emkit.data.checks import has_missing, rows_that_count
 from emkit.mixture.flat import Flat
 from emkit.models.rows import Rows
 
@@ -13,7 +13,7 @@ __all__ = ["MixtureReader"]
 
 
 @dataclass(frozen=True)
-class MixtureReader(Reader[Rows]):
+class MixtureReader(BoundedReader):
     """Reader of the rows of a mixture."""
 
     n_components: int = 1
@@ -23,15 +23,13 @@ class MixtureReader(Reader[Rows]):
     counting: ClassVar[str] = "of positive weight, with a value"
     scored: ClassVar[str] = "of positive weight with a value"
 
-    def rows(self, X: Array, sample_weight: Array | None, y: Any, *, whole: bool) -> Rows:
-        return Rows(X if self.flat is None else self.flat.reduce(X), sample_weight)
-
-    def counted(self, rows: Rows) -> Rows:
-        return rows_with_value(rows.X, rows.sample_weight)
+    def bounded(self, rows: Rows, given: Any = None) -> Rows:
+        rows = super().bounded(rows, given)
+        return rows if self.flat is None else self.flat.reduce_rows(rows)
 
     def weights(self, rows: Rows) -> tuple[Array | None, float]:
-        X, weights, *_ = rows
-        kept = rows_that_count(X, weights, has_missing(X))
+        X, weights = rows.X, rows.sample_weight
+        kept = rows_that_count(X, weights, has_missing(X), rows.bounds)
         if weights is None:
             return None, float(len(X) if kept is None else kept.sum())
         return weights, float(weights.sum() if kept is None else weights[kept].sum())

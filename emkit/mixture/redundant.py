@@ -65,9 +65,11 @@ def find_flat(data: Any, scaling: Scaling, reg_covar: float) -> Flat | None:
     if not len(free):  # there is nothing to fit but one of them: the one that is known best
         free = data.sum(_known)[0].n.argmax(keepdims=True)
         varies[free] = True
-    # Those that are steered come last, the largest of them first.
+    # Those that are steered come last, the largest of them first; those with bounds come first.
     steered = is_steered(scaling.scale[free], reg_covar)
-    order: Any = np.lexsort([-1.0 * steered * scaling.scale[free], steered])
+    bounds = getattr(data, "bounds", None)
+    unlimited = np.ones(len(free)) if bounds is None else ~np.isin(free, bounds.columns)
+    order: Any = np.lexsort([-1.0 * steered * scaling.scale[free], unlimited, steered])
     related = _related(data, scaling, free[order]) if 1 < len(free) <= MOST_COLUMNS else None
     if related is None and varies.all():
         return None

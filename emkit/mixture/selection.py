@@ -51,6 +51,8 @@ PASSED_ON = (
     "noise_init",
     "distribution",
     "df",
+    "lower_limits",
+    "upper_limits",
 )
 
 
@@ -274,6 +276,8 @@ class EMGaussianMixtureIC(SummarisedGrid, CallbackSupportMixin, DensityMixin, Ba
         noise_init: Any = None,
         distribution: str = "normal",
         df: float | str = "free",
+        lower_limits: Any = None,
+        upper_limits: Any = None,
     ):
         self.min_components = min_components
         self.max_components = max_components
@@ -295,6 +299,8 @@ class EMGaussianMixtureIC(SummarisedGrid, CallbackSupportMixin, DensityMixin, Ba
         self.noise_init = noise_init
         self.distribution = distribution
         self.df = df
+        self.lower_limits = lower_limits
+        self.upper_limits = upper_limits
 
     @fit_context
     def fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:

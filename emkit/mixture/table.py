@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from emkit.base.names import column_names, listed
 from emkit.data.checks import has_missing, refuse_empty_columns, rows_that_count
-from emkit.data.opened import Opened, open_data
+from emkit.data.limited_table import limited_table
+from emkit.data.opened import Opened, open_data, place_of
 from emkit.data.reader import tells_of_few_rows, too_few_rows
 from emkit.mixture.coding import (
     coding_of,
@@ -21,9 +22,11 @@ from emkit.mixture.coding import (
     refuse_in_blocks,
     with_seen_levels,
 )
+from emkit.mixture.degenerate import warn_of_no_number
 from emkit.mixture.flat import Flat
 from emkit.mixture.initial import InitialValues, check_initial_values
 from emkit.mixture.labels import labels_that_count
+from emkit.mixture.limits import first_look, refuse_beside_limits, refuse_blocks_of_limits
 from emkit.mixture.mixed import coded_rows
 from emkit.mixture.noise_arguments import refuse_flat, refuse_without_volume
 from emkit.mixture.prior import check_prior
@@ -48,6 +51,17 @@ class Table(NamedTuple):
     scaling: Scaling  #: mean and standard deviation of the columns that are kept
     flat: Flat | None  #: where not all columns are kept
     filled: bool = False  #: whether cells may have been filled by what the flat says
+    start: Any = None  #: the data as starts take them, where cells have bounds
+
+    @property
+    def limited(self) -> bool:
+        """Whether cells have bounds."""
+        return self.start is not None
+
+    @property
+    def start_data(self) -> Any:
+        """The data, with numbers in cells that have bounds."""
+        return self.data if self.start is None else self.start
 
     @property
     def seen(self) -> NDArray[np.bool_]:
@@ -67,14 +81,21 @@ def open_table(
     mixture: Any, X: Any, sample_weight: Any = None, *, reset: bool = False, whole: bool = False
 ) -> Opened[Rows]:
     """Rows of X, all of their columns in a fit or if ``whole``, else those that the fit kept."""
+    limited = limited_table(mixture, X, fitting=reset)
+    own = None if limited is None else limited.bounds
+    X = X if limited is None else limited.X
     if reset:
         mixture._coding, mixture._container = learn(mixture, X), container_of(X)
+        refuse_blocks_of_limits(mixture, X)
     coding = coding_of(mixture)
+    refuse_beside_limits(mixture, own, coding)
     if coding is not None:
         # All columns, of which `coded_rows` takes what it needs.
         X, whole = encode(mixture, X, coding, fitting=reset), True
     flat = None if reset or whole else getattr(mixture, "_flat", None)
-    reader = MixtureReader(mixture.n_components, flat)
+    reader = MixtureReader(own, n_components=mixture.n_components, flat=flat)
+    if not reset and not place_of(X).in_memory:
+        reader = reader.of_columns_of(mixture, mixture.n_features_in_, reset=False)
     opened = open_data(mixture, X, reader, sample_weight=sample_weight, reset=reset)
     if reset and hasattr(opened, "source"):
         refuse_in_blocks(mixture, X, opened.source.first)
@@ -94,19 +115,20 @@ def load_table(
         return _load_coded(mixture, opened, data, labels, given)
     _refuse_lone_weight(data)
     refuse_without_volume(mixture, data)
-    scaling = data.scaling()
-    flat = find_flat(data, scaling, mixture.reg_covar)
+    look = first_look(data)
+    warn_of_no_number(column_names(mixture), look.unseen)
+    flat = find_flat(data, look.scaling, mixture.reg_covar)
     filled = flat is not None and data.incomplete
     if flat is not None:
         with _of_kept_columns(column_names(mixture)[flat.kept]):
             data = opened.fit_data(mixture.n_components, flat.counted)
-        scaling = data.scaling()
+        look = first_look(data)
     refuse_flat(mixture, flat, column_names(mixture))
     count = which_count if flat is None else flat.which_count
     if not (labels is None and given.resp is None and given.noise is None):
         (kept,) = opened.survey(count)  # in memory: elsewhere they are refused
         data, given = data._replace(labels=labels_that_count(labels, kept)), given.take(kept)
-    return Table(data, scaling, flat, filled), given
+    return Table(data, look.scaling, flat, filled, look.start), given
 
 
 def _refuse_lone_weight(data: Any) -> None:
@@ -174,4 +196,4 @@ def coded_that_tell(opened: Opened[Rows], coded: CodedRows) -> tuple[CodedRows, 
 
 def which_count(rows: Rows) -> Any:
     """Rows of positive weight that have a value, as a mask; None for all."""
-    return rows_that_count(rows.X, rows.sample_weight, has_missing(rows.X))
+    return rows_that_count(rows.X, rows.sample_weight, has_missing(rows.X), rows.bounds)

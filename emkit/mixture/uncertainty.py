@@ -16,6 +16,7 @@ from emkit.mixture.fitted import fitted_structure, last_fit, with_prior_of_fit
 from emkit.mixture.fitting import last_mixed, model_of
 from emkit.mixture.flat import Flat
 from emkit.mixture.labels import labels_of_fit, labels_that_count
+from emkit.mixture.limits import FirstLook, first_look
 from emkit.mixture.mixed import coded_rows
 from emkit.mixture.noise_fitted import log_volume_of
 from emkit.mixture.student_t import df_column, with_df_errors
@@ -143,8 +144,8 @@ class MixtureInference:
             data = replace(data, labels=labels_that_count(known, kept))
         elif known is not None:
             data = data._replace(labels=labels_that_count(known, *opened.survey(which_count)))
-        scaling = data.scaling() if self.means_.shape[1] else NO_NUMBERS
-        table = Table(data, scaling, flat, filled=True)
+        look = first_look(data) if self.means_.shape[1] else FirstLook(NO_NUMBERS)
+        table = Table(data, look.scaling, flat, filled=True, start=look.start)
         model = model_of(with_prior_of_fit(self), table)
         if isinstance(model, NoisyMixture):
             model.log_volume = log_volume_of(self)  # that the attribute may round

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 
-__all__ = ["CellBounds"]
+__all__ = ["CellBounds", "keep_within"]
 
 
 class CellBounds(NamedTuple):
@@ -89,3 +89,10 @@ class CellBounds(NamedTuple):
         bounded = self.columns[np.isfinite(self.ends).all(axis=0)]
         out[2, bounded], out[3, bounded] = np.inf, -np.inf
         return out
+
+
+def keep_within(filled: Array, bounds: CellBounds | None) -> None:
+    """Move those of filled cells (n, d) that have bounds into them."""
+    if bounds is not None:
+        cells = bounds.rows, bounds.columns
+        filled[cells] = np.clip(filled[cells], *bounds.ends)

@@ -20,7 +20,7 @@ from emkit.engine.latent_class import unbuffered
 from emkit.engine.posterior import soft
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
-from emkit.numerics.bounds import CellBounds
+from emkit.numerics.bounds import keep_within
 from emkit.numerics.interval_kernels import IntervalKernel, MaskedIntervalKernel, interval_kernel
 from emkit.numerics.truncated_normal import truncated_normal
 
@@ -35,6 +35,16 @@ SWEEPS = 20
 class IntervalMixtureModel(GaussianMixtureModel):
     """E-step, M-step and prior of a Gaussian mixture whose rows may have bounds."""
 
+    #: Whether all that is asked of rows goes by exact masses of boxes, as `score_samples` does.
+    exact_masses = False
+
+    @classmethod
+    def of(cls, model: GaussianMixtureModel) -> "IntervalMixtureModel":
+        """A model to be evaluated, as the one for rows with bounds."""
+        bounded = cls(model.structure, model.units, incomplete=True)
+        bounded._last = model._last
+        return bounded
+
     def initialize(self, data: Rows, rng: np.random.Generator) -> MixtureParams:
         return super().initialize(filled_by_columns(data), rng)
 
@@ -42,7 +52,7 @@ class IntervalMixtureModel(GaussianMixtureModel):
         return interval_kernel(self.layout, self.components(params), self.units)
 
     def log_joint(self, tile: Rows, kernel: Any) -> tuple[Array, Any]:
-        return self._log_joint(tile, kernel, exact=False)
+        return self._log_joint(tile, kernel, exact=self.exact_masses)
 
     def _log_joint(self, tile: Rows, kernel: Any, *, exact: bool) -> tuple[Array, Any]:
         if tile.bounds is None or not len(tile.bounds.columns):
@@ -52,19 +62,21 @@ class IntervalMixtureModel(GaussianMixtureModel):
             log_joint = tile.labels.restrict(log_joint)
         return log_joint, work
 
-    @unbuffered()
     def score_samples(self, data: Rows, params: MixtureParams) -> Array:
         """Log-density of what is observed, times the mass of the box, of each row."""
+        return self._scores(data._replace(labels=None), params)
 
+    def log_likelihood(self, data: Rows, params: MixtureParams) -> float:
+        """Sum over the weights of the rows of the same, labels being observed where there are."""
+        weights = np.ones(len(data.X)) if data.sample_weight is None else data.sample_weight
+        return float(weights @ self._scores(data, params))
+
+    @unbuffered()
+    def _scores(self, data: Rows, params: MixtureParams) -> Array:
         def scores(tile: Rows, kernel: Any, _: Any) -> Array:
             return soft(self._log_joint(tile, kernel, exact=True)[0])[1]
 
-        return self.by_tiles(data._replace(labels=None), params, scores, np.empty(len(data.X)))
-
-    def log_likelihood(self, data: Rows, params: MixtureParams) -> float:
-        """Sum of `score_samples` over the weights of the rows."""
-        weights = np.ones(len(data.X)) if data.sample_weight is None else data.sample_weight
-        return float(weights @ self.score_samples(data, params))
+        return self.by_tiles(data, params, scores, np.empty(len(data.X)))
 
     def by_tiles(
         self, data: Rows, params: MixtureParams, of_tile: Callable[..., Array], out: Array
@@ -88,7 +100,9 @@ def impute_bounded(model: IntervalMixtureModel, data: Rows, params: MixtureParam
         filled = kernel.completed(work, soft(log_joint)[0]).T * scale + shift
         return np.where(np.isnan(tile.X), filled, tile.X)
 
-    return _inside(model.by_tiles(data, params, means, np.empty(data.shape)), data.bounds)
+    out = model.by_tiles(data, params, means, np.empty(data.shape))
+    keep_within(out, data.bounds)  # out of which rounding may have taken them
+    return out
 
 
 @unbuffered()
@@ -111,15 +125,9 @@ def draw_bounded(
         drawn: Array = kernel.draw_within(tile.X, tile.bounds, which, chance[:, rows])
         return drawn
 
-    return _inside(model.by_tiles(data, params, draws, np.empty(data.shape)), data.bounds)
-
-
-def _inside(X: Array, bounds: CellBounds | None) -> Array:
-    """X with cells that rounding took out of their bounds back at these."""
-    if bounds is not None:
-        cells = bounds.rows, bounds.columns
-        X[cells] = np.clip(X[cells], *bounds.ends)
-    return X
+    out = model.by_tiles(data, params, draws, np.empty(data.shape))
+    keep_within(out, data.bounds)
+    return out
 
 
 # Starts

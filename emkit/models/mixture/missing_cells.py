@@ -79,7 +79,7 @@ class NormalCells(NamedTuple):
     @property
     def _bounded(self) -> IntervalMixtureModel:
         """The model for rows with bounds."""
-        return IntervalMixtureModel(self.model.structure, self.model.units, incomplete=True)
+        return IntervalMixtureModel.of(self.model)
 
 
 def impute(model: GaussianMixtureModel, X: Array, params: MixtureParams) -> Array:
