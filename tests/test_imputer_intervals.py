@@ -266,6 +266,16 @@ def test_whole_numbers_within_intervals(draws):
     assert (out[counts[:, 0] <= 6, 0] <= 6).all()
 
 
+def test_intervals_in_columns_that_were_dropped_do_not_matter():
+    table = FRAME.assign(tin=np.nan, count=np.arange(120.0))
+    with pytest.warns(DataWarning, match="tin"):
+        fitted = imputer(discrete_features=["count"]).fit(table)
+    new = table.astype({"tin": object})
+    new.loc[0, "tin"] = "<3"
+    assert_array_equal(fitted.transform(new), fitted.transform(table))
+    assert_array_equal(fitted.score_samples(new), fitted.score_samples(table))
+
+
 # New rows, other ways
 
 

@@ -77,6 +77,13 @@ def test_a_column_of_numbers_and_limits_is_one_of_numbers(container):
         assert list(found.X.columns) == ["lead", "other"]
 
 
+@pytest.mark.parametrize("limit", ["-inf..3", "3..inf", "3…4", "-1..-0.5", "1...5", "1. .. .5e1"])
+def test_one_range_makes_a_column_one_of_limits(limit):
+    found = read(pd.DataFrame({"x": [limit, "2"]}))
+    assert_array_equal(found.X["x"], [np.nan, 2.0])
+    assert tuple(found.bounds[:, 0, 0]) == bounds_of(limit)
+
+
 def test_numbers_among_objects_are_numbers():
     X = np.array([[0.5, 1], ["<0.05", 2], [None, 3]], dtype=object)
     found = read(X)

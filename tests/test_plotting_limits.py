@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from emkit import EMImputer
+from emkit import EMGaussianMixture, EMImputer
 from emkit.plotting import ImputationDisplay
 
 pytest.importorskip("matplotlib").use("Agg")
@@ -52,6 +52,13 @@ def test_limits_have_a_colour_of_their_own(table, impute_limits):
         .get_text()
         .endswith(f"+ {100.0 * LIMITED[:, 0].mean():.1f} %")
     )
+
+
+def test_a_mixture_shows_them_too():
+    mixture = EMGaussianMixture(lower_limits={"lead": 0.5}, random_state=0).fit(FRAME)
+    display = ImputationDisplay.from_estimator(mixture, FRAME)
+    np.testing.assert_array_equal(display.limited, LIMITED)
+    assert (display.limited_ticks_[0].get_xdata() <= 0.5).all()
 
 
 def test_without_limits_nothing_is_said_of_them():

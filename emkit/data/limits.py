@@ -26,7 +26,6 @@ class Limited(NamedTuple):
 
     X: Any  #: the table with floats in the columns of limits, missing where a cell is an interval
     bounds: Array  #: (2, n, d) lower and upper bounds of the intervals, NaN in all other cells
-    table: Table  #: as it came
     columns: list[int]  #: the columns of limits
 
 
@@ -70,7 +69,7 @@ def read_limits(
     for j, of in found.items():
         bounds[:, :, j] = of.bounds
     numbers = {j: _marked(of.numbers, missing_values) for j, of in found.items()}
-    return Limited(table.with_numbers(numbers), bounds, table, list(found))
+    return Limited(table.with_numbers(numbers), bounds, list(found))
 
 
 def _marked(numbers: Array, mark: Any) -> NDArray[Any]:

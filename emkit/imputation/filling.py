@@ -11,7 +11,7 @@ from emkit.imputation.columns import Columns, check_limits
 from emkit.imputation.fitted import fitted_cells
 from emkit.models.mixture.truncated_draws import draw_within
 from emkit.models.rows import Rows
-from emkit.numerics.bounds import keep_within
+from emkit.numerics.bounds import CellBounds, keep_within
 
 __all__ = ["Filler", "missing_in"]
 
@@ -83,24 +83,26 @@ class Filler(NamedTuple):
                 within = np.ceil(limits[0]), np.floor(limits[1])
                 out[holes, at] = np.clip(np.clip(np.round(out[holes, at]), *inside), *within)
         if rows.bounds is not None and len(self.whole):
-            bounds = rows.bounds.keep(self.columns.kept, rows.X.shape[1])
-            assert bounds is not None  # a column with intervals is kept
-            ends = np.stack([np.ceil(bounds.ends[0]), np.floor(bounds.ends[1])])
-            is_whole = np.isin(self.columns.kept[bounds.columns], self.whole)
-            bounds = bounds._replace(ends=ends).where(is_whole & (ends[0] <= ends[1]))
+            bounds = self._whole_bounds(rows.bounds, rows.X.shape[1])
             if bounds is not None:
                 cells = bounds.rows, bounds.columns
                 out[cells] = np.round(out[cells])
                 keep_within(out, bounds)
 
+    def _whole_bounds(self, bounds: CellBounds, n_features: int) -> CellBounds | None:
+        """Bounds, within those of cells, of whole numbers, where there are any between them."""
+        kept = bounds.keep(self.columns.kept, n_features)
+        if kept is None:
+            return None
+        ends = np.stack([np.ceil(kept.ends[0]), np.floor(kept.ends[1])])
+        is_whole = np.isin(self.columns.kept[kept.columns], self.whole)
+        return kept._replace(ends=ends).where(is_whole & (ends[0] <= ends[1]))
+
     def _complete(self, rows: Rows, place: tuple[int, ...]) -> Array:
         """The modelled columns, filled."""
-        columns, limits = self.columns, self.limits[:, self.columns.modelled]
-        part, X, logs = (
-            columns.as_modelled(rows),
-            columns.take_modelled(rows.X),
-            columns.modelled_logs,
-        )
+        columns, logs = self.columns, self.columns.modelled_logs
+        part, X = columns.as_modelled(rows), columns.take_modelled(rows.X)
+        limits = self.limits[:, columns.modelled]
         if self.seed is not None:
             rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=place))
             in_logs = limits.copy()
@@ -111,7 +113,8 @@ class Filler(NamedTuple):
             out = self.fitted.impute(part.X)
         else:
             out = self.fitted.impute(part.X, part.bounds)
-        out = out.astype(X.dtype, copy=False)
+        if part.bounds is not None:
+            out = out.astype(X.dtype, copy=False)
         for j in logs:  # what was observed is as it was
             out[:, j] = np.where(np.isnan(X[:, j]), np.exp(out[:, j]), X[:, j])
         if self.seed is None:

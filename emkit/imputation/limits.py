@@ -15,7 +15,8 @@ from emkit.mixture.student_t import refuse_student_t
 
 __all__ = ["check_limits_go", "log_columns"]
 
-#: What has no cells that are intervals, and no logarithms.
+#: Why, and what, others do without.
+NO_STUDENT_T = "its E-step is of normals alone."
 WITHOUT = "takes no cells that are known to an interval (lower_limits, upper_limits, '<0.05')"
 
 
@@ -40,7 +41,8 @@ def check_limits_go(imputer: Any, X: Any, own: Array | None, coding: Coding | No
     ``own`` are bounds of cells that hold an interval themselves.
     """
     limits = own is not None or has_limits(imputer)
-    logs = imputer.log is not None and imputer.log is not False
+    log = imputer.log
+    logs = log is not None and not (isinstance(log, bool | np.bool_) and not log)
     if not (limits or logs):
         return
     if not place_of(X).in_memory:
@@ -63,7 +65,3 @@ def check_limits_go(imputer: Any, X: Any, own: Array | None, coding: Coding | No
             f"A table with categories {WITHOUT}, and column(s) {names} are categories. Leave them "
             "out, or number them (OneHotEncoder, and categorical_features=None)."
         )
-
-
-#: Why.
-NO_STUDENT_T = "its E-step is of normals alone."

@@ -12,6 +12,7 @@ from emkit.data.frames import table_of
 from emkit.data.numbers import read_table, takes_nan
 from emkit.imputation.imputer import EMImputer
 from emkit.imputation.table import open_table
+from emkit.mixture.table import open_table as of_mixture
 from emkit.models.rows import Rows
 
 __all__ = ["FilledCells", "filled_cells"]
@@ -36,12 +37,9 @@ def filled_cells(estimator: Any, X: Any) -> FilledCells:
     kept = estimator._columns.kept if is_imputer else np.arange(estimator.n_features_in_)
     if coding is not None:
         return _of_categories(coding, X, filled, kept)
-    limited = None
-    if is_imputer:
-        blocks = open_table(estimator, X).survey(lambda rows: (rows.X, limited_in(rows)))
-        cells, limited = map(np.concatenate, zip(*blocks, strict=True))
-    else:
-        cells = np.asarray(read_table(X), dtype=float)
+    opened = open_table(estimator, X) if is_imputer else of_mixture(estimator, X, whole=True)
+    blocks = opened.survey(lambda rows: (rows.X, limited_in(rows)))
+    cells, limited = map(np.concatenate, zip(*blocks, strict=True))
     imputed = np.full(cells.shape, np.nan)
     imputed[:, kept] = np.asarray(filled)[:, : len(kept)]
     return FilledCells(cells, imputed, {}, limited)
