@@ -9,7 +9,9 @@ _FINITE = r"(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 _NUMBER = rf"[-+]?(?:{_FINITE}|inf(?:inity)?)"
 _ONE = re.compile(rf"\s*(<=|>=|[<>≤≥])?\s*({_NUMBER})\s*", re.IGNORECASE)
 _TWO = re.compile(rf"\s*({_NUMBER})\s*(?:\.\.|…)\s*({_NUMBER})\s*", re.IGNORECASE)
-_MARK = re.compile(r"^\s*[<>≤≥]|\d\s*(?:\.\.|…)\s*[-+.\d]")
+_MARK = re.compile(
+    r"^\s*[<>≤≥]|(?:\d|inf(?:inity)?)\s*(?:\.\.|…)\s*(?:[-+.\d]|inf)", re.IGNORECASE
+)
 #: A number and a unit, or what is behind a decimal comma.
 _WITH_UNIT = re.compile(rf"\s*[-+]?{_FINITE}\s*(?:[^\W\d_]|[%,/]).*", re.IGNORECASE)
 

@@ -41,8 +41,8 @@ STEPS = 8
 #: Sweeps of expectation propagation at most, and the change of means and variances, in units of
 #: the variances, at which it is there.
 SWEEPS, SETTLED = 100, 1e-10
-#: Least part of a variance that truncation leaves.
-LEAST_VARIANCE = 1e-12
+#: Least part of a variance that truncation leaves: of less the digits would be lost.
+LEAST_VARIANCE = 1e-8
 
 
 class Boxed(NamedTuple):
@@ -232,6 +232,9 @@ class _Factors(NamedTuple):
             move = du - dt * mean[j]
             mean += column * move
             covariance -= (dt * column)[:, None] * covariance[j]
+            # As it is known, to its own digits, where the differences have none (narrow boxes).
+            covariance[:, j] = covariance[j] = column
+            mean[j] = centre + root * z.mean
             np.maximum(change, np.abs(column[j] * move) / np.sqrt(v), out=change)
             np.maximum(change, np.abs(covariance[j, j] - v) / v, out=change)
         return change
