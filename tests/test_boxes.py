@@ -95,6 +95,20 @@ def test_more_numbers_are_near_what_draws_show(q):
     assert_allclose(boxed.covariance[:, :, 0], np.cov(draws.T), atol=0.03)
 
 
+@pytest.mark.parametrize("width", [1e-3, 1e-6, 1e-10])
+@pytest.mark.parametrize("correlation", [0.0, 0.6, 0.95])
+def test_the_mass_of_a_narrow_box_is_density_times_width(width, correlation):
+    q, n = 4, 20
+    covariance = (1.0 - correlation) * np.eye(q) + correlation
+    normal = multivariate_normal(np.zeros(q), covariance)
+    x = normal.rvs(n, random_state=0)
+    ends = x.T - width / 2, x.T + width / 2
+    boxed = truncated_vector(np.zeros((q, n)), covariance[:, :, None], *ends)
+    assert_allclose(boxed.log_mass, normal.logpdf(x) + q * np.log(width), atol=2e-4)
+    assert_allclose(boxed.mean, x.T, atol=width)
+    assert (np.einsum("iin->in", boxed.covariance) > 0.0).all()
+
+
 @pytest.mark.parametrize("q", [2, 3, 4])
 @pytest.mark.parametrize("correlation", [0.3, 0.9])
 def test_masses_by_points_are_those_of_scipy(q, correlation):

@@ -15,7 +15,7 @@ def column_names(estimator: Any) -> Any:
 def column_labels(estimator: Any) -> list[Any]:
     """The same where the columns may have other names than strings, as in a table of categories."""
     coding = getattr(estimator, "_coding", None)
-    return list(column_names(estimator) if coding is None else coding.names)
+    return list(column_names(estimator).tolist() if coding is None else coding.names)
 
 
 def listed(names: Any) -> str:

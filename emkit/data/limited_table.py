@@ -8,6 +8,7 @@ from emkit.data.categories import Encoded
 from emkit.data.category_columns import chosen, is_named, orders, positions
 from emkit.data.frames import table_of
 from emkit.data.limits import Limited, read_limits
+from emkit.data.numbers import NUMERIC
 from emkit.data.opened import place_of
 
 __all__ = ["limited_table"]
@@ -20,6 +21,8 @@ def limited_table(estimator: Any, X: Any, *, fitting: bool = False) -> Limited |
     """
     if isinstance(X, Limited):
         return X
+    if isinstance(X, np.ndarray) and X.dtype.kind in NUMERIC:
+        return None
     if isinstance(X, Encoded) or not place_of(X).in_memory:
         return None
     table = table_of(X)

@@ -141,8 +141,9 @@ def _refuse(table: Table, j: int, cells: Factor, strange: Sequence[int]) -> NoRe
     raise ValueError(
         f"{where[0].upper()}{where[1:]} of X holds numbers and limits, and {cell!r} in row {row}, "
         f"which is neither ({int(wrong.sum())} such cell(s) in all).{hint} Limits are written "
-        "'<0.05', '>10' or '0.1..0.3'. If the text marks missing cells, say so by missing_values; "
-        "if all are levels, name the column in categorical_features."
+        "'<0.05', '>10' or '0.1..0.3'. If the text marks missing cells, make them NaN, or say so "
+        "by missing_values where the estimator has it; if all are levels, name the column in "
+        "categorical_features."
     )
 
 

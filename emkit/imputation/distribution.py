@@ -136,7 +136,9 @@ class FittedDistribution:
         Of columns that ``log`` names they are those of the logarithms.
 
         What ``shrinkage`` adds is part of the objective and so of the information. It takes two
-        E-steps for each free parameter, of which d features have d (d + 3) / 2.
+        E-steps for each free parameter, of which d features have d (d + 3) / 2. Cells that are
+        known to an interval count by what that tells; where three or more of a row are, standard
+        errors are near, to about 1 %. With ``log`` they are those of the logarithms.
 
         Examples
         --------

@@ -115,6 +115,8 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
     categorical_features : 'from_dtype', array-like or None, default='from_dtype'
         Columns of categories, as in `EMGaussianMixture`: by their types in a frame, or a mask,
         indices or names. None: there are none. See Notes.
+    lower_limits, upper_limits : float, array-like (n_features,), dict or None, default=None
+        Limits of detection or ends of a scale, as in `EMGaussianMixture`, as are limits in cells.
 
     Attributes
     ----------

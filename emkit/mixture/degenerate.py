@@ -62,8 +62,8 @@ def warn_of_no_number(names: Any, unseen: Any) -> None:
     warn(
         f"Only an interval is known of column(s) {listed(names[unseen])}: no number is observed, "
         "and one point lies in all their intervals (or they are but two sides of a gap), so that "
-        "the likelihood has no maximum. They count as constant, at that point (the limit, where "
-        "all cells are beyond one). Drop them from X.",
+        "the likelihood has no maximum. Beside columns that vary they count as constant, at that "
+        "point (the limit, where all cells are beyond one). Drop them from X.",
         DataWarning,
     )
 

@@ -149,6 +149,13 @@ class EMGaussianMixture(
     df : {'free', 'common'} or float, default='free'
         Degrees of freedom of Student's t: estimated for each component, for all together, or given,
         0.001 or more; inf is the normal. Without ``distribution='student_t'`` it is not read.
+    lower_limits, upper_limits : float, array-like (n_features,), dict or None, default=None
+        Limits of detection, or the ends of a scale: a cell at its lower limit or below is known to
+        lie in (-inf, limit] and no more, one at its upper limit or above in [limit, inf). A dict
+        has the limits of some features by name; NaN, None and infinity are none. Limits by cell
+        need no argument: text as ``"<0.05"``, ``">= 10"`` and ``"0.1..0.3"`` in columns of text and
+        objects, all of whose cells are numbers or limits, and columns of intervals of pandas. Of
+        numbers in memory alone, without noise, with ``distribution='normal'``; see Notes.
 
     Attributes
     ----------
@@ -181,7 +188,8 @@ class EMGaussianMixture(
     n_iter_ : int
         Points that the best run tried after its start, rejected extrapolations included.
     lower_bound_ : float
-        Log-likelihood per sample at the returned parameters, without the prior. After
+        Log-likelihood per sample at the returned parameters, without the prior; of cells that are
+        known to an interval their log-probability, in place of a density. After
         `partial_fit`, of the last batch at the parameters before it: of rows not seen before.
     lower_bounds_ : list of float, of length n_iter_
         The same after each point tried. With ``search='annealing'`` it is shorter: of the points
@@ -221,7 +229,8 @@ class EMGaussianMixture(
     -----
     DataWarning
         Where columns are constant or follow from others, as a sum or a copy does: they are named,
-        and left out of likelihood, parameters that count, and criteria. Where some variance of a
+        and left out of likelihood, parameters that count, and criteria. Where only an interval is
+        known of a column. Where some variance of a
         component is half or more ``reg_covar``: components are named, and said to have collapsed
         (the likelihood has no maximum there), or to be small in the units of X. Where
         ``reg_covar`` exceeds 1 % of the variance of a column, or is nothing beside it. Where
@@ -274,6 +283,22 @@ class EMGaussianMixture(
     take to 0: often a component is normal, and is then found to be. `aic` and `bic` count degrees
     of freedom that are estimated, infinite ones too. Starts are those of normals. `partial_fit`,
     `to_sklearn` and columns of categories are refused.
+
+    Where cells :math:`I_i` of a row are known to lie in a box :math:`B_i`, from limits, its
+    likelihood is
+
+    .. math:: \sum_k w_k\, N(x_{i, o}; m_{k, o}, C_{k, oo})\,
+              P_k(x_{i, I_i} \in B_i \mid x_{i, o})
+
+    with o the observed cells. Responsibilities, `score`, criteria and standard errors are of it,
+    and `impute` fills such cells with their conditional means, which lie within. Moments and
+    probabilities are exact where at most two cells of a row are known to an interval, or columns
+    are independent within a component; else moments are by expectation propagation, which moves
+    estimates by a few hundredths of their standard errors, and probabilities are to 1e-4 (those in
+    ``history_`` and ``runs_`` are not). Concentrations are better taken by their logarithms, of
+    numbers and limits alike. A column that no number is known of and all of whose intervals have a
+    point in common counts as constant. `conditional`, `partial_fit`, rows in blocks in `fit`, and
+    columns of categories beside limits are refused.
 
     Methods go by the fit in double precision, and by the attributes where these were set by hand.
     An attribute whose numbers single precision cannot hold is in doubles; what doubles cannot
@@ -333,6 +358,17 @@ class EMGaussianMixture(
     >>> small = mixture.means_[:, 0].argmin()
     >>> mixture.categories_[0].tolist(), mixture.tables_["fuel"][small].round(2)
     (['gas', 'oil'], array([0.9, 0.1]))
+
+    Clusters where nothing below 1 is detected, with that limit and with 1 in such cells.
+
+    >>> detected = np.maximum(X, 1.0)
+    >>> limited = EMGaussianMixture(2, lower_limits=1.0, random_state=0).fit(detected)
+    >>> limited.means_[limited.means_[:, 0].argsort()].round(1)
+    array([[0.9, 1.1],
+           [9.9, 7.9]])
+    >>> substituted = EMGaussianMixture(2, random_state=0).fit(detected)
+    >>> bool((substituted.means_.min(axis=0) > 1.3).all())
+    True
 
     Clusters among rows that lie anywhere.
 

@@ -147,6 +147,7 @@ class MixturePrediction:
         kept, incomplete = part.X, has_missing(part.X)
         model, params = fitted_model(self, incomplete)
         filled = NormalCells(model, params).impute(kept, part.bounds) if incomplete else kept.copy()
+        filled = filled.astype(X.dtype, copy=False)
         if flat is None:
             return filled
         out = np.where(np.isnan(X), flat.expand(filled), X)

@@ -275,9 +275,26 @@ def _residuals(
     weights = np.ones(len(rows.X)) if rows.sample_weight is None else rows.sample_weight
     n, squares = np.zeros((2, len(related)))
     for i, j in enumerate(related):
-        uses = kept[slopes[i] != 0.0]
-        expected = rows.X[:, uses] @ slopes[i][slopes[i] != 0.0] + offsets[i]
-        away = (rows.X[:, j] - expected) / scale[i]
+        uses = slopes[i] != 0.0
+        away = _away(rows, j, kept[uses], slopes[i][uses], offsets[i]) / scale[i]
         seen = ~np.isnan(away)
         n[i], squares[i] = weights[seen].sum(), weights[seen] @ np.square(away[seen])
     return _Squares(n, squares), 0.0
+
+
+def _away(
+    rows: Rows, column: np.intp, uses: NDArray[np.intp], slopes: Array, offset: float
+) -> Array:
+    """How far cells (n,) of a column are from what follows from others; NaN where one is missing.
+
+    Of cells with bounds, how far from all that these allow.
+    """
+    if rows.bounds is None:
+        return np.asarray(rows.X[:, column] - (rows.X[:, uses] @ slopes + offset))
+    low, high = np.where(np.isnan(rows.X), rows.bounds.table(rows.X.shape[1]), rows.X)
+    rises = slopes > 0.0
+    with np.errstate(invalid="ignore"):  # ends at both infinities, which rule nothing out
+        least = np.where(rises, low[:, uses], high[:, uses]) @ slopes + offset
+        most = np.where(rises, high[:, uses], low[:, uses]) @ slopes + offset
+    apart = np.maximum(least - high[:, column], low[:, column] - most)
+    return np.asarray(np.maximum(apart, 0.0))

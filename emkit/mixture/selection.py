@@ -131,6 +131,9 @@ class EMGaussianMixtureIC(SummarisedGrid, CallbackSupportMixin, DensityMixin, Ba
         As in `EMGaussianMixture`, of all fits. The criteria of two grids may be compared.
     df : {'free', 'common'} or float, default='free'
         As in `EMGaussianMixture`, of all fits.
+    lower_limits, upper_limits : float, array-like (n_features,), dict or None, default=None
+        As in `EMGaussianMixture`. Criteria take the log-likelihood in which cells that are known to
+        an interval count by their probability.
 
     Attributes
     ----------
@@ -206,7 +209,8 @@ class EMGaussianMixtureIC(SummarisedGrid, CallbackSupportMixin, DensityMixin, Ba
     100 000, climbs all candidates side by side, which is many times as fast. They then go on from
     each other: from the rows as the best of another type assigns them, with two components of one
     more as one, and one of one fewer as two. ``search=Race()`` fits each by itself, as a grid with
-    callbacks, a prior, noise or missing cells does; the maxima found may then be others.
+    callbacks, a prior, noise, missing cells or limits does; the maxima found may then be
+    others.
 
     Callbacks of scikit-learn 1.9 and later (``set_callbacks``) get one task for each fit, with that
     of its mixture in it. With ``n_jobs`` of two or more only what a callback hands on between

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from emkit.base.names import column_names, listed
 from emkit.data.checks import has_missing, refuse_empty_columns, rows_that_count
 from emkit.data.limited_table import limited_table
+from emkit.data.limits_by_column import has_limits
 from emkit.data.opened import Opened, open_data, place_of
 from emkit.data.reader import tells_of_few_rows, too_few_rows
 from emkit.mixture.coding import (
@@ -94,7 +95,7 @@ def open_table(
         X, whole = encode(mixture, X, coding, fitting=reset), True
     flat = None if reset or whole else getattr(mixture, "_flat", None)
     reader = MixtureReader(own, n_components=mixture.n_components, flat=flat)
-    if not reset and not place_of(X).in_memory:
+    if not reset and has_limits(mixture) and not place_of(X).in_memory:
         reader = reader.of_columns_of(mixture, mixture.n_features_in_, reset=False)
     opened = open_data(mixture, X, reader, sample_weight=sample_weight, reset=reset)
     if reset and hasattr(opened, "source"):

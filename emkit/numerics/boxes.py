@@ -268,6 +268,9 @@ class _Factors(NamedTuple):
             move = du - dt * mean[j]
             mean += column * move
             covariance -= (dt * column)[:, None] * covariance[j]
+            # As it is known, to its own digits, where the differences have none (narrow boxes).
+            covariance[:, j] = covariance[j] = column
+            mean[j] = centre + root * (z.mean + beyond)
             np.maximum(change, np.abs(column[j] * move) / np.sqrt(v), out=change)
             np.maximum(change, np.abs(covariance[j, j] - v) / v, out=change)
         self._refresh()
