@@ -121,3 +121,19 @@ def test_masses_by_points_are_those_of_scipy(q, correlation):
         exact = normal.cdf(high[:, i], lower_limit=low[:, i])
         if exact > 1e-6:  # scipy's own error is absolute
             assert_allclose(ours[i], np.log(exact), atol=2e-3)
+
+
+@pytest.mark.parametrize("q", [2, 3, 5])
+@pytest.mark.parametrize("far", [1.0, 1e3, 1e8])
+@pytest.mark.parametrize("correlation", [0.5, 0.999999])
+def test_boxes_that_are_far_narrow_or_all_but_a_line_have_finite_moments(q, far, correlation):
+    mean, covariance, low, high = problems(q, 100, correlation=correlation)
+    rng = np.random.default_rng(0)
+    both = np.isfinite(low) & np.isfinite(high)
+    width = 10.0 ** rng.uniform(-6.0, 1.0, both.sum())
+    high[both] = low[both] + width
+    boxed = truncated_vector(far * mean, covariance, low, high)
+    for part in boxed:
+        assert np.isfinite(part).all()
+    assert (np.einsum("iin->in", boxed.covariance) > 0.0).all()
+    assert (boxed.log_mass <= 1e-9).all()
