@@ -210,6 +210,11 @@ def _several(prior: Array, low: Array, high: Array, width: Array) -> Boxed:
             if done.all():
                 break
             rows, state = rows[~done], state.take(~done)
+    # Where nothing is left of a box, factors may not settle, and say anything.
+    lost = np.flatnonzero(log_mass > 0.0)
+    if len(lost):
+        alone = truncated_normal(low[:, lost], high[:, lost], width[:, lost])
+        log_mass[lost] = alone.log_mass.min(axis=0)
     return Boxed(log_mass, mean, covariance)
 
 
