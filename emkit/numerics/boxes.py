@@ -42,8 +42,8 @@ DROP = 34.0
 #: where the density has fallen by `DROP`.
 STEPS, NEAR, FALLS = 60, 0.02, 4
 #: Sweeps of expectation propagation at most, and the change of means and variances, in units of
-#: the variances, at which it is there.
-SWEEPS, SETTLED = 100, 1e-10
+#: the variances, at which it is there: the mass, stationary in the factors, is then known to 1e-13.
+SWEEPS, SETTLED = 100, 1e-7
 #: Deviations from a mean beyond which boxes are not told apart: there is nothing left to weigh.
 FAR = 1e4
 #: What correlations of 1 are short of in a matrix that is to have an inverse.
