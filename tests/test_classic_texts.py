@@ -176,5 +176,5 @@ def test_texts_without_a_label_help_where_labels_are_few():
     lines = example("naive_bayes")["printed"].splitlines()[1:]
     few, all_ = np.array([line.split()[-2:] for line in lines], float).T
     assert all_[0] > few[0] + 0.03 and all_[1] > few[1] + 0.02
-    assert abs(all_[-1] - few[-1]) < 0.02
+    assert abs(all_[-1] - few[-1]) < 0.03
     assert np.all(np.diff(few) > 0)
