@@ -2,8 +2,8 @@
 LDA: topics by a bound that never falls
 =======================================
 
-pLSA with Dirichlet laws for its tables (Blei, Ng & Jordan 2003, JMLR 3, 993-1022). As if these were
-independent of the words' topics, EM climbs a bound, by pLSA's steps with geometric means for p.
+pLSA with Dirichlet laws for tables (Blei, Ng & Jordan 2003, JMLR 3, 993-1022). Taking these laws as
+independent of the words' topics leaves a bound: EM climbs it by pLSA's steps, of geometric means.
 """
 
 from collections import namedtuple
