@@ -298,3 +298,29 @@ def test_what_takes_numbers_alone_says_so():
     for call in (lambda: named.fit(blocks), lambda: mixture.predict(blocks)):
         with pytest.raises(ValueError, match="block by block"):
             call()
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical", "EEI"])
+@pytest.mark.parametrize("options", [{}, {"reg_covar": 0.0}, {"prior": "mclust"}])
+def test_numbers_that_are_constant_are_left_out_beside_categories(covariance_type, options):
+    """Their density was in the likelihood, and without reg_covar there was none to be had."""
+    alone = table()[["f", "g"]]
+    frame = alone.assign(c=7.0, d=0.0)
+    frame.loc[:5, "c"] = np.nan
+    new = {"covariance_type": covariance_type, "random_state": 0, "warm_start": True, **options}
+    without = EMGaussianMixture(2, **new).fit(alone)
+    with pytest.warns(DataWarning, match=r"Column\(s\) c, d are constant") as told:
+        mixture = EMGaussianMixture(2, **new).fit(frame)
+    assert len(told) == 1
+    assert_allclose(mixture.score_samples(frame), without.score_samples(alone))
+    assert mixture.bic(frame) == without.bic(alone)
+    assert (mixture.means_ == [7.0, 0.0]).all()
+    assert np.isfinite(mixture.precisions_).all()
+    assert (mixture.impute(frame)["c"] == 7.0).all()
+    assert (mixture.sample(9)[0][["c", "d"]] == [7.0, 0.0]).all(axis=None)
+    errors = mixture.standard_errors(frame)
+    assert not errors.means.any()
+    assert_allclose(errors.weights, without.standard_errors(alone).weights)
+    again = pickle.loads(pickle.dumps(mixture))
+    with pytest.warns(DataWarning, match="are constant"):
+        assert again.fit(frame).n_iter_ < 5

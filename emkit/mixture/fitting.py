@@ -296,8 +296,8 @@ def _conclude(mixture: Any, result: EMResult, model: Any, table: Table) -> None:
     if labels is not None:
         warn_of_unobserved(labels, table.seen, _column_names(mixture, table))
     found = MostlyRidge() if normal is None else mostly_ridge(normal, table.data, params)
-    mixture._why_collapsed = of_collapsed(found, mixture.reg_covar) if found.collapsed else ""
-    warn_of_components(found, mixture.reg_covar)
+    mixture._why_collapsed = of_collapsed(found, mixture.reg_covar, mixture.prior)
+    warn_of_components(found, mixture.reg_covar, mixture.prior)
     if mixture.prior is None and mixture.max_iter > 0:  # a prior says where empty ones are
         apart = divergences_of(model, result.params)
         if labels is not None:

@@ -208,18 +208,18 @@ class MixturePrediction:
         """So many rows of numbers of each component."""
         layout, flat = fitted_structure(self).layout, getattr(self, "_flat", None)
         means = self.means_
-        if not means.shape[1]:
-            return np.empty((counts.sum(), 0))
         factor = layout.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
         if flat is not None:
             means, factor = means[:, flat.kept], layout.marginal(factor, flat.kept)
-        rows = [
-            mean
-            + row_scales(self, k, count, rng)
-            * layout.draw(factor, k, rng.standard_normal((count, len(mean))))
-            for k, (mean, count) in enumerate(zip(means, counts, strict=True))
-        ]
-        X = np.concatenate(rows)
+        X = np.empty((counts.sum(), 0))
+        if means.shape[1]:
+            rows = [
+                mean
+                + row_scales(self, k, count, rng)
+                * layout.draw(factor, k, rng.standard_normal((count, len(mean))))
+                for k, (mean, count) in enumerate(zip(means, counts, strict=True))
+            ]
+            X = np.concatenate(rows)
         return X if flat is None else flat.expand(X)
 
     def _with_levels(self, numbers: Array, y: NDArray[np.intp], rng: np.random.RandomState) -> Any:

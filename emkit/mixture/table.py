@@ -146,14 +146,12 @@ def _load_coded(
     given: InitialValues,
 ) -> tuple[Table, InitialValues]:
     """As `load_table`, where there are categories."""
-    coded = coded_rows(mixture, data, None)
-    scaling, flat = Scaling(np.zeros(0), np.ones(0)), None
+    coded, flat = coded_rows(mixture, data, None), None
     if coded.X.shape[1]:
-        scaling = coded.numbers.scaling()
-        flat = find_flat(coded.numbers, scaling, mixture.reg_covar)
+        flat = find_flat(coded.numbers, coded.scaling(), mixture.reg_covar, alone=False)
     if flat is not None:
         coded = coded_rows(mixture, data, flat)
-        scaling = coded.numbers.scaling()
+    scaling = coded.scaling()
     coded, kept = coded_that_tell(opened, coded)
     opened.reader.require(len(coded), mixture.n_components, whole=True)
     mixture._coding, codes = with_seen_levels(mixture._coding, coded.codes)
