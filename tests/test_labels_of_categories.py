@@ -23,8 +23,7 @@ from emkit import EMGaussianMixture, EMMixtureClassifier, MixturePrior
 from emkit.engine.search import SEARCHES
 from emkit.exceptions import DataWarning
 from emkit.mixture.fitted import fitted_model
-from emkit.mixture.mixed import coded_rows
-from emkit.mixture.table import open_table
+from emkit.mixture.table import apart, kept_columns, open_table
 from emkit.models.labels import Labels
 from emkit.numerics.covariance import NAMES
 
@@ -228,7 +227,7 @@ def test_labels_that_know_nothing_change_nothing(columns, name):
     frame = frame[columns]
     free = EMGaussianMixture(3, covariance_type=name, random_state=0).fit(frame)
     opened = open_table(free, frame)
-    rows = coded_rows(free, opened.fit_data(), None)
+    rows = apart(opened.fit_data(), kept_columns(free), 3)
     labelled = replace(rows, labels=Labels(np.full(len(rows), -1), np.arange(3)))
     model, params = fitted_model(free, rows.incomplete)
     (stats, height), (others, same) = (model.e_step(data, params) for data in (rows, labelled))

@@ -15,6 +15,7 @@ from sklearn.utils.validation import validate_data
 
 from emkit._typing import Array
 from emkit.base.estimator import FLOATS
+from emkit.data.checks import in_context
 from emkit.data.containers import columns_of
 from emkit.data.dask_blocks import Chunks, DaskRows, get_client
 from emkit.data.numbers import NUMERIC, numbers_of, refuse_date_types
@@ -36,6 +37,8 @@ class Clustered(Opened[R]):
 
     def _open(self) -> None:
         self.y = check_responses(self.y, self.reader.beside)
+        if hasattr(self.X, "_meta") and hasattr(self.X, "dtypes") and self.coder is not None:
+            self.X = _encoded(self.X, self.coder(self.X._meta))
         self.given = self.X  # the types and names of its columns
         self.reader = self.reader.of_columns(columns_of(self.X))
         self.X = as_dask_array(self.estimator, self.X, reset=self.reset)
@@ -162,6 +165,13 @@ def as_dask_array(estimator: Any, X: Any, *, reset: bool) -> Any:
     return _one_wide(X)
 
 
+def _encoded(X: Any, encode: Callable[[Any], Any] | None) -> Any:
+    """A Dask DataFrame with numbers in place of categories, if there is what makes them."""
+    if encode is None:
+        return X
+    return X.map_partitions(partial(_encode, encode), meta=encode(X._meta))
+
+
 def _one_wide(X: Any) -> Any:
     return X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
 
@@ -214,6 +224,12 @@ def _read(reader: Reader[R], number: int, X: Any, weights: Any = None, y: Any = 
     """A chunk as rows, checked; an error names it."""
     context = f"That is in chunk {number} of X."
     return reader.read_block(X, weights, y, context, f"{context} Its first row is row 0 of y.")
+
+
+def _encode(encode: Callable[[Any], Any], X: Any, partition_info: Any = None) -> Any:
+    number = "" if partition_info is None else f" {partition_info['number']}"
+    with in_context(f"That is in chunk{number} of X."):
+        return encode(X)
 
 
 def _load_chunk(

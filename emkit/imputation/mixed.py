@@ -9,17 +9,18 @@ from emkit._typing import Array
 from emkit.base.estimator import require_same
 from emkit.base.names import column_names, listed
 from emkit.data.categories import Coding
+from emkit.data.coded_stream import coded
 from emkit.engine import EMResult
 from emkit.imputation.columns import Columns
 from emkit.imputation.prior import Prepared, prepare, prior_model, units_of
 from emkit.models.mixed.cells import Members, MixedCells
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.moments import LocalMoments, number_moments
-from emkit.models.mixed.rows import CodedRows, Levels
+from emkit.models.mixed.rows import Levels
 from emkit.models.mixed.starts import draw_start, normal_start, shares_of
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.single_normal import MIN_SHRINKAGE, auto_shrinkage
-from emkit.models.rows import Rows
+from emkit.models.mixture.starts import sample_size
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Scaling
 
@@ -55,7 +56,7 @@ class MixedTable(NamedTuple):
     """A table of a fit: what `fit_table` asks of it."""
 
     imputer: Any
-    data: CodedRows
+    data: Any  #: `CodedRows`, or blocks of them
     columns: Columns
     coding: Coding
     kinds: Kinds
@@ -130,7 +131,7 @@ class MixedTable(NamedTuple):
         imputer.runs_ = result.runs
 
 
-def moments_model(imputer: Any, data: Rows) -> tuple[LocalMoments, CodedRows, LocalParams] | None:
+def moments_model(imputer: Any, data: Any) -> tuple[LocalMoments, Any, LocalParams] | None:
     """The fitted model with the moments of its numbers, and its data; None without numbers."""
     table = mixed_table(imputer, data, imputer._columns, imputer._coding)
     (*_, units, params), shrinkage = imputer._fitted, imputer.shrinkage_
@@ -166,18 +167,18 @@ def _require_same_levels(before: Any, now: Any, names: Any) -> None:
         )
 
 
-def mixed_table(imputer: Any, data: Rows, columns: Columns, coding: Coding) -> MixedTable:
+def mixed_table(imputer: Any, data: Any, columns: Columns, coding: Coding) -> MixedTable:
     """The table of a fit, from rows (n, modelled columns) in which categories are numbered."""
     kinds = Kinds.of(columns, coding)
-    coded = CodedRows.of(data, kinds.numbers, kinds.categories)
+    size = sample_size(imputer.n_components, data.shape[1])
+    rows = coded(data, kinds.numbers, kinds.categories, size)
     prepared = None
     if len(kinds.numbers):
-        rows, of_numbers = coded.numbers, columns._replace(modelled=columns.modelled[kinds.numbers])
-        units = units_of(imputer, rows, of_numbers)
-        prepared = prepare(imputer, rows, of_numbers, units)
-    return MixedTable(
-        imputer, coded, columns, coding, kinds, shares_of(coded, kinds.n_levels), prepared
-    )
+        of_numbers = columns._replace(modelled=columns.modelled[kinds.numbers])
+        units = units_of(imputer, rows.numbers, of_numbers)
+        prepared = prepare(imputer, rows.numbers, of_numbers, units)
+    shares = shares_of(rows, kinds.n_levels)
+    return MixedTable(imputer, rows, columns, coding, kinds, shares, prepared)
 
 
 def publish_moments(

@@ -46,7 +46,6 @@ from emkit.mixture.student_t import check_distribution, model_kind
 from emkit.mixture.table import Table, load_table, open_table
 from emkit.models.labels import Labels
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
-from emkit.models.mixed.rows import CodedRows
 from emkit.models.mixture.collapse import MostlyRidge, mostly_ridge
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.labelled_starts import LabelledStart
@@ -118,10 +117,10 @@ def _refuse_starts(mixture: Any) -> None:
 
 def model_of(mixture: Any, table: Table) -> Any:
     """The model in units of the data: of numbers, of categories or of both."""
-    if not isinstance(table.data, CodedRows):
+    if not table.is_coded:
         return with_noise(mixture, _model_of_numbers(mixture, table), table.data)
     normal = None
-    if table.data.X.shape[1]:
+    if len(table.scaling.scale):
         normal = _model_of_numbers(mixture, table.of_numbers)
     return mixed_model(normal, mixture, table.data)
 

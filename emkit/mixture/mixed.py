@@ -7,7 +7,6 @@ Everything that is said of the numbers is said by the code for numbers alone.
 
 from collections.abc import Callable
 from copy import copy
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,6 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.base.estimator import require_same
 from emkit.engine.latent_class import unbuffered
-from emkit.mixture.coding import numbers_of
-from emkit.mixture.flat import Flat
 from emkit.models.mixed.answers import expect
 from emkit.models.mixed.binding import NEVER
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
@@ -38,7 +35,6 @@ from emkit.models.rows import Rows
 from emkit.numerics.gaussian import Moments
 
 __all__ = [
-    "coded_rows",
     "expect_cells",
     "fitted",
     "given_partition",
@@ -55,19 +51,10 @@ __all__ = [
 OF_TABLES = 1.0
 
 
-def coded_rows(mixture: Any, rows: Rows, flat: Flat | None) -> CodedRows:
-    """Rows of numbered categories, of the numbers only the columns that are kept."""
-    numbers = numbers_of(mixture, rows.X.shape[1])
-    coded = CodedRows.of(rows, numbers, mixture._coding.columns)
-    return coded if flat is None else replace(coded, X=flat.reduce(coded.X))
-
-
 # The model of a fit
 
 
-def mixed_model(
-    normal: GaussianMixtureModel | None, mixture: Any, data: CodedRows
-) -> LocalDependence:
+def mixed_model(normal: GaussianMixtureModel | None, mixture: Any, data: Any) -> LocalDependence:
     """The model of a fit, with a prior on tables where the numbers have one."""
     n_levels = tuple(category.n_groups for category in mixture._coding.categories.values())
     return LocalDependence(
@@ -76,7 +63,7 @@ def mixed_model(
         Levels(n_levels, (False,) * len(n_levels)),
         shares_of(data, n_levels),
         pseudo_counts=OF_TABLES * (mixture.prior is not None),
-        draw_start=draw_start if data.labels is None else draw_labelled_start,
+        draw_start=draw_start if getattr(data, "labels", None) is None else draw_labelled_start,
     )
 
 

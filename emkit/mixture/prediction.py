@@ -1,6 +1,7 @@
 """What a fitted mixture says of rows: their density, components and missing cells, and new rows."""
 
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from numbers import Integral
 from typing import Any
@@ -12,15 +13,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
 from emkit.data.checks import has_missing
+from emkit.data.lazy_frames import each_frame
 from emkit.engine import soft
 from emkit.engine.latent_class import unbuffered
-from emkit.mixture.coding import as_it_came, as_table, coding_of, numbers_of
+from emkit.mixture.coded_columns import CodedColumns
+from emkit.mixture.coding import as_it_came, as_table, coding_of
 from emkit.mixture.fitted import fitted_model, fitted_structure, model_as_set
-from emkit.mixture.mixed import coded_rows, expect_cells, fitted, reduce_coded
+from emkit.mixture.mixed import expect_cells, fitted, reduce_coded
 from emkit.mixture.noise_fitted import has_noise
 from emkit.mixture.overflow import without_overflow
 from emkit.mixture.student_t import row_scales
-from emkit.mixture.table import open_table
+from emkit.mixture.table import kept_columns, open_table
 from emkit.models.mixture.missing_cells import impute
 from emkit.models.mixture.noise import clusters_of, kernel_of
 from emkit.models.rows import Rows
@@ -136,8 +139,10 @@ class MixturePrediction:
             A copy with every NaN replaced; observed cells as they were.
         """
         opened = open_table(self, X, whole=True)
-        if (coding := coding_of(self)) is not None:
+        if (coding := coding_of(self)) is not None and opened.in_memory:
             return as_it_came(coding, X, *opened.survey(self._impute_mixed))
+        if coding is not None:
+            return each_frame(X, partial(_impute_frame, copy(self)))
         return opened.map(self._impute, width=opened.n_features, lazy=True)
 
     def _impute(self, rows: Rows) -> Array:
@@ -159,8 +164,10 @@ class MixturePrediction:
 
     def _impute_mixed(self, rows: Rows) -> Array:
         """Rows of numbers and codes with missing cells filled."""
-        flat, whole = getattr(self, "_flat", None), coded_rows(self, rows, None)
-        kept = whole if flat is None else coded_rows(self, rows, flat)
+        columns: Any = kept_columns(self)
+        flat, all_columns = columns.flat, columns._replace(flat=None)
+        whole = all_columns.apart(Rows(all_columns.reduce(rows.X)))
+        kept = columns.apart(Rows(columns.reduce(rows.X)))
         numbers, codes = expect_cells(*fitted_model(self, kept.incomplete), kept)
         if flat is not None:
             numbers = np.where(np.isnan(whole.X), flat.expand(numbers), whole.X)
@@ -171,8 +178,7 @@ class MixturePrediction:
                 some = expect_cells(*fitted(self, model, params), whole.take(told))
                 numbers[told], codes[told] = some
         out = rows.X.copy()
-        out[:, numbers_of(self, out.shape[1])] = numbers
-        out[:, coding_of(self).columns] = codes  # type: ignore[union-attr]
+        out[:, columns.order] = np.hstack([numbers, codes])
         return out
 
     def sample(
@@ -231,6 +237,10 @@ class MixturePrediction:
         return as_table(self, numbers, np.stack(codes, axis=1))
 
 
+def _impute_frame(mixture: Any, X: Any, number: int) -> Any:
+    return mixture.impute(X)
+
+
 def n_draws(n_samples: Any) -> int:
     """How many draws are asked for; TypeError or ValueError for what is no number of them."""
     if not isinstance(n_samples, Integral):
@@ -246,8 +256,9 @@ def n_draws(n_samples: Any) -> int:
 @unbuffered()
 def reduce_log_joint(mixture: Any, rows: Rows, compute: Callable[[Array], Any], out: Any) -> Any:
     """Fill ``out`` with what is computed of the log-joint (K, n) of tile after tile of rows."""
-    if coding_of(mixture) is not None:
-        coded = coded_rows(mixture, rows, getattr(mixture, "_flat", None))
+    columns = kept_columns(mixture)
+    if isinstance(columns, CodedColumns):
+        coded = columns.apart(rows)
         return reduce_coded(*fitted_model(mixture, coded.incomplete), coded, compute, out)
     data = Rows.of(rows.X)
     model, params = fitted_model(mixture, data.incomplete)

@@ -11,16 +11,16 @@ from emkit.base.optional import optional_import
 from emkit.engine import standard_errors, tree
 from emkit.engine.fit import best_run
 from emkit.exceptions import DataWarning, ModelError, warn
-from emkit.mixture.coding import coding_of, numbers_of
+from emkit.mixture.coded_columns import CodedColumns
+from emkit.mixture.coding import numbers_of
 from emkit.mixture.degenerate import firmer_prior
 from emkit.mixture.fitted import fitted_structure, last_fit, with_prior_of_fit
 from emkit.mixture.fitting import last_mixed, model_of
 from emkit.mixture.flat import Flat
 from emkit.mixture.labels import labels_of_fit, labels_that_count
-from emkit.mixture.mixed import coded_rows
 from emkit.mixture.noise_fitted import log_volume_of
 from emkit.mixture.student_t import df_column, with_df_errors
-from emkit.mixture.table import Table, coded_that_tell, open_table, which_count
+from emkit.mixture.table import Table, apart, kept_columns, open_table, which_count
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.noise import NoisyMixture, clusters_of
 
@@ -136,11 +136,12 @@ class MixtureInference:
         known = labels_of_fit(self, labels, X)
         opened, flat = open_table(self, X, sample_weight), self._flat
         data: Any = opened.fit_data()
-        if mixed := coding_of(self) is not None:
-            data, kept = coded_that_tell(opened, coded_rows(self, data, flat))
-            data = replace(data, labels=labels_that_count(known, kept))
-        elif known is not None:
-            data = data._replace(labels=labels_that_count(known, *opened.survey(which_count)))
+        columns = kept_columns(self)
+        if mixed := isinstance(columns, CodedColumns):
+            data = apart(data, columns, self.n_components)
+        if known is not None:
+            of_rows = labels_that_count(known, *opened.survey(which_count))
+            data = replace(data, labels=of_rows) if mixed else data._replace(labels=of_rows)
         table = Table(data, data.scaling(), flat, filled=True)
         model = model_of(with_prior_of_fit(self), table)
         if isinstance(model, NoisyMixture):
