@@ -300,11 +300,14 @@ def test_what_takes_numbers_alone_says_so():
             call()
 
 
+@pytest.mark.filterwarnings("ignore:No standard errors for tables")  # of shares that are 0
 @pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical", "EEI"])
 @pytest.mark.parametrize("options", [{}, {"reg_covar": 0.0}, {"prior": "mclust"}])
 def test_numbers_that_are_constant_are_left_out_beside_categories(covariance_type, options):
     """Their density was in the likelihood, and without reg_covar there was none to be had."""
-    alone = table()[["f", "g"]]
+    whole, rng = table(n=400), np.random.default_rng(0)
+    guess = whole["x"] + rng.normal(size=len(whole)) * 3.0 > 4.0
+    alone = whole[["f", "g"]].assign(h=np.where(guess, "hi", "lo"))
     frame = alone.assign(c=7.0, d=0.0)
     frame.loc[:5, "c"] = np.nan
     new = {"covariance_type": covariance_type, "random_state": 0, "warm_start": True, **options}

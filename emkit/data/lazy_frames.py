@@ -12,7 +12,7 @@ __all__ = ["each_frame"]
 
 
 class LazyFrames(LazyBlocks):
-    """Frames computed of those of an iterable whenever it is iterated.
+    """Frames computed of those of an iterable, but for empty ones, whenever it is iterated.
 
     Parameters
     ----------
@@ -26,7 +26,8 @@ class LazyFrames(LazyBlocks):
         self._frames, self._of_frame = frames, compute
 
     def __iter__(self) -> Iterator[Any]:
-        return (self._of_frame(X, i) for i, X in enumerate(read_blocks("X", self._frames)))
+        frames = enumerate(read_blocks("X", self._frames))
+        return (self._of_frame(X, number) for number, X in frames if len(X))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}, computed when read>"
@@ -35,11 +36,17 @@ class LazyFrames(LazyBlocks):
 def each_frame(X: Any, compute: Callable[[Any, int], Any]) -> Any:
     """What is computed of each frame and its number, when it is read: `LazyFrames`, or of Dask."""
     if is_dask(X):
-        return X.map_partitions(partial(_of_partition, compute), meta=compute(X._meta, 0))
+        nothing = compute(X._meta_nonempty, 0).iloc[:0]
+        return X.map_partitions(partial(_of_partition, compute, nothing), meta=nothing)
     return LazyFrames(X, compute)
 
 
 def _of_partition(
-    compute: Callable[[Any, int], Any], X: Any, partition_info: dict[str, Any] | None = None
+    compute: Callable[[Any, int], Any],
+    nothing: Any,
+    X: Any,
+    partition_info: dict[str, Any] | None = None,
 ) -> Any:
+    if not len(X):
+        return nothing
     return compute(X, 0 if partition_info is None else partition_info["number"])

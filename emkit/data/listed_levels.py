@@ -12,19 +12,28 @@ from emkit.data.levels import Category, shown
 from emkit.data.refusals import column
 from emkit.data.tables import Table, is_mark
 
-__all__ = ["coding_of_blocks", "encode_block", "refuse_unlisted", "require_listed"]
+__all__ = ["IN_BATCHES", "coding_of_blocks", "encode_block", "in_blocks", "require_listed"]
 
 #: What Dask has for levels that it does not know.
 UNKNOWN = "__UNKNOWN_CATEGORIES__"
 #: What to do about levels that no type lists.
 LIST = (
     "Give the column a type that lists its levels, the same in every block: "
-    "astype(pandas.CategoricalDtype(levels)), cast(polars.Enum(levels)), or cat.as_known() of Dask"
+    "astype(pandas.CategoricalDtype(levels)), cast(polars.Enum(levels)), categorize() of Dask"
 )
 
 
+def in_blocks(X: Any) -> str:
+    """How X comes, where it does in blocks, for `coding_of_blocks`."""
+    return f"is read block by block ({type(X).__name__}), and "
+
+
+#: And in batches.
+IN_BATCHES = "comes in batches, and "
+
+
 def coding_of_blocks(
-    X: Any,
+    how: str,
     first: Any,
     categorical: Any,
     ordinal: Any = None,
@@ -32,7 +41,7 @@ def coding_of_blocks(
 ) -> Coding | None:
     """How columns of categories are numbered, told by the first block of X alone.
 
-    None where all columns are numbers, which truth values are as well unless there are categories
+    ``how`` says in words how X comes. None where all columns are numbers, which truth values are as well unless there are categories
     beside them. ValueError for categories whose levels nothing lists.
     """
     named = is_named(categorical) or ordinal is not None
@@ -41,8 +50,8 @@ def coding_of_blocks(
         if named:
             raise ValueError(
                 "categorical_features and ordinal_features name columns whose levels must be "
-                f"known, and X is read block by block ({type(X).__name__}) and has no types that "
-                "list them. Give blocks that are frames, or number the levels."
+                f"known before all rows are: X {how}has no types that list them. Give frames, or "
+                "number the levels."
             )
         return None
     ordered = orders(table, ordinal)
@@ -50,21 +59,23 @@ def coding_of_blocks(
     if not is_named(categorical):
         columns = {j for j in columns if _may_have_levels(table, j)}
     known = {j for j in columns if ordered.get(j) is not None or _levels(table, j) is not None}
-    refuse_unlisted(X, table, sorted(columns - known))
+    refuse_unlisted(how, table, sorted(columns - known))
     if not named and all(table.kind(j) == "boolean" for j in known):
         return None
     mask = [j in known for j in range(len(table.names))]
     return Coding.of(first, categorical=mask, ordinal=ordinal, missing_values=missing_values)
 
 
-def refuse_unlisted(X: Any, table: Table, columns: Sequence[int]) -> None:
-    """ValueError where there are categories whose levels no type lists."""
+def refuse_unlisted(how: str, table: Table, columns: Sequence[int]) -> None:
+    """ValueError where there are categories whose levels no type lists.
+
+    ``how`` says how X comes, or nothing.
+    """
     if columns:
         names = shown([Named(table.names[j], table.type_name(j)) for j in columns])
         raise ValueError(
-            f"X is read block by block ({type(X).__name__}), and does not tell the levels of the "
-            f"categories in column(s) {names} before all of it is read. {LIST}; or leave such "
-            "columns out."
+            f"X {how}holds categories in column(s) {names}, whose type does not list their levels: "
+            f"they must be known before all rows are. {LIST}; or leave such columns out."
         )
 
 
@@ -90,6 +101,9 @@ def encode_block(coding: Coding, fitting: bool, handle_unknown: str, X: Any) -> 
 
 def require_listed(table: Table, coding: Coding) -> None:
     """ValueError where the types of a block do not list the levels that are numbered."""
+    words = set(chosen(table, "from_dtype", coding.missing_values)).difference(coding.categories)
+    words = {j for j in words if table.kind(j) in ("text", "object")}
+    refuse_unlisted("", table, sorted(j for j in words if _may_have_levels(table, j)))
     for j, category in coding.categories.items():
         levels = _levels(table, j)
         if levels is None:

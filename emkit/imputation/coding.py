@@ -13,7 +13,7 @@ from emkit._typing import Array
 from emkit.data.categories import Coding, Encoded, integer_columns, positions_in
 from emkit.data.coded import publish_levels
 from emkit.data.levels import grouped
-from emkit.data.listed_levels import coding_of_blocks, encode_block
+from emkit.data.listed_levels import coding_of_blocks, encode_block, in_blocks
 from emkit.data.opened import Coder, Opened, place_of
 from emkit.models.mixed.rows import CodedRows
 from emkit.models.mixed.starts import counts_of
@@ -58,7 +58,7 @@ def coder_of(imputer: Any, X: Any, *, fitting: bool) -> Coder:
     def coder(first: Any) -> Any:
         if fitting and imputer._coding is None:
             given = imputer.categorical_features, imputer.ordinal_features
-            imputer._coding = coding_of_blocks(X, first, *given, imputer.missing_values)
+            imputer._coding = coding_of_blocks(in_blocks(X), first, *given, imputer.missing_values)
         if fitting:
             publish_kinds(imputer, first, np.shape(first)[1])
         coding = imputer._coding

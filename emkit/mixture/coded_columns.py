@@ -62,6 +62,11 @@ class CodedColumns(NamedTuple):
         X = self.reduce(rows.X)
         return rows_that_count(X, rows.sample_weight, has_missing(X))
 
+    def strays(self, rows: Rows) -> NDArray[np.bool_]:
+        """Which of the columns of numbers leave their flat in some rows."""
+        assert self.flat is not None
+        return self.flat.strays(Rows(rows.X[:, self.numbers]))
+
     def apart(self, rows: Rows) -> CodedRows:
         """Rows of what is kept, as numbers and codes."""
         p, q = self.n_numbers, len(self.categories)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,19 @@ from emkit.base.names import column_names, listed
 from emkit.data.categories import Category, Coding
 from emkit.data.category_columns import is_named
 from emkit.data.frames import table_of
-from emkit.data.listed_levels import coding_of_blocks, encode_block
+from emkit.data.listed_levels import (
+    IN_BATCHES,
+    coding_of_blocks,
+    in_blocks,
+    require_listed,
+)
 from emkit.data.opened import Coder
 from emkit.data.tables import Filling
 from emkit.exceptions import DataWarning, warn
 from emkit.models.mixed.starts import counts_of
 
 __all__ = [
+    "Numbered",
     "as_it_came",
     "as_table",
     "coder_of",
@@ -26,9 +32,11 @@ __all__ = [
     "container_of",
     "encode",
     "learn",
+    "listed_by_types",
     "number_names",
     "numbers_of",
     "refuse_categories",
+    "require_first_batch",
     "with_seen_levels",
 ]
 
@@ -59,29 +67,55 @@ def learn(mixture: Any, X: Any) -> Coding | None:
 def _keep_types(mixture: Any, coding: Coding | None, table: Any) -> None:
     """Remember which of the columns of categories have types for them."""
     columns = () if coding is None or table is None else coding.categories
-    mixture._listed = [j for j in columns if table.kind(j) == "category"]
+    mixture._listed = {j: table.levels(j) for j in columns if table.kind(j) == "category"}
 
 
-def coder_of(mixture: Any, X: Any, *, fitting: bool) -> Coder:
+class Numbered(NamedTuple):
+    """Batches put together, whose categories are numbered already."""
+
+    cells: Array
+    coding: Coding
+
+
+def require_first_batch(mixture: Any, X: Any) -> None:
+    """ValueError for a first batch in memory with categories whose types do not list the levels."""
+    given = mixture.categorical_features
+    if is_named(given) or container_of(X):
+        coding_of_blocks(IN_BATCHES, X, given)
+
+
+def listed_by_types(mixture: Any) -> Coding:
+    """The coding of a fit with all levels that the types of its table listed, seen or not."""
+    categories = dict(mixture._coding.categories)
+    for j, levels in mixture._listed.items():
+        if levels is not None:
+            categories[j] = replace(categories[j], levels=tuple(levels))
+    return replace(mixture._coding, categories=categories)
+
+
+def coder_of(mixture: Any, X: Any, *, fitting: bool, listed: Coding | None) -> Coder:
     """What makes numbers of the categories of X, of which it knows the first block.
 
-    In a fit it learns them of that, as `learn` does of a whole table.
+    In a fit it learns them of that, as `learn` does of a whole table. Types of the blocks must list
+    the levels of a fit, or those that are ``listed``.
     """
 
     def coder(first: Any) -> Any:
-        given = mixture.categorical_features
+        given, required = mixture.categorical_features, listed
         if fitting and (is_named(given) or container_of(first)):
-            mixture._coding = coding_of_blocks(X, first, given)
+            required = mixture._coding = coding_of_blocks(in_blocks(X), first, given)
             mixture._container = container_of(first)
             _keep_types(mixture, mixture._coding, table_of(first))
         coding = coding_of(mixture)
-        return None if coding is None else partial(_encode_block, coding, fitting)
+        return None if coding is None else partial(_encode_block, coding, required)
 
     return coder
 
 
-def _encode_block(coding: Coding, fitting: bool, X: Any) -> Any:
-    return encode_block(coding, True, "error", X) if fitting else _encode(coding, X)
+def _encode_block(coding: Coding, listed: Coding | None, X: Any) -> Any:
+    if listed is not None:
+        require_listed(coding.table(X), listed)
+    return _encode(coding, X)
 
 
 def coding_of(mixture: Any) -> Coding | None:
@@ -90,8 +124,12 @@ def coding_of(mixture: Any) -> Coding | None:
     return coding
 
 
-def encode(mixture: Any, X: Any, coding: Coding, *, fitting: bool = False) -> Any:
+def encode(
+    mixture: Any, X: Any, coding: Coding, *, fitting: bool = False, listed: Coding | None = None
+) -> Any:
     """X with categories as numbers and NaN in missing cells, with its names."""
+    if listed is not None:
+        require_listed(coding.table(X, mixture), listed)
     return _encode(coding, X, None if fitting else mixture)
 
 

@@ -56,12 +56,9 @@ def publish(mixture: Any, result: EMResult, model: Any, table: Table) -> None:
     mixture._flat, mixture._held = table.flat, None
     mixture._prior_of_fit = mixture.reg_covar, mixture.prior
     mixture.tables_, mixture._levels_of_tables, mixture._stream = {}, [], None
-    if isinstance(model, LocalDependence):
-        _publish_mixed(mixture, result.params, model)
-    else:
-        publish_params(mixture, result.params, model, data.dtype)
-        if not is_student_t(mixture):  # of which there are no streams
-            mixture._stream = Stream.after_fit(model, result.params, data)
+    publish_params(mixture, result.params, model, data.dtype)
+    if not is_student_t(mixture):  # of which there are no streams
+        mixture._stream = Stream.after_fit(model, result.params, data)
     mixture.n_samples_seen_, mixture.n_batches_ = n, 0
     mixture.converged_ = result.converged
     mixture.n_iter_ = result.n_iter
@@ -79,7 +76,7 @@ def _publish_mixed(mixture: Any, params: Any, model: LocalDependence) -> None:
     mixture.tables_ = {names[j]: t for j, t in zip(categories, tables, strict=True)}
     mixture._levels_of_tables = [[j, *category.levels] for j, category in categories.items()]
     if model.normal is not None:
-        publish_params(mixture, normals(params), model.normal, float)
+        _publish_normals(mixture, normals(params), model.normal, float)
         return
     publish_noise(mixture, model, params)  # there is none
     structure, flat = STRUCTURES[mixture.covariance_type], mixture._flat
@@ -101,6 +98,14 @@ def _publish_mixed(mixture: Any, params: Any, model: LocalDependence) -> None:
 
 def publish_params(mixture: Any, params: Any, model: Any, dtype: Any) -> None:
     """Set those of the attributes that are parameters."""
+    if isinstance(model, LocalDependence):
+        _publish_mixed(mixture, params, model)
+    else:
+        _publish_normals(mixture, params, model, dtype)
+
+
+def _publish_normals(mixture: Any, params: Any, model: Any, dtype: Any) -> None:
+    """Those of components of numbers, with noise or without."""
     model, params = publish_noise(mixture, model, params)
     layout, units = model.layout, model.units
     mixture._fitted_type = model.structure.name  # what a warm start can go on from

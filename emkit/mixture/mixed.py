@@ -21,6 +21,7 @@ from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.parameters import normals
 from emkit.models.mixed.rows import CodedRows, Levels
 from emkit.models.mixed.starts import (
+    counts_of,
     draw_labelled_start,
     draw_start,
     shares_of,
@@ -49,20 +50,29 @@ __all__ = [
 
 #: Rows of prior for the table of each column and component, where there is a prior at all.
 OF_TABLES = 1.0
+#: Rows that every component is given of a level that no row has yet.
+OF_NEW_LEVELS = 0.5
 
 
 # The model of a fit
 
 
 def mixed_model(normal: GaussianMixtureModel | None, mixture: Any, data: Any) -> LocalDependence:
-    """The model of a fit, with a prior on tables where the numbers have one."""
+    """The model of a fit, with a prior on tables where the numbers have one.
+
+    Levels that no row has yet, as of a stream, are given part of a row, or none could follow.
+    """
     n_levels = tuple(category.n_groups for category in mixture._coding.categories.values())
+    shares, pseudo_counts = shares_of(data, n_levels), OF_TABLES
+    if mixture.prior is None:
+        counts = np.concatenate(counts_of(data, n_levels))
+        pseudo_counts = OF_NEW_LEVELS * (counts == 0.0)
     return LocalDependence(
         normal,
         mixture.n_components,
         Levels(n_levels, (False,) * len(n_levels)),
-        shares_of(data, n_levels),
-        pseudo_counts=OF_TABLES * (mixture.prior is not None),
+        shares,
+        pseudo_counts=pseudo_counts,
         draw_start=draw_start if getattr(data, "labels", None) is None else draw_labelled_start,
     )
 

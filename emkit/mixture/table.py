@@ -15,11 +15,13 @@ from emkit.data.opened import Opened, open_data, place_of
 from emkit.data.reader import tells_of_few_rows, too_few_rows
 from emkit.mixture.coded_columns import CodedColumns
 from emkit.mixture.coding import (
+    Numbered,
     coder_of,
     coding_of,
     container_of,
     encode,
     learn,
+    listed_by_types,
     numbers_of,
     with_seen_levels,
 )
@@ -69,17 +71,33 @@ class Table(NamedTuple):
 
 
 def open_table(
-    mixture: Any, X: Any, sample_weight: Any = None, *, reset: bool = False, whole: bool = False
+    mixture: Any,
+    X: Any,
+    sample_weight: Any = None,
+    *,
+    reset: bool = False,
+    whole: bool = False,
+    batch: bool = False,
 ) -> Opened[Rows]:
-    """Rows of X, all of their columns in a fit or if ``whole``, else those that the fit kept."""
-    in_memory = place_of(X).in_memory
-    if reset:
+    """Rows of X, all of their columns in a fit or if ``whole``, else those that the fit kept.
+
+    The types of a ``batch`` of a stream must list the levels of its categories.
+    """
+    numbered = isinstance(X, Numbered)
+    in_memory = numbered or place_of(X).in_memory
+    if reset and numbered:
+        mixture._coding = X.coding
+    elif reset:
         mixture._coding = learn(mixture, X) if in_memory else None
         mixture._container = container_of(X)
-    coding = coding_of(mixture)
-    coder = coder_of(mixture, X, fitting=reset)
-    if in_memory and coding is not None:
-        X = encode(mixture, X, coding, fitting=reset)
+    coding, listed = coding_of(mixture), None
+    if batch and coding is not None:
+        listed = listed_by_types(mixture)
+    coder = coder_of(mixture, X, fitting=reset, listed=listed)
+    if numbered:
+        X = X.cells
+    elif in_memory and coding is not None:
+        X = encode(mixture, X, coding, fitting=reset, listed=listed)
     kept = None if reset or whole else kept_columns(mixture)
     reader = MixtureReader(mixture.n_components, kept)
     return open_data(mixture, X, reader, sample_weight=sample_weight, reset=reset, coder=coder)
@@ -167,7 +185,8 @@ def _load_coded(
         columns = columns._replace(flat=flat)
         with _of_kept_columns(names[columns.order_of_kept]):
             data = apart(opened.fit_data(K, columns.counted), columns, K)
-    mixture._coding, data = with_seen_levels(mixture._coding, data)
+    if not getattr(mixture, "_of_stream", False):  # to which other levels may come
+        mixture._coding, data = with_seen_levels(mixture._coding, data)
     if not (labels is None and given.resp is None):
         (kept,) = opened.survey(columns.which_count)
         data = replace(data, labels=labels_that_count(labels, kept))
