@@ -41,8 +41,9 @@ def coding_of_blocks(
 ) -> Coding | None:
     """How columns of categories are numbered, told by the first block of X alone.
 
-    ``how`` says in words how X comes. None where all columns are numbers, which truth values are as well unless there are categories
-    beside them. ValueError for categories whose levels nothing lists.
+    ``how`` says in words how X comes. None where all columns are numbers, which truth values are as
+    well unless there are categories beside them. ValueError for categories whose levels nothing
+    lists.
     """
     named = is_named(categorical) or ordinal is not None
     table = None if categorical is None and not named else table_of(first)

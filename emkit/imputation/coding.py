@@ -13,7 +13,13 @@ from emkit._typing import Array
 from emkit.data.categories import Coding, Encoded, integer_columns, positions_in
 from emkit.data.coded import publish_levels
 from emkit.data.levels import grouped
-from emkit.data.listed_levels import coding_of_blocks, encode_block, in_blocks
+from emkit.data.listed_levels import (
+    IN_BATCHES,
+    coding_of_blocks,
+    encode_block,
+    in_blocks,
+    require_listed,
+)
 from emkit.data.opened import Coder, Opened, place_of
 from emkit.models.mixed.rows import CodedRows
 from emkit.models.mixed.starts import counts_of
@@ -27,6 +33,7 @@ __all__ = [
     "learn",
     "publish_kinds",
     "regroup",
+    "require_first_batch",
 ]
 
 
@@ -49,7 +56,13 @@ def is_without_prior(imputer: Any) -> bool:
     return bool(imputer.shrinkage == 0.0)
 
 
-def coder_of(imputer: Any, X: Any, *, fitting: bool) -> Coder:
+def require_first_batch(imputer: Any, X: Any) -> None:
+    """ValueError for a first batch in memory with categories whose types do not list the levels."""
+    given = imputer.categorical_features, imputer.ordinal_features
+    coding_of_blocks(IN_BATCHES, X, *given, imputer.missing_values)
+
+
+def coder_of(imputer: Any, X: Any, *, fitting: bool, batch: bool = False) -> Coder:
     """What makes numbers of the categories of X, of which it knows the first block.
 
     In a fit it learns them of that, if they are not known, as `learn` does of a whole table.
@@ -64,7 +77,7 @@ def coder_of(imputer: Any, X: Any, *, fitting: bool) -> Coder:
         coding = imputer._coding
         if coding is None:
             return None
-        return partial(encode_block, coding, fitting, imputer.handle_unknown)
+        return partial(encode_block, coding, fitting or batch, imputer.handle_unknown)
 
     return coder
 
@@ -124,8 +137,12 @@ def coding_of(imputer: Any) -> Coding | None:
     return coding
 
 
-def encode(imputer: Any, X: Any, coding: Coding, *, fitting: bool = False) -> Encoded:
+def encode(
+    imputer: Any, X: Any, coding: Coding, *, fitting: bool = False, batch: bool = False
+) -> Encoded:
     """X with categories as numbers and NaN in missing cells, with its names."""
+    if batch:
+        require_listed(coding.table(X, imputer), coding)
     if fitting:
         return coding.encode(X, handle_unknown="ignore")
     return coding.encode(X, handle_unknown=imputer.handle_unknown, estimator=imputer)

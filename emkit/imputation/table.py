@@ -48,15 +48,18 @@ class Table(NamedTuple):
 
 
 def open_table(
-    imputer: Any, X: Any, sample_weight: Any = None, *, reset: bool = False
+    imputer: Any, X: Any, sample_weight: Any = None, *, reset: bool = False, batch: bool = False
 ) -> Opened[Rows]:
-    """Rows that were given to a method of an imputer, wherever they lie, or an `Encoded` table."""
+    """Rows that were given to a method of an imputer, wherever they lie, or an `Encoded` table.
+
+    The types of a ``batch`` of a stream must list the levels of its categories.
+    """
     if not (isinstance(X, Encoded) or place_of(X).in_memory):
-        return _open_blocks(imputer, X, sample_weight, reset=reset)
+        return _open_blocks(imputer, X, sample_weight, reset=reset, batch=batch)
     missing_values, given = imputer.missing_values, X
     if not isinstance(X, Encoded):
         coding = learn(imputer, X, sample_weight) if reset else coding_of(imputer)
-        X = X if coding is None else encode(imputer, X, coding, fitting=reset)
+        X = X if coding is None else encode(imputer, X, coding, fitting=reset, batch=batch)
     if isinstance(X, Encoded):
         X, missing_values = X.X, np.nan
     reader = ImputerReader(missing_values, imputer.n_components)
@@ -66,13 +69,15 @@ def open_table(
     return opened
 
 
-def _open_blocks(imputer: Any, X: Any, sample_weight: Any, *, reset: bool) -> Opened[Rows]:
+def _open_blocks(
+    imputer: Any, X: Any, sample_weight: Any, *, reset: bool, batch: bool
+) -> Opened[Rows]:
     """The same of rows that come in blocks."""
     if reset:
         imputer._coding = None
         vars(imputer).pop("_integers", None)
     reader = ImputerReader(imputer.missing_values, imputer.n_components)
-    coder = coder_of(imputer, X, fitting=reset)
+    coder = coder_of(imputer, X, fitting=reset, batch=batch)
 
     def open_in_codes() -> Opened[Rows]:
         opened = open_data(

@@ -190,7 +190,7 @@ class PartialFitMixin:
     average: bool | int
     fit: Callable[..., Any]
     _batch: Callable[..., Batch]
-    _model_of_batch: Callable[..., GaussianMixtureModel]
+    _model_of_batch: Callable[..., Any]
     _publish_stream: Callable[[Batch], None]
     _stream: Any  # a `Stream`; None where no column varies
     _coding: Any  #: a `Coding`; None where every column is of numbers
