@@ -17,7 +17,7 @@ from sklearn.naive_bayes import CategoricalNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from structures import OF_EACH_LAYOUT, dense
-from tables import Slices
+from tables import Parts, Slices
 
 from emkit import EMGaussianMixture, EMMixtureClassifier, MixturePrior
 from emkit.engine.search import SEARCHES
@@ -515,10 +515,12 @@ def test_what_is_refused(change, arguments, message):
         EMMixtureClassifier(**arguments).fit(change(frame), z)
 
 
-def test_rows_to_predict_are_in_memory_and_have_the_columns_of_the_fit():
+def test_rows_to_predict_have_the_columns_of_the_fit_and_may_come_in_blocks():
     frame, z, _ = table(20)
     classifier = EMMixtureClassifier().fit(frame, z)
     with pytest.raises(ValueError, match="now missing:\n- g\n- y"):
         classifier.predict(frame[["x", "f"]])
-    with pytest.raises(ValueError, match="block by block"):
-        classifier.predict(Slices(np.zeros((8, 4))))
+    parts = Parts(frame[:9], frame[9:])
+    assert_array_equal(classifier.predict(parts), classifier.predict(frame))
+    with pytest.raises(ValueError, match="X has 3 features, but EMMixtureClassifier is expecting"):
+        classifier.predict(Slices(np.zeros((8, 3))))

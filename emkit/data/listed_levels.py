@@ -12,7 +12,7 @@ from emkit.data.levels import Category, shown
 from emkit.data.refusals import column
 from emkit.data.tables import Table, is_mark
 
-__all__ = ["IN_BATCHES", "coding_of_blocks", "encode_block", "in_blocks", "require_listed"]
+__all__ = ["IN_BATCHES", "coding_of_blocks", "in_blocks", "require_listed"]
 
 #: What Dask has for levels that it does not know.
 UNKNOWN = "__UNKNOWN_CATEGORIES__"
@@ -89,27 +89,18 @@ class Named(str):
     __repr__ = str.__str__
 
 
-def encode_block(coding: Coding, fitting: bool, handle_unknown: str, X: Any) -> Any:
-    """A block of rows as floats, with its names; see `Coding.encode`.
+def require_listed(table: Table, coding: Coding, ordinal: Any = None) -> None:
+    """ValueError where the types of a block do not list the levels that are numbered.
 
-    In a fit its types must list the levels that are numbered.
+    They need not where ``ordinal``, as of a fit, does.
     """
-    if not fitting:
-        return coding.encode(X, handle_unknown=handle_unknown).X
-    require_listed(coding.table(X), coding)
-    return coding.encode(X, handle_unknown="error").X
-
-
-def require_listed(table: Table, coding: Coding) -> None:
-    """ValueError where the types of a block do not list the levels that are numbered."""
+    given = [j for j, levels in orders(table, ordinal).items() if levels is not None]
     words = set(chosen(table, "from_dtype", coding.missing_values)).difference(coding.categories)
     words = {j for j in words if table.kind(j) in ("text", "object")}
     refuse_unlisted("", table, sorted(j for j in words if _may_have_levels(table, j)))
     for j, category in coding.categories.items():
-        levels = _levels(table, j)
+        levels = category.levels if j in given else _levels(table, j)
         if levels is None:
-            if category.ordered and table.kind(j) != "category":
-                continue  # their levels may be given as an argument
             raise ValueError(
                 f"{column(j, table.names).capitalize()} of X is of type {table.type_name(j)} here, "
                 f"which does not list its levels. {LIST}."

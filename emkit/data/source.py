@@ -125,9 +125,7 @@ class Source:
         self.n_features = shape[1]
         self._names, self._checksums = _names(self.first), Checksums()
         self._encode = coder and coder(self.first)
-        if self._encode is not None:
-            with in_context("That is in block 0 of X."):
-                self.first = self._encode(self.first)
+        self.first = self._in_numbers(0, self.first)
         single = self._dtype == np.float32
         self.dtype = np.dtype(np.float32 if single else np.float64)
 
@@ -173,10 +171,14 @@ class Source:
                     f"Block {number} of X has the columns {names}, and block 0 {self._names}. All "
                     "blocks must have the same columns in the same order."
                 )
-            if self._encode is not None:
-                with in_context(f"That is in block {number} of X."):
-                    block = self._encode(block)
-            yield block
+            yield self._in_numbers(number, block)
+
+    def _in_numbers(self, number: int, block: Any) -> Any:
+        """A block with numbers in place of categories."""
+        if self._encode is None:
+            return block
+        with in_context(f"That is in block {number} of X."):
+            return self._encode(block)
 
     def _slice(self, number: int) -> Any:
         start = number * self.block_rows
@@ -188,7 +190,7 @@ class Source:
                 f"{where} could not be read: the slice has {len(block)} rows, and the shape of X "
                 f"says {self.n_rows} for all."
             )
-        return block
+        return self._in_numbers(number, block)
 
     def block(self, number: int) -> Block:
         """One block of rows that can be sliced, with what belongs to them."""

@@ -16,7 +16,6 @@ from emkit.data.levels import grouped
 from emkit.data.listed_levels import (
     IN_BATCHES,
     coding_of_blocks,
-    encode_block,
     in_blocks,
     require_listed,
 )
@@ -77,9 +76,22 @@ def coder_of(imputer: Any, X: Any, *, fitting: bool, batch: bool = False) -> Cod
         coding = imputer._coding
         if coding is None:
             return None
-        return partial(encode_block, coding, fitting or batch, imputer.handle_unknown)
+        if not fitting:
+            coding.table(first, imputer)
+        if not (fitting or batch):
+            return partial(_encode_block, coding, imputer.handle_unknown)
+        return partial(_encode_listed, coding, imputer.ordinal_features)
 
     return coder
+
+
+def _encode_block(coding: Coding, handle_unknown: str, X: Any) -> Any:
+    return coding.encode(X, handle_unknown=handle_unknown).X
+
+
+def _encode_listed(coding: Coding, ordinal: Any, X: Any) -> Any:
+    require_listed(coding.table(X), coding, ordinal)
+    return coding.encode(X, handle_unknown="error").X
 
 
 def regroup(imputer: Any, opened: Opened[Rows]) -> bool:
@@ -142,7 +154,7 @@ def encode(
 ) -> Encoded:
     """X with categories as numbers and NaN in missing cells, with its names."""
     if batch:
-        require_listed(coding.table(X, imputer), coding)
+        require_listed(coding.table(X, imputer), coding, imputer.ordinal_features)
     if fitting:
         return coding.encode(X, handle_unknown="ignore")
     return coding.encode(X, handle_unknown=imputer.handle_unknown, estimator=imputer)

@@ -15,7 +15,7 @@ from emkit._typing import Array
 from emkit.base.estimator import feature_names_in, output_container
 from emkit.data.categories import Coding
 from emkit.data.lazy import gathered
-from emkit.data.lazy_frames import each_frame
+from emkit.data.lazy_tables import each_table
 from emkit.imputation.coding import encoded_table
 from emkit.imputation.columns import Columns
 from emkit.imputation.decoding import as_it_came, as_it_was, probabilities
@@ -69,7 +69,7 @@ class ImputerOutput(TransformerMixin):
             rows = opened.map(filler.fill, width=filler.width)
             return as_it_came(self, encoded, rows, container)
         if self._coding is not None:
-            rows = each_frame(X, partial(_fill_frame, copy(self), filler, container))
+            rows = each_table(X, partial(_fill_frame, copy(self), filler, container))
         else:
             rows = opened.map(filler.fill, width=filler.width, lazy=True, numbered=True)
         return rows if container == "default" else gathered(rows, container)

@@ -75,7 +75,6 @@ def _open_blocks(
     """The same of rows that come in blocks."""
     if reset:
         imputer._coding = None
-        vars(imputer).pop("_integers", None)
     reader = ImputerReader(imputer.missing_values, imputer.n_components)
     coder = coder_of(imputer, X, fitting=reset, batch=batch)
 
@@ -90,8 +89,6 @@ def _open_blocks(
     opened = open_in_codes()
     if not reset:
         return opened
-    if not hasattr(imputer, "_integers"):  # of a collection without types
-        publish_kinds(imputer, X, opened.n_features)
     if imputer._coding is not None and regroup(imputer, opened):
         return open_in_codes()
     return opened

@@ -107,7 +107,11 @@ def coder_of(mixture: Any, X: Any, *, fitting: bool, listed: Coding | None) -> C
             mixture._container = container_of(first)
             _keep_types(mixture, mixture._coding, table_of(first))
         coding = coding_of(mixture)
-        return None if coding is None else partial(_encode_block, coding, required)
+        if coding is None:
+            return None
+        if not fitting:
+            coding.table(first, mixture)
+        return partial(_encode_block, coding, required)
 
     return coder
 

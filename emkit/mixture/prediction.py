@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
 from emkit.data.checks import has_missing
-from emkit.data.lazy_frames import each_frame
+from emkit.data.lazy_tables import each_table
 from emkit.engine import soft
 from emkit.engine.latent_class import unbuffered
 from emkit.mixture.coded_columns import CodedColumns
@@ -142,7 +142,7 @@ class MixturePrediction:
         if (coding := coding_of(self)) is not None and opened.in_memory:
             return as_it_came(coding, X, *opened.survey(self._impute_mixed))
         if coding is not None:
-            return each_frame(X, partial(_impute_frame, copy(self)))
+            return each_table(X, partial(_impute_frame, copy(self)))
         return opened.map(self._impute, width=opened.n_features, lazy=True)
 
     def _impute(self, rows: Rows) -> Array:
