@@ -103,8 +103,7 @@ def without(case, X):
 
 
 @quiet
-@pytest.mark.parametrize("package", ["pandas", "polars"])
-@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["", "weighted"])
+@pytest.mark.parametrize(("package", "weights"), [("pandas", WEIGHTS), ("polars", None)])
 @pytest.mark.parametrize("case", CASES)
 def test_a_fit_to_blocks_is_that_to_the_table(case, weights, package):
     """Fits, criteria, scores and what is filled in."""
@@ -284,6 +283,16 @@ def test_a_level_may_come_after_the_first_batch(case):
     assert np.isfinite(stream.score(black))
     learned(stream, [black] * 3)
     assert (stream.tables_["colour"][:, 3] > 0.1).all()
+
+
+def test_without_a_prior_an_imputer_learns_nothing_of_it_and_says_so():
+    imputer, black = EMImputer(shrinkage=0.0).partial_fit(table()), table(1)
+    black["colour"] = black["colour"].where(black["colour"] != "blue", "black")
+    for batch in (black, cut(black)):
+        with pytest.warns(DataWarning, match="colour of X hold levels that no row of the first b"):
+            imputer.partial_fit(batch)
+    assert not imputer.tables_["colour"][:, 3].any()
+    assert not imputer.transform(black).isna().any(axis=None)
 
 
 def test_after_a_fit_levels_that_it_had_not_count_as_missing():

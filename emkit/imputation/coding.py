@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
+from emkit.base.names import listed
 from emkit.data.categories import Coding, Encoded, integer_columns, positions_in
 from emkit.data.coded import publish_levels
 from emkit.data.levels import grouped
@@ -20,6 +21,7 @@ from emkit.data.listed_levels import (
     require_listed,
 )
 from emkit.data.opened import Coder, Opened, place_of
+from emkit.exceptions import DataWarning, warn
 from emkit.models.mixed.rows import CodedRows
 from emkit.models.mixed.starts import counts_of
 from emkit.models.rows import Rows
@@ -91,7 +93,24 @@ def _encode_block(coding: Coding, handle_unknown: str, X: Any) -> Any:
 
 def _encode_listed(coding: Coding, ordinal: Any, X: Any) -> Any:
     require_listed(coding.table(X), coding, ordinal)
-    return coding.encode(X, handle_unknown="error").X
+    encoded = coding.encode(X, handle_unknown="error")
+    _tell_of_new(coding, encoded)
+    return encoded.X
+
+
+def _tell_of_new(coding: Coding, encoded: Encoded) -> None:
+    """Warn of levels in a batch that are of no group, as no row had them that the fit learned of.
+
+    In a fit to blocks all of them are counted before, and there are none.
+    """
+    of_no_group = (np.asarray(encoded.X)[:, coding.columns] < 0.0).any(axis=0)
+    names = [coding.names[j] for j in coding.columns[of_no_group]]
+    if names:
+        warn(
+            f"Column(s) {listed(names)} of X hold levels that no row of the first batch had, of "
+            "which nothing is learned with shrinkage=0: such cells count as missing.",
+            DataWarning,
+        )
 
 
 def regroup(imputer: Any, opened: Opened[Rows]) -> bool:
@@ -155,6 +174,9 @@ def encode(
     """X with categories as numbers and NaN in missing cells, with its names."""
     if batch:
         require_listed(coding.table(X, imputer), coding, imputer.ordinal_features)
+        encoded = coding.encode(X, handle_unknown="error")
+        _tell_of_new(coding, encoded)
+        return encoded
     if fitting:
         return coding.encode(X, handle_unknown="ignore")
     return coding.encode(X, handle_unknown=imputer.handle_unknown, estimator=imputer)

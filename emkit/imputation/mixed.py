@@ -18,7 +18,7 @@ from emkit.models.mixed.cells import Members, MixedCells
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.moments import LocalMoments, number_moments
 from emkit.models.mixed.rows import Levels
-from emkit.models.mixed.starts import draw_start, normal_start, shares_of
+from emkit.models.mixed.starts import counts_of, draw_start, normal_start, shares_of
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.single_normal import MIN_SHRINKAGE, auto_shrinkage
 from emkit.models.mixture.starts import sample_size
@@ -209,7 +209,7 @@ def mixed_table(imputer: Any, data: Any, columns: Columns, coding: Coding) -> Mi
         of_numbers = columns._replace(modelled=columns.modelled[kinds.numbers])
         units = units_of(imputer, rows.numbers, of_numbers)
         prepared = prepare(imputer, rows.numbers, of_numbers, units)
-    shares = shares_of(rows, kinds.n_levels)
+    shares = shares_of(counts_of(rows, kinds.n_levels))
     return MixedTable(imputer, rows, columns, coding, kinds, shares, prepared)
 
 

@@ -63,15 +63,14 @@ def mixed_model(normal: GaussianMixtureModel | None, mixture: Any, data: Any) ->
     Levels that no row has yet, as of a stream, are given part of a row, or none could follow.
     """
     n_levels = tuple(category.n_groups for category in mixture._coding.categories.values())
-    shares, pseudo_counts = shares_of(data, n_levels), OF_TABLES
+    counts, pseudo_counts = counts_of(data, n_levels), OF_TABLES
     if mixture.prior is None:
-        counts = np.concatenate(counts_of(data, n_levels))
-        pseudo_counts = OF_NEW_LEVELS * (counts == 0.0)
+        pseudo_counts = OF_NEW_LEVELS * (np.concatenate(counts) == 0.0)
     return LocalDependence(
         normal,
         mixture.n_components,
         Levels(n_levels, (False,) * len(n_levels)),
-        shares,
+        shares_of(counts),
         pseudo_counts=pseudo_counts,
         draw_start=draw_start if getattr(data, "labels", None) is None else draw_labelled_start,
     )

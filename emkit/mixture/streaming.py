@@ -211,7 +211,8 @@ class PartialFitMixin:
         ----------
         X : array-like of shape (n_samples, n_features)
             A batch, with missing cells or without. The first must be enough for a small fit; the
-            others may be of any size, and of the same columns and floating type.
+            others may be of any size, and of the same columns and floating type. The types of
+            columns of categories must list the levels, the same in every batch.
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None

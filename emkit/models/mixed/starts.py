@@ -60,10 +60,10 @@ def _count(n_levels: tuple[int, ...], rows: CodedRows) -> tuple[LevelCounts, flo
     return LevelCounts(np.concatenate(counts)), 0.0
 
 
-def shares_of(data: Any, n_levels: Sequence[int]) -> list[Array]:
-    """Shares of the levels of each column, none of them 0."""
-    counts = [of_column + OF_LEVELS for of_column in counts_of(data, n_levels)]
-    return [of_column / of_column.sum() for of_column in counts]
+def shares_of(counts: Sequence[Array]) -> list[Array]:
+    """Shares of the levels of each column, none of them 0, from their weights."""
+    more = [of_column + OF_LEVELS for of_column in counts]
+    return [of_column / of_column.sum() for of_column in more]
 
 
 def draw_start(model: LocalDependence, data: CodedRows, rng: np.random.Generator) -> LocalParams:
