@@ -1,5 +1,7 @@
 """Statistics of classes with local dependence in online EM: laws over random models and tables."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -65,6 +67,21 @@ def test_implied_statistics_have_the_parameters_as_their_m_step(name, moves):
     model = random_model(name, moves, informative=True)
     params = random_params(model, 0)
     close(model.m_step(model.implied_statistics(params, 90.0), params), params)
+
+
+@pytest.mark.parametrize("name", ["full", "tied", "diag"])
+def test_implied_statistics_are_of_independent_categories(name):
+    """Those of all combinations of levels, by how probable they are in the class."""
+    model = random_model(name, moves=True)
+    model.tables.pseudo_counts = 0.0 * model.tables.pseudo_counts
+    params = random_params(model, 0)._replace(weights=np.array([1.0, 0.0]))
+    codes = np.array(list(product(*map(range, N_LEVELS))))
+    tables = np.split(params.tables[0], np.cumsum(N_LEVELS)[:-1])
+    chances = np.prod([t[c] for t, c in zip(tables, codes.T, strict=True)], axis=0)
+    stats, _ = model.e_step(CodedRows(np.zeros((len(codes), P)), codes, 90.0 * chances), params)
+    implied = model.implied_statistics(params, 90.0)
+    for part in ("n", "counts", "design", "gram"):
+        assert_allclose(getattr(implied, part), getattr(stats, part), atol=1e-9, err_msg=part)
 
 
 @each_structure

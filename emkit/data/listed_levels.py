@@ -14,6 +14,8 @@ from emkit.data.tables import Table, is_mark
 
 __all__ = ["IN_BATCHES", "coding_of_blocks", "in_blocks", "require_listed"]
 
+#: Columns that are named in a message.
+SHOWN = 5
 #: What Dask has for levels that it does not know.
 UNKNOWN = "__UNKNOWN_CATEGORIES__"
 #: What to do about levels that no type lists.
@@ -73,20 +75,11 @@ def refuse_unlisted(how: str, table: Table, columns: Sequence[int]) -> None:
     ``how`` says how X comes, or nothing.
     """
     if columns:
-        names = shown([Named(table.names[j], table.type_name(j)) for j in columns])
+        names = ", ".join(f"{table.names[j]!r} ({table.type_name(j)})" for j in columns[:SHOWN])
         raise ValueError(
             f"X {how}holds categories in column(s) {names}, whose type does not list their levels: "
             f"they must be known before all rows are. {LIST}; or leave such columns out."
         )
-
-
-class Named(str):
-    """A column with its type, as messages show it."""
-
-    def __new__(cls, name: Any, kind: str) -> "Named":
-        return super().__new__(cls, f"{name!r} ({kind})")
-
-    __repr__ = str.__str__
 
 
 def require_listed(table: Table, coding: Coding, ordinal: Any = None) -> None:

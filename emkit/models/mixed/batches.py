@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from emkit._typing import Array
+from emkit.models.mixed.design import Design
 from emkit.models.mixed.effects import Curvature, move
 from emkit.models.mixed.parameters import LocalParams, LocalStats, normals
 from emkit.numerics.gaussian import Moments
@@ -37,13 +38,14 @@ def implied_statistics(model: Any, params: LocalParams, total: float) -> LocalSt
     if model.normal is None:
         none = np.zeros((1, 0, 0))
         return LocalStats(n, first, scatter, counts, np.zeros((len(n), 0)), none, none)
-    design, gram = _regressor_sums(model, params.tables, n)
+    shared = model.normal.layout.shared
+    design, gram = _regressor_sums(model.design, params.tables, n, shared)
     covariances = model.normal.layout.dense(params.covariances, *params.means.shape)
     # What the prior of the effects weighs against, beside what the means of the classes have.
     cross = (n / n.sum())[:, None, None] * (model.ridge * params.effects @ covariances)
     cross += np.einsum("ku,kp->kup", design, first / np.where(n > 0.0, n, np.inf)[:, None])
-    if model.normal.layout.shared:
-        gram, cross = gram.sum(axis=0)[None], cross.sum(axis=0)[None]
+    if shared:
+        cross = cross.sum(axis=0)[None]
     return LocalStats(n, first, scatter, counts, design, gram, cross)
 
 
@@ -56,11 +58,20 @@ def _table_counts(model: Any, tables: Array, n: Array) -> Array:
     return np.maximum(counts, 0.0)
 
 
-def _regressor_sums(model: Any, tables: Array, n: Array) -> tuple[Array, Array]:
-    """Sums (K, U) of the regressors of levels and (K, U, U) of their products."""
-    design = model.design
-    t, contrasts = tables[:, design.of_tables], design.contrasts
-    pairs = np.einsum("ka,kb->kab", t, t)
-    for place in design.places.values():  # of one column a row has one level
-        pairs[:, place, place] = [np.diag(of) for of in t[:, place]]
-    return n[:, None] * (t @ contrasts), n[:, None, None] * (contrasts.T @ pairs @ contrasts)
+def _regressor_sums(design: Design, tables: Array, n: Array, shared: bool) -> tuple[Array, Array]:
+    """Sums (K, U) of the contrasts u of levels, and (K or 1, U, U) of their products.
+
+    Of two columns the mean product is that of the means, as they are independent; of one its own.
+    """
+    t = tables[:, design.of_tables]
+    mean = t @ design.contrasts
+    gram: Array = np.einsum("k,ku,kv->uv" if shared else "k,ku,kv->kuv", n, mean, mean)
+    gram, start = (gram[None] if shared else gram), 0
+    for place in design.places.values():
+        own = slice(start, start + place.stop - place.start - 1)
+        levels, contrasts = t[:, place], design.contrasts[place, own]
+        squares = np.einsum("k,kl,lu,lv->kuv", n, levels, contrasts, contrasts)
+        squares -= np.einsum("k,ku,kv->kuv", n, mean[:, own], mean[:, own])
+        gram[:, own, own] += squares.sum(axis=0)[None] if shared else squares
+        start = own.stop
+    return n[:, None] * mean, gram
