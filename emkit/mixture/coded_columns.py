@@ -23,12 +23,12 @@ class CodedColumns(NamedTuple):
     flat: Flat | None = None  #: of the numbers, where not all are kept
 
     @classmethod
-    def of(cls, mixture: Any, n_features: int, flat: Flat | None = None) -> "CodedColumns | None":
+    def of(cls, mixture: Any, flat: Flat | None = None) -> "CodedColumns | None":
         """Those of a fit; None where there are no categories."""
         coding = coding_of(mixture)
         if coding is None:
             return None
-        return cls(numbers_of(mixture, n_features), coding.columns, flat)
+        return cls(numbers_of(mixture, len(coding.names)), coding.columns, flat)
 
     @property
     def order(self) -> NDArray[np.intp]:

@@ -106,7 +106,7 @@ def open_table(
 def kept_columns(mixture: Any) -> CodedColumns | Flat | None:
     """What a fit kept of its columns; None where that is all of a table of numbers."""
     flat: Flat | None = getattr(mixture, "_flat", None)
-    return CodedColumns.of(mixture, mixture.n_features_in_, flat) or flat
+    return CodedColumns.of(mixture, flat) or flat
 
 
 def load_table(
@@ -116,7 +116,7 @@ def load_table(
     n_numbers = len(numbers_of(mixture, opened.n_features))
     given = check_initial_values(mixture, opened.n_samples, n_numbers)
     check_prior(mixture.prior, mixture.covariance_type, n_numbers)
-    columns = CodedColumns.of(mixture, opened.n_features)
+    columns = CodedColumns.of(mixture)
     if columns is not None:
         return _load_coded(mixture, opened, columns, labels, given)
     data = opened.fit_data(mixture.n_components)
