@@ -1,6 +1,6 @@
 """The data of an imputer: marks of missing cells, the columns that are modelled, their rows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,9 +9,16 @@ from sklearn.impute import MissingIndicator
 from emkit._typing import Array
 from emkit.data.categories import Encoded
 from emkit.data.checks import rows_with_value
-from emkit.data.opened import Opened, open_data
+from emkit.data.opened import Opened, open_data, place_of
 from emkit.data.reader import Reader
-from emkit.imputation.coding import coding_of, encode, learn, publish_kinds, refuse_in_blocks
+from emkit.imputation.coding import (
+    coder_of,
+    coding_of,
+    encode,
+    learn,
+    publish_kinds,
+    regroup,
+)
 from emkit.imputation.columns import Cells, Columns, check_limits
 from emkit.models.rows import Rows
 
@@ -41,22 +48,49 @@ class Table(NamedTuple):
 
 
 def open_table(
-    imputer: Any, X: Any, sample_weight: Any = None, *, reset: bool = False
+    imputer: Any, X: Any, sample_weight: Any = None, *, reset: bool = False, batch: bool = False
 ) -> Opened[Rows]:
-    """Rows that were given to a method of an imputer, wherever they lie, or an `Encoded` table."""
-    missing_values = imputer.missing_values
-    given = X
+    """Rows that were given to a method of an imputer, wherever they lie, or an `Encoded` table.
+
+    The types of a ``batch`` of a stream must list the levels of its categories.
+    """
+    if not (isinstance(X, Encoded) or place_of(X).in_memory):
+        return _open_blocks(imputer, X, sample_weight, reset=reset, batch=batch)
+    missing_values, given = imputer.missing_values, X
     if not isinstance(X, Encoded):
         coding = learn(imputer, X, sample_weight) if reset else coding_of(imputer)
-        X = X if coding is None else encode(imputer, X, coding, fitting=reset)
+        X = X if coding is None else encode(imputer, X, coding, fitting=reset, batch=batch)
     if isinstance(X, Encoded):
         X, missing_values = X.X, np.nan
     reader = ImputerReader(missing_values, imputer.n_components)
     opened = open_data(imputer, X, reader, sample_weight=sample_weight, reset=reset)
-    if reset and hasattr(opened, "source"):
-        refuse_in_blocks(imputer, given, opened.source.first)
     if reset and not isinstance(given, Encoded):
         publish_kinds(imputer, given, opened.n_features)
+    return opened
+
+
+def _open_blocks(
+    imputer: Any, X: Any, sample_weight: Any, *, reset: bool, batch: bool
+) -> Opened[Rows]:
+    """The same of rows that come in blocks."""
+    if reset:
+        imputer._coding = None
+    reader = ImputerReader(imputer.missing_values, imputer.n_components)
+    coder = coder_of(imputer, X, fitting=reset, batch=batch)
+
+    def open_in_codes() -> Opened[Rows]:
+        opened = open_data(
+            imputer, X, reader, sample_weight=sample_weight, reset=reset, coder=coder
+        )
+        if imputer._coding is not None:
+            opened.reader = replace(reader, missing_values=np.nan)
+        return opened
+
+    opened = open_in_codes()
+    if not reset:
+        return opened
+    if imputer._coding is not None and regroup(imputer, opened):
+        return open_in_codes()
     return opened
 
 
