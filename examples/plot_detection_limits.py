@@ -13,7 +13,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from emkit import EMGaussianMixture, EMImputer
 from emkit.datasets import load_kola
-from emkit.plotting import ImputationDisplay, show
+from emkit.plotting import show
 
 try:
     import matplotlib.pyplot as plt

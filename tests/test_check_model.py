@@ -111,7 +111,7 @@ def cut_columns(data):
 
 
 #: How the data of a classic example are cut, where they are no rows.
-SPLITS = dict.fromkeys(["_classic", "_variant", "_abo", "_death_notices"])
+SPLITS = dict.fromkeys(["_classic", "_variant", "_abo", "_death_notices", "_network"])
 SPLITS |= {"_two_coins": cut_columns}
 
 

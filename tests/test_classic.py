@@ -5,6 +5,7 @@ import contextlib
 import functools
 import io
 import itertools
+import re
 import runpy
 import sys
 from fractions import Fraction
@@ -17,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from marks import cut_short
 from scipy import optimize, special, stats
+from sklearn.decomposition import FactorAnalysis
 from sklearn.mixture import GaussianMixture
 
 from emkit.datasets import load_death_notices
@@ -182,6 +184,41 @@ def _student_t():
     )
 
 
+def _network():
+    g = example("bayesian_network")
+    boys = np.reshape(g["boys"], (1, 1, 2, 2, 2, 2))
+
+    def tables(x):  # member, liking of it, and what he answers in each state of both
+        p = np.stack([x, 1 - x], axis=-1)
+        return p[0], p[1:3], *np.split(p[3:], 4)
+
+    def log_likelihood(x):
+        member, liking, *answers = tables(x)
+        return np.sum(boys * np.log(np.einsum("m,ml,ma,lb,mc,ld->abcd", member, liking, *answers)))
+
+    def full(x):
+        return np.concatenate([*map(np.ravel, tables(x))])
+
+    model, near = g["model"], [0.4, 0.68, 0.39, 0.75, 0.11, 0.81, 0.27, 0.91, 0.08, 0.83, 0.3]
+    start = zip(model.shapes, tables(np.array(near) ** 0.5), strict=True)
+    start = model.tables(*(np.reshape(table, shape) for shape, table in start))
+    return model, boys, start, log_likelihood, near, full
+
+
+def _zero_inflated_poisson():
+    g = example("zero_inflated_poisson")
+    shoots, roots, X, Z = g["data"]
+
+    def log_likelihood(x):
+        mean, never = np.exp(X @ x[:8]), 1 / (1 + np.exp(-Z @ x[8:]))
+        poisson = np.exp(-mean) * mean**roots / special.factorial(roots)
+        return shoots @ np.log((1 - never) * poisson + never * (roots == 0))
+
+    start = g["Params"](np.full(8, 1.5), np.zeros(2))
+    near = [1.8, 2.0, 2.0, 2.0, 1.9, 1.8, 1.6, 1.5, -4.3, -0.1]
+    return g["ZeroInflatedPoisson"](), g["data"], start, log_likelihood, near, lambda x: x
+
+
 INTERIOR = [
     _classic,
     _variant,
@@ -191,6 +228,8 @@ INTERIOR = [
     _two_normals,
     _failure_times,
     _student_t,
+    _network,
+    _zero_inflated_poisson,
 ]
 
 
@@ -640,3 +679,164 @@ def test_the_bound_is_of_the_linkage_model_and_drawn(monkeypatch):
     with contextlib.redirect_stdout(printed):
         bare = runpy.run_path(str(FOLDER / "plot_lower_bound.py"))
     assert bare["plt"] is None and g["printed"].startswith(printed.getvalue())
+
+
+# Bayesian network.
+
+
+@given(seed=SEEDS)
+@FEW
+def test_the_e_step_of_a_network_enumerates(seed):
+    """B is hidden, between A and two that it affects, one of them together with A."""
+    rng, network = np.random.default_rng(seed), example("bayesian_network")["Network"]
+    model, counts = network("A B|A C|AB D|B"), rng.integers(0, 9, (2, 1, 2, 2))
+    params = model.initialize(counts, rng)
+    a, b, c, d = params
+    expected, total = np.zeros((2, 2, 2, 2)), 0.0
+    for i, k, m in itertools.product(range(2), repeat=3):
+        p = [a[i, 0, 0, 0] * b[i, j, 0, 0] * c[i, j, k, 0] * d[0, j, 0, m] for j in range(2)]
+        expected[i, :, k, m] = counts[i, 0, k, m] * np.divide(p, sum(p))
+        total += counts[i, 0, k, m] * np.log(sum(p))
+    (got,), value = model.e_step(counts, params)
+    np.testing.assert_allclose(got, expected, rtol=1e-12)
+    assert value == pytest.approx(total, rel=1e-12)
+
+
+@given(seed=SEEDS)
+@FEW
+def test_of_a_network_seen_whole_one_step_takes_proportions(seed):
+    rng, network = np.random.default_rng(seed), example("bayesian_network")["Network"]
+    model, counts = network("A B|A C|AB"), rng.integers(1, 9, (2, 2, 2))
+    a, b, c = fit_em(model, counts, random_state=seed).params
+    np.testing.assert_allclose(a.ravel(), counts.sum(axis=(1, 2)) / counts.sum(), rtol=1e-12)
+    pairs = counts.sum(axis=2)
+    np.testing.assert_allclose(b[:, :, 0], pairs / pairs.sum(axis=1, keepdims=True), rtol=1e-12)
+    np.testing.assert_allclose(c, counts / counts.sum(axis=2, keepdims=True), rtol=1e-12)
+
+
+def test_two_hidden_nodes_explain_the_answers_and_one_does_not(golden):
+    case, printed = golden("classic.json")["schoolboys"], example("bayesian_network")["printed"]
+    found = [line.split("chi-squared ")[1] for line in printed.splitlines() if "df" in line]
+    assert found == ["{:.2f}, df {}".format(*case[name]) for name in ("one", "two")]
+
+
+# Factor analysis.
+
+
+def factors(n_columns, n_factors, seed):
+    """Draws of a model of factors, centred, and parameters elsewhere."""
+    rng = np.random.default_rng(seed)
+    model = example("factor_analysis")["Factors"](n_factors)
+    loadings = rng.normal(size=(n_columns, n_factors))
+    noise = rng.normal(size=(300, n_columns)) * rng.uniform(0.8, 2.0, n_columns)
+    X = rng.normal(size=(300, n_factors)) @ loadings.T + noise
+    return model, X - X.mean(axis=0), model.initialize(X, rng)
+
+
+@given(seed=SEEDS, n_columns=st.integers(2, 6), n_factors=st.integers(1, 3))
+@FEW
+def test_expected_factors_are_those_of_the_joint_normal_law(seed, n_columns, n_factors):
+    model, X, (loadings, noise) = factors(n_columns, n_factors, seed)
+    covariance = loadings @ loadings.T + np.diag(noise)
+    slopes = np.linalg.solve(covariance, loadings)  # of the factors on the columns
+    z, left = X @ slopes, np.eye(n_factors) - loadings.T @ slopes
+    got, value = model.e_step(X, example("factor_analysis")["Params"](loadings, noise))
+    np.testing.assert_allclose(got.xz, X.T @ z, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(got.zz, z.T @ z + len(X) * left, rtol=1e-8, atol=1e-8)
+    exact = stats.multivariate_normal(cov=covariance).logpdf(X).sum()
+    assert value == pytest.approx(exact, rel=1e-10)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 3])  # of 2 the noise of a column goes to 0, endlessly
+def test_factor_analysis_is_that_of_scikit_learn(seed):
+    model, X, start = factors(8, 2, seed)
+    oracle = FactorAnalysis(2, tol=1e-11, max_iter=10000, svd_method="lapack").fit(X)
+    fit = fit_em(model, X, start=start, tol=1e-11)
+    assert fit.converged
+    assert fit.log_likelihood == pytest.approx(oracle.score(X) * len(X), abs=1e-8)
+    loadings, noise = fit.params
+    covariance = loadings @ loadings.T + np.diag(noise)
+    np.testing.assert_allclose(covariance, oracle.get_covariance(), atol=1e-4)
+    with pytest.warns(DataWarning, match="flat along a ridge"):  # turned loadings do as well
+        errors = standard_errors(model, X, fit)
+    assert np.isnan(errors.loadings).all() and np.isfinite(errors.noise).all()
+
+
+def test_on_the_wines_too_and_acceleration_saves_most_steps():
+    lines = example("factor_analysis")["printed"].splitlines()
+    values = [float(line.split()[-1]) for line in lines if line.startswith("   ")]
+    np.testing.assert_allclose(values[::2], values[1::2], rtol=0, atol=2e-8)  # as printed
+    steps = [[int(n) for n in re.findall(r" (\d+) ", line)] for line in lines[::3]]
+    assert all(plain > 5 * accelerated for plain, accelerated in steps)
+
+
+# Zero-inflated Poisson.
+
+
+def test_apple_shoots_have_the_published_likelihood(golden):
+    g, case = example("zero_inflated_poisson"), golden("classic.json")["apple_shoots"]
+    assert g["shoots"].reshape(8, 18).sum(axis=1).tolist() == [30, 30, 40, 40, 30, 30, 30, 40]
+    assert g["fit"].log_likelihood == pytest.approx(case["log_likelihood"], abs=5e-5)
+    errors = standard_errors(g["ZeroInflatedPoisson"](), g["data"], g["fit"])
+    log_likelihood = _zero_inflated_poisson()[3]
+    point, h = np.concatenate(g["fit"].params), 1e-4
+    information = [  # differences of the exact gradient
+        [
+            (log_likelihood(point + s * h * d + 1e-30j * e)).imag / 1e-30 * -s / (2 * h)
+            for e in np.eye(10)
+            for s in (1, -1)
+        ]
+        for d in np.eye(10)
+    ]
+    information = np.reshape(information, (10, 10, 2)).sum(axis=2)
+    exact = np.sqrt(np.diag(np.linalg.inv(information)))
+    np.testing.assert_allclose(np.concatenate(errors), exact, rtol=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_zero_inflated_regression_is_that_of_a_general_maximiser(seed):
+    g, rng = example("zero_inflated_poisson"), np.random.default_rng(seed)
+    X, Z = (np.column_stack([np.ones(200), rng.normal(size=(200, k))]) for k in (2, 1))
+    can = rng.random(200) > special.expit(Z @ [-0.5, 0.8])
+    counts = rng.poisson(np.exp(X @ [0.8, 0.4, -0.3])) * can
+    weights = rng.integers(1, 4, 200)
+
+    def fall(x):
+        share = special.expit(Z @ x[3:])
+        p = (1 - share) * stats.poisson.pmf(counts, np.exp(X @ x[:3])) + share * (counts == 0)
+        return -weights @ np.log(p)
+
+    oracle = optimize.minimize(fall, [1, 0, 0, 0, 0], tol=1e-10, method="Nelder-Mead")
+    oracle = optimize.minimize(fall, oracle.x, method="BFGS", options={"gtol": 1e-3})
+    data = weights, counts, X, Z
+    fit = fit_em(g["ZeroInflatedPoisson"](), data, random_state=seed, tol=1e-11)
+    assert fit.converged
+    assert fit.log_likelihood == pytest.approx(-oracle.fun, abs=1e-6)
+    np.testing.assert_allclose(np.concatenate(fit.params), oracle.x, atol=2e-4)
+
+
+# K-means as a limit.
+
+
+@given(seed=SEEDS, variance=st.floats(0.001, 10.0))
+@FEW
+def test_spheres_bound_the_sum_of_squares_and_meet_it(seed, variance):
+    """2 v log-likelihood is minus the sum of squares, or up to 2 v log K a row more."""
+    g = example("plot_kmeans_limit")
+    centers = g["Spheres"](1.0).initialize(g["X"], np.random.default_rng(seed))
+    squares = ((g["X"][:, None] - centers.centers) ** 2).sum(axis=2).min(axis=1).sum()
+    above = 2 * variance * g["Spheres"](variance).e_step(g["X"], centers)[1] + squares
+    assert -1e-9 * squares <= above <= 2 * variance * np.log(3) * len(g["X"]) * (1 + 1e-12)
+
+
+def test_steps_of_small_spheres_are_those_of_k_means():
+    g = example("plot_kmeans_limit")
+    small = path(g["Spheres"](1e-6), g["X"], g["Params"](g["start"]), 5)
+    np.testing.assert_allclose([p.centers for p in small[1:]], g["lloyd"], atol=1e-12)
+    rows = [line.split() for line in g["printed"].splitlines()[1:6]]
+    last = [float(row[-1]) for row in rows]
+    assert last == sorted(last, reverse=True) and last[-1] == 0.0
+    spread = np.linalg.eigvalsh(np.cov(g["X"].T, bias=True))[-1]
+    large = fit_em(g["Spheres"](1.2 * spread), g["X"], start=g["Params"](g["start"]), tol=1e-12)
+    np.testing.assert_allclose(large.params.centers, [g["X"].mean(axis=0)] * 3, atol=1e-3)
+    assert [len(ax.lines) for ax in g["axes"]] == [3] * 5

@@ -1,8 +1,10 @@
 """A classifier by a Gaussian mixture, of rows of which the class may be unknown."""
 
 import pickle
+from contextlib import nullcontext
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
@@ -15,7 +17,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from emkit import EMGaussianMixture, EMMixtureClassifier
+from emkit import EMGaussianMixture, EMGaussianMixtureIC, EMMixtureClassifier
 from emkit.engine.acceleration import ACCELERATIONS
 from emkit.exceptions import DataWarning
 from emkit.numerics.covariance import NAMES
@@ -403,3 +405,33 @@ def test_a_class_of_one_row_is_told_of():
     y = np.where(np.arange(150) == 0, 3, SPECIES)
     with pytest.warns(DataWarning, match=r"component\(s\) \[3\] is singular but for reg_covar"):
         EMMixtureClassifier().fit(X, y)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda X: EMMixtureClassifier().fit(X, SPECIES[: len(X)]),
+        lambda X: EMGaussianMixtureIC(max_components=2, covariance_type="full").fit(X),
+    ],
+    ids=["classifier", "grid"],
+)
+@pytest.mark.parametrize("of_categories", [False, True])
+def test_messages_name_the_class_that_was_called(make, of_categories):
+    """They named EMGaussianMixture, to which it delegates."""
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    if of_categories:
+        frame["d"] = np.where(frame["d"] > 1.0, "wide", "slim")
+    fitted = make(frame)
+    name = type(fitted).__name__
+    with pytest.warns(UserWarning, match=f"valid feature names, but {name} was fitted"):
+        fitted.predict(frame.to_numpy())
+    short = frame.iloc[:, :2].set_axis([0, 1], axis=1)
+    with (
+        pytest.warns(UserWarning) if not of_categories else nullcontext(),
+        pytest.raises(ValueError, match=f"X has 2 features, but {name} is expecting 4"),
+    ):
+        fitted.predict_proba(short)
+    with pytest.raises(ValueError, match=f"minimum of 2 is required by {name}"):
+        make(frame[:1])
+    kept = getattr(fitted, "mixture_", None) or fitted.best_estimator_
+    assert type(kept) is EMGaussianMixture

@@ -43,8 +43,7 @@ def test_an_example_is_short_has_a_title_and_ends_by_printing(script):
     assert prints([statement for statement in tree.body if not draws(statement)][-1])
 
 
-def test_every_example_is_listed_and_everything_listed_is_there():
-    listed = (EXAMPLES / "README.md").read_text()
-    for script in SCRIPTS:
-        assert f"`{script.name}`" in listed
-    assert len(re.findall(r"^- `\w+\.py`", listed, re.M)) == len(SCRIPTS)
+@pytest.mark.parametrize("folder", [EXAMPLES, EXAMPLES / "classic"], ids=lambda path: path.name)
+def test_every_example_is_listed_and_everything_listed_is_there(folder):
+    listed = re.findall(r"^[-|] `(\w+\.py)`", (folder / "README.md").read_text(), re.M)
+    assert sorted(listed) == sorted(script.name for script in SCRIPTS if script.parent == folder)

@@ -17,14 +17,13 @@ from sklearn.naive_bayes import CategoricalNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from structures import OF_EACH_LAYOUT, dense
-from tables import Slices
+from tables import Parts, Slices
 
 from emkit import EMGaussianMixture, EMMixtureClassifier, MixturePrior
 from emkit.engine.search import SEARCHES
 from emkit.exceptions import DataWarning
 from emkit.mixture.fitted import fitted_model
-from emkit.mixture.mixed import coded_rows
-from emkit.mixture.table import open_table
+from emkit.mixture.table import apart, kept_columns, open_table
 from emkit.models.labels import Labels
 from emkit.numerics.covariance import NAMES
 
@@ -228,7 +227,7 @@ def test_labels_that_know_nothing_change_nothing(columns, name):
     frame = frame[columns]
     free = EMGaussianMixture(3, covariance_type=name, random_state=0).fit(frame)
     opened = open_table(free, frame)
-    rows = coded_rows(free, opened.fit_data(), None)
+    rows = apart(opened.fit_data(), kept_columns(free), 3)
     labelled = replace(rows, labels=Labels(np.full(len(rows), -1), np.arange(3)))
     model, params = fitted_model(free, rows.incomplete)
     (stats, height), (others, same) = (model.e_step(data, params) for data in (rows, labelled))
@@ -516,10 +515,12 @@ def test_what_is_refused(change, arguments, message):
         EMMixtureClassifier(**arguments).fit(change(frame), z)
 
 
-def test_rows_to_predict_are_in_memory_and_have_the_columns_of_the_fit():
+def test_rows_to_predict_have_the_columns_of_the_fit_and_may_come_in_blocks():
     frame, z, _ = table(20)
     classifier = EMMixtureClassifier().fit(frame, z)
     with pytest.raises(ValueError, match="now missing:\n- g\n- y"):
         classifier.predict(frame[["x", "f"]])
-    with pytest.raises(ValueError, match="block by block"):
-        classifier.predict(Slices(np.zeros((8, 4))))
+    parts = Parts(frame[:9], frame[9:])
+    assert_array_equal(classifier.predict(parts), classifier.predict(frame))
+    with pytest.raises(ValueError, match="X has 3 features, but EMMixtureClassifier is expecting"):
+        classifier.predict(Slices(np.zeros((8, 3))))

@@ -284,8 +284,6 @@ def test_what_takes_numbers_alone_says_so():
     mixture = EMGaussianMixture(2, random_state=0).fit(frame)
     for call in (
         mixture.to_sklearn,
-        lambda: mixture.partial_fit(frame),
-        lambda: EMGaussianMixture(2).partial_fit(frame),
         lambda: EMGaussianMixture(2, means_init=np.zeros((2, 2))).fit(frame),
         lambda: EMGaussianMixture(2, init_params="random").fit(frame),
     ):
@@ -294,7 +292,34 @@ def test_what_takes_numbers_alone_says_so():
     with pytest.raises(ValueError, match="now missing:\n- g\n- y"):
         mixture.predict(frame[["x", "f"]])
     blocks = Slices(frame[["x", "y"]].to_numpy())
-    named = EMGaussianMixture(2, categorical_features=[0])
-    for call in (lambda: named.fit(blocks), lambda: mixture.predict(blocks)):
-        with pytest.raises(ValueError, match="block by block"):
-            call()
+    with pytest.raises(ValueError, match="block by block"):
+        EMGaussianMixture(2, categorical_features=[0]).fit(blocks)
+
+
+@pytest.mark.filterwarnings("ignore:No standard errors for tables")  # of shares that are 0
+@pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical", "EEI"])
+@pytest.mark.parametrize("options", [{}, {"reg_covar": 0.0}, {"prior": "mclust"}])
+def test_numbers_that_are_constant_are_left_out_beside_categories(covariance_type, options):
+    """Their density was in the likelihood, and without reg_covar there was none to be had."""
+    whole, rng = table(n=400), np.random.default_rng(0)
+    guess = whole["x"] + rng.normal(size=len(whole)) * 3.0 > 4.0
+    alone = whole[["f", "g"]].assign(h=np.where(guess, "hi", "lo"))
+    frame = alone.assign(c=7.0, d=0.0)
+    frame.loc[:5, "c"] = np.nan
+    new = {"covariance_type": covariance_type, "random_state": 0, "warm_start": True, **options}
+    without = EMGaussianMixture(2, **new).fit(alone)
+    with pytest.warns(DataWarning, match=r"Column\(s\) c, d are constant") as told:
+        mixture = EMGaussianMixture(2, **new).fit(frame)
+    assert len(told) == 1
+    assert_allclose(mixture.score_samples(frame), without.score_samples(alone))
+    assert mixture.bic(frame) == without.bic(alone)
+    assert (mixture.means_ == [7.0, 0.0]).all()
+    assert np.isfinite(mixture.precisions_).all()
+    assert (mixture.impute(frame)["c"] == 7.0).all()
+    assert (mixture.sample(9)[0][["c", "d"]] == [7.0, 0.0]).all(axis=None)
+    errors = mixture.standard_errors(frame)
+    assert not errors.means.any()
+    assert_allclose(errors.weights, without.standard_errors(alone).weights)
+    again = pickle.loads(pickle.dumps(mixture))
+    with pytest.warns(DataWarning, match="are constant"):
+        assert again.fit(frame).n_iter_ < 5

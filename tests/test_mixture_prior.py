@@ -15,7 +15,7 @@ from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from structures import dense, unit
 
-from emkit import EMGaussianMixture, MixturePrior
+from emkit import EMGaussianMixture, EMGaussianMixtureIC, MixturePrior
 from emkit.engine import StopReason
 from emkit.exceptions import DataWarning
 from emkit.numerics.covariance import NAMES, STRUCTURES
@@ -586,3 +586,31 @@ def test_weights_that_are_no_counts_have_no_covariance_with_divisor_n_minus_1():
     mixture = EMGaussianMixture(2, prior=full_prior("full", 2), reg_covar=0.0)
     with pytest.warns(DataWarning, match="these sum to 1, less than the 60 rows"):
         mixture.fit(X, sample_weight=shares)
+
+
+@pytest.mark.parametrize("name", ["diag", "VVI"])
+@pytest.mark.parametrize("seed", [0, 2, 4])
+def test_components_that_the_prior_widens_are_not_small(name, seed):
+    """One of hardly a row has the variance of the prior: reg_covar was said to be half of it."""
+    rng = np.random.default_rng(seed)
+    X = np.vstack([rng.normal(size=(60, 2)), 30.0 + 1e-3 * rng.normal(size=(5, 2))])
+    mixture = EMGaussianMixture(4, covariance_type=name, prior="mclust", random_state=0)
+    assert mixture.fit(X).covariances_.max() > 1.0
+    assert mixture.weights_.min() < 1e-3
+
+
+def test_no_message_asks_for_what_is_set():
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.normal(size=(50, 2)), [[40.0, 40.0]]])
+    of_weights = MixturePrior(degrees_of_freedom=0.0, mean_precision=0.0)
+    asked = {
+        None: "set prior='mclust'",
+        of_weights: "set a MixturePrior of more degrees_of_freedom",
+    }
+    for prior, remedy in asked.items():
+        mixture = EMGaussianMixture(2, prior=prior, random_state=0)
+        with pytest.warns(DataWarning, match=f"singular but for .* or {remedy}"):
+            mixture.fit(X)
+    grid = EMGaussianMixtureIC(max_components=1, covariance_type="full", prior="mclust")
+    with pytest.warns(DataWarning, match="free parameters, .* set a MixturePrior of more"):
+        grid.fit(rng.normal(size=(9, 6)))

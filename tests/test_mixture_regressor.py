@@ -145,3 +145,10 @@ STARTS = {"check_sample_weight_equivalence_on_dense_data": "random starts, as of
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_estimator_checks(estimator, check):
     check(estimator)
+
+
+def test_what_the_mixture_refuses_is_told_in_the_name_of_the_regressor():
+    with pytest.raises(ValueError, match="a minimum of 2 is required by EMMixtureRegressor"):
+        EMMixtureRegressor(1).fit([[1.0]], [2.0])
+    rows = np.random.default_rng(0).normal(size=(20, 2))
+    assert type(EMMixtureRegressor(1).fit(rows[:, :1], rows[:, 1]).mixture_) is EMGaussianMixture

@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit.engine import Blocks
-from emkit.models.rows import Summary, summarise
+from emkit.models.rows import Rows, Summary, summarise
 from emkit.numerics.gaussian import Scaling
 
-__all__ = ["Converted", "DataBlocks", "MemoryBlocks", "SummarisedRows", "WorkedOut"]
+__all__ = ["Converted", "DataBlocks", "MemoryBlocks", "SummarisedRows", "WorkedOut", "of_columns"]
 
 
 class DataBlocks(Blocks):
@@ -55,6 +56,10 @@ class SummarisedRows(DataBlocks):
         """Mean and standard deviation of every column, from those of the blocks."""
         return Scaling(self.summary.mean, self.summary.spread)
 
+    def of_columns(self, columns: NDArray[np.intp]) -> "SummarisedRows":
+        """The same rows of some of the columns."""
+        raise NotImplementedError
+
 
 class MemoryBlocks(DataBlocks):
     """Blocks of rows in memory."""
@@ -88,6 +93,11 @@ class Converted(Sequence[Any]):
         if not 0 <= i < len(self):
             raise IndexError(i)
         return self.function(self.blocks[i], *(some[i] for some in self.values))
+
+
+def of_columns(columns: NDArray[np.intp], rows: Rows) -> Rows:
+    """The same rows of some of the columns."""
+    return Rows.of(rows.X[:, columns], rows.sample_weight)
 
 
 class WorkedOut(Blocks):

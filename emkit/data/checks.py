@@ -180,7 +180,7 @@ def part_of(rows: Any, chosen: Any) -> Any:
     return type(rows)(*(None if part is None else part[chosen] for part in rows))
 
 
-def refuse_empty_columns(estimator: Any, data: Any) -> None:
+def refuse_empty_columns(data: Any, names: Any) -> None:
     """ValueError where a column has no value in the rows of a fit, which are those that count."""
     if not data.incomplete:
         return
@@ -191,7 +191,6 @@ def refuse_empty_columns(estimator: Any, data: Any) -> None:
     else:
         empty = data.summary.observed == 0.0
     if empty.any():
-        names = getattr(estimator, "feature_names_in_", np.arange(len(empty)))
         raise ValueError(
             f"Nothing is observed in column(s) {', '.join(str(name) for name in names[empty])} of "
             "X (in rows of positive weight): nothing can be learned of them. Drop them."

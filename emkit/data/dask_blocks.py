@@ -3,14 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 from emkit.base.optional import optional_import
-from emkit.data.blocks import DataBlocks, SummarisedRows
+from emkit.data.blocks import DataBlocks, SummarisedRows, of_columns
 from emkit.engine import tree
 from emkit.exceptions import ClusterError
 from emkit.models.rows import Rows, Summary
@@ -125,6 +126,13 @@ class DaskRows(SummarisedRows, Chunks):
         X = np.concatenate([part.X for part in parts])
         rows = Rows.of if self.incomplete else Rows
         return rows(X, np.concatenate(weights) if weighted else None)
+
+    def of_columns(self, columns: NDArray[np.intp]) -> "DaskRows":
+        other: Any = self.convert(partial(of_columns, columns))
+        other.__dict__.pop("start_data", None)
+        SummarisedRows.__init__(other, [some.of_columns(columns) for some in self._summaries])
+        rows: DaskRows = other
+        return rows
 
     def _sample(self) -> list[Rows]:
         """Rows drawn of every chunk, in proportion to weight."""

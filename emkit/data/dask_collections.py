@@ -15,10 +15,11 @@ from sklearn.utils.validation import validate_data
 
 from emkit._typing import Array
 from emkit.base.estimator import FLOATS
+from emkit.data.checks import in_context
 from emkit.data.containers import columns_of
 from emkit.data.dask_blocks import Chunks, DaskRows, get_client
 from emkit.data.numbers import NUMERIC, numbers_of, refuse_date_types
-from emkit.data.opened import Opened, Task, is_dask
+from emkit.data.opened import Coder, Opened, Task, is_dask
 from emkit.data.reader import OF_ROWS, R, Reader
 from emkit.data.responses import check_responses
 from emkit.engine import SimulatedAnnealing, SimulatedAnnealingEM, StochasticEM
@@ -36,6 +37,8 @@ class Clustered(Opened[R]):
 
     def _open(self) -> None:
         self.y = check_responses(self.y, self.reader.beside)
+        if self.coder is not None and self.X.ndim == 2:
+            self.X = _encoded(self.X, self.coder)
         self.given = self.X  # the types and names of its columns
         self.reader = self.reader.of_columns(columns_of(self.X))
         self.X = as_dask_array(self.estimator, self.X, reset=self.reset)
@@ -162,6 +165,19 @@ def as_dask_array(estimator: Any, X: Any, *, reset: bool) -> Any:
     return _one_wide(X)
 
 
+def _encoded(X: Any, coder: Coder) -> Any:
+    """A collection with numbers in place of categories, if there are such."""
+    if hasattr(X, "dtypes"):
+        encode = coder(X._meta)
+        if encode is None:
+            return X
+        return X.map_partitions(partial(_encode, encode), meta=encode(X._meta))
+    if math.isnan(X.shape[1]):
+        return X
+    encode = coder(np.empty((0, X.shape[1]), X.dtype))
+    return X if encode is None else _one_wide(X).map_blocks(encode, dtype=float)
+
+
 def _one_wide(X: Any) -> Any:
     return X.rechunk({1: -1}) if X.numblocks[1] > 1 else X
 
@@ -214,6 +230,12 @@ def _read(reader: Reader[R], number: int, X: Any, weights: Any = None, y: Any = 
     """A chunk as rows, checked; an error names it."""
     context = f"That is in chunk {number} of X."
     return reader.read_block(X, weights, y, context, f"{context} Its first row is row 0 of y.")
+
+
+def _encode(encode: Callable[[Any], Any], X: Any, partition_info: Any = None) -> Any:
+    number = "" if partition_info is None else f" {partition_info['number']}"
+    with in_context(f"That is in chunk{number} of X."):
+        return encode(X)
 
 
 def _load_chunk(

@@ -12,7 +12,7 @@ from emkit._typing import Array
 from emkit.data.refusals import column
 from emkit.data.tables import Factor, Table, is_mark, plain
 
-__all__ = ["Category", "factor_in", "learn", "shown"]
+__all__ = ["Category", "factor_in", "grouped", "learn", "shown"]
 
 #: Columns and levels that are named in a message.
 MOST_SHOWN = 5
@@ -115,6 +115,17 @@ def learn(
             f"ordinal_features lists the levels of {column(j, table.names)}, and X holds others: "
             f"{shown(strange)}. List all of them."
         )
+    return grouped(levels, counts, ordered, min_frequency, only_seen)
+
+
+def grouped(
+    levels: Sequence[Any],
+    counts: Mapping[Any, float],
+    ordered: bool,
+    min_frequency: Any,
+    only_seen: bool,
+) -> Category:
+    """A category of levels of which rows have so many; see `learn`."""
     category = _pooled(levels, counts, ordered, min_frequency)
     return _of_seen(category, counts) if only_seen and counts else category
 

@@ -11,7 +11,7 @@ from emkit.data.limits import Limited, read_limits
 from emkit.data.numbers import NUMERIC
 from emkit.data.opened import place_of
 
-__all__ = ["limited_table"]
+__all__ = ["limited_table", "refuse_limits_in_blocks"]
 
 
 def limited_table(estimator: Any, X: Any, *, fitting: bool = False) -> Limited | None:
@@ -44,6 +44,15 @@ def limited_table(estimator: Any, X: Any, *, fitting: bool = False) -> Limited |
     if typed and (apart or _has_categories(named, mark, found)):
         return read_limits(table, mark, apart=apart | typed)
     return found
+
+
+def refuse_limits_in_blocks(estimator: Any, X: Any, first: Any) -> None:
+    """ValueError in a fit to rows that are not in memory, the first of which hold limits."""
+    if limited_table(estimator, first, fitting=True) is not None:
+        raise ValueError(
+            f"X is read block by block ({type(X).__name__}), and holds cells that are known to an "
+            "interval, as '<0.05', which are for tables in memory. Fit a sample of the rows."
+        )
 
 
 def _has_categories(named: Any, mark: Any, found: Limited) -> bool:

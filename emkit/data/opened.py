@@ -22,7 +22,12 @@ from emkit.data.rounding import warn_of_rounding
 from emkit.data.source import is_source
 from emkit.models.rows import Rows, Summary
 
-__all__ = ["Opened", "Task", "is_dask", "open_data", "place_of"]
+__all__ = ["Coder", "Opened", "Task", "is_dask", "open_data", "place_of"]
+
+
+#: From the first rows of data in blocks to what makes numbers of the categories of every block;
+#: None where all columns are numbers.
+Coder = Callable[[Any], Callable[[Any], Any] | None]
 
 
 class Task(NamedTuple):
@@ -65,9 +70,10 @@ class Opened(ABC, Generic[R]):
         y: Any,
         sample_weight: Any,
         reset: bool,
+        coder: Coder | None = None,
     ):
         self.estimator, self.reader, self.reset = estimator, reader, reset
-        self.X, self.y, self.sample_weight = X, y, sample_weight
+        self.X, self.y, self.sample_weight, self.coder = X, y, sample_weight, coder
         self._open()
 
     @abstractmethod
@@ -175,6 +181,7 @@ def open_data(
     y: Any = None,
     sample_weight: Any = None,
     reset: bool,
+    coder: Coder | None = None,
 ) -> Opened[R]:
     """Rows that were given to a method, wherever they lie.
 
@@ -190,6 +197,8 @@ def open_data(
         What goes with the rows.
     reset : bool
         Whether the estimator is to be fitted; otherwise it must be fitted already.
+    coder : callable, optional
+        What is made of columns of categories, where rows come in blocks: see `Coder`.
 
     Raises
     ------
@@ -201,7 +210,7 @@ def open_data(
     """
     if not reset:
         check_is_fitted(estimator, reader.fitted)
-    return place_of(X)(estimator, X, reader, y, sample_weight, reset)
+    return place_of(X)(estimator, X, reader, y, sample_weight, reset, coder)
 
 
 def place_of(X: Any) -> type[Opened[Any]]:

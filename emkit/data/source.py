@@ -1,7 +1,7 @@
 """Data larger than memory: read block by block, at every pass anew."""
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 from emkit.data.checks import in_context, is_private, map_of
 from emkit.data.checksum import Checksums
 from emkit.data.containers import array_of
-from emkit.data.lazy import LazyBlocks
+from emkit.data.lazy import LazyBlocks, LazyRows
 from emkit.data.numbers import refuse_date_types
 from emkit.data.reading import place, read_blocks, reading
 from emkit.data.responses import check_responses
@@ -48,7 +48,7 @@ def is_sliceable(X: Any) -> bool:
 def _gives_blocks(X: Any) -> bool:
     arrays = ("shape", "__array__", "__array_interface__", "__dataframe__", "__dlpack__", "iloc")
     blocks = hasattr(X, "__iter__") and not any(hasattr(X, name) for name in arrays)
-    return blocks or type(X) is LazyBlocks
+    return blocks or (isinstance(X, LazyBlocks) and not isinstance(X, LazyRows))
 
 
 class Block(NamedTuple):
@@ -83,9 +83,18 @@ class Source:
         long as those of X.
     y_name : str, default="y"
         What y is called.
+    coder : callable, optional
+        From the first block to what makes numbers of the categories of every block, or None.
     """
 
-    def __init__(self, X: Any, sample_weight: Any = None, y: Any = None, y_name: str = "y"):
+    def __init__(
+        self,
+        X: Any,
+        sample_weight: Any = None,
+        y: Any = None,
+        y_name: str = "y",
+        coder: Callable[[Any], Any] | None = None,
+    ):
         self._y_name = y_name
         for name, given in (("X", X), (y_name, y), ("sample_weight", sample_weight)):
             if isinstance(given, Iterator):
@@ -115,6 +124,8 @@ class Source:
             raise ValueError(f"Complex data not supported. Got X of dtype {self._dtype}.")
         self.n_features = shape[1]
         self._names, self._checksums = _names(self.first), Checksums()
+        self._encode = coder and coder(self.first)
+        self.first = self._in_numbers(0, self.first)
         single = self._dtype == np.float32
         self.dtype = np.dtype(np.float32 if single else np.float64)
 
@@ -160,7 +171,14 @@ class Source:
                     f"Block {number} of X has the columns {names}, and block 0 {self._names}. All "
                     "blocks must have the same columns in the same order."
                 )
-            yield block
+            yield self._in_numbers(number, block)
+
+    def _in_numbers(self, number: int, block: Any) -> Any:
+        """A block with numbers in place of categories."""
+        if self._encode is None:
+            return block
+        with in_context(f"That is in block {number} of X."):
+            return self._encode(block)
 
     def _slice(self, number: int) -> Any:
         start = number * self.block_rows
@@ -172,7 +190,7 @@ class Source:
                 f"{where} could not be read: the slice has {len(block)} rows, and the shape of X "
                 f"says {self.n_rows} for all."
             )
-        return block
+        return self._in_numbers(number, block)
 
     def block(self, number: int) -> Block:
         """One block of rows that can be sliced, with what belongs to them."""

@@ -1,13 +1,15 @@
 """Rows of a source, read anew at every pass, to a model what rows in memory are."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from functools import partial
 from typing import Any, Generic
 
 import numpy as np
+from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.data.blocks import Converted, DataBlocks, SummarisedRows, WorkedOut
+from emkit.data.blocks import Converted, DataBlocks, SummarisedRows, WorkedOut, of_columns
 from emkit.data.lazy import lazy_rows
 from emkit.data.opened import Opened, Task
 from emkit.data.reader import OF_ROWS, R, Reader
@@ -31,7 +33,8 @@ class Streamed(Opened[R]):
                 raise ValueError(
                     f"{name} has a row for each of X, and X is read block by block. {remedy}."
                 )
-        self.source = Source(self.X, self.sample_weight, self.y, self.reader.beside)
+        beside = self.sample_weight, self.y, self.reader.beside
+        self.source = Source(self.X, *beside, coder=self.coder)
         self.source.check(self.estimator, reset=self.reset)
         self.picklable, self.dtype = self.source.picklable, self.source.dtype
         self.n_features = self.source.n_features
@@ -92,6 +95,10 @@ def _load(reader: Reader[R], counted: Callable[[R], R], block: Block) -> R:
 
 def _compute(reader: Reader[R], task: Task, block: Block) -> Array:
     return task(_read(reader, block), block.number)
+
+
+def _of_columns(load: Callable[[Block], Rows], columns: NDArray[np.intp], block: Block) -> Rows:
+    return of_columns(columns, load(block))
 
 
 class SourceBlocks(DataBlocks, Generic[R]):
@@ -194,6 +201,14 @@ class RowStream(SummarisedRows, SourceBlocks[Rows]):
 
     def __iter__(self) -> Iterator[Rows]:
         return read(super().__iter__())
+
+    def of_columns(self, columns: NDArray[np.intp]) -> "RowStream":
+        other = copy(self)
+        other.load = partial(_of_columns, self.load, columns)
+        other._blocks = Loaded(self.source, other.load, self._numbers)
+        SummarisedRows.__init__(other, [some.of_columns(columns) for some in self._summaries])
+        other.start_data = other
+        return other
 
     def sample(self, size: int, rng: np.random.Generator) -> Rows:
         """As `Rows.sample`; the same rows where none has a weight."""

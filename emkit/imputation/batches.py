@@ -7,13 +7,15 @@ from emkit.base.estimator import require_same
 from emkit.base.names import column_names, listed
 from emkit.data.limited_table import limited_table
 from emkit.data.limits_by_column import has_limits
+from emkit.data.opened import place_of
 from emkit.exceptions import DataWarning, warn
+from emkit.imputation.coding import require_first_batch
 from emkit.imputation.columns import Columns
 from emkit.imputation.fitted import publish_params
+from emkit.imputation.mixed import batch_table, coded_batch
 from emkit.imputation.prior import Prepared, prior_model, shrinkage_at
 from emkit.imputation.table import load_table, open_table
 from emkit.mixture.streaming import Batch, PartialFitMixin, Stream
-from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.numerics.covariance import STRUCTURES
 
 __all__ = ["ImputerStream"]
@@ -35,6 +37,7 @@ class ImputerStream(PartialFitMixin):
     n_samples_seen_: float
     _columns: Columns
     _coding: Any
+    _shares: Any
     _fitted: Any
     _limited: bool
     lower_limits: Any
@@ -48,19 +51,21 @@ class ImputerStream(PartialFitMixin):
             )
         if self._limited or has_limits(self) or len(self._columns.logs):
             raise ValueError(NO_LIMITS)
-        if self._coding is not None:
-            raise ValueError(
-                "partial_fit takes numbers alone, and the first batch has columns of categories: "
-                f"{listed(column_names(self)[self._coding.columns])}. Fit a sample of the rows, or "
-                "set categorical_features=None and number the levels."
-            )
         super()._require_stream()
+
+    def _first_batch(self, X: Any, sample_weight: Any) -> None:
+        if limited_table(self, X, fitting=True) is not None:
+            raise ValueError(NO_LIMITS)
+        if place_of(X).in_memory:
+            require_first_batch(self, X)
+        super()._first_batch(X, sample_weight)
 
     def _batch(self, X: Any, sample_weight: Any) -> Batch:
         """The rows of a batch that count, in the columns that are modelled."""
         if limited_table(self, X) is not None:
             raise ValueError(NO_LIMITS)
-        data, columns, cells = load_table(self, open_table(self, X, sample_weight), self._columns)
+        opened = open_table(self, X, sample_weight, batch=True)
+        data, columns, cells = load_table(self, opened, self._columns)
         news = columns.changed(cells)
         if len(news):
             warn(
@@ -69,25 +74,33 @@ class ImputerStream(PartialFitMixin):
                 "batch. Clone the estimator to begin anew, with more rows in the first batch.",
                 DataWarning,
             )
+        if self._shares is not None:
+            data = coded_batch(self, data)
         return Batch(data, cells.weight, cells.missing_fraction)
 
-    def _model_of_batch(self, stream: Stream, data: Any) -> GaussianMixtureModel:
+    def _model_of_batch(self, stream: Stream, data: Any) -> Any:
         """The model of the stream, its prior that of all rows so far."""
         modelled = self._columns.modelled.tolist()
         require_same(
             "partial_fit",
             "(covariance_type, n_components, columns)",
-            before=self._fitted[0],
+            before=tuple(self._fitted[0][:3]),
             now=(STRUCTURES[self.covariance_type].name, self.n_components, modelled),
         )
-        shrinkage = shrinkage_at(self, stream, stream.state.weight + data.total_weight)
+        seen = stream.state.weight
+        shrinkage = shrinkage_at(self, stream, seen + data.total_weight)
+        if self._shares is not None:
+            return batch_table(self, data, stream).model(shrinkage, seen)
         assert stream.pairwise is not None  # as of every stream of an imputer
         prepared = Prepared(data, self._columns, stream.model.units, stream.pairwise)
         return prior_model(self, prepared, shrinkage)
 
     def _publish_stream(self, batch: Batch) -> None:
         model, state = self._stream.model, self._stream.state
-        publish_params(self, state.estimate, model, self._columns)
+        if self._shares is None:
+            publish_params(self, state.estimate, model, self._columns)
+        else:
+            batch_table(self, batch.data, self._stream).publish_params(state.estimate, model)
         self.shrinkage_ = shrinkage_at(self, self._stream, state.weight)
         self.log_likelihood_ = state.log_likelihood * batch.data.total_weight
         self.n_samples_seen_ += batch.weight

@@ -106,6 +106,11 @@ def as_it_was(imputer: Any, X: Any) -> Any:
 def probabilities(imputer: Any, X: Any) -> dict[Any, Array]:
     """Probabilities of the levels of every column of categories; see `EMImputer`."""
     given = encoded_table(imputer, X)
+    if given is None and imputer._coding is not None:
+        raise ValueError(
+            f"impute_proba takes tables in memory, and X ({type(X).__name__}) is read block by "
+            "block. Give its frames one by one."
+        )
     if given is None:
         raise ValueError(
             "impute_proba tells probabilities of levels, and the imputer was fitted to numbers "

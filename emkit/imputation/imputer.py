@@ -126,8 +126,10 @@ class EMImputer(
         pandas; ``Categorical``, ``Enum``, ``Boolean`` and ``String`` of polars; objects that are
         all text or all truth values), or by a mask, numbers or names of columns. Text that is
         numbers in every cell is numbers, as scikit-learn reads it, but for codes such as '01067'.
-        None: all are numbers. Rows in blocks and Dask collections are numbers alone: truth values
-        are 0 and 1 there, and categories are refused by name.
+        None: all are numbers. In blocks, in Dask DataFrames and in `partial_fit` the type of a
+        column of categories must list its levels (``category``, ``Enum``, known categories of
+        Dask), or ``ordinal_features``, the same in every block, or there is an error; truth values
+        are 0 and 1 in blocks, unless such columns are beside them.
     ordinal_features : dict, array-like or None, default=None
         Columns whose levels have an order: a dict has the levels of each, lowest first, by name; a
         list names columns whose type has the order, or that are numbers. Ordered categories and
@@ -484,7 +486,8 @@ class EMImputer(
         A memory map of 256 MiB or more, any object that has a shape, a dtype and slices of rows,
         and any iterable of blocks that can be read again and again, is read block by block, so
         that it need not fit in memory; ``sample_weight`` may come in blocks too. `transform` then
-        gives rows that are computed when they are sliced or iterated.
+        gives rows that are computed when they are sliced or iterated; of frames with categories
+        it gives frames, one by one, or a Dask DataFrame.
 
         The chunks of a Dask array or DataFrame stay on the workers of the current
         `distributed.Client`, as in `EMGaussianMixture.fit`; `transform` and `score_samples` give

@@ -9,21 +9,31 @@ from emkit._typing import Array
 from emkit.base.estimator import require_same
 from emkit.base.names import column_names, listed
 from emkit.data.categories import Coding
+from emkit.data.coded_stream import coded
 from emkit.engine import EMResult
 from emkit.imputation.columns import Columns
 from emkit.imputation.prior import Prepared, prepare, prior_model
+from emkit.mixture.streaming import Stream
 from emkit.models.mixed.cells import Members, MixedCells
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.moments import LocalMoments, number_moments
-from emkit.models.mixed.rows import CodedRows, Levels
-from emkit.models.mixed.starts import draw_start, normal_start, shares_of
+from emkit.models.mixed.rows import Levels
+from emkit.models.mixed.starts import counts_of, draw_start, normal_start, shares_of
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.single_normal import MIN_SHRINKAGE, auto_shrinkage
-from emkit.models.rows import Rows
+from emkit.models.mixture.starts import sample_size
 from emkit.numerics.covariance import STRUCTURES
 from emkit.numerics.gaussian import Scaling
 
-__all__ = ["MixedTable", "mixed_cells", "mixed_table", "moments_model", "undo_optimism"]
+__all__ = [
+    "MixedTable",
+    "batch_table",
+    "coded_batch",
+    "mixed_cells",
+    "mixed_table",
+    "moments_model",
+    "undo_optimism",
+]
 
 #: Levels of a column beyond which it does not move the numbers: tables of effects would be large.
 MOST_LEVELS = 30
@@ -55,7 +65,7 @@ class MixedTable(NamedTuple):
     """A table of a fit: what `fit_table` asks of it."""
 
     imputer: Any
-    data: CodedRows
+    data: Any  #: `CodedRows`, or blocks of them
     columns: Columns
     coding: Coding
     kinds: Kinds
@@ -69,8 +79,8 @@ class MixedTable(NamedTuple):
             return MIN_SHRINKAGE
         return max(auto_shrinkage(self.prepared.pairwise, self.imputer.n_components), MIN_SHRINKAGE)
 
-    def model(self, shrinkage: float) -> LocalDependence:
-        """The model with the priors that a shrinkage stands for."""
+    def model(self, shrinkage: float, seen: float = 0.0) -> LocalDependence:
+        """The model with the priors that a shrinkage stands for, after so many rows of a stream."""
         normal = None
         if self.prepared is not None:
             normal = prior_model(self.imputer, self.prepared, shrinkage)
@@ -81,7 +91,7 @@ class MixedTable(NamedTuple):
             levels_of(self.kinds),
             self.shares,
             pseudo_counts=OF_TABLES * informed,
-            ridge=min(OF_EFFECTS, OF_EFFECTS_AT_MOST * self.data.total_weight) * informed,
+            ridge=min(OF_EFFECTS, OF_EFFECTS_AT_MOST * (seen + self.data.total_weight)) * informed,
             draw_start=draw_start,
         )
 
@@ -110,20 +120,24 @@ class MixedTable(NamedTuple):
         """What the model says of the numbers; None where there are none."""
         return model.normal
 
-    def publish(self, result: EMResult, model: LocalDependence, shrinkage: float) -> None:
-        """Set the fitted attributes."""
+    def publish_params(self, params: LocalParams, model: LocalDependence) -> None:
+        """Set those of the fitted attributes that are parameters."""
         imputer = self.imputer
-        if self.prepared is not None:
-            result = self.prepared.columns.of_numbers(result, self.prepared.data)
-        params = result.params
         params = params._replace(weights=params.weights / params.weights.sum())
         no_units = Scaling(np.zeros(0), np.ones(0))
         units = no_units if model.normal is None else model.normal.units
         imputer._columns = self.columns
         imputer._fitted = key_of(imputer, self.columns, self.coding), units, params
         imputer._shares = self.shares
-        imputer._stream = None
         publish_moments(imputer, self, model, params)
+
+    def publish(self, result: EMResult, model: LocalDependence, shrinkage: float) -> None:
+        """Set the fitted attributes."""
+        imputer, pairwise = self.imputer, self.prepared and self.prepared.pairwise
+        self.publish_params(result.params, model)
+        if self.prepared is not None:
+            result = self.prepared.columns.of_numbers(result, self.prepared.data)
+        imputer._stream = Stream.after_fit(model, result.params, self.data, pairwise)
         imputer.shrinkage_ = float(shrinkage)
         imputer.log_likelihood_ = result.log_likelihood
         imputer.n_iter_ = result.n_iter
@@ -132,7 +146,28 @@ class MixedTable(NamedTuple):
         imputer.runs_ = result.runs
 
 
-def moments_model(imputer: Any, data: Rows) -> tuple[LocalMoments, CodedRows, LocalParams] | None:
+def coded_batch(imputer: Any, data: Any) -> Any:
+    """Rows of the modelled columns of a batch, as numbers and categories."""
+    return _coded(imputer, data, Kinds.of(imputer._columns, imputer._coding))
+
+
+def batch_table(imputer: Any, rows: Any, stream: Stream) -> MixedTable:
+    """The table of such rows, in the units of their stream."""
+    columns, kinds = imputer._columns, Kinds.of(imputer._columns, imputer._coding)
+    prepared = None
+    if stream.pairwise is not None:
+        of_numbers = columns._replace(modelled=columns.modelled[kinds.numbers])
+        units = stream.model.normal.units
+        prepared = Prepared(rows.numbers, of_numbers, units, stream.pairwise)
+    return MixedTable(imputer, rows, columns, imputer._coding, kinds, imputer._shares, prepared)
+
+
+def _coded(imputer: Any, data: Any, kinds: Kinds) -> Any:
+    size = sample_size(imputer.n_components, data.shape[1])
+    return coded(data, kinds.numbers, kinds.categories, size)
+
+
+def moments_model(imputer: Any, data: Any) -> tuple[LocalMoments, Any, LocalParams] | None:
     """The fitted model with the moments of its numbers, and its data; None without numbers."""
     table = mixed_table(imputer, data, imputer._columns, imputer._coding)
     (*_, units, params), shrinkage = imputer._fitted, imputer.shrinkage_
@@ -168,17 +203,15 @@ def _require_same_levels(before: Any, now: Any, names: Any) -> None:
         )
 
 
-def mixed_table(imputer: Any, data: Rows, columns: Columns, coding: Coding) -> MixedTable:
+def mixed_table(imputer: Any, data: Any, columns: Columns, coding: Coding) -> MixedTable:
     """The table of a fit, from rows (n, modelled columns) in which categories are numbered."""
     kinds = Kinds.of(columns, coding)
-    coded = CodedRows.of(data, kinds.numbers, kinds.categories)
-    prepared = None
+    rows, prepared = _coded(imputer, data, kinds), None
     if len(kinds.numbers):
-        rows, of_numbers = coded.numbers, columns._replace(modelled=columns.modelled[kinds.numbers])
-        prepared = prepare(imputer, rows, of_numbers)
-    return MixedTable(
-        imputer, coded, columns, coding, kinds, shares_of(coded, kinds.n_levels), prepared
-    )
+        of_numbers = columns._replace(modelled=columns.modelled[kinds.numbers])
+        prepared = prepare(imputer, rows.numbers, of_numbers)
+    shares = shares_of(counts_of(rows, kinds.n_levels))
+    return MixedTable(imputer, rows, columns, coding, kinds, shares, prepared)
 
 
 def publish_moments(

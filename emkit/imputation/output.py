@@ -1,5 +1,7 @@
 """The tables that an imputer gives back: filled, named, and turned round."""
 
+from copy import copy
+from functools import partial
 from numbers import Real
 from typing import Any
 
@@ -13,6 +15,7 @@ from emkit._typing import Array
 from emkit.base.estimator import feature_names_in, output_container
 from emkit.data.categories import Coding
 from emkit.data.lazy import gathered
+from emkit.data.lazy_tables import each_table
 from emkit.imputation.coding import encoded_table
 from emkit.imputation.columns import Columns
 from emkit.imputation.decoding import as_it_came, as_it_was, probabilities, with_limits_left
@@ -20,6 +23,13 @@ from emkit.imputation.filling import Filler
 from emkit.imputation.table import open_table
 
 __all__ = ["ImputerOutput"]
+
+
+def _fill_frame(imputer: Any, filler: Filler, container: str, X: Any, number: int) -> Any:
+    """A frame among others, filled."""
+    encoded: Any = encoded_table(imputer, X)
+    (rows,) = open_table(imputer, encoded).survey(partial(filler.fill, number=number))
+    return as_it_came(imputer, encoded, rows, container)
 
 
 class ImputerOutput(TransformerMixin):
@@ -55,15 +65,18 @@ class ImputerOutput(TransformerMixin):
             column cannot hold widens it: levels that it does not list, fractions among integers,
             words in a column that is empty here and so was read as one of numbers.
         """
-        encoded = encoded_table(self, X)
+        encoded, container = encoded_table(self, X), output_container(self)
         opened = open_table(self, X if encoded is None else encoded)
         filler = Filler.of(self)
-        rows = opened.map(filler.fill, width=filler.width, lazy=True, numbered=True)
-        container = output_container(self)
         if encoded is not None:
+            rows = opened.map(filler.fill, width=filler.width)
             return as_it_came(self, encoded, rows, container)
-        if not self.impute_limits:
-            return with_limits_left(self, X, opened, rows, container)
+        if self._coding is not None:
+            rows = each_table(X, partial(_fill_frame, copy(self), filler, container))
+        else:
+            rows = opened.map(filler.fill, width=filler.width, lazy=True, numbered=True)
+            if not self.impute_limits:
+                return with_limits_left(self, X, opened, rows, container)
         return rows if container == "default" else gathered(rows, container)
 
     def impute_proba(self, X: Any) -> dict[Any, Array]:

@@ -129,7 +129,8 @@ def shrinkage_at(imputer: Any, stream: Stream, weight: float) -> float:
     """Shrinkage of a stream when so much was seen: what few rows needed fades."""
     if imputer.shrinkage != "auto":
         return float(imputer.shrinkage_)
-    assert stream.pairwise is not None  # as of every stream of an imputer
+    if stream.pairwise is None:  # of categories alone
+        return MIN_SHRINKAGE
     rows = stream.pairwise.n * (weight / stream.weight)
     fading = auto_shrinkage(stream.pairwise._replace(n=rows), imputer.n_components)
     return float(max(fading, min(imputer.shrinkage_, MIN_SHRINKAGE)))

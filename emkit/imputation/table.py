@@ -13,16 +13,15 @@ from emkit.data.bounded_reader import BoundedReader
 from emkit.data.categories import Encoded
 from emkit.data.cells import Cells
 from emkit.data.limited_table import limited_table
-from emkit.data.limits_by_column import (
-    require_positive,
-)
+from emkit.data.limits_by_column import has_limits, require_positive
 from emkit.data.opened import Opened, open_data, place_of
 from emkit.imputation.coding import (
+    coder_of,
     coding_of,
     encode,
     learn,
     publish_kinds,
-    refuse_in_blocks,
+    regroup,
 )
 from emkit.imputation.columns import NONE, Columns, check_limits
 from emkit.imputation.limits import check_limits_go, log_columns
@@ -62,32 +61,61 @@ class Table(NamedTuple):
 
 
 def open_table(
-    imputer: Any, X: Any, sample_weight: Any = None, *, reset: bool = False
+    imputer: Any, X: Any, sample_weight: Any = None, *, reset: bool = False, batch: bool = False
 ) -> Opened[Rows]:
-    """Rows that were given to a method of an imputer, wherever they lie, or an `Encoded` table."""
+    """Rows that were given to a method of an imputer, wherever they lie, or an `Encoded` table.
+
+    The types of a ``batch`` of a stream must list the levels of its categories.
+    """
     coding = None if reset else coding_of(imputer)
+    if not (isinstance(X, Encoded) or place_of(X).in_memory):
+        return _open_blocks(imputer, X, sample_weight, reset=reset, batch=batch)
     limited = limited_table(imputer, X, fitting=reset)
     if limited is not None:
         X = limited.X
     missing_values, given = imputer.missing_values, X
     if not isinstance(X, Encoded):
         coding = learn(imputer, X, sample_weight) if reset else coding
-        X = X if coding is None else encode(imputer, X, coding, fitting=reset)
+        X = X if coding is None else encode(imputer, X, coding, fitting=reset, batch=batch)
     own = None if limited is None else limited.bounds
-    if reset or own is not None:
+    if reset or own is not None or (coding is not None and has_limits(imputer)):
         check_limits_go(imputer, given, own, coding)
     if isinstance(X, Encoded):
         X, missing_values = X.X, np.nan
     reader = ImputerReader(own, missing_values=missing_values, n_components=imputer.n_components)
-    if not reset and not place_of(X).in_memory:
-        reader = reader.of_columns_of(imputer, imputer.n_features_in_, reset=False)
     opened = open_data(imputer, X, reader, sample_weight=sample_weight, reset=reset)
-    if reset and hasattr(opened, "source"):
-        refuse_in_blocks(imputer, given, opened.source.first)
     if reset:
         imputer._limited = limited is not None
     if reset and not isinstance(given, Encoded):
         publish_kinds(imputer, given, opened.n_features)
+    return opened
+
+
+def _open_blocks(
+    imputer: Any, X: Any, sample_weight: Any, *, reset: bool, batch: bool
+) -> Opened[Rows]:
+    """The same of rows that come in blocks."""
+    reader = ImputerReader(missing_values=imputer.missing_values, n_components=imputer.n_components)
+    if reset:
+        check_limits_go(imputer, X, None, None)
+        imputer._coding, imputer._limited = None, False
+    else:
+        reader = reader.of_columns_of(imputer, imputer.n_features_in_, reset=False)
+    coder = coder_of(imputer, X, fitting=reset, batch=batch)
+
+    def open_in_codes() -> Opened[Rows]:
+        opened = open_data(
+            imputer, X, reader, sample_weight=sample_weight, reset=reset, coder=coder
+        )
+        if imputer._coding is not None:
+            opened.reader = replace(reader, missing_values=np.nan)
+        return opened
+
+    opened = open_in_codes()
+    if not reset:
+        return opened
+    if imputer._coding is not None and regroup(imputer, opened):
+        return open_in_codes()
     return opened
 
 

@@ -10,6 +10,7 @@ from sklearn.metrics import accuracy_score
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
+from emkit.base.delegates import in_name_of
 from emkit.base.estimator import EM_CONSTRAINTS, NameIn, StrOptions, at_least, fit_context
 from emkit.base.names import listed
 from emkit.base.persistence import BaseEstimator
@@ -304,10 +305,11 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
         of_components = self._classes_of_components(classes, codes)
         labels = Labels(codes, of_components, classes, clusters=False)
         arguments = {name: getattr(self, name) for name in PASSED_ON}
-        mixture = EMGaussianMixture(len(of_components), **arguments)
+        mixture = in_name_of(self, EMGaussianMixture(len(of_components), **arguments))
         if not len(labels.several_or_unseen()):
             mixture.n_init = 1
         fit_mixture(mixture, X, None, sample_weight, labels)
+        mixture.__class__ = EMGaussianMixture
         self.mixture_, self.component_classes_ = mixture, of_components
         self.classes_ = with_new(classes, int(of_components.max()) + 1 - len(classes))
         for name in ("converged_", "n_iter_", "lower_bound_", "n_features_in_"):
@@ -445,7 +447,7 @@ class EMMixtureClassifier(ClassifierMixin, BaseEstimator):
 
     def _open(self, X: Any) -> Opened[Rows]:
         check_is_fitted(self, "mixture_")
-        return open_table(self.mixture_, X)
+        return open_table(in_name_of(self, self.mixture_), X)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

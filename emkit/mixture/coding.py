@@ -1,31 +1,43 @@
 """The columns of categories of a mixture: learned in a fit, numbered in every method."""
 
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.base.names import column_names, listed
-from emkit.data.blocks_of_numbers import refuse_categories_of, refuse_names_for, require_memory
 from emkit.data.categories import Category, Coding
+from emkit.data.category_columns import is_named
 from emkit.data.frames import table_of
-from emkit.data.opened import place_of
+from emkit.data.limited_table import refuse_limits_in_blocks
+from emkit.data.listed_levels import (
+    IN_BATCHES,
+    coding_of_blocks,
+    in_blocks,
+    require_listed,
+)
+from emkit.data.opened import Coder
 from emkit.data.tables import Filling
 from emkit.exceptions import DataWarning, warn
+from emkit.models.mixed.starts import counts_of
 
 __all__ = [
+    "Numbered",
     "as_it_came",
     "as_table",
+    "coder_of",
     "coding_of",
     "container_of",
     "encode",
     "learn",
+    "listed_by_types",
     "number_names",
     "numbers_of",
     "refuse_categories",
-    "refuse_in_blocks",
+    "require_first_batch",
     "with_seen_levels",
 ]
 
@@ -39,21 +51,12 @@ def learn(mixture: Any, X: Any) -> Coding | None:
     refuses them, unless columns are named.
     """
     given = mixture.categorical_features
-    named = given is not None and not isinstance(given, str)
-    if not place_of(X).in_memory:
-        if named:
-            refuse_names_for(X, "categorical_features")
-        if hasattr(X, "_meta"):  # of a Dask collection
-            refuse_in_blocks(mixture, X, X._meta)
-        return None
+    named = is_named(given)
     if not named and not container_of(X):
         return None
     coding, table = Coding.of(X, categorical=given), table_of(X)
-    mixture._listed = []
-    if coding is None or table is None:
-        return coding
-    mixture._listed = [j for j in coding.categories if table.kind(j) == "category"]
-    if named:
+    _keep_types(mixture, coding, table)
+    if coding is None or table is None or named:
         return coding
     truths = [
         table.kind(j) != "category" and all(isinstance(v, bool) for v in category.levels)
@@ -62,10 +65,64 @@ def learn(mixture: Any, X: Any) -> Coding | None:
     return None if all(truths) else coding
 
 
-def refuse_in_blocks(mixture: Any, X: Any, first: Any) -> None:
-    """ValueError where the first of the rows that are not in memory has categories."""
-    if mixture.categorical_features is not None and container_of(first):
-        refuse_categories_of(X, first)
+def _keep_types(mixture: Any, coding: Coding | None, table: Any) -> None:
+    """Remember which of the columns of categories have types for them."""
+    columns = () if coding is None or table is None else coding.categories
+    mixture._listed = {j: table.levels(j) for j in columns if table.kind(j) == "category"}
+
+
+class Numbered(NamedTuple):
+    """Batches put together, whose categories are numbered already."""
+
+    cells: Array
+    coding: Coding
+
+
+def require_first_batch(mixture: Any, X: Any) -> None:
+    """ValueError for a first batch in memory with categories whose types do not list the levels."""
+    given = mixture.categorical_features
+    if is_named(given) or container_of(X):
+        coding_of_blocks(IN_BATCHES, X, given)
+
+
+def listed_by_types(mixture: Any) -> Coding:
+    """The coding of a fit with all levels that the types of its table listed, seen or not."""
+    categories = dict(mixture._coding.categories)
+    for j, levels in mixture._listed.items():
+        if levels is not None:
+            categories[j] = replace(categories[j], levels=tuple(levels))
+    return replace(mixture._coding, categories=categories)
+
+
+def coder_of(mixture: Any, X: Any, *, fitting: bool, listed: Coding | None) -> Coder:
+    """What makes numbers of the categories of X, of which it knows the first block.
+
+    In a fit it learns them of that, as `learn` does of a whole table. Types of the blocks must list
+    the levels of a fit, or those that are ``listed``.
+    """
+
+    def coder(first: Any) -> Any:
+        given, required = mixture.categorical_features, listed
+        if fitting:
+            refuse_limits_in_blocks(mixture, X, first)
+        if fitting and (is_named(given) or container_of(first)):
+            required = mixture._coding = coding_of_blocks(in_blocks(X), first, given)
+            mixture._container = container_of(first)
+            _keep_types(mixture, mixture._coding, table_of(first))
+        coding = coding_of(mixture)
+        if coding is None:
+            return None
+        if not fitting:
+            coding.table(first, mixture)
+        return partial(_encode_block, coding, required)
+
+    return coder
+
+
+def _encode_block(coding: Coding, listed: Coding | None, X: Any) -> Any:
+    if listed is not None:
+        require_listed(coding.table(X), listed)
+    return _encode(coding, X)
 
 
 def coding_of(mixture: Any) -> Coding | None:
@@ -74,10 +131,16 @@ def coding_of(mixture: Any) -> Coding | None:
     return coding
 
 
-def encode(mixture: Any, X: Any, coding: Coding, *, fitting: bool = False) -> Any:
+def encode(
+    mixture: Any, X: Any, coding: Coding, *, fitting: bool = False, listed: Coding | None = None
+) -> Any:
     """X with categories as numbers and NaN in missing cells, with its names."""
-    require_memory(X, "mixture")
-    fitted = None if fitting else mixture
+    if listed is not None:
+        require_listed(coding.table(X, mixture), listed)
+    return _encode(coding, X, None if fitting else mixture)
+
+
+def _encode(coding: Coding, X: Any, fitted: Any = None) -> Any:
     encoded = coding.encode(X, handle_unknown="ignore", estimator=fitted)
     missing = np.isnan(np.asarray(encoded.X))
     columns = coding.columns
@@ -93,20 +156,20 @@ def encode(mixture: Any, X: Any, coding: Coding, *, fitting: bool = False) -> An
     return encoded.X
 
 
-def with_seen_levels(coding: Coding, codes: NDArray[np.intp]) -> tuple[Coding, NDArray[np.intp]]:
-    """The coding with the levels of the rows that count alone, and their codes (n, q) in it.
+def with_seen_levels(coding: Coding, data: Any) -> tuple[Coding, Any]:
+    """The coding with the levels of the rows that count alone, and the rows in its codes.
 
     A level without a row has probability 0 in every class, and is no parameter.
     """
-    out, categories = codes.copy(), {}
-    for at, (j, category) in enumerate(coding.categories.items()):
-        seen = np.unique(codes[codes[:, at] >= 0, at])
+    counts = counts_of(data, [len(category.levels) for category in coding.categories.values()])
+    categories, maps = {}, []
+    for (j, category), of_level in zip(coding.categories.items(), counts, strict=True):
+        seen = np.flatnonzero(of_level)
         levels = tuple(category.levels[code] for code in seen)
         n = len(levels)
         categories[j] = Category(levels, tuple(range(n)), (1.0,) * n, category.ordered)
-        known = codes[:, at] >= 0
-        out[known, at] = np.searchsorted(seen, codes[known, at])
-    return replace(coding, categories=categories), out
+        maps.append(np.cumsum(of_level > 0.0) - 1)
+    return replace(coding, categories=categories), data.recoded(maps)
 
 
 def numbers_of(mixture: Any, n_features: int) -> NDArray[np.intp]:

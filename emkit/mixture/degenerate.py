@@ -16,6 +16,7 @@ from emkit.numerics.covariance.structure import Structure
 
 __all__ = [
     "check_one_unit",
+    "firmer_prior",
     "of_collapsed",
     "of_ill_defined",
     "of_small",
@@ -94,9 +95,16 @@ def warn_of_columns(names: Any, spread: Array, reg_covar: float) -> None:
     )
 
 
-def warn_of_components(found: MostlyRidge, reg_covar: float) -> None:
+def firmer_prior(prior: Any) -> str:
+    """How a prior, other than the one that is set, keeps covariances from singular ones."""
+    if prior is None:
+        return "set prior='mclust'"
+    return "set a MixturePrior of more degrees_of_freedom"
+
+
+def warn_of_components(found: MostlyRidge, reg_covar: float, prior: Any) -> None:
     """Warn of components whose variance is mostly reg_covar."""
-    for message in (of_collapsed(found, reg_covar), of_small(found, reg_covar)):
+    for message in (of_collapsed(found, reg_covar, prior), of_small(found, reg_covar)):
         if message:
             warn(message, DataWarning)
 
@@ -117,7 +125,7 @@ def warn_of_idle(weights: Array, apart: Array) -> None:
         )
 
 
-def of_collapsed(found: MostlyRidge, reg_covar: float) -> str:
+def of_collapsed(found: MostlyRidge, reg_covar: float, prior: Any) -> str:
     """Words for components that have no variance of their own, or none."""
     if not found.collapsed:
         return ""
@@ -128,7 +136,7 @@ def of_collapsed(found: MostlyRidge, reg_covar: float) -> str:
         f"The covariance of component(s) {list(found.collapsed)} is {singular}, and the "
         "likelihood has no maximum there: in some direction "
         "their rows agree (ties, copies of a row, a row alone), or they are too few for the "
-        "columns. Take fewer components or a simpler covariance_type, or set prior='mclust'."
+        f"columns. Take fewer components or a simpler covariance_type, or {firmer_prior(prior)}."
     )
 
 

@@ -37,7 +37,7 @@ from emkit.models.mixed.local_dependence import LocalDependence, normals
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, mixture_std
 from emkit.models.mixture.interval_cells import IntervalMixtureModel
 from emkit.models.mixture.noise import clusters_of
-from emkit.numerics.covariance import STRUCTURES, Structure
+from emkit.numerics.covariance import STRUCTURES, Layout, Structure
 from emkit.numerics.gaussian import Scaling
 
 __all__ = [
@@ -58,12 +58,9 @@ def publish(mixture: Any, result: EMResult, model: Any, table: Table) -> None:
     mixture._flat, mixture._held = table.flat, None
     mixture._prior_of_fit = mixture.reg_covar, mixture.prior
     mixture.tables_, mixture._levels_of_tables, mixture._stream = {}, [], None
-    if isinstance(model, LocalDependence):
-        _publish_mixed(mixture, result.params, model)
-    else:
-        publish_params(mixture, result.params, model, data.dtype)
-        if not (table.limited or is_student_t(mixture)):  # of which there are no streams
-            mixture._stream = Stream.after_fit(model, result.params, data)
+    publish_params(mixture, result.params, model, data.dtype)
+    if not (table.limited or is_student_t(mixture)):  # of which there are no streams
+        mixture._stream = Stream.after_fit(model, result.params, data)
     mixture.n_samples_seen_, mixture.n_batches_ = n, 0
     mixture.converged_ = result.converged
     mixture.n_iter_ = result.n_iter
@@ -82,21 +79,36 @@ def _publish_mixed(mixture: Any, params: Any, model: LocalDependence) -> None:
     mixture.tables_ = {names[j]: t for j, t in zip(categories, tables, strict=True)}
     mixture._levels_of_tables = [[j, *category.levels] for j, category in categories.items()]
     if model.normal is not None:
-        publish_params(mixture, normals(params), model.normal, float)
+        _publish_normals(mixture, normals(params), model.normal, float)
         return
     publish_noise(mixture, model, params)  # there is none
-    structure = STRUCTURES[mixture.covariance_type]
+    structure, flat = STRUCTURES[mixture.covariance_type], mixture._flat
+    layout, shape = structure.layout, (model.n_classes, 0)
     mixture._fitted_type, mixture.covariance_type_ = structure.name, structure.letters
     mixture._internal = None
     mixture.weights_ = params.weights / params.weights.sum()
-    mixture.means_ = params.means
-    shape = structure.layout.shape(model.n_classes, 0)
-    for name in ("covariances_", "precisions_", "precisions_cholesky_"):
-        setattr(mixture, name, np.zeros(shape))
+    means = params.means
+    covariances: Array = np.zeros(layout.shape(*shape))
+    precisions = factor = covariances
+    if flat is not None:  # of constants alone
+        unit, scale = layout.identity(*shape), np.ones(0)
+        parts = unit, unit, scale, flat, mixture.reg_covar
+        means, factor, covariances = _of_all_columns(layout, means, *parts)
+        precisions = layout.precisions(factor)
+    mixture.means_, mixture.covariances_, mixture.precisions_ = means, covariances, precisions
+    mixture.precisions_cholesky_ = layout.transpose(factor)
 
 
 def publish_params(mixture: Any, params: Any, model: Any, dtype: Any) -> None:
     """Set those of the attributes that are parameters."""
+    if isinstance(model, LocalDependence):
+        _publish_mixed(mixture, params, model)
+    else:
+        _publish_normals(mixture, params, model, dtype)
+
+
+def _publish_normals(mixture: Any, params: Any, model: Any, dtype: Any) -> None:
+    """Those of components of numbers, with noise or without."""
     model, params = publish_noise(mixture, model, params)
     layout, units = model.layout, model.units
     mixture._fitted_type = model.structure.name  # what a warm start can go on from
@@ -124,9 +136,22 @@ def _in_users_units(
     model: GaussianMixtureModel, params: MixtureParams, flat: Flat | None, reg_covar: float
 ) -> tuple[Array, Array, Array]:
     """Means, whitening factor and covariances of all columns."""
-    layout, (shift, scale) = model.layout, model.units
-    means: Array = params.means * scale + shift
-    factor, covariances = model.components(params).factor, params.covariances
+    means: Array = params.means * model.units.scale + model.units.shift
+    factor = model.components(params).factor
+    parts = params.covariances, factor, model.units.scale
+    return _of_all_columns(model.layout, means, *parts, flat, reg_covar)
+
+
+def _of_all_columns(
+    layout: Layout,
+    means: Array,
+    covariances: Array,
+    factor: Array,
+    scale: Array,
+    flat: Flat | None,
+    reg_covar: float,
+) -> tuple[Array, Array, Array]:
+    """The same from means of the kept columns, and what is in their units."""
     if flat is not None:
         means = flat.expand(means)
         covariances, factor, scale = flat.lift(layout, covariances, factor, scale, reg_covar)
@@ -202,7 +227,8 @@ def fitted_model(mixture: Any, incomplete: bool, limited: bool = False) -> tuple
     """
     structure, flat = fitted_structure(mixture), getattr(mixture, "_flat", None)
     coding = coding_of(mixture)
-    if coding is not None and not mixture.means_.shape[1]:
+    n_kept = mixture.means_.shape[1] if flat is None else len(flat.kept)
+    if coding is not None and not n_kept:
         return fitted(mixture, None, None)
     of_fit = model_of_fit(mixture, flat)
     model, params = model_as_set(mixture, structure, flat) if of_fit is None else of_fit

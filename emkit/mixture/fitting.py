@@ -46,7 +46,6 @@ from emkit.mixture.student_t import check_distribution, model_kind
 from emkit.mixture.table import Table, load_table, open_table
 from emkit.models.labels import Labels
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
-from emkit.models.mixed.rows import CodedRows
 from emkit.models.mixture.collapse import MostlyRidge, mostly_ridge
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.interval_cells import IntervalMixtureModel
@@ -119,10 +118,10 @@ def _refuse_starts(mixture: Any) -> None:
 
 def model_of(mixture: Any, table: Table) -> Any:
     """The model in units of the data: of numbers, of categories or of both."""
-    if not isinstance(table.data, CodedRows):
+    if not table.is_coded:
         return with_noise(mixture, _model_of_numbers(mixture, table), table.data)
     normal = None
-    if table.data.X.shape[1]:
+    if len(table.scaling.scale):
         normal = _model_of_numbers(mixture, table.of_numbers)
     return mixed_model(normal, mixture, table.data)
 
@@ -298,8 +297,8 @@ def _conclude(mixture: Any, result: EMResult, model: Any, table: Table) -> None:
     if labels is not None:
         warn_of_unobserved(labels, table.seen, _column_names(mixture, table))
     found = MostlyRidge() if normal is None else mostly_ridge(normal, table.data, params)
-    mixture._why_collapsed = of_collapsed(found, mixture.reg_covar) if found.collapsed else ""
-    warn_of_components(found, mixture.reg_covar)
+    mixture._why_collapsed = of_collapsed(found, mixture.reg_covar, mixture.prior)
+    warn_of_components(found, mixture.reg_covar, mixture.prior)
     if mixture.prior is None and mixture.max_iter > 0:  # a prior says where empty ones are
         apart = divergences_of(model, result.params)
         if labels is not None:

@@ -160,7 +160,7 @@ class Flat(NamedTuple):
 
         What the others vary by beyond these is reg_covar, or enough for inverses to be finite.
         """
-        units = np.full(self.n_features, scale[0])
+        units = np.zeros(self.n_features)
         units[self.kept] = scale
         slopes = np.abs(self.slopes) * np.minimum(
             scale, LARGEST / np.abs(self.slopes).max(initial=1)
@@ -171,8 +171,9 @@ class Flat(NamedTuple):
         own[self.related] = np.maximum(reg_covar**0.5 / units[self.related], PUBLISHED_DEVIATION)
         size = np.where(self.values == 0.0, 1.0, np.abs(self.values))
         own[self.constant] = 1.0
-        if layout.ndim:  # else all columns have one unit
-            units[self.constant] = reg_covar**0.5 if reg_covar > 0.0 else PUBLISHED_DEVIATION * size
+        units[self.constant] = reg_covar**0.5 if reg_covar > 0.0 else PUBLISHED_DEVIATION * size
+        if not layout.ndim:  # all columns have one unit
+            units[:] = scale[0] if len(scale) else units.max()
         maps = None
         if len(self.related):
             maps = np.zeros((self.n_features, len(self.kept)))

@@ -255,8 +255,11 @@ class EMGaussianMixture(
     of numbers, in their order. Missing cells are left out of either part. A level that no row of
     the fit has counts as missing later, with a warning. Tables are maximum likelihood, and may hold
     zeros; with a ``prior`` each has one row more at the shares of its column. Starts are
-    ``init_params='kmeans'`` or ``resp_init``; `partial_fit`, `to_sklearn` and data that are read
-    block by block take numbers alone. `impute` and `sample` give tables of the kind fitted.
+    ``init_params='kmeans'`` or ``resp_init``; `to_sklearn` takes numbers alone. `impute` and
+    `sample` give tables of the kind fitted. In data that are read block by block, in Dask
+    DataFrames and in `partial_fit` the types of the columns must list the levels (pandas category,
+    polars Enum, known categories of Dask), the same in every block, or there is an error. In a
+    stream without a ``prior`` a level that the first batch has not is given half a row there.
 
     With ``noise`` the likelihood is that of
 
@@ -501,7 +504,7 @@ class EMGaussianMixture(
         dtype and slices of rows, and an iterable of blocks of rows that can be read again (as
         `emkit.engine.Blocks`; not a generator) are read block by block in every iteration, with
         weights as one array or in blocks of their own. `impute` then gives rows that are computed
-        when they are read.
+        when they are read; of frames with categories it gives frames, one by one.
 
         With one start and ``n_jobs`` of two or more, workers share the rows of a long fit, whose
         arrays joblib keeps in a common file; of a memory map each reads its own part. Restarts run

@@ -14,6 +14,7 @@ from emkit.engine.processes import as_worker_errors
 from emkit.exceptions import DataWarning, InfeasibleError, recorded, warn
 from emkit.mixture.candidates import Candidate
 from emkit.mixture.criteria import Measures, measures
+from emkit.mixture.degenerate import firmer_prior
 from emkit.mixture.gaussian_mixture import EMGaussianMixture
 from emkit.mixture.grid_together import Ended
 
@@ -33,8 +34,7 @@ COLLAPSED = (
     "The covariance of a component is singular but for rounding, where the likelihood has no "
     "maximum, or a component has no rows, or two are one and the same, from every start: in some "
     "direction the rows of a component agree (ties, copies of a row, a row alone), or they are "
-    "too few for the columns. Take fewer components or a simpler covariance_type, or set "
-    "prior='mclust'."
+    "too few for the columns. Take fewer components or a simpler covariance_type, or {prior}."
 )
 
 
@@ -51,7 +51,7 @@ class GridFit(NamedTuple):
     def of(cls, mixture: EMGaussianMixture, ended: Ended, X: Any, sample_weight: Any) -> "GridFit":
         """Of a mixture whose climbs have ended, which is not fitted yet."""
         if ended.best is None:
-            return cls(mixture, _numbers(None, X, sample_weight), [], COLLAPSED)
+            return cls(mixture, _numbers(None, X, sample_weight), [], of_no_maximum(mixture))
         numbers = _line(ended.measures(ended.best), ended.best.n_iter, ended.best.converged)
         found = cls(mixture, numbers, [], "", ended)
         for place in ended.unsettled:
@@ -150,11 +150,16 @@ def _why_not(mixture: EMGaussianMixture, X: Any, sample_weight: Any) -> str:
         if not isinstance(error.__cause__, InfeasibleError):
             raise  # of the data or the place, which are the same for all candidates
         # Without reg_covar there is none to increase.
-        return str(error) if mixture.reg_covar else COLLAPSED
+        return str(error) if mixture.reg_covar else of_no_maximum(mixture)
     if mixture._why_collapsed:
         return mixture._why_collapsed
     ended = all(run.reason == StopReason.INFEASIBLE for run in mixture.runs_)
-    return COLLAPSED if ended else ""
+    return of_no_maximum(mixture) if ended else ""
+
+
+def of_no_maximum(mixture: EMGaussianMixture) -> str:
+    """Words for a mixture of which every start ended at a singular covariance."""
+    return COLLAPSED.format(prior=firmer_prior(mixture.prior))
 
 
 def _numbers(mixture: EMGaussianMixture | None, X: Any, sample_weight: Any) -> dict[str, Any]:
@@ -201,7 +206,7 @@ def warn_of_few_rows(chosen: EMGaussianMixture, n_parameters: int, n: float) -> 
         f"The model chosen, {chosen.covariance_type_} with {len(chosen.means_)} components, has "
         f"{n_parameters} free parameters, and the rows are {n:g}: so few drive the likelihood of a "
         "large model up by chance, which no criterion makes good for. Take fewer components or "
-        "simpler covariance types, or set prior='mclust'.",
+        f"simpler covariance types, or {firmer_prior(chosen.prior)}.",
         DataWarning,
     )
 

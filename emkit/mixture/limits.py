@@ -12,7 +12,7 @@ from emkit.data.limits_by_column import has_limits
 from emkit.data.opened import place_of
 from emkit.engine import EMResult
 from emkit.engine.algorithms import ClassificationEM
-from emkit.mixture.coding import refuse_categories
+from emkit.mixture.coding import Numbered, refuse_categories
 from emkit.mixture.noise_arguments import wants_noise
 from emkit.mixture.student_t import refuse_student_t
 from emkit.models.mixture.interval_cells import IntervalMixtureModel, filled_by_columns
@@ -67,7 +67,8 @@ def refuse_blocks_of_limits(mixture: Any, X: Any) -> None:
 def refuse_streams_of_limits(mixture: Any, X: Any = None, *, first: bool = False) -> None:
     """ValueError for a batch of a stream, or a fit that it is to go on from, with limits."""
     fitted = getattr(mixture, "_limited", False) and not first
-    own = None if X is None else limited_table(mixture, X, fitting=first)
+    told = X is None or isinstance(X, Numbered)
+    own = None if told else limited_table(mixture, X, fitting=first)
     if fitted or has_limits(mixture) or own is not None:
         raise ValueError(
             "partial_fit takes numbers as they are: no cells that are known to an interval "

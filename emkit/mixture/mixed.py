@@ -7,7 +7,6 @@ Everything that is said of the numbers is said by the code for numbers alone.
 
 from collections.abc import Callable
 from copy import copy
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,13 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.base.estimator import require_same
 from emkit.engine.latent_class import unbuffered
-from emkit.mixture.coding import numbers_of
-from emkit.mixture.flat import Flat
 from emkit.models.mixed.answers import expect
 from emkit.models.mixed.binding import NEVER
 from emkit.models.mixed.local_dependence import LocalDependence, LocalParams
 from emkit.models.mixed.parameters import normals
 from emkit.models.mixed.rows import CodedRows, Levels
 from emkit.models.mixed.starts import (
+    counts_of,
     draw_labelled_start,
     draw_start,
     shares_of,
@@ -38,7 +36,6 @@ from emkit.models.rows import Rows
 from emkit.numerics.gaussian import Moments
 
 __all__ = [
-    "coded_rows",
     "expect_cells",
     "fitted",
     "given_partition",
@@ -53,30 +50,29 @@ __all__ = [
 
 #: Rows of prior for the table of each column and component, where there is a prior at all.
 OF_TABLES = 1.0
-
-
-def coded_rows(mixture: Any, rows: Rows, flat: Flat | None) -> CodedRows:
-    """Rows of numbered categories, of the numbers only the columns that are kept."""
-    numbers = numbers_of(mixture, rows.X.shape[1])
-    coded = CodedRows.of(rows, numbers, mixture._coding.columns)
-    return coded if flat is None else replace(coded, X=flat.reduce(coded.X))
+#: Rows that every component is given of a level that no row has yet.
+OF_NEW_LEVELS = 0.5
 
 
 # The model of a fit
 
 
-def mixed_model(
-    normal: GaussianMixtureModel | None, mixture: Any, data: CodedRows
-) -> LocalDependence:
-    """The model of a fit, with a prior on tables where the numbers have one."""
+def mixed_model(normal: GaussianMixtureModel | None, mixture: Any, data: Any) -> LocalDependence:
+    """The model of a fit, with a prior on tables where the numbers have one.
+
+    Levels that no row has yet, as of a stream, are given part of a row, or none could follow.
+    """
     n_levels = tuple(category.n_groups for category in mixture._coding.categories.values())
+    counts, pseudo_counts = counts_of(data, n_levels), OF_TABLES
+    if mixture.prior is None:
+        pseudo_counts = OF_NEW_LEVELS * (np.concatenate(counts) == 0.0)
     return LocalDependence(
         normal,
         mixture.n_components,
         Levels(n_levels, (False,) * len(n_levels)),
-        shares_of(data, n_levels),
-        pseudo_counts=OF_TABLES * (mixture.prior is not None),
-        draw_start=draw_start if data.labels is None else draw_labelled_start,
+        shares_of(counts),
+        pseudo_counts=pseudo_counts,
+        draw_start=draw_start if getattr(data, "labels", None) is None else draw_labelled_start,
     )
 
 

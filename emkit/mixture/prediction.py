@@ -1,6 +1,7 @@
 """What a fitted mixture says of rows: their density, components and missing cells, and new rows."""
 
 from collections.abc import Callable
+from copy import copy
 from functools import partial
 from numbers import Integral
 from typing import Any
@@ -12,15 +13,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
 from emkit.data.checks import has_missing
+from emkit.data.lazy_tables import each_table
 from emkit.engine import soft
 from emkit.engine.latent_class import unbuffered
-from emkit.mixture.coding import as_it_came, as_table, coding_of, numbers_of
+from emkit.mixture.coded_columns import CodedColumns
+from emkit.mixture.coding import as_it_came, as_table, coding_of
 from emkit.mixture.fitted import fitted_model, fitted_structure, model_as_set
-from emkit.mixture.mixed import coded_rows, expect_cells, fitted, reduce_coded
+from emkit.mixture.mixed import expect_cells, fitted, reduce_coded
 from emkit.mixture.noise_fitted import has_noise
 from emkit.mixture.overflow import without_overflow
 from emkit.mixture.student_t import row_scales
-from emkit.mixture.table import open_table
+from emkit.mixture.table import kept_columns, open_table
 from emkit.models.mixture.missing_cells import NormalCells
 from emkit.models.mixture.noise import clusters_of, kernel_of
 from emkit.models.rows import Rows
@@ -137,8 +140,10 @@ class MixturePrediction:
             A copy with every NaN replaced; observed cells as they were.
         """
         opened = open_table(self, X, whole=True)
-        if (coding := coding_of(self)) is not None:
+        if (coding := coding_of(self)) is not None and opened.in_memory:
             return as_it_came(coding, X, *opened.survey(self._impute_mixed))
+        if coding is not None:
+            return each_table(X, partial(_impute_frame, copy(self)))
         return opened.map(self._impute, width=opened.n_features, lazy=True)
 
     def _impute(self, rows: Rows) -> Array:
@@ -163,8 +168,10 @@ class MixturePrediction:
 
     def _impute_mixed(self, rows: Rows) -> Array:
         """Rows of numbers and codes with missing cells filled."""
-        flat, whole = getattr(self, "_flat", None), coded_rows(self, rows, None)
-        kept = whole if flat is None else coded_rows(self, rows, flat)
+        columns: Any = kept_columns(self)
+        flat, all_columns = columns.flat, columns._replace(flat=None)
+        whole = all_columns.apart(Rows(all_columns.reduce(rows.X)))
+        kept = columns.apart(Rows(columns.reduce(rows.X)))
         numbers, codes = expect_cells(*fitted_model(self, kept.incomplete), kept)
         if flat is not None:
             numbers = np.where(np.isnan(whole.X), flat.expand(numbers), whole.X)
@@ -175,8 +182,7 @@ class MixturePrediction:
                 some = expect_cells(*fitted(self, model, params), whole.take(told))
                 numbers[told], codes[told] = some
         out = rows.X.copy()
-        out[:, numbers_of(self, out.shape[1])] = numbers
-        out[:, coding_of(self).columns] = codes  # type: ignore[union-attr]
+        out[:, columns.order] = np.hstack([numbers, codes])
         return out
 
     def sample(
@@ -212,18 +218,18 @@ class MixturePrediction:
         """So many rows of numbers of each component."""
         layout, flat = fitted_structure(self).layout, getattr(self, "_flat", None)
         means = self.means_
-        if not means.shape[1]:
-            return np.empty((counts.sum(), 0))
         factor = layout.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
         if flat is not None:
             means, factor = means[:, flat.kept], layout.marginal(factor, flat.kept)
-        rows = [
-            mean
-            + row_scales(self, k, count, rng)
-            * layout.draw(factor, k, rng.standard_normal((count, len(mean))))
-            for k, (mean, count) in enumerate(zip(means, counts, strict=True))
-        ]
-        X = np.concatenate(rows)
+        X = np.empty((counts.sum(), 0))
+        if means.shape[1]:
+            rows = [
+                mean
+                + row_scales(self, k, count, rng)
+                * layout.draw(factor, k, rng.standard_normal((count, len(mean))))
+                for k, (mean, count) in enumerate(zip(means, counts, strict=True))
+            ]
+            X = np.concatenate(rows)
         return X if flat is None else flat.expand(X)
 
     def _with_levels(self, numbers: Array, y: NDArray[np.intp], rng: np.random.RandomState) -> Any:
@@ -233,6 +239,10 @@ class MixturePrediction:
             below = table.cumsum(axis=1)[:, :-1]  # so that the last level takes what is left
             codes.append((below[y] <= rng.random_sample((len(y), 1))).sum(axis=1))
         return as_table(self, numbers, np.stack(codes, axis=1))
+
+
+def _impute_frame(mixture: Any, X: Any, number: int) -> Any:
+    return mixture.impute(X)
 
 
 def n_draws(n_samples: Any) -> int:
@@ -250,8 +260,9 @@ def n_draws(n_samples: Any) -> int:
 @unbuffered()
 def reduce_log_joint(mixture: Any, rows: Rows, compute: Callable[[Array], Any], out: Any) -> Any:
     """Fill ``out`` with what is computed of the log-joint (K, n) of tile after tile of rows."""
-    if coding_of(mixture) is not None:
-        coded = coded_rows(mixture, rows, getattr(mixture, "_flat", None))
+    columns = kept_columns(mixture)
+    if isinstance(columns, CodedColumns):
+        coded = columns.apart(rows)
         return reduce_coded(*fitted_model(mixture, coded.incomplete), coded, compute, out)
     data = Rows.of(rows.X, bounds=rows.bounds)
     model, params = fitted_model(mixture, data.incomplete, rows.bounds is not None)

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from emkit._typing import Array
 from emkit.data.bounded_reader import BoundedReader
 from emkit.data.checks import has_missing, rows_that_count
-from emkit.mixture.flat import Flat
 from emkit.models.rows import Rows
 
 __all__ = ["MixtureReader"]
@@ -17,7 +16,7 @@ class MixtureReader(BoundedReader):
     """Reader of the rows of a mixture."""
 
     n_components: int = 1
-    flat: Flat | None = None  #: that of the fit: of its rows only the kept columns are read
+    flat: Any = None  #: `Flat` or `CodedColumns` of the fit: only what is kept is read
 
     min_samples: ClassVar[int] = 2
     counting: ClassVar[str] = "of positive weight, with a value"

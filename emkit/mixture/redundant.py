@@ -44,7 +44,7 @@ def is_steered(spread: Array, reg_covar: float) -> NDArray[np.bool_]:
     return spread < (reg_covar / STEERING_PART) ** 0.5
 
 
-def find_flat(data: Any, scaling: Scaling, reg_covar: float) -> Flat | None:
+def find_flat(data: Any, scaling: Scaling, reg_covar: float, *, alone: bool = True) -> Flat | None:
     """The flat that the rows lie in; None where every column varies in its own right.
 
     Relations between columns are told by complete rows, of which there must be more than columns:
@@ -59,10 +59,12 @@ def find_flat(data: Any, scaling: Scaling, reg_covar: float) -> Flat | None:
         Mean and standard deviation of the columns.
     reg_covar : float
         What is added to every variance.
+    alone : bool, default=True
+        Whether there is nothing else to fit, so that one column is kept though none varies.
     """
     varies = scaling.scale > 0.0
     free: Any = np.flatnonzero(varies)
-    if not len(free):  # there is nothing to fit but one of them: the one that is known best
+    if alone and not len(free):  # but for one of them: the one that is known best
         free = data.sum(_known)[0].n.argmax(keepdims=True)
         varies[free] = True
     # Those that are steered come last, the largest of them first; those with bounds come first.
@@ -75,8 +77,7 @@ def find_flat(data: Any, scaling: Scaling, reg_covar: float) -> Flat | None:
         return None
     constant = np.flatnonzero(~varies)
     if related is None:
-        nothing = np.empty((0, len(free)))
-        related = _Related(free, free[:0], nothing, nothing[:, 0])
+        related = _Related(free, free[:0], np.empty((0, len(free))), np.empty(0))
     return Flat(related.kept, constant, scaling.shift[constant], *related[1:], scaling.scale)
 
 

@@ -10,6 +10,7 @@ from sklearn.utils import check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted
 
 from emkit._typing import Array
+from emkit.base.delegates import in_name_of
 from emkit.base.estimator import EM_CONSTRAINTS, NameIn, StrOptions, at_least, fit_context
 from emkit.base.persistence import BaseEstimator
 from emkit.base.weights import weights_given
@@ -203,8 +204,9 @@ class EMMixtureRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self._shape_of_y = y.shape[1:]
         joint = np.column_stack([X, y])
         arguments = {name: getattr(self, name) for name in PASSED_ON}
-        mixture = EMGaussianMixture(categorical_features=None, **arguments)
+        mixture = in_name_of(self, EMGaussianMixture(categorical_features=None, **arguments))
         self.mixture_ = mixture.fit(joint, **weights_given(sample_weight))
+        self.mixture_.__class__ = EMGaussianMixture
         for name in ("converged_", "n_iter_", "lower_bound_"):
             setattr(self, name, getattr(mixture, name))
         return self

@@ -11,6 +11,7 @@ from sklearn.base import DensityMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
+from emkit.base.delegates import in_name_of
 from emkit.base.estimator import NameIn, StrOptions, at_least, fit_context
 from emkit.base.persistence import BaseEstimator
 from emkit.base.progress import CallbackSupportMixin
@@ -63,7 +64,7 @@ def delegated(name: str) -> Any:
     @wraps(method)
     def of_the_best(self: Any, *args: Any, **kwargs: Any) -> Any:
         check_is_fitted(self, "best_estimator_")
-        return method(self.best_estimator_, *args, **kwargs)
+        return method(in_name_of(self, self.best_estimator_), *args, **kwargs)
 
     return of_the_best
 

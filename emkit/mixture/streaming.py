@@ -15,7 +15,9 @@ from emkit.engine import EM, OnlineEM, OnlineState, tree
 from emkit.exceptions import DataWarning, warn
 from emkit.mixture.flat import Flat
 from emkit.mixture.student_t import of_normals_alone
-from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, Rows
+from emkit.models.mixed.local_dependence import LocalDependence, LocalParams, LocalStats
+from emkit.models.mixed.rows import Levels
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.noise import (
     NoisyMixture,
     NoisyMoments,
@@ -41,7 +43,7 @@ STREAM_CONSTRAINTS = {
 class Batch(NamedTuple):
     """One batch of a stream."""
 
-    data: Rows  #: the rows that tell something
+    data: Any  #: the rows that tell something
     weight: float  #: of all rows
     missing: Array | None = None  #: share of missing cells in every feature
 
@@ -49,7 +51,7 @@ class Batch(NamedTuple):
 class Stream(NamedTuple):
     """All that is kept of a stream; units and prior are those of its first batch."""
 
-    model: Any  #: `GaussianMixtureModel`, or `NoisyMixture` of one
+    model: Any  #: `GaussianMixtureModel`, `NoisyMixture` of one, or `LocalDependence`
     state: OnlineState
     dtype: Any  #: of every batch
     weight: float  #: of the first batch
@@ -70,15 +72,11 @@ class Stream(NamedTuple):
 
     def packed(self) -> dict[str, Any]:
         """The stream as text, numbers and arrays, in which no class of ours is kept."""
-        model, state = clusters_of(self.model), self.state._asdict()
+        state = self.state._asdict()
         for field in ("params", "stats", "average"):
             state[field] = None if state[field] is None else _as_dict(state[field])
         return {
-            "log_volume": getattr(self.model, "log_volume", None),
-            "structure": model.structure.name,
-            "units": model.units._asdict(),
-            "prior": model.prior._asdict(),
-            "incomplete": model.incomplete,
+            **_packed_model(self.model),
             "state": state,
             "dtype": str(self.dtype),
             "weight": self.weight,
@@ -93,26 +91,65 @@ class Stream(NamedTuple):
         state = state._replace(
             params=_params_of(state.params), stats=_stats_of(state.stats), average=average
         )
-        model: Any = GaussianMixtureModel(
-            STRUCTURES[kept["structure"]],
-            Scaling(**kept["units"]),
-            prior=Prior(**kept["prior"]),
-            total_weight=state.weight,
-            incomplete=kept["incomplete"],
-        )
-        if kept.get("log_volume") is not None:
-            model = NoisyMixture(model, kept["log_volume"])
+        model = _unpacked_model(kept, state)
         pairwise = None if kept["pairwise"] is None else Pairwise(**kept["pairwise"])
         return cls(model, state, np.dtype(kept["dtype"]), kept["weight"], pairwise)
 
     def model_of(self, data: Any) -> Any:
         """The model as it takes one batch."""
+        if isinstance(self.model, LocalDependence):
+            model = copy(self.model)
+            if model.normal is not None:
+                model.normal = self._replace(model=model.normal).model_of(data)
+            return model
         clusters = copy(clusters_of(self.model))
         clusters.incomplete = data.incomplete
         clusters.total_weight = self.state.weight + data.total_weight
         if not isinstance(self.model, NoisyMixture):
             return clusters
         return NoisyMixture(clusters, self.model.log_volume)
+
+
+def _packed_model(model: Any) -> dict[str, Any]:
+    """A model as text, numbers and arrays."""
+    if isinstance(model, LocalDependence):
+        tables = {
+            "n_levels": list(model.levels.n_levels),
+            "moves": list(model.levels.moves),
+            "shares": model.shares,
+            "pseudo_counts": model.tables.pseudo_counts,
+            "ridge": model.ridge,
+        }
+        of_numbers = {} if model.normal is None else _packed_model(model.normal)
+        return {**of_numbers, "tables": tables}
+    clusters = clusters_of(model)
+    return {
+        "log_volume": getattr(model, "log_volume", None),
+        "structure": clusters.structure.name,
+        "units": clusters.units._asdict(),
+        "prior": clusters.prior._asdict(),
+        "incomplete": clusters.incomplete,
+    }
+
+
+def _unpacked_model(kept: dict[str, Any], state: OnlineState) -> Any:
+    """The model of `_packed_model`."""
+    model: Any = None
+    if "structure" in kept:
+        model = GaussianMixtureModel(
+            STRUCTURES[kept["structure"]],
+            Scaling(**kept["units"]),
+            prior=Prior(**kept["prior"]),
+            total_weight=state.weight,
+            incomplete=kept["incomplete"],
+        )
+    if kept.get("log_volume") is not None:
+        model = NoisyMixture(model, kept["log_volume"])
+    if "tables" in kept:
+        tables = dict(kept["tables"])
+        levels = Levels(tuple(tables.pop("n_levels")), tuple(tables.pop("moves")))
+        model = LocalDependence(model, len(state.params.weights), levels, **tables)
+    return model
 
 
 def _as_dict(parts: Any) -> dict[str, Any]:
@@ -124,7 +161,9 @@ def _as_dict(parts: Any) -> dict[str, Any]:
 
 
 def _params_of(kept: dict[str, Any]) -> Any:
-    """Parameters out of a dict, with noise or without."""
+    """Parameters out of a dict, with noise, with tables or without."""
+    if "tables" in kept:
+        return LocalParams(**kept)
     if "clusters" not in kept:
         return MixtureParams(**kept)
     return NoisyParams(MixtureParams(**kept["clusters"]), kept["noise"])
@@ -132,6 +171,8 @@ def _params_of(kept: dict[str, Any]) -> Any:
 
 def _stats_of(kept: dict[str, Any]) -> Any:
     """Statistics likewise."""
+    if "counts" in kept:
+        return LocalStats(**kept)
     if "clusters" not in kept:
         return Moments(**kept)
     return NoisyMoments(Moments(**kept["clusters"]), kept["noise"])
@@ -149,7 +190,7 @@ class PartialFitMixin:
     average: bool | int
     fit: Callable[..., Any]
     _batch: Callable[..., Batch]
-    _model_of_batch: Callable[..., GaussianMixtureModel]
+    _model_of_batch: Callable[..., Any]
     _publish_stream: Callable[[Batch], None]
     _stream: Any  # a `Stream`; None where no column varies
     _coding: Any  #: a `Coding`; None where every column is of numbers
@@ -170,7 +211,8 @@ class PartialFitMixin:
         ----------
         X : array-like of shape (n_samples, n_features)
             A batch, with missing cells or without. The first must be enough for a small fit; the
-            others may be of any size, and of the same columns and floating type.
+            others may be of any size, and of the same columns and floating type. The types of
+            columns of categories must list the levels, the same in every batch.
         y : Ignored
             Present for API consistency.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -7,20 +7,25 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from emkit.base.names import column_names, listed
 from emkit.data.checks import has_missing, refuse_empty_columns, rows_that_count
+from emkit.data.coded_stream import CodedStream, coded
 from emkit.data.limited_table import limited_table
 from emkit.data.limits_by_column import has_limits
 from emkit.data.opened import Opened, open_data, place_of
 from emkit.data.reader import tells_of_few_rows, too_few_rows
+from emkit.mixture.coded_columns import CodedColumns
 from emkit.mixture.coding import (
+    Numbered,
+    coder_of,
     coding_of,
     container_of,
     encode,
     learn,
+    listed_by_types,
     numbers_of,
-    refuse_in_blocks,
     with_seen_levels,
 )
 from emkit.mixture.degenerate import warn_of_no_number
@@ -28,17 +33,17 @@ from emkit.mixture.flat import Flat
 from emkit.mixture.initial import InitialValues, check_initial_values
 from emkit.mixture.labels import labels_that_count
 from emkit.mixture.limits import first_look, refuse_beside_limits, refuse_blocks_of_limits
-from emkit.mixture.mixed import coded_rows
 from emkit.mixture.noise_arguments import refuse_flat, refuse_without_volume
 from emkit.mixture.prior import check_prior
 from emkit.mixture.reader import MixtureReader
 from emkit.mixture.redundant import find_flat
 from emkit.models.labels import Labels
 from emkit.models.mixed.rows import CodedRows
+from emkit.models.mixture.starts import sample_size
 from emkit.models.rows import Rows
 from emkit.numerics.gaussian import Scaling
 
-__all__ = ["Table", "coded_that_tell", "load_table", "open_table", "which_count"]
+__all__ = ["Table", "apart", "kept_columns", "load_table", "open_table", "which_count"]
 
 
 #: Part of a weight that other weights are at least, that sums of squares are doubles.
@@ -48,7 +53,7 @@ LEAST_WEIGHT_PART = 1e-100
 class Table(NamedTuple):
     """The data of a fit, and what was found of its columns."""
 
-    data: Any  #: `Rows`, or `Blocks` of them; `CodedRows` where there are categories
+    data: Any  #: `Rows`, `CodedRows` where there are categories, or `Blocks` of them
     scaling: Scaling  #: mean and standard deviation of the columns that are kept
     flat: Flat | None  #: where not all columns are kept
     filled: bool = False  #: whether cells may have been filled by what the flat says
@@ -68,39 +73,63 @@ class Table(NamedTuple):
     def seen(self) -> NDArray[np.bool_]:
         """Which cells (n, d) have a value, of rows in memory; categories come last."""
         observed = ~np.isnan(self.data.X)
-        coded = isinstance(self.data, CodedRows)
-        return np.hstack([observed, self.data.codes >= 0]) if coded else observed
+        return np.hstack([observed, self.data.codes >= 0]) if self.is_coded else observed
+
+    @property
+    def is_coded(self) -> bool:
+        """Whether there are categories."""
+        return isinstance(self.data, CodedRows | CodedStream)
 
     @property
     def of_numbers(self) -> "Table":
         """The same of the columns of numbers."""
-        coded = isinstance(self.data, CodedRows)
-        return self._replace(data=self.data.numbers) if coded else self
+        return self._replace(data=self.data.numbers) if self.is_coded else self
 
 
 def open_table(
-    mixture: Any, X: Any, sample_weight: Any = None, *, reset: bool = False, whole: bool = False
+    mixture: Any,
+    X: Any,
+    sample_weight: Any = None,
+    *,
+    reset: bool = False,
+    whole: bool = False,
+    batch: bool = False,
 ) -> Opened[Rows]:
-    """Rows of X, all of their columns in a fit or if ``whole``, else those that the fit kept."""
-    limited = limited_table(mixture, X, fitting=reset)
-    own = None if limited is None else limited.bounds
-    X = X if limited is None else limited.X
-    if reset:
-        mixture._coding, mixture._container = learn(mixture, X), container_of(X)
+    """Rows of X, all of their columns in a fit or if ``whole``, else those that the fit kept.
+
+    The types of a ``batch`` of a stream must list the levels of its categories.
+    """
+    numbered = isinstance(X, Numbered)
+    limited = None if numbered else limited_table(mixture, X, fitting=reset)
+    own, X = (None, X) if limited is None else (limited.bounds, limited.X)
+    in_memory = numbered or place_of(X).in_memory
+    if reset and numbered:
+        mixture._coding = X.coding
+    elif reset:
         refuse_blocks_of_limits(mixture, X)
-    coding = coding_of(mixture)
+        mixture._coding = learn(mixture, X) if in_memory else None
+        mixture._container = container_of(X)
+    coding, listed = coding_of(mixture), None
     refuse_beside_limits(mixture, own, coding)
-    if coding is not None:
-        # All columns, of which `coded_rows` takes what it needs.
-        X, whole = encode(mixture, X, coding, fitting=reset), True
-    flat = None if reset or whole else getattr(mixture, "_flat", None)
-    reader = MixtureReader(own, n_components=mixture.n_components, flat=flat)
-    if not reset and has_limits(mixture) and not place_of(X).in_memory:
+    if batch and coding is not None:
+        listed = listed_by_types(mixture)
+    coder = coder_of(mixture, X, fitting=reset, listed=listed)
+    if numbered:
+        X = X.cells
+    elif in_memory and coding is not None:
+        X = encode(mixture, X, coding, fitting=reset, listed=listed)
+    kept = None if reset or whole else kept_columns(mixture)
+    reader = MixtureReader(own, n_components=mixture.n_components, flat=kept)
+    if has_limits(mixture) and not (reset or in_memory):
+        check_is_fitted(mixture, reader.fitted)
         reader = reader.of_columns_of(mixture, mixture.n_features_in_, reset=False)
-    opened = open_data(mixture, X, reader, sample_weight=sample_weight, reset=reset)
-    if reset and hasattr(opened, "source"):
-        refuse_in_blocks(mixture, X, opened.source.first)
-    return opened
+    return open_data(mixture, X, reader, sample_weight=sample_weight, reset=reset, coder=coder)
+
+
+def kept_columns(mixture: Any) -> CodedColumns | Flat | None:
+    """What a fit kept of its columns; None where that is all of a table of numbers."""
+    flat: Flat | None = getattr(mixture, "_flat", None)
+    return CodedColumns.of(mixture, flat) or flat
 
 
 def load_table(
@@ -110,10 +139,11 @@ def load_table(
     n_numbers = len(numbers_of(mixture, opened.n_features))
     given = check_initial_values(mixture, opened.n_samples, n_numbers)
     check_prior(mixture.prior, mixture.covariance_type, n_numbers)
+    columns = CodedColumns.of(mixture)
+    if columns is not None:
+        return _load_coded(mixture, opened, columns, labels, given)
     data = opened.fit_data(mixture.n_components)
-    refuse_empty_columns(mixture, data)
-    if mixture._coding is not None:
-        return _load_coded(mixture, opened, data, labels, given)
+    refuse_empty_columns(data, column_names(mixture))
     _refuse_lone_weight(data)
     refuse_without_volume(mixture, data)
     look = first_look(data)
@@ -164,35 +194,35 @@ def _of_kept_columns(names: Any) -> Iterator[None]:
 def _load_coded(
     mixture: Any,
     opened: Opened[Rows],
-    data: Rows,
+    columns: CodedColumns,
     labels: Labels | None,
     given: InitialValues,
 ) -> tuple[Table, InitialValues]:
     """As `load_table`, where there are categories."""
-    coded = coded_rows(mixture, data, None)
-    scaling, flat = Scaling(np.zeros(0), np.ones(0)), None
-    if coded.X.shape[1]:
-        scaling = coded.numbers.scaling()
-        flat = find_flat(coded.numbers, scaling, mixture.reg_covar)
+    names, K = column_names(mixture), mixture.n_components
+    rows = opened.fit_data(K, columns.counted)
+    refuse_empty_columns(rows, names[columns.order])
+    data, flat = apart(rows, columns, K), None
+    if columns.n_numbers:
+        flat = find_flat(data.numbers, data.scaling(), mixture.reg_covar, alone=False)
     if flat is not None:
-        coded = coded_rows(mixture, data, flat)
-        scaling = coded.numbers.scaling()
-    coded, kept = coded_that_tell(opened, coded)
-    opened.reader.require(len(coded), mixture.n_components, whole=True)
-    mixture._coding, codes = with_seen_levels(mixture._coding, coded.codes)
-    coded = replace(coded, codes=codes, labels=labels_that_count(labels, kept))
-    return Table(coded, scaling, flat), given.take(kept)
+        columns = columns._replace(flat=flat)
+        with _of_kept_columns(names[columns.order_of_kept]):
+            data = apart(opened.fit_data(K, columns.counted), columns, K)
+    if not getattr(mixture, "_of_stream", False):  # to which other levels may come
+        mixture._coding, data = with_seen_levels(mixture._coding, data)
+    if not (labels is None and given.resp is None):
+        (kept,) = opened.survey(columns.which_count)
+        data = replace(data, labels=labels_that_count(labels, kept))
+        given = given.take(kept)
+    return Table(data, data.scaling(), flat), given
 
 
-def coded_that_tell(opened: Opened[Rows], coded: CodedRows) -> tuple[CodedRows, NDArray[np.intp]]:
-    """Those of the rows that count that have a value in a column that is kept.
-
-    With them which rows of all that were opened they are.
-    """
-    tells = np.flatnonzero(~(np.isnan(coded.X).all(axis=1) & (coded.codes < 0).all(axis=1)))
-    (counted,) = opened.survey(which_count)
-    kept = tells if counted is None else np.flatnonzero(counted)[tells]
-    return coded.take(tells), kept
+def apart(rows: Any, columns: CodedColumns, n_components: int) -> Any:
+    """Rows of kept columns, in memory or blocks, as data of numbers and categories."""
+    d = rows.shape[1]
+    numbers, categories = np.split(np.arange(d), [columns.n_numbers])
+    return coded(rows, numbers, categories, sample_size(n_components, d))
 
 
 def which_count(rows: Rows) -> Any:

@@ -11,31 +11,29 @@ from emkit.base.optional import optional_import
 from emkit.engine import standard_errors, tree
 from emkit.engine.fit import best_run
 from emkit.exceptions import DataWarning, ModelError, warn
-from emkit.mixture.coding import coding_of, numbers_of
+from emkit.mixture.coded_columns import CodedColumns
+from emkit.mixture.coding import numbers_of
+from emkit.mixture.degenerate import firmer_prior
 from emkit.mixture.fitted import fitted_structure, last_fit, with_prior_of_fit
 from emkit.mixture.fitting import last_mixed, model_of
 from emkit.mixture.flat import Flat
 from emkit.mixture.labels import labels_of_fit, labels_that_count
-from emkit.mixture.limits import FirstLook, first_look
-from emkit.mixture.mixed import coded_rows
+from emkit.mixture.limits import first_look
 from emkit.mixture.noise_fitted import log_volume_of
 from emkit.mixture.student_t import df_column, with_df_errors
-from emkit.mixture.table import Table, coded_that_tell, open_table, which_count
+from emkit.mixture.table import Table, apart, kept_columns, open_table, which_count
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.noise import NoisyMixture, clusters_of
-from emkit.numerics.gaussian import Scaling
 
 __all__ = ["MixtureErrors", "MixtureInference"]
 
 NO_ERRORS = (
     "No standard errors: the fit is so close to a singular covariance or an empty component that "
     "the curvature of its objective cannot be told from rounding. Increase reg_covar, lower "
-    "n_components, set prior='mclust', or divide sample_weight by its mean."
+    "n_components, {prior}, or divide sample_weight by its mean."
 )
 #: Gain of a step, in nats, at which a fit is at its maximum for all that a standard error shows.
 ERRORS_TOL = 1e-8
-#: Units where there are no numbers.
-NO_NUMBERS = Scaling(np.zeros(0), np.ones(0))
 
 
 class MixtureErrors(NamedTuple):
@@ -141,12 +139,13 @@ class MixtureInference:
         known = labels_of_fit(self, labels, X)
         opened, flat = open_table(self, X, sample_weight), self._flat
         data: Any = opened.fit_data()
-        if mixed := coding_of(self) is not None:
-            data, kept = coded_that_tell(opened, coded_rows(self, data, flat))
-            data = replace(data, labels=labels_that_count(known, kept))
-        elif known is not None:
-            data = data._replace(labels=labels_that_count(known, *opened.survey(which_count)))
-        look = first_look(data) if self.means_.shape[1] else FirstLook(NO_NUMBERS)
+        columns = kept_columns(self)
+        if mixed := isinstance(columns, CodedColumns):
+            data = apart(data, columns, self.n_components)
+        if known is not None:
+            of_rows = labels_that_count(known, *opened.survey(which_count))
+            data = replace(data, labels=of_rows) if mixed else data._replace(labels=of_rows)
+        look = first_look(data)
         table = Table(data, look.scaling, flat, filled=True, start=look.start)
         model = model_of(with_prior_of_fit(self), table)
         if isinstance(model, NoisyMixture):
@@ -158,12 +157,15 @@ class MixtureInference:
             else last_fit(self, model, flat, "standard_errors")
         )
         maximum = best_run(model, data, start=start, tol=ERRORS_TOL, max_iter=1000)
-        errors = _errors_at(model, data, maximum)
+        errors = _errors_at(model, data, maximum, with_prior_of_fit(self).prior)
         normal = model.normal if mixed else clusters_of(model)
         if isinstance(model, NoisyMixture):
             found = _in_users_units(errors.clusters, normal, flat)
             return NoisyErrors(*found, float(errors.noise))
-        of_numbers = MixtureErrors(errors.weights, self.means_, self.covariances_)
+        # Of columns of numbers none of which varies.
+        of_numbers = MixtureErrors(
+            errors.weights, np.zeros_like(self.means_), np.zeros_like(self.covariances_)
+        )
         if normal is not None:
             of_numbers = with_df_errors(self, errors, _in_users_units(errors, normal, flat))
         if not mixed:
@@ -256,10 +258,10 @@ def _summary_columns(prefix: str, weights: Array, means: Array, names: Any) -> A
     return columns
 
 
-def _errors_at(model: Any, data: Any, maximum: Any) -> Any:
+def _errors_at(model: Any, data: Any, maximum: Any, prior: Any) -> Any:
     """Standard errors in internal units; NaN where the curvature is lost in rounding."""
     try:
         return standard_errors(model, data, maximum)
     except ModelError:  # its checks cannot tell rounding from a model that is wrong
-        warn(NO_ERRORS, DataWarning)
+        warn(NO_ERRORS.format(prior=firmer_prior(prior)), DataWarning)
         return tree.map_leaves(lambda part: np.full(np.shape(part), np.nan), maximum.params)

@@ -182,6 +182,11 @@ class Summary(NamedTuple):
         observed = weights @ ~np.isnan(rows.X) if rows.incomplete else np.full(d, weights.sum())
         return cls(n, rows.total_weight, rows.incomplete, observed, mean, spread, low, high)
 
+    def of_columns(self, columns: NDArray[np.intp]) -> "Summary":
+        """Of some of the columns; whether these miss cells is not told from the others."""
+        arrays = (part[columns] for part in self[3:])
+        return Summary(*self[:3], *arrays)
+
 
 def summarise(summaries: Sequence[Summary]) -> Summary:
     """Of many blocks together: mean and standard deviation of the columns to rounding."""

@@ -23,6 +23,7 @@ import numpy as np
 from emkit._typing import Array
 from emkit.engine.latent_class import LatentClassModel
 from emkit.models.emissions.categorical import Categorical, CategoricalParams, CategoricalStats
+from emkit.models.mixed.batches import implied_statistics, recentred
 from emkit.models.mixed.binding import NEVER, Bound, expanded
 from emkit.models.mixed.completions import Codes, Levels, sum_levels
 from emkit.models.mixed.design import Design
@@ -61,8 +62,8 @@ class LocalDependence(LatentClassModel):
         What is known of the columns of categories.
     shares : list of ndarray
         Shares of the levels of each column, about which the tables' prior lies.
-    pseudo_counts : float, default=0.0
-        Rows of that prior, for every table of every class.
+    pseudo_counts : float or ndarray of shape (T,), default=0.0
+        Rows of that prior, for every table of every class; or those of each level.
     ridge : float, default=0.0
         The prior precision of an effect.
     draw_start : callable(model, data, rng) -> LocalParams, optional
@@ -78,15 +79,15 @@ class LocalDependence(LatentClassModel):
         levels: Levels,
         shares: list[Array],
         *,
-        pseudo_counts: float = 0.0,
+        pseudo_counts: float | Array = 0.0,
         ridge: float = 0.0,
         draw_start: Callable[..., LocalParams] | None = None,
     ):
         self.normal, self.levels, self.shares, self.ridge = normal, levels, shares, ridge
         self.n_classes = n_classes
-        self.tables = Categorical(
-            n_classes, levels.n_levels, pseudo_counts=pseudo_counts * np.concatenate(shares)
-        )
+        if np.ndim(pseudo_counts) == 0:
+            pseudo_counts = pseudo_counts * np.concatenate(shares)
+        self.tables = Categorical(n_classes, levels.n_levels, pseudo_counts=pseudo_counts)
         self.design = Design(levels, shares)
         self.draw_start = draw_start
 
@@ -286,5 +287,14 @@ class LocalDependence(LatentClassModel):
             tables,
         )
 
+    # Streams
+
     def weight_of(self, data: CodedRows) -> float:
         return data.total_weight
+
+    def recentre(self, stats: LocalStats, before: LocalParams, after: LocalParams) -> LocalStats:
+        return recentred(self, stats, before, after)
+
+    def implied_statistics(self, params: LocalParams, total: float) -> LocalStats:
+        """Statistics of data of a total weight whose M-step is ``params``."""
+        return implied_statistics(self, params, total)

@@ -127,6 +127,13 @@ class CodedRows:
         """As of `Rows`."""
         return replace(self, labels=None)
 
+    def recoded(self, maps: Sequence[Codes]) -> "CodedRows":
+        """The rows with other codes, by column."""
+        codes = np.empty_like(self.codes)
+        for j, new in enumerate(maps):
+            codes[:, j] = np.append(new, -1)[self.codes[:, j]]
+        return replace(self, codes=codes)
+
     def weighing(self, weights: Array) -> "CodedRows":
         """The same rows of other weights, in the same groups."""
         other = replace(self, sample_weight=weights)
@@ -153,7 +160,7 @@ class CodedRows:
                 np.ascontiguousarray(codes[rows[part]].T),
                 slots,
             )
-            for n_missing, rows in _by_missing(self.X)
+            for n_missing, rows in (_by_missing(self.X) if len(self) else [])
             for part, slots in group_slots(self.codes[rows], levels)
         ]
         self._groups.append((levels, groups))

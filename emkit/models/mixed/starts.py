@@ -1,6 +1,9 @@
 """Where classes with local dependence start: at no effects, from a random partition of the rows."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,6 +22,7 @@ from emkit.models.mixture.starts import sample_size
 from emkit.numerics.gaussian import Moments, moments_about
 
 __all__ = [
+    "counts_of",
     "draw_labelled_start",
     "draw_start",
     "normal_start",
@@ -39,14 +43,27 @@ OF_ALL = 0.1
 OF_LEVELS = 0.5
 
 
-def shares_of(data: CodedRows, n_levels: tuple[int, ...]) -> list[Array]:
-    """Shares of the levels of each column, none of them 0."""
-    weights = np.ones(len(data)) if data.sample_weight is None else data.sample_weight
-    shares = []
-    for codes, n in zip(data.codes.T, n_levels, strict=True):
-        counts = np.bincount(codes + 1, weights, n + 1)[1:] + OF_LEVELS
-        shares.append(counts / counts.sum())
-    return shares
+class LevelCounts(NamedTuple):
+    counts: Array  #: weight of each level of each column, side by side
+
+
+def counts_of(data: Any, n_levels: Sequence[int]) -> list[Array]:
+    """Weights of the levels of each column, of `CodedRows` or blocks of them."""
+    (counts,), _ = data.sum(partial(_count, tuple(n_levels)))
+    return np.split(counts, np.cumsum(n_levels)[:-1])
+
+
+def _count(n_levels: tuple[int, ...], rows: CodedRows) -> tuple[LevelCounts, float]:
+    weights = np.ones(len(rows)) if rows.sample_weight is None else rows.sample_weight
+    columns = zip(rows.codes.T, n_levels, strict=True)
+    counts = [np.bincount(codes + 1, weights, n + 1)[1:] for codes, n in columns]
+    return LevelCounts(np.concatenate(counts)), 0.0
+
+
+def shares_of(counts: Sequence[Array]) -> list[Array]:
+    """Shares of the levels of each column, none of them 0, from their weights."""
+    more = [of_column + OF_LEVELS for of_column in counts]
+    return [of_column / of_column.sum() for of_column in more]
 
 
 def draw_start(model: LocalDependence, data: CodedRows, rng: np.random.Generator) -> LocalParams:

@@ -127,10 +127,11 @@ def _ridge_part(model: GaussianMixtureModel, params: MixtureParams) -> Array:
     weights = params.weights  # with that of noise, if there is any, they sum to 1
     one = layout.prior_from_diagonal(np.full(d, 1.0 / layout.n_covariances(k)))
     alone = np.broadcast_to(one, params.covariances.shape)
-    unit = layout.identity(k, d)
-    return layout.diagonals(structure.estimate(alone, layout.counts(weights, d), unit), (k, d))[
-        :, 0
-    ]
+    # Rows of the prior bear the ridge too: of a component with hardly a row of data all but them.
+    total = model.total_weight
+    counts = model.prior.counts(layout, weights * total, total, d) / total
+    own = structure.estimate(alone, counts, layout.identity(k, d))
+    return layout.diagonals(own, (k, d))[:, 0]
 
 
 def _without_ridge(
