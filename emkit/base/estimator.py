@@ -159,10 +159,10 @@ class Parameters(sklearn.base.BaseEstimator):
 
     @classmethod
     def _get_param_names(cls) -> list[str]:
-        return list(_names_of(cls))
+        return list(_names_of(cls))  # type: ignore[arg-type]
 
     def _validate_params(self) -> None:
-        for name, default, constraints in _constraints_of(type(self)):
+        for name, default, constraints in _constraints_of(type(self)):  # type: ignore[arg-type]
             value = getattr(self, name)
             if value is default or any(of.is_satisfied_by(value) for of in constraints):
                 continue
