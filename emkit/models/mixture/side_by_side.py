@@ -179,8 +179,10 @@ class Runs:
         resp = log_joint.reshape(-1, self.k, log_joint.shape[1])
         top = resp.max(axis=1)
         resp -= top[:, None]
-        np.exp(np.maximum(resp, LEAST_LOG, out=resp), out=resp)
-        total = resp.sum(axis=1)
+        if resp.min() < LEAST_LOG:  # of which exponentials take many times as long
+            np.maximum(resp, LEAST_LOG, out=resp)
+        np.exp(resp, out=resp)
+        total = np.ones(self.k) @ resp
         resp *= (1.0 / total)[:, None]
         values = np.log(total, out=total)
         values += top
