@@ -71,7 +71,9 @@ def interval_partitions(
     Fisher, W. D. (1958). On grouping for maximum homogeneity. Journal of the American Statistical
     Association 53, 789-798. doi:10.1080/01621459.1958.10501479
     """
-    d = x.shape[1]
+    (n, d), starts = x.shape, _group_starts(len(x))
+    if n_clusters > len(starts):
+        return np.empty((0, n), dtype=np.intp)
     drawn = rng.permutation(d)[: max(min(COLUMNS, d - 1), 1)]
     columns = np.ascontiguousarray(x.T[drawn])
     if sample_weight is None:
@@ -80,7 +82,6 @@ def interval_partitions(
     else:
         order = np.argsort(columns, axis=1)
         ordered, weights = np.take_along_axis(columns, order, axis=1), sample_weight[order]
-    starts = _group_starts(len(x))
     sums = np.zeros((3, len(columns), len(starts) + 1))
     powers = weights * np.stack([np.ones_like(ordered), ordered, ordered**2])
     np.cumsum(np.add.reduceat(powers, starts, axis=2), axis=2, out=sums[..., 1:])
@@ -150,23 +151,24 @@ def _distant(x: Array, n_clusters: int, rng: np.random.Generator, weights: Array
     lengths = np.einsum("vnd,vnd->vn", x, x)
     # One product with (x, x'x) and (-2 c, 1) is |x - c|^2 but for |c|^2, which is put in place of
     # the column of ones.
-    columns = np.concatenate([x, lengths[..., None]], axis=2).transpose(0, 2, 1).copy()
-    nearest = np.ones((n_views, n))
+    columns = np.concatenate([x, lengths[..., None]], axis=2).transpose(0, 2, 1)
+    columns = np.ascontiguousarray(columns, _precision(n_clusters))
+    nearest, weights = np.ones((n_views, n), columns.dtype), weights.astype(columns.dtype)
     chosen = np.empty((n_views, n_clusters), dtype=np.intp)
     for k in range(n_clusters):
-        mass = np.cumsum(weights * nearest, axis=1)
+        mass = np.cumsum(weights * nearest, axis=1, dtype=float)
         drawn = rng.random((n_views, n_candidates if k else 1)) * mass[:, -1:]
         places = [np.searchsorted(m, u, side="right") for m, u in zip(mass, drawn, strict=True)]
         candidates = np.minimum(places, last)
-        slopes = np.ones((*candidates.shape, d + 1))
+        slopes = np.ones((*candidates.shape, d + 1), columns.dtype)
         slopes[..., :d] = -2.0 * x[views[:, None], candidates]
         slopes[..., d - 1] += lengths[views[:, None], candidates]
         near = slopes @ columns
-        np.maximum(near, 0.0, out=near)
         if k:
             np.minimum(near, nearest[:, None], out=near)
         best = (near @ weights).argmin(axis=1)
-        chosen[:, k], nearest = candidates[views, best], near[views, best]
+        chosen[:, k] = candidates[views, best]
+        nearest = np.maximum(near[views, best], 0.0)
     return x[views[:, None], chosen]
 
 
@@ -175,7 +177,7 @@ def _lloyd(x: Array, centers: Array, weights: Array, rounds: int) -> Labels:
 
     The last column of rows and centres is 1: it counts rows, and takes the lengths of centres in.
     """
-    columns = np.ascontiguousarray(x.transpose(0, 2, 1))
+    columns = np.ascontiguousarray(x.transpose(0, 2, 1), _precision(centers.shape[1]))
     weighted = x * weights[:, None]
     labels = np.empty(x.shape[:2], dtype=np.intp)
     left = np.arange(len(x))  # views in which centres still move
@@ -198,6 +200,11 @@ def _lloyd(x: Array, centers: Array, weights: Array, rounds: int) -> Labels:
     return labels
 
 
+def _precision(n_clusters: int) -> Any:
+    """Single precision for many centres, in half the time: who is nearer by less has no say."""
+    return np.float64 if n_clusters <= FEW else np.float32
+
+
 def _nearest(columns: Array, centers: Array) -> NDArray[Any]:
     """Labels (n_views, n) of the rows by the nearest of many centres.
 
@@ -210,6 +217,7 @@ def _nearest(columns: Array, centers: Array) -> NDArray[Any]:
         nearness = slopes @ columns
         return (nearness == nearness.max(axis=1, keepdims=True)).astype(float)
     n_views, _, n = columns.shape
+    slopes = slopes.astype(columns.dtype)
     labels, step = np.empty((n_views, n), dtype=np.intp), tile_rows(centers.shape[1])
     for view, x, c in zip(labels, columns, slopes, strict=True):
         for start in range(0, n, step):
@@ -222,15 +230,13 @@ def _sums(weighted: Array, nearest: NDArray[Any], n_clusters: int) -> Array:
     """Sums (n_views, n_clusters, d) of the rows by the nearest centre."""
     if nearest.ndim == 3:
         return np.asarray(nearest @ weighted)
-    n_views, _, d = weighted.shape
-    first = np.arange(n_views)[:, None, None] * (n_clusters * d) + np.arange(d)
-    places = (nearest[..., None] * d + first).ravel()
-    sums = np.bincount(places, weights=weighted.ravel(), minlength=n_views * n_clusters * d)
-    return sums.reshape(n_views, n_clusters, d)
+    pairs = zip(weighted, nearest, strict=True)
+    columns = [[np.bincount(of, w, n_clusters) for w in rows.T] for rows, of in pairs]
+    return np.array(columns).transpose(0, 2, 1)
 
 
 def _labels(nearest: NDArray[Any]) -> Labels:
-    return nearest.argmax(axis=1) if nearest.ndim == 3 else nearest
+    return np.asarray(nearest.argmax(axis=1) if nearest.ndim == 3 else nearest)
 
 
 def _covariance_within(x: Array, rng: np.random.Generator, weights: Array) -> Array:

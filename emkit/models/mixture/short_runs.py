@@ -21,6 +21,9 @@ FIELD = 5
 PATIENCE, WORTHWHILE = 30, 0.01
 #: Steps at least, in which a run that is about to collapse does.
 LEAST_STEPS = 3
+#: Log-densities in all, from which on the best run goes on alone, for all steps that there are:
+#: of long data none is cheap, and those on a sample are cheaper than those on all rows.
+MOST_NUMBERS = 2**25
 #: Nats a row by which runs differ that are equally good.
 EQUAL_HEIGHT = 1e-7
 #: Decimals, in nats a row, to which runs agree that are one and the same.
@@ -39,13 +42,15 @@ def best_partition(
     Data are complete rows, and each of the partitions (m, n) labels them from 0. At most
     ``n_steps`` steps are taken, down to three where one run is all that is left.
     """
-    runs = Runs(model, data, n_components, partitions)
+    runs, left = Runs(model, data, n_components, partitions), MOST_NUMBERS
     for step in range(n_steps):
         if not len(runs.heights):
             return None
+        left -= len(runs.heights) * n_components * len(data.X)
         runs.step()
-        runs.keep(_going_on(runs.heights, runs.before))
-        if len(runs.heights) <= 1 and step + 1 >= LEAST_STEPS:
+        alone = left < 0
+        runs.keep(_going_on(runs.heights, runs.before, alone))
+        if len(runs.heights) <= 1 and not alone and step + 1 >= LEAST_STEPS:
             break
     return runs.one(_first_best(runs.heights)) if len(runs.heights) else None
 
@@ -58,10 +63,12 @@ def _first_best(heights: Array) -> int:
     return int(np.argmax(heights >= heights.max() - EQUAL_HEIGHT))
 
 
-def _going_on(heights: Array, before: Array) -> NDArray[np.bool_]:
-    """Which runs may yet pass the best one, and the best one, from nats a row."""
+def _going_on(heights: Array, before: Array, alone: bool) -> NDArray[np.bool_]:
+    """Which runs may yet pass the best one, and the best one, from nats a row; or it ``alone``."""
     if len(heights) <= 1:
         return np.ones(len(heights), dtype=bool)
+    if alone:
+        return np.arange(len(heights)) == _first_best(heights)
     if before[0] == -np.inf:  # the first look: those that differ, and only the best of them
         distinct = np.unique(-heights.round(SAME_DECIMALS), return_index=True)[1]
         return np.isin(np.arange(len(heights)), distinct[:FIELD])

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.engine.latent_class import unbuffered
-from emkit.engine.posterior import LEAST_LOG
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
 from emkit.numerics.constants import EPS, LOG_ROOT_2PI
@@ -27,6 +26,10 @@ __all__ = ["Runs"]
 
 #: Error of a row's log-density, in nats, that decides nothing here: features may have it.
 ROUGH = 1e-6
+#: Log-densities of a run from which on single precision, twice as fast, may have a larger one.
+LONG, ROUGH_OF_LONG = 2**20, 1e-2
+#: Logarithms of the least numbers: exponentials of lower ones take many times as long.
+FLOORS = {np.dtype(kind): float(np.log(np.finfo(kind).tiny)) for kind in (np.float32, np.float64)}
 #: Numbers of features that are held from step to step; more are made again, tile by tile.
 HELD = 2**21
 #: Logarithm of a weight of 0: so low that the component never counts, but a number.
@@ -99,8 +102,14 @@ class Runs:
         """One step of EM of each run; those that it leads to a singular covariance are out."""
         state, d = self._state, self.data.X.shape[1]
         # At least the error from features (see `Components.raw_error`), as no mean is farther away.
-        error = 2.0 * EPS * d * float(state.precisions.max()) * self._largest**2
-        moments, about, sums = self._by_features() if error <= ROUGH else self._by_kernel()
+        error = 2.0 * d * float(state.precisions.max()) * self._largest**2
+        if error * EPS > ROUGH:
+            moments, about, sums = self._by_kernel()
+        else:
+            of_single = error * float(np.finfo(np.float32).eps)
+            long = self.k * len(self.data.X) > LONG
+            single = long and of_single <= ROUGH_OF_LONG
+            moments, about, sums = self._by_features(np.float32 if single else np.float64)
         self.before, self.heights = self.heights, (sums + self._log_priors()) / self.total
         self._go_to(moments, about, state.covariances)
 
@@ -147,11 +156,15 @@ class Runs:
             sums += (resp if weights is None else resp * weights) @ features.T
         return self._about_zero(sums)
 
-    def _by_features(self) -> tuple[Moments, Array, Array]:
+    def _by_features(self, precision: type[np.floating]) -> tuple[Moments, Array, Array]:
         """Moments, what they are about, and the log-likelihood of each run."""
-        coefficients, log_likelihoods = self._state.coefficients, np.zeros(len(self.heights))
-        sums = np.zeros_like(coefficients)
+        sums, log_likelihoods = (
+            np.zeros((self._n_all, self._n_features)),
+            np.zeros(len(self.heights)),
+        )
+        coefficients = self._state.coefficients.astype(precision, copy=False)
         for _, features, weights in self._tiles():
+            features = features.astype(precision, copy=False)
             resp = coefficients @ features
             log_likelihoods += self._assign(resp, weights)
             sums += resp @ features.T
@@ -179,15 +192,16 @@ class Runs:
         resp = log_joint.reshape(-1, self.k, log_joint.shape[1])
         top = resp.max(axis=1)
         resp -= top[:, None]
-        if resp.min() < LEAST_LOG:  # of which exponentials take many times as long
-            np.maximum(resp, LEAST_LOG, out=resp)
+        if resp.min() < FLOORS[resp.dtype]:
+            floor = np.full(resp.shape[2], FLOORS[resp.dtype], resp.dtype)
+            np.maximum(resp, floor, out=resp)  # beside one number it takes twice as long
         np.exp(resp, out=resp)
-        total = np.ones(self.k) @ resp
+        total = np.ones(self.k, resp.dtype) @ resp
         resp *= (1.0 / total)[:, None]
         values = np.log(total, out=total)
         values += top
         if weights is None:
-            return values.sum(axis=1)
+            return np.asarray(values.sum(axis=1, dtype=float))
         resp *= weights
         return values @ weights
 
