@@ -7,7 +7,7 @@ long, but of two that are close it takes many steps to tell which one ends highe
 import numpy as np
 from numpy.typing import NDArray
 
-from emkit._typing import Array
+from emkit.engine.latent_class import unbuffered
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.side_by_side import Runs
 from emkit.models.rows import Rows
@@ -30,6 +30,7 @@ EQUAL_HEIGHT = 1e-7
 SAME_DECIMALS = 9
 
 
+@unbuffered()
 def best_partition(
     model: GaussianMixtureModel,
     data: Rows,
@@ -55,24 +56,25 @@ def best_partition(
     return runs.one(_first_best(runs.heights)) if len(runs.heights) else None
 
 
-def _first_best(heights: Array) -> int:
+def _first_best(heights: list[float]) -> int:
     """The first of the runs that are no lower than the best but for rounding.
 
     Of runs that end in the same place, order of summation must not choose the order of components.
     """
-    return int(np.argmax(heights >= heights.max() - EQUAL_HEIGHT))
+    least = max(heights) - EQUAL_HEIGHT
+    return next(m for m, height in enumerate(heights) if height >= least)
 
 
-def _going_on(heights: Array, before: Array, alone: bool) -> NDArray[np.bool_]:
+def _going_on(heights: list[float], before: list[float], alone: bool) -> list[bool]:
     """Which runs may yet pass the best one, and the best one, from nats a row; or it ``alone``."""
-    if len(heights) <= 1:
-        return np.ones(len(heights), dtype=bool)
-    if alone:
-        return np.arange(len(heights)) == _first_best(heights)
-    if before[0] == -np.inf:  # the first look: those that differ, and only the best of them
-        distinct = np.unique(-heights.round(SAME_DECIMALS), return_index=True)[1]
-        return np.isin(np.arange(len(heights)), distinct[:FIELD])
     best = _first_best(heights)
-    going_on = heights + PATIENCE * (heights - before) > heights[best] + WORTHWHILE
-    going_on[best] = True
-    return going_on
+    if alone or len(heights) == 1:
+        return [m == best for m in range(len(heights))]
+    if before[0] == -np.inf:  # the first look: those that differ, and only the best of them
+        seen = [round(height, SAME_DECIMALS) for height in heights]
+        distinct = {height: m for m, height in reversed(list(enumerate(seen)))}
+        field = sorted(distinct, reverse=True)[:FIELD]
+        return [seen[m] in field and distinct[seen[m]] == m for m in range(len(seen))]
+    least = heights[best] + WORTHWHILE
+    reach = [now + PATIENCE * (now - then) for now, then in zip(heights, before, strict=True)]
+    return [m == best or height > least for m, height in enumerate(reach)]

@@ -9,13 +9,13 @@ about zero. Where a component is too narrow for features, the kernels of a singl
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
+from itertools import compress
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.engine.latent_class import unbuffered
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
 from emkit.numerics.constants import EPS, LOG_ROOT_2PI
@@ -63,7 +63,7 @@ class Runs:
 
     Attributes
     ----------
-    heights, before : ndarray of shape (n_runs,)
+    heights, before : list of float
         Objectives that the last step began from and the one before, in nats a row; -inf where there
         was none yet.
     """
@@ -80,7 +80,7 @@ class Runs:
         self.model, self.data, self.k = model, data, n_components
         self.layout = replace(model.layout, shared=False)
         self.total = data.total_weight
-        self.heights = self.before = np.full(len(partitions), -np.inf)
+        self.heights = self.before = [-np.inf] * len(partitions)
         (n, d), shared = data.X.shape, model.layout.shared
         self._n_features = 1 + d + self.layout.n_quadratic(d)
         self._held = self._features(slice(0, n)) if n * self._n_features <= HELD else None
@@ -91,13 +91,14 @@ class Runs:
         rows = model.prior.rows_of(model.layout, n_components, self.total)
         self._prior_count = rows * model.layout.columns(d) / parts
         self._prior_scatter = model.prior.scatter_of(model.layout, n_components, self.total) / parts
-        self._go_to(*self._moments_of(partitions), self.layout.identity(self._n_all, d))
+        unit = self.layout.identity(self._n_all, d)
+        self._halves_of_prior = 0.5 * np.ravel(self._prior_scatter + 0.0 * unit[:n_components])
+        self._go_to(*self._moments_of(partitions), unit)
 
     @property
     def _n_all(self) -> int:
         return len(self.heights) * self.k
 
-    @unbuffered()
     def step(self) -> None:
         """One step of EM of each run; those that it leads to a singular covariance are out."""
         state, d = self._state, self.data.X.shape[1]
@@ -110,14 +111,22 @@ class Runs:
             long = self.k * len(self.data.X) > LONG
             single = long and of_single <= ROUGH_OF_LONG
             moments, about, sums = self._by_features(np.float32 if single else np.float64)
-        self.before, self.heights = self.heights, (sums + self._log_priors()) / self.total
+        heights = (sums + self._log_priors()) / self.total
+        self.before, self.heights = self.heights, heights.tolist()
         self._go_to(moments, about, state.covariances)
 
-    def keep(self, which: NDArray[np.bool_]) -> None:
+    def keep(self, which: list[bool]) -> None:
         """Go on with some of the runs only."""
-        if not which.all():
-            self.before, self.heights = self.before[which], self.heights[which]
-            self._state = _State(*(part[np.repeat(which, self.k)] for part in self._state))
+        if not all(which):
+            each = self._select(which)
+            self._state = _State(*(part[each] for part in self._state))
+
+    def _select(self, which: list[bool]) -> NDArray[np.bool_]:
+        """Forget the other runs; which components are those of some runs."""
+        self.before, self.heights = (
+            list(compress(part, which)) for part in (self.before, self.heights)
+        )
+        return np.repeat(which, self.k)
 
     def one(self, m: int) -> MixtureParams:
         """Parameters of one run."""
@@ -218,9 +227,8 @@ class Runs:
             return 0.0
         if prior.is_informative or prior.strength > 0.0:
             return np.array([self._log_prior(m) for m in range(n_runs)])
-        terms = (self._state.precisions * self._prior_scatter).reshape(n_runs, -1)
-        sums: Array = terms.sum(axis=1)
-        return -0.5 * sums
+        traces: Array = self._state.precisions.reshape(n_runs, -1) @ self._halves_of_prior
+        return -traces
 
     def _log_prior(self, m: int) -> float:
         """Log-density of the prior at one run."""
@@ -241,9 +249,8 @@ class Runs:
         try:
             self._state = self._bound(params)
         except np.linalg.LinAlgError:
-            regular = np.array([self._is_regular(params, m) for m in range(len(self.heights))])
-            self.before, self.heights = self.before[regular], self.heights[regular]
-            each = np.repeat(regular, self.k)
+            n_runs = len(self.heights)
+            each = self._select([self._is_regular(params, m) for m in range(n_runs)])
             self._state = self._bound(MixtureParams(*(part[each] for part in params)))
 
     def _m_step(self, stats: Moments, about: Array, previous: Array) -> MixtureParams:
