@@ -289,3 +289,14 @@ def test_methods_go_by_the_attributes_as_they_are_by_now(name):
     np.testing.assert_allclose(mixture.score_samples(X[:3]), before)
     other = clone(mixture).fit(-X)
     np.testing.assert_allclose(mixture.fit(-X).score_samples(X[:3]), other.score_samples(X[:3]))
+
+
+def test_a_default_of_a_subclass_that_is_no_such_number_is_refused():
+    class Nothing(EMGaussianMixture):
+        def __init__(self, n_components=0):
+            super().__init__(n_components)
+
+    assert Nothing().get_params() == {"n_components": 0}
+    with pytest.raises(ValueError, match="'n_components' parameter of Nothing must be an int"):
+        Nothing().fit(X)
+    assert Nothing(2).fit(X).means_.shape == (2, 3)
