@@ -282,6 +282,16 @@ def test_short_runs_of_long_data_in_single_precision_are_those_in_double(kind, m
         assert (np.asarray(ours) != theirs).any()
 
 
+def test_short_runs_of_many_columns_are_those_of_the_model():
+    X = np.random.default_rng(0).normal(size=(90, 20)) + 2.0 * (np.arange(90) % 2)[:, None]
+    scaling = Scaling(X.mean(axis=0), X.std(axis=0))
+    model = GaussianMixtureModel(STRUCTURES["full"], scaling, np.full(20, 1e-3), 90.0)
+    labels = (np.arange(90) < 50).astype(int)
+    best = best_partition(model, Rows(X), 2, labels[None], 3)
+    for ours, theirs in zip(best, after_steps(model, Rows(X), labels, 3), strict=True):
+        assert_allclose(ours, theirs, rtol=1e-7, atol=1e-9)
+
+
 def test_on_long_data_the_best_run_goes_on_alone_for_all_steps(monkeypatch):
     monkeypatch.setattr(short_runs, "MOST_NUMBERS", 0)
     model, data = of_two_groups("full", 4.0)

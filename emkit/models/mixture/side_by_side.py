@@ -16,18 +16,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
+from emkit.models.mixture.assignment import assigned_moments
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
 from emkit.numerics.constants import EPS, LOG_ROOT_2PI
 from emkit.numerics.covariance.side_by_side import SideBySide
-from emkit.numerics.gaussian import Components, Moments, choose_complete, tile_rows
+from emkit.numerics.gaussian import Components, Moments, choose_complete, takes_features, tile_rows
 
 __all__ = ["Runs"]
 
 #: Error of a row's log-density, in nats, that decides nothing here: features may have it.
 ROUGH = 1e-6
 #: Log-densities of a run from which on single precision, twice as fast, may have a larger one.
-LONG, ROUGH_OF_LONG = 2**20, 1e-2
+LONG, ROUGH_OF_LONG, EPS_OF_SINGLE = 2**20, 1e-2, float(np.finfo(np.float32).eps)
 #: Logarithms of the least numbers: exponentials of lower ones take many times as long.
 FLOORS = {np.dtype(kind): float(np.log(np.finfo(kind).tiny)) for kind in (np.float32, np.float64)}
 #: Numbers of features that are held from step to step; more are made again, tile by tile.
@@ -83,15 +84,22 @@ class Runs:
         self.heights = self.before = [-np.inf] * len(partitions)
         (n, d), shared = data.X.shape, model.layout.shared
         self._n_features = 1 + d + self.layout.n_quadratic(d)
-        self._held = self._features(slice(0, n)) if n * self._n_features <= HELD else None
+        unit = self.layout.identity(self._n_all, d)
+        about = np.zeros((self._n_all, d))
+        exact = Components(about[:, 0], about, unit, unit, unit, raw_error=0.0, centred_error=0.0)
+        # So many columns that the kernels of a single mixture are faster than features.
+        self._wide = not takes_features(self.layout, exact)
+        self._held: Array | None = None
+        if n * self._n_features <= HELD and not self._wide:
+            self._held = self._features(slice(0, n))
         self._largest = float(np.abs((data.X - model.units.shift) / model.units.scale).max())
+        self._long = n * n_components > LONG
         self._constant = model.units.log_jacobian - d * LOG_ROOT_2PI
         # What the prior adds to each component; where they share a covariance, its part.
         parts = n_components if shared else 1
         rows = model.prior.rows_of(model.layout, n_components, self.total)
         self._prior_count = rows * model.layout.columns(d) / parts
         self._prior_scatter = model.prior.scatter_of(model.layout, n_components, self.total) / parts
-        unit = self.layout.identity(self._n_all, d)
         self._halves_of_prior = 0.5 * np.ravel(self._prior_scatter + 0.0 * unit[:n_components])
         self._go_to(*self._moments_of(partitions), unit)
 
@@ -104,13 +112,11 @@ class Runs:
         state, d = self._state, self.data.X.shape[1]
         # At least the error from features (see `Components.raw_error`), as no mean is farther away.
         error = 2.0 * d * float(state.precisions.max()) * self._largest**2
-        if error * EPS > ROUGH:
-            moments, about, sums = self._by_kernel()
-        else:
-            of_single = error * float(np.finfo(np.float32).eps)
-            long = self.k * len(self.data.X) > LONG
-            single = long and of_single <= ROUGH_OF_LONG
+        if error * EPS <= ROUGH and not self._wide:
+            single = self._long and error * EPS_OF_SINGLE <= ROUGH_OF_LONG
             moments, about, sums = self._by_features(np.float32 if single else np.float64)
+        else:
+            moments, about, sums = self._by_kernel()
         heights = (sums + self._log_priors()) / self.total
         self.before, self.heights = self.heights, heights.tolist()
         self._go_to(moments, about, state.covariances)
@@ -158,19 +164,26 @@ class Runs:
             yield rows, features, None if weights is None else weights[rows]
 
     def _moments_of(self, partitions: NDArray[np.intp]) -> tuple[Moments, Array]:
-        """Moments of the parts of each partition."""
-        sums, labels = np.zeros((self._n_all, self._n_features)), np.arange(self.k)[:, None]
+        """Moments of the parts of each partition, about zero."""
+        labels, about = np.arange(self.k)[:, None], np.zeros((self._n_all, self.data.X.shape[1]))
+
+        def assign(rows: slice) -> Array:
+            marks = partitions[:, None, rows] == labels
+            return marks.reshape(len(about), -1).astype(float)
+
+        if self._wide:
+            moments = assigned_moments(self.layout, self.model.units, self.data, assign, about)
+            return moments, about
+        sums = np.zeros((self._n_all, self._n_features))
         for rows, features, weights in self._tiles():
-            resp = (partitions[:, None, rows] == labels).reshape(len(sums), -1).astype(float)
+            resp = assign(rows)
             sums += (resp if weights is None else resp * weights) @ features.T
         return self._about_zero(sums)
 
     def _by_features(self, precision: type[np.floating]) -> tuple[Moments, Array, Array]:
         """Moments, what they are about, and the log-likelihood of each run."""
-        sums, log_likelihoods = (
-            np.zeros((self._n_all, self._n_features)),
-            np.zeros(len(self.heights)),
-        )
+        log_likelihoods = np.zeros(len(self.heights))
+        sums = np.zeros((self._n_all, self._n_features))
         coefficients = self._state.coefficients.astype(precision, copy=False)
         for _, features, weights in self._tiles():
             features = features.astype(precision, copy=False)
