@@ -23,7 +23,7 @@ PATIENCE, WORTHWHILE = 30, 0.01
 LEAST_STEPS = 3
 #: Log-densities in all, from which on the best run goes on alone, for all steps that there are:
 #: of long data none is cheap, and those on a sample are cheaper than those on all rows.
-MOST_NUMBERS = 2**25
+MOST_NUMBERS = 2**26
 #: Nats a row by which runs differ that are equally good.
 EQUAL_HEIGHT = 1e-7
 #: Decimals, in nats a row, to which runs agree that are one and the same.
