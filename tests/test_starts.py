@@ -27,6 +27,7 @@ from emkit.exceptions import DataWarning
 from emkit.models.mixture import partitions, short_runs, side_by_side
 from emkit.models.mixture.assignment import one_hot
 from emkit.models.mixture.gaussian import GaussianMixtureModel
+from emkit.models.mixture.given_covariances import GivenCovariances
 from emkit.models.mixture.overlap import least_divergence
 from emkit.models.mixture.partitions import interval_partitions, kmeans_partitions, views_of
 from emkit.models.mixture.short_runs import best_partition
@@ -289,6 +290,17 @@ def test_short_runs_of_many_columns_are_those_of_the_model():
     labels = (np.arange(90) < 50).astype(int)
     best = best_partition(model, Rows(X), 2, labels[None], 3)
     for ours, theirs in zip(best, after_steps(model, Rows(X), labels, 3), strict=True):
+        assert_allclose(ours, theirs, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["full", "tied"])
+def test_short_runs_of_a_model_with_its_own_m_step_take_that(kind):
+    model, data = of_two_groups(kind, 3.0)
+    unit = model.layout.identity(2, 2)
+    model = GivenCovariances(model.structure, model.units, 0.3 * unit, model.total_weight)
+    labels = np.random.default_rng(0).permutation(np.arange(120) % 2)
+    best = best_partition(model, data, 2, np.array([labels, 1 - labels]), 3)
+    for ours, theirs in zip(best, after_steps(model, data, labels, 3), strict=True):
         assert_allclose(ours, theirs, rtol=1e-7, atol=1e-9)
 
 
