@@ -274,3 +274,29 @@ def test_a_subclass_whose_fit_takes_no_weights_needs_none():
     np.testing.assert_array_equal(labels, ours.fit_predict(CLUSTERS))
     means = Plain(2, random_state=0).partial_fit(CLUSTERS).means_
     np.testing.assert_array_equal(means, clone(ours).partial_fit(CLUSTERS).means_)
+
+
+@pytest.mark.parametrize("name", ["weights_", "means_", "precisions_cholesky_"])
+def test_methods_go_by_the_attributes_as_they_are_by_now(name):
+    """What was worked out for one call is kept for the next, which may be of other parameters."""
+    mixture = EMGaussianMixture(2, random_state=0).fit(X)
+    before = mixture.score_samples(X[:3])
+    getattr(mixture, name)[0] *= 1.5  # in place
+    changed = mixture.score_samples(X[:3])
+    assert not np.allclose(changed, before)
+    np.testing.assert_allclose(changed, copy.deepcopy(mixture).score_samples(X[:3]))
+    getattr(mixture, name)[0] /= 1.5
+    np.testing.assert_allclose(mixture.score_samples(X[:3]), before)
+    other = clone(mixture).fit(-X)
+    np.testing.assert_allclose(mixture.fit(-X).score_samples(X[:3]), other.score_samples(X[:3]))
+
+
+def test_a_default_of_a_subclass_that_is_no_such_number_is_refused():
+    class Nothing(EMGaussianMixture):
+        def __init__(self, n_components=0):
+            super().__init__(n_components)
+
+    assert Nothing().get_params() == {"n_components": 0}
+    with pytest.raises(ValueError, match="'n_components' parameter of Nothing must be an int"):
+        Nothing().fit(X)
+    assert Nothing(2).fit(X).means_.shape == (2, 3)

@@ -173,6 +173,33 @@ def _parameter_constraints():
 
 
 @check
+def _get_param_names():
+    """Parameters are those of the constructor, by whatever class it is asked of."""
+
+    class Named(Stub):
+        @classmethod
+        def _get_param_names(cls):
+            return [*super()._get_param_names(), "more"]
+
+    Named.more = 3
+    assert Stub._get_param_names() == ["size"]
+    assert Named(2).get_params() == {"size": 2, "more": 3}
+
+
+@check
+def make_constraint(thing):
+    for constraint, value, other in (
+        ("boolean", True, "yes"),
+        ("array-like", [1, 2], 3),
+        ("random_state", 3, "three"),
+        (None, None, 0),
+        (callable, print, "print"),
+    ):
+        made = thing(constraint)
+        assert made.is_satisfied_by(value) and not made.is_satisfied_by(other)
+
+
+@check
 def Interval(thing):
     low = {
         closed: [thing(Real, 0, 1, closed=closed).is_satisfied_by(x) for x in (-1, 0, 0.5, 1, 2)]

@@ -24,8 +24,10 @@ from emkit.engine import (
 )
 from emkit.engine.many_starts import ManyStarts, Start
 from emkit.exceptions import DataWarning
+from emkit.models.mixture import partitions, short_runs, side_by_side
 from emkit.models.mixture.assignment import one_hot
 from emkit.models.mixture.gaussian import GaussianMixtureModel
+from emkit.models.mixture.given_covariances import GivenCovariances
 from emkit.models.mixture.overlap import least_divergence
 from emkit.models.mixture.partitions import interval_partitions, kmeans_partitions, views_of
 from emkit.models.mixture.short_runs import best_partition
@@ -218,6 +220,23 @@ def test_equal_centres_and_equal_rows_keep_every_row_in_one_cluster():
     assert labels[0] != labels[-1]
 
 
+def test_rows_find_the_nearest_of_many_centres_as_of_few(monkeypatch):
+    """By labels and in single precision, instead of by marks."""
+    rng = np.random.default_rng(0)
+    x = 10.0 * rng.normal(size=(40, 3))[np.arange(800) % 40] + rng.normal(size=(800, 3))
+    weights = rng.integers(1, 4, 800).astype(float)
+    found = []
+    for few in (40, 39):
+        monkeypatch.setattr(partitions, "FEW", few)
+        found.append(kmeans_partitions([x, x[:, :2]], 40, np.random.default_rng(1), weights))
+    assert (found[0] == found[1]).mean() > 0.99
+
+
+def test_more_clusters_than_groups_of_rows_are_no_intervals():
+    x = np.random.default_rng(0).normal(size=(500, 3))
+    assert len(interval_partitions(x, partitions.GROUPS + 1, np.random.default_rng(0))) == 0
+
+
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("kind", NAMES)
 def test_short_runs_side_by_side_are_those_one_by_one(kind, weighted):
@@ -231,19 +250,68 @@ def test_short_runs_side_by_side_are_those_one_by_one(kind, weighted):
         data.total_weight,
     )
     mixed = rng.permutation(np.arange(80) % 2)
-    partitions = np.array([mixed, np.repeat([0, 1], 40), mixed])
-    best = best_partition(model, data, 2, partitions, 1)
-    paths = [after_steps(model, data, labels, 1) for labels in partitions]
+    labels_of = np.array([mixed, np.repeat([0, 1], 40), mixed])
+    best = best_partition(model, data, 2, labels_of, 1)
+    paths = [after_steps(model, data, labels, 1) for labels in labels_of]
     heights = [
         model.e_step(data, start)[1] + model.log_prior(start)
-        for start in (after_steps(model, data, labels, 0) for labels in partitions)
+        for start in (after_steps(model, data, labels, 0) for labels in labels_of)
     ]
     for part, of_best in zip(paths[int(np.argmax(heights))], best, strict=True):
         assert_allclose(of_best, part, rtol=1e-7, atol=1e-9)
     # Of several steps, as many as the best one took when it was the last, or all of them.
-    best = best_partition(model, data, 2, partitions, 6)
-    path = [after_steps(model, data, partitions[1], steps).means for steps in range(1, 7)]
+    best = best_partition(model, data, 2, labels_of, 6)
+    path = [after_steps(model, data, labels_of[1], steps).means for steps in range(1, 7)]
     assert min(np.abs(best.means - means).max() for means in path) < 1e-9
+
+
+def of_two_groups(kind, distance, n=60):
+    X = two_groups(distance, n)
+    scaling = Scaling(X.mean(axis=0), X.std() * np.ones(2))
+    ridge = np.full(2, 1e-3)
+    return GaussianMixtureModel(STRUCTURES[kind], scaling, ridge, 2.0 * n), Rows(X)
+
+
+@pytest.mark.parametrize("kind", ["full", "tied", "spherical"])
+def test_short_runs_of_long_data_in_single_precision_are_those_in_double(kind, monkeypatch):
+    model, data = of_two_groups(kind, 3.0)
+    labels = np.random.default_rng(0).permutation(np.arange(120) % 2)[None]
+    in_double = best_partition(model, data, 2, labels, 3)
+    monkeypatch.setattr(side_by_side, "LONG", 0)
+    for ours, theirs in zip(best_partition(model, data, 2, labels, 3), in_double, strict=True):
+        assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4)
+        assert (np.asarray(ours) != theirs).any()
+
+
+def test_short_runs_of_many_columns_are_those_of_the_model():
+    X = np.random.default_rng(0).normal(size=(90, 20)) + 2.0 * (np.arange(90) % 2)[:, None]
+    scaling = Scaling(X.mean(axis=0), X.std(axis=0))
+    model = GaussianMixtureModel(STRUCTURES["full"], scaling, np.full(20, 1e-3), 90.0)
+    labels = (np.arange(90) < 50).astype(int)
+    best = best_partition(model, Rows(X), 2, labels[None], 3)
+    for ours, theirs in zip(best, after_steps(model, Rows(X), labels, 3), strict=True):
+        assert_allclose(ours, theirs, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["full", "tied"])
+def test_short_runs_of_a_model_with_its_own_m_step_take_that(kind):
+    model, data = of_two_groups(kind, 3.0)
+    unit = model.layout.identity(2, 2)
+    model = GivenCovariances(model.structure, model.units, 0.3 * unit, model.total_weight)
+    labels = np.random.default_rng(0).permutation(np.arange(120) % 2)
+    best = best_partition(model, data, 2, np.array([labels, 1 - labels]), 3)
+    for ours, theirs in zip(best, after_steps(model, data, labels, 3), strict=True):
+        assert_allclose(ours, theirs, rtol=1e-7, atol=1e-9)
+
+
+def test_on_long_data_the_best_run_goes_on_alone_for_all_steps(monkeypatch):
+    monkeypatch.setattr(short_runs, "MOST_NUMBERS", 0)
+    model, data = of_two_groups("full", 4.0)
+    mixed = np.random.default_rng(0).permutation(np.arange(120) % 2)
+    nearly = np.where(np.arange(120) < 40, 1, np.repeat([0, 1], 60))
+    best = best_partition(model, data, 2, np.array([mixed, nearly]), 7)
+    for ours, theirs in zip(best, after_steps(model, data, nearly, 7), strict=True):
+        assert_allclose(ours, theirs, rtol=1e-7, atol=1e-9)
 
 
 def after_steps(model, data, labels, n_steps):
@@ -303,10 +371,10 @@ def test_intervals_do_not_depend_on_units_and_leave_no_cluster_empty(seed, d, k,
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(n, d)).round(1)
     x[:, 0] = rng.integers(0, 2, n)  # too few values for three clusters
-    partitions = interval_partitions(x, k, np.random.default_rng(0))
-    assert all(set(labels) == set(range(k)) for labels in partitions)
+    found = interval_partitions(x, k, np.random.default_rng(0))
+    assert all(set(labels) == set(range(k)) for labels in found)
     scaled = interval_partitions(x * 2.0 ** rng.integers(-9, 9, d), k, np.random.default_rng(0))
-    assert (partitions == scaled).all()
+    assert (found == scaled).all()
 
 
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "diag"])

@@ -1,17 +1,24 @@
 """What the estimators share; the only file that touches scikit-learn's private API."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from functools import lru_cache, wraps
 from numbers import Integral, Real
 from types import NoneType
 from typing import Any
 
 import numpy as np
+import sklearn.base
 from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.utils._mask import _get_mask as mask_of
 from sklearn.utils._missing import is_pandas_na, is_scalar_nan
-from sklearn.utils._param_validation import Interval, MissingValues, StrOptions
+from sklearn.utils._param_validation import (
+    Interval,
+    MissingValues,
+    StrOptions,
+    make_constraint,
+)
 from sklearn.utils._set_output import _get_output_config
 from sklearn.utils.validation import _check_feature_names as check_feature_names
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
@@ -30,6 +37,7 @@ __all__ = [
     "MissingValues",
     "NameIn",
     "OneNumber",
+    "Parameters",
     "StrOptions",
     "above",
     "at_least",
@@ -143,6 +151,39 @@ EM_CONSTRAINTS = {
     "warm_start": ["boolean"],
     "verbose": ["verbose"],
 }
+
+
+class Parameters(sklearn.base.BaseEstimator):
+    """What is known of the parameters of a class: scikit-learn finds it out in every call anew,
+    which took longer than the fit of a small table."""
+
+    @classmethod
+    def _get_param_names(cls) -> list[str]:
+        return list(_names_of(cls))  # type: ignore[arg-type]
+
+    def _validate_params(self) -> None:
+        for name, default, constraints in _constraints_of(type(self)):  # type: ignore[arg-type]
+            value = getattr(self, name)
+            if value is default or any(of.is_satisfied_by(value) for of in constraints):
+                continue
+            super()._validate_params()  # in whose words it is refused
+
+
+@lru_cache
+def _names_of(estimator: Any) -> tuple[str, ...]:
+    return tuple(super(Parameters, estimator)._get_param_names())
+
+
+@lru_cache
+def _constraints_of(estimator: Any) -> list[tuple[str, Any, list[Any]]]:
+    """Names, defaults that need no check, and constraints."""
+    signature, found = inspect.signature(estimator), []
+    for name in set(_names_of(estimator)) & set(estimator._parameter_constraints):
+        constraints = list(map(make_constraint, estimator._parameter_constraints[name]))
+        default = signature.parameters[name].default
+        sound = any(of.is_satisfied_by(default) for of in constraints)
+        found.append((name, default if sound else constraints, constraints))
+    return found
 
 
 def restores(fit: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,15 +2,14 @@
 
 from typing import Any
 
-import sklearn.base
-
 from emkit import __version__
+from emkit.base.estimator import Parameters
 from emkit.exceptions import VersionWarning, warn
 
 __all__ = ["BaseEstimator"]
 
 
-class BaseEstimator(sklearn.base.BaseEstimator):
+class BaseEstimator(Parameters):
     """scikit-learn's, with a state that knows which emkit it comes from.
 
     Pickle, joblib, skops and `copy` all go by that state.

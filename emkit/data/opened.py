@@ -132,7 +132,8 @@ class Opened(ABC, Generic[R]):
             Whether ``compute`` takes the number of the block too, None for blocks that are worked
             on one after the other.
         """
-        if isinstance(compute, MethodType):  # the estimator may be fitted again before it is called
+        if isinstance(compute, MethodType) and not self.in_memory:
+            # The estimator may be fitted again before it is called.
             compute = MethodType(compute.__func__, copy(compute.__self__))
         return self._map(Task(compute, width, np.dtype(dtype or self.dtype), lazy, numbered))
 

@@ -15,6 +15,8 @@ def check_responses(y: Any, name: str = "y") -> Any:
 
     ValueError where rows are masked, and for dates and durations by the type of y or its columns.
     """
+    if y is None:
+        return None
     refuse_date_types(y, name)
     if not isinstance(y, np.ndarray) and hasattr(y, "__dlpack__"):
         y = array_of(y, name)

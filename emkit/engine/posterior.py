@@ -25,10 +25,11 @@ def _exp(values: Array) -> Array:
     """
     if not values.min(initial=0.0) < LEAST_LOG:
         return np.exp(values, out=values)
-    np.maximum(values, LEAST_LOG, out=values)
+    least = np.full(values.shape[1:], LEAST_LOG)  # beside one number it takes twice as long
+    np.maximum(values, least, out=values)
     np.exp(values, out=values)
     values -= 2.0 * np.exp(LEAST_LOG)  # twice, so that rounding leaves nothing there
-    return np.maximum(values, 0.0, out=values)
+    return np.maximum(values, np.zeros_like(least), out=values)
 
 
 def soft(

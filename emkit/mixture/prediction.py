@@ -15,6 +15,7 @@ from emkit._typing import Array
 from emkit.data.checks import has_missing
 from emkit.data.lazy_tables import each_table
 from emkit.engine import soft
+from emkit.engine.arguments import seed_sequence
 from emkit.engine.latent_class import unbuffered
 from emkit.mixture.coded_columns import CodedColumns
 from emkit.mixture.coding import as_it_came, as_table, coding_of
@@ -28,6 +29,7 @@ from emkit.models.mixture.missing_cells import NormalCells
 from emkit.models.mixture.noise import clusters_of, kernel_of
 from emkit.models.rows import Rows
 from emkit.numerics.bounds import keep_within
+from emkit.numerics.gaussian import tile_rows
 
 __all__ = ["MixturePrediction", "n_draws", "reduce_log_joint"]
 
@@ -208,36 +210,37 @@ class MixturePrediction:
         """
         check_is_fitted(self, "weights_")
         n_samples = n_draws(n_samples)
-        rng = check_random_state(self.random_state if random_state is None else random_state)
+        source = check_random_state(self.random_state if random_state is None else random_state)
+        # Of NumPy's generators the one that draws normals fastest.
+        rng = np.random.Generator(np.random.SFC64(seed_sequence(source)))
         weights = np.asarray(self.weights_, dtype=float)
         counts = rng.multinomial(n_samples, weights / weights.sum())
         X, y = self._draw_numbers(counts, rng), np.repeat(np.arange(len(counts)), counts)
         return (X if coding_of(self) is None else self._with_levels(X, y, rng)), y
 
-    def _draw_numbers(self, counts: NDArray[np.intp], rng: np.random.RandomState) -> Array:
-        """So many rows of numbers of each component."""
+    def _draw_numbers(self, counts: NDArray[np.intp], rng: np.random.Generator) -> Array:
+        """So many rows of numbers of each component, drawn where they stay, tile by tile."""
         layout, flat = fitted_structure(self).layout, getattr(self, "_flat", None)
         means = self.means_
         factor = layout.transpose(np.asarray(self.precisions_cholesky_, dtype=float))
         if flat is not None:
             means, factor = means[:, flat.kept], layout.marginal(factor, flat.kept)
-        X = np.empty((counts.sum(), 0))
-        if means.shape[1]:
-            rows = [
-                mean
-                + row_scales(self, k, count, rng)
-                * layout.draw(factor, k, rng.standard_normal((count, len(mean))))
-                for k, (mean, count) in enumerate(zip(means, counts, strict=True))
-            ]
-            X = np.concatenate(rows)
+        X = np.empty((counts.sum(), means.shape[1]))
+        step, ends = tile_rows(2 * means.shape[1]), np.cumsum(counts)
+        for k, (mean, end) in enumerate(zip(means, ends, strict=True)):
+            for start in range(end - counts[k], end if len(mean) else 0, step):
+                rows = X[start : min(start + step, end)]
+                drawn = layout.draw(factor, k, rng.standard_normal(out=rows))
+                drawn *= row_scales(self, k, len(rows), rng)
+                np.add(drawn, mean, out=rows)
         return X if flat is None else flat.expand(X)
 
-    def _with_levels(self, numbers: Array, y: NDArray[np.intp], rng: np.random.RandomState) -> Any:
+    def _with_levels(self, numbers: Array, y: NDArray[np.intp], rng: np.random.Generator) -> Any:
         """Rows of the components y, with levels drawn, in a table as it was fitted."""
         codes = []
         for table in self.tables_.values():
             below = table.cumsum(axis=1)[:, :-1]  # so that the last level takes what is left
-            codes.append((below[y] <= rng.random_sample((len(y), 1))).sum(axis=1))
+            codes.append((below[y] <= rng.random((len(y), 1))).sum(axis=1))
         return as_table(self, numbers, np.stack(codes, axis=1))
 
 

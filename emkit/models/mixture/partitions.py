@@ -6,11 +6,14 @@ are narrow there. Where one column by its unit outweighs all others, k-means div
 alone: so every single column is divided too, and the mixture says which of them tells most.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.models.agglomeration import half_sphered
+from emkit.numerics.gaussian import tile_rows
 
 __all__ = ["interval_partitions", "kmeans_partitions", "views_of"]
 
@@ -28,6 +31,8 @@ SHRINKAGE = 1e-3
 #: Most rounds of k-means, and the squared step of all centres, in mean variances of a column, that
 #: ends it: what is left to do EM does better.
 ROUNDS, SMALL_SHIFT = 30, 1e-4
+#: Centres at most that are few: a product of matrices then takes less time than labels do.
+FEW = 32
 #: Columns at most that are divided one by one, and groups of neighbouring rows that stay together.
 COLUMNS, GROUPS = 5, 32
 
@@ -66,7 +71,9 @@ def interval_partitions(
     Fisher, W. D. (1958). On grouping for maximum homogeneity. Journal of the American Statistical
     Association 53, 789-798. doi:10.1080/01621459.1958.10501479
     """
-    d = x.shape[1]
+    (n, d), starts = x.shape, _group_starts(len(x))
+    if n_clusters > len(starts):
+        return np.empty((0, n), dtype=np.intp)
     drawn = rng.permutation(d)[: max(min(COLUMNS, d - 1), 1)]
     columns = np.ascontiguousarray(x.T[drawn])
     if sample_weight is None:
@@ -75,7 +82,6 @@ def interval_partitions(
     else:
         order = np.argsort(columns, axis=1)
         ordered, weights = np.take_along_axis(columns, order, axis=1), sample_weight[order]
-    starts = _group_starts(len(x))
     sums = np.zeros((3, len(columns), len(starts) + 1))
     powers = weights * np.stack([np.ones_like(ordered), ordered, ordered**2])
     np.cumsum(np.add.reduceat(powers, starts, axis=2), axis=2, out=sums[..., 1:])
@@ -139,51 +145,52 @@ def kmeans_partitions(
 
 def _distant(x: Array, n_clusters: int, rng: np.random.Generator, weights: Array) -> Array:
     """Rows far from each other in every view, by greedy k-means++ (see `distant_rows`)."""
-    n_views, n, _ = x.shape
+    n_views, n, d = x.shape
     n_candidates, views = 2 + int(np.log(n_clusters)), np.arange(n_views)
     last = int(np.flatnonzero(weights)[-1])
     lengths = np.einsum("vnd,vnd->vn", x, x)
-    nearest = np.ones((n_views, n))
+    # One product with (x, x'x) and (-2 c, 1) is |x - c|^2 but for |c|^2, which is put in place of
+    # the column of ones.
+    columns = np.concatenate([x, lengths[..., None]], axis=2).transpose(0, 2, 1)
+    columns = np.ascontiguousarray(columns, _precision(n_clusters))
+    nearest, weights = np.ones((n_views, n), columns.dtype), weights.astype(columns.dtype)
     chosen = np.empty((n_views, n_clusters), dtype=np.intp)
     for k in range(n_clusters):
-        mass = np.cumsum(weights * nearest, axis=1)
+        mass = np.cumsum(weights * nearest, axis=1, dtype=float)
         drawn = rng.random((n_views, n_candidates if k else 1)) * mass[:, -1:]
         places = [np.searchsorted(m, u, side="right") for m, u in zip(mass, drawn, strict=True)]
         candidates = np.minimum(places, last)
-        centers = x[views[:, None], candidates]
-        near = lengths[:, None] - 2.0 * centers @ x.transpose(0, 2, 1)
-        near += lengths[views[:, None], candidates][..., None]
-        np.maximum(near, 0.0, out=near)
+        slopes = np.ones((*candidates.shape, d + 1), columns.dtype)
+        slopes[..., :d] = -2.0 * x[views[:, None], candidates]
+        slopes[..., d - 1] += lengths[views[:, None], candidates]
+        near = slopes @ columns
         if k:
             np.minimum(near, nearest[:, None], out=near)
         best = (near @ weights).argmin(axis=1)
-        chosen[:, k], nearest = candidates[views, best], near[views, best]
+        chosen[:, k] = candidates[views, best]
+        nearest = np.maximum(near[views, best], 0.0)
     return x[views[:, None], chosen]
 
 
-def _lloyd(x: Array, centers: Array, weights: Array, rounds: int) -> NDArray[np.intp]:
+def _lloyd(x: Array, centers: Array, weights: Array, rounds: int) -> Labels:
     """Labels (n_views, n) after some rounds; a centre that loses its last row stays.
 
     The last column of rows and centres is 1: it counts rows, and takes the lengths of centres in.
     """
-    columns = np.ascontiguousarray(x.transpose(0, 2, 1))
+    columns = np.ascontiguousarray(x.transpose(0, 2, 1), _precision(centers.shape[1]))
     weighted = x * weights[:, None]
     labels = np.empty(x.shape[:2], dtype=np.intp)
     left = np.arange(len(x))  # views in which centres still move
     for last in range(rounds - 1, -1, -1):
-        slopes = centers.copy()
-        slopes[..., -1] = -0.5 * (np.einsum("vkd,vkd->vk", centers, centers) - 1.0)
-        # The nearest centre is that of the largest x'c - c'c / 2.
-        nearness = slopes @ columns
+        nearest = _nearest(columns, centers)
         if last:
-            # Centres that are equal share their rows, and stay equal.
-            sums = (nearness == nearness.max(axis=1, keepdims=True)).astype(float) @ weighted
+            sums = _sums(weighted, nearest, centers.shape[1])
             counts = sums[..., -1:]
             moved = np.divide(sums, counts, out=centers.copy(), where=counts > 0.0)
             moving = ((moved - centers) ** 2).sum(axis=(1, 2)) > SMALL_SHIFT
         if not last or not moving.all():
             ended = ~moving if last else np.ones(len(left), dtype=bool)
-            labels[left[ended]] = nearness[ended].argmax(axis=1)
+            labels[left[ended]] = _labels(nearest[ended])
             if ended.all():
                 break
             left, moved, columns, weighted = (
@@ -191,6 +198,45 @@ def _lloyd(x: Array, centers: Array, weights: Array, rounds: int) -> NDArray[np.
             )
         centers = moved
     return labels
+
+
+def _precision(n_clusters: int) -> Any:
+    """Single precision for many centres, in half the time: who is nearer by less has no say."""
+    return np.float64 if n_clusters <= FEW else np.float32
+
+
+def _nearest(columns: Array, centers: Array) -> NDArray[Any]:
+    """Labels (n_views, n) of the rows by the nearest of many centres.
+
+    Of few it is quicker to mark the nearest (n_views, n_clusters, n); equal ones share their rows.
+    """
+    slopes = centers.copy()
+    slopes[..., -1] = -0.5 * (np.einsum("vkd,vkd->vk", centers, centers) - 1.0)
+    # The nearest centre is that of the largest x'c - c'c / 2.
+    if centers.shape[1] <= FEW:
+        nearness = slopes @ columns
+        return (nearness == nearness.max(axis=1, keepdims=True)).astype(float)
+    n_views, _, n = columns.shape
+    slopes = slopes.astype(columns.dtype)
+    labels, step = np.empty((n_views, n), dtype=np.intp), tile_rows(centers.shape[1])
+    for view, x, c in zip(labels, columns, slopes, strict=True):
+        for start in range(0, n, step):
+            rows = slice(start, start + step)
+            np.argmax(x[:, rows].T @ c.T, axis=1, out=view[rows])
+    return labels
+
+
+def _sums(weighted: Array, nearest: NDArray[Any], n_clusters: int) -> Array:
+    """Sums (n_views, n_clusters, d) of the rows by the nearest centre."""
+    if nearest.ndim == 3:
+        return np.asarray(nearest @ weighted)
+    pairs = zip(weighted, nearest, strict=True)
+    columns = [[np.bincount(of, w, n_clusters) for w in rows.T] for rows, of in pairs]
+    return np.array(columns).transpose(0, 2, 1)
+
+
+def _labels(nearest: NDArray[Any]) -> Labels:
+    return np.asarray(nearest.argmax(axis=1) if nearest.ndim == 3 else nearest)
 
 
 def _covariance_within(x: Array, rng: np.random.Generator, weights: Array) -> Array:
