@@ -11,7 +11,7 @@ from sklearn.metrics import adjusted_rand_score
 from structures import dense, unit
 
 from emkit import EMGaussianMixture, EMImputer
-from emkit.mixture.fitted import fitted_model
+from emkit.mixture.evaluated import fitted_model
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import NAMES, STRUCTURES

@@ -409,6 +409,11 @@ def test_a_constant_that_lies_in_all_intervals_is_one():
     assert varying.covariance_[0, 0] > 0.0
 
 
+KINDS = pd.Categorical(list("xy") * 60)
+CODED = TEXT.assign(kind=KINDS)
+PLAIN = FRAME.assign(kind=KINDS)
+
+
 @pytest.mark.parametrize(
     ("arguments", "table", "message"),
     [
@@ -421,6 +426,8 @@ def test_a_constant_that_lies_in_all_intervals_is_one():
         (LIMITS, Blocks([NUMBERS]), "read block by block"),
         ({"log": True}, Blocks([NUMBERS]), "read block by block"),
         ({}, Blocks([TEXT]), "known to an interval, as '<0.05'"),
+        (LIMITS, Blocks([CODED]), "read block by block"),
+        ({}, Blocks([CODED]), "known to an interval, as '<0.05'"),
         ({"lower_limits": {"tin": 1.0}}, FRAME, r"lower_limits names .* \['tin'\]"),
         ({"log": ["tin"]}, FRAME, "log names a column that X does not have: 'tin'"),
         ({"lower_limits": 2.0, "upper_limits": 1.0}, FRAME, "column 'lead' cross"),
@@ -439,13 +446,34 @@ def test_what_does_not_go_together_is_refused(arguments, table, message):
         imputer(**arguments).fit(table)
 
 
+def test_rows_with_limits_are_refused_by_a_fit_with_categories():
+    fitted = imputer().fit(PLAIN)
+    for table in (CODED, Blocks([CODED])):
+        with pytest.raises(ValueError, match="do not go beside categories"):
+            list(fitted.transform(table))
+    fitted.set_params(**LIMITS)
+    for table in (PLAIN, Blocks([PLAIN])):
+        with pytest.raises(ValueError, match=r"column\(s\) 'kind' are categories"):
+            list(fitted.transform(table))
+
+
+def test_logarithms_beside_categories_are_read_block_by_block():
+    fitted = imputer(log=["lead"]).fit(PLAIN)
+    blocks = Blocks([PLAIN[:50], PLAIN[50:]])
+    pd.testing.assert_frame_equal(pd.concat(fitted.transform(blocks)), fitted.transform(PLAIN))
+    assert_allclose(fitted.score(blocks), fitted.score(PLAIN), rtol=1e-12)
+
+
 def test_streams_take_numbers_as_they_are():
     for arguments, batch in ((LIMITS, FRAME), ({"log": True}, FRAME), ({}, TEXT)):
         with pytest.raises(ValueError, match="partial_fit takes numbers as they are"):
             imputer(**arguments).partial_fit(batch)
-    begun = imputer().partial_fit(FRAME)
-    with pytest.raises(ValueError, match="partial_fit takes numbers as they are"):
-        begun.partial_fit(TEXT)
+    for first, then in ((FRAME, TEXT), (PLAIN, CODED)):
+        with pytest.raises(ValueError, match="partial_fit takes numbers as they are"):
+            imputer().partial_fit(then)
+        begun = imputer().partial_fit(first)
+        with pytest.raises(ValueError, match="partial_fit takes numbers as they are"):
+            begun.partial_fit(then)
 
 
 def test_levels_are_levels_where_they_are_named():

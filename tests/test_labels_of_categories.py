@@ -22,7 +22,7 @@ from tables import Parts, Slices
 from emkit import EMGaussianMixture, EMMixtureClassifier, MixturePrior
 from emkit.engine.search import SEARCHES
 from emkit.exceptions import DataWarning
-from emkit.mixture.fitted import fitted_model
+from emkit.mixture.evaluated import fitted_model
 from emkit.mixture.table import apart, kept_columns, open_table
 from emkit.models.labels import Labels
 from emkit.numerics.covariance import NAMES

@@ -12,6 +12,7 @@ from tables import Slices
 from test_interval_cells import NAMES, table_of
 
 from emkit import EMCensoredRegressor, EMGaussianMixture, EMGaussianMixtureIC, EMMixtureClassifier
+from emkit.engine import Blocks
 from emkit.exceptions import DataWarning
 
 RNG = np.random.default_rng(0)
@@ -351,6 +352,9 @@ def test_a_sum_tells_of_a_part_below_its_limit():
 
 
 FRAME = pd.DataFrame(TEXT, columns=["a", "b", "c"])
+KINDS = pd.Categorical(list("xy") * 60)
+CODED = FRAME.assign(kind=KINDS)
+PLAIN = pd.DataFrame(WHOLE, columns=["a", "b", "c"]).assign(kind=KINDS)
 
 
 @pytest.mark.parametrize(
@@ -368,6 +372,22 @@ FRAME = pd.DataFrame(TEXT, columns=["a", "b", "c"])
         (lambda: mixture(**LIMITS).fit(Slices(X)), "tables in memory"),
         (lambda: mixture(**LIMITS).fit(FRAME.assign(kind=list("xy") * 60)), "kind are categories"),
         (lambda: mixture().fit(FRAME.assign(kind=list("xy") * 60)), "kind are categories"),
+        (lambda: mixture(**LIMITS).fit(Blocks([CODED])), "tables in memory"),
+        (lambda: mixture().fit(Blocks([FRAME])), "known to an interval, as '<0.05'"),
+        (lambda: mixture().fit(Blocks([CODED])), "known to an interval, as '<0.05'"),
+        (lambda: mixture().fit(PLAIN).predict(CODED), "kind are categories"),
+        (lambda: mixture().fit(PLAIN).predict(Blocks([CODED])), "do not go beside categories"),
+        (
+            lambda: mixture().fit(PLAIN).set_params(**LIMITS).predict(Blocks([PLAIN])),
+            "kind are categories",
+        ),
+        (lambda: mixture(**LIMITS).predict(Slices(X)), "not fitted yet"),
+        (lambda: mixture().partial_fit(CODED), "partial_fit takes numbers as they are"),
+        (lambda: mixture().partial_fit(PLAIN).partial_fit(CODED), "takes numbers as they are"),
+        (
+            lambda: mixture().partial_fit(PLAIN[50:70]).partial_fit(CODED),
+            "takes numbers as they are",
+        ),
         (lambda: FITTED.conditional(X), "conditional takes numbers and missing cells"),
         (lambda: FITTED.conditional(TEXT), "conditional takes numbers and missing cells"),
         (lambda: mixture(lower_limits=1.0, upper_limits=0.0).fit(X), "limits of column 0 cross"),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from emkit.data.containers import columns_of
 from emkit.data.frames import table_of
 from emkit.data.levels import shown
+from emkit.data.limit_text import is_limit
 from emkit.data.refusals import column
 from emkit.data.tables import Table
 
@@ -25,6 +26,14 @@ __all__ = [
 ]
 
 TRUTHS, WORDS = (bool, np.bool_), (str, bytes)
+#: What to do about text, and about limits, in columns that a fit with categories has as numbers.
+MAKE_NUMBERS = (
+    "Make it numbers, as by pd.to_numeric(column, errors='coerce'), or fit with it as a category."
+)
+NO_LIMITS = (
+    "Cells that are known to an interval, as '<0.05', do not go beside categories: leave these "
+    "out, or number them (OneHotEncoder, and categorical_features=None)."
+)
 
 
 def is_named(categorical: Any) -> bool:
@@ -107,8 +116,7 @@ def refuse_words(table: Table, columns: Sequence[int], missing_values: Any) -> N
             except ValueError as error:
                 raise ValueError(
                     f"X holds text in {column(j, table.names)} ({word!r}), which the fit has as "
-                    f"numbers: {error}. Make it numbers, as by pd.to_numeric(column, "
-                    "errors='coerce'), or fit with it as a category."
+                    f"numbers: {error}. {NO_LIMITS if is_limit(word) else MAKE_NUMBERS}"
                 ) from None
 
 

@@ -10,7 +10,8 @@ from sklearn.utils import check_random_state
 
 from emkit._typing import Array
 from emkit.mixture.coding import coding_of, refuse_categories
-from emkit.mixture.fitted import fitted_model, fitted_structure, model_as_set
+from emkit.mixture.evaluated import fitted_model
+from emkit.mixture.fitted import fitted_structure, model_as_set
 from emkit.mixture.flat import Flat
 from emkit.mixture.noise_fitted import has_noise
 from emkit.mixture.overflow import without_overflow

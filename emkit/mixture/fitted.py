@@ -6,24 +6,15 @@ attributes are those that it published. Attributes that were set by hand are tak
 
 from copy import copy
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from emkit._typing import Array
 from emkit.base.estimator import require_same
 from emkit.engine import EMResult
-from emkit.mixture.coding import coding_of
 from emkit.mixture.flat import Flat
 from emkit.mixture.limits import exact_log_likelihood
-from emkit.mixture.mixed import fitted
-from emkit.mixture.noise_fitted import (
-    has_noise,
-    last_noise,
-    noise_weight_of,
-    publish_noise,
-    with_fitted_noise,
-)
+from emkit.mixture.noise_fitted import has_noise, last_noise, noise_weight_of, publish_noise
 from emkit.mixture.streaming import Stream
 from emkit.mixture.student_t import (
     is_student_t,
@@ -36,13 +27,11 @@ from emkit.mixture.student_t import (
 from emkit.mixture.table import Table
 from emkit.models.mixed.local_dependence import LocalDependence, normals
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, mixture_std
-from emkit.models.mixture.interval_cells import IntervalMixtureModel
 from emkit.models.mixture.noise import clusters_of
 from emkit.numerics.covariance import STRUCTURES, Layout, Structure
 from emkit.numerics.gaussian import Scaling
 
 __all__ = [
-    "fitted_model",
     "fitted_structure",
     "last_fit",
     "model_as_set",
@@ -51,9 +40,6 @@ __all__ = [
     "publish_params",
     "with_prior_of_fit",
 ]
-
-#: Of every fitted mixture: what it was asked last, and the model and parameters of that.
-_EVALUATED: WeakKeyDictionary[Any, tuple[Any, Any, Any]] = WeakKeyDictionary()
 
 
 def publish(mixture: Any, result: EMResult, model: Any, table: Table) -> None:
@@ -221,45 +207,6 @@ def with_prior_of_fit(mixture: Any) -> Any:
     if hasattr(mixture, "_prior_of_fit"):  # not where emkit was older
         seen.reg_covar, seen.prior = mixture._prior_of_fit
     return seen
-
-
-def fitted_model(mixture: Any, incomplete: bool, limited: bool = False) -> tuple[Any, Any]:
-    """The model and its parameters, of the columns that the fit kept.
-
-    ``incomplete`` says whether cells are missing in what it is to be evaluated on, ``limited``
-    whether some have bounds. It is kept with what it has worked out of the parameters, for as long
-    as the attributes are the same.
-    """
-    structure, flat = fitted_structure(mixture), getattr(mixture, "_flat", None)
-    coding = coding_of(mixture)
-    n_kept = mixture.means_.shape[1] if flat is None else len(flat.kept)
-    if coding is not None and not n_kept:
-        return fitted(mixture, None, None)
-    now = incomplete, structure.name, mixture.__dict__.get("_internal"), _stated(mixture)
-    before, model, params = _EVALUATED.get(mixture, (None, None, None))
-    if before is None or before[2] is not now[2] or before != now:
-        model, params = _model_now(mixture, structure, flat)
-        _EVALUATED[mixture] = now, model, params
-    model.incomplete = incomplete  # which who was given it may have changed
-    if limited:
-        model = IntervalMixtureModel.of(model)
-        model.exact_masses = True
-    if coding is not None:
-        return fitted(mixture, model, params)
-    return with_fitted_noise(mixture, model, params)
-
-
-def _stated(mixture: Any) -> tuple[bytes, ...]:
-    """What the attributes say, to the last digit."""
-    names = ("weights_", "means_", "precisions_cholesky_", "df_", "noise_weight_")
-    return tuple(np.asarray(vars(mixture).get(name, 0.0)).tobytes() for name in names)
-
-
-def _model_now(
-    mixture: Any, structure: Structure, flat: Flat | None
-) -> tuple[GaussianMixtureModel, MixtureParams]:
-    of_fit = model_of_fit(mixture, flat)
-    return model_as_set(mixture, structure, flat) if of_fit is None else of_fit
 
 
 def model_of_fit(

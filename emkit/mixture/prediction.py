@@ -19,7 +19,8 @@ from emkit.engine.arguments import seed_sequence
 from emkit.engine.latent_class import unbuffered
 from emkit.mixture.coded_columns import CodedColumns
 from emkit.mixture.coding import as_it_came, as_table, coding_of
-from emkit.mixture.fitted import fitted_model, fitted_structure, model_as_set
+from emkit.mixture.evaluated import fitted_model
+from emkit.mixture.fitted import fitted_structure, model_as_set
 from emkit.mixture.mixed import expect_cells, fitted, reduce_coded
 from emkit.mixture.noise_fitted import has_noise
 from emkit.mixture.overflow import without_overflow
