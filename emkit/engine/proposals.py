@@ -10,7 +10,7 @@ from emkit._typing import Array
 from emkit.engine import tree
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.model import EMModel
-from emkit.engine.steps import evaluate, m_step, own_proposal, threshold
+from emkit.engine.steps import beyond, evaluate, m_step, own_proposal, threshold
 from emkit.engine.trace import Trace
 
 __all__ = ["Extrapolation", "OwnStep", "Proposals", "Proposer"]
@@ -50,6 +50,7 @@ class Extrapolation(Proposer):
         self.scheme.attach(self.em_map)
         self.like: Any = None  # parameters to restore flat ones by
         self.left = 0
+        self.extrapolated = False  # whether the scheme made the last proposal
 
     def propose(self, trace: Trace, image: Any) -> Any:
         self.like, self.left, self.spent = image, trace.n_left, 0
@@ -57,10 +58,14 @@ class Extrapolation(Proposer):
         try:
             # A square may overflow: a proposal that is not finite is refused like any other.
             with np.errstate(all="ignore"):
-                vector = self.scheme.propose(point, tree.flatten(image))
+                further = beyond(self.model, trace.point, image, trace.n_iter + 1)
+                vector = self.scheme.propose(point, tree.flatten(further))
         except np.linalg.LinAlgError:
             return None
-        return None if vector is None else tree.restore(vector, image)
+        self.extrapolated = vector is not None
+        if vector is None:
+            return None if further is image else further
+        return tree.restore(vector, image)
 
     def em_map(self, vector: Array) -> Array | None:
         """EM image of flat parameters, for a scheme that differentiates the map."""
@@ -73,10 +78,11 @@ class Extrapolation(Proposer):
             return None
         self.spent += 1
         image = m_step(self.model, self.data, point, 0)
-        return None if image is None else tree.flatten(image)
+        return None if image is None else tree.flatten(beyond(self.model, point, image, 0))
 
     def feedback(self, better: bool) -> None:
-        self.scheme.feedback(better)
+        if self.extrapolated:
+            self.scheme.feedback(better)
 
 
 class Proposals:

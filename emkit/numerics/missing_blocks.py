@@ -7,7 +7,15 @@ from emkit._typing import Array
 from emkit.numerics import triangular
 from emkit.numerics.gaussian import rows_that_count
 
-__all__ = ["block_factors", "expected_spread", "find_missing", "gather", "log_det_of"]
+__all__ = [
+    "block_factors",
+    "block_inverses",
+    "expected_spread",
+    "find_missing",
+    "gather",
+    "log_det_of",
+    "sum_of_blocks",
+]
 
 
 def find_missing(rows: Array) -> tuple[NDArray[np.intp], int]:
@@ -67,6 +75,15 @@ def block_factors(precision: Array, root: Array, missing: NDArray[np.intp]) -> A
     return np.ascontiguousarray((upper * np.sign(pivots)[:, :, None]).transpose(2, 1, 0))
 
 
+def block_inverses(precision: Array, root: Array, missing: NDArray[np.intp]) -> tuple[Array, Array]:
+    """Inverses (m, m, n) of P_mm as in `block_factors`, and half the logarithms of |P_mm| (n,)."""
+    factor = block_factors(precision, root, missing)
+    inverses = triangular.inverse(factor)
+    for i in range(1, len(inverses)):
+        inverses[:i, i] = inverses[i, :i]
+    return inverses, log_det_of(factor)
+
+
 def expected_spread(
     missing: NDArray[np.intp], factor: Array, r: Array, floor: float, d: int
 ) -> Array:
@@ -77,13 +94,17 @@ def expected_spread(
         mine = rows_that_count(r, floor)
         if mine is not None:
             missing, factor, r = missing[:, mine], factor[:, :, mine], r[mine]
-    covariances = triangular.inverse(factor)
+    return sum_of_blocks(missing, triangular.inverse(factor), r, d)
+
+
+def sum_of_blocks(missing: NDArray[np.intp], blocks: Array, weights: Array, d: int) -> Array:
+    """Weighted sum (d, d) of symmetric blocks (m, m, n), each at the columns that are missing."""
     width = max(int(missing.max(initial=0)) + 1, d)
     total = np.zeros(width * width)
     starts = missing * width
     for i in range(len(missing)):
         cells = (starts[i] + missing[: i + 1]).ravel()
-        values = (covariances[i, : i + 1] * r).ravel()
+        values = (blocks[i, : i + 1] * weights).ravel()
         total += np.bincount(cells, values, minlength=width * width)
     lower = total.reshape(width, width)[:d, :d]
     return lower + np.tril(lower, -1).T

@@ -24,35 +24,53 @@ class Group(NamedTuple):
 
 
 def group_rows(X: Array) -> tuple[Group, ...]:
-    """Groups of the rows of X (n, d) by what is NaN in them; rows ascend within a group."""
-    words = _patterns(X)
-    order = np.lexsort(words.T)
-    new = (words[order[1:]] != words[order[:-1]]).any(axis=1)
-    starts = np.concatenate([[0], np.flatnonzero(new) + 1, [len(order)]])
-    counts = np.diff(starts)
-    n_missing = np.bitwise_count(words[order[starts[:-1]]]).sum(axis=1, dtype=np.intp)
+    """Groups of the rows of X (n, d) by what is NaN in them.
+
+    Rows of a pattern stand side by side, ascending.
+    """
+    order, words = _by_pattern(_patterns(X))
+    new = (words[1:] != words[:-1]).any(axis=1)
+    starts = np.concatenate([[0], np.flatnonzero(new) + 1])
+    counts = np.diff(starts, append=len(order))
+    n_missing = np.bitwise_count(words[starts]).sum(axis=1, dtype=np.intp)
+    del words, new  # they are as long as the data
     enough = np.maximum(GROUP_COST / np.maximum(n_missing, 1) ** 2, FEWEST_ROWS)
     alone = (n_missing == 0) | (counts >= enough)
     groups = [
-        Group(int(n_missing[i]), order[starts[i] : starts[i + 1]]) for i in np.flatnonzero(alone)
+        Group(int(n_missing[i]), order[starts[i] : starts[i] + counts[i]])
+        for i in np.flatnonzero(alone)
     ]
-    few = np.sort(order[np.repeat(~alone, counts)])
-    missing = np.bitwise_count(words[few]).sum(axis=1, dtype=np.intp)
-    for least, most in _bands(missing):
-        groups.append(Group(most, few[(missing >= least) & (missing <= most)]))
+    for least, most in _bands(n_missing[~alone], counts[~alone]):
+        within = ~alone & (n_missing >= least) & (n_missing <= most)
+        groups.append(Group(most, order[np.repeat(within, counts)]))
     return tuple(groups)
 
 
-def _bands(missing: NDArray[np.intp]) -> list[tuple[int, int]]:
+def _bands(missing: NDArray[np.intp], counts: NDArray[np.intp]) -> list[tuple[int, int]]:
     """Ranges of the number missing, each from a large one down to what joins it for little."""
-    values, counts = np.unique(missing, return_counts=True)
+    rows = np.bincount(missing, counts)
     bands: list[tuple[int, int]] = []
-    for m, n in zip(values[::-1].tolist(), counts[::-1].tolist(), strict=True):
-        if bands and n * (bands[-1][1] ** 2 - m**2) < GROUP_COST:
+    for m in np.flatnonzero(rows)[::-1].tolist():
+        if bands and rows[m] * (bands[-1][1] ** 2 - m**2) < GROUP_COST:
             bands[-1] = (m, bands[-1][1])
         else:
             bands.append((m, m))
     return bands
+
+
+def _by_pattern(words: NDArray[np.uint64]) -> tuple[NDArray[np.intp], NDArray[np.uint64]]:
+    """Numbers of the rows, sorted by their words (n, w), and the words in that order."""
+    n, bits = len(words), np.uint64(len(words).bit_length())
+    if words.shape[1] > 1 or (words.max(initial=0) >> (np.uint64(64) - bits)).any():
+        order = np.lexsort(words.T)
+        return order, words[order]
+    # A sort of numbers takes a tenth of the time of one that gives their order.
+    words <<= bits
+    words |= np.arange(n, dtype=np.uint64)[:, None]
+    words.sort(axis=0)
+    order = (words[:, 0] & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.intp)
+    words >>= bits
+    return order, words
 
 
 def _patterns(X: Array, step: int = 8192) -> NDArray[np.uint64]:

@@ -1,0 +1,119 @@
+"""One normal, fitted to rows with missing cells."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from emkit._typing import Array
+from emkit.engine.latent_class import unbuffered
+from emkit.engine.posterior import soft
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.rows import Rows
+from emkit.numerics.gaussian import Moments
+from emkit.numerics.incomplete_normal import IncompleteNormal
+
+__all__ = ["IncompleteNormalModel"]
+
+
+#: The share of the information that EM's step is divided by is no smaller.
+LEAST_SHARE = 1e-3
+#: Times what independence tells of the gain that is left: as much as patterns were seen to hide.
+MARGIN = 10.0
+
+
+class IncompleteMoments(NamedTuple):
+    """As `Moments` of one component, and what of their scatter is not seen."""
+
+    n: Array  #: (1,)
+    first: Array  #: (1, d)
+    scatter: Array  #: in the shape of the covariances
+    unknown: Array  #: (d, d) conditional covariances of the missing cells
+
+    @property
+    def moments(self) -> Moments:
+        """Those of any component."""
+        return Moments(self.n, self.first, self.scatter)
+
+
+class IncompleteNormalModel(GaussianMixtureModel):
+    """The mixture of one component that has a covariance matrix, with an E-step of its own."""
+
+    @property
+    def mixture(self) -> GaussianMixtureModel:
+        return GaussianMixtureModel(
+            self.structure,
+            self.units,
+            total_weight=self.total_weight,
+            prior=self.prior,
+            incomplete=self.incomplete,
+            accelerate_below=self.accelerate_below,
+            draw_start=self.draw_start,
+            to_part=self.to_part,
+        )
+
+    @unbuffered()
+    def e_step(
+        self,
+        data: Rows,
+        params: MixtureParams,
+        posterior: Callable[..., Any] = soft,
+        rng: np.random.Generator | None = None,
+    ) -> tuple[IncompleteMoments, float]:
+        """As of all mixtures; no row is of another component, whatever the posterior."""
+        normal = IncompleteNormal(self.components(params), self.units)
+        for rows in normal.tiles(len(data.X), data.groups):
+            tile = data.take(rows)
+            normal.add(tile.X, tile.sample_weight)
+        n, first, scatter, unknown, log_likelihood = normal.sums
+        whole = (scatter + unknown).reshape(params.covariances.shape)
+        return IncompleteMoments(np.array([n]), first[None], whole, unknown), log_likelihood
+
+    def beyond(
+        self, stats: IncompleteMoments, params: MixtureParams, image: MixtureParams
+    ) -> MixtureParams:
+        r"""EM's step, over the share of the information that is observed.
+
+        Of a direction that is :math:`\beta_j`; of the product of two it is, whatever the pattern,
+        at most :math:`\min(\beta_j, \beta_k)`, by which EM's step is divided, and that much where
+        one is observed wherever the other is. So no step is too long.
+        """
+        turn, shares = self._directions(stats, params)
+        mean, covariance = _step(turn, params, image)
+        back = params.covariances.reshape(turn.shape) @ turn.T
+        apart = back @ (covariance / np.minimum(shares, shares[:, None])) @ back.T
+        return MixtureParams(
+            image.weights,
+            params.means + back @ (mean / shares),
+            params.covariances + 0.5 * (apart + apart.T).reshape(image.covariances.shape),
+        )
+
+    def remaining_gain(self, stats: IncompleteMoments, params: MixtureParams) -> float:
+        """Half the squared Newton decrement, if directions were observed independently, and more.
+
+        What is less than rounding is not told: there a run goes on until EM stands still.
+        """
+        turn, shares = self._directions(stats, params)
+        mean, covariance = _step(turn, params, self.m_step(stats.moments, params))
+        of_covariance = (covariance**2 / np.outer(shares, shares)).sum()
+        of_mean = (mean**2 / shares).sum()
+        left = 0.5 * float(stats.n[0]) * of_mean + 0.25 * self._rows(stats) * of_covariance
+        return MARGIN * float(left) if left > self.objective_rounding(params, 0.0) else np.inf
+
+    def _rows(self, stats: IncompleteMoments) -> float:
+        """Those that the covariance is a mean over, with the prior's."""
+        n = float(stats.n[0])
+        return n + self.prior.rows_of(self.layout, 1, n)
+
+    def _directions(self, stats: IncompleteMoments, params: MixtureParams) -> tuple[Array, Array]:
+        """Linear forms of the columns, one a row, that are independent of variance 1, and so are
+        their unknown parts; and the share of the information on each that is observed."""
+        root = self.components(params).factor.reshape(stats.unknown.shape)
+        hidden, turn = np.linalg.eigh(root @ stats.unknown @ root.T / self._rows(stats))
+        return turn.T @ root, np.maximum(1.0 - hidden, LEAST_SHARE)
+
+
+def _step(turn: Array, params: MixtureParams, image: MixtureParams) -> tuple[Array, Array]:
+    """From parameters to others, in such directions: of the mean (d,), of the covariance (d, d)."""
+    apart = (image.covariances - params.covariances).reshape(turn.shape)
+    return turn @ (image.means - params.means)[0], turn @ apart @ turn.T
