@@ -33,6 +33,7 @@ class NormalSums(NamedTuple):
     first: Array  #: (d,) of the completed rows
     scatter: Array  #: (d, d) of the completed rows
     unknown: Array  #: (d, d) conditional covariances of their missing cells
+    n_products: float  #: of two observed cells of a row, or of one with itself
     log_likelihood: float
 
 
@@ -46,6 +47,7 @@ class IncompleteNormal:
         self._root = components.factor.reshape(d, d)
         self._n, self._first = 0.0, np.zeros(d)
         self._scatter, self._unknown = np.zeros((2, d, d))
+        self._n_products = 0.0
         #: Of log-densities, what is no squared distance; and what an observed cell adds to it.
         self._log_constants = 0.0
         self._of_cell = -np.log(units.scale) - LOG_ROOT_2PI
@@ -56,14 +58,14 @@ class IncompleteNormal:
         of_complete = np.log(self._root.diagonal()).sum() + self._of_cell.sum()
         distances = float((self._precision * self._scatter).sum())
         log_likelihood = self._n * of_complete + self._log_constants - 0.5 * distances
-        sums = self._n, self._first, self._scatter, self._unknown
+        sums = self._n, self._first, self._scatter, self._unknown, self._n_products
         return NormalSums(*sums, float(log_likelihood))
 
     def tiles(self, n: int, groups: Sequence[Group] | None) -> Iterator[slice | NDArray[np.intp]]:
         """Which of n rows to add at once: they miss nothing, or about as many cells."""
         d = len(self._first)
         for n_missing, rows in groups or [Group(0, np.arange(n))]:
-            most = tile_rows(max(n_missing**2, 3 * d), least=512)
+            most = tile_rows(max(n_missing**2, 3 * d), least=256)
             yield from np.array_split(rows, max(round(len(rows) / most), 1))
 
     def add(self, rows: Array, weights: Array | None) -> None:
@@ -77,6 +79,8 @@ class IncompleteNormal:
         z[:d] -= self._mean
         if incomplete:
             self._complete(z, missing, w)
+        else:
+            self._n_products += 0.5 * d * (d + 1) * float(w.sum())
         z = z[:d]
         self._n += float(w.sum())
         self._first += z @ w
@@ -100,6 +104,8 @@ class IncompleteNormal:
             inverses_of_rows = inverses
         z.reshape(-1)[cells] = -np.einsum("ijn,jn->in", inverses_of_rows, right)
         self._unknown += sum_of_blocks(patterns, inverses, counts, d)
+        n_observed = d - np.count_nonzero(patterns < d, axis=0)
+        self._n_products += float(0.5 * n_observed * (n_observed + 1) @ counts)
         of_cell = np.zeros(width)
         of_cell[:d] = self._of_cell
         self._log_constants -= float((log_dets + of_cell[patterns].sum(axis=0)) @ counts)

@@ -18,6 +18,8 @@ __all__ = ["IncompleteNormalModel"]
 
 #: The share of the information that EM's step is divided by is no smaller.
 LEAST_SHARE = 1e-3
+#: Part of the way to the largest share of a product that can be observed.
+CAUTION = 1.0 / 3.0
 #: Times what independence tells of the gain that is left: as much as patterns were seen to hide.
 MARGIN = 10.0
 
@@ -29,6 +31,7 @@ class IncompleteMoments(NamedTuple):
     first: Array  #: (1, d)
     scatter: Array  #: in the shape of the covariances
     unknown: Array  #: (d, d) conditional covariances of the missing cells
+    n_products: float  #: of two observed cells of a row, or of one with itself
 
     @property
     def moments(self) -> Moments:
@@ -65,23 +68,21 @@ class IncompleteNormalModel(GaussianMixtureModel):
         for rows in normal.tiles(len(data.X), data.groups):
             tile = data.take(rows)
             normal.add(tile.X, tile.sample_weight)
-        n, first, scatter, unknown, log_likelihood = normal.sums
-        whole = (scatter + unknown).reshape(params.covariances.shape)
-        return IncompleteMoments(np.array([n]), first[None], whole, unknown), log_likelihood
+        sums = normal.sums
+        whole = (sums.scatter + sums.unknown).reshape(params.covariances.shape)
+        stats = IncompleteMoments(
+            np.array([sums.n]), sums.first[None], whole, sums.unknown, sums.n_products
+        )
+        return stats, sums.log_likelihood
 
     def beyond(
         self, stats: IncompleteMoments, params: MixtureParams, image: MixtureParams
     ) -> MixtureParams:
-        r"""EM's step, over the share of the information that is observed.
-
-        Of a direction that is :math:`\beta_j`; of the product of two it is, whatever the pattern,
-        at most :math:`\min(\beta_j, \beta_k)`, by which EM's step is divided, and that much where
-        one is observed wherever the other is. So no step is too long.
-        """
+        """EM's step, over the share of the information that is observed."""
         turn, shares = self._directions(stats, params)
         mean, covariance = _step(turn, params, image)
         back = params.covariances.reshape(turn.shape) @ turn.T
-        apart = back @ (covariance / np.minimum(shares, shares[:, None])) @ back.T
+        apart = back @ (covariance / self._of_products(stats, shares)) @ back.T
         return MixtureParams(
             image.weights,
             params.means + back @ (mean / shares),
@@ -111,6 +112,24 @@ class IncompleteNormalModel(GaussianMixtureModel):
         root = self.components(params).factor.reshape(stats.unknown.shape)
         hidden, turn = np.linalg.eigh(root @ stats.unknown @ root.T / self._rows(stats))
         return turn.T @ root, np.maximum(1.0 - hidden, LEAST_SHARE)
+
+    def _of_products(self, stats: IncompleteMoments, shares: Array) -> Array:
+        r"""Shares (d, d) of the information on products of two directions that are observed.
+
+        They are :math:`\beta_j \beta_k` of directions that are observed independently, and at most
+        :math:`\min(\beta_j, \beta_k)`, where one is whenever the other is. Between the two they
+        sum to the share of products that is observed. That is right on the whole; to be safe,
+        steps are taken shorter: what is too short costs time, what is too long leads nowhere.
+        """
+        d, rows = len(shares), self._rows(stats)
+        independent, nested = np.outer(shares, shares), np.minimum(shares, shares[:, None])
+        least, most = np.triu(independent).sum(), np.triu(nested).sum()
+        of_prior = 0.5 * d * (d + 1) * (rows - float(stats.n[0]))
+        observed = (stats.n_products + of_prior) / rows
+        part = np.clip((observed - least) / (most - least), 0.0, 1.0) if most > least else 1.0
+        part += CAUTION * (1.0 - part)
+        result: Array = part * nested + (1.0 - part) * independent
+        return result
 
 
 def _step(turn: Array, params: MixtureParams, image: MixtureParams) -> tuple[Array, Array]:
