@@ -48,6 +48,7 @@ class IncompleteNormal:
         self._n, self._first = 0.0, np.zeros(d)
         self._scatter, self._unknown = np.zeros((2, d, d))
         self._n_products = 0.0
+        self._memory = np.empty(0)
         #: Of log-densities, what is no squared distance; and what an observed cell adds to it.
         self._log_constants = 0.0
         self._of_cell = -np.log(units.scale) - LOG_ROOT_2PI
@@ -65,7 +66,7 @@ class IncompleteNormal:
         """Which of n rows to add at once: they miss nothing, or about as many cells."""
         d = len(self._first)
         for n_missing, rows in groups or [Group(0, np.arange(n))]:
-            most = tile_rows(max(n_missing**2, 3 * d), least=256)
+            most = 3 * tile_rows(max(n_missing**2, 3 * d), least=512)
             yield from np.array_split(rows, max(round(len(rows) / most), 1))
 
     def add(self, rows: Array, weights: Array | None) -> None:
@@ -93,7 +94,7 @@ class IncompleteNormal:
         precision[:d, :d], root[:d, :d] = self._precision, self._root
         first = _first_of_runs(missing)
         patterns, counts = missing[:, first], np.add.reduceat(weights, first)
-        inverses, log_dets = block_inverses(precision, root, patterns)
+        inverses, log_dets = block_inverses(precision, root, patterns, self._space(patterns))
         cells = missing * n + np.arange(n)
         z.reshape(-1)[cells] = 0.0
         right = np.take(precision @ z, cells)
@@ -109,6 +110,13 @@ class IncompleteNormal:
         of_cell = np.zeros(width)
         of_cell[:d] = self._of_cell
         self._log_constants -= float((log_dets + of_cell[patterns].sum(axis=0)) @ counts)
+
+    def _space(self, patterns: NDArray[np.intp]) -> Array:
+        """Memory (m, m, n) that tiles take in turn: that of large arrays is dear to come by."""
+        m, n = patterns.shape
+        if m * m * n > self._memory.size:
+            self._memory = np.empty(m * m * n)
+        return self._memory[: m * m * n].reshape(m, m, n)
 
 
 def _first_of_runs(missing: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -48,10 +48,10 @@ def log_det_of(factor: Array) -> Array:
     return np.log(eights).sum(axis=0)
 
 
-def gather(precision: Array, missing: NDArray[np.intp]) -> Array:
+def gather(precision: Array, missing: NDArray[np.intp], out: Array | None = None) -> Array:
     """Lower triangles of P_mm, (m, m, n)."""
     m, n = missing.shape
-    out = np.empty((m, m, n))
+    out = np.empty((m, m, n)) if out is None else out
     flat = precision.ravel()
     starts = missing * len(precision)
     for i in range(m):
@@ -59,14 +59,16 @@ def gather(precision: Array, missing: NDArray[np.intp]) -> Array:
     return out
 
 
-def block_factors(precision: Array, root: Array, missing: NDArray[np.intp]) -> Array:
+def block_factors(
+    precision: Array, root: Array, missing: NDArray[np.intp], out: Array | None = None
+) -> Array:
     """Cholesky factors (m, m, n) of P_mm, of a precision P = W'W with a root W.
 
     LinAlgError where P itself is singular. Where rounding hides that a block is positive definite,
     its factor is that of the columns of W, whose condition is the root of the block's.
     """
     try:
-        return triangular.cholesky(gather(precision, missing))
+        return triangular.cholesky(gather(precision, missing, out))
     except np.linalg.LinAlgError:
         upper = np.linalg.qr(np.moveaxis(root[:, missing], 2, 0), mode="r")
     pivots = np.einsum("nii->ni", upper)
@@ -75,13 +77,16 @@ def block_factors(precision: Array, root: Array, missing: NDArray[np.intp]) -> A
     return np.ascontiguousarray((upper * np.sign(pivots)[:, :, None]).transpose(2, 1, 0))
 
 
-def block_inverses(precision: Array, root: Array, missing: NDArray[np.intp]) -> tuple[Array, Array]:
+def block_inverses(
+    precision: Array, root: Array, missing: NDArray[np.intp], out: Array | None = None
+) -> tuple[Array, Array]:
     """Inverses (m, m, n) of P_mm as in `block_factors`, and half the logarithms of |P_mm| (n,)."""
-    factor = block_factors(precision, root, missing)
-    inverses = triangular.inverse(factor)
+    factor = block_factors(precision, root, missing, out)
+    log_dets = log_det_of(factor)
+    inverses = triangular.inverse(factor, overwrite=True)
     for i in range(1, len(inverses)):
         inverses[:i, i] = inverses[i, :i]
-    return inverses, log_det_of(factor)
+    return inverses, log_dets
 
 
 def expected_spread(

@@ -12,7 +12,7 @@ __all__ = ["Group", "group_rows"]
 #: A group costs as much as the matrices of GROUP_COST / m^2 rows that miss m cells. So a pattern
 #: is a group of its own, and its matrices are made once, when that many rows share it, and at
 #: least FEWEST_ROWS; and small groups are worked on with larger ones.
-GROUP_COST = 8192
+GROUP_COST = 16384
 FEWEST_ROWS = 16
 
 
