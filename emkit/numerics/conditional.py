@@ -79,7 +79,7 @@ class ConditionalKernel(Kernel):
             yield from self._complete.pieces(n, None)
             return
         d = self.components.means.shape[1]
-        for n_missing, rows in groups:
+        for n_missing, rows, *_ in groups:
             if n_missing == 0:
                 parts = self._complete.pieces(len(rows), None)
             else:

@@ -12,7 +12,7 @@ a pattern is worked out once for the rows of a tile that share it, which lie sid
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.numerics.constants import LOG_ROOT_2PI
 from emkit.numerics.gaussian import Components, Scaling, tile_rows
-from emkit.numerics.missing_blocks import block_inverses, find_missing, sum_of_blocks
-from emkit.numerics.patterns import Group
+from emkit.numerics.missing_blocks import block_inverses, sum_of_blocks
+from emkit.numerics.patterns import Group, parts
 
 __all__ = ["IncompleteNormal", "NormalSums"]
 
@@ -62,24 +62,24 @@ class IncompleteNormal:
         sums = self._n, self._first, self._scatter, self._unknown, self._n_products
         return NormalSums(*sums, float(log_likelihood))
 
-    def tiles(self, n: int, groups: Sequence[Group] | None) -> Iterator[slice | NDArray[np.intp]]:
-        """Which of n rows to add at once: they miss nothing, or about as many cells."""
+    def tiles(self, n: int, groups: Sequence[Group] | None) -> Iterator[Group]:
+        """Parts of the groups, or of n complete rows, to add at once."""
         d = len(self._first)
-        for n_missing, rows in groups or [Group(0, np.arange(n))]:
-            most = 3 * tile_rows(max(n_missing**2, 3 * d), least=512)
-            yield from np.array_split(rows, max(round(len(rows) / most), 1))
+        complete = Group(0, np.arange(n), np.empty((0, 1), np.int16), np.array([n]))
+        for group in [complete] if groups is None else groups:
+            yield from parts(group, 3 * tile_rows(max(group.n_missing**2, 3 * d), least=512))
 
-    def add(self, rows: Array, weights: Array | None) -> None:
-        """Add rows (n, d) of one tile."""
+    def add(self, rows: Array, weights: Array | None, tile: Group) -> None:
+        """Add the rows (n, d) of a tile."""
         n, d = rows.shape
         w = np.ones(n) if weights is None else weights
-        incomplete = np.isnan(rows[0]).any()
-        missing, width = find_missing(rows) if incomplete else (np.empty((0, 1), np.intp), d)
-        z = np.zeros((width, n))
+        assert tile.missing is not None
+        missing = tile.missing.astype(np.intp)
+        z = np.zeros((max(d, int(missing.max(initial=0)) + 1), n))
         self._units.load(rows, z[:d])
         z[:d] -= self._mean
-        if incomplete:
-            self._complete(z, missing, w)
+        if len(missing):
+            self._complete(z, w, missing, tile.counts)
         else:
             self._n_products += 0.5 * d * (d + 1) * float(w.sum())
         z = z[:d]
@@ -87,39 +87,30 @@ class IncompleteNormal:
         self._first += z @ w
         self._scatter += (z if weights is None else z * w) @ z.T
 
-    def _complete(self, z: Array, missing: NDArray[np.intp], weights: Array) -> None:
-        """Fill what is missing in z (width, n) by its conditional mean."""
+    def _complete(self, z: Array, weights: Array, missing: NDArray[np.intp], counts: Any) -> None:
+        """Fill what is missing in z (width, n), by pattern (m, u), by its conditional mean."""
         (width, n), d = z.shape, len(self._first)
         precision, root = np.eye(width), np.eye(width)
         precision[:d, :d], root[:d, :d] = self._precision, self._root
-        first = _first_of_runs(missing)
-        patterns, counts = missing[:, first], np.add.reduceat(weights, first)
-        inverses, log_dets = block_inverses(precision, root, patterns, self._space(patterns))
-        cells = missing * n + np.arange(n)
+        inverses, log_dets = block_inverses(precision, root, missing, self._space(missing))
+        pattern = np.repeat(np.arange(len(counts)), counts)  # of each row
+        cells = np.take(missing, pattern, axis=1) * n + np.arange(n)
         z.reshape(-1)[cells] = 0.0
         right = np.take(precision @ z, cells)
-        if 1 < len(first) < n:
-            runs = np.repeat(np.arange(len(first)), np.diff(first, append=n))
-            inverses_of_rows = np.take(inverses, runs, axis=2)
-        else:
-            inverses_of_rows = inverses
-        z.reshape(-1)[cells] = -np.einsum("ijn,jn->in", inverses_of_rows, right)
-        self._unknown += sum_of_blocks(patterns, inverses, counts, d)
-        n_observed = d - np.count_nonzero(patterns < d, axis=0)
-        self._n_products += float(0.5 * n_observed * (n_observed + 1) @ counts)
+        of_rows = np.take(inverses, pattern, axis=2) if 1 < len(counts) < n else inverses
+        z.reshape(-1)[cells] = -np.einsum("ijn,jn->in", of_rows, right)
+        of_patterns = np.add.reduceat(weights, np.cumsum(counts) - counts)
+        self._unknown += sum_of_blocks(missing, inverses, of_patterns, d)
         of_cell = np.zeros(width)
         of_cell[:d] = self._of_cell
-        self._log_constants -= float((log_dets + of_cell[patterns].sum(axis=0)) @ counts)
+        log_constants = log_dets + of_cell[missing].sum(axis=0)
+        self._log_constants -= float(log_constants @ of_patterns)
+        n_observed = d - np.count_nonzero(missing < d, axis=0)
+        self._n_products += 0.5 * float(n_observed * (n_observed + 1) @ of_patterns)
 
-    def _space(self, patterns: NDArray[np.intp]) -> Array:
-        """Memory (m, m, n) that tiles take in turn: that of large arrays is dear to come by."""
-        m, n = patterns.shape
+    def _space(self, missing: NDArray[np.intp]) -> Array:
+        """Memory (m, m, u) that tiles take in turn: that of large arrays is dear to come by."""
+        m, n = missing.shape
         if m * m * n > self._memory.size:
             self._memory = np.empty(m * m * n)
         return self._memory[: m * m * n].reshape(m, m, n)
-
-
-def _first_of_runs(missing: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The first of all columns in a row that are equal."""
-    new = (missing[:, 1:] != missing[:, :-1]).any(axis=0)
-    return np.concatenate([[0], np.flatnonzero(new) + 1])

@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.numerics import triangular
 from emkit.numerics.gaussian import rows_that_count
+from emkit.numerics.patterns import columns_of
 
 __all__ = [
     "block_factors",
@@ -20,24 +21,8 @@ __all__ = [
 
 def find_missing(rows: Array) -> tuple[NDArray[np.intp], int]:
     """What is missing in each of the rows (n, d), as in `Completed`, and d with what makes up."""
-    n, d = rows.shape
-    absent = np.isnan(rows)
-    cells, width = np.flatnonzero(absent), d
-    columns = _columns(cells, n, d) if len(cells) % n == 0 else None
-    if columns is None or columns.min() < 0 or columns.max() >= d:
-        # Some rows miss fewer cells than others.
-        counts = absent.sum(axis=1)
-        most = counts.max()
-        width += int(most - counts.min())
-        more = np.arange(width - d) < (most - counts)[:, None]
-        columns = _columns(np.flatnonzero(np.hstack([absent, more])), n, width)
-    missing = np.ascontiguousarray(columns.T)
+    missing, width = columns_of(np.isnan(rows))
     return missing[:, :1] if (missing == missing[:, :1]).all() else missing, width
-
-
-def _columns(cells: NDArray[np.intp], n: int, width: int) -> NDArray[np.intp]:
-    """Columns (n, m) of cells counted through a table of n rows."""
-    return cells.reshape(n, -1) - np.arange(0, n * width, width)[:, None]
 
 
 def log_det_of(factor: Array) -> Array:

@@ -1,5 +1,6 @@
 """Rows with missing cells, grouped so that each group can be worked on as one array."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 
-__all__ = ["Group", "group_rows"]
+__all__ = ["Group", "columns_of", "group_rows"]
 
 #: A group costs as much as the matrices of GROUP_COST / m^2 rows that miss m cells. So a pattern
 #: is a group of its own, and its matrices are made once, when that many rows share it, and at
@@ -20,30 +21,76 @@ class Group(NamedTuple):
     """Rows that miss about the same number of cells, or, where many do, the same cells."""
 
     n_missing: int  #: at most
-    rows: NDArray[np.intp]
+    rows: NDArray[np.intp]  #: those of a pattern side by side
+    #: (m, u) columns that each of the patterns misses, ascending; padding columns d, d + 1, ...
+    #: make up for those that miss fewer than m
+    missing: NDArray[np.int16] | None = None
+    counts: NDArray[np.intp] | None = None  #: (u,) rows of each pattern
 
 
 def group_rows(X: Array) -> tuple[Group, ...]:
-    """Groups of the rows of X (n, d) by what is NaN in them.
-
-    Rows of a pattern stand side by side, ascending.
-    """
+    """Groups of the rows of X (n, d) by what is NaN in them; rows of a pattern ascend."""
     order, words = _by_pattern(_patterns(X))
     new = (words[1:] != words[:-1]).any(axis=1)
     starts = np.concatenate([[0], np.flatnonzero(new) + 1])
     counts = np.diff(starts, append=len(order))
-    n_missing = np.bitwise_count(words[starts]).sum(axis=1, dtype=np.intp)
+    absent = np.unpackbits(words[starts].view(np.uint8), axis=1, count=X.shape[1]).astype(bool)
     del words, new  # they are as long as the data
+    n_missing = absent.sum(axis=1)
     enough = np.maximum(GROUP_COST / np.maximum(n_missing, 1) ** 2, FEWEST_ROWS)
     alone = (n_missing == 0) | (counts >= enough)
     groups = [
-        Group(int(n_missing[i]), order[starts[i] : starts[i] + counts[i]])
+        _group(order[starts[i] : starts[i] + counts[i]], absent[[i]], counts[[i]])
         for i in np.flatnonzero(alone)
     ]
     for least, most in _bands(n_missing[~alone], counts[~alone]):
         within = ~alone & (n_missing >= least) & (n_missing <= most)
-        groups.append(Group(most, order[np.repeat(within, counts)]))
+        rows = order[np.repeat(within, counts)]
+        groups.append(_group(rows, absent[within], counts[within]))
     return tuple(groups)
+
+
+def _group(rows: NDArray[np.intp], absent: NDArray[np.bool_], counts: NDArray[np.intp]) -> Group:
+    missing, _ = columns_of(absent)
+    return Group(len(missing), rows, missing.astype(np.int16), counts)
+
+
+def columns_of(absent: NDArray[np.bool_]) -> tuple[NDArray[np.intp], int]:
+    """Columns (m, n) that n rows (n, d) miss, as in `Group`, and d with what makes up."""
+    n, d = absent.shape
+    cells, width = np.flatnonzero(absent), d
+    columns = _columns(cells, n, d) if len(cells) % n == 0 else None
+    if columns is None or columns.min(initial=0) < 0 or columns.max(initial=0) >= d:
+        # Some rows miss fewer cells than others.
+        counts = absent.sum(axis=1)
+        most = counts.max()
+        width += int(most - counts.min())
+        more = np.arange(width - d) < (most - counts)[:, None]
+        columns = _columns(np.flatnonzero(np.hstack([absent, more])), n, width)
+    return np.ascontiguousarray(columns.T), width
+
+
+def _columns(cells: NDArray[np.intp], n: int, width: int) -> NDArray[np.intp]:
+    """Columns (n, m) of cells counted through a table of n rows."""
+    return cells.reshape(n, -1) - np.arange(0, n * width, width)[:, None]
+
+
+def parts(group: Group, most: int) -> Iterator[Group]:
+    """Parts of a group of about so many rows; a pattern is split only where there is no other."""
+    n_missing, rows, missing, counts = group
+    assert missing is not None
+    assert counts is not None
+    n_parts = max(round(len(rows) / most), 1)
+    if len(counts) == 1:
+        for part in np.array_split(rows, n_parts):
+            yield Group(n_missing, part, missing, np.array([len(part)]))
+        return
+    ends = np.cumsum(counts)
+    cuts = np.searchsorted(ends, len(rows) * np.arange(1, n_parts) / n_parts) + 1
+    of_patterns = np.split(missing, cuts, axis=1), np.split(counts, cuts)
+    for part, columns, n in zip(np.split(rows, ends[cuts - 1]), *of_patterns, strict=True):
+        if len(part):
+            yield Group(n_missing, part, columns, n)
 
 
 def _bands(missing: NDArray[np.intp], counts: NDArray[np.intp]) -> list[tuple[int, int]]:

@@ -153,7 +153,7 @@ class CodedRows:
                 np.ascontiguousarray(codes[rows[part]].T),
                 slots,
             )
-            for n_missing, rows in _by_missing(self.X)
+            for n_missing, rows, *_ in _by_missing(self.X)
             for part, slots in group_slots(self.codes[rows], levels)
         ]
         self._groups.append((levels, groups))

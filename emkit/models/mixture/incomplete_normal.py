@@ -65,9 +65,9 @@ class IncompleteNormalModel(GaussianMixtureModel):
     ) -> tuple[IncompleteMoments, float]:
         """As of all mixtures; no row is of another component, whatever the posterior."""
         normal = IncompleteNormal(self.components(params), self.units)
-        for rows in normal.tiles(len(data.X), data.groups):
-            tile = data.take(rows)
-            normal.add(tile.X, tile.sample_weight)
+        for tile in normal.tiles(len(data.X), data.groups):
+            rows = data.take(tile.rows)
+            normal.add(rows.X, rows.sample_weight, tile)
         sums = normal.sums
         whole = (sums.scatter + sums.unknown).reshape(params.covariances.shape)
         stats = IncompleteMoments(
