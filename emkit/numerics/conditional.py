@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from emkit._typing import Array
 from emkit.numerics import triangular
@@ -209,6 +210,10 @@ class ConditionalKernel(Kernel):
         uniform[:d], out[:d] = chance, work.centred[k]
         missing = np.broadcast_to(work.missing, (len(work.missing), n))
         factor, root = work.factor(k), np.sqrt(precision)
+        if limits is None:
+            cells = missing, np.arange(n)
+            out[cells] += triangular.solve_upper(factor, ndtri(uniform[cells]) / root)
+            return out[:d] + self.components.means[k][:, None], np.zeros(n)
         rows, noise, log_mass = np.arange(n), np.zeros(missing.shape), np.zeros(n)
         # P_mm = L L': noise of covariance inv(P_mm) solves L' noise = standard normals.
         for i in range(len(missing) - 1, -1, -1):

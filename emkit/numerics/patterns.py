@@ -80,7 +80,10 @@ def parts(group: Group, most: int) -> Iterator[Group]:
     n_missing, rows, missing, counts = group
     assert missing is not None
     assert counts is not None
-    n_parts = max(round(len(rows) / most), 1)
+    n_parts = round(len(rows) / most)
+    if n_parts <= 1:
+        yield group
+        return
     if len(counts) == 1:
         for part in np.array_split(rows, n_parts):
             yield Group(n_missing, part, missing, np.array([len(part)]))

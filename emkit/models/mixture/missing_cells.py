@@ -99,6 +99,8 @@ def draw(
                 x, log_mass = kernel.draw(work, k, uniform[rows].T, bounds)
                 drawn.append(x)
                 weights.append(log_r + np.maximum(log_mass, -1e300))
+        if len(drawn) == 1:
+            return drawn[0]
         share = soft(np.array(weights))[0]
         taken = np.minimum((share.cumsum(axis=0) < choice[rows]).sum(axis=0), len(drawn) - 1)
         return np.stack(drawn)[taken, :, np.arange(len(taken))].T
