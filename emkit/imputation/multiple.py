@@ -20,6 +20,9 @@ from emkit.imputation.table import Table, load_table, open_table
 
 __all__ = ["multiple_impute"]
 
+#: Times the tolerance of a fit of one normal, which is for one answer; resamples are draws of the
+#: parameters, whose log-likelihoods lie apart by half a nat a parameter.
+OF_RESAMPLES = 10.0
 #: Least weight of a row that counts, as a part of its own: so that it stays in the fit.
 LEAST_WEIGHT = 1e-12
 
@@ -54,6 +57,8 @@ def multiple_impute(
     open_table(whole, X)  # what is wrong with it is found before more is fitted
     table = load_table(whole, open_table(whole, rows, sample_weight))
     _with(whole, sample_posterior=True, warm_start=True, n_jobs=None, verbose=0)
+    if whole.n_components == 1:
+        _with(whole, tol=OF_RESAMPLES * whole.tol)
     # Workers fill what is in memory; what is read block by block is filled where it is read.
     filled = X if encoded is not None or place_of(X).in_memory else None
     run = joblib.delayed(_resampled)

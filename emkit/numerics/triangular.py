@@ -16,7 +16,7 @@ __all__ = ["cholesky", "inverse", "solve_lower", "solve_upper"]
 
 def cholesky(matrices: Array) -> Array:
     """Lower L with L L' the matrices, in place; LinAlgError unless all are positive definite."""
-    for j, column in enumerate(np.moveaxis(matrices, 1, 0)):
+    for j, column in enumerate(matrices.swapaxes(0, 1)):
         if j:
             column[j:] -= np.einsum("ikn,kn->in", matrices[j:, :j], matrices[j, :j])
         pivot = column[j]
