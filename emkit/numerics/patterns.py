@@ -40,7 +40,7 @@ def group_rows(X: Array) -> tuple[Group, ...]:
     enough = np.maximum(GROUP_COST / np.maximum(n_missing, 1) ** 2, FEWEST_ROWS)
     alone = (n_missing == 0) | (counts >= enough)
     groups = [
-        _group(order[starts[i] : starts[i] + counts[i]], absent[[i]], counts[[i]])
+        _group(order[starts[i] : starts[i] + counts[i]].copy(), absent[[i]], counts[[i]])
         for i in np.flatnonzero(alone)
     ]
     for least, most in _bands(n_missing[~alone], counts[~alone]):
