@@ -117,7 +117,7 @@ class Rows(NamedTuple):
 
 
 def _group_blocks(X: Array) -> tuple[Group, ...]:
-    """As `group_rows`; of many rows each group is in one block, and what is beside them is short."""
+    """As `group_rows`; of many rows each group is in one block, and no work array is as long."""
     if len(X) < 2 * BLOCK_ROWS:
         return group_rows(X)
     return tuple(
