@@ -50,7 +50,6 @@ class Extrapolation(Proposer):
         self.scheme.attach(self.em_map)
         self.like: Any = None  # parameters to restore flat ones by
         self.left = 0
-        self.extrapolated = False  # whether the scheme made the last proposal
 
     def propose(self, trace: Trace, image: Any) -> Any:
         self.like, self.left, self.spent = image, trace.n_left, 0
@@ -62,7 +61,8 @@ class Extrapolation(Proposer):
                 vector = self.scheme.propose(point, tree.flatten(further))
         except np.linalg.LinAlgError:
             return None
-        self.extrapolated = vector is not None
+        # Where the scheme has none, the step beyond is as a Newton step of the model's own.
+        self.newton = vector is None
         if vector is None:
             return None if further is image else further
         return tree.restore(vector, image)
@@ -81,7 +81,7 @@ class Extrapolation(Proposer):
         return None if image is None else tree.flatten(beyond(self.model, point, image, 0))
 
     def feedback(self, better: bool) -> None:
-        if self.extrapolated:
+        if not self.newton:
             self.scheme.feedback(better)
 
 

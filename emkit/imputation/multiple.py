@@ -13,6 +13,7 @@ from emkit._typing import Array
 from emkit.base.progress import Progress
 from emkit.data.opened import place_of
 from emkit.engine.processes import as_worker_errors
+from emkit.imputation.auto import as_chosen
 from emkit.imputation.coding import encode, encoded_table
 from emkit.imputation.fitting import fit_table
 from emkit.imputation.mixed import undo_optimism
@@ -57,7 +58,7 @@ def multiple_impute(
     open_table(whole, X)  # what is wrong with it is found before more is fitted
     table = load_table(whole, open_table(whole, rows, sample_weight))
     _with(whole, sample_posterior=True, warm_start=True, n_jobs=None, verbose=0)
-    if whole.n_components == 1:
+    if as_chosen(whole).n_components == 1:
         _with(whole, tol=OF_RESAMPLES * whole.tol)
     # Workers fill what is in memory; what is read block by block is filled where it is read.
     filled = X if encoded is not None or place_of(X).in_memory else None
