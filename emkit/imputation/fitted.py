@@ -50,7 +50,7 @@ def publish(
     imputer._stream = None
     if not is_student_t(imputer):  # of which there are no streams
         kept = imputer._fitted[-1], prepared.data, prepared.pairwise
-        imputer._stream = Stream.after_fit(model, *kept)
+        imputer._stream = Stream.after_fit(model.mixture, *kept)
     imputer.shrinkage_ = float(shrinkage)
     imputer.log_likelihood_ = result.log_likelihood
     imputer.n_iter_ = result.n_iter

@@ -37,7 +37,7 @@ class Rows(NamedTuple):
     @classmethod
     def of(cls, X: Array, sample_weight: Array | None = None) -> "Rows":
         """Rows with their groups, where anything is missing."""
-        return cls(X, sample_weight, group_rows(X) if np.isnan(X.min(initial=0.0)) else None)
+        return cls(X, sample_weight, _group_blocks(X) if np.isnan(X.min(initial=0.0)) else None)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -116,6 +116,17 @@ class Rows(NamedTuple):
         return rows
 
 
+def _group_blocks(X: Array) -> tuple[Group, ...]:
+    """As `group_rows`; of many rows each group is in one block, and no work array is as long."""
+    if len(X) < 2 * BLOCK_ROWS:
+        return group_rows(X)
+    return tuple(
+        group._replace(rows=group.rows + start)
+        for start in range(0, len(X), BLOCK_ROWS)
+        for group in group_rows(X[start : start + BLOCK_ROWS])
+    )
+
+
 def draw_numbers(n: int, size: int, rng: np.random.Generator) -> NDArray[np.intp]:
     """Ascending numbers of so many different rows out of n."""
     rows = rng.choice(n, size, replace=False, shuffle=False)
@@ -128,7 +139,6 @@ class RowBlocks(Sequence[Rows]):
 
     def __init__(self, rows: Rows, size: int):
         self.rows, self.size = rows, size
-        self._groups: dict[int, tuple[Group, ...]] = {}
 
     def __len__(self) -> int:
         return -(-len(self.rows.X) // self.size)
@@ -136,12 +146,14 @@ class RowBlocks(Sequence[Rows]):
     def __getitem__(self, i: Any) -> Any:
         if not 0 <= i < len(self):
             raise IndexError(i)
-        block = self.rows.take(slice(i * self.size, (i + 1) * self.size))
-        if not self.rows.incomplete:
+        start, stop = i * self.size, (i + 1) * self.size
+        block = self.rows.take(slice(start, stop))
+        if self.rows.groups is None:
             return block
-        if i not in self._groups:
-            self._groups[i] = group_rows(block.X)
-        return block._replace(groups=self._groups[i])
+        groups = (group for group in self.rows.groups if start <= group.rows[0] < stop)
+        return block._replace(
+            groups=tuple(group._replace(rows=group.rows - start) for group in groups)
+        )
 
 
 class Summary(NamedTuple):
