@@ -16,7 +16,7 @@ import pytest  # noqa: E402
 from hypothesis import given, settings, strategies  # noqa: E402
 
 # A test that passed here passes everywhere; new cases are for benchmarks/random_fits.py.
-settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=50)
 settings.load_profile("repeatable")
 
 GOLDEN = Path(__file__).parent / "golden"

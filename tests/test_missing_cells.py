@@ -119,10 +119,14 @@ def test_groups_hold_every_row_once_and_agree_on_what_is_missing(seed, d):
     groups = group_rows(X)
     assert sorted(np.concatenate([g.rows for g in groups])) == list(range(700))
     missing = np.isnan(X)
-    for n_missing, rows in groups:
+    for n_missing, rows, absent, counts in groups:
         assert missing[rows].sum(axis=1).max() == n_missing
         assert (n_missing == 0) == (not missing[rows].any(axis=1).all())
-        assert (np.diff(rows) > 0).all()
+        same = (missing[rows[1:]] == missing[rows[:-1]]).all(axis=1)  # side by side, and ascending
+        assert np.count_nonzero(~same) + 1 == len(np.unique(missing[rows], axis=0)) == len(counts)
+        for pattern, row in zip(absent.T, rows[np.cumsum(counts) - 1], strict=True):
+            np.testing.assert_array_equal(pattern[pattern < d], np.flatnonzero(missing[row]))
+        assert (np.diff(rows)[same] > 0).all()
     if 300 * missing[0].sum() ** 2 >= GROUP_COST:
         first = next(g for g in groups if 0 in g.rows)
         assert (missing[first.rows] == missing[0]).all()

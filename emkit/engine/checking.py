@@ -18,6 +18,7 @@ from emkit.engine.latent_class import LatentClassModel
 from emkit.engine.model import EMModel
 from emkit.engine.steps import (
     Point,
+    beyond,
     evaluate,
     initialize,
     is_feasible,
@@ -147,7 +148,7 @@ def check_model(
     _check_draws(model, data, point, rng)
     before, after = check_steps(model, data, point, N_STEPS)
     others = _other_starts(model, data, rng, start is None)
-    _check_offers(model, before, after)
+    _check_offers(model, data, before, after)
     _check_retract(model, before.params, after.params)
     _check_score(model, data, after.params)
     check_standstill(model, data, after, [params, *others])
@@ -219,13 +220,17 @@ def _check_numbers(model: EMModel, data: Any, point: Point) -> None:
             raise ModelError(IMPRECISE.format(f"log_joint returned an array in {log_joint.dtype}"))
 
 
-def _check_offers(model: EMModel, before: Point, after: Point) -> None:
+def _check_offers(model: EMModel, data: Any, before: Point, after: Point) -> None:
     """What the model offers beyond the two steps: its measure of progress, its proposals."""
     if model.progress is not None:
         progress(model, before, after, 1)
     remaining_gain(model, after, 1)
     with untouched("propose", after.params, after.stats):
         own_proposal(model, after, 1)
+    image = m_step(model, data, after, 1)
+    if image is not None:
+        with untouched("beyond", after.params, after.stats, image):
+            beyond(model, after, image, 1)
 
 
 def _require_alike(model: EMModel, point: Point, again: Point | None, when: str) -> None:

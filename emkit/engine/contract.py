@@ -35,6 +35,8 @@ SIGNATURES = {
     "retract": "retract(params) must return parameters of the type and shapes of the start.",
     "propose": "propose(stats, params) must return parameters of the type and shapes of the "
     "start, or None.",
+    "beyond": "beyond(stats, params, image) must return parameters of the type and shapes of the "
+    "start.",
     "is_feasible": "is_feasible(params) must return True or False.",
     "log_prior": "log_prior(params) must return a number.",
     "objective_rounding": "objective_rounding(params, objective) must return a number of nats, 0 "

@@ -46,6 +46,10 @@ class EMModel(ABC):
     propose(stats, params)
         Params that may be better than the EM image, such as a Newton step, or None. An accelerated
         run tries them under the same safeguard as an extrapolation.
+    beyond(stats, params, image)
+        Params that lie further on than the EM image, on the way to the same fixed point, such as
+        EM's step over the share of information that is observed: an acceleration takes them in its
+        place, under its safeguard.
     complete_score(stats, params)
         Gradient of the expected complete-data objective, prior included, as Params; the statistics
         may come from other parameters. With those taken at ``params`` it is the gradient of the
@@ -111,6 +115,7 @@ class EMModel(ABC):
     remaining_gain: Callable[..., float] | None = None
     conditional_step: Callable[..., Any] | None = None
     propose: Callable[..., Any] | None = None
+    beyond: Callable[..., Any] | None = None
     complete_score: Callable[..., Any] | None = None
     sample_latent: Callable[..., Any] | None = None
     complete_statistics: Callable[..., Any] | None = None

@@ -10,7 +10,7 @@ from emkit._typing import Array
 from emkit.engine import tree
 from emkit.engine.acceleration import Acceleration
 from emkit.engine.model import EMModel
-from emkit.engine.steps import evaluate, m_step, own_proposal, threshold
+from emkit.engine.steps import beyond, evaluate, m_step, own_proposal, threshold
 from emkit.engine.trace import Trace
 
 __all__ = ["Extrapolation", "OwnStep", "Proposals", "Proposer"]
@@ -57,10 +57,15 @@ class Extrapolation(Proposer):
         try:
             # A square may overflow: a proposal that is not finite is refused like any other.
             with np.errstate(all="ignore"):
-                vector = self.scheme.propose(point, tree.flatten(image))
+                further = beyond(self.model, trace.point, image, trace.n_iter + 1)
+                vector = self.scheme.propose(point, tree.flatten(further))
         except np.linalg.LinAlgError:
             return None
-        return None if vector is None else tree.restore(vector, image)
+        # Where the scheme has none, the step beyond is as a Newton step of the model's own.
+        self.newton = vector is None
+        if vector is None:
+            return None if further is image else further
+        return tree.restore(vector, image)
 
     def em_map(self, vector: Array) -> Array | None:
         """EM image of flat parameters, for a scheme that differentiates the map."""
@@ -73,10 +78,11 @@ class Extrapolation(Proposer):
             return None
         self.spent += 1
         image = m_step(self.model, self.data, point, 0)
-        return None if image is None else tree.flatten(image)
+        return None if image is None else tree.flatten(beyond(self.model, point, image, 0))
 
     def feedback(self, better: bool) -> None:
-        self.scheme.feedback(better)
+        if not self.newton:
+            self.scheme.feedback(better)
 
 
 class Proposals:

@@ -186,6 +186,15 @@ def own_proposal(model: EMModel, point: Point, n_iter: int) -> Any:
     return called("propose", n_iter, proposed)
 
 
+def beyond(model: EMModel, point: Point, image: Any, n_iter: int) -> Any:
+    """What an acceleration is to take for the EM image of a point: that itself, or one beyond."""
+    further = model.beyond
+    if further is None:
+        return image
+    made = called("beyond", n_iter, further, point.stats, point.params, image)
+    return called("beyond", n_iter, _like, made, image, "beyond")
+
+
 def complete_score(model: EMModel, point: Point) -> Any:
     """Gradient of the objective at a point, or None; for a model that offers the method."""
 

@@ -93,7 +93,7 @@ class ImputerStream(PartialFitMixin):
             return batch_table(self, data, stream).model(shrinkage, seen)
         assert stream.pairwise is not None  # as of every stream of an imputer
         prepared = Prepared(data, self._columns, stream.model.units, stream.pairwise)
-        return prior_model(self, prepared, shrinkage)
+        return prior_model(self, prepared, shrinkage).mixture
 
     def _publish_stream(self, batch: Batch) -> None:
         model, state = self._stream.model, self._stream.state

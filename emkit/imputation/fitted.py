@@ -53,7 +53,7 @@ def publish(
     limited = getattr(prepared.data, "bounds", None) is not None
     if not (limited or is_student_t(imputer)):  # of which there are no streams
         kept = imputer._fitted[-1], prepared.data, prepared.pairwise
-        imputer._stream = Stream.after_fit(model, *kept)
+        imputer._stream = Stream.after_fit(model.mixture, *kept)
     imputer.shrinkage_ = float(shrinkage)
     imputer.log_likelihood_ = result.log_likelihood
     if isinstance(

@@ -14,13 +14,17 @@ from emkit.base.progress import Progress
 from emkit.data.limited_table import limited_table
 from emkit.data.opened import place_of
 from emkit.engine.processes import as_worker_errors
+from emkit.imputation.auto import as_chosen
 from emkit.imputation.coding import encode, encoded_table
 from emkit.imputation.fitting import fit_table
 from emkit.imputation.mixed import undo_optimism
-from emkit.imputation.table import load_for_fit, open_table
+from emkit.imputation.table import Table, load_table, open_table
 
 __all__ = ["multiple_impute"]
 
+#: Times the tolerance of a fit of one normal, which is for one answer; resamples are draws of the
+#: parameters, whose log-likelihoods lie apart by half a nat a parameter.
+OF_RESAMPLES = 10.0
 #: Least weight of a row that counts, as a part of its own: so that it stays in the fit.
 LEAST_WEIGHT = 1e-12
 
@@ -55,28 +59,33 @@ def multiple_impute(
     elif whole._limited:
         rows = limited_table(whole, rows, fitting=True)
     open_table(whole, X)  # what is wrong with it is found before more is fitted
+    table = load_table(whole, open_table(whole, rows, sample_weight))
     _with(whole, sample_posterior=True, warm_start=True, n_jobs=None, verbose=0)
+    if as_chosen(whole).n_components == 1:
+        _with(whole, tol=OF_RESAMPLES * whole.tol)
     # Workers fill what is in memory; what is read block by block is filled where it is read.
     filled = X if encoded is not None or place_of(X).in_memory else None
     run = joblib.delayed(_resampled)
     with as_worker_errors():
         tables = joblib.Parallel(imputer.n_jobs)(
-            run(whole, rows, sample_weight, int(seed), filled) for seed in seeds[1:]
+            run(whole, rows, table, int(seed), filled) for seed in seeds[1:]
         )
     return list(tables) if filled is not None else [fitted.transform(X) for fitted in tables]
 
 
-def _resampled(whole: Any, rows: Any, sample_weight: Any, seed: int, X: Any) -> Any:
+def _resampled(whole: Any, rows: Any, table: Table, seed: int, X: Any) -> Any:
     """A fit to the rows under bootstrap weights; what it fills X with, where X is not None."""
     imputer = _with(copy(whole), random_state=seed)
     # The fit to the rows as they are has said what there is to say of them.
     imputer.__dict__.pop("_skl_callbacks", None)
-    (given,) = open_table(whole, rows, sample_weight).survey(_weights)
-    weights = bootstrap_weights(given, np.random.default_rng(seed))
-    table = load_for_fit(imputer, open_table(imputer, rows, weights, reset=True))
+    weights = None
+    if table.data is not None:
+        given, n = table.data.sample_weight, len(table.data.X)
+        frequencies = np.ones(n) if given is None else given
+        weights = bootstrap_weights(frequencies, np.random.default_rng(seed))
+        table = table._replace(data=table.data.weighing(weights))
     fit_table(imputer, table, lambda message: None, Progress(imputer, rows, None, weights))
     undo_optimism(imputer, whole)
-    imputer.indicator_ = whole.indicator_
     return imputer if X is None else imputer.transform(X)
 
 
@@ -84,10 +93,6 @@ def _with(imputer: Any, **parameters: Any) -> Any:
     """The imputer, changed; a subclass need not take all parameters that it has."""
     vars(imputer).update(parameters)
     return imputer
-
-
-def _weights(rows: Any) -> Array:
-    return np.ones(len(rows.X)) if rows.sample_weight is None else rows.sample_weight
 
 
 def bootstrap_weights(frequencies: Array, rng: np.random.Generator) -> Array:

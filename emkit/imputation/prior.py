@@ -13,6 +13,7 @@ from emkit.mixture.streaming import Stream
 from emkit.mixture.student_t import model_kind, refuse_student_t
 from emkit.models.mixture.gaussian import GaussianMixtureModel
 from emkit.models.mixture.given_covariances import GivenCovariances
+from emkit.models.mixture.incomplete_normal import IncompleteNormalModel
 from emkit.models.mixture.interval_cells import IntervalMixtureModel, filled_by_columns
 from emkit.models.mixture.prior import Prior
 from emkit.models.mixture.relations import exact_relations
@@ -113,6 +114,8 @@ def prior_model(imputer: Any, prepared: Prepared, shrinkage: float) -> GaussianM
         within = pairwise.relations.covariance / share
         ridge = strength * within + np.diag(ACROSS_RELATIONS * variances)
     kind = IntervalMixtureModel if limited else model_kind(imputer)
+    if kind is GaussianMixtureModel and k == 1 and not structure.layout.independent:
+        kind = IncompleteNormalModel
     return kind(structure, units, ridge, total, strength=strength, **options)
 
 

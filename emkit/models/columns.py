@@ -142,7 +142,7 @@ class Columns:
             size = most(0)
             yield from (slice(start, start + size) for start in range(0, len(self), size))
             return
-        for n_missing, rows in patterns:
+        for n_missing, rows, *_ in patterns:
             yield from np.array_split(rows, -(-len(rows) // most(n_missing)))
 
     def _patterns_of(self, tables: tuple[Array, ...]) -> tuple[Group, ...] | None:

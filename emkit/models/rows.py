@@ -122,11 +122,24 @@ class Rows(NamedTuple):
 
 
 def _groups_of(X: Array, bounds: CellBounds | None) -> tuple[Group, ...] | None:
-    """Groups of rows in which anything is missing; None for complete ones."""
-    return _all_groups(X, bounds) if np.isnan(X.min(initial=0.0)) else None
+    """Groups of rows in which anything is missing; None for complete ones.
+
+    Of many rows each group is in one block, and no work array is as long as they are.
+    """
+    if not np.isnan(X.min(initial=0.0)):
+        return None
+    if len(X) < 2 * BLOCK_ROWS:
+        return _groups_of_block(Rows(X, bounds=bounds))
+    rows, starts = Rows(X, bounds=bounds), range(0, len(X), BLOCK_ROWS)
+    return tuple(
+        group._replace(rows=group.rows + start)
+        for start in starts
+        for group in _groups_of_block(rows.take(slice(start, start + BLOCK_ROWS)))
+    )
 
 
-def _all_groups(X: Array, bounds: CellBounds | None) -> tuple[Group, ...]:
+def _groups_of_block(rows: Rows) -> tuple[Group, ...]:
+    X, bounds = rows.X, rows.bounds
     return group_rows(X) if bounds is None else group_bounded_rows(X, bounds.mask(X.shape[1]))
 
 
@@ -142,7 +155,6 @@ class RowBlocks(Sequence[Rows]):
 
     def __init__(self, rows: Rows, size: int):
         self.rows, self.size = rows, size
-        self._groups: dict[int, tuple[Group, ...]] = {}
 
     def __len__(self) -> int:
         return -(-len(self.rows.X) // self.size)
@@ -150,12 +162,14 @@ class RowBlocks(Sequence[Rows]):
     def __getitem__(self, i: Any) -> Any:
         if not 0 <= i < len(self):
             raise IndexError(i)
-        block = self.rows.take(slice(i * self.size, (i + 1) * self.size))
-        if not self.rows.incomplete:
+        start, stop = i * self.size, (i + 1) * self.size
+        block = self.rows.take(slice(start, stop))
+        if self.rows.groups is None:
             return block
-        if i not in self._groups:
-            self._groups[i] = _all_groups(block.X, block.bounds)
-        return block._replace(groups=self._groups[i])
+        groups = (group for group in self.rows.groups if start <= group.rows[0] < stop)
+        return block._replace(
+            groups=tuple(group._replace(rows=group.rows - start) for group in groups)
+        )
 
 
 class Summary(NamedTuple):

@@ -13,10 +13,11 @@ of variance 1 and without relation to any other.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from emkit._typing import Array
 from emkit.numerics import triangular
@@ -34,7 +35,14 @@ from emkit.numerics.gaussian import (
     moments_of,
     tile_rows,
 )
-from emkit.numerics.missing_blocks import block_factors, expected_spread, find_missing, log_det_of
+from emkit.numerics.missing_blocks import (
+    Completed,
+    Missing,
+    block_factors,
+    expected_spread,
+    find_missing,
+    log_det_of,
+)
 from emkit.numerics.patterns import Group
 from emkit.numerics.truncated_normal import draw_between
 
@@ -43,21 +51,6 @@ __all__ = [
     "MaskedKernel",
     "choose_kernel",
 ]
-
-
-class Completed(NamedTuple):
-    """A tile of rows completed under each component."""
-
-    #: (m, n) columns that are missing, ascending, or (m, 1) where all rows miss the same. Padding
-    #: columns d, d + 1, ... fill up rows that miss fewer than m.
-    missing: NDArray[np.intp]
-    centred: list[Array]  #: for each component (d, n), x - mean with conditional means filled in
-    factors: list[Array]  #: Cholesky factors of P_mm (m, m, n or 1); one if components share P
-    copies: int = 1  #: times that what is missing stands there: once more for so many rows each
-
-    def factor(self, k: int) -> Array:
-        """That of component k."""
-        return self.factors[min(k, len(self.factors) - 1)]
 
 
 class ConditionalKernel(Kernel):
@@ -79,7 +72,7 @@ class ConditionalKernel(Kernel):
             yield from self._complete.pieces(n, None)
             return
         d = self.components.means.shape[1]
-        for n_missing, rows in groups:
+        for n_missing, rows, *_ in groups:
             if n_missing == 0:
                 parts = self._complete.pieces(len(rows), None)
             else:
@@ -95,41 +88,48 @@ class ConditionalKernel(Kernel):
         return self.log_joint_incomplete(rows)
 
     def log_joint_incomplete(
-        self,
-        rows: Array,
-        copies: int = 1,
-        found: tuple[NDArray[np.intp], int] | None = None,
+        self, rows: Array, copies: int = 1, found: Missing | None = None
     ) -> tuple[Array, Completed]:
         """Of any rows, some of which may be complete; of so many blocks that miss the same.
 
         ``found`` is what they miss, as `find_missing` has it, in any order.
         """
+        n, work = len(rows), self.complete(rows, copies, found)
+        log_joint = np.empty((len(work.centred), n))
+        log_joint[:] = _repeated(self._unobserved(work.missing), copies, n)
+        for k, z in enumerate(work.centred):
+            log_joint[k] += self._log_density(z, k)
+            if k < len(work.factors):
+                log_det = _repeated(log_det_of(work.factors[k]), copies, n)
+            log_joint[k] -= log_det
+        return log_joint, work
+
+    def _unobserved(self, missing: NDArray[np.intp]) -> Array:
+        """What the constants have for the missing columns (m, n) of each row."""
+        d = len(self._log_scale)
+        constants = np.zeros(max(int(missing.max(initial=0)) + 1, d))
+        constants[:d] = self._log_scale + LOG_ROOT_2PI
+        total: Array = constants[missing].sum(axis=0)
+        return total
+
+    def complete(self, rows: Array, copies: int = 1, found: Missing | None = None) -> Completed:
+        """The rows completed under each component; arguments as of `log_joint_incomplete`."""
         n, d = rows.shape
         missing, width = find_missing(rows[: n // copies]) if found is None else found
         work = Completed(missing, [], [], copies)
-        several = copies if missing.shape[1] > 1 else 1
-        missing = np.tile(missing, several)
-        cells = missing * n + np.arange(n)  # where they lie in x, flat
+        cells = _repeated(missing, copies, n) * n + np.arange(n)  # where they lie in x, flat
         x = np.zeros((width, n))
         self.units.load(rows, x[:d])
-        log_joint = np.empty((len(self.components.means), n))
-        for k in range(len(log_joint)):
+        for k in range(len(self.components.means)):
             if k < len(self._precisions):  # else the components share one
                 precision = np.eye(width)
                 precision[:d, :d] = self._precisions[k]
                 root = np.eye(width)
                 root[:d, :d] = self._roots[k]
-                work.factors.append(block_factors(precision, root, work.missing))
-                log_det = np.tile(log_det_of(work.factors[-1]), several)
-                factor = np.tile(work.factors[-1], several)
-            z = self._complete_rows(x, cells, k, precision, factor)
-            self._log_density(z, k, out=log_joint[k])
-            log_joint[k] -= log_det
-            work.centred.append(z)
-        unobserved = np.zeros(width)
-        unobserved[:d] = self._log_scale + LOG_ROOT_2PI
-        log_joint += unobserved[missing].sum(axis=0)
-        return log_joint, work
+                work.factors.append(block_factors(precision, root, missing))
+                factor = _repeated(work.factors[-1], copies, n)
+            work.centred.append(self._complete_rows(x, cells, k, precision, factor))
+        return work
 
     def _complete_rows(
         self, x: Array, cells: NDArray[np.intp], k: int, precision: Array, factor: Array
@@ -144,12 +144,13 @@ class ConditionalKernel(Kernel):
         z.reshape(-1)[cells] = -triangular.solve_upper(factor, right)
         return z[:d]
 
-    def _log_density(self, z: Array, k: int, out: Array) -> None:
+    def _log_density(self, z: Array, k: int) -> Array:
         """L of component k for completed rows, as if all cells were observed."""
         white = self.layout.whiten(self.components.factor, k, z.copy())
-        np.einsum("ij,ij->j", white, white, out=out)
-        out *= -0.5
-        out += self.constants[k]
+        log_density: Array = np.einsum("ij,ij->j", white, white)
+        log_density *= -0.5
+        log_density += self.constants[k]
+        return log_density
 
     def residuals(self, work: Array | Completed, k: int) -> Array:
         """x - m_k (d, n), missing cells by their conditional means."""
@@ -161,10 +162,8 @@ class ConditionalKernel(Kernel):
         if not isinstance(work, Completed):
             return self._complete.offsets(work)
         d, n = work.centred[0].shape
-        unobserved = np.zeros(max(int(work.missing.max(initial=0)) + 1, d))
-        unobserved[:d] = self._log_scale + LOG_ROOT_2PI
         log_dets = np.array([log_det_of(factor) for factor in work.factors])
-        offsets = self.constants[:, None] - log_dets + unobserved[work.missing].sum(axis=0)
+        offsets = self.constants[:, None] - log_dets + self._unobserved(work.missing)
         observed = d - np.count_nonzero(work.missing < d, axis=0)
         return np.broadcast_to(offsets, (len(self.constants), n)), np.broadcast_to(observed, n)
 
@@ -217,6 +216,10 @@ class ConditionalKernel(Kernel):
         uniform[:d], out[:d] = chance, work.centred[k]
         missing = np.broadcast_to(work.missing, (len(work.missing), n))
         factor, root = work.factor(k), np.sqrt(precision)
+        if limits is None:
+            cells = missing, np.arange(n)
+            out[cells] += triangular.solve_upper(factor, ndtri(uniform[cells]) / root)
+            return out[:d] + self.components.means[k][:, None], np.zeros(n)
         rows, noise, log_mass = np.arange(n), np.zeros(missing.shape), np.zeros(n)
         # P_mm = L L': noise of covariance inv(P_mm) solves L' noise = standard normals.
         for i in range(len(missing) - 1, -1, -1):
@@ -230,6 +233,12 @@ class ConditionalKernel(Kernel):
             noise[i], out[cell] = drawn - out[cell], drawn
             log_mass += log_part
         return out[:d] + self.components.means[k][:, None], log_mass
+
+
+def _repeated(values: Any, copies: int, n: int) -> Any:
+    """What belongs to the rows of a block, along the last axis, for all of so many that miss the
+    same; one value stays one, of n rows."""
+    return values if copies == 1 or values.shape[-1] * copies != n else np.tile(values, copies)
 
 
 class MaskedKernel(Kernel):
@@ -251,15 +260,20 @@ class MaskedKernel(Kernel):
         self, rows: Array, copies: int = 1
     ) -> tuple[Array, tuple[Array, Array]]:
         """As `ConditionalKernel.log_joint_incomplete`, where copies would save nothing."""
-        x = self.units.load(rows, np.empty(rows.shape[::-1]))
-        observed = np.isfinite(x).astype(float)
-        np.copyto(x, 0.0, where=observed == 0.0)
+        x, observed = self.complete(rows)
         log_joint = self._column_constants @ observed
         for k in range(len(log_joint)):
             white = self.layout.whiten(self.components.factor, k, self._centred(x, observed, k))
             log_joint[k] -= 0.5 * np.einsum("ij,ij->j", white, white)
         log_joint += self._log_weights
         return log_joint, (x, observed)
+
+    def complete(self, rows: Array) -> tuple[Array, Array]:
+        """The rows (d, n), 0 where a cell is missing, and 1 where it is observed, else 0."""
+        x = self.units.load(rows, np.empty(rows.shape[::-1]))
+        observed = np.isfinite(x).astype(float)
+        np.copyto(x, 0.0, where=observed == 0.0)
+        return x, observed
 
     def residuals(self, work: tuple[Array, Array], k: int) -> Array:
         """As `ConditionalKernel.residuals`."""

@@ -99,7 +99,7 @@ def patterns(X: Array) -> tuple[NDArray[np.intp], list[Pattern]]:
     groups = sorted(group_rows(X), key=lambda group: group.n_missing)
     order = np.concatenate([group.rows for group in groups])
     found, start = [], 0
-    for n_missing, rows in groups:
+    for n_missing, rows, *_ in groups:
         most = tile_rows(max(n_missing**2, 2 * X.shape[1]), least=256)
         for part in np.array_split(rows, -(-len(rows) // most)):
             if n_missing:

@@ -20,10 +20,10 @@ from emkit._typing import Array
 from emkit.numerics import triangular
 from emkit.numerics.bounds import CellBounds
 from emkit.numerics.boxes import truncated_vector
-from emkit.numerics.conditional import Completed, ConditionalKernel, MaskedKernel
+from emkit.numerics.conditional import ConditionalKernel, MaskedKernel
 from emkit.numerics.covariance import Layout
 from emkit.numerics.gaussian import Components, Moments, Scaling, moments_of
-from emkit.numerics.missing_blocks import find_missing
+from emkit.numerics.missing_blocks import Completed, find_missing
 from emkit.numerics.rectangles import log_masses
 from emkit.numerics.truncated_normal import draw_between, truncated_normal
 

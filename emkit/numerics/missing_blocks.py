@@ -1,4 +1,6 @@
-"""The blocks of a precision that belong to the missing cells of many rows."""
+"""Missing cells of many rows: which they are, and the blocks of a precision that belong to them."""
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -6,30 +8,43 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.numerics import triangular
 from emkit.numerics.gaussian import rows_that_count
+from emkit.numerics.patterns import columns_of
 
-__all__ = ["block_factors", "expected_spread", "find_missing", "gather", "log_det_of"]
+__all__ = [
+    "Completed",
+    "Missing",
+    "block_factors",
+    "block_inverses",
+    "expected_spread",
+    "find_missing",
+    "gather",
+    "log_det_of",
+    "sum_of_blocks",
+]
+
+#: Columns that are missing in each row, as in `Completed`, and how many there are with padding.
+Missing = tuple[NDArray[np.intp], int]
 
 
-def find_missing(rows: Array) -> tuple[NDArray[np.intp], int]:
+class Completed(NamedTuple):
+    """A tile of rows completed under each component."""
+
+    #: (m, n) columns that are missing, ascending, or (m, 1) where all rows miss the same. Padding
+    #: columns d, d + 1, ... fill up rows that miss fewer than m.
+    missing: NDArray[np.intp]
+    centred: list[Array]  #: for each component (d, n), x - mean with conditional means filled in
+    factors: list[Array]  #: Cholesky factors of P_mm (m, m, n or 1); one if components share P
+    copies: int = 1  #: times that what is missing stands there: once more for so many rows each
+
+    def factor(self, k: int) -> Array:
+        """That of component k."""
+        return self.factors[min(k, len(self.factors) - 1)]
+
+
+def find_missing(rows: Array) -> Missing:
     """What is missing in each of the rows (n, d), as in `Completed`, and d with what makes up."""
-    n, d = rows.shape
-    absent = np.isnan(rows)
-    cells, width = np.flatnonzero(absent), d
-    columns = _columns(cells, n, d) if len(cells) % n == 0 else None
-    if columns is None or columns.min(initial=0) < 0 or columns.max(initial=0) >= d:
-        # Some rows miss fewer cells than others.
-        counts = absent.sum(axis=1)
-        most = counts.max()
-        width += int(most - counts.min())
-        more = np.arange(width - d) < (most - counts)[:, None]
-        columns = _columns(np.flatnonzero(np.hstack([absent, more])), n, width)
-    missing = np.ascontiguousarray(columns.T)
+    missing, width = columns_of(np.isnan(rows))
     return missing[:, :1] if (missing == missing[:, :1]).all() else missing, width
-
-
-def _columns(cells: NDArray[np.intp], n: int, width: int) -> NDArray[np.intp]:
-    """Columns (n, m) of cells counted through a table of n rows."""
-    return cells.reshape(n, -1) - np.arange(0, n * width, width)[:, None]
 
 
 def log_det_of(factor: Array) -> Array:
@@ -40,10 +55,10 @@ def log_det_of(factor: Array) -> Array:
     return np.log(eights).sum(axis=0)
 
 
-def gather(precision: Array, missing: NDArray[np.intp]) -> Array:
+def gather(precision: Array, missing: NDArray[np.intp], out: Array | None = None) -> Array:
     """Lower triangles of P_mm, (m, m, n)."""
     m, n = missing.shape
-    out = np.empty((m, m, n))
+    out = np.empty((m, m, n)) if out is None else out
     flat = precision.ravel()
     starts = missing * len(precision)
     for i in range(m):
@@ -51,20 +66,31 @@ def gather(precision: Array, missing: NDArray[np.intp]) -> Array:
     return out
 
 
-def block_factors(precision: Array, root: Array, missing: NDArray[np.intp]) -> Array:
+def block_factors(
+    precision: Array, root: Array, missing: NDArray[np.intp], out: Array | None = None
+) -> Array:
     """Cholesky factors (m, m, n) of P_mm, of a precision P = W'W with a root W.
 
     LinAlgError where P itself is singular. Where rounding hides that a block is positive definite,
     its factor is that of the columns of W, whose condition is the root of the block's.
     """
     try:
-        return triangular.cholesky(gather(precision, missing))
+        return triangular.cholesky(gather(precision, missing, out))
     except np.linalg.LinAlgError:
         upper = np.linalg.qr(np.moveaxis(root[:, missing], 2, 0), mode="r")
     pivots = np.einsum("nii->ni", upper)
     if not np.abs(pivots).min() > 0.0:
         raise np.linalg.LinAlgError("a matrix is not positive definite")
     return np.ascontiguousarray((upper * np.sign(pivots)[:, :, None]).transpose(2, 1, 0))
+
+
+def block_inverses(
+    precision: Array, root: Array, missing: NDArray[np.intp], out: Array | None = None
+) -> tuple[Array, Array]:
+    """Inverses (m, m, n) of P_mm as in `block_factors`, and half the logarithms of |P_mm| (n,)."""
+    factor = block_factors(precision, root, missing, out)
+    log_dets = log_det_of(factor)
+    return triangular.symmetric(triangular.inverse(factor, overwrite=True)), log_dets
 
 
 def expected_spread(
@@ -77,13 +103,17 @@ def expected_spread(
         mine = rows_that_count(r, floor)
         if mine is not None:
             missing, factor, r = missing[:, mine], factor[:, :, mine], r[mine]
-    covariances = triangular.inverse(factor)
+    return sum_of_blocks(missing, triangular.inverse(factor), r, d)
+
+
+def sum_of_blocks(missing: NDArray[np.intp], blocks: Array, weights: Array, d: int) -> Array:
+    """Weighted sum (d, d) of symmetric blocks (m, m, n), each at the columns that are missing."""
     width = max(int(missing.max(initial=0)) + 1, d)
     total = np.zeros(width * width)
     starts = missing * width
     for i in range(len(missing)):
         cells = (starts[i] + missing[: i + 1]).ravel()
-        values = (covariances[i, : i + 1] * r).ravel()
+        values = (blocks[i, : i + 1] * weights).ravel()
         total += np.bincount(cells, values, minlength=width * width)
     lower = total.reshape(width, width)[:d, :d]
     return lower + np.tril(lower, -1).T

@@ -16,7 +16,7 @@ __all__ = ["cholesky", "inverse", "solve_lower", "solve_upper", "symmetric"]
 
 def cholesky(matrices: Array) -> Array:
     """Lower L with L L' the matrices, in place; LinAlgError unless all are positive definite."""
-    for j, column in enumerate(np.moveaxis(matrices, 1, 0)):
+    for j, column in enumerate(matrices.swapaxes(0, 1)):
         if j:
             column[j:] -= np.einsum("ikn,kn->in", matrices[j:, :j], matrices[j, :j])
         pivot = column[j]
@@ -51,18 +51,17 @@ def solve_upper(lower: Array, right: Array) -> Array:
     return x
 
 
-def inverse(lower: Array) -> Array:
-    """Inverses of L L', lower triangles."""
-    m = len(lower)
-    root = np.zeros_like(lower)
-    for i in range(m):
-        np.reciprocal(lower[i, i], out=root[i, i])
+def inverse(lower: Array, overwrite: bool = False) -> Array:
+    """Inverses of L L', lower triangles; in place of L where that may be overwritten."""
+    out = lower if overwrite else lower.copy()
+    for i in range(len(out)):  # inv(L)
+        out[i, i + 1 :] = 0.0
+        np.reciprocal(out[i, i], out=out[i, i])
         if i:
-            root[i, :i] = np.einsum("kn,kjn->jn", lower[i, :i], root[:i, :i])
-            root[i, :i] *= -root[i, i]
-    out = np.empty_like(lower)
-    for i in range(m):
-        out[i, : i + 1] = np.einsum("kn,kjn->jn", root[i:, i], root[i:, : i + 1])
+            row = np.einsum("kn,kjn->jn", out[i, :i], out[:i, :i])
+            np.multiply(row, -out[i, i], out=out[i, :i])
+    for i in range(len(out)):  # inv(L)' inv(L), of which rows from i on are left
+        out[i, : i + 1] = np.einsum("kn,kjn->jn", out[i:, i], out[i:, : i + 1])
     return out
 
 

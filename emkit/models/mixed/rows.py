@@ -160,7 +160,7 @@ class CodedRows:
                 np.ascontiguousarray(codes[rows[part]].T),
                 slots,
             )
-            for n_missing, rows in (_by_missing(self.X) if len(self) else [])
+            for n_missing, rows, *_ in (_by_missing(self.X) if len(self) else [])
             for part, slots in group_slots(self.codes[rows], levels)
         ]
         self._groups.append((levels, groups))

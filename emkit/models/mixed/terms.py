@@ -29,8 +29,7 @@ from emkit._typing import Array
 from emkit.models.mixed.binding import NEVER, Bound
 from emkit.models.mixed.completions import Codes, Slots, combine, pairs_of, places_of
 from emkit.numerics import triangular
-from emkit.numerics.conditional import Completed
-from emkit.numerics.missing_blocks import find_missing, gather
+from emkit.numerics.missing_blocks import Completed, find_missing, gather
 
 __all__ = ["Gaps", "Terms"]
 

@@ -125,6 +125,11 @@ class GaussianMixtureModel(LatentClassModel):
         """The mixture of normals whose starts are its own."""
         return self
 
+    @property
+    def mixture(self) -> "GaussianMixtureModel":
+        """The same model with the statistics of any mixture, as of a stream."""
+        return self
+
     def from_normal(self, params: MixtureParams) -> MixtureParams:
         """Parameters to start from, from those of `normal`."""
         return params

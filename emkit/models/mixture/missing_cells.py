@@ -120,6 +120,8 @@ def draw(
                 x, log_mass = kernel.draw(work, k, uniform[rows].T, bounds)
                 drawn.append(x)
                 weights.append(log_r + np.maximum(log_mass, -1e300))
+        if len(drawn) == 1:
+            return drawn[0]
         share = soft(np.array(weights))[0]
         taken = np.minimum((share.cumsum(axis=0) < choice[rows]).sum(axis=0), len(drawn) - 1)
         return np.stack(drawn)[taken, :, np.arange(len(taken))].T
@@ -134,11 +136,17 @@ def _fill(
     out = X.copy()
     data = Rows.of(X)
     kernel: Any = model.bind(params)
+    resp: Array
     shift, scale = model.units
+    alone = len(params.weights) == 1 and not model.n_latent
     holes = [group for group in data.groups or () if group.n_missing]
     for rows in kernel.pieces(len(X), holes):
         x = data.take(rows).X
-        log_joint, work = kernel.log_joint(x)
-        filled = fill(kernel, work, soft(log_joint)[0], rows).T * scale + shift
+        if alone:  # whose the rows are need not be worked out
+            resp, work = np.ones((1, len(x))), kernel.complete(x)
+        else:
+            log_joint, work = kernel.log_joint(x)
+            resp = soft(log_joint)[0]
+        filled = fill(kernel, work, resp, rows).T * scale + shift
         out[rows] = np.where(np.isnan(x), filled, x)
     return out

@@ -45,10 +45,11 @@ def best_partition(
     """
     runs, left = Runs(model, data, n_components, partitions), MOST_NUMBERS
     for step in range(n_steps):
-        if not len(runs.heights):
-            return None
         left -= len(runs.heights) * n_components * len(data.X)
-        runs.step()
+        if runs.heights:
+            runs.step()
+        if not runs.heights:  # as all collapsed
+            return None
         alone = left < 0
         runs.keep(_going_on(runs.heights, runs.before, alone))
         if len(runs.heights) <= 1 and not alone and step + 1 >= LEAST_STEPS:
