@@ -16,12 +16,12 @@ from emkit.models.mixture.gaussian import (
     mixture_std,
 )
 from emkit.models.rows import Rows, measure_scaling
+from emkit.numerics.complete import choose_complete
 from emkit.numerics.covariance import NAMES, STRUCTURES
 from emkit.numerics.gaussian import (
     FeatureKernel,
     Scaling,
     WhiteningKernel,
-    choose_complete,
     moments_about,
     tile_rows,
 )

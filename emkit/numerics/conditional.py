@@ -20,16 +20,15 @@ from numpy.typing import NDArray
 
 from emkit._typing import Array
 from emkit.numerics import triangular
+from emkit.numerics.complete import CompleteKernel, choose_complete
 from emkit.numerics.constants import LOG_ROOT_2PI
 from emkit.numerics.covariance import Layout
 from emkit.numerics.gaussian import (
     NEGLIGIBLE,
-    CompleteKernel,
     Components,
     Kernel,
     Moments,
     Scaling,
-    choose_complete,
     chosen,
     moments_of,
     tile_rows,

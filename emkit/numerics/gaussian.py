@@ -24,20 +24,19 @@ from emkit.numerics.covariance import Layout
 from emkit.numerics.patterns import Group
 
 __all__ = [
+    "FEATURE_ERROR",
     "NEGLIGIBLE",
-    "CompleteKernel",
     "Components",
     "FeatureKernel",
     "Kernel",
     "Moments",
     "Scaling",
     "WhiteningKernel",
-    "choose_complete",
+    "aligned",
     "chosen",
     "moments_about",
     "moments_of",
     "rows_that_count",
-    "takes_features",
     "tile_rows",
 ]
 
@@ -254,9 +253,6 @@ class WhiteningKernel(Kernel):
         return self._centre(moments) if self._raw else moments
 
 
-CompleteKernel = FeatureKernel | WhiteningKernel
-
-
 def moments_about(layout: Layout, x: Array, resp: Array, means: Array | None) -> Moments:
     """Moments of x (d, n) under responsibilities (K, n), about ``means`` or, raw, about zero."""
 
@@ -302,17 +298,3 @@ def rows_that_count(resp: Array, floor: float) -> NDArray[np.intp] | None:
 def chosen(x: Array, rows: NDArray[np.intp] | None) -> Array:
     """Some of the rows of x (d, n), or x itself for all."""
     return x if rows is None else np.take(x, rows, axis=1)
-
-
-def takes_features(layout: Layout, components: Components) -> bool:
-    """Whether features are the faster kernel, and accurate, at these components."""
-    n_components, d = components.means.shape
-    # Measured on 90 pairs of d and K: where K triangular products beat the long feature vector.
-    wide = layout.n_quadratic(d) > d and 144 * n_components <= d * d
-    return components.raw_error <= FEATURE_ERROR and not wide
-
-
-def choose_complete(layout: Layout, components: Components, units: Scaling) -> CompleteKernel:
-    """The faster kernel among those that are accurate at these components."""
-    kernel = FeatureKernel if takes_features(layout, components) else WhiteningKernel
-    return kernel(layout, components, units)

@@ -26,16 +26,11 @@ from emkit.models.mixture.overlap import least_divergence
 from emkit.models.mixture.prior import Prior
 from emkit.models.mixture.split_merge import split_merge
 from emkit.models.rows import Rows
+from emkit.numerics.complete import CompleteKernel, takes_features
 from emkit.numerics.conditional import ConditionalKernel, MaskedKernel, choose_kernel
 from emkit.numerics.constants import EPS
 from emkit.numerics.covariance import Structure
-from emkit.numerics.gaussian import (
-    CompleteKernel,
-    Components,
-    Moments,
-    Scaling,
-    takes_features,
-)
+from emkit.numerics.gaussian import Components, Moments, Scaling
 
 __all__ = [
     "GaussianMixtureModel",

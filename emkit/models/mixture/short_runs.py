@@ -17,8 +17,9 @@ from emkit.engine.latent_class import unbuffered
 from emkit.engine.posterior import soft
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
+from emkit.numerics.complete import CompleteKernel, choose_complete
 from emkit.numerics.covariance import Structure
-from emkit.numerics.gaussian import CompleteKernel, Components, Moments, choose_complete
+from emkit.numerics.gaussian import Components, Moments
 
 __all__ = ["best_partition"]
 
