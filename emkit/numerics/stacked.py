@@ -81,20 +81,29 @@ class StackedKernel(Kernel):
         return features[1:] - self.components.means[k][:, None]
 
     def moments(self, features: Array, resp: Array, of_missing: Array | None = None) -> Moments:
-        """Raw moments; `from_tile_sums` centres their sum."""
+        """Raw moments, those of second order block by block; `from_tile_sums` unpacks their sum."""
         if np.count_nonzero(resp > NEGLIGIBLE * resp.max(initial=0.0)) < SPARSE * resp.size:
-            return moments_about(self.layout, features[1:], resp, None)
-        n_components, d = self.components.means.shape
-        first, scatter = np.empty((n_components, d)), np.empty((n_components, d, d))
+            n, first, scatter = moments_about(self.layout, features[1:], resp, None)
+            parts = [
+                scatter[:, :stop, start:stop].transpose(1, 0, 2).ravel()
+                for start, stop, _ in self._blocks
+            ]
+            return Moments(n, first, np.concatenate(parts))
+        first, parts = np.empty_like(self.components.means), []
         for start, stop, _ in self._blocks:
             weighted = self._rows_of_block(stop - start, resp.shape[1])
             np.multiply(resp[:, None], features[1 + start : 1 + stop], out=weighted)
             sums = features[: 1 + stop] @ weighted.reshape(-1, resp.shape[1]).T
-            sums = sums.reshape(1 + stop, n_components, -1)
-            first[:, start:stop] = sums[0]
-            scatter[:, start:stop, :stop] = sums[1:].transpose(1, 2, 0)
-            scatter[:, :stop, start:stop] = sums[1:].transpose(1, 0, 2)
-        return Moments(resp.sum(axis=1), first, scatter)
+            first[:, start:stop] = sums[0].reshape(len(resp), -1)
+            parts.append(sums[1:].ravel())
+        return Moments(resp.sum(axis=1), first, np.concatenate(parts))
 
     def from_tile_sums(self, raw: Moments) -> Moments:
-        return self._centre(raw)
+        n_components, d = self.components.means.shape
+        scatter = np.empty((n_components, d, d))
+        ends = np.cumsum([stop * len(factors) for _, stop, factors in self._blocks])
+        for (start, stop, _), part in zip(self._blocks, np.split(raw.scatter, ends), strict=False):
+            block = part.reshape(stop, n_components, -1).transpose(1, 0, 2)
+            scatter[:, :stop, start:stop] = block
+            scatter[:, start:stop, :stop] = block.mT
+        return self._centre(raw._replace(scatter=scatter))
