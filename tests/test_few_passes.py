@@ -13,7 +13,8 @@ from emkit.engine import EMModel, check_model, fit_em
 from emkit.exceptions import ModelError
 from emkit.models.censored import first_line, normal_equations
 from emkit.models.censored.column_scaling import column_scaling
-from emkit.models.censored.data import STEP_ROWS, Responses
+from emkit.models.censored.data import Responses
+from emkit.models.censored.design import STEP_ROWS
 from emkit.models.censored.line import LineParams
 from emkit.models.censored.location_scale import LocationScale
 from emkit.models.censored.standardised import Standardised
