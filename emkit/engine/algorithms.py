@@ -129,7 +129,7 @@ class EM(Algorithm):
         rng: np.random.Generator,
         options: RunOptions,
     ) -> EMResult:
-        return climb(model, data, start, options)
+        return climb(model, data, start, options, model.rough)
 
 
 @dataclass(frozen=True)

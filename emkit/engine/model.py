@@ -105,6 +105,8 @@ class EMModel(ABC):
 
     exact = True
     backtracks = False
+    #: A model of the same parameters whose E-steps cost less and round more, to begin a run with.
+    rough: "EMModel | None" = None
 
     # Optional methods, described above.
     progress: Callable[..., float] | None = None

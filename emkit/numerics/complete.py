@@ -1,5 +1,7 @@
 """Which kernel works on rows without missing cells: the fastest that is accurate."""
 
+import numpy as np
+
 from emkit.numerics.covariance import Layout
 from emkit.numerics.gaussian import (
     FEATURE_ERROR,
@@ -8,9 +10,10 @@ from emkit.numerics.gaussian import (
     Scaling,
     WhiteningKernel,
 )
+from emkit.numerics.single import SingleFeatureKernel, single_error
 from emkit.numerics.stacked import StackedKernel
 
-__all__ = ["CompleteKernel", "choose_complete", "takes_features"]
+__all__ = ["CompleteKernel", "choose_complete", "takes_features", "takes_single"]
 
 CompleteKernel = FeatureKernel | StackedKernel | WhiteningKernel
 
@@ -26,8 +29,20 @@ def takes_features(layout: Layout, components: Components) -> bool:
     return components.raw_error <= FEATURE_ERROR and not _is_wide(layout, components)
 
 
-def choose_complete(layout: Layout, components: Components, units: Scaling) -> CompleteKernel:
-    """The fastest kernel among those that are accurate at these components."""
+def takes_single(layout: Layout, components: Components) -> bool:
+    """Whether features in single precision are accurate enough for what is to be no more."""
+    return takes_features(layout, components) and single_error(layout, components) < np.inf
+
+
+def choose_complete(
+    layout: Layout, components: Components, units: Scaling, single: bool = False
+) -> CompleteKernel:
+    """The fastest kernel among those that are accurate at these components.
+
+    That may be one in single precision where it is to do.
+    """
+    if single and takes_single(layout, components):
+        return SingleFeatureKernel(layout, components, units)
     if components.raw_error > FEATURE_ERROR:
         return WhiteningKernel(layout, components, units)
     kernel = StackedKernel if _is_wide(layout, components) else FeatureKernel

@@ -307,10 +307,14 @@ class MaskedKernel(Kernel):
 
 
 def choose_kernel(
-    layout: Layout, components: Components, units: Scaling, incomplete: bool
+    layout: Layout,
+    components: Components,
+    units: Scaling,
+    incomplete: bool,
+    single: bool = False,
 ) -> CompleteKernel | ConditionalKernel | MaskedKernel:
     """The kernel for complete data, or for data with missing cells, at these components."""
     if not incomplete:
-        return choose_complete(layout, components, units)
+        return choose_complete(layout, components, units, single)
     kernel = MaskedKernel if layout.independent else ConditionalKernel
     return kernel(layout, components, units)

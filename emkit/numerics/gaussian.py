@@ -80,10 +80,10 @@ def tile_rows(n_numbers: int, least: int = 768, most: int = 8192) -> int:
     return rows - 8 if rows % 512 == 0 else rows  # rows of 512 doubles collide in the cache
 
 
-def aligned(rows: int, columns: int) -> Array:
+def aligned(rows: int, columns: int, dtype: Any = float) -> Array:
     """Uninitialised array on a cache line: unaligned, the vector units take up to twice as long."""
-    line = 8
-    raw = np.empty(rows * columns + line)
+    line = 64 // np.dtype(dtype).itemsize
+    raw = np.empty(rows * columns + line, dtype)
     start = -raw.ctypes.data // raw.itemsize % line
     return raw[start : start + rows * columns].reshape(rows, columns)
 
@@ -189,9 +189,14 @@ class FeatureKernel(Kernel):
         """L (K, n) and the features; both live in buffers until the next tile."""
         n, d = rows.shape
         features = self._features[:, :n]
-        x = self.units.load(rows, features[1 : 1 + d])
+        x = features[1 : 1 + d]
+        self._load(rows, x)
         self.layout.quadratic(x, self.components.factor, features[1 + d :])
         return np.matmul(self._coefficients, features, out=self._log_joint[:, :n]), features
+
+    def _load(self, rows: Array, out: Array) -> None:
+        """Rows in units of the kernel, features first, into out (d, n)."""
+        self.units.load(rows, out)
 
     def residuals(self, features: Array, k: int) -> Array:
         """x - m_k (d, n) of the tile whose work this is."""
