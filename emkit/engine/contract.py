@@ -181,9 +181,8 @@ def require_joint(answer: Any, tile: Any, params: Any, single: bool = False) -> 
         raise Breach("log_joint", f"returned {describe(log_joint)} as log_joint")
     if log_joint.dtype.kind != "f":
         raise Breach("log_joint", f"returned {describe(log_joint)}, which cannot hold logarithms")
-    if (
-        log_joint.dtype.itemsize < 8 and not single
-    ):  # sums in single precision may fall where EM climbs
+    # Sums in single precision may fall where EM climbs.
+    if log_joint.dtype.itemsize < 8 and not single:
         log_joint = log_joint.astype(np.float64)
     rows, columns = log_joint.shape
     turned = isinstance(tile, np.ndarray) and tile.ndim and len(tile) == rows != columns

@@ -14,22 +14,20 @@ from emkit._typing import Array
 
 __all__ = ["Stochastic", "Tempered", "hard", "soft"]
 
-#: Logarithm of a probability below which there is none: not far above the least that doubles have,
-#: and numbers in single precision.
-LEAST_LOG, LEAST_SINGLE = -700.0, -85.0
+#: Logarithm of a probability below which there is none: not far above the least that doubles have.
+LEAST_LOG = -700.0
 
 
 def _exp(values: Array) -> Array:
-    """The exponential of values of at most 0, in place; 0 below the least logarithm.
+    """The exponential of values of at most 0, in place; doubles are 0 below `LEAST_LOG`.
 
     NumPy's takes up to seventeen times as long where the result is 0 or not a normal double.
     """
-    least = LEAST_LOG if values.dtype.itemsize >= 8 else LEAST_SINGLE
-    if not values.min(initial=0.0) < least:
+    if values.dtype.itemsize < 8 or not values.min(initial=0.0) < LEAST_LOG:
         return np.exp(values, out=values)
-    np.maximum(values, least, out=values)
+    np.maximum(values, LEAST_LOG, out=values)
     np.exp(values, out=values)
-    values -= 2.0 * np.exp(least)  # twice, so that rounding leaves nothing there
+    values -= 2.0 * np.exp(LEAST_LOG)  # twice, so that rounding leaves nothing there
     return np.maximum(values, 0.0, out=values)
 
 
@@ -74,9 +72,8 @@ def soft(
         log_joint[:, impossible] = 0.0
         log_joint -= np.where(impossible, 0.0, top)
     resp = _exp(log_joint)
-    total = (
-        np.ones(len(resp), resp.dtype) @ resp
-    )  # a product with ones is faster than a sum over rows
+    # A product with ones is faster than a sum over rows.
+    total = np.ones(len(resp), resp.dtype) @ resp
     resp *= 1.0 / total
     return resp, top + np.log(total)
 
