@@ -24,7 +24,8 @@ def both(X, **arguments):
 @pytest.mark.parametrize("covariance_type", ["full", "diag", "spherical", "tied", "EEV"])
 @pytest.mark.parametrize(("offset", "unit"), [(0.0, 1.0), (1e3, 1e-2), (-1e5, 1e9)])
 def test_a_fit_is_that_of_doubles(covariance_type, offset, unit):
-    double, single = both(clusters(offset, unit), covariance_type=covariance_type)
+    options = {"covariance_type": covariance_type, "max_iter": 1000}
+    double, single = both(clusters(offset, unit), **options)
     assert single.n_iter_ == double.n_iter_
     X = clusters(offset, unit).astype(float)
     for found in single.lower_bound_, single.score(X):

@@ -27,7 +27,7 @@ def climb(
     """Climb from one start to a stationary point of the objective.
 
     The order E,(M,E)* makes every reported objective that of the parameters beside it. E-steps are
-    those of a rougher model as long as steps gain more than these round.
+    those of a rougher model as long as plain steps gain more than these round.
     """
     by = model if rough is None else rough
     point = evaluate(by, data, start, 0)
@@ -42,7 +42,10 @@ def climb(
             if not proposals.went(trace):
                 plain_step(trace)
                 proposals.after_plain_step(trace)
-            if trace.model is not model and trace.gain < trace.noise_of(trace.point):
+            # Extrapolation multiplies rounding, and small gains drown in it.
+            if trace.model is not model and (
+                proposals.allowed or trace.gain < trace.noise_of(trace.point)
+            ):
                 trace.refine(model)
             trace.report()
     except KeyboardInterrupt as interrupt:

@@ -140,8 +140,11 @@ class GaussianMixtureModel(LatentClassModel):
 
     @property
     def rough(self) -> "GaussianMixtureModel | None":  # type: ignore[override]
-        """E-steps in single precision; where that will not do, they are in double."""
-        if not self.single_rows:
+        """E-steps in single precision; where that will not do, they are in double.
+
+        Not along curved structures, whose M-steps are slow searches that lead apart.
+        """
+        if not (self.single_rows and self.structure.closed):
             return None
         rough = copy(self)
         rough.single = True
