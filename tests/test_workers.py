@@ -8,6 +8,7 @@ import sys
 import threading
 import traceback
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,6 +62,13 @@ def mixture(**options):
     return EMGaussianMixture(K, **{"tol": 1e-3, "random_state": 0, **options})
 
 
+class AtOnce:
+    """In the place of a thread that waits for workers: waits itself."""
+
+    def __init__(self, target, args, daemon):
+        self.start = partial(target, *args)
+
+
 @pytest.fixture
 def at_once(monkeypatch):
     """Workers start with the first E-step, however short; tells what they were sent."""
@@ -68,6 +76,7 @@ def at_once(monkeypatch):
     plain = blocks_of._steps
     monkeypatch.setattr(blocks_of, "START_UP", 0.0)
     monkeypatch.setattr(blocks_of, "WORTH_SHARING", 0.0)
+    monkeypatch.setattr(blocks_of, "Thread", AtOnce)
 
     def told(step, blocks, numbers):
         sent.append(list(numbers))
