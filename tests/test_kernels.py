@@ -174,7 +174,7 @@ def test_single_precision_errs_by_less_than_it_says(name):
     here, params = units(structure, d, rng), components(structure, k, d, rng)
     X = rng.normal(size=(n, d)).astype(np.float32)
     model = GaussianMixtureModel(structure, here, single=True)
-    (stats, exact), (found, value) = (m.e_step(Rows(X), params) for m in (model, model.rough))
+    (stats, exact), (found, value) = (m.e_step(Rows(X), params) for m in (model, model.rough()))
     error = single_error(structure.layout, model.components(params))
     assert 0.0 < abs(value - exact) < n * error < n * 1e-4
     for one, other in zip(found, stats, strict=True):
@@ -188,7 +188,7 @@ def test_single_precision_gives_way_where_it_would_cancel():
         means = np.array([[distance] * d, [-distance] * d])
         params = MixtureParams(np.array([0.5, 0.5]), means, np.stack([np.eye(d)] * 2))
         model = GaussianMixtureModel(STRUCTURES["full"], here, single=True)
-        assert type(model.rough.bind(params)) is kernel
+        assert type(model.rough().bind(params)) is kernel
         assert type(model.bind(params)) is FeatureKernel
 
 

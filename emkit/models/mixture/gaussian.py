@@ -138,8 +138,7 @@ class GaussianMixtureModel(LatentClassModel):
         """A start by a function (model, data, rng) that draws one of normals."""
         return draw(self, data, rng)
 
-    @property
-    def rough(self) -> "GaussianMixtureModel | None":  # type: ignore[override]
+    def rough(self) -> "GaussianMixtureModel | None":
         """E-steps in single precision; where that will not do, they are in double.
 
         Not along curved structures, whose M-steps are slow searches that lead apart.
