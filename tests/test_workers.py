@@ -46,6 +46,7 @@ from emkit.engine import Blocks, Stochastic, fit_em
 from emkit.engine import blocks as blocks_of
 from emkit.engine.algorithms import with_posterior
 from emkit.engine.blocks import e_step
+from emkit.engine.processes import side_by_side
 from emkit.exceptions import ClusterError
 from emkit.mixture.table import open_table
 from emkit.models.kmeans import KMeans, Points
@@ -101,6 +102,11 @@ def assert_starts_change_nothing(n_init, n_jobs):
 def test_starts_run_side_by_side(short_blocks, at_once, n_init):
     assert_starts_change_nothing(n_init, n_jobs=2)
     assert not at_once
+
+
+@pytest.mark.parametrize("n_items", [2, 3, 1000])
+def test_jobs_come_back_in_their_order(n_items):
+    assert side_by_side(abs, range(-n_items, 0), 2) == list(range(n_items, 0, -1))
 
 
 def test_no_workers_inside_workers(short_blocks, at_once):
