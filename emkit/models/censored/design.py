@@ -77,7 +77,10 @@ class Tiles:
     def __init__(self, design: WorkedOutDesign):
         self.design = design
         most, (p, q) = min(STEP_ROWS, len(design)), (design.X.shape[1], design.shape[1])
-        room = self._idle.pop() if self._idle else np.empty(0)
+        try:  # another thread may take the last one
+            room = self._idle.pop()
+        except IndexError:
+            room = np.empty(0)
         self._room = room if room.size >= most * (p + q) else np.empty(most * (p + q))
         self._taken = self._room[: most * p].view(design.X.dtype)[: most * p].reshape(most, p)
         self._out = self._room[most * p : most * (p + q)].reshape(q, most).T
