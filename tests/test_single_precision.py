@@ -34,10 +34,13 @@ def test_a_fit_is_that_of_doubles(covariance_type, offset, unit):
 
 def test_weights_and_searches_know_of_single_precision_too():
     X, weights = clusters(), np.random.default_rng(1).integers(0, 4, SINGLE_ROWS)
-    for arguments in {"n_init": 3, "search": "short_runs"}, {"algorithm": "cem"}:
+    for arguments, unit in (
+        ({"n_init": 3, "search": "short_runs"}, 1e-60),
+        ({"algorithm": "cem"}, 1.0),
+    ):
         mixture = EMGaussianMixture(3, random_state=0, **arguments)
-        double = clone(mixture).fit(X.astype(float), sample_weight=weights)
-        single = mixture.fit(X, sample_weight=weights)
+        double = clone(mixture).fit(X.astype(float), sample_weight=unit * weights)
+        single = mixture.fit(X, sample_weight=unit * weights)
         assert single.lower_bound_ == pytest.approx(double.lower_bound_, rel=1e-6)
 
 

@@ -267,7 +267,8 @@ class LatentClassModel(EMModel):
                     objective += float(values.sum(dtype=float))
                 else:
                     objective += float(weights @ values)
-                    resp *= weights
+                    # Weights may be such as single precision cannot hold.
+                    resp = np.multiply(resp, weights, out=None if self.single else resp)
                 method, given = "statistics", f"resp of shape {resp.shape}"
                 stats = require_named(self.statistics(tile, resp, work, bound), method)
                 total = stats if total is None else tree.add(total, stats)
