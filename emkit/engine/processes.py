@@ -1,6 +1,7 @@
 """Worker processes: jobs go to them, and what goes wrong is said of them, not of the model."""
 
 import os
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -49,8 +50,13 @@ def side_by_side(function: Callable[[Any], Any], items: Sequence[Any], n: int) -
         jobs = (joblib.delayed(_claimed)(function, items, claims) for _ in range(n - 1))
         with as_worker_errors():
             there = joblib.Parallel(n, return_as="generator")(jobs)
-        with few_threads(n):
-            results = _claimed(function, items, claims)
+        try:
+            with few_threads(n):
+                results = _claimed(function, items, claims)
+        except BaseException:  # what the others have begun is of no use
+            with warnings.catch_warnings(action="ignore"):
+                there.close()
+            raise
         with as_worker_errors():
             for more in there:
                 results.update(more)
