@@ -360,7 +360,7 @@ def memory(quick: bool) -> None:
     def measure(peer: str) -> list[str]:
         found = in_child("memory", peer, folder)
         ratio = found["growth"] / size
-        asked = ["1.5", met(ratio <= 1.5)] if peer == "emkit" else ["-", "-"]
+        asked = ["0.2", met(ratio <= 0.2)] if peer == "emkit" else ["-", "-"]
         return [f"{found['before']:.1f}", f"{found['growth']:.1f}", f"{ratio:.2f}", *asked]
 
     with tempfile.TemporaryDirectory() as folder:

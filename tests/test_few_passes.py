@@ -13,7 +13,8 @@ from emkit.engine import EMModel, check_model, fit_em
 from emkit.exceptions import ModelError
 from emkit.models.censored import first_line, normal_equations
 from emkit.models.censored.column_scaling import column_scaling
-from emkit.models.censored.data import STEP_ROWS, Responses
+from emkit.models.censored.data import Responses
+from emkit.models.censored.design import STEP_ROWS, WorkedOutDesign, by_tile, steps
 from emkit.models.censored.line import LineParams
 from emkit.models.censored.location_scale import LocationScale
 from emkit.models.censored.standardised import Standardised
@@ -211,3 +212,23 @@ def test_standard_errors_take_no_pass_of_their_own(monkeypatch, name):
     model = EMCensoredRegressor(distribution=name).fit(X, np.column_stack([low, high]))
     assert np.isfinite(model.standard_errors_).all()
     assert seen.count(BLOCK_ROWS) == 2 * (model.n_iter_ + 1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_design_that_is_worked_out_is_that_which_is_kept(dtype):
+    """Of many rows, and of few after them, which take its buffers."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(2 * STEP_ROWS + 5, 3)).astype(dtype)
+    units = Standardised(X.mean(axis=0), X.std(axis=0), np.zeros(4), 0.0, 1.0, True)
+    coef = rng.normal(size=4)
+    for rows in rng.permutation(len(X)), np.arange(0, len(X), 1000), np.arange(0):
+        worked_out, kept = WorkedOutDesign(X, rows, units), units.design(X[rows])
+        assert worked_out.shape == kept.shape
+        assert_array_equal(worked_out, kept)
+        assert_array_equal(worked_out.kept(), kept)
+        assert_array_equal(worked_out[::3], kept[::3])
+        assert_array_equal(worked_out[kept[:, 1] > 0.0], kept[kept[:, 1] > 0.0])
+        assert_allclose(worked_out @ coef, kept @ coef, rtol=1e-13, atol=1e-13)
+        columns = by_tile(worked_out)
+        for part in steps(len(rows)):
+            assert_array_equal(columns(part), by_tile(kept)(part))

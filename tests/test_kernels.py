@@ -1,4 +1,4 @@
-"""Covariance structures and the two kernels against scipy.stats and each other."""
+"""Covariance structures and the kernels against scipy.stats and each other."""
 
 import itertools
 
@@ -16,16 +16,19 @@ from emkit.models.mixture.gaussian import (
     mixture_std,
 )
 from emkit.models.rows import Rows, measure_scaling
+from emkit.numerics.complete import choose_complete
 from emkit.numerics.covariance import NAMES, STRUCTURES
 from emkit.numerics.gaussian import (
     FeatureKernel,
+    Moments,
     Scaling,
     WhiteningKernel,
-    choose_complete,
     moments_about,
     tile_rows,
 )
 from emkit.numerics.missing_blocks import block_factors
+from emkit.numerics.single import SingleFeatureKernel, single_error
+from emkit.numerics.stacked import StackedKernel
 
 KERNELS = [FeatureKernel, WhiteningKernel]
 
@@ -129,6 +132,64 @@ def test_features_give_way_where_they_would_cancel():
 
     assert isinstance(kernel(1.0), FeatureKernel)
     assert isinstance(kernel(1e6), WhiteningKernel)
+
+
+def many_columns(k, d, n, rng):
+    """Components about which features and raw moments cancel little, and rows."""
+    root = rng.normal(size=(k, d, d)) / d**0.5
+    params = MixtureParams(rng.dirichlet(np.ones(k)), rng.normal(size=(k, d)), 0.0 * root)
+    params = params._replace(covariances=root @ np.swapaxes(root, 1, 2) + np.eye(d))
+    return params, 2.0 * rng.normal(size=(n, d))
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+@pytest.mark.parametrize(("k", "d", "n"), [(1, 1, 1), (3, 8, 50), (2, 21, 30), (5, 16, 2000)])
+def test_stacked_factors_tell_what_factors_tell_one_by_one(k, d, n, sparse):
+    rng = np.random.default_rng(d)
+    structure = STRUCTURES["full"]
+    here = units(structure, d, rng)
+    params, X = many_columns(k, d, n, rng)
+    bound = GaussianMixtureModel(structure, here).components(params)
+    resp = rng.dirichlet(np.full(k, 0.1 if sparse else 1.0), n).T
+    resp[resp < 0.3 * sparse] = 0.0
+
+    def told(kernel):
+        kernel = kernel(structure.layout, bound, here)
+        log_joint, moments = [], []
+        for rows in kernel.pieces(n, None):
+            of_tile, work = kernel.log_joint(X[rows])
+            log_joint.append(of_tile.copy())
+            moments.append(kernel.moments(work, resp[:, rows].copy()))
+        sums = kernel.from_tile_sums(Moments(*map(sum, zip(*moments, strict=True))))
+        return np.concatenate(log_joint, axis=1), *sums
+
+    for found, expected in zip(told(StackedKernel), told(WhiteningKernel), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-10, atol=1e-10 * n)
+
+
+@pytest.mark.parametrize("name", ["full", "diag", "spherical"])
+def test_single_precision_errs_by_less_than_it_says(name):
+    rng = np.random.default_rng(4)
+    structure, k, d, n = STRUCTURES[name], 3, 4, 5000
+    here, params = units(structure, d, rng), components(structure, k, d, rng)
+    X = rng.normal(size=(n, d)).astype(np.float32)
+    model = GaussianMixtureModel(structure, here, single=True)
+    (stats, exact), (found, value) = (m.e_step(Rows(X), params) for m in (model, model.rough()))
+    error = single_error(structure.layout, model.components(params))
+    assert 0.0 < abs(value - exact) < n * error < n * 1e-4
+    for one, other in zip(found, stats, strict=True):
+        assert one.dtype == float
+        np.testing.assert_allclose(one, other, atol=n * error)
+
+
+def test_single_precision_gives_way_where_it_would_cancel():
+    d, here = 3, Scaling(np.zeros(3), np.ones(3))
+    for distance, kernel in (1.0, SingleFeatureKernel), (50.0, FeatureKernel):
+        means = np.array([[distance] * d, [-distance] * d])
+        params = MixtureParams(np.array([0.5, 0.5]), means, np.stack([np.eye(d)] * 2))
+        model = GaussianMixtureModel(STRUCTURES["full"], here, single=True)
+        assert type(model.rough().bind(params)) is kernel
+        assert type(model.bind(params)) is FeatureKernel
 
 
 def test_tiles_fit_the_cache_and_avoid_collisions():

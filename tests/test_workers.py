@@ -8,6 +8,7 @@ import sys
 import threading
 import traceback
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,6 +46,7 @@ from emkit.engine import Blocks, Stochastic, fit_em
 from emkit.engine import blocks as blocks_of
 from emkit.engine.algorithms import with_posterior
 from emkit.engine.blocks import e_step
+from emkit.engine.processes import side_by_side
 from emkit.exceptions import ClusterError
 from emkit.mixture.table import open_table
 from emkit.models.kmeans import KMeans, Points
@@ -61,6 +63,13 @@ def mixture(**options):
     return EMGaussianMixture(K, **{"tol": 1e-3, "random_state": 0, **options})
 
 
+class AtOnce:
+    """In the place of a thread that waits for workers: waits itself."""
+
+    def __init__(self, target, args, daemon):
+        self.start = partial(target, *args)
+
+
 @pytest.fixture
 def at_once(monkeypatch):
     """Workers start with the first E-step, however short; tells what they were sent."""
@@ -68,6 +77,7 @@ def at_once(monkeypatch):
     plain = blocks_of._steps
     monkeypatch.setattr(blocks_of, "START_UP", 0.0)
     monkeypatch.setattr(blocks_of, "WORTH_SHARING", 0.0)
+    monkeypatch.setattr(blocks_of, "Thread", AtOnce)
 
     def told(step, blocks, numbers):
         sent.append(list(numbers))
@@ -92,6 +102,11 @@ def assert_starts_change_nothing(n_init, n_jobs):
 def test_starts_run_side_by_side(short_blocks, at_once, n_init):
     assert_starts_change_nothing(n_init, n_jobs=2)
     assert not at_once
+
+
+@pytest.mark.parametrize("n_items", [2, 3, 1000])
+def test_jobs_come_back_in_their_order(n_items):
+    assert side_by_side(abs, range(-n_items, 0), 2) == list(range(n_items, 0, -1))
 
 
 def test_no_workers_inside_workers(short_blocks, at_once):

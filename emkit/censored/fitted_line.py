@@ -11,7 +11,8 @@ from emkit._typing import Array
 from emkit.censored.given import open_given
 from emkit.censored.rows import open_rows
 from emkit.censored.stratification import by_stratum
-from emkit.models.censored.data import Responses, steps
+from emkit.models.censored.data import Responses
+from emkit.models.censored.design import steps
 from emkit.models.laws.beyond import Beyond
 from emkit.models.laws.distribution import Distribution
 from emkit.models.laws.registry import LAWS

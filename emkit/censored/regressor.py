@@ -352,9 +352,8 @@ class EMCensoredRegressor(
         Of a ``y`` that is read block by block, what `emkit.censored_target` warns of by a name is
         refused, and what it warns of by the values of all rows is not told.
 
-        In memory, rows in single precision stay as they are. From 131072 rows on their
-        standardised columns are worked out block by block at every iteration, in double
-        precision, which takes more time than keeping them.
+        In memory, rows stay as they are, in single precision too. From 131072 rows on their
+        standardised columns are worked out anew at every iteration, a few thousand rows at a time.
         """
         require_y(self, y)
         opened = open_rows(self, X, y, sample_weight, reset=True)

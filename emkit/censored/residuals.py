@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.data.blocks import DataBlocks
+from emkit.data.blocks import DataBlocks, MemoryBlocks
 from emkit.engine import Blocks
 from emkit.models.censored.data import Prepared
 from emkit.models.censored.normal import LineParams
@@ -23,11 +23,11 @@ SAMPLE_ROWS, ONE_IN = (2000, 4000), 64
 
 
 def data_of(rows: DataBlocks, prepared: Prepared) -> Blocks:
-    """What the engine works on: blocks of residuals, kept or worked out anew."""
+    """What the engine works on: blocks of residuals."""
     with_sums = [i == 0 for i in range(len(prepared.counts))]
-    # Kept, those of many rows in single precision would take twice the memory of X.
-    keep = len(with_sums) == 1 or rows.dtype == np.float64
-    return rows.convert(prepared.residuals, with_sums, keep=keep)
+    # Beside X in memory, the design of many rows would be another X; a cluster need not keep both.
+    keep_design = len(with_sums) == 1 or not isinstance(rows, MemoryBlocks)
+    return rows.convert(partial(prepared.residuals, keep_design=keep_design), with_sums)
 
 
 def rows_for_one(prepared: Prepared) -> int:

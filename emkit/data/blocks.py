@@ -18,9 +18,7 @@ class DataBlocks(Blocks):
 
     dtype: np.dtype[Any]
 
-    def convert(
-        self, function: Callable[..., Any], *values: Sequence[Any], keep: bool = True
-    ) -> Blocks:
+    def convert(self, function: Callable[..., Any], *values: Sequence[Any]) -> Blocks:
         """The blocks that a function makes of these, and one of each of the values, in order.
 
         Parameters
@@ -29,9 +27,6 @@ class DataBlocks(Blocks):
             From a block and values to a block.
         *values : sequence
             One for each block.
-        keep : bool, default=True
-            Of rows in memory, whether what is made of them is kept, and not made anew whenever it
-            is asked for.
         """
         raise NotImplementedError
 
@@ -68,13 +63,8 @@ class MemoryBlocks(DataBlocks):
         super().__init__(blocks)
         self.dtype = blocks[0].X.dtype
 
-    def convert(
-        self, function: Callable[..., Any], *values: Sequence[Any], keep: bool = True
-    ) -> Blocks:
-        made = Converted(list(self), function, values)
-        if not keep:
-            return WorkedOut(made)
-        kept = list(made)
+    def convert(self, function: Callable[..., Any], *values: Sequence[Any]) -> Blocks:
+        kept = list(Converted(list(self), function, values))
         return Blocks(kept, start_data=kept[0] if len(kept) == 1 else None)
 
 

@@ -51,9 +51,7 @@ class Chunks(DataBlocks):
             )
             return gathered
 
-    def convert(
-        self, function: Callable[..., Any], *values: Sequence[Any], keep: bool = True
-    ) -> "Chunks":
+    def convert(self, function: Callable[..., Any], *values: Sequence[Any]) -> "Chunks":
         """The blocks that a function makes of these, and one of each of the values, kept there."""
         with _as_cluster_errors(self.client):
             futures = self.client.map(function, self._blocks, *values, pure=False)

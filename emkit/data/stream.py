@@ -134,9 +134,7 @@ class SourceBlocks(DataBlocks, Generic[R]):
                 "the same rows at every pass, and the same y and weights, if there are any."
             )
 
-    def convert(
-        self, function: Callable[..., Any], *values: Sequence[Any], keep: bool = True
-    ) -> Blocks:
+    def convert(self, function: Callable[..., Any], *values: Sequence[Any]) -> Blocks:
         # Other processes take blocks by number: these are known once all were read.
         if self.source.picklable and self._n is not None:
             return WorkedOut(

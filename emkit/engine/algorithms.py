@@ -129,7 +129,8 @@ class EM(Algorithm):
         rng: np.random.Generator,
         options: RunOptions,
     ) -> EMResult:
-        return climb(model, data, start, options)
+        rough = None if model.rough is None else model.rough()
+        return climb(model, data, start, options, rough)
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from copy import copy
 from functools import partial
 from pickle import PicklingError
+from threading import Lock, Thread
 from time import perf_counter
 from typing import Any
 
@@ -200,6 +201,7 @@ def _is_empty(block: Any) -> bool:
 class Workers:
     """Processes that share the blocks of a run with this one, started once that is worth it.
 
+    They come while this one goes on alone, so that a run which ends before loses nothing.
     Threads would not do: they take turns at the interpreter between array operations of a few
     microseconds, and two were slower than one on most data.
     """
@@ -211,23 +213,28 @@ class Workers:
         self._stack = ExitStack()
         self._parallel: Any = None
         self._one_thread: Any = None
+        self._lock = Lock()
+        self._coming, self._left = False, False
+        self._failure: Exception | None = None
 
     def __enter__(self) -> "Workers":
         return self
 
     def __exit__(self, *error: Any) -> None:
+        with self._lock:
+            self._left = True
+            if self._coming:  # whoever waits for them lets them go
+                return
         self._stack.close()
 
     def map(self, step: Callable[[Any], Any], blocks: Sequence[Any]) -> Iterator[Any]:
         """What the step gives for the blocks, in their order."""
-        if self._parallel is None:
-            if self._spent < START_UP or self._last < WORTH_SHARING or len(blocks) < 2:
-                begun = perf_counter()
-                yield from map(step, read(blocks[i] for i in range(len(blocks))))
-                self._last = perf_counter() - begun
-                self._spent += self._last
-                return
-            self._start()
+        if len(blocks) < 2 or not self._have_come(step):
+            begun = perf_counter()
+            yield from map(step, read(blocks[i] for i in range(len(blocks))))
+            self._last = perf_counter() - begun
+            self._spent += self._last
+            return
         # This process has its blocks at once and takes a tenth more of them.
         mine = min(max(round(1.1 * len(blocks) / self.n), 1), len(blocks) - 1)
         here, rest = np.split(np.arange(len(blocks)), [mine])
@@ -254,7 +261,25 @@ class Workers:
         self._spent = -np.inf
         self._parallel = None
 
-    def _start(self) -> None:
+    def _have_come(self, step: Callable[[Any], Any]) -> bool:
+        """Whether the workers are there; they are sent for where that is worth it."""
+        if self._parallel is None and self._spent >= START_UP and self._last >= WORTH_SHARING:
+            self._start(step)
+        if self._failure is not None:
+            error, self._failure = self._failure, None
+            self._judge(error)
+        return self._parallel is not None and not self._coming
+
+    def _judge(self, error: Exception) -> None:
+        try:
+            with as_worker_errors():
+                raise error
+        except WorkerError as told:
+            if not isinstance(told.__cause__, PicklingError):
+                raise
+            self._go_on_alone(told)
+
+    def _start(self, step: Callable[[Any], Any]) -> None:
         # It comes with scikit-learn.
         from threadpoolctl import ThreadpoolController
 
@@ -265,6 +290,25 @@ class Workers:
         self._parallel = self._stack.enter_context(pool)
         # BLAS threads would fight the workers for the cores.
         self._one_thread = partial(ThreadpoolController().limit, limits=1, user_api="blas")
+        self._coming = True
+        # What the step is made of tells them which modules they need.
+        greetings = self._parallel(joblib.delayed(_greet)(step) for _ in range(self.n))
+        Thread(target=self._await, args=(greetings,), daemon=True).start()
+
+    def _await(self, greetings: Iterable[Any]) -> None:
+        try:
+            list(greetings)
+        except Exception as error:
+            self._failure = error
+        with self._lock:
+            self._coming = False
+            if not self._left:
+                return
+        self._stack.close()
+
+
+def _greet(step: Any) -> None:
+    """Nothing: for it a worker has to be there."""
 
 
 def _steps(step: Callable[[Any], Any], blocks: Sequence[Any], numbers: Iterable[int]) -> list[Any]:

@@ -170,11 +170,11 @@ def is_true(value: Any) -> bool:
     return isinstance(value, bool | np.bool_) and bool(value)
 
 
-def require_joint(answer: Any, tile: Any, params: Any) -> tuple[Array, Any]:
+def require_joint(answer: Any, tile: Any, params: Any, single: bool = False) -> tuple[Array, Any]:
     """What `log_joint` returned; Breach where its array cannot be one of classes by rows.
 
     It is known to lie the wrong way round where the tile is an array of rows and the parameters
-    begin with an array of classes. Lower precision becomes double.
+    begin with an array of classes. Lower precision becomes double, unless the model means it.
     """
     if not (isinstance(answer, tuple | list) and len(answer) == 2):
         raise Breach("log_joint", f"returned {describe(answer)} alone, not a pair")
@@ -183,7 +183,8 @@ def require_joint(answer: Any, tile: Any, params: Any) -> tuple[Array, Any]:
         raise Breach("log_joint", f"returned {describe(log_joint)} as log_joint")
     if log_joint.dtype.kind != "f":
         raise Breach("log_joint", f"returned {describe(log_joint)}, which cannot hold logarithms")
-    if log_joint.dtype.itemsize < 8:  # sums in single precision may fall where EM climbs
+    # Sums in single precision may fall where EM climbs.
+    if log_joint.dtype.itemsize < 8 and not single:
         log_joint = log_joint.astype(np.float64)
     rows, columns = log_joint.shape
     turned = isinstance(tile, np.ndarray) and tile.ndim and len(tile) == rows != columns

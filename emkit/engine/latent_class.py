@@ -77,6 +77,8 @@ class LatentClassModel(EMModel):
     class_fields: tuple[str, ...] | None = None
     #: Names of those that say where a class is, by which classes are matched; None: all of them.
     place_fields: tuple[str, ...] | None = None
+    #: Whether E-steps are in single precision, and sums over their tiles in double.
+    single: bool = False
 
     def bind(self, params: Any) -> Any:
         """What an E-step works out once from the parameters. Default: the parameters.
@@ -254,16 +256,19 @@ class LatentClassModel(EMModel):
             method = "tiles"
             for tile in self.tiles(data, bound):
                 method = "log_joint"
-                log_joint, work = require_joint(self.log_joint(tile, bound), tile, params)
+                log_joint, work = require_joint(
+                    self.log_joint(tile, bound), tile, params, self.single
+                )
                 method = "weights"
                 weights = require_weights(self.weights(tile), tile, log_joint)
                 method = "log_joint"
                 resp, values = posterior(log_joint, rng, weights)
                 if weights is None:
-                    objective += float(values.sum())
+                    objective += float(values.sum(dtype=float))
                 else:
                     objective += float(weights @ values)
-                    resp *= weights
+                    # Weights may be such as single precision cannot hold.
+                    resp = np.multiply(resp, weights, out=None if self.single else resp)
                 method, given = "statistics", f"resp of shape {resp.shape}"
                 stats = require_named(self.statistics(tile, resp, work, bound), method)
                 total = stats if total is None else tree.add(total, stats)

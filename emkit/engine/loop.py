@@ -21,16 +21,20 @@ GROSS_FALL = 1e6
 MOST_HALVINGS = 30
 
 
-def climb(model: EMModel, data: Any, start: Any, options: RunOptions) -> EMResult:
+def climb(
+    model: EMModel, data: Any, start: Any, options: RunOptions, rough: EMModel | None = None
+) -> EMResult:
     """Climb from one start to a stationary point of the objective.
 
-    The order E,(M,E)* makes every reported objective that of the parameters beside it.
+    The order E,(M,E)* makes every reported objective that of the parameters beside it. E-steps are
+    those of a rougher model as long as plain steps gain more than these round.
     """
-    point = evaluate(model, data, start, 0)
+    by = model if rough is None else rough
+    point = evaluate(by, data, start, 0)
     if point is None:
         raise InfeasibleError("The model is not defined at the start (singular or infeasible).")
-    require_finite(model, point, 0)
-    trace = Trace(model, data, point, options)
+    require_finite(by, point, 0)
+    trace = Trace(by, data, point, options)
     proposals = Proposals(model, data, options.acceleration)
     try:
         trace.report()
@@ -38,6 +42,11 @@ def climb(model: EMModel, data: Any, start: Any, options: RunOptions) -> EMResul
             if not proposals.went(trace):
                 plain_step(trace)
                 proposals.after_plain_step(trace)
+            # Extrapolation multiplies rounding, and small gains drown in it.
+            if trace.model is not model and (
+                proposals.allowed or trace.gain < trace.noise_of(trace.point)
+            ):
+                trace.refine(model)
             trace.report()
     except KeyboardInterrupt as interrupt:
         trace.reason = StopReason.INTERRUPT

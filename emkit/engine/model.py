@@ -43,6 +43,9 @@ class EMModel(ABC):
     conditional_step(data, params)
         ECME: Params at which the observed objective of all the data is no lower than at the image
         of the M-step, which left some parameters to be raised here (Liu & Rubin 1994).
+    rough()
+        A model of the same parameters whose E-steps cost less and round more, or None: a run begins
+        with it, and goes on with this one once a step gains less than its ``objective_rounding``.
     propose(stats, params)
         Params that may be better than the EM image, such as a Newton step, or None. An accelerated
         run tries them under the same safeguard as an extrapolation.
@@ -113,6 +116,7 @@ class EMModel(ABC):
     # Optional methods, described above.
     progress: Callable[..., float] | None = None
     remaining_gain: Callable[..., float] | None = None
+    rough: "Callable[[], EMModel | None] | None" = None
     conditional_step: Callable[..., Any] | None = None
     propose: Callable[..., Any] | None = None
     beyond: Callable[..., Any] | None = None

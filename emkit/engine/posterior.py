@@ -19,11 +19,11 @@ LEAST_LOG = -700.0
 
 
 def _exp(values: Array) -> Array:
-    """The exponential of values of at most 0, in place; 0 below `LEAST_LOG`.
+    """The exponential of values of at most 0, in place; doubles are 0 below `LEAST_LOG`.
 
     NumPy's takes up to seventeen times as long where the result is 0 or not a normal double.
     """
-    if not values.min(initial=0.0) < LEAST_LOG:
+    if values.dtype.itemsize < 8 or not values.min(initial=0.0) < LEAST_LOG:
         return np.exp(values, out=values)
     least = np.full(values.shape[1:], LEAST_LOG)  # beside one number it takes twice as long
     np.maximum(values, least, out=values)
@@ -73,7 +73,8 @@ def soft(
         log_joint[:, impossible] = 0.0
         log_joint -= np.where(impossible, 0.0, top)
     resp = _exp(log_joint)
-    total = np.ones(len(resp)) @ resp  # a product with ones is faster than a sum over rows
+    # A product with ones is faster than a sum over rows.
+    total = np.ones(len(resp), resp.dtype) @ resp
     resp *= 1.0 / total
     return resp, top + np.log(total)
 

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import joblib
@@ -14,7 +15,7 @@ from emkit.engine.contract import describe
 from emkit.engine.many_starts import ManyStarts, Start
 from emkit.engine.model import EMModel
 from emkit.engine.options import RunOptions
-from emkit.engine.processes import as_worker_errors
+from emkit.engine.processes import as_worker_errors, side_by_side
 from emkit.engine.result import EMResult, RunSummary, StopReason
 from emkit.engine.steps import initialize, retracted
 from emkit.exceptions import InfeasibleError
@@ -107,24 +108,31 @@ class Climber:
         require_starts(starts)
         blocks = self.data if isinstance(self.data, Blocks) else None
         # With two workers or more for a start, each run in turn has them all for its blocks.
-        side_by_side = len(starts) > 1 and self.n_workers > 1
+        several = len(starts) > 1 and self.n_workers > 1
         if blocks is not None and (blocks.pinned or 2 * len(starts) <= self.n_free):
-            side_by_side = False
+            several = False
         told = algorithm or self.algorithm, options or self.options
-        if side_by_side:
-            run = joblib.delayed(_run)
-            jobs = (run(self.model, self.data, start, *told) for start in starts)
-            with as_worker_errors():
-                outcomes = list(joblib.Parallel(self.n_jobs)(jobs))
+        if several:
+            outcomes = self._side_by_side(starts, *told)
             self._outcomes += outcomes
             return outcomes
         outcomes = []
         share = nullcontext(self.data) if blocks is None else blocks.shared(self.n_free)
         with share as data:
             for start in starts:
-                outcomes.append(_run(self.model, data, start, *told))
+                outcomes.append(_run(self.model, data, *told, start))
                 self._outcomes.append(outcomes[-1])
         return outcomes
+
+    def _side_by_side(
+        self, starts: list[Start], algorithm: Algorithm, options: RunOptions
+    ) -> list[Outcome]:
+        run = partial(_run, self.model, self.data, algorithm, options)
+        # What a callback keeps is to be in the workers, of all runs alike.
+        if self.n_free > 1 and options.callback is None:
+            return side_by_side(run, starts, self.n_workers)
+        with as_worker_errors():
+            return list(joblib.Parallel(self.n_jobs)(joblib.delayed(run)(s) for s in starts))
 
     @property
     def n_workers(self) -> int:
@@ -284,7 +292,7 @@ def require_outcomes(outcomes: Any, search: Any) -> list[Outcome]:
 
 
 def _run(
-    model: EMModel, data: Any, start: Start, algorithm: Algorithm, options: RunOptions
+    model: EMModel, data: Any, algorithm: Algorithm, options: RunOptions, start: Start
 ) -> Outcome:
     """Climb from one start; a start where the model is not defined is summed up, not raised."""
     rng = np.random.default_rng(start.seed)

@@ -110,6 +110,19 @@ class Trace:
         if from_em:
             self.proven, self._n_proven = there, len(self.history)
 
+    def refine(self, model: EMModel) -> None:
+        """Go on with a model that rounds less, from a point that the history has."""
+        if self.reason is not None or self.point is not self.reported:
+            return
+        point = evaluate(model, self.data, self.point.params, self.n_iter)
+        if point is None:
+            return
+        self.model, self._images = model, []
+        self.point = self.reported = self.proven = point
+        self.n_evaluations += 1
+        self._n_proven = len(self.history)
+        self.history[-1], self.evaluations[-1] = point.objective, self.n_evaluations
+
     def retreat(self) -> None:
         """Back to the proven point, when EM falls from what was proposed since."""
         del self.history[self._n_proven :], self.evaluations[self._n_proven :]

@@ -60,6 +60,8 @@ __all__ = ["fit_mixture", "model_of"]
 Begun = MixtureParams | NoisyParams | LocalParams | None
 #: Ridge, in variances of the columns, by which no covariance is singular to double precision.
 RESOLVED = 1e-10
+#: Rows in single precision from which on a run begins in it: of fewer nobody waits.
+SINGLE_ROWS = 10_000
 #: Smallest unit of a column, in square roots of reg_covar.
 LEAST_SCALE = 1e-20
 
@@ -130,6 +132,7 @@ def _model_of_numbers(mixture: Any, table: Table) -> GaussianMixtureModel:
     """The model of columns of numbers."""
     data, flat, k = table.start_data, table.flat, mixture.n_components
     structure, least = STRUCTURES[mixture.covariance_type], mixture.reg_covar**0.5
+    labelled = getattr(data, "labels", None) is not None
     filling = flat if table.filled else None
     shift, unit = units_of(data, table.scaling, _kept_names(mixture, table), filling)
     stand_in = least if least > 0.0 else 1.0
@@ -149,7 +152,8 @@ def _model_of_numbers(mixture: Any, table: Table) -> GaussianMixtureModel:
         ),
         incomplete=table.data.incomplete,
         # Classes with labels are not to part: they may be alike.
-        to_part=getattr(table.data, "labels", None) is None,
+        to_part=not labelled,
+        single=data.dtype == np.float32 and not labelled and data.shape[0] >= SINGLE_ROWS,
     )
 
 

@@ -1,7 +1,5 @@
 """Where a mixture starts: what the user gives, checked before any work, in the model's units."""
 
-from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -12,8 +10,9 @@ from emkit.data.numbers import argument_of
 from emkit.mixture.noise_arguments import check_marks, wants_noise
 from emkit.models.mixture.assignment import one_hot
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.random_start import RandomStart
 from emkit.models.mixture.single_normal import complete_rows
-from emkit.models.mixture.starts import draw, override, sample_rows
+from emkit.models.mixture.starts import override, sample_rows
 from emkit.models.rows import Rows
 from emkit.numerics.covariance import STRUCTURES, Layout
 from emkit.numerics.covariance.layout import COLLAPSED
@@ -34,21 +33,6 @@ NO_PARTS = MixtureParams(*(None,) * 3)  # type: ignore[arg-type]
 #: Standard deviations from the rows to a mean, and precision in units of the columns, from which
 #: on squares of distances leave doubles or variances are nothing.
 FARTHEST, SHARPEST = 1e100, 1.0 / COLLAPSED
-
-
-@dataclass(frozen=True)
-class RandomStart:
-    """Draws one start, as ``draw_start`` of a model."""
-
-    method: str  #: one of `STARTS`
-    n_components: int
-    parts: MixtureParams  #: what is given, in the model's units; None for what is drawn
-    n_rows: int  #: of the data, of which a model may be shown a sample
-
-    def __call__(
-        self, model: GaussianMixtureModel, data: Any, rng: np.random.Generator
-    ) -> MixtureParams:
-        return model.start_by(partial(draw, **vars(self)), data, rng)
 
 
 class Start(Protocol):

@@ -21,16 +21,15 @@ from scipy.special import ndtri
 
 from emkit._typing import Array
 from emkit.numerics import triangular
+from emkit.numerics.complete import CompleteKernel, choose_complete
 from emkit.numerics.constants import LOG_ROOT_2PI
 from emkit.numerics.covariance import Layout
 from emkit.numerics.gaussian import (
     NEGLIGIBLE,
-    CompleteKernel,
     Components,
     Kernel,
     Moments,
     Scaling,
-    choose_complete,
     chosen,
     moments_of,
     tile_rows,
@@ -330,10 +329,14 @@ class MaskedKernel(Kernel):
 
 
 def choose_kernel(
-    layout: Layout, components: Components, units: Scaling, incomplete: bool
+    layout: Layout,
+    components: Components,
+    units: Scaling,
+    incomplete: bool,
+    single: bool = False,
 ) -> CompleteKernel | ConditionalKernel | MaskedKernel:
     """The kernel for complete data, or for data with missing cells, at these components."""
     if not incomplete:
-        return choose_complete(layout, components, units)
+        return choose_complete(layout, components, units, single)
     kernel = MaskedKernel if layout.independent else ConditionalKernel
     return kernel(layout, components, units)

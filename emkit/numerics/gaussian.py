@@ -24,20 +24,19 @@ from emkit.numerics.covariance import Layout
 from emkit.numerics.patterns import Group
 
 __all__ = [
+    "FEATURE_ERROR",
     "NEGLIGIBLE",
-    "CompleteKernel",
     "Components",
     "FeatureKernel",
     "Kernel",
     "Moments",
     "Scaling",
     "WhiteningKernel",
-    "choose_complete",
+    "aligned",
     "chosen",
     "moments_about",
     "moments_of",
     "rows_that_count",
-    "takes_features",
     "tile_rows",
 ]
 
@@ -81,10 +80,10 @@ def tile_rows(n_numbers: int, least: int = 768, most: int = 8192) -> int:
     return rows - 8 if rows % 512 == 0 else rows  # rows of 512 doubles collide in the cache
 
 
-def aligned(rows: int, columns: int) -> Array:
+def aligned(rows: int, columns: int, dtype: Any = float) -> Array:
     """Uninitialised array on a cache line: unaligned, the vector units take up to twice as long."""
-    line = 8
-    raw = np.empty(rows * columns + line)
+    line = 64 // np.dtype(dtype).itemsize
+    raw = np.empty(rows * columns + line, dtype)
     start = -raw.ctypes.data // raw.itemsize % line
     return raw[start : start + rows * columns].reshape(rows, columns)
 
@@ -190,9 +189,14 @@ class FeatureKernel(Kernel):
         """L (K, n) and the features; both live in buffers until the next tile."""
         n, d = rows.shape
         features = self._features[:, :n]
-        x = self.units.load(rows, features[1 : 1 + d])
+        x = features[1 : 1 + d]
+        self._load(rows, x)
         self.layout.quadratic(x, self.components.factor, features[1 + d :])
         return np.matmul(self._coefficients, features, out=self._log_joint[:, :n]), features
+
+    def _load(self, rows: Array, out: Array) -> None:
+        """Rows in units of the kernel, features first, into out (d, n)."""
+        self.units.load(rows, out)
 
     def residuals(self, features: Array, k: int) -> Array:
         """x - m_k (d, n) of the tile whose work this is."""
@@ -254,9 +258,6 @@ class WhiteningKernel(Kernel):
         return self._centre(moments) if self._raw else moments
 
 
-CompleteKernel = FeatureKernel | WhiteningKernel
-
-
 def moments_about(layout: Layout, x: Array, resp: Array, means: Array | None) -> Moments:
     """Moments of x (d, n) under responsibilities (K, n), about ``means`` or, raw, about zero."""
 
@@ -302,17 +303,3 @@ def rows_that_count(resp: Array, floor: float) -> NDArray[np.intp] | None:
 def chosen(x: Array, rows: NDArray[np.intp] | None) -> Array:
     """Some of the rows of x (d, n), or x itself for all."""
     return x if rows is None else np.take(x, rows, axis=1)
-
-
-def takes_features(layout: Layout, components: Components) -> bool:
-    """Whether features are the faster kernel, and accurate, at these components."""
-    n_components, d = components.means.shape
-    # Measured on 90 pairs of d and K: where K triangular products beat the long feature vector.
-    wide = layout.n_quadratic(d) > d and 144 * n_components <= d * d
-    return components.raw_error <= FEATURE_ERROR and not wide
-
-
-def choose_complete(layout: Layout, components: Components, units: Scaling) -> CompleteKernel:
-    """The faster kernel among those that are accurate at these components."""
-    kernel = FeatureKernel if takes_features(layout, components) else WhiteningKernel
-    return kernel(layout, components, units)

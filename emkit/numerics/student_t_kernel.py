@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from scipy.special import bernoulli, binom, digamma, gammaincinv, gammaln, zeta
 
 from emkit._typing import Array
+from emkit.numerics.complete import CompleteKernel
 from emkit.numerics.conditional import ConditionalKernel, MaskedKernel
-from emkit.numerics.gaussian import CompleteKernel, Moments
+from emkit.numerics.gaussian import Moments
 from emkit.numerics.patterns import Group
 
 __all__ = ["StudentTKernel", "StudentTMoments", "log_constant"]

@@ -1,6 +1,6 @@
 """Data of a censored regression: rows with bounds, and what is known of all of them."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
+from emkit.models.censored.design import WorkedOutDesign
 from emkit.models.censored.residuals import (
     BETWEEN,
     EXACT,
@@ -18,13 +19,11 @@ from emkit.models.censored.residuals import (
     grouped,
     least_within,
 )
-from emkit.models.censored.standardised import Standardised, in_columns
+from emkit.models.censored.standardised import Standardised
 from emkit.models.censored.strata import Strata
 
-__all__ = ["Blockwise", "Prepared", "Responses", "steps", "thinned"]
+__all__ = ["Blockwise", "Prepared", "Responses", "thinned"]
 
-#: Rows worked on at a time, so that the arrays of a step stay in the cache.
-STEP_ROWS = 8192
 #: A bound so far out, in units of the fit, is none: its square would overflow.
 OPEN_BOUND = 1e100
 
@@ -87,8 +86,13 @@ class Prepared(NamedTuple):
     shares: Array  #: (m,) part of the weight that each scale has
     reach: tuple[float, float]  #: least upper and largest lower bound, on the scale of the line
 
-    def residuals(self, rows: Responses, with_sums: bool = True) -> Residuals:
-        """Residuals of a block; one block carries the sums of all exact rows, the others none."""
+    def residuals(
+        self, rows: Responses, with_sums: bool = True, keep_design: bool = True
+    ) -> Residuals:
+        """Residuals of a block; one block carries the sums of all exact rows, the others none.
+
+        Where the design is not kept, it is worked out from X whenever it is asked for.
+        """
         units, exact = self.units, rows.exact
         low, high = units.response(rows.low), units.response(rows.high)
         left, right = (low < -OPEN_BOUND) & ~exact, (high > OPEN_BOUND) & ~exact
@@ -112,7 +116,10 @@ class Prepared(NamedTuple):
             left_out |= exact
         if left_out.any():
             kept = kept[~left_out[kept]]
-        design, fitted = self._design(rows.X, kept)
+        design: Any = WorkedOutDesign(rows.X, kept, self.units)
+        if keep_design:
+            design = design.kept()
+        fitted = design @ self.units.line
         return Residuals(
             design,
             np.where(left, high, low)[kept] - fitted,
@@ -123,17 +130,6 @@ class Prepared(NamedTuple):
             self.exact if with_sums else ExactSums.none(len(units.line)),
             None if entry is None else entry[kept] - fitted,
         )
-
-    def _design(self, X: Array, kept: NDArray[np.intp]) -> tuple[Array, Array]:
-        """Standardised columns of some rows, and the first line there."""
-        design, fitted = in_columns(len(kept), len(self.units.line)), np.empty(len(kept))
-        taken = np.empty((min(len(kept), STEP_ROWS), X.shape[1]), X.dtype)
-        for part in steps(len(kept)):
-            chosen = kept[part]
-            some = np.take(X, chosen, axis=0, out=taken[: len(chosen)], mode="clip")
-            self.units.design(some, out=design[part])
-            np.matmul(design[part], self.units.line, out=fitted[part])
-        return design, fitted
 
 
 def thinned(data: Blockwise, counts: Sequence[int], every: int) -> Residuals:
@@ -146,8 +142,3 @@ def thinned(data: Blockwise, counts: Sequence[int], every: int) -> Residuals:
 
 def _thinned(every: int, block: Residuals, start: int) -> Residuals:
     return block.take(slice(start, None, every))
-
-
-def steps(n: int) -> Iterator[slice]:
-    """Slices of n rows that are worked on at a time."""
-    return (slice(start, min(start + STEP_ROWS, n)) for start in range(0, n, STEP_ROWS))

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emkit._typing import Array
+from emkit.models.censored.design import by_tile
 from emkit.models.censored.gram import whitening
 from emkit.models.censored.line import LOG_FLOOR, LineParams, PenalisedLine
 from emkit.models.censored.memoryless import rows_with_memory, smallest_memory
@@ -125,8 +126,9 @@ class LocationScale(PenalisedLine):
         unit = float(np.exp(log_scales.mean()))
         # One for all tiles: large arrays that come and go cost more than what is done with them.
         work = in_columns(min(len(data.design), tile_rows(q)), q)
+        columns = by_tile(data.design)
         for tile in data.tiles():
-            k, design = tile.stratum, data.design[tile.rows]
+            k, design = tile.stratum, columns(tile.rows)
             scale = float(np.exp(log_scales[k]))
             terms, exact, remembering = self._tile(data, tile, design @ coef, scale)
             memory += remembering

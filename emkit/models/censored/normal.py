@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.censored.data import steps
+from emkit.models.censored.design import by_tile, steps
 from emkit.models.censored.gram import pseudo_inverse
 from emkit.models.censored.line import LineParams, PenalisedLine
 from emkit.models.censored.residuals import Residuals
@@ -70,8 +70,9 @@ class CensoredNormal(PenalisedLine):
         # In units of the scale: of (coefficients, log scale) the curvature about this line.
         location, mixed = exact.gram, 2.0 * gradient / scale
         both = 2.0 * squares / scale**2
+        columns = by_tile(data.design)
         for rows in steps(len(data.design)):
-            design = data.design[rows]
+            design = columns(rows)
             fitted = design @ coef
             low, high, width = data.bounds(rows)
             low, high, width = (low - fitted) / scale, (high - fitted) / scale, width / scale

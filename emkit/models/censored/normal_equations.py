@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emkit._typing import Array
-from emkit.models.censored.data import STEP_ROWS, Responses, steps
+from emkit.models.censored.data import Responses
+from emkit.models.censored.design import STEP_ROWS, steps
 from emkit.models.censored.gram import pseudo_inverse, whitening
 from emkit.models.censored.standardised import Standardised, in_columns
 from emkit.models.censored.units import ResponseRange

@@ -81,7 +81,7 @@ class ExactSums(NamedTuple):
 class Residuals(NamedTuple):
     """A block of the data of a fit, about the first line and in units of the spread about it."""
 
-    design: Array  #: (m, q) of the rows that an E-step goes over
+    design: Any  #: (m, q) of the rows that an E-step goes over, kept or worked out (`design`)
     point: Array  #: (m,) response, or the bound of one censored on a side, or the lower of two
     upper: Array | None  #: (m,) upper bound of those between two; None where there are none at all
     width: Array | None  #: (m,) upper less lower bound, where these would cancel; likewise

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emkit._typing import Array
-from emkit.models.censored.data import steps
+from emkit.models.censored.design import by_tile, steps
 from emkit.models.censored.line import LineParams, PenalisedLine
 from emkit.models.censored.residuals import Residuals
 from emkit.numerics.student_t import LARGEST, log_density, log_mass
@@ -55,8 +55,9 @@ class CensoredStudentT(PenalisedLine):
         q, scale = len(params.coef), float(np.exp(params.log_scale))
         n, log_likelihood, squares = 0.0, 0.0, 0.0
         gram, gradient = np.zeros((q, q)), np.zeros(q)
+        columns = by_tile(data.design)
         for rows in steps(len(data.design)):
-            design = data.design[rows]
+            design = columns(rows)
             weight = np.ones(len(design)) if data.weight is None else data.weight[rows]
             fitted = design @ params.coef
             low, high, width = data.bounds(rows)

@@ -11,16 +11,10 @@ from emkit.models.emissions.checks import require_table
 from emkit.models.emissions.emission import Emission
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.mixture.prior import Prior
+from emkit.numerics.complete import choose_complete, takes_features
 from emkit.numerics.conditional import ConditionalKernel, MaskedKernel
 from emkit.numerics.covariance import STRUCTURES, Structure
-from emkit.numerics.gaussian import (
-    Components,
-    Moments,
-    Scaling,
-    choose_complete,
-    takes_features,
-    tile_rows,
-)
+from emkit.numerics.gaussian import Components, Moments, Scaling, tile_rows
 
 __all__ = ["Gaussian", "GaussianParams"]
 

@@ -9,16 +9,10 @@ from emkit.models.emissions.categorical import CategoricalParams
 from emkit.models.mixed.completions import Slots
 from emkit.models.mixed.parameters import LocalParams, normals
 from emkit.models.mixed.rows import Tile
+from emkit.numerics.complete import CompleteKernel, choose_complete
 from emkit.numerics.conditional import ConditionalKernel, MaskedKernel
 from emkit.numerics.constants import EPS
-from emkit.numerics.gaussian import (
-    FEATURE_ERROR,
-    CompleteKernel,
-    Components,
-    Scaling,
-    choose_complete,
-    tile_rows,
-)
+from emkit.numerics.gaussian import FEATURE_ERROR, Components, Scaling, tile_rows
 
 __all__ = ["NEVER", "Bound", "expanded"]
 

@@ -13,6 +13,7 @@ one (`Scaling`), so that the answer does not depend on the user's.
 """
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -26,16 +27,12 @@ from emkit.models.mixture.overlap import least_divergence
 from emkit.models.mixture.prior import Prior
 from emkit.models.mixture.split_merge import split_merge
 from emkit.models.rows import Rows
+from emkit.numerics.complete import CompleteKernel, takes_features, takes_single
 from emkit.numerics.conditional import ConditionalKernel, MaskedKernel, choose_kernel
 from emkit.numerics.constants import EPS
 from emkit.numerics.covariance import Structure
-from emkit.numerics.gaussian import (
-    CompleteKernel,
-    Components,
-    Moments,
-    Scaling,
-    takes_features,
-)
+from emkit.numerics.gaussian import Components, Moments, Scaling
+from emkit.numerics.single import single_error
 
 __all__ = [
     "GaussianMixtureModel",
@@ -81,6 +78,10 @@ class GaussianMixtureModel(LatentClassModel):
         Gain of a plain step per unit of weight below which extrapolation may begin.
     draw_start : callable(model, data, rng) -> MixtureParams
         One random start.
+    to_part : bool
+        Whether components that are all but one are to part before a run ends.
+    single : bool
+        Whether rows are in single precision, so that a run may begin in it.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class GaussianMixtureModel(LatentClassModel):
         accelerate_below: float = 1e-3,
         draw_start: Callable[..., MixtureParams] | None = None,
         to_part: bool = True,
+        single: bool = False,
     ):
         self.structure, self.layout = structure, structure.layout
         self.units = units
@@ -106,7 +108,8 @@ class GaussianMixtureModel(LatentClassModel):
         self.incomplete = incomplete
         self.accelerate_below = accelerate_below
         self.draw_start = draw_start
-        self.to_part = to_part  # whether components that are all but one are to part first
+        self.to_part = to_part
+        self.single_rows = single
         self._last: tuple[MixtureParams, Components] | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -140,6 +143,17 @@ class GaussianMixtureModel(LatentClassModel):
         """A start by a function (model, data, rng) that draws one of normals."""
         return draw(self, data, rng)
 
+    def rough(self) -> "GaussianMixtureModel | None":
+        """E-steps in single precision; where that will not do, they are in double.
+
+        Not along curved structures, whose M-steps are slow searches that lead apart.
+        """
+        if not (self.single_rows and self.structure.closed):
+            return None
+        rough = copy(self)
+        rough.single = True
+        return rough
+
     #: Near a singular covariance rounding hides falls that anyone would see: a run ends at them.
     visible_fall = 1e-10
 
@@ -149,6 +163,8 @@ class GaussianMixtureModel(LatentClassModel):
         masked = self.incomplete and self.layout.independent
         features = not masked and takes_features(self.layout, components)
         error = components.raw_error if features else components.centred_error
+        if self.single and takes_single(self.layout, components):
+            error = single_error(self.layout, components)
         n_components, d = params.means.shape
         rows = self.prior.rows_of(self.layout, n_components, self.total_weight)
         of_prior = EPS * rows * d * self.layout.n_covariances(n_components)
@@ -199,7 +215,8 @@ class GaussianMixtureModel(LatentClassModel):
         return Components.of(self.layout, log_weights, params.means, params.covariances, factor)
 
     def bind(self, params: MixtureParams) -> Kernel:
-        return choose_kernel(self.layout, self.components(params), self.units, self.incomplete)
+        components = self.components(params)
+        return choose_kernel(self.layout, components, self.units, self.incomplete, self.single)
 
     def given_factor(self, weights: Array, means: Array, factor: Array) -> MixtureParams:
         """Parameters at a given whitening factor, which `bind` then takes as it is."""

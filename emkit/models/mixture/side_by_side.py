@@ -19,9 +19,10 @@ from emkit._typing import Array
 from emkit.models.mixture.assignment import assigned_moments
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
+from emkit.numerics.complete import choose_complete, takes_features
 from emkit.numerics.constants import EPS, LOG_ROOT_2PI
 from emkit.numerics.covariance.side_by_side import SideBySide
-from emkit.numerics.gaussian import Components, Moments, choose_complete, takes_features, tile_rows
+from emkit.numerics.gaussian import Components, Moments, tile_rows
 
 __all__ = ["Runs"]
 

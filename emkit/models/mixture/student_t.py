@@ -72,6 +72,7 @@ class StudentTMixtureModel(GaussianMixtureModel):
 
     backtracks = True
     n_latent = 1
+    rough = None  # type: ignore[assignment]
 
     def __init__(self, *args: Any, df: str | float = "free", **options: Any):
         super().__init__(*args, **options)
