@@ -13,8 +13,8 @@ from emkit.models.mixture.assignment import one_hot
 from emkit.models.mixture.gaussian import (
     GaussianMixtureModel,
     MixtureParams,
-    mixture_std,
 )
+from emkit.models.mixture.moments import mixture_std
 from emkit.models.rows import Rows, measure_scaling
 from emkit.numerics.complete import choose_complete
 from emkit.numerics.covariance import NAMES, STRUCTURES

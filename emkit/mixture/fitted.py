@@ -26,7 +26,8 @@ from emkit.mixture.student_t import (
 )
 from emkit.mixture.table import Table
 from emkit.models.mixed.local_dependence import LocalDependence, normals
-from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams, mixture_std
+from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
+from emkit.models.mixture.moments import mixture_std
 from emkit.models.mixture.noise import clusters_of
 from emkit.numerics.covariance import STRUCTURES, Layout, Structure
 from emkit.numerics.gaussian import Scaling

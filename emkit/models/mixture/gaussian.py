@@ -37,7 +37,6 @@ from emkit.numerics.single import single_error
 __all__ = [
     "GaussianMixtureModel",
     "MixtureParams",
-    "mixture_std",
 ]
 
 Kernel = CompleteKernel | ConditionalKernel | MaskedKernel
@@ -364,10 +363,3 @@ class GaussianMixtureModel(LatentClassModel):
             Moments(even, np.zeros_like(means), self.layout.pool(stats.scatter)),
             MixtureParams(even, means, self.layout.identity(*means.shape)),
         )
-
-
-def mixture_std(weights: Array, means: Array, variances: Array) -> Scaling:
-    """Mean and standard deviation of the columns under a mixture; variances (K, d)."""
-    shares = weights / weights.sum()
-    shift = shares @ means
-    return Scaling(shift, np.sqrt(shares @ (variances + (means - shift) ** 2)))

@@ -12,8 +12,9 @@ from emkit._typing import Array
 from emkit.engine.model import EMModel
 from emkit.models.mixture.gaussian import GaussianMixtureModel, MixtureParams
 from emkit.models.rows import Rows
+from emkit.numerics.gaussian import Scaling
 
-__all__ = ["MixtureMoments", "WholeParams"]
+__all__ = ["MixtureMoments", "WholeParams", "mixture_std"]
 
 
 class WholeParams(NamedTuple):
@@ -78,3 +79,10 @@ class MixtureMoments(EMModel):
         assert self.model.complete_score is not None
         score = self.model.complete_score(stats, params.mixture)
         return WholeParams(score, np.zeros_like(params.location), np.zeros_like(params.covariance))
+
+
+def mixture_std(weights: Array, means: Array, variances: Array) -> Scaling:
+    """Mean and standard deviation of the columns under a mixture; variances (K, d)."""
+    shares = weights / weights.sum()
+    shift = shares @ means
+    return Scaling(shift, np.sqrt(shares @ (variances + (means - shift) ** 2)))
