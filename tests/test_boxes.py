@@ -123,6 +123,14 @@ def test_masses_by_points_are_those_of_scipy(q, correlation):
             assert_allclose(ours[i], np.log(exact), atol=2e-3)
 
 
+@pytest.mark.parametrize("q", [3, 16, 17, 40])
+def test_mass_of_an_orthant_of_any_number_of_cells(q):
+    # Of a correlation of 1/2 it is 1 / (q + 1): the chance that one of q + 1 is the smallest.
+    zero, covariance = np.zeros((q, 9)), (0.5 + 0.5 * np.eye(q))[:, :, None]
+    masses = log_masses(zero, covariance, zero - np.inf, zero)
+    assert_allclose(masses, -np.log(q + 1.0), atol=0.02)
+
+
 @pytest.mark.parametrize("q", [2, 3, 5])
 @pytest.mark.parametrize("far", [1.0, 1e3, 1e8])
 @pytest.mark.parametrize("correlation", [0.5, 0.999999])
