@@ -496,6 +496,10 @@ def test_an_interval_shrunk_to_the_last_digits_is_an_observed_cell(width):
     shrunk, observed = EMImputer().fit(table), EMImputer().fit(X)
     assert_allclose(shrunk.covariance_, observed.covariance_, atol=1e-9)
     assert_allclose(shrunk.location_, observed.location_, atol=1e-9)
+    table[:9, :2] = "0..1e-20"  # which are one number beside means of 0.1
+    (drawn,) = shrunk.multiple_impute(table, 1)
+    assert_allclose(drawn[9:], X[9:], atol=2.0 * width)
+    assert_allclose(drawn[:9, :2], 0.0, atol=1e-20)
 
 
 def test_the_likelihood_of_rows_of_many_limits_is_a_number():

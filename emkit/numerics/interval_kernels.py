@@ -158,7 +158,9 @@ def _product(lower: Array) -> Array:
 def _gibbs(mean: Array, precision: Array, low: Array, high: Array, chance: Array) -> Array:
     """Draws (q, n) of normals in boxes, after as many sweeps as there are uniform numbers."""
     pivots = np.sqrt(np.einsum("iin->in", precision))
-    start = truncated_normal((low - mean) * pivots, (high - mean) * pivots)
+    # Rounding may have left one number of an interval.
+    width = np.maximum((high - low) * pivots, np.finfo(float).tiny)
+    start = truncated_normal((low - mean) * pivots, (high - mean) * pivots, width)
     z = start.mean / pivots
     for uniform in chance:
         for i in range(len(z)):
