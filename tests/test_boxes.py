@@ -95,6 +95,19 @@ def test_more_numbers_are_near_what_draws_show(q):
     assert_allclose(boxed.covariance[:, :, 0], np.cov(draws.T), atol=0.03)
 
 
+@pytest.mark.parametrize("q", [2, 3])
+@pytest.mark.parametrize("width", [1e-9, 1e-15, 1e-300])
+def test_masses_of_narrow_boxes_have_the_digits_of_their_widths(q, width):
+    covariance = 0.5 * np.eye(q) + 0.5
+    normal = multivariate_normal(np.zeros(q), covariance)
+    x = normal.rvs(20, random_state=0)
+    right = normal.logpdf(x) + q * np.log(width)
+    box = np.zeros((q, 20)), covariance[:, :, None], x.T - width / 2, x.T + width / 2
+    widths = np.full((q, 20), width)  # which the ends, of so few digits, do not tell
+    assert_allclose(truncated_vector(*box, widths).log_mass, right, atol=1e-6)
+    assert_allclose(log_masses(*box, widths), right, atol=1e-6)
+
+
 @pytest.mark.parametrize("width", [1e-3, 1e-6, 1e-10])
 @pytest.mark.parametrize("correlation", [0.0, 0.6, 0.95])
 def test_the_mass_of_a_narrow_box_is_density_times_width(width, correlation):
@@ -121,6 +134,14 @@ def test_masses_by_points_are_those_of_scipy(q, correlation):
         exact = normal.cdf(high[:, i], lower_limit=low[:, i])
         if exact > 1e-6:  # scipy's own error is absolute
             assert_allclose(ours[i], np.log(exact), atol=2e-3)
+
+
+@pytest.mark.parametrize("q", [3, 16, 17, 40])
+def test_mass_of_an_orthant_of_any_number_of_cells(q):
+    # Of a correlation of 1/2 it is 1 / (q + 1): the chance that one of q + 1 is the smallest.
+    zero, covariance = np.zeros((q, 9)), (0.5 + 0.5 * np.eye(q))[:, :, None]
+    masses = log_masses(zero, covariance, zero - np.inf, zero)
+    assert_allclose(masses, -np.log(q + 1.0), atol=0.02)
 
 
 @pytest.mark.parametrize("q", [2, 3, 5])

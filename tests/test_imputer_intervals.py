@@ -484,3 +484,27 @@ def test_levels_are_levels_where_they_are_named():
     for named in ({"categorical_features": ["band"]}, {"ordinal_features": {"band": ["<1", ">1"]}}):
         fitted = imputer(**named).fit(table)
         assert_array_equal(fitted.is_categorical_, [False, False, False, True])
+
+
+@pytest.mark.parametrize("width", [1e-9, 1e-12, 1e-14, 1e-15])
+def test_an_interval_shrunk_to_the_last_digits_is_an_observed_cell(width):
+    X = np.random.default_rng(0).multivariate_normal(np.zeros(3), 0.5 * np.eye(3) + 0.5, 60)
+    table = X.astype(object)
+    for i in range(30):
+        for j in range(1 + i % 2):
+            table[i, j] = f"{X[i, j]:.17g}..{X[i, j] + width:.17g}"
+    shrunk, observed = EMImputer().fit(table), EMImputer().fit(X)
+    assert_allclose(shrunk.covariance_, observed.covariance_, atol=1e-9)
+    assert_allclose(shrunk.location_, observed.location_, atol=1e-9)
+    table[:9, :2] = "0..1e-20"  # which are one number beside means of 0.1
+    (drawn,) = shrunk.multiple_impute(table, 1)
+    assert_allclose(drawn[9:], X[9:], atol=2.0 * width)
+    assert_allclose(drawn[:9, :2], 0.0, atol=1e-20)
+
+
+def test_the_likelihood_of_rows_of_many_limits_is_a_number():
+    # All of 20 columns below their means, correlation 1/2: near 1 / 21 under the true normal.
+    X = np.random.default_rng(0).multivariate_normal(np.zeros(20), 0.5 * np.eye(20) + 0.5, 200)
+    imputer = EMImputer(max_iter=500, tol=1e-2).fit(X)
+    row = imputer.score_samples(np.array([[f"<{mean:.17g}" for mean in imputer.location_]], object))
+    assert -4.0 < row[0] < -2.5

@@ -100,6 +100,17 @@ def test_reflection(end, width):
         assert_array_equal(z.variance, mirrored.variance)
 
 
+@pytest.mark.parametrize("end", [-1e17, 1e17])
+@pytest.mark.parametrize("width", [1e-20, 1e-3, 8.0])
+def test_a_width_that_rounding_takes_from_far_ends(end, width):
+    z = truncated_normal(np.array([end]), np.array([end]), np.array([width]))
+    assert_allclose(z.mean, end)
+    assert_allclose(z.log_mass, -0.5 * end**2)
+    # Exponential, of rate |end|, so far as the interval goes.
+    scale = min(1.0 / abs(end), width / np.sqrt(12.0))
+    assert 0.5 * scale**2 < z.variance[0] < 1.01 * scale**2
+
+
 def test_shapes_and_rows_are_independent():
     a = np.array([[-np.inf, -1.0, 2.0], [5.0, 0.0, 39.0]])
     b = np.array([[-3.0, 1.0, np.inf], [5.001, 8.0, 40.0]])

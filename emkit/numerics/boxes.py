@@ -32,7 +32,7 @@ from emkit.numerics.constants import EPS, LOG_ROOT_2PI
 from emkit.numerics.missing_blocks import log_det_of
 from emkit.numerics.truncated_normal import Truncated, truncated_normal
 
-__all__ = ["Boxed", "truncated_vector"]
+__all__ = ["Boxed", "truncated_vector", "widened"]
 
 #: Of each side of the mode.
 NODES, WEIGHTS = leggauss(32)
@@ -51,6 +51,8 @@ SLIGHT = 1e-13
 #: Least part of a variance that a factor leaves: what is narrower is as good as observed, and the
 #: rest would be lost to rounding.
 LEAST_VARIANCE = 1e-8
+#: Width, in conditional deviations, below which a density does not vary over an interval.
+NARROW = 1e-6
 
 
 class Boxed(NamedTuple):
@@ -61,7 +63,9 @@ class Boxed(NamedTuple):
     covariance: Array  #: (q, q, n)
 
 
-def truncated_vector(mean: Array, covariance: Array, lower: Array, upper: Array) -> Boxed:
+def truncated_vector(
+    mean: Array, covariance: Array, lower: Array, upper: Array, width: Array | None = None
+) -> Boxed:
     """Moments of N(mean, covariance) in boxes.
 
     Parameters
@@ -72,6 +76,8 @@ def truncated_vector(mean: Array, covariance: Array, lower: Array, upper: Array)
         Covariances, or the one that all share.
     lower, upper : ndarray of shape (q, n)
         Ends of the boxes, infinite or not, lower < upper.
+    width : ndarray of shape (q, n), default=None
+        upper - lower, where it is known better than from rounded ends.
 
     Returns
     -------
@@ -79,7 +85,8 @@ def truncated_vector(mean: Array, covariance: Array, lower: Array, upper: Array)
         Exact for one and two numbers, by expectation propagation for more.
     """
     scale = np.sqrt(np.einsum("iin->in", covariance))
-    low, high, width = (lower - mean) / scale, (upper - mean) / scale, (upper - lower) / scale
+    low, high = (lower - mean) / scale, (upper - mean) / scale
+    width = (upper - lower if width is None else width) / scale
     beyond = np.maximum(low - FAR, 0.0) + np.minimum(high + FAR, 0.0)
     if beyond.any():
         mean, low, high = mean + scale * beyond, low - beyond, high - beyond
@@ -88,12 +95,26 @@ def truncated_vector(mean: Array, covariance: Array, lower: Array, upper: Array)
         z = truncated_normal(low[0], high[0], width[0])
         boxed = Boxed(z.log_mass, z.mean[None], z.variance[None, None])
     elif len(mean) == 2:
-        boxed = _two(correlation[1, 0], low, high, width[1])
+        boxed = _two(correlation[1, 0], low, high, width)
     else:
         shape = *correlation.shape[:2], low.shape[1]
         boxed = _several(np.broadcast_to(correlation, shape), low, high, width)
     log_mass, centre, spread = boxed
     return Boxed(log_mass, mean + scale * centre, spread * (scale[:, None] * scale))
+
+
+def widened(low: Array, high: Array, width: Array, deviation: Array) -> tuple[Array, Array, Array]:
+    """Ends of intervals none of which is so narrow that rounding takes its mass.
+
+    With them what their log-masses are to be raised by, which is below 0.
+    """
+    least = NARROW * deviation
+    narrow = width < least
+    with np.errstate(invalid="ignore"):  # whole lines
+        middle = 0.5 * (low + high)
+    low = np.where(narrow, middle - 0.5 * least, low)
+    high = np.where(narrow, middle + 0.5 * least, high)
+    return low, high, np.log(np.where(narrow, width / least, 1.0))
 
 
 # Two numbers
@@ -121,13 +142,14 @@ class _Outer(NamedTuple):
 
 
 def _two(correlation: Array, low: Array, high: Array, width: Array) -> Boxed:
-    """Two numbers of variance 1, the second of which lies in an interval of so much width."""
+    """Two numbers of variance 1 in intervals of so much width."""
     n = low.shape[1]
     rho = np.broadcast_to(correlation, n)
     deviation = np.sqrt(np.maximum((1.0 - rho) * (1.0 + rho), EPS))
-    second = rho / deviation, low[1] / deviation, high[1] / deviation, width / deviation
-    mode, top = _mode(low[0], high[0], second)
-    ends = [_fallen(mode, top, end, second) for end in (low[0], high[0])]
+    second = rho / deviation, low[1] / deviation, high[1] / deviation, width[1] / deviation
+    left, right, log_part = widened(low[0], high[0], width[0], deviation)
+    mode, top = _mode(left, right, second)
+    ends = [_fallen(mode, top, end, second) for end in (left, right)]
     half = np.array([mode - ends[0], ends[1] - mode])[:, None] / 2.0
     middle = np.array([ends[0] + mode, mode + ends[1]])[:, None] / 2.0
     z = (middle + half * NODES[:, None]).reshape(-1, n)
@@ -144,7 +166,7 @@ def _two(correlation: Array, low: Array, high: Array, width: Array) -> Boxed:
     covariance[0, 1] = covariance[1, 0] = (weight * z * other).sum(axis=0)
     within = deviation**2 * (weight * inner.variance).sum(axis=0)
     covariance[1, 1] = (weight * other * other).sum(axis=0) + within
-    return Boxed(peak + np.log(mass) - LOG_ROOT_2PI, mean, covariance)
+    return Boxed(peak + np.log(mass) + log_part - LOG_ROOT_2PI, mean, covariance)
 
 
 def _mode(lower: Array, upper: Array, second: tuple[Array, ...]) -> tuple[Array, _Outer]:

@@ -75,8 +75,8 @@ class Scaling(NamedTuple):
 
 
 def tile_rows(n_numbers: int, least: int = 768, most: int = 8192) -> int:
-    """Rows of a tile that stays in the cache, for so many numbers a row."""
-    rows = min(max(2**17 // max(n_numbers, 1), least), 8192, most) // 8 * 8
+    """Rows of a tile that stays in the cache, for so many numbers a row; at least 8."""
+    rows = max(min(max(2**17 // max(n_numbers, 1), least), 8192, most) // 8 * 8, 8)
     return rows - 8 if rows % 512 == 0 else rows  # rows of 512 doubles collide in the cache
 
 

@@ -49,6 +49,12 @@ class _InUnits:
         result: Array = (bounds.ends - shift) / scale
         return result
 
+    def widths_of(self, bounds: CellBounds) -> Array:
+        """Widths (c,) of the intervals, to their last digit however narrow they are."""
+        low, high = bounds.ends
+        result: Array = (high - low) / self.units.scale[bounds.columns]
+        return result
+
 
 class IntervalKernel(_InUnits, ConditionalKernel):
     """Components with covariance matrices."""
@@ -69,6 +75,7 @@ class IntervalKernel(_InUnits, ConditionalKernel):
         columns = cells[:, :1] if shared else cells
         at: Any = cells[:, 0] if shared else (cells, np.arange(n))
         ends = self.ends_of(bounds).reshape(2, n, q).transpose(0, 2, 1)
+        width = self.widths_of(bounds).reshape(n, q).T
         done = Bounded(work.missing, [], [])
         for k, z in enumerate(work.centred):
             factor = work.factor(k)
@@ -76,10 +83,10 @@ class IntervalKernel(_InUnits, ConditionalKernel):
             spread = triangular.symmetric(triangular.inverse(factor[m:, m:]))
             low, high = ends - self.components.means[k][columns]
             before = z[at]
-            boxed = truncated_vector(before, spread, low, high)
+            boxed = truncated_vector(before, spread, low, high, width)
             masses = boxed.log_mass
             if exact and q > 2:
-                masses = log_masses(before, spread, low, high)
+                masses = log_masses(before, spread, low, high, width)
             log_joint[k] += masses
             gain = _gain(*of_missing)
             z[at] = boxed.mean
@@ -151,7 +158,9 @@ def _product(lower: Array) -> Array:
 def _gibbs(mean: Array, precision: Array, low: Array, high: Array, chance: Array) -> Array:
     """Draws (q, n) of normals in boxes, after as many sweeps as there are uniform numbers."""
     pivots = np.sqrt(np.einsum("iin->in", precision))
-    start = truncated_normal((low - mean) * pivots, (high - mean) * pivots)
+    # Rounding may have left one number of an interval.
+    width = np.maximum((high - low) * pivots, np.finfo(float).tiny)
+    start = truncated_normal((low - mean) * pivots, (high - mean) * pivots, width)
     z = start.mean / pivots
     for uniform in chance:
         for i in range(len(z)):
@@ -223,11 +232,12 @@ class MaskedIntervalKernel(_InUnits, MaskedKernel):
         """As `IntervalKernel.log_joint_within`, of any rows, always exact."""
         log_joint, (x, observed) = self.log_joint_incomplete(rows)
         row, columns, ends = bounds.rows, bounds.columns, self.ends_of(bounds)
+        width = self.widths_of(bounds)
         work = Cut(x, observed, (columns, row), [], [])
         for k, mean in enumerate(self.components.means):
             scale = np.sqrt(self._variances[k])[columns]
             low, high = (ends - mean[columns]) / scale
-            z = truncated_normal(low, high)
+            z = truncated_normal(low, high, width / scale)
             log_joint[k] += np.bincount(row, z.log_mass, minlength=len(rows))
             work.means.append(scale * z.mean)
             work.variances.append(scale**2 * z.variance)

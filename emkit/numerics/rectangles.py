@@ -19,36 +19,43 @@ from scipy.stats.qmc import Sobol
 
 from emkit._typing import Array
 from emkit.numerics import triangular
+from emkit.numerics.boxes import widened
 from emkit.numerics.gaussian import tile_rows
 from emkit.numerics.truncated_normal import draw_between, truncated_normal
 
 __all__ = ["log_masses"]
 
-#: Points, a power of 2. Logarithms of masses of up to six numbers are off by 1e-4 and less.
+#: Points, a power of 2. Logarithms of masses of up to six numbers are off by 1e-4 and less, of
+#: twenty at a correlation of 1/2 by 4e-3.
 POINTS = 1024
 
 
-def log_masses(mean: Array, covariance: Array, lower: Array, upper: Array) -> Array:
+def log_masses(
+    mean: Array, covariance: Array, lower: Array, upper: Array, width: Array | None = None
+) -> Array:
     """Log-probabilities (n,) of boxes with ends (q, n) under N(mean, covariance).
 
-    Means are (q, n), q > 1, and covariances (q, q, n) or (q, q, 1).
+    Means are (q, n), q > 1, and covariances (q, q, n) or (q, q, 1). ``width`` is upper - lower,
+    where it is known better than from rounded ends.
     """
     q, n = mean.shape
     scale = np.sqrt(np.einsum("iin->in", covariance))
     low, high = (lower - mean) / scale, (upper - mean) / scale
+    width = (upper - lower if width is None else width) / scale
     # The least likely first: the part of those that follow varies less.
-    order = np.argsort(truncated_normal(low, high).log_mass, axis=0, kind="stable")
+    order = np.argsort(truncated_normal(low, high, width).log_mass, axis=0, kind="stable")
     rows = np.arange(n)
     low, high = low[order, rows], high[order, rows]
     correlation = np.broadcast_to(covariance / (scale[:, None] * scale), (q, q, n))
     factor = triangular.cholesky(correlation[order[:, None], order, rows])
     points = Sobol(q - 1, scramble=False).random(POINTS) + 0.5 / POINTS
+    low, high, log_part = widened(low, high, width[order, rows], np.einsum("iin->in", factor))
     result = np.empty(n)
     step = tile_rows(POINTS * q, least=1)
     for start in range(0, n, step):
         part = slice(start, start + step)
         result[part] = _of_tile(factor[:, :, part], low[:, part], high[:, part], points)
-    return result
+    return result + log_part.sum(axis=0)
 
 
 def _of_tile(factor: Array, low: Array, high: Array, points: Array) -> Array:

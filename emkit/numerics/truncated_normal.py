@@ -48,7 +48,7 @@ def truncated_normal(a: Array, b: Array, width: Array | None = None) -> Truncate
         if (a == -np.inf).all() and b.max() < np.inf:
             log_mass, mean, variance = _tail(-b)
             return Truncated(log_mass, -mean, variance)
-    reflected = np.abs(b) < np.abs(a)
+    reflected = a < -b
     low, high = np.where(reflected, -b, a).ravel(), np.where(reflected, -a, b).ravel()
     log_mass, mean, variance = np.empty((3, low.size))
     free = np.isinf(low)
@@ -106,7 +106,7 @@ def draw_between(a: Array, b: Array, chance: Array) -> tuple[Array, Array]:
     if not bound.any():
         return z, log_mass
     a, b, chance = a[bound], b[bound], chance[bound]
-    reflected = np.abs(b) < np.abs(a)
+    reflected = a < -b
     low, high = np.where(reflected, -b, a), np.where(reflected, -a, b)
     log_low = log_ndtr(-low)
     with np.errstate(divide="ignore"):
@@ -133,7 +133,9 @@ def _tail(a: Array) -> Truncated:
 def _interval(a: Array, b: Array, width: Array) -> Truncated:
     """a < z < b, both finite, |a| <= |b|."""
     log_tail = log_ndtr(-a)
-    beyond = np.exp(log_ndtr(-b) - log_tail)  # P(z > b | z > a)
+    with np.errstate(over="ignore"):
+        most = np.exp(-width * (a + 0.5 * width))  # holds where rounding leaves no b - a
+    beyond = np.minimum(np.exp(log_ndtr(-b) - log_tail), most)  # P(z > b | z > a)
     short = beyond > QUADRATURE_ABOVE
     within = np.where(short, 1.0, 1.0 - beyond)
     log_mass = log_tail + np.log(within)

@@ -163,7 +163,7 @@ def _column_means(x: Array, of_x: Array, low: Array, high: Array, of_cells: Arra
         mean = (of_x @ x + of_cells @ filled) / total
         square = of_x @ (x - mean) ** 2 + of_cells @ ((filled - mean) ** 2 + variance)
         scale = max(np.sqrt(square / total), 1e-3 * unit)
-        z = truncated_normal((low - mean) / scale, (high - mean) / scale)
+        z = truncated_normal((low - mean) / scale, (high - mean) / scale, (high - low) / scale)
         filled, variance = mean + scale * z.mean, scale**2 * z.variance
     means: Array = np.clip(filled, low, high)
     return means
