@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -224,9 +225,10 @@ class Killed(KMeans):
     def e_step(self, *args, **kwargs):
         if os.getpid() != self.home:
             os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.05)  # or this process has made all runs before a worker is there
         return super().e_step(*args, **kwargs)
 
 
 def test_a_worker_that_dies_is_told_as_such():
     with pytest.raises(WorkerError, match="died, likely killed for want of memory.*n_jobs"):
-        fit_em(Killed(2), Points(X), n_init=4, n_jobs=2, algorithm="cem")
+        fit_em(Killed(2), Points(X), n_init=16, n_jobs=2, algorithm="cem")
