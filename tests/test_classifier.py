@@ -66,7 +66,7 @@ def test_each_class_is_as_high_as_by_mclustda(golden):
         if case["G"] == 1:
             assert ours == pytest.approx(theirs, abs=1e-5)
         else:
-            assert ours > theirs
+            assert ours > theirs + 1.0
 
 
 def test_full_covariances_are_quadratic_discriminant_analysis_by_maximum_likelihood():

@@ -98,6 +98,13 @@ def mixture(structure, data, kind=IntervalMixtureModel, n_components=2):
     )
 
 
+def assert_same_step(one, other):
+    """Statistics and log-likelihoods of two E-steps."""
+    assert_allclose(one[1], other[1], rtol=1e-12)
+    for ours, theirs in zip(one[0], other[0], strict=True):
+        assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_maximum_is_that_of_direct_maximisation(golden, name):
     case = golden("detection_limits.json")["cases"][name]
@@ -132,9 +139,7 @@ def test_whole_weights_are_rows_that_repeat(structure):
     model = mixture(structure, weighted)
     start = model.initialize(weighted, rng)
     one, other = (model.e_step(rows, start) for rows in (weighted, repeated))
-    assert_allclose(one[1], other[1], rtol=1e-12)
-    for ours, theirs in zip(one[0], other[0], strict=True):
-        assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+    assert_same_step(one, other)
 
 
 @each_structure
@@ -147,9 +152,7 @@ def test_an_interval_of_the_whole_line_is_a_missing_cell(structure):
     start = model.initialize(data, np.random.default_rng(0))
     one = model.e_step(data._replace(bounds=data.bounds._replace(ends=ends)), start)
     other = plain.e_step(Rows.of(data.X), start)
-    assert_allclose(one[1], other[1], rtol=1e-12)
-    for ours, theirs in zip(one[0], other[0], strict=True):
-        assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9)
+    assert_same_step(one, other)
 
 
 @each_structure
