@@ -73,6 +73,7 @@ def mixed_model(normal: GaussianMixtureModel | None, mixture: Any, data: Any) ->
         shares_of(counts),
         pseudo_counts=pseudo_counts,
         draw_start=draw_start if getattr(data, "labels", None) is None else draw_labelled_start,
+        total_weight=data.total_weight,
     )
 
 
