@@ -285,6 +285,18 @@ def test_a_level_may_come_after_the_first_batch(case):
     assert (stream.tables_["colour"][:, 3] > 0.1).all()
 
 
+@pytest.mark.parametrize("share", [1e-8, 1e-2])
+def test_weights_that_are_shares_do_not_make_it_likely(share):
+    """Half a row of a level that no row had was most of a batch whose weights sum to little."""
+    X, weights = table()[["colour", "x"]], np.full(CUTS[-1], share)
+    one, two = EMGaussianMixture(random_state=0), EMGaussianMixture(random_state=0)
+    one.partial_fit(X), two.partial_fit(X, sample_weight=weights)
+    assert_allclose(two.tables_["colour"], one.tables_["colour"], rtol=1e-9)
+    in_blocks = EMGaussianMixture(random_state=0).partial_fit(cut(X), sample_weight=weights)
+    assert_allclose(in_blocks.tables_["colour"], one.tables_["colour"], rtol=1e-9)
+    assert two.score(X) == pytest.approx(one.score(X))
+
+
 def test_without_a_prior_an_imputer_learns_nothing_of_it_and_says_so():
     imputer, black = EMImputer(shrinkage=0.0).partial_fit(table()), table(1)
     black["colour"] = black["colour"].where(black["colour"] != "blue", "black")

@@ -14,7 +14,7 @@ from emkit.exceptions import ModelError
 from emkit.models.censored import first_line, normal_equations
 from emkit.models.censored.column_scaling import column_scaling
 from emkit.models.censored.data import Responses
-from emkit.models.censored.design import STEP_ROWS, WorkedOutDesign, by_tile, steps
+from emkit.models.censored.design import KEPT, STEP_ROWS, Tiles, WorkedOutDesign, by_tile, steps
 from emkit.models.censored.line import LineParams
 from emkit.models.censored.location_scale import LocationScale
 from emkit.models.censored.standardised import Standardised
@@ -232,3 +232,12 @@ def test_a_design_that_is_worked_out_is_that_which_is_kept(dtype):
         columns = by_tile(worked_out)
         for part in steps(len(rows)):
             assert_array_equal(columns(part), by_tile(kept)(part))
+
+
+def test_buffers_of_wide_rows_are_let_go():
+    X = np.broadcast_to(0.0, (STEP_ROWS, 300))
+    units = Standardised(np.zeros(300), np.ones(300), np.zeros(301), 0.0, 1.0, True)
+    tiles = by_tile(WorkedOutDesign(X, np.arange(STEP_ROWS), units))
+    assert tiles(slice(0, 9)).shape == (9, 301)
+    del tiles
+    assert all(room.size <= KEPT for room in Tiles._idle)

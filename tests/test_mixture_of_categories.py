@@ -323,3 +323,14 @@ def test_numbers_that_are_constant_are_left_out_beside_categories(covariance_typ
     again = pickle.loads(pickle.dumps(mixture))
     with pytest.warns(DataWarning, match="are constant"):
         assert again.fit(frame).n_iter_ < 5
+
+
+@pytest.mark.parametrize("n_components", [2, 3])
+def test_rows_that_are_all_certain_are_no_fall(n_components):
+    """Their log-likelihood is 0, of which rounding is no share; it was a ModelError."""
+    X = pd.DataFrame({name: np.repeat(["a"], 86) for name in "fgh"}).astype("category")
+    for seed in range(5):
+        mixture = EMGaussianMixture(n_components, tol=0.0, max_iter=4, random_state=seed)
+        with pytest.warns(UserWarning, match="all but one"):
+            mixture.fit(X)
+        assert abs(mixture.lower_bound_) < 1e-12

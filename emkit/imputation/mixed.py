@@ -93,6 +93,7 @@ class MixedTable(NamedTuple):
             pseudo_counts=OF_TABLES * informed,
             ridge=min(OF_EFFECTS, OF_EFFECTS_AT_MOST * (seen + self.data.total_weight)) * informed,
             draw_start=draw_start,
+            total_weight=self.data.total_weight,
         )
 
     def start(self, model: LocalDependence) -> LocalParams | None:

@@ -259,7 +259,8 @@ class EMGaussianMixture(
     `sample` give tables of the kind fitted. In data that are read block by block, in Dask
     DataFrames and in `partial_fit` the types of the columns must list the levels (pandas category,
     polars Enum, known categories of Dask), the same in every block, or there is an error. In a
-    stream without a ``prior`` a level that the first batch has not is given half a row there.
+    stream without a ``prior`` a level that the first batch has not is given half a row there, or
+    half the mean of its weights where that is less.
 
     With ``noise`` the likelihood is that of
 

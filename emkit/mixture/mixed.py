@@ -60,12 +60,14 @@ OF_NEW_LEVELS = 0.5
 def mixed_model(normal: GaussianMixtureModel | None, mixture: Any, data: Any) -> LocalDependence:
     """The model of a fit, with a prior on tables where the numbers have one.
 
-    Levels that no row has yet, as of a stream, are given part of a row, or none could follow.
+    Levels that no row has yet, as of a stream, are given part of a row, or none could follow. Where
+    weights are shares, of which many make up a row, it is part of their mean.
     """
     n_levels = tuple(category.n_groups for category in mixture._coding.categories.values())
     counts, pseudo_counts = counts_of(data, n_levels), OF_TABLES
     if mixture.prior is None:
-        pseudo_counts = OF_NEW_LEVELS * (np.concatenate(counts) == 0.0)
+        of_row = min(data.total_weight / data.shape[0], 1.0)
+        pseudo_counts = OF_NEW_LEVELS * of_row * (np.concatenate(counts) == 0.0)
     return LocalDependence(
         normal,
         mixture.n_components,
@@ -73,6 +75,7 @@ def mixed_model(normal: GaussianMixtureModel | None, mixture: Any, data: Any) ->
         shares_of(counts),
         pseudo_counts=pseudo_counts,
         draw_start=draw_start if getattr(data, "labels", None) is None else draw_labelled_start,
+        total_weight=data.total_weight,
     )
 
 

@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from emkit._typing import Array
 from emkit.models.censored.standardised import Standardised, in_columns
 
-__all__ = ["STEP_ROWS", "WorkedOutDesign", "by_tile", "steps"]
+__all__ = ["KEPT", "STEP_ROWS", "Tiles", "WorkedOutDesign", "by_tile", "steps"]
 
 #: Rows worked on at a time, so that the arrays of a step stay in the cache.
 STEP_ROWS = 8192
+#: Numbers of a buffer that is kept for the next block, 32 MB at most: beside the products of wider
+#: rows it takes little to ask for memory anew, and the process would not get that back.
+KEPT = 2**22
 
 
 def steps(n: int) -> list[slice]:
@@ -68,8 +71,8 @@ class WorkedOutDesign:
 class Tiles:
     """Up to `STEP_ROWS` rows of a design at a time, in a buffer that the next ones take.
 
-    Buffers outlive it, for the next block: to ask the system for them anew takes longer than to
-    fill them.
+    Buffers that are not large outlive it, for the next block: to ask the system for them anew takes
+    longer than to fill them.
     """
 
     _idle: ClassVar[list[Array]] = []
@@ -86,7 +89,8 @@ class Tiles:
         self._out = self._room[most * p : most * (p + q)].reshape(q, most).T
 
     def __del__(self) -> None:
-        self._idle.append(self._room)
+        if self._room.size <= KEPT:
+            self._idle.append(self._room)
 
     def __call__(self, part: slice, out: Array | None = None) -> Array:
         rows = self.design.rows[part]

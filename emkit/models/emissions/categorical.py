@@ -183,6 +183,11 @@ class Categorical(Emission):
             parts.append(centred / np.sqrt(variance if variance > 0.0 else 1.0))
         return np.hstack(parts)
 
+    def rounding(self, params: CategoricalParams) -> float:
+        return EPS * (
+            1 + len(self.n_levels)
+        )  # of a row that is certain too, whose log is all but 0
+
     def log_prior(self, params: CategoricalParams) -> float:
         weights = np.broadcast_to(self.pseudo_counts, params.probabilities.shape)
         with np.errstate(divide="ignore"):

@@ -68,6 +68,8 @@ class LocalDependence(LatentClassModel):
         The prior precision of an effect.
     draw_start : callable(model, data, rng) -> LocalParams, optional
         One random start.
+    total_weight : float, default=0.0
+        Sum of the sample weights; that of the normal model, where there is one.
     """
 
     place_fields = ("means", "tables")
@@ -82,6 +84,7 @@ class LocalDependence(LatentClassModel):
         pseudo_counts: float | Array = 0.0,
         ridge: float = 0.0,
         draw_start: Callable[..., LocalParams] | None = None,
+        total_weight: float = 0.0,
     ):
         self.normal, self.levels, self.shares, self.ridge = normal, levels, shares, ridge
         self.n_classes = n_classes
@@ -90,6 +93,7 @@ class LocalDependence(LatentClassModel):
         self.tables = Categorical(n_classes, levels.n_levels, pseudo_counts=pseudo_counts)
         self.design = Design(levels, shares)
         self.draw_start = draw_start
+        self.total_weight = total_weight if normal is None else normal.total_weight
 
     @property
     def class_fields(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -242,12 +246,18 @@ class LocalDependence(LatentClassModel):
         covariances = self.normal.retract(normals(params)).covariances
         return params._replace(covariances=covariances)
 
-    #: As of the normals: where rounding hides falls that anyone would see, a run ends at them.
-    visible_fall = GaussianMixtureModel.visible_fall
+    @property
+    def visible_fall(self) -> float:
+        """As of the normals: where rounding hides falls that anyone would see, a run ends at them.
+
+        Of tables alone it hides none, and an objective of 0, of rows that are certain, has no part.
+        """
+        return np.inf if self.normal is None else self.normal.visible_fall
 
     def objective_rounding(self, params: LocalParams, objective: float) -> float:
+        of_tables = 4.0 * self.total_weight * self.tables.rounding(CategoricalParams(params.tables))
         if self.normal is None:
-            return super().objective_rounding(params, objective)
+            return max(super().objective_rounding(params, objective), of_tables)
         of_numbers = self.normal.objective_rounding(normals(params), objective)
         # Scatters about means that moved are differences of squares as large as the effects, and
         # where classes share a covariance as the distances of the classes.
@@ -257,7 +267,7 @@ class LocalDependence(LatentClassModel):
         precisions = self.normal.components(normals(params)).precisions
         precision = self.normal.layout.diagonals(precisions, params.means.shape)
         moved = float((precision * largest**2).sum(axis=1).max())
-        return max(of_numbers, 4.0 * EPS * self.normal.total_weight * moved)
+        return max(of_numbers, of_tables, 4.0 * EPS * self.total_weight * moved)
 
     def acceleration_threshold(self, data: CodedRows) -> float:
         return (1e-3 if self.n_classes > 1 else np.inf) * data.total_weight
