@@ -184,9 +184,8 @@ class Categorical(Emission):
         return np.hstack(parts)
 
     def rounding(self, params: CategoricalParams) -> float:
-        return EPS * (
-            1 + len(self.n_levels)
-        )  # of a row that is certain too, whose log is all but 0
+        # Also of a row that is certain, whose logarithm is all but 0.
+        return EPS * (1 + len(self.n_levels))
 
     def log_prior(self, params: CategoricalParams) -> float:
         weights = np.broadcast_to(self.pseudo_counts, params.probabilities.shape)
